@@ -1,0 +1,37 @@
+/*
+ * One canonical form of every value, and the row hash over it. x1 is XXH3-64 over the binary form; what is
+ * equal to a person of the target's types is equal here, whatever store it came from.
+ */
+#ifndef CORE_CANON_H
+#define CORE_CANON_H
+
+#include <etlrun/helpers.h>
+
+#include "error.h"
+
+/* Hashes the rows of batches of one schema. Not thread-safe; one for each thread. */
+struct canon;
+
+/* KEY: the indexes of the key columns; none: the whole row is the key. Columns whose name begins with
+ * "etlrun." are left out. NULL: no memory or an unknown type. */
+struct canon *canon_new(const struct ArrowSchema *, const int64_t *key, size_t key_count, int32_t hash);
+void canon_free(struct canon *);
+/* Fills RET_KEY and RET_ROW (batch->length places each; RET_ROW may be NULL: keys only). False: memory. */
+bool canon_batch(struct canon *, const struct ArrowArray *batch, uint64_t *ret_key, uint64_t *ret_row);
+/* One row's key as a person reads it, "id=3" or "emp=1 ord=2"; for a table without a key, the row. */
+void canon_key_text(struct canon *, const struct ArrowArray *batch, int64_t row, struct etl_text *);
+
+/* Whether a key hash is in a range (digest.c). */
+bool range_has(const struct etl_range *, uint64_t key_hash);
+
+/* The digest of a stream of rows: the total, and one for each of ETL_BUCKETS buckets by key hash. Adding is
+ * order-free, so workers keep one each and add them up. */
+struct digest {
+	struct etl_digest total;
+	struct etl_digest buckets[ETL_BUCKETS];
+};
+/* Adds the rows of a batch that are in the sample (ppm of a million, by key hash mixed with seed). */
+bool digest_batch(struct digest *, struct canon *, const struct ArrowArray *, uint32_t ppm, uint64_t seed);
+void digest_add(struct digest *, const struct digest *);
+
+#endif

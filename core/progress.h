@@ -1,0 +1,27 @@
+/*
+ * How far the run is: a bar on a terminal, a line every five seconds elsewhere, from one thread of its own
+ * that reads counters the workers write. Never a reason for a run to fail.
+ */
+#ifndef CORE_PROGRESS_H
+#define CORE_PROGRESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One for each table; the workers add, the progress thread reads. */
+struct progress_table {
+	const char *name;
+	int64_t expected;               /* rows, or -1 */
+	atomic_uint_fast64_t rows, bytes;
+	atomic_int state;               /* 0 waiting, 1 loading, 2 done */
+};
+
+struct progress;
+/* Starts the thread; NULL when ENABLED is false or it cannot be started, which is no failure. */
+struct progress *progress_start(struct progress_table *tables, size_t count, bool enabled);
+/* What the run is doing beside loading: "indexes", "validation of Invoice"; copied. Progress NULL: nothing. */
+void progress_phase(struct progress *, const char *what);
+void progress_stop(struct progress *);
+
+#endif

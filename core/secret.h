@@ -1,0 +1,21 @@
+/*
+ * What must never be seen: every secret value the pipeline named is registered here once, before any
+ * plugin is opened, and every text that leaves the process is passed through secret_redact. Thread-safe.
+ */
+#ifndef CORE_SECRET_H
+#define CORE_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Remembers VALUE and its URL-encoded spelling. Values shorter than 4 bytes are too common to mask.
+ * False: no memory. */
+bool secret_add(const char *value);
+/* Registers the password and the secret query values of a URI. */
+bool secret_add_uri(const char *uri);
+/* A copy of TEXT with every known secret replaced by "***"; NULL: no memory. The caller frees. */
+char *secret_redact(const char *text);
+/* Forgets all, overwriting the memory. */
+void secret_clear(void);
+
+#endif
