@@ -1,0 +1,14 @@
+/*
+ * A stream of one table in one split: where its rejects go and its rows are counted. The host makes one for
+ * each (table, split, side) and hands it to plugins as the opaque struct etl_context.
+ */
+#ifndef CORE_CONTEXT_H
+#define CORE_CONTEXT_H
+
+#include "error.h"
+
+/* As host->reject and host->count: 0, or ETL_FAILED when this was one too many. */
+int context_reject(struct etl_context *, const struct etl_reject *);
+void context_count(struct etl_context *, int32_t what, uint64_t rows);
+
+#endif
