@@ -11,9 +11,14 @@
 
 #include <etlrun/plugin.h>
 
+/* Classes of the host alone, beyond enum etl_class. */
+enum host_class {
+	ETL_HOST_LOCKED = 100   /* another run of this pipeline holds the lock; exit 8 */
+};
+
 struct etl_error {
 	bool set;
-	int32_t klass;          /* enum etl_class */
+	int32_t klass;          /* enum etl_class or enum host_class */
 	int32_t role;           /* enum etl_role of the plugin that failed; 0: the host itself */
 	char sqlstate[6];       /* "" when there is none */
 	int64_t native;

@@ -1,0 +1,269 @@
+/*
+ * The list of what must never be seen. Values are kept longest first, so that a secret that contains another
+ * one is masked as a whole, and beside each value its URL-encoded spellings, because drivers and servers echo
+ * connection strings in either form. One lock guards the list; masking only reads it.
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "secret.h"
+
+enum { SHORTEST = 4 };
+
+static const char MASK[] = "***";
+
+static struct {
+	pthread_rwlock_t lock;
+	char **at;
+	size_t count, room;
+} secrets = { .lock = PTHREAD_RWLOCK_INITIALIZER };
+
+static void wipe_free(char *text)
+{
+	if (!text)
+		return;
+	explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+static bool is_unreserved(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.' || c == '~';
+}
+
+static char *url_encode(const char *value, const char *digits, bool plus)
+{
+	char *ret = malloc(strlen(value) * 3 + 1), *to = ret;
+
+	if (!ret)
+		return NULL;
+	for (const char *from = value; *from; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (is_unreserved(c)) {
+			*to++ = *from;
+		} else if (plus && c == ' ') {
+			*to++ = '+';
+		} else {
+			*to++ = '%';
+			*to++ = digits[c >> 4];
+			*to++ = digits[c & 15];
+		}
+	}
+	*to = '\0';
+	return ret;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static char *url_decode(const char *text, size_t length, bool plus)
+{
+	char *ret = malloc(length + 1);
+	size_t n = 0;
+
+	if (!ret)
+		return NULL;
+	for (size_t i = 0; i < length; i++) {
+		int high = -1, low = -1;
+
+		if (text[i] == '%' && i + 2 < length) {
+			high = hex_value(text[i + 1]);
+			low = hex_value(text[i + 2]);
+		}
+		if (high >= 0 && low >= 0 && (high | low) != 0) {
+			ret[n++] = (char)(high << 4 | low);
+			i += 2;
+		} else {
+			ret[n++] = plus && text[i] == '+' ? ' ' : text[i];
+		}
+	}
+	ret[n] = '\0';
+	return ret;
+}
+
+/* Takes TEXT. With the lock held for writing. */
+static bool insert(char *text)
+{
+	size_t length, i = 0;
+
+	if (!text)
+		return false;
+	length = strlen(text);
+	if (length < SHORTEST) {
+		wipe_free(text);
+		return true;
+	}
+	while (i < secrets.count && strlen(secrets.at[i]) >= length) {
+		if (strcmp(secrets.at[i++], text) == 0) {
+			wipe_free(text);
+			return true;
+		}
+	}
+	if (secrets.count == secrets.room) {
+		size_t room = secrets.room ? secrets.room * 2 : 16;
+		char **at = realloc(secrets.at, room * sizeof(*at));
+
+		if (!at) {
+			wipe_free(text);
+			return false;
+		}
+		secrets.at = at;
+		secrets.room = room;
+	}
+	memmove(secrets.at + i + 1, secrets.at + i, (secrets.count - i) * sizeof(*secrets.at));
+	secrets.at[i] = text;
+	secrets.count++;
+	return true;
+}
+
+bool secret_add(const char *value)
+{
+	bool ok;
+
+	if (!value || strlen(value) < SHORTEST)
+		return true;
+	pthread_rwlock_wrlock(&secrets.lock);
+	ok = insert(strdup(value)) &&
+	     insert(url_encode(value, "0123456789ABCDEF", false)) &&
+	     insert(url_encode(value, "0123456789abcdef", false)) &&
+	     insert(url_encode(value, "0123456789ABCDEF", true)) &&
+	     insert(url_encode(value, "0123456789abcdef", true));
+	pthread_rwlock_unlock(&secrets.lock);
+	return ok;
+}
+
+/* As written, and decoded with its further spellings. */
+static bool add_part(const char *text, size_t length)
+{
+	char *raw = strndup(text, length);
+	char *decoded = url_decode(text, length, false), *spaced = url_decode(text, length, true);
+	bool ok = raw && decoded && spaced && secret_add(raw) && secret_add(decoded) && secret_add(spaced);
+
+	wipe_free(raw);
+	wipe_free(decoded);
+	wipe_free(spaced);
+	return ok;
+}
+
+/* A query key whose value is a secret: by the words that such keys contain, and Azure's signature. */
+static bool is_secret_key(const char *key, size_t length)
+{
+	static const char *const words[] = { "password", "passwd", "passphrase", "pwd", "secret", "token",
+					     "apikey", "api_key", "accesskey", "access_key", "accountkey",
+					     "account_key", "private_key", "credential", "signature" };
+	static const char *const exact[] = { "sig", "key", "pass", "auth" };
+
+	for (size_t i = 0; i < sizeof(exact) / sizeof(*exact); i++)
+		if (length == strlen(exact[i]) && strncasecmp(key, exact[i], length) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		size_t size = strlen(words[i]);
+
+		for (size_t at = 0; at + size <= length; at++)
+			if (strncasecmp(key + at, words[i], size) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* user:pass@ in the authority; the last @ before the path counts, since passwords contain it unescaped. */
+static bool add_userinfo(const char *uri)
+{
+	const char *start = strstr(uri, "://"), *end, *at = NULL, *colon;
+
+	if (!start)
+		return true;
+	start += 3;
+	end = start + strcspn(start, "/?#");
+	for (const char *p = start; p < end; p++)
+		if (*p == '@')
+			at = p;
+	/* A password with an unescaped '/', '?' or '#' in it: everything up to the last @ of the URI. */
+	if (!at)
+		at = strrchr(start, '@');
+	colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+	return colon ? add_part(colon + 1, (size_t)(at - colon - 1)) : true;
+}
+
+/* KEY=VALUE after ?, & or ; (ODBC strings and SAS tokens have no ?, or ; between). */
+static bool add_pairs(const char *uri)
+{
+	const char *p = uri;
+
+	while (*p) {
+		size_t length = strcspn(p, "?&;#");
+		const char *equals = memchr(p, '=', length);
+
+		if (equals && is_secret_key(p, (size_t)(equals - p)) &&
+		    !add_part(equals + 1, length - (size_t)(equals - p) - 1))
+			return false;
+		p += length;
+		p += *p != '\0';
+	}
+	return true;
+}
+
+bool secret_add_uri(const char *uri)
+{
+	return !uri || (add_userinfo(uri) && add_pairs(uri));
+}
+
+static const char *secret_at(const char *text)
+{
+	for (size_t i = 0; i < secrets.count; i++)
+		if (*text == *secrets.at[i] && strncmp(text, secrets.at[i], strlen(secrets.at[i])) == 0)
+			return secrets.at[i];
+	return NULL;
+}
+
+char *secret_redact(const char *text)
+{
+	size_t length = strlen(text), n = 0;
+	/* The mask is shorter than the shortest secret, so the result is never longer than the text. */
+	char *ret = malloc(length + 1);
+
+	if (!ret)
+		return NULL;
+	pthread_rwlock_rdlock(&secrets.lock);
+	while (*text) {
+		const char *found = secret_at(text);
+
+		if (found) {
+			memcpy(ret + n, MASK, sizeof(MASK) - 1);
+			n += sizeof(MASK) - 1;
+			text += strlen(found);
+		} else {
+			ret[n++] = *text++;
+		}
+	}
+	pthread_rwlock_unlock(&secrets.lock);
+	ret[n] = '\0';
+	return ret;
+}
+
+void secret_clear(void)
+{
+	pthread_rwlock_wrlock(&secrets.lock);
+	for (size_t i = 0; i < secrets.count; i++)
+		wipe_free(secrets.at[i]);
+	free(secrets.at);
+	secrets.at = NULL;
+	secrets.count = secrets.room = 0;
+	pthread_rwlock_unlock(&secrets.lock);
+}
