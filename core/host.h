@@ -1,0 +1,36 @@
+/*
+ * Open plugins: an instance with its own struct etl_host, so that what it logs and fails with carries its
+ * name and role. All instances of a run share one set of limits and one cancel switch.
+ */
+#ifndef CORE_HOST_H
+#define CORE_HOST_H
+
+#include <stdatomic.h>
+
+#include "pipeline.h"
+
+struct host_limits {
+	int64_t batch_rows, batch_bytes, max_row, memory, workers;
+};
+
+struct instance {
+	struct etl_host host;           /* first: the plugin's pointer is also ours */
+	const struct plugin *plugin;
+	struct etl_instance *self;
+};
+
+/* Opens one instance for a role. The caller closes it with instance_close, which accepts NULL. */
+int instance_open(const struct plugin_use *, int32_t role, const struct host_limits *, struct instance **ret,
+		  struct etl_error *);
+void instance_close(struct instance *);
+/* Prepares an error for a call into this instance: a later host->fail on it names plugin and role. */
+struct etl_error *instance_error(const struct instance *, struct etl_error *);
+
+/* The switch behind host->canceled: set by a signal or the first failure of a run. */
+void host_cancel(void);
+void host_cancel_reset(void);
+bool host_canceled(void);
+/* The signal that asked to stop, or 0 (signals.c sets it). */
+extern atomic_int host_signal;
+
+#endif
