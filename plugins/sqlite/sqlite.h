@@ -17,10 +17,14 @@ struct etl_instance {
 	bool pinned;                    /* main is inside a read transaction */
 	sqlite3 *stage;                 /* NULL until needed */
 	char *stage_path;
+	sqlite3 *peek;                  /* another instance's staging file, read only, or NULL */
+	char *peek_path;
 	struct sqlite_stage *building;  /* stage.c's own state, or NULL */
 };
 
-/* connect.c */
+/* connect.c: a token is the absolute path of a staging file. Options: immutable, busy_timeout. */
+/* Closes main and peek, not stage; open again when needed. */
+void sqlite_disconnect(struct etl_instance *);
 /* The connection a dataset speaks of: main, or with a token the staging file. Opened when it was not.
  * main is opened read only, foreign keys and triggers off, with busy_timeout; a file that is missing, empty,
  * encrypted or no database fails with a sentence that says which. */

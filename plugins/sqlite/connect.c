@@ -1,0 +1,320 @@
+/*
+ * Opening a database file to read it. SQLite opens lazily and then says "unable to open database file" or
+ * "file is not a database" for a dozen causes; here the file is looked at first, so that the person is told
+ * which one it is and what to do. A journal or WAL that another process left is respected, never removed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sqlite.h"
+
+#define HEADER_SIZE 100         /* of an SQLite database file, by its file format */
+#define HEADER_MAGIC "SQLite format 3"  /* with its NUL: 16 bytes */
+#define WORDS_MAX 1024
+
+/* ---- What SQLite said ------------------------------------------------------------------------------- */
+
+static const char *advice(const struct etl_instance *inst, int code, int extended)
+{
+	bool source = inst->host->role == ETL_ROLE_SOURCE;
+
+	switch (code) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return "; another process holds the database: let it finish, or raise busy_timeout";
+	case SQLITE_CORRUPT:
+		return "; the file is damaged: restore it from a backup, or save what can be read with "
+		       "\"sqlite3 FILE .recover\"";
+	case SQLITE_NOTADB:
+		return "; the file is encrypted or not an SQLite database";
+	case SQLITE_FULL:
+		return "; free some space and resume";
+	case SQLITE_IOERR:
+		return "; the file system failed: look at the system's log";
+	case SQLITE_READONLY:
+		if (extended == SQLITE_READONLY_ROLLBACK)
+			return "; a hot journal lies beside the file and must be rolled back by a process "
+			       "that may write: open the database once with sqlite3";
+		return source ? "; a WAL lies beside the file and its folder is read-only: make the folder "
+				"writable, or set immutable = true when nobody writes to the file" : "";
+	case SQLITE_CANTOPEN:
+		return source ? "; if a WAL lies beside it and the folder is read-only, make the folder "
+				"writable, or set immutable = true when nobody writes to the file" : "";
+	default:
+		return "";
+	}
+}
+
+static int32_t class_of(int code)
+{
+	switch (code) {
+	case SQLITE_NOMEM:
+		return ETL_MEMORY;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		return ETL_DATA;
+	default:
+		return ETL_FATAL;
+	}
+}
+
+int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, const char *format, ...)
+{
+	int extended = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+	int code = extended & 0xff;
+	char what[WORDS_MAX];
+	va_list args;
+
+	if (code == SQLITE_INTERRUPT && inst->host->canceled(inst->host))
+		return ETL_CANCELED;
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	return inst->host->fail(err, class_of(code), NULL, extended, "%s: %s: %s%s", inst->path, what,
+				db ? sqlite3_errmsg(db) : "out of memory", advice(inst, code, extended));
+}
+
+int sqlite_run(struct etl_instance *inst, sqlite3 *db, const char *sql, struct etl_error *err)
+{
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
+		return ETL_OK;
+	return sqlite_fail(inst, db, err, "running \"%.200s\"", sql);
+}
+
+int sqlite_prepare(struct etl_instance *inst, sqlite3 *db, const char *sql, sqlite3_stmt **ret,
+		   struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return sqlite_fail(inst, db, err, "preparing \"%.300s\"", sql);
+	if (!stmt)
+		return inst->host->fail(err, ETL_USAGE, NULL, 0, "%s: the query is empty", inst->path);
+	*ret = stmt;
+	return ETL_OK;
+}
+
+/* ---- Looking at the file ------------------------------------------------------------------------------ */
+
+/* Reads the first bytes; the number read, or -1 with errno. */
+static ssize_t read_header(const char *path, unsigned char *buf)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n;
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	do {
+		n = pread(fd, buf, HEADER_SIZE, 0);
+	} while (n < 0 && errno == EINTR);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return n;
+}
+
+/* Encrypted pages look like noise: nearly all bytes differ and few are letters of a text. */
+static bool looks_encrypted(const unsigned char *bytes, size_t size)
+{
+	bool seen[256] = { false };
+	size_t different = 0, printable = 0, i;
+
+	for (i = 0; i < size; i++) {
+		different += !seen[bytes[i]];
+		seen[bytes[i]] = true;
+		printable += bytes[i] >= ' ' && bytes[i] < 127;
+	}
+	return size == HEADER_SIZE && different > 60 && printable < 60;
+}
+
+static int fail_stat(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	if (errno == ENOENT || errno == ENOTDIR)
+		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: there is no such file; look at path",
+					path);
+	return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be looked at: %s", path,
+				strerror(errno));
+}
+
+static int look_inside(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	unsigned char head[HEADER_SIZE];
+	ssize_t n = read_header(path, head);
+
+	if (n < 0)
+		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be read: %s", path,
+					strerror(errno));
+	if (n >= 16 && memcmp(head, HEADER_MAGIC, 16) == 0)
+		return ETL_OK;
+	if (looks_encrypted(head, (size_t)n))
+		return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
+					"%s: looks encrypted (SQLCipher or the like): write a plain copy with "
+					"the program that has its key, and read that", path);
+	return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
+				"%s: is not an SQLite database: it does not begin with \"" HEADER_MAGIC "\"",
+				path);
+}
+
+/* Non-empty, so that a fresh WAL of a database without pages is not taken for an empty file. */
+static bool has_wal(const char *path)
+{
+	struct stat st;
+	char *wal = sqlite3_mprintf("%s-wal", path);
+	bool there = wal && stat(wal, &st) == 0 && st.st_size > 0;
+
+	sqlite3_free(wal);
+	return there;
+}
+
+static int look_at(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return fail_stat(inst, path, err);
+	if (S_ISDIR(st.st_mode))
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
+					"%s: is a folder, not a database file; look at path", path);
+	if (!S_ISREG(st.st_mode))
+		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: is not a regular file", path);
+	if (st.st_size == 0) {
+		if (has_wal(path))
+			return ETL_OK;
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
+					"%s: is empty (0 bytes), so it is no database yet; look at path", path);
+	}
+	return look_inside(inst, path, err);
+}
+
+/* ---- Opening -------------------------------------------------------------------------------------------- */
+
+/* file:PATH?… with every byte encoded that a URI does not take as it is. NULL: no memory. */
+static char *make_uri(const char *path, bool immutable)
+{
+	struct etl_text uri = { 0 };
+	const char *p;
+
+	etl_text_add(&uri, "file:");
+	for (p = path; *p; p++) {
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+		    strchr("/._-~", *p))
+			etl_text_add_bytes(&uri, p, 1);
+		else
+			etl_text_addf(&uri, "%%%02X", (unsigned)(unsigned char)*p);
+	}
+	etl_text_add(&uri, immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+	return etl_text_take(&uri);
+}
+
+static bool immutable_asked(const struct etl_instance *inst)
+{
+	return inst->conf && inst->host->role == ETL_ROLE_SOURCE &&
+	       inst->host->flag(inst->conf, "immutable");
+}
+
+static int busy_milliseconds(const struct etl_instance *inst)
+{
+	int64_t ms = inst->conf ? inst->host->num(inst->conf, "busy_timeout") : 0;
+
+	return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
+{
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_busy_timeout(db, busy_milliseconds(inst));
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, (int *)NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
+	/* The first real access: it finds hot journals, locks and damage. */
+	if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_fail(inst, db, err, "opening the database");
+	return ETL_OK;
+}
+
+static int open_read_only(struct etl_instance *inst, const char *path, bool immutable, sqlite3 **ret,
+			  struct etl_error *err)
+{
+	sqlite3 *db = NULL;
+	char *uri;
+	int rc = look_at(inst, path, err);
+
+	if (rc)
+		return rc;
+	uri = make_uri(path, immutable);
+	if (!uri)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to open it", path);
+	if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
+		rc = sqlite_fail(inst, db, err, "opening the database");
+	free(uri);
+	if (!rc)
+		rc = configure(inst, db, err);
+	if (rc)
+		sqlite3_close(db);
+	else
+		*ret = db;
+	return rc;
+}
+
+static int peek_db(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	sqlite3 *db = NULL;
+	char *copy;
+	int rc;
+
+	if (inst->peek && strcmp(inst->peek_path, path) == 0)
+		return ETL_OK;
+	copy = strdup(path);
+	if (!copy)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to open it", path);
+	rc = open_read_only(inst, path, false, &db, err);
+	if (rc) {
+		free(copy);
+		return rc;
+	}
+	sqlite3_close(inst->peek);
+	free(inst->peek_path);
+	inst->peek = db;
+	inst->peek_path = copy;
+	return ETL_OK;
+}
+
+int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 **ret, struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	if (token && inst->stage && inst->stage_path && strcmp(inst->stage_path, token->text) == 0) {
+		*ret = inst->stage;
+	} else if (token) {
+		rc = peek_db(inst, token->text, err);
+		if (!rc)
+			*ret = inst->peek;
+	} else {
+		if (!inst->main)
+			rc = open_read_only(inst, inst->path, immutable_asked(inst), &inst->main, err);
+		if (!rc)
+			*ret = inst->main;
+	}
+	return rc;
+}
+
+void sqlite_disconnect(struct etl_instance *inst)
+{
+	sqlite3_close(inst->main);
+	sqlite3_close(inst->peek);
+	free(inst->peek_path);
+	inst->main = inst->peek = NULL;
+	inst->peek_path = NULL;
+	inst->pinned = false;
+}
