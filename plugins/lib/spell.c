@@ -1,0 +1,260 @@
+/*
+ * Values as text.
+ *
+ * printf writes the locale's decimal point, so floats are printed in the exponent form and only the digits
+ * are taken from it; they are read back as "DIGITSeEXPONENT", which has no point in any locale.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "spell.h"
+
+#define MICROS_PER_DAY INT64_C(86400000000)
+#define POSITIONAL_MIN (-5)     /* floats from 1e-5 … */
+#define POSITIONAL_MAX 16       /* … below 1e16 are written without an exponent */
+
+static size_t copy(char *buf, const char *text)
+{
+	size_t size = strlen(text);
+
+	memcpy(buf, text, size + 1);
+	return size;
+}
+
+static size_t spell_u128(char *buf, etl_u128 v)
+{
+	char digits[40];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + (int)(v % 10));
+	while (v /= 10);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = digits[n - 1 - i];
+	buf[n] = '\0';
+	return n;
+}
+
+size_t spell_int(char *buf, int64_t v)
+{
+	size_t sign = v < 0;
+
+	if (sign)
+		*buf = '-';
+	return sign + spell_u128(buf + sign, sign ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
+}
+
+size_t spell_decimal(char *buf, etl_i128 v, int32_t scale)
+{
+	char digits[41];
+	size_t n = spell_u128(digits, v < 0 ? (etl_u128)0 - (etl_u128)v : (etl_u128)v);
+	size_t point = (size_t)scale;
+	char *at = buf;
+
+	if (v < 0)
+		*at++ = '-';
+	if (n <= point) {
+		*at++ = '0';
+		if (point > 0)
+			*at++ = '.';
+		memset(at, '0', point - n);
+		at += point - n;
+		memcpy(at, digits, n);
+		at += n;
+	} else {
+		memcpy(at, digits, n - point);
+		at += n - point;
+		if (point > 0) {
+			*at++ = '.';
+			memcpy(at, digits + n - point, point);
+			at += point;
+		}
+	}
+	*at = '\0';
+	return (size_t)(at - buf);
+}
+
+void double_digits(double v, int digits, char *digit, int *ret_exponent)
+{
+	char text[64];
+	const char *e;
+	int n = 0;
+
+	snprintf(text, sizeof(text), "%.*e", digits - 1, fabs(v));
+	e = strrchr(text, 'e');
+	for (const char *at = text; at < e && n < digits; at++)
+		if (*at >= '0' && *at <= '9')
+			digit[n++] = *at;
+	digit[n] = '\0';
+	*ret_exponent = (int)strtol(e + 1, NULL, 10) - (n - 1);
+}
+
+/* DIGITS × 10^EXPONENT, trailing zeros dropped, positional where that is short. */
+static size_t spell_digits(char *buf, bool negative, char *digits, int exponent)
+{
+	int n = (int)strlen(digits), first;
+	char *at = buf;
+
+	while (n > 1 && digits[n - 1] == '0') {
+		n--;
+		exponent++;
+	}
+	first = exponent + n - 1;
+	if (negative)
+		*at++ = '-';
+	if (first < POSITIONAL_MIN || first >= POSITIONAL_MAX) {
+		*at++ = digits[0];
+		if (n > 1)
+			*at++ = '.';
+		memcpy(at, digits + 1, (size_t)(n - 1));
+		at += n - 1;
+		return (size_t)(at - buf) + (size_t)sprintf(at, "e%+03d", first);
+	}
+	if (first < 0)
+		*at++ = '0';
+	else
+		for (int i = 0; i <= first; i++)
+			*at++ = i < n ? digits[i] : '0';
+	if (exponent < 0) {
+		*at++ = '.';
+		for (int i = -1; i > first; i--)
+			*at++ = '0';
+		for (int i = first < 0 ? 0 : first + 1; i < n; i++)
+			*at++ = digits[i];
+	}
+	*at = '\0';
+	return (size_t)(at - buf);
+}
+
+static size_t spell_real(char *buf, double v, int least, int most, bool single)
+{
+	char digits[64], again[80];
+	int exponent;
+
+	if (isnan(v))
+		return copy(buf, "NaN");
+	if (isinf(v))
+		return copy(buf, v < 0 ? "-Infinity" : "Infinity");
+	for (int n = least;; n++) {
+		double_digits(v, n, digits, &exponent);
+		snprintf(again, sizeof(again), "%se%d", digits, exponent);
+		if (n == most)
+			break;
+		if (single ? (double)strtof(again, NULL) == fabs(v) : strtod(again, NULL) == fabs(v))
+			break;
+	}
+	return spell_digits(buf, signbit(v), digits, exponent);
+}
+
+size_t spell_double(char *buf, double v)
+{
+	return spell_real(buf, v, 15, 17, false);
+}
+
+size_t spell_float(char *buf, float v)
+{
+	return spell_real(buf, (double)v, 6, 9, true);
+}
+
+/* Civil date from days since 1970, by eras of 400 years that begin in March. */
+size_t spell_date(char *buf, int64_t days)
+{
+	int64_t z = days + 719468;
+	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+	int64_t doe = z - era * 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153;
+	int day = (int)(doy - (153 * mp + 2) / 5 + 1), month = (int)(mp < 10 ? mp + 3 : mp - 9);
+	int64_t year = yoe + era * 400 + (month <= 2);
+	const char *sign = year < 0 ? "-" : year > 9999 ? "+" : "";
+
+	return (size_t)sprintf(buf, "%s%04lld-%02d-%02d", sign, (long long)(year < 0 ? -year : year), month,
+			       day);
+}
+
+size_t spell_time(char *buf, int64_t micros)
+{
+	int64_t seconds = micros / 1000000, fraction = micros % 1000000;
+	size_t n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
+				   (int)(seconds % 60));
+
+	if (fraction == 0)
+		return n;
+	n += (size_t)sprintf(buf + n, ".%06d", (int)fraction);
+	while (buf[n - 1] == '0')
+		buf[--n] = '\0';
+	return n;
+}
+
+size_t spell_timestamp(char *buf, int64_t micros, bool instant)
+{
+	int64_t days = micros / MICROS_PER_DAY, rest = micros % MICROS_PER_DAY;
+	size_t n;
+
+	if (rest < 0) {
+		rest += MICROS_PER_DAY;
+		days--;
+	}
+	n = spell_date(buf, days);
+	buf[n++] = ' ';
+	n += spell_time(buf + n, rest);
+	if (instant)
+		buf[n++] = 'Z';
+	buf[n] = '\0';
+	return n;
+}
+
+size_t spell_uuid(char *buf, const uint8_t v[16])
+{
+	char *at = buf;
+
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		at += sprintf(at, "%02x", v[i]);
+	}
+	return (size_t)(at - buf);
+}
+
+etl_i128 decimal_get(const uint8_t *little_endian)
+{
+	etl_i128 v;
+
+	memcpy(&v, little_endian, 16);
+	return v;
+}
+
+size_t spell_fixed(char *buf, const struct etl_column_view *c, int64_t row)
+{
+	switch (c->type.type) {
+	case ETL_BOOL:
+		return copy(buf, etl_get_bool(c, row) ? "true" : "false");
+	case ETL_INT16:
+		return spell_int(buf, etl_get_int16(c, row));
+	case ETL_INT32:
+		return spell_int(buf, etl_get_int32(c, row));
+	case ETL_INT64:
+		return spell_int(buf, etl_get_int64(c, row));
+	case ETL_FLOAT32:
+		return spell_float(buf, etl_get_float32(c, row));
+	case ETL_FLOAT64:
+		return spell_double(buf, etl_get_float64(c, row));
+	case ETL_DECIMAL:
+		return spell_decimal(buf, decimal_get(etl_get_fixed(c, row)), c->type.scale);
+	case ETL_DATE:
+		return spell_date(buf, etl_get_int32(c, row));
+	case ETL_TIME:
+		return spell_time(buf, etl_get_int64(c, row));
+	case ETL_TIMESTAMP:
+	case ETL_INSTANT:
+		return spell_timestamp(buf, etl_get_int64(c, row), c->type.type == ETL_INSTANT);
+	case ETL_UUID:
+		return spell_uuid(buf, etl_get_fixed(c, row));
+	default:
+		return 0;
+	}
+}
