@@ -1,0 +1,104 @@
+/*
+ * etlrun: main, the table of verbs, and the exit codes' way out. `etlrun FILE` is `etlrun run FILE`.
+ */
+#include "config.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "log.h"
+#include "secret.h"
+#include "signals.h"
+
+const struct verb *const verbs[] = {
+	&verb_run,	&verb_copy,	&verb_check,  &verb_plan,    &verb_discover,
+	&verb_validate, &verb_status, &verb_plugins, NULL,
+};
+
+static const struct verb *find_verb(const char *word)
+{
+	for (size_t i = 0; verbs[i]; i++)
+		if (strcmp(verbs[i]->name, word) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+/* A word that is no verb and names no file was meant as a verb. */
+static int unknown_verb(const char *word, struct etl_error *err)
+{
+	const char *names[sizeof(verbs) / sizeof(verbs[0])];
+	const char *near;
+	size_t count = 0;
+
+	while (verbs[count]) {
+		names[count] = verbs[count]->name;
+		count++;
+	}
+	near = option_nearest(word, names, count);
+	return error_set(err, ETL_USAGE, "\"%s\" is neither a verb nor a file%s%s%s; `etlrun --help` lists the verbs",
+			 word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static bool looks_like_file(const char *word)
+{
+	FILE *file = strchr(word, '.') || strchr(word, '/') ? NULL : fopen(word, "r");
+
+	if (file)
+		fclose(file);
+	return file || strchr(word, '.') || strchr(word, '/');
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv, struct etl_error *err)
+{
+	struct cli cli;
+	bool done = false;
+	int rc = cli_parse(argc, argv, verb, &cli, &done, err);
+
+	if (rc == 0 && !done)
+		rc = verb->run(&cli, err);
+	cli_free(&cli);
+	return rc;
+}
+
+static int dispatch(int argc, char **argv, struct etl_error *err)
+{
+	const struct verb *verb;
+
+	if (argc < 2) {
+		cli_usage(NULL);
+		return error_set(err, ETL_USAGE, "nothing to do: name a pipeline file or a verb");
+	}
+	if (argv[1][0] == '-')
+		return run_verb(&verb_run, argc - 1, argv + 1, err);
+	verb = find_verb(argv[1]);
+	if (verb)
+		return run_verb(verb, argc - 2, argv + 2, err);
+	if (!looks_like_file(argv[1]))
+		return unknown_verb(argv[1], err);
+	return run_verb(&verb_run, argc - 1, argv + 1, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct etl_error err = ERROR_INIT;
+	int rc;
+
+	/* Numbers and texts are the same in every place; only the names of things are UTF-8. */
+	setlocale(LC_ALL, "C");
+	signals_start();
+	rc = dispatch(argc, argv, &err);
+	if (rc < 0) {
+		int sig = signals_caught();
+
+		if (err.set)
+			log_error(&err);
+		rc = sig ? 128 + sig : err.set ? error_exit(&err) : 1;
+	}
+	error_clear(&err);
+	log_close();
+	secret_clear();
+	return rc;
+}
