@@ -5,9 +5,13 @@
 #ifndef SQLITE_PLUGIN_H
 #define SQLITE_PLUGIN_H
 
+#include <pthread.h>
+
 #include <sqlite3.h>
 
 #include <etlrun/helpers.h>
+
+#define SQLITE_LIVE 8           /* the most connections of an instance */
 
 struct etl_instance {
 	const struct etl_host *host;
@@ -20,7 +24,15 @@ struct etl_instance {
 	sqlite3 *peek;                  /* another instance's staging file, read only, or NULL */
 	char *peek_path;
 	struct sqlite_stage *building;  /* stage.c's own state, or NULL */
+	pthread_mutex_t lock;           /* of live */
+	sqlite3 *live[SQLITE_LIVE];     /* what `cancel` interrupts */
 };
+
+/* sqlite.c */
+/* Makes a connection known to `cancel`. */
+void sqlite_enlist(struct etl_instance *, sqlite3 *);
+/* Closes a connection, known or not; NULL too. As sqlite3_close. */
+int sqlite_close(struct etl_instance *, sqlite3 *);
 
 /* connect.c: a token is the absolute path of a staging file. Options: immutable, busy_timeout. */
 /* Closes main and peek, not stage; open again when needed. */
