@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <etlrun/helpers.h>
+
 /* One for each table; the workers add, the progress thread reads. */
 struct progress_table {
 	const char *name;
@@ -16,6 +18,10 @@ struct progress_table {
 	atomic_uint_fast64_t rows, bytes;
 	atomic_int state;               /* 0 waiting, 1 loading, 2 done */
 };
+
+/* One line about all of them: "employees: 5,000 of 10,000 rows (50 %), 2,100 rows/s, about 3 s left". RATE is
+ * rows a second, 0 when it is not known yet. Nothing is appended when no table is loading. */
+void progress_describe(struct etl_text *, const struct progress_table *tables, size_t count, double rate);
 
 struct progress;
 /* Starts the thread; NULL when ENABLED is false or it cannot be started, which is no failure. */

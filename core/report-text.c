@@ -232,7 +232,8 @@ static void add_row(struct etl_text *text, const struct sheet *sheet, const stru
 			pad = sheet->width[c];
 		if (row->rule || c != COLUMN_VERDICTS)
 			add_repeated(text, row->rule ? '-' : ' ', row->rule || c != COLUMN_NAME ? pad : 0);
-		etl_text_add_bytes(text, cell->at, cell->length);
+		if (cell->length > 0)
+			etl_text_add_bytes(text, cell->at, cell->length);
 		if (c == COLUMN_NAME && !row->rule)
 			add_repeated(text, ' ', pad);
 	}
