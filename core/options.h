@@ -16,8 +16,9 @@ struct option_group {
 	const char *owner;              /* "plugin sqlite", "this file", for messages */
 	const struct etl_option *options;       /* ends with a NULL name */
 	size_t option_size;
-	uint32_t scope;                 /* ETL_OPT_PER_STORE, _PER_TABLE or _PER_COLUMN */
+	uint32_t scope;                 /* ETL_OPT_PER_STORE, _PER_TABLE or _PER_COLUMN; 0: any */
 	uint32_t role;                  /* ETL_OPT_SOURCE or ETL_OPT_TARGET, or 0 */
+	const char *folder;             /* that relative paths, files and commands are relative to; NULL: none */
 	const char *const *ignore;      /* keys that are the host's own here ("plugin"), NULL-ended; or NULL */
 };
 
@@ -28,7 +29,8 @@ int conf_check(const struct option_group *, const config_setting_t *group, struc
 	       struct etl_error *);
 void conf_free(struct etl_conf *);
 
-/* The getters of struct etl_host. CONF may be NULL: everything is absent. */
+/* The getters of struct etl_host. CONF may be NULL: everything is absent. A group that the file does not name
+ * is absent as a whole: its members' defaults come with the group, and conf_sub is NULL. */
 int conf_given(const struct etl_conf *, const char *name);
 const char *conf_str(const struct etl_conf *, const char *name);
 int64_t conf_num(const struct etl_conf *, const char *name);
