@@ -201,18 +201,41 @@ static bool add_userinfo(const char *uri)
 	return colon ? add_part(colon + 1, (size_t)(at - colon - 1)) : true;
 }
 
-/* KEY=VALUE after ?, & or ; (ODBC strings and SAS tokens have no ?, or ; between). */
+/* How far the value at TEXT goes: ODBC writes {a;b}, libpq writes 'a b'. */
+static size_t value_length(const char *text, const char *separators)
+{
+	const char *end = NULL;
+
+	if (*text == '{')
+		end = strchr(text, '}');
+	else if (*text == '\'')
+		end = strchr(text + 1, '\'');
+	return end ? (size_t)(end - text) + 1 : strcspn(text, separators);
+}
+
+static bool add_value(const char *text, size_t length)
+{
+	if (length >= 2 && (*text == '{' || *text == '\'') && !add_part(text + 1, length - 2))
+		return false;
+	return add_part(text, length);
+}
+
+/* KEY=VALUE after ?, & or ; in a URI; also with spaces between in what is no URI (ODBC, libpq). */
 static bool add_pairs(const char *uri)
 {
+	const char *separators = strstr(uri, "://") ? "?&;#" : "?&;# \t\n";
 	const char *p = uri;
 
 	while (*p) {
-		size_t length = strcspn(p, "?&;#");
+		size_t length = strcspn(p, separators);
 		const char *equals = memchr(p, '=', length);
 
-		if (equals && is_secret_key(p, (size_t)(equals - p)) &&
-		    !add_part(equals + 1, length - (size_t)(equals - p) - 1))
-			return false;
+		if (equals) {
+			length = value_length(equals + 1, separators);
+			if (is_secret_key(p, (size_t)(equals - p)) && !add_value(equals + 1, length))
+				return false;
+			p = equals + 1;
+		}
 		p += length;
 		p += *p != '\0';
 	}

@@ -1,0 +1,151 @@
+/*
+ * Option values as text: numbers with units, read exactly or not at all and the same in every locale, and the
+ * name a person may have meant.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "options.h"
+
+enum { NAME_MAX_LENGTH = 63 };
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static const struct unit size_units[] = {
+	{ "", 1 }, { "B", 1 },
+	{ "k", 1000 }, { "kB", 1000 }, { "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
+	{ "TB", 1000000000000 },
+	{ "KiB", 1024 }, { "kiB", 1024 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "TiB", (int64_t)1 << 40 },
+	{ NULL, 0 }
+};
+static const struct unit duration_units[] = {
+	{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "min", 60000 }, { "h", 3600000 },
+	{ "d", 86400000 },
+	{ NULL, 0 }
+};
+static const struct unit percent_units[] = { { "%", 10000 }, { NULL, 0 } };
+static const struct unit plain_units[] = { { "", 1 }, { NULL, 0 } };
+
+static const struct unit *units_of(int32_t kind)
+{
+	switch (kind) {
+	case ETL_OPT_SIZE:
+		return size_units;
+	case ETL_OPT_DURATION:
+		return duration_units;
+	case ETL_OPT_PERCENT:
+		return percent_units;
+	case ETL_OPT_INT:
+		return plain_units;
+	default:
+		return NULL;
+	}
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Digits with at most one point, as VALUE / SCALE. *TEXT is moved behind them. */
+static bool read_decimal(const char **text, bool negative, int64_t *value, int64_t *scale)
+{
+	const char *p = *text;
+	bool point = false;
+
+	*value = 0;
+	*scale = 1;
+	if (!is_digit(*p))
+		return false;
+	for (; is_digit(*p) || (*p == '.' && !point && is_digit(p[1])); p++) {
+		int digit = *p - '0';
+
+		if (*p == '.') {
+			point = true;
+			continue;
+		}
+		if (__builtin_mul_overflow(*value, (int64_t)10, value) ||
+		    __builtin_add_overflow(*value, (int64_t)(negative ? -digit : digit), value) ||
+		    (point && __builtin_mul_overflow(*scale, (int64_t)10, scale)))
+			return false;
+	}
+	*text = p;
+	return true;
+}
+
+bool option_number(int32_t kind, const char *text, int64_t *ret)
+{
+	const struct unit *unit = units_of(kind);
+	int64_t value, scale;
+	bool negative = kind == ETL_OPT_INT && *text == '-';
+
+	text += negative || (kind == ETL_OPT_INT && *text == '+');
+	if (!unit || !read_decimal(&text, negative, &value, &scale))
+		return false;
+	text += *text == ' ';
+	while (unit->name && strcmp(unit->name, text) != 0)
+		unit++;
+	if (!unit->name || __builtin_mul_overflow(value, unit->factor, &value) || value % scale != 0)
+		return false;
+	value /= scale;
+	if (kind == ETL_OPT_PERCENT && value > 1000000)
+		return false;
+	*ret = value;
+	return true;
+}
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Insertions, deletions, substitutions and swaps of neighbours. */
+static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+	size_t rows[3][NAME_MAX_LENGTH + 1];
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
+
+	for (size_t j = 0; j <= b_length; j++) {
+		before[j] = 0;
+		last[j] = j;
+	}
+	for (size_t i = 1; i <= a_length; i++) {
+		size_t *oldest = before;
+
+		row[0] = i;
+		for (size_t j = 1; j <= b_length; j++) {
+			row[j] = smallest(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = smallest(row[j], before[j - 2] + 1, row[j]);
+		}
+		before = last;
+		last = row;
+		row = oldest;
+	}
+	return last[b_length];
+}
+
+const char *option_nearest(const char *word, const char *const *names, size_t count)
+{
+	size_t length = strlen(word), best = (size_t)-1;
+	const char *ret = NULL;
+
+	for (size_t i = 0; i < count && length <= NAME_MAX_LENGTH; i++) {
+		size_t size = strlen(names[i]), d;
+
+		if (size > NAME_MAX_LENGTH)
+			continue;
+		d = distance(word, length, names[i], size);
+		if (d <= (size > length ? size : length) / 3 && d < best) {
+			best = d;
+			ret = names[i];
+		}
+	}
+	return ret;
+}
