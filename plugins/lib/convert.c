@@ -1,0 +1,625 @@
+/*
+ * Values from one type to another, exactly or not at all.
+ *
+ * A value is first read into one of a few forms (a tagged `any` into the form of its tag), then each target
+ * type says which forms it takes. Numbers that are not binary of the same kind pass as written decimals
+ * (number.h), so nothing is rounded on the way.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "json.h"
+#include "moment.h"
+#include "number.h"
+
+#define MICROS_PER_DAY INT64_C(86400000000)
+
+enum form {
+	FORM_INT, FORM_BOOL, FORM_DOUBLE, FORM_FLOAT, FORM_DECIMAL, FORM_NUMERIC, FORM_TEXT, FORM_JSON,
+	FORM_BYTES, FORM_DATE, FORM_TIME, FORM_TIMESTAMP, FORM_INSTANT, FORM_UUID
+};
+
+struct value {
+	enum form form;
+	bool trusted;           /* a text that is known to be UTF-8 */
+	int32_t scale;          /* of a decimal */
+	int64_t whole;          /* int, bool, date, time, timestamps */
+	double real;
+	etl_i128 decimal;
+	const uint8_t *bytes;   /* text, json, numeric, bytes, uuid */
+	int64_t size;
+};
+
+/* ---- Reading ---------------------------------------------------------------------------------------- */
+
+static bool read_any(struct value *v, const uint8_t *bytes, int64_t size)
+{
+	v->bytes = bytes + 1;
+	v->size = size - 1;
+	v->trusted = false;
+	if (size < 1)
+		return false;
+	switch (bytes[0]) {
+	case ETL_ANY_INT:
+		v->form = FORM_INT;
+		if (size == 9)
+			memcpy(&v->whole, v->bytes, 8);
+		return size == 9;
+	case ETL_ANY_REAL:
+		v->form = FORM_DOUBLE;
+		if (size == 9)
+			memcpy(&v->real, v->bytes, 8);
+		return size == 9;
+	case ETL_ANY_TEXT:
+		v->form = FORM_TEXT;
+		return true;
+	case ETL_ANY_BLOB:
+		v->form = FORM_BYTES;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void read_whole(struct value *v, enum form form, int64_t whole)
+{
+	v->form = form;
+	v->whole = whole;
+}
+
+static bool read_bytes(struct value *v, const struct etl_column_view *from, int64_t row)
+{
+	v->bytes = etl_get_bytes(from, row, &v->size);
+	v->trusted = true;
+	if (from->type.type == ETL_ANY)
+		return read_any(v, v->bytes, v->size);
+	v->form = from->type.type == ETL_NUMERIC ? FORM_NUMERIC :
+		  from->type.type == ETL_JSON ? FORM_JSON :
+		  from->type.type == ETL_BYTES ? FORM_BYTES : FORM_TEXT;
+	return true;
+}
+
+static bool read_value(struct value *v, const struct etl_column_view *from, int64_t row)
+{
+	memset(v, 0, sizeof(*v));
+	switch (from->type.type) {
+	case ETL_BOOL:
+		read_whole(v, FORM_BOOL, etl_get_bool(from, row));
+		return true;
+	case ETL_INT16:
+		read_whole(v, FORM_INT, etl_get_int16(from, row));
+		return true;
+	case ETL_INT32:
+		read_whole(v, FORM_INT, etl_get_int32(from, row));
+		return true;
+	case ETL_INT64:
+		read_whole(v, FORM_INT, etl_get_int64(from, row));
+		return true;
+	case ETL_DATE:
+		read_whole(v, FORM_DATE, etl_get_int32(from, row));
+		return true;
+	case ETL_TIME:
+		read_whole(v, FORM_TIME, etl_get_int64(from, row));
+		return true;
+	case ETL_TIMESTAMP:
+		read_whole(v, FORM_TIMESTAMP, etl_get_int64(from, row));
+		return true;
+	case ETL_INSTANT:
+		read_whole(v, FORM_INSTANT, etl_get_int64(from, row));
+		return true;
+	case ETL_FLOAT32:
+		v->form = FORM_FLOAT;
+		v->real = (double)etl_get_float32(from, row);
+		return true;
+	case ETL_FLOAT64:
+		v->form = FORM_DOUBLE;
+		v->real = etl_get_float64(from, row);
+		return true;
+	case ETL_DECIMAL:
+		v->form = FORM_DECIMAL;
+		v->decimal = decimal_get(etl_get_fixed(from, row));
+		v->scale = from->type.scale;
+		return true;
+	case ETL_UUID:
+		v->form = FORM_UUID;
+		v->bytes = etl_get_fixed(from, row);
+		v->size = 16;
+		return true;
+	default:
+		return read_bytes(v, from, row);
+	}
+}
+
+/* ---- Spellings -------------------------------------------------------------------------------------- */
+
+/* The canonical text of a value that is no text itself; 0 for bytes. */
+static size_t spell_value(char *buf, const struct value *v)
+{
+	switch (v->form) {
+	case FORM_INT:
+		return spell_int(buf, v->whole);
+	case FORM_BOOL:
+		memcpy(buf, v->whole ? "true" : "false", 6 - (size_t)v->whole);
+		return 5 - (size_t)v->whole;
+	case FORM_DOUBLE:
+		return spell_double(buf, v->real);
+	case FORM_FLOAT:
+		return spell_float(buf, (float)v->real);
+	case FORM_DECIMAL:
+		return spell_decimal(buf, v->decimal, v->scale);
+	case FORM_DATE:
+		return spell_date(buf, v->whole);
+	case FORM_TIME:
+		return spell_time(buf, v->whole);
+	case FORM_TIMESTAMP:
+	case FORM_INSTANT:
+		return spell_timestamp(buf, v->whole, v->form == FORM_INSTANT);
+	case FORM_UUID:
+		return spell_uuid(buf, v->bytes);
+	default:
+		return 0;
+	}
+}
+
+static bool is_text(const struct value *v)
+{
+	return v->form == FORM_TEXT || v->form == FORM_NUMERIC || v->form == FORM_JSON;
+}
+
+/* Any number as a written decimal; BUF holds its digits when it was binary. */
+static const char *as_number(const struct value *v, char *buf, struct number *ret)
+{
+	size_t size;
+
+	if (v->form == FORM_TEXT || v->form == FORM_NUMERIC)
+		return number_parse(ret, (const char *)v->bytes, (size_t)v->size) ? NULL : "not_a_number";
+	if (v->form > FORM_DECIMAL || v->form == FORM_BOOL)
+		return "type";
+	if ((v->form == FORM_DOUBLE || v->form == FORM_FLOAT) && !isfinite(v->real))
+		return isnan(v->real) ? "not_a_number" : "out_of_range";
+	size = spell_value(buf, v);
+	return number_parse(ret, buf, size) ? NULL : "not_a_number";
+}
+
+/* ---- Writing ---------------------------------------------------------------------------------------- */
+
+static const char *put_result(bool done)
+{
+	return done ? NULL : "no_memory";
+}
+
+static const char *put_int(struct etl_column_builder *to, int64_t v)
+{
+	int16_t narrow = (int16_t)v;
+
+	if (to->type.type == ETL_INT64) {
+		etl_put_int64(to, v);
+	} else if (to->type.type == ETL_INT32) {
+		if (v < INT32_MIN || v > INT32_MAX)
+			return "out_of_range";
+		etl_put_int32(to, (int32_t)v);
+	} else {
+		if (v < INT16_MIN || v > INT16_MAX)
+			return "out_of_range";
+		etl_put_fixed(to, &narrow);
+	}
+	return NULL;
+}
+
+static const char *to_int(struct etl_column_builder *to, const struct value *v)
+{
+	char buf[SPELL_MAX];
+	struct number n;
+	const char *code;
+	int64_t whole;
+
+	if (v->form == FORM_INT || v->form == FORM_BOOL)
+		return put_int(to, v->whole);
+	if (v->form == FORM_DOUBLE || v->form == FORM_FLOAT) {
+		if (isnan(v->real))
+			return "not_a_number";
+		if (!(v->real >= -0x1p63 && v->real < 0x1p63))
+			return "out_of_range";
+		if (v->real != trunc(v->real))
+			return "too_precise";
+		return put_int(to, (int64_t)v->real);
+	}
+	code = as_number(v, buf, &n);
+	if (!code)
+		code = number_int64(&n, &whole);
+	return code ? code : put_int(to, whole);
+}
+
+/* ASCII only, whatever the case; BYTES has WORD's length. */
+static bool equal_word(const char *word, const uint8_t *bytes)
+{
+	for (; *word; word++, bytes++) {
+		int c = *bytes >= 'A' && *bytes <= 'Z' ? *bytes - 'A' + 'a' : *bytes;
+
+		if (c != *word)
+			return false;
+	}
+	return true;
+}
+
+static const char *to_bool(struct etl_column_builder *to, const struct value *v)
+{
+	static const char *const words[] = { "0", "1", "f", "t", "false", "true" };
+
+	if (v->form == FORM_INT || v->form == FORM_BOOL) {
+		if (v->whole != 0 && v->whole != 1)
+			return "not_a_bool";
+		etl_put_bool(to, v->whole);
+		return NULL;
+	}
+	if (v->form != FORM_TEXT)
+		return "type";
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strlen(words[i]) != (size_t)v->size)
+			continue;
+		if (equal_word(words[i], v->bytes)) {
+			etl_put_bool(to, i & 1);
+			return NULL;
+		}
+	}
+	return "not_a_bool";
+}
+
+/* Texts that say what no decimal can. */
+static bool special_real(const struct value *v, double *ret)
+{
+	static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+	static const double reals[] = { (double)NAN, (double)INFINITY, -(double)INFINITY };
+
+	for (size_t i = 0; v->form == FORM_TEXT && i < 3; i++)
+		if ((size_t)v->size == strlen(words[i]) &&
+		    memcmp(v->bytes, words[i], strlen(words[i])) == 0) {
+			*ret = reals[i];
+			return true;
+		}
+	return false;
+}
+
+static const char *double_of(const struct value *v, double *ret)
+{
+	char buf[SPELL_MAX];
+	struct number n;
+	const char *code;
+
+	if (v->form == FORM_DOUBLE || v->form == FORM_FLOAT) {
+		*ret = v->real;
+		return NULL;
+	}
+	if (special_real(v, ret))
+		return NULL;
+	if (v->form == FORM_BOOL) {
+		*ret = (double)v->whole;
+		return NULL;
+	}
+	if (v->form == FORM_INT) {
+		*ret = (double)v->whole;
+		if (*ret >= 0x1p63 || (int64_t)*ret != v->whole)
+			return "too_precise";
+		return NULL;
+	}
+	code = as_number(v, buf, &n);
+	return code ? code : number_double(&n, ret);
+}
+
+static const char *to_double(struct etl_column_builder *to, const struct value *v)
+{
+	const char *code;
+	double real;
+
+	code = double_of(v, &real);
+	if (!code)
+		etl_put_float64(to, real);
+	return code;
+}
+
+static const char *to_float(struct etl_column_builder *to, const struct value *v)
+{
+	char buf[SPELL_MAX];
+	struct number n;
+	const char *code;
+	double real;
+	float narrow;
+
+	if ((v->form == FORM_TEXT && !special_real(v, &real)) || v->form == FORM_NUMERIC ||
+	    v->form == FORM_DECIMAL) {
+		code = as_number(v, buf, &n);
+		if (!code)
+			code = number_float(&n, &narrow);
+		if (code)
+			return code;
+	} else {
+		code = double_of(v, &real);
+		if (code)
+			return code;
+		if (isfinite(real) && fabs(real) > (double)0x1.fffffep127f)
+			return "out_of_range";
+		narrow = (float)real;
+		if (!isnan(real) && (double)narrow != real)
+			return "too_precise";
+	}
+	etl_put_fixed(to, &narrow);
+	return NULL;
+}
+
+static const char *to_decimal(struct etl_column_builder *to, const struct value *v)
+{
+	struct value whole = *v;
+	char buf[SPELL_MAX];
+	struct number n;
+	const char *code;
+	etl_i128 decimal;
+
+	if (whole.form == FORM_BOOL)
+		whole.form = FORM_INT;
+	code = as_number(&whole, buf, &n);
+	if (!code)
+		code = number_decimal(&n, to->type.precision, to->type.scale, &decimal);
+	if (!code)
+		etl_put_fixed(to, &decimal);
+	return code;
+}
+
+static const char *to_numeric(struct etl_column_builder *to, const struct value *v)
+{
+	struct etl_text text = { .at = NULL };
+	struct value whole = *v;
+	char buf[SPELL_MAX];
+	struct number n;
+	const char *code;
+
+	if (v->form == FORM_NUMERIC)
+		return put_result(etl_put_bytes(to, v->bytes, v->size));
+	if (whole.form == FORM_BOOL)
+		whole.form = FORM_INT;
+	code = as_number(&whole, buf, &n);
+	if (!code)
+		code = number_text(&n, &text);
+	if (!code)
+		code = put_result(etl_put_bytes(to, text.at, (int64_t)text.length));
+	etl_text_free(&text);
+	return code;
+}
+
+static const char *to_text(struct etl_column_builder *to, const struct value *v)
+{
+	char buf[SPELL_MAX];
+
+	if (v->form == FORM_BYTES)
+		return "type";
+	if (!is_text(v))
+		return put_result(etl_put_bytes(to, buf, (int64_t)spell_value(buf, v)));
+	if (!v->trusted && etl_utf8_valid(v->bytes, (size_t)v->size) != (size_t)v->size)
+		return "invalid_utf8";
+	return put_result(etl_put_bytes(to, v->bytes, v->size));
+}
+
+static const char *to_bytes(struct etl_column_builder *to, const struct value *v)
+{
+	if (v->form != FORM_BYTES && v->form != FORM_UUID && v->form != FORM_TEXT && v->form != FORM_JSON)
+		return "type";
+	return put_result(etl_put_bytes(to, v->bytes, v->size));
+}
+
+static const char *to_json(struct etl_column_builder *to, const struct value *v)
+{
+	bool number = v->form <= FORM_NUMERIC;
+
+	if (v->form == FORM_TEXT) {
+		if (etl_utf8_valid(v->bytes, (size_t)v->size) != (size_t)v->size)
+			return "invalid_utf8";
+		if (!json_valid((const char *)v->bytes, (size_t)v->size))
+			return "not_json";
+	} else if (v->form != FORM_JSON && !number) {
+		return "type";
+	} else if ((v->form == FORM_DOUBLE || v->form == FORM_FLOAT) && !isfinite(v->real)) {
+		return "not_a_number";
+	}
+	return to_text(to, v);
+}
+
+static const char *moment_of(const struct value *v, struct moment *m, const char *bad)
+{
+	if (v->form != FORM_TEXT)
+		return "type";
+	if (!moment_parse(m, (const char *)v->bytes, (size_t)v->size))
+		return bad;
+	return m->finer ? "too_precise" : NULL;
+}
+
+static const char *to_date(struct etl_column_builder *to, const struct value *v)
+{
+	struct moment m;
+	const char *code;
+
+	if (v->form == FORM_TIMESTAMP) {
+		m.micros = v->whole % MICROS_PER_DAY;
+		m.days = v->whole / MICROS_PER_DAY;
+	} else if (v->form == FORM_DATE) {
+		m.micros = 0;
+		m.days = v->whole;
+	} else {
+		code = moment_of(v, &m, "not_a_date");
+		if (code)
+			return code;
+		if (m.zoned)
+			return "not_a_date";
+	}
+	if (m.micros != 0)
+		return "too_precise";
+	etl_put_int32(to, (int32_t)m.days);
+	return NULL;
+}
+
+static const char *to_time(struct etl_column_builder *to, const struct value *v)
+{
+	struct moment m;
+
+	if (v->form == FORM_TIME) {
+		etl_put_int64(to, v->whole);
+		return NULL;
+	}
+	if (v->form != FORM_TEXT)
+		return "type";
+	if (!moment_parse_time(&m, (const char *)v->bytes, (size_t)v->size))
+		return "not_a_time";
+	if (m.finer)
+		return "too_precise";
+	etl_put_int64(to, m.micros);
+	return NULL;
+}
+
+static const char *put_moment(struct etl_column_builder *to, const struct moment *m)
+{
+	int64_t days = INT64_MAX / MICROS_PER_DAY - 1;
+
+	if (m->days > days || m->days < -days)
+		return "out_of_range";
+	etl_put_int64(to, m->days * MICROS_PER_DAY + m->micros - m->zone * 1000000);
+	return NULL;
+}
+
+static const char *to_timestamp(struct etl_column_builder *to, const struct value *v)
+{
+	bool instant = to->type.type == ETL_INSTANT;
+	struct moment m = { .days = 0 };
+	const char *code;
+
+	if (v->form == (instant ? FORM_INSTANT : FORM_TIMESTAMP)) {
+		etl_put_int64(to, v->whole);
+		return NULL;
+	}
+	if (v->form == FORM_DATE && !instant) {
+		m.days = v->whole;
+		return put_moment(to, &m);
+	}
+	code = moment_of(v, &m, "not_a_timestamp");
+	if (code)
+		return code;
+	return m.zoned == instant ? put_moment(to, &m) : "not_a_timestamp";
+}
+
+static int hex_of(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 32 hex digits, with the four hyphens or none. */
+static bool uuid_of(const uint8_t *text, int64_t size, uint8_t ret[16])
+{
+	int digits = 0;
+
+	if (size != 36 && size != 32)
+		return false;
+	for (int64_t i = 0; i < size; i++) {
+		int hex = hex_of(text[i]);
+
+		if (size == 36 && (i == 8 || i == 13 || i == 18 || i == 23)) {
+			if (text[i] != '-')
+				return false;
+			continue;
+		}
+		if (hex < 0)
+			return false;
+		ret[digits / 2] = (uint8_t)(digits % 2 ? ret[digits / 2] | hex : hex << 4);
+		digits++;
+	}
+	return true;
+}
+
+static const char *to_uuid(struct etl_column_builder *to, const struct value *v)
+{
+	uint8_t uuid[16];
+
+	if (v->form == FORM_TEXT) {
+		if (!uuid_of(v->bytes, v->size, uuid))
+			return "not_a_uuid";
+		etl_put_fixed(to, uuid);
+		return NULL;
+	}
+	if (v->form != FORM_UUID && v->form != FORM_BYTES)
+		return "type";
+	if (v->size != 16)
+		return "not_a_uuid";
+	etl_put_fixed(to, v->bytes);
+	return NULL;
+}
+
+static const char *to_any(struct etl_column_builder *to, const struct value *v)
+{
+	char buf[SPELL_MAX];
+
+	if (v->form == FORM_INT || v->form == FORM_BOOL)
+		return put_result(etl_put_any(to, ETL_ANY_INT, &v->whole, 8));
+	if (v->form == FORM_DOUBLE || v->form == FORM_FLOAT)
+		return put_result(etl_put_any(to, ETL_ANY_REAL, &v->real, 8));
+	if (v->form == FORM_BYTES)
+		return put_result(etl_put_any(to, ETL_ANY_BLOB, v->bytes, v->size));
+	if (is_text(v))
+		return put_result(etl_put_any(to, ETL_ANY_TEXT, v->bytes, v->size));
+	return put_result(etl_put_any(to, ETL_ANY_TEXT, buf, (int64_t)spell_value(buf, v)));
+}
+
+static const char *put_value(struct etl_column_builder *to, const struct value *v)
+{
+	switch (to->type.type) {
+	case ETL_BOOL:
+		return to_bool(to, v);
+	case ETL_INT16:
+	case ETL_INT32:
+	case ETL_INT64:
+		return to_int(to, v);
+	case ETL_FLOAT32:
+		return to_float(to, v);
+	case ETL_FLOAT64:
+		return to_double(to, v);
+	case ETL_DECIMAL:
+		return to_decimal(to, v);
+	case ETL_NUMERIC:
+		return to_numeric(to, v);
+	case ETL_TEXT:
+		return to_text(to, v);
+	case ETL_BYTES:
+		return to_bytes(to, v);
+	case ETL_DATE:
+		return to_date(to, v);
+	case ETL_TIME:
+		return to_time(to, v);
+	case ETL_TIMESTAMP:
+	case ETL_INSTANT:
+		return to_timestamp(to, v);
+	case ETL_UUID:
+		return to_uuid(to, v);
+	case ETL_JSON:
+		return to_json(to, v);
+	case ETL_ANY:
+		return to_any(to, v);
+	default:
+		return "type";
+	}
+}
+
+const char *etl_convert(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row)
+{
+	struct value v;
+
+	if (!read_value(&v, from, row))
+		return "type";
+	return put_value(to, &v);
+}
+
+const char *etl_convert_text(struct etl_column_builder *to, const char *text, size_t size)
+{
+	struct value v = { .form = FORM_TEXT, .bytes = (const uint8_t *)text, .size = (int64_t)size };
+
+	return put_value(to, &v);
+}

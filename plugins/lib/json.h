@@ -1,0 +1,11 @@
+/* Whether a text is one JSON value (RFC 8259), before a store is asked to keep it as one. */
+#ifndef LIB_JSON_H
+#define LIB_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* TEXT is valid UTF-8. Nested deeper than 512 is refused. */
+bool json_valid(const char *text, size_t size);
+
+#endif
