@@ -1,0 +1,233 @@
+/*
+ * What stands in for the optional members of store, source, target and schema. A default does the least
+ * that is true: one split of everything, a content that nothing identifies, nothing recalled. The ones that
+ * nobody can stand in for fail, and the can_… flags tell the host not to ask.
+ */
+#include "config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "normalise.h"
+
+static int no_ping(struct etl_instance *i, struct etl_fact_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
+static int no_digest(struct etl_instance *i, const struct etl_dataset *dataset, const struct etl_range *range,
+		     int32_t hash, struct etl_digest *ret, struct etl_error *err)
+{
+	(void)i;
+	(void)dataset;
+	(void)range;
+	(void)hash;
+	(void)ret;
+	return error_set(err, ETL_BUG, "this store computes no digests: the host must");
+}
+
+static int no_pin(struct etl_instance *i, struct etl_token *ret, struct etl_error *err)
+{
+	(void)i;
+	(void)err;
+	snprintf(ret->text, sizeof(ret->text), "none");
+	return ETL_OK;
+}
+
+static int no_join(struct etl_instance *i, const struct etl_token *token, struct etl_error *err)
+{
+	(void)i;
+	(void)token;
+	(void)err;
+	return ETL_OK;
+}
+
+static int one_split(struct etl_instance *i, const struct etl_read *read, int64_t wanted, struct etl_split_sink *sink,
+		     struct etl_error *err)
+{
+	const struct etl_split everything = { .rows = ETL_UNKNOWN };
+
+	(void)i;
+	(void)read;
+	(void)wanted;
+	(void)err;
+	return sink->emit(sink, &everything);
+}
+
+static int no_watermark(struct etl_instance *i, const struct etl_read *read, struct etl_token *ret,
+			struct etl_error *err)
+{
+	(void)i;
+	(void)ret;
+	return error_set(err, ETL_USAGE, "this source cannot say how far the cursor %s has come",
+			 read->cursor ? read->cursor : "(none)");
+}
+
+static int no_profile(struct etl_instance *i, const struct etl_dataset *dataset, struct etl_profile_sink *sink,
+		      struct etl_error *err)
+{
+	(void)i;
+	(void)dataset;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
+static int not_staged(struct etl_instance *i, const struct etl_load *load, const struct etl_token *token,
+		      struct etl_dataset_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)load;
+	(void)token;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
+static int no_recall(struct etl_instance *i, const char *pipeline, struct etl_state_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)pipeline;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
+static int32_t own_type(const struct etl_column *column)
+{
+	return column->type;
+}
+
+/* ---- The tables ----------------------------------------------------------------------------------------- */
+
+static int fill_store(struct plugin *p, struct etl_error *err)
+{
+	const struct etl_store *from = p->base.store;
+	const struct table_copy copy = { "struct etl_store", from->size, THROUGH(struct etl_store, describe),
+					 sizeof(p->store) };
+
+	if (normalise_table(&copy, &p->store, from, err) < 0)
+		return ETL_FAILED;
+	if (!p->store.describe)
+		return normalise_missing("store.describe", err);
+	p->has_store = true;
+	p->can_ping = p->store.ping;
+	p->can_digest = p->store.digest;
+	if (!p->can_ping)
+		p->store.ping = no_ping;
+	if (!p->can_digest)
+		p->store.digest = no_digest;
+	return ETL_OK;
+}
+
+static int fill_pin(struct plugin *p, struct etl_error *err)
+{
+	struct etl_source *s = &p->source;
+
+	p->can_pin = s->pin && s->join && s->stamp;
+	if (!p->can_pin && (s->pin || s->join || s->stamp))
+		return normalise_missing("source.pin, source.join and source.stamp together, or none of them", err);
+	if (!p->can_pin) {
+		s->pin = no_pin;
+		s->join = no_join;
+		s->stamp = no_pin;
+	}
+	return ETL_OK;
+}
+
+static int fill_source(struct plugin *p, struct etl_error *err)
+{
+	const struct etl_source *from = p->base.source;
+	const struct table_copy copy = { "struct etl_source", from->size, THROUGH(struct etl_source, read),
+					 sizeof(p->source) };
+
+	if (normalise_table(&copy, &p->source, from, err) < 0)
+		return ETL_FAILED;
+	if (!p->source.read)
+		return normalise_missing("source.read", err);
+	if (fill_pin(p, err) < 0)
+		return ETL_FAILED;
+	p->has_source = true;
+	p->can_split = p->source.plan;
+	p->can_watermark = p->source.watermark;
+	p->can_profile = p->source.profile;
+	if (!p->can_split)
+		p->source.plan = one_split;
+	if (!p->can_watermark)
+		p->source.watermark = no_watermark;
+	if (!p->can_profile)
+		p->source.profile = no_profile;
+	return ETL_OK;
+}
+
+static int check_target(const struct plugin *p, struct etl_error *err)
+{
+	const struct etl_target *t = &p->target;
+
+	if (!t->begin)
+		return normalise_missing("target.begin", err);
+	if (!t->load)
+		return normalise_missing("target.load", err);
+	if (!t->commit)
+		return normalise_missing("target.commit", err);
+	if (!t->abort)
+		return normalise_missing("target.abort", err);
+	if (t->flags & ETL_KEEPS_STATE && !t->recall)
+		return normalise_missing("target.recall, though it promises ETL_KEEPS_STATE", err);
+	if (t->flags & ETL_DDL && !p->base.schema)
+		return normalise_missing("schema, though it promises ETL_DDL", err);
+	return ETL_OK;
+}
+
+static int fill_target(struct plugin *p, struct etl_error *err)
+{
+	const struct etl_target *from = p->base.target;
+	const struct table_copy copy = { "struct etl_target", from->size, THROUGH(struct etl_target, abort),
+					 sizeof(p->target) };
+
+	if (normalise_table(&copy, &p->target, from, err) < 0 || check_target(p, err) < 0)
+		return ETL_FAILED;
+	p->has_target = true;
+	p->can_staged = p->target.staged;
+	p->can_recall = p->target.recall;
+	p->can_takes = p->target.takes;
+	if (!p->can_staged)
+		p->target.staged = not_staged;
+	if (!p->can_recall)
+		p->target.recall = no_recall;
+	if (!p->can_takes)
+		p->target.takes = own_type;
+	return ETL_OK;
+}
+
+static int fill_schema(struct plugin *p, struct etl_error *err)
+{
+	const struct etl_schema *from = p->base.schema;
+	const struct table_copy copy = { "struct etl_schema", from->size, THROUGH(struct etl_schema, apply),
+					 sizeof(p->schema) };
+
+	if (normalise_table(&copy, &p->schema, from, err) < 0)
+		return ETL_FAILED;
+	if (!p->schema.design)
+		return normalise_missing("schema.design", err);
+	if (!p->schema.apply)
+		return normalise_missing("schema.apply", err);
+	p->has_schema = true;
+	return ETL_OK;
+}
+
+int normalise_store(struct plugin *p, struct etl_error *err)
+{
+	if (p->base.store && fill_store(p, err) < 0)
+		return ETL_FAILED;
+	if (p->base.source && fill_source(p, err) < 0)
+		return ETL_FAILED;
+	if (p->base.target && fill_target(p, err) < 0)
+		return ETL_FAILED;
+	if (p->base.schema && fill_schema(p, err) < 0)
+		return ETL_FAILED;
+	return ETL_OK;
+}
