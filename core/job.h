@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "arena.h"
 #include "canon.h"
 #include "catalog.h"
 #include "host.h"
@@ -76,6 +77,7 @@ struct jobs {
 	struct etl_load *other_loads;   /* beside others: index counts on after the jobs' */
 	struct host_verdict *verdicts;
 	size_t verdict_count;
+	struct arena arena;             /* of names that were made here */
 	bool whole;                     /* every table of the source is in the run under its own name */
 };
 

@@ -1,0 +1,460 @@
+/*
+ * From a pipeline and two open ends to the jobs of a run: what is there is described, the tables are picked, each
+ * is led through its transforms to its shape at the target, and the whole is put in an order in which parents
+ * come before their children. Nothing is written here.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "graph.h"
+#include "log.h"
+#include "select.h"
+#include "shape.h"
+
+/* What making the jobs of one run needs at hand. */
+struct making {
+	const struct pipeline *pipeline;
+	const struct run_options *options;
+	struct instance *source, *target;
+	const struct etl_run *run;
+	struct jobs *jobs;
+	struct etl_error *err;
+};
+
+const char *job_source_name(const struct job *job)
+{
+	return job->source && job->source->name ? job->source->name : job->rule->as ? job->rule->as : "query";
+}
+
+static int describe(struct instance *instance, const struct etl_dataset *dataset, struct catalog *catalog,
+		    struct etl_error *err)
+{
+	struct catalog_sink sink = catalog_sink(catalog, err);
+
+	return instance->plugin->store.describe(instance->self, dataset, &sink.sink, instance_error(instance, err));
+}
+
+static bool is_dynamic(const struct instance *instance)
+{
+	return instance->plugin->store.flags & ETL_DYNAMIC;
+}
+
+/* The pipeline's uses, then the table's own. */
+static bool join_uses(const struct plugin_uses *all, const struct plugin_uses *own, struct plugin_uses *ret)
+{
+	ret->at = calloc(all->count + own->count + 1, sizeof(*ret->at));
+	if (!ret->at)
+		return false;
+	for (size_t i = 0; i < all->count; i++)
+		ret->at[ret->count++] = all->at[i];
+	for (size_t i = 0; i < own->count; i++)
+		ret->at[ret->count++] = own->at[i];
+	return true;
+}
+
+/* The struct of the columns that can be read, in the types in which they come. */
+static bool stream_schema(const struct etl_table *table, bool dynamic, struct ArrowSchema *ret)
+{
+	struct etl_column *columns = calloc(table->column_count + 1, sizeof(*columns));
+	size_t count = 0;
+	bool ok = columns != NULL;
+
+	for (size_t i = 0; ok && i < table->column_count; i++) {
+		struct etl_type_info type = shape_stream_type(table, i, dynamic);
+
+		if (table_column(table, i)->flags & ETL_GENERATED)
+			continue;
+		columns[count] = *table_column(table, i);
+		columns[count].type = type.type;
+		columns[count].precision = type.precision;
+		columns[count].scale = type.scale;
+		count++;
+	}
+	ok = ok && etl_schema_make(ret, columns, count, sizeof(*columns));
+	free(columns);
+	return ok;
+}
+
+/* The first table a transform emits; side tables are for a later release. */
+struct derive_sink {
+	struct etl_table_sink sink;
+	struct etl_table *table;
+	size_t count;
+};
+
+static int derive_emit(struct etl_table_sink *self, const struct etl_table *table)
+{
+	struct derive_sink *sink = (struct derive_sink *)(void *)self;
+
+	if (sink->count++ > 0)
+		return 0;
+	sink->table = table_copy(table);
+	return sink->table ? 0 : ETL_FAILED;
+}
+
+static int derive_one(struct making *m, const struct plugin_use *use, const struct etl_table *in,
+		      struct etl_table **ret)
+{
+	struct derive_sink sink = { .sink = { derive_emit } };
+	struct host_limits limits = { .batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1 };
+	struct instance *instance = NULL;
+	int rc = instance_open(use, ETL_ROLE_TRANSFORM, &limits, &instance, m->err);
+
+	if (rc == 0)
+		rc = use->plugin->transform.derive(instance->self, in, &sink.sink, instance_error(instance, m->err));
+	instance_close(instance);
+	if (rc == 0 && sink.count != 1)
+		rc = error_set(m->err, ETL_USAGE, "transform %s makes %zu tables of \"%s\"; this release takes exactly one",
+			       use->plugin->base.name, sink.count, in->name);
+	if (rc < 0) {
+		table_free(sink.table);
+		return m->err->set ? rc : error_memory(m->err);
+	}
+	*ret = sink.table;
+	return 0;
+}
+
+/* The types in which a transform's output comes: a column it made has its own type, the others what came. */
+static bool derived_schema(const struct etl_table *out, const struct ArrowSchema *in, struct ArrowSchema *ret)
+{
+	struct etl_column *columns = calloc(out->column_count + 1, sizeof(*columns));
+	size_t count = 0;
+	bool ok = columns != NULL;
+
+	for (size_t i = 0; ok && i < out->column_count; i++) {
+		const struct etl_column *column = table_column(out, i);
+		int64_t at = etl_schema_find(in, column->name);
+
+		if (column->flags & ETL_GENERATED)
+			continue;
+		if (at < 0 && column->origin)
+			at = etl_schema_find(in, column->origin);
+		columns[count] = *column;
+		if (at >= 0 && !(column->flags & ETL_TYPED)) {
+			struct etl_type_info type = etl_type_of(in->children[at]);
+
+			columns[count].type = type.type;
+			columns[count].precision = type.precision;
+			columns[count].scale = type.scale;
+		}
+		count++;
+	}
+	ok = ok && etl_schema_make(ret, columns, count, sizeof(*columns));
+	free(columns);
+	return ok;
+}
+
+/* Leads the source's table through its transforms; *ret is the last shape. */
+static int derive_all(struct making *m, struct job *job, const struct etl_table **ret)
+{
+	const struct etl_table *table = job->source;
+
+	job->shapes = calloc(job->transforms.count + 1, sizeof(*job->shapes));
+	if (!job->shapes || !stream_schema(table, is_dynamic(m->source), &job->want) ||
+	    !etl_schema_copy(&job->before_cast, &job->want))
+		return error_memory(m->err);
+	job->repeats = true;
+	for (size_t i = 0; i < job->transforms.count; i++) {
+		const struct plugin *plugin = job->transforms.at[i].plugin;
+		struct ArrowSchema next = { 0 };
+		int rc = derive_one(m, &job->transforms.at[i], table, &job->shapes[i]);
+
+		if (rc < 0)
+			return rc;
+		table = job->shapes[i];
+		job->repeats &= (plugin->transform.flags & ETL_REPEATS) != 0;
+		job->keeps_rows &= plugin->transform.rows == ETL_ROWS_SAME;
+		if (!derived_schema(table, &job->before_cast, &next))
+			return error_memory(m->err);
+		job->before_cast.release(&job->before_cast);
+		job->before_cast = next;
+	}
+	*ret = table;
+	return 0;
+}
+
+/* The validators' common wish: the fullest digest anyone asks for. */
+static int ask_needs(struct making *m, struct job *job)
+{
+	struct host_limits limits = { .batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1 };
+
+	for (size_t i = 0; i < job->validators.count; i++) {
+		const struct plugin_use *use = &job->validators.at[i];
+		struct etl_needs needs = { 0 };
+		struct instance *instance = NULL;
+		int rc;
+
+		if (!use->plugin->can_needs)
+			continue;
+		rc = instance_open(use, ETL_ROLE_VALIDATOR, &limits, &instance, m->err);
+		if (rc == 0)
+			rc = use->plugin->validator.needs(instance->self, &needs, instance_error(instance, m->err));
+		instance_close(instance);
+		if (rc < 0)
+			return rc;
+		if (needs.hash && needs.ppm > job->needs.ppm)
+			job->needs = needs;
+	}
+	return 0;
+}
+
+static int describe_query(struct making *m, struct job *job)
+{
+	struct catalog found = { 0 };
+	int rc;
+
+	if (!job->rule->as)
+		return error_set(m->err, ETL_USAGE, "%s: a query needs a name for its table: as = \"…\"",
+				 job->rule->origin.text ? job->rule->origin.text : "tables");
+	rc = describe(m->source, &job->dataset, &found, m->err);
+	if (rc == 0 && found.count != 1)
+		rc = error_set(m->err, ETL_FATAL, "%s: the query gives %zu results, one was expected",
+			       job->rule->origin.text, found.count);
+	if (rc == 0) {
+		job->source = found.at[0];
+		found.count = 0;
+	}
+	catalog_clear(&found);
+	return rc;
+}
+
+static int fill_job(struct making *m, struct job *job, const struct pick *pick)
+{
+	const struct etl_table *from;
+	int rc = 0;
+
+	job->dataset = (struct etl_dataset){ .schema = pick->table ? pick->table->schema : NULL,
+					     .table = pick->table ? pick->table->name : NULL,
+					     .query = pick->rule.query, .where = pick->rule.where,
+					     .options = pick->rule.from };
+	job->keeps_rows = !pick->rule.where && !pick->rule.query;
+	if (pick->table) {
+		job->source = table_copy(pick->table);
+		if (!job->source)
+			return error_memory(m->err);
+	} else {
+		rc = describe_query(m, job);
+	}
+	if (rc == 0 && (!join_uses(&m->pipeline->transforms, &job->rule->transforms, &job->transforms) ||
+			!join_uses(&m->pipeline->validators, &job->rule->validators, &job->validators)))
+		rc = error_memory(m->err);
+	if (rc == 0)
+		rc = derive_all(m, job, &from);
+	if (rc == 0)
+		rc = shape_target(m->pipeline, m->jobs, job, from, is_dynamic(m->target),
+				  m->target->plugin->target.takes, m->err);
+	return rc < 0 ? rc : ask_needs(m, job);
+}
+
+static int make_job(struct making *m, const struct pick *pick)
+{
+	struct table_rule *rule = arena_alloc(&m->jobs->arena, sizeof(*rule));
+	struct job *job = calloc(1, sizeof(*job));
+	struct job **at = realloc(m->jobs->at, (m->jobs->count + 1) * sizeof(*at));
+
+	if (at)
+		m->jobs->at = at;
+	if (!rule || !job || !at) {
+		free(job);
+		return error_memory(m->err);
+	}
+	*rule = pick->rule;
+	job->rule = rule;
+	pthread_mutex_init(&job->mutex, NULL);
+	at[m->jobs->count++] = job;
+	return fill_job(m, job, pick);
+}
+
+static int check_names(struct making *m)
+{
+	for (size_t i = 0; i < m->jobs->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcasecmp(m->jobs->at[i]->target->name, m->jobs->at[k]->target->name) == 0)
+				return error_set(m->err, ETL_USAGE,
+						 "\"%s\" and \"%s\" would both become table \"%s\"; give one of them "
+						 "another name with tables = ( { name = …; as = … } )",
+						 job_source_name(m->jobs->at[k]), job_source_name(m->jobs->at[i]),
+						 m->jobs->at[i]->target->name);
+	return 0;
+}
+
+/* The `after` of the file: by names in the source. */
+static int extra_edges(struct making *m, struct graph_edge **ret, size_t *ret_count)
+{
+	struct jobs *jobs = m->jobs;
+
+	for (size_t i = 0; i < jobs->count; i++) {
+		const struct string_list *after = &jobs->at[i]->rule->after;
+
+		for (size_t k = 0; k < after->count; k++) {
+			bool found = false;
+
+			for (size_t p = 0; p < jobs->count; p++) {
+				struct graph_edge *edges;
+
+				if (strcasecmp(job_source_name(jobs->at[p]), after->at[k]) != 0)
+					continue;
+				found = true;
+				edges = realloc(*ret, (*ret_count + 1) * sizeof(*edges));
+				if (!edges)
+					return error_memory(m->err);
+				*ret = edges;
+				edges[(*ret_count)++] = (struct graph_edge){ .before = p, .after = i };
+			}
+			if (!found)
+				return error_set(m->err, ETL_USAGE, "%s: after: \"%s\" is no table of this run",
+						 jobs->at[i]->rule->origin.text, after->at[k]);
+		}
+	}
+	return 0;
+}
+
+static int sort_jobs(struct making *m)
+{
+	struct jobs *jobs = m->jobs;
+	const struct etl_table **tables = calloc(jobs->count + 1, sizeof(*tables));
+	size_t *order = calloc(jobs->count + 1, sizeof(*order)), extra_count = 0, cycles = 0;
+	struct job **sorted = calloc(jobs->count + 1, sizeof(*sorted));
+	struct graph_edge *extra = NULL;
+	int rc = tables && order && sorted ? extra_edges(m, &extra, &extra_count) : error_memory(m->err);
+
+	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
+		tables[i] = jobs->at[i]->target;
+	if (rc == 0 && graph_order(tables, jobs->count, extra, extra_count, order, NULL, &cycles) < 0)
+		rc = error_memory(m->err);
+	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
+		sorted[i] = jobs->at[order[i]];
+	if (rc == 0) {
+		free(jobs->at);
+		jobs->at = sorted;
+		sorted = NULL;
+		if (cycles)
+			log_line(ETL_LOG_DEBUG, "%zu groups of tables refer to each other in a circle; their keys are "
+						"checked after all rows", cycles);
+	}
+	free(tables);
+	free(order);
+	free(sorted);
+	free(extra);
+	return rc;
+}
+
+/* Views, triggers and settings go along when the whole database does, under its own names: what they say
+ * cannot be followed otherwise. */
+static int take_others(struct making *m)
+{
+	struct jobs *jobs = m->jobs;
+	bool same = m->pipeline->names == NAMES_KEEP && jobs->whole;
+	int rc = 0;
+
+	for (size_t i = 0; i < jobs->count && same; i++)
+		same = jobs->at[i]->source->name && strcmp(jobs->at[i]->source->name, jobs->at[i]->target->name) == 0;
+	for (size_t i = 0; i < jobs->source.count && rc == 0; i++) {
+		const struct etl_table *object = jobs->source.at[i];
+		struct etl_table *copy;
+
+		if (object->kind == ETL_TABLE)
+			continue;
+		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same) {
+			rc = host_verdict_add(jobs, ETL_SKIPPED, object->kind == ETL_VIEW ? "view" : "trigger",
+					      object->name, m->err, "not every table is in this run under its own name; its text: %s",
+					      object->ddl ? object->ddl : "");
+			continue;
+		}
+		if (object->kind == ETL_DATABASE && m->options->tables)
+			continue;
+		copy = table_copy(object);
+		rc = copy ? catalog_add(&jobs->others, copy, m->err) : error_memory(m->err);
+	}
+	return rc;
+}
+
+static int make_loads(struct making *m)
+{
+	struct jobs *jobs = m->jobs;
+
+	jobs->other_loads = calloc(jobs->others.count + 1, sizeof(*jobs->other_loads));
+	if (!jobs->other_loads)
+		return error_memory(m->err);
+	for (size_t i = 0; i < jobs->count; i++) {
+		struct job *job = jobs->at[i];
+
+		job->index = i;
+		job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL, job->target->name);
+		job->load = (struct etl_load){ .run = m->run, .table = job->target, .existing = job->existing,
+					       .source_name = job_source_name(job), .options = job->rule->to,
+					       .index = i, .deletes = job->rule->deletes };
+	}
+	for (size_t i = 0; i < jobs->others.count; i++)
+		jobs->other_loads[i] = (struct etl_load){ .run = m->run, .source_name = jobs->others.at[i]->name,
+							  .index = jobs->count + i };
+	return 0;
+}
+
+int jobs_make(const struct pipeline *pipeline, const struct run_options *options, struct instance *source,
+	      struct instance *target, const struct etl_run *run, struct jobs *jobs, struct etl_error *err)
+{
+	struct making m = { pipeline, options, source, target, run, jobs, err };
+	struct picks picks = { 0 };
+	int rc = describe(source, NULL, &jobs->source, err);
+
+	if (rc == 0)
+		rc = describe(target, NULL, &jobs->existing, err);
+	if (rc == 0)
+		rc = select_tables(pipeline, &jobs->source, options->tables, &picks, err);
+	jobs->whole = picks.whole;
+	for (size_t i = 0; i < picks.count && rc == 0; i++)
+		rc = make_job(&m, &picks.at[i]);
+	free(picks.at);
+	if (rc == 0)
+		rc = check_names(&m);
+	if (rc == 0)
+		rc = shape_foreign_keys(jobs, err);
+	if (rc == 0)
+		rc = sort_jobs(&m);
+	if (rc == 0)
+		rc = take_others(&m);
+	return rc < 0 ? rc : make_loads(&m);
+}
+
+static void job_free(struct job *job)
+{
+	for (size_t i = 0; job->shapes && i < job->transforms.count; i++)
+		table_free(job->shapes[i]);
+	for (size_t i = 0; i < job->split_count; i++)
+		free(job->splits[i].text);
+	if (job->want.release)
+		job->want.release(&job->want);
+	if (job->before_cast.release)
+		job->before_cast.release(&job->before_cast);
+	if (job->rows.release)
+		job->rows.release(&job->rows);
+	table_free(job->source);
+	table_free(job->target);
+	free(job->shapes);
+	free(job->transforms.at);
+	free(job->validators.at);
+	free(job->cast);
+	free(job->key);
+	free(job->splits);
+	free(job->refused);
+	pthread_mutex_destroy(&job->mutex);
+	free(job);
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->count; i++)
+		job_free(jobs->at[i]);
+	free(jobs->at);
+	free(jobs->other_loads);
+	catalog_clear(&jobs->source);
+	catalog_clear(&jobs->existing);
+	catalog_clear(&jobs->others);
+	arena_free(&jobs->arena);
+	memset(jobs, 0, sizeof(*jobs));
+}

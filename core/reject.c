@@ -1,0 +1,429 @@
+/*
+ * The spool and the file of refused rows: JSON lines, one file a split while the run goes on, each line led by
+ * its ordinal so that both sides of the queue may write in any order.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "reject.h"
+
+struct rejects {
+	const struct pipeline *pipeline;
+	char *run, *path, *spool;
+	pthread_mutex_t mutex;
+	uint64_t count;
+	bool spooled;                   /* the folder is there */
+};
+
+int rejects_open(const struct pipeline *pipeline, const char *run, const char *path, struct rejects **ret,
+		 struct etl_error *err)
+{
+	struct rejects *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return error_memory(err);
+	r->pipeline = pipeline;
+	r->run = strdup(run);
+	r->path = strdup(path);
+	if (!r->run || !r->path || asprintf(&r->spool, "%s.spool", path) < 0) {
+		r->spool = NULL;
+		rejects_free(r);
+		return error_memory(err);
+	}
+	pthread_mutex_init(&r->mutex, NULL);
+	*ret = r;
+	return 0;
+}
+
+static void remove_spool(const struct rejects *r)
+{
+	DIR *folder = opendir(r->spool);
+	const struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	if (folder)
+		closedir(folder);
+	rmdir(r->spool);
+}
+
+void rejects_free(struct rejects *r)
+{
+	if (!r)
+		return;
+	if (r->spooled)
+		remove_spool(r);
+	free(r->run);
+	free(r->path);
+	free(r->spool);
+	free(r);
+}
+
+uint64_t rejects_count(const struct rejects *r)
+{
+	return r->count;
+}
+
+static bool over_limit(const struct rejects *r)
+{
+	const struct pipeline *p = r->pipeline;
+
+	return !p->reject_rows || (!p->max_rejects_percent && r->count > (uint64_t)p->max_rejects);
+}
+
+int rejects_within(const struct rejects *r, uint64_t read, struct etl_error *err)
+{
+	const struct pipeline *p = r->pipeline;
+
+	if (r->count == 0)
+		return 0;
+	if (p->max_rejects_percent && (double)r->count * 1e6 > (double)read * (double)p->max_rejects)
+		return error_set(err, ETL_DATA, "%" PRIu64 " of %" PRIu64 " rows were rejected, more than max_rejects = \"%g%%\" "
+				 "allows; the rejects file has each with its reason", r->count, read,
+				 (double)p->max_rejects / 1e4);
+	return 0;
+}
+
+/* ---- One reject ---- */
+
+static int64_t ordinal_of(const struct etl_context *c, const struct etl_reject *reject)
+{
+	int64_t at;
+
+	if (!reject->batch)
+		return reject->ordinal;
+	if (c->ordinals)
+		return c->ordinals[reject->row];
+	at = etl_schema_find(reject->schema, ETL_ORDINAL_COLUMN);
+	return at < 0 ? reject->ordinal : batch_int64(reject->batch->children[at])[reject->row];
+}
+
+/* The key's columns are looked up by their names in whatever shape the batch has. */
+static void add_key(const struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view,
+		    struct etl_text *text)
+{
+	const struct etl_table *tables[] = { c->job->target, c->job->source };
+
+	for (size_t t = 0; t < 2; t++) {
+		const struct etl_key *key = &tables[t]->primary;
+		size_t found = 0;
+
+		for (size_t i = 0; i < key->column_count; i++)
+			found += etl_schema_find(reject->schema, key->columns[i]) >= 0;
+		if (!found || found < key->column_count)
+			continue;
+		for (size_t i = 0; i < key->column_count; i++) {
+			etl_text_addf(text, "%s%s=", i ? " " : "", key->columns[i]);
+			etl_text_add_value(text, &view->columns[etl_schema_find(reject->schema, key->columns[i])],
+					   reject->row);
+		}
+		return;
+	}
+}
+
+static void add_row(const struct etl_reject *reject, const struct etl_view *view, struct etl_text *line)
+{
+	bool first = true;
+
+	etl_text_add(line, ",\"row\":");
+	if (!view) {
+		if (reject->raw && reject->raw[0] == '{')
+			etl_text_add(line, reject->raw);
+		else if (reject->raw)
+			etl_text_add_json(line, reject->raw, strlen(reject->raw));
+		else
+			etl_text_add(line, "null");
+		return;
+	}
+	etl_text_add(line, "{");
+	for (int64_t i = 0; i < reject->schema->n_children; i++) {
+		const char *name = reject->schema->children[i]->name;
+
+		if (strncmp(name, "etlrun.", 7) == 0)
+			continue;
+		if (!first)
+			etl_text_add(line, ",");
+		first = false;
+		etl_text_add_json(line, name, strlen(name));
+		etl_text_add(line, ":");
+		etl_text_add_json_value(line, &view->columns[i], reject->row);
+	}
+	etl_text_add(line, "}");
+}
+
+static void add_member(struct etl_text *line, const char *name, const char *value)
+{
+	etl_text_addf(line, ",\"%s\":", name);
+	if (value)
+		etl_text_add_json(line, value, strlen(value));
+	else
+		etl_text_add(line, "null");
+}
+
+static void make_line(const struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view,
+		      const char *key, int64_t ordinal, struct etl_text *line)
+{
+	etl_text_add(line, "{\"run\":");
+	etl_text_add_json(line, c->rejects->run, strlen(c->rejects->run));
+	add_member(line, "table", c->job->target->name);
+	etl_text_addf(line, ",\"split\":%" PRIu64 ",\"ordinal\":%" PRId64, c->split, ordinal);
+	add_member(line, "key", key);
+	add_member(line, "column", reject->column);
+	add_member(line, "code", reject->code);
+	add_member(line, "reason", reject->reason);
+	add_row(reject, view, line);
+	etl_text_add(line, "}\n");
+}
+
+static int write_line(const struct etl_context *c, const struct etl_text *line, int64_t ordinal)
+{
+	struct rejects *r = c->rejects;
+	char name[64];
+	FILE *file;
+	int folder;
+
+	if (!r->spooled && mkdir(r->spool, 0700) < 0 && errno != EEXIST)
+		return error_set(c->err, ETL_MEMORY, "the rejects folder %s cannot be made: %s", r->spool, strerror(errno));
+	r->spooled = true;
+	snprintf(name, sizeof(name), "%zu-%" PRIu64, c->job->index, c->split);
+	folder = open(r->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	file = folder < 0 ? NULL : fdopen(openat(folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), "a");
+	if (file) {
+		fprintf(file, "%020" PRId64 " ", ordinal);
+		fwrite(line->at, 1, line->length, file);
+	}
+	if (folder >= 0)
+		close(folder);
+	if (!file || (ferror(file) | fclose(file)))
+		return error_set(c->err, ETL_MEMORY, "the rejects file in %s cannot be written: %s", r->spool, strerror(errno));
+	return 0;
+}
+
+/* The first row too many ends the run and is named. */
+static int stop(const struct etl_context *c, const struct etl_reject *reject, const char *key)
+{
+	const struct pipeline *p = c->rejects->pipeline;
+
+	error_at(c->err, job_source_name(c->job), reject->column, key);
+	if (!p->reject_rows)
+		return error_set(c->err, ETL_DATA, "%s; on_error = \"reject\" would keep such rows in a file and go on",
+				 reject->reason);
+	return error_set(c->err, ETL_DATA, "%s; that is reject %" PRIu64 ", more than max_rejects = \"%" PRId64 "\" allows",
+			 reject->reason, c->rejects->count, p->max_rejects);
+}
+
+/* A row the target refused is not in what will be published, so it leaves the source side's digest. */
+static int take_out(struct etl_context *c, const struct etl_reject *reject)
+{
+	struct job *job = c->job;
+	struct ArrowArray one = { 0 };
+	uint64_t key = 0, row = 0;
+	int64_t at = reject->row;
+	uint64_t *refused;
+	bool ok = etl_batch_take(&one, reject->schema, reject->batch, &at, 1) && canon_batch(c->canon, &one, &key, &row);
+
+	if (ok && job->needs.hash) {
+		struct digest digest = { 0 };
+
+		ok = digest_batch(&digest, c->canon, &one, job->needs.ppm, job->needs.seed);
+		job->digest.total.rows -= digest.total.rows;
+		job->digest.total.sum -= digest.total.sum;
+		for (size_t i = 0; i < ETL_BUCKETS; i++) {
+			job->digest.buckets[i].rows -= digest.buckets[i].rows;
+			job->digest.buckets[i].sum -= digest.buckets[i].sum;
+		}
+	}
+	if (one.release)
+		one.release(&one);
+	if (ok && job->refused_count == job->refused_room) {
+		size_t room = job->refused_room ? job->refused_room * 2 : 64;
+
+		refused = realloc(job->refused, room * sizeof(*refused));
+		ok = refused != NULL;
+		if (ok) {
+			job->refused = refused;
+			job->refused_room = room;
+		}
+	}
+	if (!ok)
+		return error_memory(c->err);
+	job->refused[job->refused_count++] = row;
+	return 0;
+}
+
+static bool remember_gone(struct etl_context *c, int64_t ordinal)
+{
+	if (c->gone_count == c->gone_room) {
+		size_t room = c->gone_room ? c->gone_room * 2 : 16;
+		int64_t *gone = realloc(c->gone, room * sizeof(*gone));
+
+		if (!gone)
+			return false;
+		c->gone = gone;
+		c->gone_room = room;
+	}
+	c->gone[c->gone_count++] = ordinal;
+	return true;
+}
+
+static int keep(struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view, const char *key)
+{
+	struct rejects *r = c->rejects;
+	struct etl_text line = { 0 };
+	int64_t ordinal = ordinal_of(c, reject);
+	int rc;
+
+	pthread_mutex_lock(&r->mutex);
+	r->count++;
+	if (over_limit(r)) {
+		rc = stop(c, reject, key);
+	} else {
+		make_line(c, reject, view, key, ordinal, &line);
+		rc = line.failed ? error_memory(c->err) : write_line(c, &line, ordinal);
+		etl_text_free(&line);
+	}
+	if (rc == 0 && c->side == SIDE_TARGET && reject->batch && c->canon)
+		rc = take_out(c, reject);
+	pthread_mutex_unlock(&r->mutex);
+	return rc;
+}
+
+int context_reject(struct etl_context *c, const struct etl_reject *reject)
+{
+	struct etl_view *view = NULL;
+	struct etl_text key = { 0 };
+	int rc = 0;
+
+	c->rejected++;
+	if (!reject->batch && !remember_gone(c, reject->ordinal))
+		return error_memory(c->err);
+	if (!c->rejects)
+		return 0;
+	if (reject->batch && reject->schema) {
+		view = etl_view_new(reject->schema);
+		if (!view || !etl_view_set(view, reject->batch))
+			rc = error_memory(c->err);
+		else
+			add_key(c, reject, view, &key);
+	}
+	if (rc == 0)
+		rc = key.failed ? error_memory(c->err) : keep(c, reject, view, key.at);
+	etl_text_free(&key);
+	etl_view_free(view);
+	return rc;
+}
+
+void context_count(struct etl_context *c, int32_t what, uint64_t rows)
+{
+	switch (what) {
+	case ETL_COUNT_CREATED:
+		c->created += rows;
+		break;
+	case ETL_COUNT_FILTERED:
+		c->filtered += rows;
+		break;
+	case ETL_COUNT_MERGED:
+		c->merged += rows;
+		break;
+	default:
+		break;
+	}
+}
+
+void context_clear(struct etl_context *c)
+{
+	free(c->gone);
+	c->gone = NULL;
+}
+
+/* ---- Joining ---- */
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One split's lines, in order of their ordinals. */
+static int join_split(FILE *spool, FILE *out)
+{
+	char **lines = NULL, *line = NULL;
+	size_t count = 0, room = 0, size = 0;
+	int rc = 0;
+
+	while (rc == 0 && getline(&line, &size, spool) > 0) {
+		if (count == room) {
+			char **more = realloc(lines, (room = room ? room * 2 : 64) * sizeof(*lines));
+
+			if (!more) {
+				rc = ETL_FAILED;
+				break;
+			}
+			lines = more;
+		}
+		lines[count++] = line;
+		line = NULL;
+		size = 0;
+	}
+	free(line);
+	if (count)
+		qsort(lines, count, sizeof(*lines), compare_lines);
+	for (size_t i = 0; i < count; i++) {
+		if (rc == 0 && fputs(lines[i] + 21, out) == EOF)
+			rc = ETL_FAILED;
+		free(lines[i]);
+	}
+	free(lines);
+	return rc;
+}
+
+static int join_all(const struct rejects *r, const struct jobs *jobs, FILE *out)
+{
+	char name[4200];
+	int rc = 0;
+
+	for (size_t i = 0; i < jobs->count && rc == 0; i++) {
+		for (size_t k = 0; k < jobs->at[i]->split_count && rc == 0; k++) {
+			FILE *spool;
+
+			snprintf(name, sizeof(name), "%s/%zu-%zu", r->spool, i, k);
+			spool = fopen(name, "re");
+			if (!spool)
+				continue;
+			rc = join_split(spool, out);
+			fclose(spool);
+		}
+	}
+	return rc;
+}
+
+int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_path, struct etl_error *err)
+{
+	FILE *out;
+	int fd, rc;
+
+	*ret_path = NULL;
+	if (!r->spooled)
+		return 0;
+	fd = open(r->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!out)
+		return error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s", r->path, strerror(errno));
+	rc = join_all(r, jobs, out);
+	if (rc < 0 || fflush(out) || fsync(fd) || ferror(out))
+		rc = error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s", r->path, strerror(errno));
+	fclose(out);
+	if (rc == 0)
+		*ret_path = r->path;
+	return rc;
+}

@@ -1,0 +1,134 @@
+/*
+ * Foreign keys across the tables of a run. A foreign key speaks of its parent by the parent's name in the source;
+ * here it learns what the parent and its columns are called now, or is left out with a verdict when the parent
+ * is neither in the run nor in the target.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shape.h"
+
+int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const char *object, struct etl_error *err,
+		     const char *format, ...)
+{
+	struct host_verdict *at = arena_push(&jobs->arena, jobs->verdicts, jobs->verdict_count, sizeof(*at));
+	char note[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(note, sizeof(note), format, args);
+	va_end(args);
+	if (!at)
+		return error_memory(err);
+	jobs->verdicts = at;
+	at[jobs->verdict_count++] = (struct host_verdict){ verdict, arena_copy(&jobs->arena, kind),
+							   arena_copy(&jobs->arena, object),
+							   arena_copy(&jobs->arena, note) };
+	return jobs->arena.failed ? error_memory(err) : 0;
+}
+
+static const struct job *parent_job(const struct jobs *jobs, const char *parent)
+{
+	for (size_t i = 0; i < jobs->count; i++)
+		if (jobs->at[i]->source && jobs->at[i]->source->name &&
+		    strcasecmp(jobs->at[i]->source->name, parent) == 0)
+			return jobs->at[i];
+	return NULL;
+}
+
+/* What a column of the parent's source is called in its target, or NULL. */
+static const char *column_now(const struct etl_table *target, const char *name)
+{
+	for (size_t i = 0; i < target->column_count; i++) {
+		const struct etl_column *column = table_column(target, i);
+
+		if (strcasecmp(column->origin ? column->origin : column->name, name) == 0)
+			return column->name;
+	}
+	return NULL;
+}
+
+/* 1: points at the parent's new names; 0: a column of the parent is gone; negative: no memory. */
+static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct job *parent, bool *ret_changed)
+{
+	const char **columns;
+
+	if (strcmp(key->parent, parent->target->name) != 0) {
+		*ret_changed |= strcasecmp(key->parent, parent->target->name) != 0;
+		key->parent = parent->target->name;
+	}
+	if (!key->parent_columns)
+		return parent->target->primary.column_count || !parent->source->primary.column_count;
+	columns = arena_alloc(&jobs->arena, key->column_count * sizeof(*columns));
+	if (!columns)
+		return ETL_FAILED;
+	for (size_t i = 0; i < key->column_count; i++) {
+		columns[i] = column_now(parent->target, key->parent_columns[i]);
+		if (!columns[i])
+			return 0;
+		*ret_changed |= strcasecmp(columns[i], key->parent_columns[i]) != 0;
+	}
+	key->parent_columns = columns;
+	return 1;
+}
+
+/* Keeps, changes or leaves out one foreign key; *ret_keep says which. */
+static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key *key, bool *ret_keep,
+		      struct etl_error *err)
+{
+	const struct job *parent = parent_job(jobs, key->parent);
+	bool changed = false;
+	const char *why;
+	char name[256];
+	int rc;
+
+	if (parent) {
+		rc = point_at(jobs, key, parent, &changed);
+		if (rc < 0)
+			return error_memory(err);
+		why = "the parent's column is not in the target";
+	} else {
+		rc = catalog_find(&jobs->existing, ETL_TABLE, NULL, key->parent) != NULL ||
+		     !catalog_find(&jobs->source, ETL_TABLE, NULL, key->parent);
+		why = "the parent is not in this run nor in the target";
+	}
+	*ret_keep = rc == 1;
+	if (changed || rc == 0)
+		job->target->ddl = NULL;
+	if (rc == 1)
+		return 0;
+	snprintf(name, sizeof(name), "%s -> %s", job->target->name, key->parent);
+	return host_verdict_add(jobs, ETL_SKIPPED, "foreign key", name, err, "%s", why);
+}
+
+int shape_foreign_keys(struct jobs *jobs, struct etl_error *err)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		struct etl_table *table = jobs->at[i]->target;
+		size_t kept = 0;
+
+		for (size_t k = 0; k < table->foreign_key_count; k++) {
+			struct etl_foreign_key *key =
+				ETL_AT(struct etl_foreign_key, table->foreign_keys, table->foreign_key_size, k);
+			struct etl_foreign_key *place =
+				ETL_AT(struct etl_foreign_key, table->foreign_keys, table->foreign_key_size, kept);
+			bool keep = false;
+			int rc = settle_key(jobs, jobs->at[i], key, &keep, err);
+
+			if (rc < 0)
+				return rc;
+			if (keep) {
+				if (place != key)
+					*place = *key;
+				kept++;
+			}
+		}
+		table->foreign_key_count = kept;
+	}
+	return 0;
+}

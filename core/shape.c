@@ -1,0 +1,495 @@
+/*
+ * The shape of the target. Two tables are at work: FROM, what comes, and the one that is built beside it in an
+ * arena and copied at the end. Every part of FROM that names a column is carried over under the new names, or
+ * left out when a column it needs is not there any more.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "arena.h"
+#include "names.h"
+#include "shape.h"
+
+/* What is built, and how the columns of FROM are called now. */
+struct shaping {
+	const struct pipeline *pipeline;
+	struct jobs *jobs;
+	const struct table_rule *rule;
+	struct job *job;
+	const struct etl_table *from;
+	struct arena arena;
+	struct etl_table table;         /* what is built; its arrays are in the arena */
+	struct etl_column *columns;
+	size_t column_count;
+	const char **new_names;         /* beside from's columns; NULL: not there */
+	struct reshape_column *cast;
+	size_t cast_count;
+	bool changed;                   /* the source's DDL is not the target's */
+	bool dynamic_target;
+	int32_t (*takes)(const struct etl_column *);
+	struct etl_error *err;
+};
+
+struct etl_type_info shape_stream_type(const struct etl_table *table, size_t i, bool dynamic_source)
+{
+	const struct etl_column *column = table_column(table, i);
+	struct etl_type_info type = { column->type, column->precision, column->scale };
+
+	if (dynamic_source && !(column->flags & ETL_TYPED))
+		return (struct etl_type_info){ .type = ETL_ANY };
+	if (type.type == ETL_TYPE_NONE)
+		type.type = ETL_TEXT;
+	return type;
+}
+
+static const struct column_rule *rule_of(const struct table_rule *rule, const char *column)
+{
+	for (size_t i = 0; i < rule->column_count; i++)
+		if (rule->columns[i].name && strcasecmp(rule->columns[i].name, column) == 0)
+			return &rule->columns[i];
+	return NULL;
+}
+
+static bool is_listed(const struct string_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcasecmp(list->at[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* A column the rule names and the table has not. */
+static int unknown_column(struct shaping *s, const char *origin, const char *key, const char *name)
+{
+	const char **names = calloc(s->from->column_count + 1, sizeof(*names));
+	const char *near;
+	int rc;
+
+	if (!names)
+		return error_memory(s->err);
+	for (size_t i = 0; i < s->from->column_count; i++)
+		names[i] = table_column(s->from, i)->name;
+	near = option_nearest(name, names, s->from->column_count);
+	rc = error_set(s->err, ETL_USAGE, "%s: %s: table \"%s\" has no column \"%s\"%s%s%s", origin ? origin : "tables", key,
+		       job_source_name(s->job), name, near ? "; did you mean \"" : "", near ? near : "",
+		       near ? "\"?" : "");
+	free(names);
+	return rc;
+}
+
+static int check_rule_names(struct shaping *s)
+{
+	const struct table_rule *rule = s->rule;
+
+	for (size_t i = 0; i < rule->column_count; i++)
+		if (rule->columns[i].name && table_find_column(s->from, rule->columns[i].name) < 0)
+			return unknown_column(s, rule->columns[i].origin.text, "columns", rule->columns[i].name);
+	for (size_t i = 0; i < rule->exclude_columns.count; i++)
+		if (table_find_column(s->from, rule->exclude_columns.at[i]) < 0)
+			return unknown_column(s, rule->origin.text, "exclude_columns", rule->exclude_columns.at[i]);
+	return 0;
+}
+
+static const char *renamed(struct shaping *s, const char *as, const char *name)
+{
+	char *made = NULL;
+	const char *ret;
+
+	if (as)
+		return arena_copy(&s->arena, as);
+	if (name_transform(s->pipeline->names, name, &made) < 0) {
+		s->arena.failed = true;
+		return NULL;
+	}
+	ret = arena_copy(&s->arena, made);
+	free(made);
+	return ret;
+}
+
+/* `types` of the pipeline: a declared type, with (*) for any parameters. */
+static const char *ruled_type(const struct pipeline *pipeline, const char *declared)
+{
+	for (size_t i = 0; i < pipeline->type_count; i++) {
+		const char *want = pipeline->types[i].declared;
+		size_t length = strlen(want);
+
+		if (strcasecmp(want, declared) == 0)
+			return pipeline->types[i].type;
+		if (length > 3 && strcmp(want + length - 3, "(*)") == 0 && strncasecmp(want, declared, length - 2) == 0)
+			return pipeline->types[i].type;
+	}
+	return NULL;
+}
+
+/* The wanted type of a column by the file; false: the file says nothing. */
+static int wanted_type(struct shaping *s, const struct column_rule *rule, struct etl_column *column, bool *ret_given)
+{
+	const char *text = rule && rule->type ? rule->type : ruled_type(s->pipeline, column->declared);
+	struct etl_type_info type;
+	int64_t length = 0;
+
+	*ret_given = false;
+	if (!text)
+		return 0;
+	if (!etl_type_parse(text, &type, &length))
+		return error_set(s->err, ETL_USAGE, "%s: \"%s\" is no type (column \"%s\" of \"%s\"); write integer, decimal(10,2), "
+				 "text, timestamp, …: etlrun.cfg(5) lists them",
+				 rule && rule->origin.text ? rule->origin.text : "types", text, column->name,
+				 job_source_name(s->job));
+	column->declared = arena_copy(&s->arena, text);
+	column->type = type.type;
+	column->precision = type.precision;
+	column->scale = type.scale;
+	column->length = length;
+	s->changed = true;
+	*ret_given = true;
+	return 0;
+}
+
+static int add_cast(struct shaping *s, const char *name, int64_t from, struct etl_type_info type,
+		    const struct column_rule *rule)
+{
+	struct reshape_column *cast = &s->cast[s->cast_count++];
+
+	*cast = (struct reshape_column){ .name = name, .from = from, .type = type };
+	if (rule) {
+		cast->value = from < 0 ? rule->value : NULL;
+		cast->fallback = rule->fallback;
+		cast->null_values = (const char *const *)rule->null_values.at;
+		cast->null_count = rule->null_values.count;
+	}
+	return 0;
+}
+
+/* A column of FROM: under its new name and in its new type. */
+static int take_column(struct shaping *s, size_t i)
+{
+	const struct etl_column *from = table_column(s->from, i);
+	const struct column_rule *rule = rule_of(s->rule, from->name);
+	struct etl_column *column = &s->columns[s->column_count];
+	struct etl_type_info type = { 0 };
+	int64_t at = etl_schema_find(&s->job->before_cast, from->name);
+	bool given;
+	int rc;
+
+	if (is_listed(&s->rule->exclude_columns, from->name)) {
+		s->changed = true;
+		return 0;
+	}
+	*column = *from;
+	column->name = renamed(s, rule ? rule->as : NULL, from->name);
+	if (!column->name)
+		return error_memory(s->err);
+	if (strcmp(column->name, from->name) != 0) {
+		s->changed = true;
+		if (!column->origin)
+			column->origin = from->name;
+	}
+	s->new_names[i] = column->name;
+	s->column_count++;
+	if (column->flags & ETL_GENERATED)
+		return 0;
+	rc = wanted_type(s, rule, column, &given);
+	if (rc < 0)
+		return rc;
+	if (at >= 0)
+		type = etl_type_of(s->job->before_cast.children[at]);
+	if (given) {
+		type = (struct etl_type_info){ column->type, column->precision, column->scale };
+	} else if (!s->dynamic_target) {
+		column->type = s->takes(column);
+		type = (struct etl_type_info){ column->type, column->precision, column->scale };
+	}
+	return add_cast(s, column->name, at, type, rule);
+}
+
+/* A column that only the pipeline knows. */
+static int make_column(struct shaping *s, const struct column_rule *rule)
+{
+	struct etl_column *column = &s->columns[s->column_count++];
+	bool given;
+	int rc;
+
+	*column = (struct etl_column){ .name = arena_copy(&s->arena, rule->as), .declared = "TEXT", .type = ETL_TEXT,
+				       .flags = ETL_CONSTANT, .identity_last = ETL_UNKNOWN };
+	s->changed = true;
+	rc = wanted_type(s, rule, column, &given);
+	if (rc < 0)
+		return rc;
+	return add_cast(s, column->name, -1, (struct etl_type_info){ column->type, column->precision, column->scale },
+			rule);
+}
+
+static int check_collisions(struct shaping *s)
+{
+	for (size_t i = 0; i < s->column_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcasecmp(s->columns[i].name, s->columns[k].name) == 0)
+				return error_set(s->err, ETL_USAGE,
+						 "two columns of \"%s\" would be called \"%s\" in the target; give one of "
+						 "them another name with columns = ( { name = …; as = … } )",
+						 job_source_name(s->job), s->columns[i].name);
+	return 0;
+}
+
+static int shape_columns(struct shaping *s)
+{
+	size_t room = s->from->column_count + s->rule->column_count + 1;
+	int rc = check_rule_names(s);
+
+	s->columns = arena_alloc(&s->arena, room * sizeof(*s->columns));
+	s->new_names = arena_alloc(&s->arena, room * sizeof(*s->new_names));
+	s->cast = calloc(room, sizeof(*s->cast));
+	if (rc == 0 && (!s->columns || !s->new_names || !s->cast))
+		return error_memory(s->err);
+	for (size_t i = 0; i < s->from->column_count && rc == 0; i++)
+		rc = take_column(s, i);
+	for (size_t i = 0; i < s->rule->column_count && rc == 0; i++)
+		if (!s->rule->columns[i].name)
+			rc = make_column(s, &s->rule->columns[i]);
+	if (rc == 0 && s->column_count == 0)
+		rc = error_set(s->err, ETL_USAGE, "no column of \"%s\" is left", job_source_name(s->job));
+	return rc < 0 ? rc : check_collisions(s);
+}
+
+/* ---- Parts that name columns ---- */
+
+static const char *new_name(const struct shaping *s, const char *old)
+{
+	int64_t i = table_find_column(s->from, old);
+
+	return i < 0 ? NULL : s->new_names[i];
+}
+
+/* The new names of a list of columns, or NULL when one of them is gone (or memory is). */
+static const char *const *new_list(struct shaping *s, const char *const *columns, size_t count)
+{
+	const char **ret = arena_alloc(&s->arena, (count + 1) * sizeof(*ret));
+
+	for (size_t i = 0; ret && i < count; i++) {
+		ret[i] = new_name(s, columns[i]);
+		if (!ret[i])
+			return NULL;
+	}
+	return ret;
+}
+
+/* Nothing is left out without a verdict. */
+static void left_out(struct shaping *s, const char *kind, const char *name)
+{
+	s->changed = true;
+	if (host_verdict_add(s->jobs, ETL_SKIPPED, kind, name ? name : s->table.name, s->err,
+			     "\"%s\": a column it needs is not in the target", s->table.name) < 0)
+		s->arena.failed = true;
+}
+
+static void shape_keys(struct shaping *s)
+{
+	const struct etl_table *from = s->from;
+	struct etl_key *uniques = arena_alloc(&s->arena, (from->unique_count + 1) * sizeof(*uniques));
+	size_t count = 0;
+
+	if (from->primary.column_count) {
+		s->table.primary = from->primary;
+		s->table.primary.columns = new_list(s, from->primary.columns, from->primary.column_count);
+		if (!s->table.primary.columns) {
+			memset(&s->table.primary, 0, sizeof(s->table.primary));
+			left_out(s, "primary key", from->primary.name);
+		}
+	}
+	for (size_t i = 0; uniques && i < from->unique_count; i++) {
+		const struct etl_key *key = ETL_AT(const struct etl_key, from->uniques, from->unique_size, i);
+
+		uniques[count] = *key;
+		uniques[count].columns = new_list(s, key->columns, key->column_count);
+		if (uniques[count].columns)
+			count++;
+		else
+			left_out(s, "unique", key->name);
+	}
+	s->table.uniques = uniques;
+	s->table.unique_count = count;
+	s->table.unique_size = sizeof(*uniques);
+}
+
+static void shape_foreign(struct shaping *s)
+{
+	const struct etl_table *from = s->from;
+	struct etl_foreign_key *keys = arena_alloc(&s->arena, (from->foreign_key_count + 1) * sizeof(*keys));
+	size_t count = 0;
+
+	for (size_t i = 0; keys && i < from->foreign_key_count; i++) {
+		const struct etl_foreign_key *key =
+			ETL_AT(const struct etl_foreign_key, from->foreign_keys, from->foreign_key_size, i);
+
+		keys[count] = *key;
+		keys[count].columns = new_list(s, key->columns, key->column_count);
+		if (keys[count].columns)
+			count++;
+		else
+			left_out(s, "foreign key", key->name);
+	}
+	s->table.foreign_keys = keys;
+	s->table.foreign_key_count = count;
+	s->table.foreign_key_size = sizeof(*keys);
+}
+
+static void shape_indexes(struct shaping *s)
+{
+	const struct etl_table *from = s->from;
+	struct etl_index *indexes = arena_alloc(&s->arena, (from->index_count + 1) * sizeof(*indexes));
+	size_t count = 0;
+
+	for (size_t i = 0; indexes && i < from->index_count; i++) {
+		const struct etl_index *index = ETL_AT(const struct etl_index, from->indexes, from->index_size, i);
+		struct etl_index_part *parts = arena_alloc(&s->arena, (index->part_count + 1) * sizeof(*parts));
+		bool complete = parts != NULL;
+
+		for (size_t k = 0; complete && k < index->part_count; k++) {
+			parts[k] = *ETL_AT(const struct etl_index_part, index->parts, index->part_size, k);
+			if (parts[k].column)
+				complete = (parts[k].column = new_name(s, parts[k].column)) != NULL;
+		}
+		if (!complete) {
+			left_out(s, "index", index->name);
+			continue;
+		}
+		indexes[count] = *index;
+		indexes[count].name = renamed(s, NULL, index->name);
+		indexes[count].parts = parts;
+		indexes[count].part_size = sizeof(*parts);
+		if (s->changed)
+			indexes[count].ddl = NULL;
+		count++;
+	}
+	s->table.indexes = indexes;
+	s->table.index_count = count;
+	s->table.index_size = sizeof(*indexes);
+}
+
+/* A check at a column goes with the column; the others stay and the target looks at their text. */
+static void shape_checks(struct shaping *s)
+{
+	const struct etl_table *from = s->from;
+	struct etl_check *checks = arena_alloc(&s->arena, (from->check_count + 1) * sizeof(*checks));
+	size_t count = 0;
+
+	for (size_t i = 0; checks && i < from->check_count; i++) {
+		const struct etl_check *check = ETL_AT(const struct etl_check, from->checks, from->check_size, i);
+
+		checks[count] = *check;
+		if (!check->column || (checks[count].column = new_name(s, check->column)) != NULL)
+			count++;
+		else
+			left_out(s, "check", check->name);
+	}
+	s->table.checks = checks;
+	s->table.check_count = count;
+	s->table.check_size = sizeof(*checks);
+}
+
+static int shape_name(struct shaping *s)
+{
+	s->table.name = s->rule->query ? arena_copy(&s->arena, s->rule->as) : renamed(s, s->rule->as, s->from->name);
+	if (!s->table.name)
+		return error_memory(s->err);
+	s->changed |= strcmp(s->table.name, s->from->name) != 0;
+	return 0;
+}
+
+/* ---- The rows and their key ---- */
+
+static bool make_rows_schema(struct shaping *s)
+{
+	struct etl_column *columns = calloc(s->cast_count + 1, sizeof(*columns));
+	bool ok = columns != NULL;
+
+	for (size_t i = 0; ok && i < s->cast_count; i++) {
+		int64_t at = table_find_column(s->job->target, s->cast[i].name);
+
+		columns[i].name = s->cast[i].name;
+		columns[i].type = s->cast[i].type.type;
+		columns[i].precision = s->cast[i].type.precision;
+		columns[i].scale = s->cast[i].type.scale;
+		columns[i].flags = at >= 0 ? table_column(s->job->target, (size_t)at)->flags : 0;
+	}
+	ok = ok && etl_schema_make(&s->job->rows, columns, s->cast_count, sizeof(*columns));
+	free(columns);
+	return ok;
+}
+
+/* The key's columns in the rows: `key` of the file, by its old or new names, else the primary key. */
+static int make_key(struct shaping *s)
+{
+	const struct etl_table *target = s->job->target;
+	size_t count = s->rule->key.count ? s->rule->key.count : target->primary.column_count;
+
+	s->job->key = calloc(count + 1, sizeof(*s->job->key));
+	if (!s->job->key)
+		return error_memory(s->err);
+	for (size_t i = 0; i < count; i++) {
+		const char *name = s->rule->key.count ? s->rule->key.at[i] : target->primary.columns[i];
+		const char *now = s->rule->key.count ? new_name(s, name) : name;
+		int64_t at = etl_schema_find(&s->job->rows, now ? now : name);
+
+		if (at < 0 && s->rule->key.count)
+			return unknown_column(s, s->rule->origin.text, "key", name);
+		if (at < 0) {
+			s->job->key_count = 0;  /* a generated column is part of the key: the whole row is it */
+			return 0;
+		}
+		s->job->key[s->job->key_count++] = at;
+	}
+	return 0;
+}
+
+/* The names in `cast` must outlive the arena. */
+static int settle(struct shaping *s)
+{
+	struct job *job = s->job;
+
+	s->table.columns = s->columns;
+	s->table.column_count = s->column_count;
+	s->table.column_size = sizeof(*s->columns);
+	if (s->changed)
+		s->table.ddl = NULL;
+	if (s->arena.failed)
+		return error_memory(s->err);
+	job->target = table_copy(&s->table);
+	if (!job->target)
+		return error_memory(s->err);
+	for (size_t i = 0; i < s->cast_count; i++)
+		s->cast[i].name = table_column(job->target, (size_t)table_find_column(job->target, s->cast[i].name))->name;
+	job->cast = s->cast;
+	job->cast_count = s->cast_count;
+	return make_rows_schema(s) ? make_key(s) : error_memory(s->err);
+}
+
+int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job *job, const struct etl_table *from,
+		 bool dynamic_target, int32_t (*takes)(const struct etl_column *), struct etl_error *err)
+{
+	struct shaping s = { .pipeline = pipeline, .jobs = jobs, .rule = job->rule, .job = job, .from = from,
+			     .dynamic_target = dynamic_target, .takes = takes, .err = err };
+	int rc;
+
+	s.table = *from;
+	s.table.kind = ETL_TABLE;
+	s.changed = from->kind != ETL_TABLE;
+	rc = shape_name(&s);
+	if (rc == 0)
+		rc = shape_columns(&s);
+	if (rc == 0) {
+		shape_keys(&s);
+		shape_foreign(&s);
+		shape_checks(&s);
+		shape_indexes(&s);
+		rc = settle(&s);
+	}
+	if (!job->cast)
+		free(s.cast);
+	arena_free(&s.arena);
+	return rc;
+}
