@@ -156,13 +156,12 @@ static bool make_part(struct ddl_parser *p, const struct token *t, size_t n, str
 	return !p->memory->failed;
 }
 
-static bool take_autoincrement(struct token *t, size_t *n, bool *ret_auto)
+static void take_autoincrement(struct token *t, size_t *n, bool *ret_auto)
 {
 	if (!ret_auto || *n < 2 || !token_is_word(&t[*n - 1], "AUTOINCREMENT"))
-		return false;
+		return;
 	--*n;
 	*ret_auto = true;
-	return true;
 }
 
 bool ddl_parts(struct ddl_parser *p, struct ddl_part **ret, size_t *ret_count, bool *ret_auto)

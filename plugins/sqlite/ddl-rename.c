@@ -175,6 +175,7 @@ static void enter_owner(struct renamer *r, const struct token *table)
 static void rename_name(struct renamer *r)
 {
 	bool table_place = in_table_place(r);
+	bool enters = table_place && !token_is_word(&r->before, "TABLE");
 	struct token name = r->t, next = token_peek(&r->cursor);
 	const struct token *owner = r->owner_depth > 0 ? &r->owner : NULL;
 	const char *to;
@@ -187,7 +188,7 @@ static void rename_name(struct renamer *r)
 		rename_qualified(r, &name, table_place);
 		name = r->t;
 		advance(r);
-		if (table_place)
+		if (enters)
 			enter_owner(r, &name);
 		return;
 	}
@@ -198,7 +199,7 @@ static void rename_name(struct renamer *r)
 	else
 		replace(r, &name, to);
 	advance(r);
-	if (table_place)
+	if (enters)
 		enter_owner(r, &name);
 }
 
