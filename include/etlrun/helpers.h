@@ -295,7 +295,8 @@ bool etl_batch_take(struct ArrowArray *ret, const struct ArrowSchema *schema,
  * appended and the return is a constant word for the reject's code: "out_of_range", "too_precise",
  * "not_a_number", "not_a_date", "not_a_time", "not_a_timestamp", "not_a_bool", "not_a_uuid", "not_json",
  * "invalid_utf8", "type", "no_memory". Numbers must survive a round trip; text takes every value but bytes in
- * its canonical spelling, bytes take a text's UTF-8; a timestamp without a zone does not become an instant, nor the other way round.
+ * its canonical spelling, bytes take a text's UTF-8; a timestamp without a zone does not become an instant,
+ * nor the other way round.
  */
 const char *etl_convert(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row);
 const char *etl_convert_text(struct etl_column_builder *to, const char *text, size_t size);

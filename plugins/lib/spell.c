@@ -26,12 +26,16 @@ static size_t copy(char *buf, const char *text)
 
 static size_t spell_u128(char *buf, etl_u128 v)
 {
+	uint64_t low;
 	char digits[40];
 	size_t n = 0;
 
-	do
+	for (; v > UINT64_MAX; v /= 10)
 		digits[n++] = (char)('0' + (int)(v % 10));
-	while (v /= 10);
+	low = (uint64_t)v;
+	do
+		digits[n++] = (char)('0' + (int)(low % 10));
+	while (low /= 10);
 	for (size_t i = 0; i < n; i++)
 		buf[i] = digits[n - 1 - i];
 	buf[n] = '\0';
