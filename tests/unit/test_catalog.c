@@ -1,0 +1,169 @@
+/*
+ * A table outlives the plugin that emitted it: every text and array of the copy is its own.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog.h"
+
+/* As an older plugin would have it: a prefix of struct etl_column with a stride of its own. */
+struct old_column {
+	const char *name, *declared, *origin, *default_sql;
+};
+
+static char name[] = "Invoice", column[] = "Total", ddl[] = "CREATE TABLE Invoice (…)";
+
+static struct etl_table example(void)
+{
+	static struct etl_column columns[2];
+	static const char *const names[] = { column, "Id" }, *const nocase[] = { "NOCASE", NULL };
+	static struct etl_key unique;
+	static struct etl_foreign_key fk;
+	static struct etl_check check;
+	static struct etl_index_part parts[2];
+	static struct etl_index index;
+
+	columns[0] = (struct etl_column){ .name = column, .declared = "NUMERIC(10,2)", .origin = "total_",
+		.default_sql = "0", .generated_sql = "1+1", .collation = "RTRIM", .comment = "c",
+		.type = ETL_DECIMAL, .flags = ETL_NOT_NULL, .precision = 10, .scale = 2, .identity_last = 7 };
+	columns[1] = (struct etl_column){ .name = "Id" };
+	unique = (struct etl_key){ .name = "u", .columns = names, .column_count = 2, .collations = nocase,
+				   .conflict_sql = "ON CONFLICT IGNORE" };
+	fk = (struct etl_foreign_key){ .name = "f", .columns = names, .column_count = 1, .parent_schema = "main",
+				       .parent = "Customer", .parent_columns = names, .on_delete = ETL_CASCADE,
+				       .match = "FULL" };
+	check = (struct etl_check){ .name = "c", .sql = "Total > 0", .column = column };
+	parts[0] = (struct etl_index_part){ .column = column, .collation = "NOCASE", .descending = 1 };
+	parts[1] = (struct etl_index_part){ .expression = "lower(x)" };
+	index = (struct etl_index){ .name = "i", .parts = parts, .part_count = 2, .part_size = sizeof(*parts),
+				    .where_sql = "x", .method = "btree", .ddl = "CREATE INDEX", .flags = ETL_INDEX_UNIQUE };
+	return (struct etl_table){ .kind = ETL_TABLE, .flags = ETL_STRICT_TYPES, .schema = "main", .name = name,
+		.parent = "p", .dialect = "sqlite", .ddl = ddl, .comment = "words", .rows = 412, .bytes = -1,
+		.columns = columns, .column_count = 2, .column_size = sizeof(*columns),
+		.primary = { .columns = names + 1, .column_count = 1 },
+		.uniques = &unique, .unique_count = 1, .unique_size = sizeof(unique),
+		.foreign_keys = &fk, .foreign_key_count = 1, .foreign_key_size = sizeof(fk),
+		.checks = &check, .check_count = 1, .check_size = sizeof(check),
+		.indexes = &index, .index_count = 1, .index_size = sizeof(index) };
+}
+
+START_TEST(every_member_is_copied)
+{
+	struct etl_table t = example();
+	struct etl_table *c = table_copy(&t);
+
+	ck_assert_ptr_nonnull(c);
+	memset(name, 'x', sizeof(name) - 1);
+	memset(column, 'x', sizeof(column) - 1);
+	memset(ddl, 'x', 6);
+	ck_assert_str_eq(c->schema, "main");
+	ck_assert_str_eq(c->name, "Invoice");
+	ck_assert_str_eq(c->parent, "p");
+	ck_assert_str_eq(c->dialect, "sqlite");
+	ck_assert_str_eq(c->ddl, "CREATE TABLE Invoice (…)");
+	ck_assert_str_eq(c->comment, "words");
+	ck_assert_int_eq(c->rows, 412);
+	ck_assert_uint_eq(c->flags, ETL_STRICT_TYPES);
+	ck_assert_str_eq(c->columns[0].name, "Total");
+	ck_assert_str_eq(c->columns[0].declared, "NUMERIC(10,2)");
+	ck_assert_str_eq(c->columns[0].origin, "total_");
+	ck_assert_str_eq(c->columns[0].default_sql, "0");
+	ck_assert_str_eq(c->columns[0].generated_sql, "1+1");
+	ck_assert_str_eq(c->columns[0].collation, "RTRIM");
+	ck_assert_str_eq(c->columns[0].comment, "c");
+	ck_assert_int_eq(c->columns[0].identity_last, 7);
+	ck_assert_str_eq(c->columns[1].name, "Id");
+	ck_assert_ptr_null(c->columns[1].declared);
+	ck_assert_str_eq(c->primary.columns[0], "Id");
+	ck_assert_str_eq(c->uniques->columns[0], "Total");
+	ck_assert_str_eq(c->uniques->collations[0], "NOCASE");
+	ck_assert_ptr_null(c->uniques->collations[1]);
+	ck_assert_str_eq(c->uniques->conflict_sql, "ON CONFLICT IGNORE");
+	ck_assert_str_eq(c->foreign_keys->parent_schema, "main");
+	ck_assert_str_eq(c->foreign_keys->parent, "Customer");
+	ck_assert_str_eq(c->foreign_keys->columns[0], "Total");
+	ck_assert_str_eq(c->foreign_keys->parent_columns[0], "Total");
+	ck_assert_str_eq(c->foreign_keys->match, "FULL");
+	ck_assert_int_eq(c->foreign_keys->on_delete, ETL_CASCADE);
+	ck_assert_str_eq(c->checks->sql, "Total > 0");
+	ck_assert_str_eq(c->checks->column, "Total");
+	ck_assert_str_eq(c->indexes->parts[0].column, "Total");
+	ck_assert_int_eq(c->indexes->parts[0].descending, 1);
+	ck_assert_str_eq(c->indexes->parts[1].expression, "lower(x)");
+	ck_assert_str_eq(c->indexes->where_sql, "x");
+	ck_assert_str_eq(c->indexes->method, "btree");
+	ck_assert_str_eq(c->indexes->ddl, "CREATE INDEX");
+	table_free(c);
+}
+END_TEST
+
+START_TEST(strides_become_the_hosts)
+{
+	const struct old_column old[] = { { "a", "INT", NULL, NULL }, { "b", "TEXT", NULL, "'x'" } };
+	const struct etl_table t = { .name = "t", .columns = (const struct etl_column *)(const void *)old,
+				     .column_count = 2, .column_size = sizeof(*old), .index_count = 3 };
+	struct etl_table *c = table_copy(&t);
+
+	ck_assert_uint_eq(c->column_size, sizeof(struct etl_column));
+	ck_assert_str_eq(table_column(c, 1)->name, "b");
+	ck_assert_str_eq(table_column(c, 1)->default_sql, "'x'");
+	ck_assert_int_eq(table_column(c, 0)->type, ETL_TYPE_NONE);
+	ck_assert_ptr_null(table_column(c, 0)->comment);
+	ck_assert_uint_eq(c->index_count, 0);
+	ck_assert_ptr_null(c->primary.columns);
+	table_free(c);
+	table_free(NULL);
+	ck_assert_ptr_null(table_copy(NULL));
+}
+END_TEST
+
+START_TEST(found_exactly_first)
+{
+	struct etl_error err = ERROR_INIT;
+	struct catalog catalog = { 0 };
+	struct catalog_sink sink = catalog_sink(&catalog, &err);
+	const struct etl_column columns[] = { { .name = "ID" }, { .name = "id" }, { .name = "Name" } };
+	const struct etl_table tables[] = {
+		{ .kind = ETL_TABLE, .schema = "a", .name = "ORDERS" },
+		{ .kind = ETL_TABLE, .schema = "b", .name = "orders", .columns = columns, .column_count = 3,
+		  .column_size = sizeof(*columns) },
+		{ .kind = ETL_VIEW, .schema = "b", .name = "v" },
+	};
+
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(sink.sink.emit(&sink.sink, &tables[i]), ETL_OK);
+	ck_assert_uint_eq(catalog.count, 3);
+	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, NULL, "orders"), catalog.at[1]);
+	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, NULL, "Orders"), catalog.at[0]);
+	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, "B", "Orders"), catalog.at[1]);
+	ck_assert_ptr_null(catalog_find(&catalog, ETL_TABLE, "c", "orders"));
+	ck_assert_ptr_null(catalog_find(&catalog, ETL_TABLE, NULL, "v"));
+	ck_assert_int_eq(table_find_column(catalog.at[1], "id"), 1);
+	ck_assert_int_eq(table_find_column(catalog.at[1], "Id"), 0);
+	ck_assert_int_eq(table_find_column(catalog.at[1], "name"), 2);
+	ck_assert_int_eq(table_find_column(catalog.at[1], "nam"), -1);
+	catalog_clear(&catalog);
+	ck_assert_uint_eq(catalog.count, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("catalog");
+	TCase *t = tcase_create("catalog");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(t, every_member_is_copied);
+	tcase_add_test(t, strides_become_the_hosts);
+	tcase_add_test(t, found_exactly_first);
+	suite_add_tcase(suite, t);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
