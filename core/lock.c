@@ -106,7 +106,7 @@ static int open_locked(const char *path, int *ret, struct etl_error *err)
 int lock_take(const char *path, struct lock **ret, struct etl_error *err)
 {
 	struct lock *lock;
-	int fd, rc = open_locked(path, &fd, err);
+	int fd = -1, rc = open_locked(path, &fd, err);
 
 	if (rc < 0)
 		return rc;
