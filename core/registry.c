@@ -369,6 +369,20 @@ int registry_each(int (*plugin)(const struct plugin *, void *), void (*refused)(
 	return status;
 }
 
+int registry_names(int (*name)(const char *, void *), void *data, struct etl_error *err)
+{
+	struct names there = { 0 };
+	int status = make_ready(err);
+	size_t i;
+
+	if (status == ETL_OK)
+		status = list_names(&there, err);
+	for (i = 0; status == ETL_OK && i < there.count; i++)
+		status = name(there.at[i], data);
+	names_free(&there);
+	return status;
+}
+
 struct scheme_search {
 	const char *scheme;
 	const struct plugin *found;

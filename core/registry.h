@@ -37,5 +37,7 @@ int registry_find_scheme(const char *scheme, const struct plugin **ret, struct e
 /* Loads all that can be found, in order of name; refused ones are handed to REFUSED with the reason. */
 int registry_each(int (*plugin)(const struct plugin *, void *), void (*refused)(const char *path, const char *why, void *),
 		  void *data, struct etl_error *);
+/* The names of all that could be loaded, in order, without loading anything. */
+int registry_names(int (*name)(const char *name, void *), void *data, struct etl_error *);
 
 #endif
