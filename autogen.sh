@@ -1,0 +1,242 @@
+#!/bin/sh
+# From a bare machine to a proven program.
+#
+#   ./autogen.sh          the build files: configure and what it needs
+#   ./autogen.sh demo     installs what is missing, builds, moves a small shop from one database to another
+#   ./autogen.sh check    installs what is missing, builds in every way that matters, runs every test
+#
+# Made for Debian 12; needs root or sudo only when a package is missing. What it builds is in build/ and in
+# folders named build-*; the log of each part of `check` is build-check/PART.log. JOBS=N overrides the number
+# of compilers at a time.
+set -eu
+
+cd "$(dirname "$0")"
+top=$(pwd)
+jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+
+packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
+libconfig-dev libxxhash-dev libsqlite3-dev sqlite3 check valgrind python3 groff-base xz-utils"
+
+say() { printf '%s\n' "$*"; }
+die() { say "autogen.sh: $*" >&2; exit 1; }
+
+# ---- Packages --------------------------------------------------------------------------------------
+
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+missing_packages() {
+	# pkgconf provides pkg-config since Debian 12; either will do.
+	for package in $packages; do
+		is_installed "$package" && continue
+		[ "$package" = pkg-config ] && is_installed pkgconf && continue
+		printf '%s ' "$package"
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif [ -t 0 ]; then
+		sudo "$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+install_packages() {
+	command -v dpkg-query >/dev/null ||
+		die "this is no Debian: install what corresponds to: $packages, then run ./autogen.sh && ./configure && make"
+	missing=$(missing_packages)
+	[ -n "$missing" ] || return 0
+	say "== installing: $missing"
+	if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+		die "these packages are missing, and there is neither root nor sudo to install them: $missing"
+	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null ||
+		die "apt-get update failed; without it these packages cannot be installed: $missing"
+	# The names are words of a list: each is an argument.
+	# shellcheck disable=SC2086
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null ||
+		die "apt-get could not install: $missing"
+}
+
+# ---- Building --------------------------------------------------------------------------------------
+
+build_files() {
+	autoreconf -fi
+}
+
+prepare() {
+	install_packages
+	[ ! -f config.status ] ||
+		die "this folder itself is configured, which hides every other build: run 'make distclean' in it first"
+	say "== build files"
+	build_files >/dev/null 2>"$top/autogen.log" || { cat "$top/autogen.log" >&2; die "autoreconf failed"; }
+}
+
+# configured FOLDER OPTIONS…: a build folder configured with these options, made or kept.
+configured() {
+	folder=$1
+	shift
+	mkdir -p "$folder"
+	(cd "$folder" && "$top/configure" -q "$@")
+}
+
+# ---- demo ------------------------------------------------------------------------------------------
+
+demo() {
+	prepare
+	say "== building in build/"
+	if ! (configured build && make -C build -j"$jobs") >build-demo.log 2>&1; then
+		tail -n 40 build-demo.log >&2
+		die "the build failed; all of it is in build-demo.log"
+	fi
+
+	demo=$top/build/demo
+	rm -rf "$demo"
+	mkdir -p "$demo"
+	sh tests/data/make_demo.sh "$demo/shop.db"
+	ETL_IN=$demo/shop.db
+	ETL_OUT=$demo/shop-copy.db
+	export ETL_IN ETL_OUT
+
+	say "== a shop: $(sqlite3 "$ETL_IN" "SELECT count(*) || ' tables' FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"), made by tests/data/make_demo.sh"
+	say
+	say "\$ ETL_IN=$ETL_IN ETL_OUT=$ETL_OUT build/etlrun etc/sqlite-copy.cfg"
+	build/etlrun etc/sqlite-copy.cfg </dev/null
+	say
+	say "== the proof: every row read again from both files, and compared"
+	say "\$ build/etlrun validate etc/sqlite-copy.cfg"
+	build/etlrun validate etc/sqlite-copy.cfg </dev/null
+	say
+	say "== and without etlrun: what sqlite3 itself says of the two files"
+	for file in "$ETL_IN" "$ETL_OUT"; do
+		say "$file: $(sqlite3 "$file" "SELECT (SELECT count(*) FROM customer) || ' customers, ' ||
+			(SELECT count(*) FROM sale) || ' sales, ' || (SELECT count(*) FROM sale_line) || ' lines, turnover ' ||
+			(SELECT printf('%.2f', sum(quantity * price)) FROM sale_line) ||
+			', integrity ' || (SELECT * FROM pragma_integrity_check)")"
+	done
+	say
+	say "The copy is $ETL_OUT. Next: README.md, or build/etlrun --help"
+}
+
+# ---- check -----------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+skipped=0
+failures=
+logs=$top/build-check
+
+# Adds up what automake's test harness printed in a log: "# PASS:  12".
+count_of() {
+	sed -n "s/^# $2: *//p" "$1" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# part NAME COMMAND…: runs it, counts its tests (or itself, when it has none), never stops the others.
+part() {
+	name=$1
+	shift
+	log=$logs/$name.log
+	began=$(date +%s)
+	status=ok
+	("$@") >"$log" 2>&1 </dev/null || status=FAILED
+	took=$(($(date +%s) - began))
+
+	good=$(($(count_of "$log" PASS) + $(count_of "$log" XFAIL)))
+	bad=$(($(count_of "$log" FAIL) + $(count_of "$log" XPASS) + $(count_of "$log" ERROR)))
+	left=$(count_of "$log" SKIP)
+	[ "$((good + bad + left))" -gt 0 ] || [ "$status" = FAILED ] || good=1
+	[ "$bad" -gt 0 ] || [ "$status" = ok ] || bad=1
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	skipped=$((skipped + left))
+	printf '%-12s %-7s %4d s   %d passed, %d failed, %d skipped\n' "$name" "$status" "$took" "$good" "$bad" "$left"
+	[ "$status" = ok ] && return 0
+	failures="$failures $name"
+	grep -E '^(FAIL|ERROR|XPASS): |error:|ERROR: |SUMMARY: ' "$log" | sort -u | head -n 30 || true
+	say "--- the end of $log"
+	tail -n 25 "$log"
+	say "---"
+}
+
+# tested FOLDER OPTIONS…: a build with these options and all its tests.
+tested() {
+	configured "$@" && make -C "$1" -j"$jobs" && make -C "$1" -j"$jobs" check
+}
+
+threads_tested() {
+	configured build-tsan --enable-sanitizers=thread --enable-werror && make -C build-tsan -j"$jobs" &&
+		make -C build-tsan -j"$jobs" check-flow
+}
+
+without_tested() {
+	for plugin in sqlite map counts checksum; do
+		configured build-without --without-"$plugin" || return 1
+		make -C build-without -j"$jobs" all || return 1
+		! build-without/etlrun plugins "$plugin" || { say "--without-$plugin still has $plugin"; return 1; }
+	done
+}
+
+static_tested() {
+	configured build-static --disable-shared && make -C build-static -j"$jobs" &&
+		make -C build-static check-smoke
+}
+
+in_tree_tested() {
+	rm -rf build-intree && mkdir build-intree && tar -xf build/etlrun-*.tar.xz -C build-intree --strip-components=1 &&
+		cd build-intree && ./configure -q && make -j"$jobs" && make check-smoke
+}
+
+installed_tested() {
+	rm -rf "$top/build-installed"
+	configured build --enable-werror --prefix="$top/build-installed" && make -C build -j"$jobs" install &&
+		make -C build installcheck
+}
+
+# Every skipped test and its own reason, once.
+say_skips() {
+	[ "$skipped" -gt 0 ] || return 0
+	say "skipped:"
+	for folder in build build-asan build-tsan; do
+		[ -d "$folder/tests" ] && find "$folder/tests" -name '*.log' -exec sed -n 's/^skipped: /  /p' {} +
+	done | sort -u
+}
+
+check() {
+	began_all=$(date +%s)
+	prepare
+	rm -rf "$logs" build build-asan build-tsan build-static build-without
+	mkdir -p "$logs"
+	# The tests look for shared data beside the checkout; a copy of the tree inside the build has none there.
+	[ -n "${ETLRUN_SHARED:-}" ] || [ ! -d "$top/../shared" ] || ETLRUN_SHARED=$(cd "$top/../shared" && pwd)
+	export ETLRUN_SHARED="${ETLRUN_SHARED:-}"
+
+	part check tested build --enable-werror
+	part sanitizers tested build-asan --enable-werror --enable-sanitizers=address,undefined
+	part threads threads_tested
+	part valgrind make -C build check-valgrind
+	part manuals make -C build check-manuals
+	part without without_tested
+	part static static_tested
+	part distcheck make -C build -j"$jobs" distcheck
+	part in-tree in_tree_tested
+	part install installed_tested
+
+	say
+	say_skips
+	[ -z "$failures" ] || say "failed parts:$failures (logs in build-check/)"
+	say "$(($(date +%s) - began_all)) seconds in all"
+	say "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+}
+
+case ${1:-} in
+'') build_files && say "Now: ./configure && make" ;;
+demo) demo ;;
+check) check ;;
+-h | --help | help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" ;;
+*) die "'$1' is none of: demo, check (or nothing, for the build files)" ;;
+esac
