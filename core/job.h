@@ -58,7 +58,7 @@ struct job {
 	size_t refused_count, refused_room;
 	size_t splits_done;
 	int64_t started, ended;         /* CLOCK_MONOTONIC, microseconds */
-	bool failed;                    /* with scope = "table" */
+	atomic_bool failed;             /* with scope = "table" */
 	struct progress_table *progress;
 };
 

@@ -1,0 +1,279 @@
+/*
+ * The chain of streams that a split's rows come through: meter(read) → transforms → cast → validators that wrap.
+ * The meter is where rows are counted, numbered and held to the ABI's limits.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "flow.h"
+
+/* ---- The meter ---- */
+
+struct meter {
+	struct ArrowArrayStream in;
+	struct ArrowSchema schema;      /* of what comes out: the ordinal last */
+	struct etl_context *context;
+	const struct instance *source;
+	int64_t next;                   /* ordinal */
+	size_t gone_at;
+	int64_t batch_rows;             /* the most a batch may have */
+	struct etl_error *err;
+};
+
+static int meter_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct meter *m = stream->private_data;
+
+	return etl_schema_copy(out, &m->schema) ? 0 : ENOMEM;
+}
+
+static const char *meter_error(struct ArrowArrayStream *stream)
+{
+	struct meter *m = stream->private_data;
+
+	return m->err->message;
+}
+
+/* What a plugin promised about its batches, checked once for each. */
+static int meter_check(struct meter *m, const struct ArrowArray *batch)
+{
+	const char *plugin = m->source->plugin->base.name;
+
+	if (batch->n_children != m->schema.n_children - 1)
+		return error_set(m->err, ETL_BUG, "plugin %s gave a batch of %lld columns, %lld were asked for", plugin,
+				 (long long)batch->n_children, (long long)m->schema.n_children - 1);
+	if (batch->length > m->batch_rows || batch->offset != 0)
+		return error_set(m->err, ETL_BUG, "plugin %s gave a batch of %lld rows at offset %lld; at most %lld rows at 0 "
+				 "are allowed", plugin, (long long)batch->length, (long long)batch->offset,
+				 (long long)m->batch_rows);
+	for (int64_t i = 0; i < batch->n_children; i++)
+		if (batch->children[i]->length != batch->length)
+			return error_set(m->err, ETL_BUG, "plugin %s gave columns of different lengths in one batch", plugin);
+	return 0;
+}
+
+static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	struct meter *m = stream->private_data;
+	struct ArrowArray batch = { 0 }, ordinals;
+	int rc = host_canceled() ? ECANCELED : m->in.get_next(&m->in, &batch);
+
+	out->release = NULL;
+	if (rc)
+		return rc;
+	if (!batch.release)
+		return 0;
+	if (meter_check(m, &batch) < 0) {
+		batch.release(&batch);
+		return EPROTO;
+	}
+	m->context->read += (uint64_t)batch.length;
+	if (!batch_count(&ordinals, batch.length, &m->next, m->context->gone, m->context->gone_count, &m->gone_at)) {
+		batch.release(&batch);
+		return ENOMEM;
+	}
+	if (!batch_append(&batch, &ordinals)) {
+		ordinals.release(&ordinals);
+		batch.release(&batch);
+		return ENOMEM;
+	}
+	*out = batch;
+	return 0;
+}
+
+static void meter_release(struct ArrowArrayStream *stream)
+{
+	struct meter *m = stream->private_data;
+
+	m->in.release(&m->in);
+	m->schema.release(&m->schema);
+	free(m);
+	stream->release = NULL;
+}
+
+/* The wanted schema with the ordinal behind it. */
+static bool with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret)
+{
+	size_t count = (size_t)want->n_children;
+	struct etl_column *columns = calloc(count + 1, sizeof(*columns));
+	bool ok = columns != NULL;
+
+	for (size_t i = 0; ok && i < count; i++) {
+		struct etl_type_info type = etl_type_of(want->children[i]);
+
+		columns[i].name = want->children[i]->name;
+		columns[i].type = type.type;
+		columns[i].precision = type.precision;
+		columns[i].scale = type.scale;
+	}
+	if (ok) {
+		columns[count].name = ETL_ORDINAL_COLUMN;
+		columns[count].type = ETL_INT64;
+		columns[count].flags = ETL_NOT_NULL;
+		ok = etl_schema_make(ret, columns, count + 1, sizeof(*columns));
+	}
+	free(columns);
+	return ok;
+}
+
+static int meter_open(const struct flow_setup *f, struct job *job, struct instance *source, struct etl_context *context,
+		      struct ArrowArrayStream *in, struct ArrowArrayStream *ret, struct etl_error *err)
+{
+	struct meter *m = calloc(1, sizeof(*m));
+
+	if (!m || !with_ordinal(&job->want, &m->schema)) {
+		free(m);
+		return error_memory(err);
+	}
+	m->in = *in;
+	in->release = NULL;
+	m->context = context;
+	m->source = source;
+	m->batch_rows = f->limits.batch_rows;
+	m->err = err;
+	*ret = (struct ArrowArrayStream){ meter_schema, meter_next, meter_error, meter_release, m };
+	return 0;
+}
+
+/* ---- The chain ---- */
+
+/* A stream that also owns the instances its inner streams need. */
+struct chain {
+	struct ArrowArrayStream in;
+	struct instance **instances;
+	size_t count;
+};
+
+static int chain_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct chain *c = stream->private_data;
+
+	return c->in.get_schema(&c->in, out);
+}
+
+static int chain_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	struct chain *c = stream->private_data;
+
+	return c->in.get_next(&c->in, out);
+}
+
+static const char *chain_error(struct ArrowArrayStream *stream)
+{
+	struct chain *c = stream->private_data;
+
+	return c->in.get_last_error(&c->in);
+}
+
+static void chain_release(struct ArrowArrayStream *stream)
+{
+	struct chain *c = stream->private_data;
+
+	if (c->in.release)
+		c->in.release(&c->in);
+	for (size_t i = 0; i < c->count; i++)
+		instance_close(c->instances[i]);
+	free(c->instances);
+	free(c);
+	stream->release = NULL;
+}
+
+typedef int wrap_function(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *,
+			  struct ArrowArrayStream *, struct etl_error *);
+
+/* Puts one transform or validator around the chain. */
+static int wrap_one(const struct flow_setup *f, struct chain *c, const struct plugin_use *use, int32_t role,
+		    wrap_function *wrap, const struct etl_wrap *shape, struct etl_error *err)
+{
+	struct ArrowArrayStream out = { 0 };
+	struct instance *instance = NULL;
+	int rc = instance_open(use, role, &f->limits, &instance, err);
+
+	if (rc < 0)
+		return rc;
+	c->instances[c->count++] = instance;
+	rc = wrap(instance->self, shape, &c->in, &out, instance_error(instance, err));
+	if (rc == 0)
+		c->in = out;
+	return rc;
+}
+
+static int add_transforms(const struct flow_setup *f, struct chain *c, struct job *job, struct etl_context *context,
+			  struct etl_error *err)
+{
+	const struct etl_table *in = job->source;
+	int rc = 0;
+
+	for (size_t i = 0; i < job->transforms.count && rc == 0; i++) {
+		const struct plugin_use *use = &job->transforms.at[i];
+		struct etl_wrap shape = { .in = in, .out = job->shapes[i], .context = context };
+
+		rc = wrap_one(f, c, use, ETL_ROLE_TRANSFORM, use->plugin->transform.wrap, &shape, err);
+		in = job->shapes[i];
+	}
+	return rc;
+}
+
+static int add_cast(struct chain *c, struct job *job, struct etl_context *context, struct etl_error *err)
+{
+	struct ArrowArrayStream out = { 0 };
+	int rc;
+
+	if (reshape_is_identity(&job->before_cast, job->cast, job->cast_count))
+		return 0;
+	rc = reshape_wrap(&c->in, job->cast, job->cast_count, context, &out, err);
+	if (rc == 0)
+		c->in = out;
+	return rc;
+}
+
+static int add_validators(const struct flow_setup *f, struct chain *c, struct job *job, struct etl_context *context,
+			  struct etl_error *err)
+{
+	struct etl_wrap shape = { .in = job->target, .out = job->target, .context = context };
+	int rc = 0;
+
+	for (size_t i = 0; i < job->validators.count && rc == 0; i++) {
+		const struct plugin_use *use = &job->validators.at[i];
+
+		if (use->plugin->can_wrap)
+			rc = wrap_one(f, c, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap, &shape, err);
+	}
+	return rc;
+}
+
+int flow_open(const struct flow_setup *f, struct job *job, struct instance *source, const struct etl_split *split,
+	      struct etl_context *context, struct ArrowArrayStream *ret, struct etl_error *err)
+{
+	struct chain *c = calloc(1, sizeof(*c));
+	struct etl_read read = { .dataset = job->dataset, .want = &job->want, .context = context,
+				 .limit = f->row_limit };
+	struct ArrowArrayStream in = { 0 };
+	int rc;
+
+	if (c)
+		c->instances = calloc(job->transforms.count + job->validators.count + 1, sizeof(*c->instances));
+	if (!c || !c->instances) {
+		free(c);
+		return error_memory(err);
+	}
+	*ret = (struct ArrowArrayStream){ chain_schema, chain_next, chain_error, chain_release, c };
+	rc = source->plugin->source.read(source->self, &read, split, &in, instance_error(source, err));
+	if (rc == 0)
+		rc = meter_open(f, job, source, context, &in, &c->in, err);
+	if (in.release)
+		in.release(&in);
+	if (rc == 0)
+		rc = add_transforms(f, c, job, context, err);
+	if (rc == 0)
+		rc = add_cast(c, job, context, err);
+	if (rc == 0)
+		rc = add_validators(f, c, job, context, err);
+	if (rc < 0)
+		ret->release(ret);
+	return rc;
+}
