@@ -56,7 +56,6 @@ static int read_cast(struct etl_instance *self, const struct etl_conf *conf, str
 	cast->type_text = host->str(conf, "type");
 	cast->misfit = misfit_of(host->str(conf, "on_misfit"));
 	cast->fallback = host->str(conf, "default");
-	host->at(err, NULL, cast->column, NULL);
 	if (!etl_type_parse(cast->type_text, &cast->type, &cast->length))
 		return host->fail(err, ETL_USAGE, NULL, 0,
 				  "map: cast of \"%s\": there is no type \"%s\"; write for example int64, "
