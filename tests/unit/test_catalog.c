@@ -14,40 +14,60 @@ struct old_column {
 	const char *name, *declared, *origin, *default_sql;
 };
 
-static char name[] = "Invoice", column[] = "Total", ddl[] = "CREATE TABLE Invoice (…)";
+/* All that the emitted table points to, wiped once it was copied. */
+static struct {
+	char texts[1024];
+	size_t used;
+	struct etl_column columns[2];
+	const char *names[2], *nocase[2];
+	struct etl_key unique;
+	struct etl_foreign_key fk;
+	struct etl_check check;
+	struct etl_index_part parts[2];
+	struct etl_index index;
+} given;
+
+static const char *own(const char *text)
+{
+	char *at = given.texts + given.used;
+
+	given.used += strlen(text) + 1;
+	ck_assert_uint_le(given.used, sizeof(given.texts));
+	return strcpy(at, text);
+}
 
 static struct etl_table example(void)
 {
-	static struct etl_column columns[2];
-	static const char *const names[] = { column, "Id" }, *const nocase[] = { "NOCASE", NULL };
-	static struct etl_key unique;
-	static struct etl_foreign_key fk;
-	static struct etl_check check;
-	static struct etl_index_part parts[2];
-	static struct etl_index index;
-
-	columns[0] = (struct etl_column){ .name = column, .declared = "NUMERIC(10,2)", .origin = "total_",
-		.default_sql = "0", .generated_sql = "1+1", .collation = "RTRIM", .comment = "c",
+	given.names[0] = own("Total");
+	given.names[1] = own("Id");
+	given.nocase[0] = own("NOCASE");
+	given.columns[0] = (struct etl_column){ .name = own("Total"), .declared = own("NUMERIC(10,2)"),
+		.origin = own("total_"),
+		.default_sql = own("0"), .generated_sql = own("1+1"),
+		.collation = own("RTRIM"), .comment = own("c"),
 		.type = ETL_DECIMAL, .flags = ETL_NOT_NULL, .precision = 10, .scale = 2, .identity_last = 7 };
-	columns[1] = (struct etl_column){ .name = "Id" };
-	unique = (struct etl_key){ .name = "u", .columns = names, .column_count = 2, .collations = nocase,
-				   .conflict_sql = "ON CONFLICT IGNORE" };
-	fk = (struct etl_foreign_key){ .name = "f", .columns = names, .column_count = 1, .parent_schema = "main",
-				       .parent = "Customer", .parent_columns = names, .on_delete = ETL_CASCADE,
-				       .match = "FULL" };
-	check = (struct etl_check){ .name = "c", .sql = "Total > 0", .column = column };
-	parts[0] = (struct etl_index_part){ .column = column, .collation = "NOCASE", .descending = 1 };
-	parts[1] = (struct etl_index_part){ .expression = "lower(x)" };
-	index = (struct etl_index){ .name = "i", .parts = parts, .part_count = 2, .part_size = sizeof(*parts),
-				    .where_sql = "x", .method = "btree", .ddl = "CREATE INDEX", .flags = ETL_INDEX_UNIQUE };
-	return (struct etl_table){ .kind = ETL_TABLE, .flags = ETL_STRICT_TYPES, .schema = "main", .name = name,
-		.parent = "p", .dialect = "sqlite", .ddl = ddl, .comment = "words", .rows = 412, .bytes = -1,
-		.columns = columns, .column_count = 2, .column_size = sizeof(*columns),
-		.primary = { .columns = names + 1, .column_count = 1 },
-		.uniques = &unique, .unique_count = 1, .unique_size = sizeof(unique),
-		.foreign_keys = &fk, .foreign_key_count = 1, .foreign_key_size = sizeof(fk),
-		.checks = &check, .check_count = 1, .check_size = sizeof(check),
-		.indexes = &index, .index_count = 1, .index_size = sizeof(index) };
+	given.columns[1] = (struct etl_column){ .name = own("Id") };
+	given.unique = (struct etl_key){ .name = own("u"), .columns = given.names, .column_count = 2,
+		.collations = given.nocase, .conflict_sql = own("ON CONFLICT IGNORE") };
+	given.fk = (struct etl_foreign_key){ .name = own("f"), .columns = given.names, .column_count = 1,
+		.parent_schema = own("main"), .parent = own("Customer"), .parent_columns = given.names,
+		.on_delete = ETL_CASCADE, .match = own("FULL") };
+	given.check = (struct etl_check){ .name = own("c"), .sql = own("Total > 0"), .column = own("Total") };
+	given.parts[0] = (struct etl_index_part){ .column = own("Total"), .collation = own("NOCASE"),
+		.descending = 1 };
+	given.parts[1] = (struct etl_index_part){ .expression = own("lower(x)") };
+	given.index = (struct etl_index){ .name = own("i"), .parts = given.parts, .part_count = 2,
+		.part_size = sizeof(*given.parts), .where_sql = own("x"), .method = own("btree"),
+		.ddl = own("CREATE INDEX"), .flags = ETL_INDEX_UNIQUE };
+	return (struct etl_table){ .kind = ETL_TABLE, .flags = ETL_STRICT_TYPES,
+		.schema = own("main"), .name = own("Invoice"), .parent = own("p"), .dialect = own("sqlite"), .ddl = own("CREATE TABLE Invoice (…)"),
+		.comment = own("words"), .rows = 412, .bytes = -1,
+		.columns = given.columns, .column_count = 2, .column_size = sizeof(*given.columns),
+		.primary = { .columns = given.names + 1, .column_count = 1 },
+		.uniques = &given.unique, .unique_count = 1, .unique_size = sizeof(given.unique),
+		.foreign_keys = &given.fk, .foreign_key_count = 1, .foreign_key_size = sizeof(given.fk),
+		.checks = &given.check, .check_count = 1, .check_size = sizeof(given.check),
+		.indexes = &given.index, .index_count = 1, .index_size = sizeof(given.index) };
 }
 
 START_TEST(every_member_is_copied)
@@ -56,9 +76,7 @@ START_TEST(every_member_is_copied)
 	struct etl_table *c = table_copy(&t);
 
 	ck_assert_ptr_nonnull(c);
-	memset(name, 'x', sizeof(name) - 1);
-	memset(column, 'x', sizeof(column) - 1);
-	memset(ddl, 'x', 6);
+	memset(&given, 0x55, sizeof(given));
 	ck_assert_str_eq(c->schema, "main");
 	ck_assert_str_eq(c->name, "Invoice");
 	ck_assert_str_eq(c->parent, "p");

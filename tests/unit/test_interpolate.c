@@ -123,15 +123,20 @@ END_TEST
 
 START_TEST(a_command_that_hangs_is_stopped_with_its_children)
 {
+	const struct timespec pause = { .tv_sec = 1, .tv_nsec = 500000000 };
 	struct etl_error err = ERROR_INIT;
 	time_t start = time(NULL);
+	char path[128];
 	char *got = NULL;
 
 	interpolate_set_limit(200);
-	ck_assert_int_eq(interpolate("${exec:sh -c 'sleep 60 & sleep 60'}", folder, "shop.cfg:4", false, &got, &err),
+	ck_assert_int_eq(interpolate("${exec:sh -c '(sleep 1; : >late) & sleep 60'}", folder, "shop.cfg:4", false, &got, &err),
 			 ETL_FAILED);
 	ck_assert_str_eq(err.message, "shop.cfg:4: ${exec:sh} was stopped after 200 ms");
 	ck_assert_int_lt(time(NULL) - start, 20);
+	nanosleep(&pause, NULL);
+	snprintf(path, sizeof(path), "%s/late", folder);
+	ck_assert_int_eq(access(path, F_OK), -1);
 	error_clear(&err);
 }
 END_TEST
