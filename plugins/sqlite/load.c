@@ -1,0 +1,410 @@
+/*
+ * Rows into the staging file: one prepared INSERT, every value bound straight from the batch, one transaction
+ * for a split. A row that a constraint refuses goes to the host with SQLite's own words, and the rest goes on.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "stage.h"
+
+#define RANGES_MOST 65536       /* of one split; beyond it the split cannot be replaced */
+#define NAMES_MAX 512           /* bytes of the column names of a reject */
+
+struct loading {
+	struct etl_instance *inst;
+	const struct etl_load *load;
+	const struct etl_part *split;
+	struct etl_error *err;
+	struct ArrowSchema schema;
+	struct etl_view *view;
+	sqlite3_stmt *insert;
+	char *scratch;                  /* SQLITE_SCRATCH bytes a column */
+	bool has_rowid;
+	struct sqlite_part part;
+	uint64_t bytes;
+};
+
+static int no_memory(struct loading *l)
+{
+	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0, "%s: no memory to load table \"%s\"",
+				   l->inst->path, l->load->table->name);
+}
+
+static int fail_stream(struct loading *l, struct ArrowArrayStream *stream, int code)
+{
+	const char *words = stream->get_last_error(stream);
+
+	if (l->inst->host->canceled(l->inst->host))
+		return ETL_CANCELED;
+	/* Whoever made the stream has described the failure already; the first description stays. */
+	return l->inst->host->fail(l->err, ETL_FATAL, NULL, code, "%s",
+				   words && *words ? words : "the rows could not be read");
+}
+
+/* ---- Which rowids a split took ------------------------------------------------------------------------ */
+
+static bool note_rowid(struct sqlite_part *part, int64_t rowid)
+{
+	size_t n = part->range_count;
+	int64_t *more;
+
+	if (n && part->ranges[2 * n - 1] < INT64_MAX && part->ranges[2 * n - 1] + 1 == rowid) {
+		part->ranges[2 * n - 1] = rowid;
+		return true;
+	}
+	if (n == RANGES_MOST) {
+		free(part->ranges);
+		part->ranges = NULL;
+		part->range_count = 0;
+		part->known = false;
+		return true;
+	}
+	if ((n & (n - 1)) == 0) {
+		more = realloc(part->ranges, 2 * sizeof(*more) * (n ? 2 * n : 1));
+		if (!more)
+			return false;
+		part->ranges = more;
+	}
+	part->ranges[2 * n] = part->ranges[2 * n + 1] = rowid;
+	part->range_count++;
+	return true;
+}
+
+static struct sqlite_part *find_part(struct sqlite_stage *stage, uint64_t load, uint64_t split)
+{
+	size_t i;
+
+	for (i = 0; i < stage->part_count; i++) {
+		if (stage->parts[i].load == load && stage->parts[i].split == split)
+			return &stage->parts[i];
+	}
+	return NULL;
+}
+
+/* Inside the transaction: takes away what this split staged before. */
+static int remove_part(struct loading *l, const struct sqlite_part *part)
+{
+	struct etl_text sql = { 0 };
+	sqlite3_stmt *stmt = NULL;
+	size_t i;
+	int rc;
+
+	if (part->rows == 0)
+		return ETL_OK;
+	if (!part->known)
+		return l->inst->host->fail(l->err, ETL_FATAL, NULL, 0,
+					   "table \"%s\": split %llu is staged already, and its rows cannot be told from "
+					   "the others'; run again from the start", l->load->table->name,
+					   (unsigned long long)part->split);
+	etl_text_add(&sql, "DELETE FROM ");
+	etl_text_add_name(&sql, l->load->table->name, '"');
+	etl_text_add(&sql, " WHERE rowid BETWEEN ?1 AND ?2");
+	rc = sql.failed ? no_memory(l) : sqlite_prepare(l->inst, l->inst->stage, sql.at, &stmt, l->err);
+	for (i = 0; !rc && i < part->range_count; i++) {
+		sqlite3_bind_int64(stmt, 1, part->ranges[2 * i]);
+		sqlite3_bind_int64(stmt, 2, part->ranges[2 * i + 1]);
+		if (sqlite3_step(stmt) != SQLITE_DONE)
+			rc = sqlite_fail(l->inst, l->inst->stage, l->err, "removing split %llu of \"%s\"",
+					 (unsigned long long)part->split, l->load->table->name);
+		sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+	etl_text_free(&sql);
+	return rc;
+}
+
+/* Makes room first, so that nothing can fail after COMMIT. */
+static struct sqlite_part *room_for_part(struct loading *l)
+{
+	struct sqlite_stage *stage = l->inst->building;
+	struct sqlite_part *part = find_part(stage, l->part.load, l->part.split);
+	struct sqlite_part *more;
+
+	if (part)
+		return part;
+	if ((stage->part_count & (stage->part_count - 1)) == 0) {
+		more = realloc(stage->parts, (stage->part_count ? 2 * stage->part_count : 1) * sizeof(*more));
+		if (!more)
+			return NULL;
+		stage->parts = more;
+	}
+	part = &stage->parts[stage->part_count++];
+	*part = (struct sqlite_part){ .load = l->part.load, .split = l->part.split, .known = true };
+	return part;
+}
+
+/* ---- Rows SQLite refuses ------------------------------------------------------------------------------ */
+
+static const char *code_of(int extended)
+{
+	switch (extended) {
+	case SQLITE_CONSTRAINT_NOTNULL:
+		return "not_null";
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID:
+		return "duplicate";
+	case SQLITE_CONSTRAINT_CHECK:
+		return "check";
+	case SQLITE_CONSTRAINT_DATATYPE:
+	case SQLITE_MISMATCH:
+		return "type";
+	case SQLITE_TOOBIG:
+		return "too_big";
+	default:
+		return (extended & 0xff) == SQLITE_CONSTRAINT ? "constraint" : NULL;
+	}
+}
+
+/* "UNIQUE constraint failed: t.a, t.b" -> "a, b"; NULL when the words name no column of this table. */
+static const char *columns_of(const char *words, const char *table, char *buf)
+{
+	size_t length = strlen(table), n = 0;
+	const char *at = words;
+
+	while ((at = strstr(at, table)) != NULL) {
+		const char *end;
+
+		at += length;
+		if (*at != '.' || (at - length > words && at[-1 - (ptrdiff_t)length] != ' '))
+			continue;
+		at++;
+		end = strstr(at, ", ");
+		end = end ? end : at + strlen(at);
+		if (n + (size_t)(end - at) + 3 > NAMES_MAX)
+			break;
+		if (n) {
+			memcpy(buf + n, ", ", 2);
+			n += 2;
+		}
+		memcpy(buf + n, at, (size_t)(end - at));
+		n += (size_t)(end - at);
+		at = end;
+	}
+	buf[n] = '\0';
+	return n ? buf : NULL;
+}
+
+static int reject(struct loading *l, const struct ArrowArray *batch, int64_t row, const char *code,
+		  const char *column, const char *reason)
+{
+	struct etl_reject r = { .code = code, .column = column, .reason = reason, .schema = &l->schema,
+				.batch = batch, .row = row, .ordinal = -1 };
+
+	return l->inst->host->reject(l->split->context, &r);
+}
+
+static int reject_step(struct loading *l, const struct ArrowArray *batch, int64_t row)
+{
+	int extended = sqlite3_extended_errcode(l->inst->stage);
+	const char *code = code_of(extended), *words = sqlite3_errmsg(l->inst->stage);
+	char columns[NAMES_MAX];
+	const char *column;
+	char *reason;
+	int rc;
+
+	if (!code)
+		return sqlite_fail(l->inst, l->inst->stage, l->err, "writing a row of \"%s\"",
+				   l->load->table->name);
+	column = extended == SQLITE_CONSTRAINT_CHECK ? NULL
+						     : columns_of(words, l->load->table->name, columns);
+	if (extended == SQLITE_MISMATCH && l->load->table->primary.column_count == 1)
+		column = l->load->table->primary.columns[0];
+	reason = sqlite3_mprintf("SQLite refuses the row: %s", words);
+	if (!reason)
+		return no_memory(l);
+	rc = reject(l, batch, row, code, column, reason);
+	sqlite3_free(reason);
+	return rc;
+}
+
+static int reject_value(struct loading *l, const struct ArrowArray *batch, int64_t row, int64_t column,
+			const char *code)
+{
+	const struct etl_column_view *c = &l->view->columns[column];
+	struct etl_text reason = { 0 };
+	char type[64];
+	int rc;
+
+	if (strcmp(code, "no_memory") == 0)
+		return no_memory(l);
+	etl_text_addf(&reason, "the %s ", etl_type_name(c->type, type, sizeof(type)));
+	if (strcmp(code, "too_big") == 0)
+		etl_text_add(&reason, "is larger than SQLite takes");
+	else {
+		etl_text_add_value(&reason, c, row);
+		etl_text_add(&reason, " cannot be stored by SQLite");
+	}
+	rc = reason.failed ? no_memory(l) : reject(l, batch, row, code, l->schema.children[column]->name,
+						   reason.at);
+	etl_text_free(&reason);
+	return rc;
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------------------ */
+
+static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t row)
+{
+	const char *code;
+	int64_t i;
+	int rc;
+
+	for (i = 0; i < l->view->count; i++) {
+		code = sqlite_bind(l->insert, (int)i, &l->view->columns[i], row, l->scratch + i * SQLITE_SCRATCH);
+		if (code)
+			return reject_value(l, batch, row, i, code);
+	}
+	rc = sqlite3_step(l->insert);
+	if (rc != SQLITE_DONE)
+		rc = reject_step(l, batch, row);
+	else {
+		l->part.rows++;
+		rc = l->has_rowid && l->part.known &&
+		     !note_rowid(&l->part, sqlite3_last_insert_rowid(l->inst->stage)) ? no_memory(l) : ETL_OK;
+	}
+	sqlite3_reset(l->insert);
+	return rc;
+}
+
+static int insert_batch(struct loading *l, const struct ArrowArray *batch)
+{
+	int64_t row;
+	int rc = ETL_OK;
+
+	if (!etl_view_set(l->view, batch))
+		return l->inst->host->fail(l->err, ETL_BUG, NULL, 0,
+					   "table \"%s\": a batch does not have the columns of its stream",
+					   l->load->table->name);
+	for (row = 0; !rc && row < l->view->rows; row++)
+		rc = insert_row(l, batch, row);
+	if (!rc)
+		l->bytes += sqlite_batch_bytes(l->view);
+	return rc;
+}
+
+static int insert_all(struct loading *l, struct ArrowArrayStream *stream)
+{
+	struct ArrowArray batch;
+	int rc;
+
+	for (;;) {
+		if (l->inst->host->canceled(l->inst->host))
+			return ETL_CANCELED;
+		memset(&batch, 0, sizeof(batch));
+		rc = stream->get_next(stream, &batch);
+		if (rc)
+			return fail_stream(l, stream, rc);
+		if (!batch.release)
+			return ETL_OK;
+		rc = insert_batch(l, &batch);
+		/* The statement still points into the batch. */
+		sqlite3_clear_bindings(l->insert);
+		batch.release(&batch);
+		if (rc)
+			return rc;
+	}
+}
+
+/* ---- The statement ----------------------------------------------------------------------------------------- */
+
+/* OR ABORT: a table's own ON CONFLICT IGNORE or REPLACE would lose rows in silence. */
+static char *insert_sql(const struct loading *l)
+{
+	struct etl_text sql = { 0 };
+	int64_t i;
+
+	etl_text_add(&sql, "INSERT OR ABORT INTO ");
+	etl_text_add_name(&sql, l->load->table->name, '"');
+	for (i = 0; i < l->schema.n_children; i++) {
+		etl_text_add(&sql, i ? ", " : " (");
+		etl_text_add_name(&sql, l->schema.children[i]->name, '"');
+	}
+	etl_text_add(&sql, l->schema.n_children ? ") VALUES (" : " DEFAULT VALUES");
+	for (i = 0; i < l->schema.n_children; i++)
+		etl_text_addf(&sql, "%s?%lld", i ? ", " : "", (long long)i + 1);
+	if (l->schema.n_children)
+		etl_text_add(&sql, ")");
+	return etl_text_take(&sql);
+}
+
+static int prepare(struct loading *l, struct ArrowArrayStream *stream)
+{
+	sqlite3 *db = l->inst->stage;
+	int64_t no_rowid = 0;
+	char *sql;
+	int rc = stream->get_schema(stream, &l->schema);
+
+	if (rc) {
+		l->schema.release = NULL;
+		return fail_stream(l, stream, rc);
+	}
+	l->view = etl_view_new(&l->schema);
+	l->scratch = malloc((size_t)(l->schema.n_children + 1) * SQLITE_SCRATCH);
+	sql = insert_sql(l);
+	if (!l->view || !l->scratch || !sql) {
+		free(sql);
+		return no_memory(l);
+	}
+	rc = sqlite_number_of(l->inst, db, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND "
+			      "name = ?1 COLLATE NOCASE", l->load->table->name, 0, &no_rowid, l->err);
+	l->has_rowid = !no_rowid;
+	l->part.known = !no_rowid;
+	if (!rc && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->insert, NULL) != SQLITE_OK)
+		rc = sqlite_fail(l->inst, db, l->err, "preparing the rows of \"%s\"", l->load->table->name);
+	free(sql);
+	return rc;
+}
+
+/* All of the split, or nothing. */
+static int transact(struct loading *l, struct ArrowArrayStream *stream)
+{
+	sqlite3 *db = l->inst->stage;
+	struct sqlite_part *part;
+	int rc = sqlite_run(l->inst, db, "BEGIN IMMEDIATE", l->err);
+
+	if (rc)
+		return rc;
+	part = room_for_part(l);
+	rc = part ? remove_part(l, part) : no_memory(l);
+	if (!rc)
+		rc = insert_all(l, stream);
+	if (!rc)
+		rc = sqlite_run(l->inst, db, "COMMIT", l->err);
+	if (rc) {
+		if (!sqlite3_get_autocommit(db))
+			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		return rc;
+	}
+	free(part->ranges);
+	*part = l->part;
+	l->part.ranges = NULL;
+	return ETL_OK;
+}
+
+int sqlite_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+		const struct etl_part *split, struct ArrowArrayStream *stream, struct etl_stats *ret,
+		struct etl_error *err)
+{
+	struct loading l = { .inst = inst, .load = load, .split = split, .err = err };
+	int rc = sqlite_staging(inst, token, err);
+
+	if (rc)
+		return rc;
+	l.part.load = load->index;
+	l.part.split = split->index;
+	rc = prepare(&l, stream);
+	if (!rc)
+		rc = transact(&l, stream);
+	if (!rc) {
+		ret->rows = l.part.rows;
+		ret->bytes = l.bytes;
+	}
+	sqlite3_finalize(l.insert);
+	if (l.schema.release)
+		l.schema.release(&l.schema);
+	etl_view_free(l.view);
+	free(l.scratch);
+	free(l.part.ranges);
+	return rc;
+}

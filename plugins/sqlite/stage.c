@@ -1,0 +1,443 @@
+/*
+ * The life of the staging file: made beside the target when the first load begins, opened again from its
+ * token, thrown away by abort. It is built without syncs, in rollback mode, so that a split is whole or not
+ * there when the process dies; publish.c makes it durable.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "stage.h"
+
+#define CACHE_LEAST (2 << 20)   /* bytes: SQLite's own default */
+#define NEW_FILE_MODE 0666      /* the umask takes its part */
+
+int sqlite_number_of(struct etl_instance *inst, sqlite3 *db, const char *sql, const char *text, int64_t fallback,
+		     int64_t *ret, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_prepare(inst, db, sql, &stmt, err);
+
+	if (rc)
+		return rc;
+	if (text)
+		sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
+	switch (sqlite3_step(stmt)) {
+	case SQLITE_ROW:
+		*ret = sqlite3_column_int64(stmt, 0);
+		break;
+	case SQLITE_DONE:
+		*ret = fallback;
+		break;
+	default:
+		rc = sqlite_fail(inst, db, err, "running \"%.200s\"", sql);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int sqlite_number(struct etl_instance *inst, sqlite3 *db, const char *sql, int64_t fallback, int64_t *ret,
+		  struct etl_error *err)
+{
+	return sqlite_number_of(inst, db, sql, NULL, fallback, ret, err);
+}
+
+/* ---- State in memory ---------------------------------------------------------------------------------- */
+
+static void free_stage(struct etl_instance *inst, struct sqlite_stage *stage)
+{
+	size_t i;
+
+	if (!stage)
+		return;
+	sqlite_old_close(inst, stage);
+	for (i = 0; i < stage->goal_count; i++)
+		free(stage->goals[i].name);
+	for (i = 0; i < stage->part_count; i++)
+		free(stage->parts[i].ranges);
+	free(stage->goals);
+	free(stage->parts);
+	free(stage->target);
+	free(stage->folder);
+	free(stage);
+}
+
+void sqlite_stage_close(struct etl_instance *inst)
+{
+	sqlite_close(inst, inst->stage);
+	inst->stage = NULL;
+	free(inst->stage_path);
+	inst->stage_path = NULL;
+	free_stage(inst, inst->building);
+	inst->building = NULL;
+}
+
+/* What is known before any file is made. */
+static int look(struct etl_instance *inst, const struct etl_run *run, struct sqlite_stage **ret,
+		struct etl_error *err)
+{
+	struct sqlite_stage *stage = calloc(1, sizeof(*stage));
+	int rc;
+
+	if (!stage)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	if (run) {
+		stage->on_existing = run->on_existing;
+		stage->run_flags = run->flags;
+	}
+	rc = sqlite_where(inst, &stage->target, &stage->folder, err);
+	if (!rc)
+		rc = sqlite_old_open(inst, stage, err);
+	if (rc)
+		free_stage(inst, stage);
+	else
+		*ret = stage;
+	return rc;
+}
+
+static int add_goal(struct etl_instance *inst, struct sqlite_stage *stage, const char *name, bool in_old,
+		    struct etl_error *err)
+{
+	struct sqlite_goal *more;
+	char *copy = strdup(name);
+
+	more = copy ? realloc(stage->goals, (stage->goal_count + 1) * sizeof(*more)) : NULL;
+	if (!more) {
+		free(copy);
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	}
+	stage->goals = more;
+	more[stage->goal_count++] = (struct sqlite_goal){ .name = copy, .in_old = in_old };
+	return ETL_OK;
+}
+
+/* ---- Making the file ---------------------------------------------------------------------------------- */
+
+static int fail_create(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	int error = errno;
+
+	switch (error) {
+	case EEXIST:
+		return inst->host->fail(err, ETL_FATAL, NULL, error,
+					"%s: the staging file of this run is there already; another process is at "
+					"it, or it was left behind: \"etlrun rollback\" removes it", path);
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return inst->host->fail(err, ETL_FATAL, NULL, error,
+					"%s: the new file is built beside the target, and its folder may not be "
+					"written (%s); change its permissions, or look at path", inst->path,
+					strerror(error));
+	default:
+		return inst->host->fail(err, ETL_FATAL, NULL, error, "%s: cannot be created: %s", path,
+					strerror(error));
+	}
+}
+
+/* Owner and mode of the file that will be replaced, from the start: what is in it is as private. */
+static int take_owner(struct etl_instance *inst, const struct sqlite_stage *stage, int fd, struct etl_error *err)
+{
+	const struct stat *old = &stage->old_stat;
+	struct stat now;
+
+	if (!stage->old)
+		return ETL_OK;
+	if (fstat(fd, &now) == 0 &&
+	    ((now.st_uid == old->st_uid && now.st_gid == old->st_gid) ||
+	     fchown(fd, old->st_uid, old->st_gid) == 0))
+		return ETL_OK;
+	return inst->host->fail(err, ETL_FATAL, NULL, errno,
+				"%s: belongs to user %lu, group %lu, and the new file cannot be given to them (%s); "
+				"run as that user", inst->path, (unsigned long)old->st_uid,
+				(unsigned long)old->st_gid, strerror(errno));
+}
+
+static int create(struct etl_instance *inst, const struct sqlite_stage *stage, const char *path,
+		  struct etl_error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, stage->old ? 0600 : NEW_FILE_MODE);
+	int rc;
+
+	if (fd < 0)
+		return fail_create(inst, path, err);
+	rc = take_owner(inst, stage, fd, err);
+	if (!rc && (fsync(fd) != 0 || sqlite_sync_folder(stage->folder) != 0))
+		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s", path,
+				      strerror(errno));
+	close(fd);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
+static int64_t cache_bytes(const struct etl_instance *inst)
+{
+	int64_t bytes = inst->host->memory / 2;
+
+	if (inst->host->given(inst->conf, "cache"))
+		bytes = inst->host->num(inst->conf, "cache");
+	return bytes > CACHE_LEAST ? bytes : CACHE_LEAST;
+}
+
+static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
+{
+	char sql[512];
+	int64_t page_size = inst->host->given(inst->conf, "page_size") ? inst->host->num(inst->conf, "page_size") : 0;
+
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_busy_timeout(db, (int)inst->host->num(inst->conf, "busy_timeout"));
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, (int *)NULL);
+	/* Triggers of a table that is only emptied must not fire for the rows that come. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
+	/* Without a page_size of ours, what the file has, or 4096. */
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA page_size = %lld; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; "
+		 "PRAGMA temp_store = FILE; PRAGMA cache_size = -%lld",
+		 (long long)(page_size ? page_size : 4096), (long long)(cache_bytes(inst) >> 10));
+	return sqlite_run(inst, db, sql, err);
+}
+
+static int open_stage(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	sqlite3 *db = NULL;
+	char *copy = strdup(path);
+	int rc = ETL_OK;
+
+	if (!copy)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		rc = sqlite_fail(inst, db, err, "opening its staging file %s", path);
+	if (!rc)
+		rc = configure(inst, db, err);
+	if (rc) {
+		sqlite3_close(db);
+		free(copy);
+		return rc;
+	}
+	sqlite_enlist(inst, db);
+	inst->stage = db;
+	inst->stage_path = copy;
+	return ETL_OK;
+}
+
+static int make(struct etl_instance *inst, const struct sqlite_stage *stage, const char *run,
+		struct etl_error *err)
+{
+	char *path = sqlite_stage_name(stage->target, run);
+	int rc;
+
+	if (!path)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	if (strlen(path) >= ETL_TOKEN_MAX) {
+		rc = inst->host->fail(err, ETL_FATAL, NULL, ENAMETOOLONG,
+				      "%s: the path of its staging file would have %zu bytes, and %d are the most; "
+				      "publish into a folder with a shorter path", inst->path, strlen(path),
+				      ETL_TOKEN_MAX - 1);
+	} else {
+		rc = create(inst, stage, path, err);
+		if (!rc) {
+			rc = open_stage(inst, path, err);
+			if (rc)
+				unlink(path);
+		}
+	}
+	free(path);
+	return rc;
+}
+
+/* ---- begin ---------------------------------------------------------------------------------------------- */
+
+static int check_run(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
+{
+	if (run->mode != ETL_COPY)
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"%s: this version of sqlite publishes mode = \"copy\" only", inst->path);
+	if (run->flags & ETL_RUN_TABLE_SCOPE)
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"%s: an SQLite file is published as a whole; scope = \"table\" needs a server, "
+					"or one file for each table", inst->path);
+	return ETL_OK;
+}
+
+static int refuse(struct etl_instance *inst, const char *kind, const char *name, struct etl_error *err)
+{
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"%s \"%s\" is already in %s; write on_existing = \"replace\" to replace it, "
+				"\"truncate\" to keep it and swap its rows, or name another file",
+				kind, name, inst->path);
+}
+
+/* DATA_ONLY with on_existing = fail: there must be a table, without rows. */
+static int check_empty(struct etl_instance *inst, struct sqlite_stage *stage, const char *name,
+		       struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	int64_t rows = 0;
+	int rc;
+
+	etl_text_add(&sql, "SELECT EXISTS (SELECT 1 FROM ");
+	etl_text_add_name(&sql, name, '"');
+	etl_text_add(&sql, ")");
+	rc = sql.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path)
+			: sqlite_number(inst, stage->old, sql.at, 0, &rows, err);
+	etl_text_free(&sql);
+	if (rc || !rows)
+		return rc;
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"table \"%s\" of %s has rows; write on_existing = \"truncate\" to swap them",
+				name, inst->path);
+}
+
+/* What is there under the load's name, and whether that is allowed. */
+static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const struct etl_load *load,
+		 struct etl_error *err)
+{
+	const struct etl_table *table = load->table;
+	bool data_only = load->run->flags & ETL_RUN_DATA_ONLY;
+	int64_t found = 0;      /* 1: a table, 2: a view */
+	int rc = ETL_OK;
+
+	if (!table || (table->kind != ETL_TABLE && table->kind != ETL_VIEW))
+		return ETL_OK;
+	if (stage->old)
+		rc = sqlite_number_of(inst, stage->old,
+				      "SELECT 1 + (type = 'view') FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE "
+				      "AND type IN ('table', 'view')", table->name, 0, &found, err);
+	if (rc || table->kind == ETL_VIEW)
+		return rc || !found || data_only || load->run->on_existing != ETL_EXISTING_FAIL
+			       ? rc : refuse(inst, found == 2 ? "view" : "table", table->name, err);
+	if (found == 2)
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
+					"\"%s\" is a view in %s, so no table of that name can be made; drop it, or "
+					"give the table another name with `as`", table->name, inst->path);
+	if (data_only && !found) {
+		inst->host->at(err, table->name, NULL, NULL);
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
+					"table \"%s\" is not in %s, and --data-only makes no tables", table->name,
+					inst->path);
+	}
+	if (found && load->run->on_existing == ETL_EXISTING_FAIL)
+		rc = data_only ? check_empty(inst, stage, table->name, err)
+			       : refuse(inst, "table", table->name, err);
+	return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
+}
+
+int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct etl_token *ret,
+		 struct etl_error *err)
+{
+	struct sqlite_stage *stage = inst->building;
+	int rc = check_run(inst, load->run, err);
+
+	if (!rc && !stage)
+		rc = look(inst, load->run, &stage, err);
+	if (rc)
+		return rc;
+	rc = admit(inst, stage, load, err);
+	if (!rc && !inst->building)
+		rc = make(inst, stage, load->run->id, err);
+	if (rc) {
+		if (!inst->building)
+			free_stage(inst, stage);
+		return rc;
+	}
+	inst->building = stage;
+	memcpy(ret->text, inst->stage_path, strlen(inst->stage_path) + 1);
+	return ETL_OK;
+}
+
+/* ---- After begin ---------------------------------------------------------------------------------------- */
+
+static int check_token(struct etl_instance *inst, const char *target, const char *token, struct etl_error *err)
+{
+	if (sqlite_is_stage_of(target, token))
+		return ETL_OK;
+	return inst->host->fail(err, ETL_USAGE, NULL, 0,
+				"\"%s\" is no staging file of %s; nothing was touched", token, target);
+}
+
+/* Takes up what another process began: all was carried over before the first row came. */
+static int attach(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
+{
+	struct sqlite_stage *stage = NULL;
+	int rc = look(inst, NULL, &stage, err);
+
+	if (rc)
+		return rc;
+	rc = check_token(inst, stage->target, token->text, err);
+	if (!rc)
+		rc = open_stage(inst, token->text, err);
+	if (rc) {
+		free_stage(inst, stage);
+		return rc;
+	}
+	stage->settled = true;
+	inst->building = stage;
+	return ETL_OK;
+}
+
+int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
+{
+	struct sqlite_stage *stage = inst->building;
+	int rc;
+
+	if (!stage)
+		return attach(inst, token, err);
+	if (!inst->stage || strcmp(inst->stage_path, token->text) != 0)
+		return inst->host->fail(err, ETL_BUG, NULL, 0, "%s: is building another file than \"%s\"",
+					inst->path, token->text);
+	if (stage->settled)
+		return ETL_OK;
+	rc = stage->old ? sqlite_old_carry(inst, stage, err) : ETL_OK;
+	if (!rc)
+		stage->settled = true;
+	return rc;
+}
+
+int sqlite_staged(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+		  struct etl_dataset_sink *sink, struct etl_error *err)
+{
+	struct etl_dataset dataset = { .token = token, .options = load->options };
+	int rc = sqlite_staging(inst, token, err);
+
+	if (rc || !load->table)
+		return rc;
+	dataset.table = load->table->name;
+	return sink->emit(sink, &dataset);
+}
+
+int sqlite_abort(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+		 struct etl_error *err)
+{
+	static const char *const files[] = { "-journal", "-wal", "-shm", "" };
+	char *target = NULL, *folder = NULL;
+	size_t i;
+	int rc;
+
+	(void)load;
+	if (!token->text[0])
+		return ETL_OK;
+	rc = sqlite_where(inst, &target, &folder, err);
+	if (!rc)
+		rc = check_token(inst, target, token->text, err);
+	if (!rc)
+		sqlite_stage_close(inst);
+	for (i = 0; !rc && i < sizeof(files) / sizeof(*files); i++) {
+		if (sqlite_beside_remove(token->text, files[i]) != 0)
+			rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s%s: cannot be removed: %s",
+					      token->text, files[i], strerror(errno));
+	}
+	if (!rc && sqlite_sync_folder(folder) != 0)
+		inst->host->log(inst->host, ETL_LOG_WARN, "%s: its folder cannot be synced: %s", inst->path,
+				strerror(errno));
+	free(target);
+	free(folder);
+	return rc;
+}

@@ -1,0 +1,96 @@
+/*
+ * The file under construction, shared by the files of the target half. A staging file is named
+ * .NAME.etlrun-RUN beside the target it will be renamed over, and its token is its absolute path.
+ */
+#ifndef SQLITE_STAGE_H
+#define SQLITE_STAGE_H
+
+#include <sys/stat.h>
+
+#include "sqlite.h"
+
+/* A table of the run: what is not one is carried over from the old file. */
+struct sqlite_goal {
+	char *name;
+	bool in_old;                    /* the old file has it too */
+};
+
+/* The rows a split staged, so that loading it again replaces them. */
+struct sqlite_part {
+	uint64_t load, split, rows;
+	bool known;                     /* ranges say it all */
+	int64_t *ranges;                /* first and last rowid, in pairs */
+	size_t range_count;
+};
+
+struct sqlite_stage {
+	char *target;                   /* what will be replaced: links followed */
+	char *folder;                   /* its folder */
+	sqlite3 *old;                   /* the file that is there, or NULL: none */
+	struct stat old_stat;           /* of it */
+	bool old_wal;                   /* it is in WAL mode */
+	int64_t old_version;            /* its data_version when it was looked through */
+	bool settled;                   /* what is carried over is there */
+	bool carried;                   /* the stage began as a copy of the old file */
+	bool published;
+	bool wants_wal;                 /* the source's journal mode */
+	int32_t on_existing;            /* of the run */
+	uint32_t run_flags;
+	struct sqlite_goal *goals;
+	size_t goal_count;
+	struct sqlite_part *parts;
+	size_t part_count;
+};
+
+/* where.c: names of files */
+/* Follows links to where the file is or will be; fails when its folder is not there. */
+int sqlite_where(struct etl_instance *, char **ret_target, char **ret_folder, struct etl_error *);
+/* A staging file of TARGET for a run. NULL: no memory. */
+char *sqlite_stage_name(const char *target, const char *run);
+bool sqlite_is_stage_of(const char *target, const char *path);
+/* PATH with a suffix ("-wal"); NULL: no memory. */
+char *sqlite_beside(const char *path, const char *suffix);
+/* The size of PATH with a suffix, or -1: there is none. */
+int64_t sqlite_beside_size(const char *path, const char *suffix);
+/* Removes it; 0, or -1 with errno. A missing one is no failure. */
+int sqlite_beside_remove(const char *path, const char *suffix);
+/* Fails when a -wal or -journal lies beside a target that is not there: it would be taken for the new file's. */
+int sqlite_no_stale(struct etl_instance *, const char *target, struct etl_error *);
+int sqlite_sync_folder(const char *folder);    /* 0, or -1 with errno */
+
+/* stage.c */
+/* The instance's staging file, open, with everything carried over: what load, apply and commit begin with. */
+int sqlite_staging(struct etl_instance *, const struct etl_token *, struct etl_error *);
+/* Runs a query and reads its first value as integer; FALLBACK without a row. */
+int sqlite_number(struct etl_instance *, sqlite3 *, const char *sql, int64_t fallback, int64_t *ret,
+		  struct etl_error *);
+/* The same with one text bound to ?1. */
+int sqlite_number_of(struct etl_instance *, sqlite3 *, const char *sql, const char *text, int64_t fallback,
+		     int64_t *ret, struct etl_error *);
+
+/* old.c: the file that is there now */
+int sqlite_old_open(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
+void sqlite_old_close(struct etl_instance *, struct sqlite_stage *);
+/* Copies what is not of this run into the stage. */
+int sqlite_old_carry(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
+/* Is there a table that the new file needs and the run does not bring? */
+int sqlite_old_must_copy(struct etl_instance *, struct sqlite_stage *, bool *ret, struct etl_error *);
+/* Views, and triggers of views, that the stage does not have yet. */
+int sqlite_old_views(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
+
+/* bind.c */
+/* Binds a value to parameter COLUMN + 1. NULL: done; else a constant word why it cannot be stored. */
+const char *sqlite_bind(sqlite3_stmt *, int column, const struct etl_column_view *, int64_t row, char *scratch);
+#define SQLITE_SCRATCH 64       /* bytes a column needs while its value is bound */
+/* Bytes of the values of a batch. */
+uint64_t sqlite_batch_bytes(const struct etl_view *);
+
+/* backup.c */
+/* Makes a dated second name of the target, or a copy where there are no hard links. RET is its path. FD is
+ * -1, or a descriptor to be closed only when SQLite's locks on the target are no longer needed. */
+int sqlite_backup_keep(struct etl_instance *, const struct sqlite_stage *, char **ret, int *ret_fd,
+		       struct etl_error *);
+/* Removes all but the newest five. */
+void sqlite_backup_prune(struct etl_instance *, const struct sqlite_stage *);
+
+#endif
