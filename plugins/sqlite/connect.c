@@ -145,7 +145,11 @@ static int fail_stat(struct etl_instance *inst, const char *path, struct etl_err
 				strerror(errno));
 }
 
-static int look_inside(struct etl_instance *inst, const char *path, struct etl_error *err)
+/*
+ * Says why SQLite did not take the file. Only for a file that is no database: to close any descriptor of a
+ * file drops every lock this process holds on it, those of other instances' transactions too.
+ */
+static int explain(struct etl_instance *inst, const char *path, struct etl_error *err)
 {
 	unsigned char head[HEADER_SIZE];
 	ssize_t n = read_header(path, head);
@@ -154,7 +158,9 @@ static int look_inside(struct etl_instance *inst, const char *path, struct etl_e
 		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be read: %s", path,
 					strerror(errno));
 	if (n >= 16 && memcmp(head, HEADER_MAGIC, 16) == 0)
-		return ETL_OK;
+		return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
+					"%s: begins as an SQLite database, but its header makes no sense: the "
+					"file is damaged or encrypted; restore it from a backup", path);
 	if (looks_encrypted(head, (size_t)n))
 		return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
 					"%s: looks encrypted (SQLCipher or the like): write a plain copy with "
@@ -192,7 +198,11 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 		return inst->host->fail(err, ETL_FATAL, NULL, 0,
 					"%s: is empty (0 bytes), so it is no database yet; look at path", path);
 	}
-	return look_inside(inst, path, err);
+	if (access(path, R_OK) != 0)
+		return inst->host->fail(err, ETL_FATAL, NULL, errno,
+					"%s: cannot be read: %s; look at its owner and mode", path,
+					strerror(errno));
+	return ETL_OK;
 }
 
 /* ---- Opening -------------------------------------------------------------------------------------------- */
@@ -228,8 +238,11 @@ static int busy_milliseconds(const struct etl_instance *inst)
 	return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
+static int configure(struct etl_instance *inst, const char *path, sqlite3 *db, struct etl_error *err)
 {
+	int code;
+
+
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_timeout(db, busy_milliseconds(inst));
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, (int *)NULL);
@@ -237,9 +250,10 @@ static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *e
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
 	/* The first real access: it finds hot journals, locks and damage. */
-	if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite_fail(inst, db, err, "opening the database");
-	return ETL_OK;
+	code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	if ((code & 0xff) == SQLITE_NOTADB)
+		return explain(inst, path, err);
+	return code == SQLITE_OK ? ETL_OK : sqlite_fail(inst, db, err, "opening the database");
 }
 
 static int open_read_only(struct etl_instance *inst, const char *path, bool immutable, sqlite3 **ret,
@@ -259,7 +273,7 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 		rc = sqlite_fail(inst, db, err, "opening the database");
 	free(uri);
 	if (!rc)
-		rc = configure(inst, db, err);
+		rc = configure(inst, path, db, err);
 	if (rc)
 		sqlite3_close(db);
 	else

@@ -1,0 +1,32 @@
+/*
+ * Reading rows: the statement for a dataset (select.c), a value into a column (value.c), the stream (read.c).
+ */
+#ifndef SQLITE_READ_H
+#define SQLITE_READ_H
+
+#include "sqlite.h"
+
+/* select.c */
+/* The free name of the rowid of a true rowid table; NULL: it has none (view, WITHOUT ROWID, all taken). */
+int select_rowid(struct etl_instance *, sqlite3 *, const struct etl_dataset *, const char **ret,
+		 struct etl_error *);
+/*
+ * Prepares the SELECT of the wanted columns and, when there is a rowid, the rowid after them. Everything is
+ * bound but the keys: those are parameters 1 .. key_schema->n_children.
+ */
+int select_prepare(struct etl_instance *, sqlite3 *, const struct etl_read *, const struct etl_split *,
+		   const char *rowid, sqlite3_stmt **ret, struct etl_error *);
+/* Binds one key, null-safe and by its type. False: no memory. */
+bool select_bind_key(sqlite3_stmt *, int parameter, const struct etl_column_view *, int64_t row);
+
+/* value.c */
+/* Puts column I of the row into B, exactly, or says by a word why not (etl_convert's words). */
+const char *value_put(struct etl_column_builder *b, sqlite3_stmt *, int i);
+/* Bytes the value takes, without converting it. */
+int64_t value_size(sqlite3_stmt *, int i);
+/* The value as JSON; a text or blob of more than LIMIT bytes as its size. */
+void value_add_json(struct etl_text *, sqlite3_stmt *, int i, int64_t limit);
+/* What it is and how it looks, shortened, for a sentence: text 'abc'. */
+void value_add_words(struct etl_text *, sqlite3_stmt *, int i);
+
+#endif
