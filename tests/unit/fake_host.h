@@ -34,7 +34,7 @@ struct etl_context {
 	int64_t row;
 };
 
-static int fake_fail(struct etl_error *err, int32_t klass, const char *sqlstate, int64_t native,
+static inline int fake_fail(struct etl_error *err, int32_t klass, const char *sqlstate, int64_t native,
 		     const char *format, ...)
 {
 	va_list args;
@@ -48,7 +48,7 @@ static int fake_fail(struct etl_error *err, int32_t klass, const char *sqlstate,
 	return ETL_FAILED;
 }
 
-static void fake_at(struct etl_error *err, const char *table, const char *column, const char *key)
+static inline void fake_at(struct etl_error *err, const char *table, const char *column, const char *key)
 {
 	(void)err;
 	(void)table;
@@ -56,20 +56,20 @@ static void fake_at(struct etl_error *err, const char *table, const char *column
 	(void)key;
 }
 
-static void fake_log(const struct etl_host *host, int32_t level, const char *format, ...)
+static inline void fake_log(const struct etl_host *host, int32_t level, const char *format, ...)
 {
 	(void)host;
 	(void)level;
 	(void)format;
 }
 
-static int fake_canceled(const struct etl_host *host)
+static inline int fake_canceled(const struct etl_host *host)
 {
 	(void)host;
 	return 0;
 }
 
-static int fake_reject(struct etl_context *context, const struct etl_reject *reject)
+static inline int fake_reject(struct etl_context *context, const struct etl_reject *reject)
 {
 	context->rejects++;
 	context->row = reject->row;
@@ -78,7 +78,7 @@ static int fake_reject(struct etl_context *context, const struct etl_reject *rej
 	return 0;
 }
 
-static const struct fake_option *fake_find(const struct etl_conf *conf, const char *name)
+static inline const struct fake_option *fake_find(const struct etl_conf *conf, const char *name)
 {
 	static const struct fake_option none = { .key = NULL };
 	const struct fake_option *o = conf ? conf->options : &none;
@@ -88,17 +88,17 @@ static const struct fake_option *fake_find(const struct etl_conf *conf, const ch
 	return o;
 }
 
-static const char *fake_str(const struct etl_conf *conf, const char *name)
+static inline const char *fake_str(const struct etl_conf *conf, const char *name)
 {
 	return fake_find(conf, name)->items[0];
 }
 
-static int64_t fake_num(const struct etl_conf *conf, const char *name)
+static inline int64_t fake_num(const struct etl_conf *conf, const char *name)
 {
 	return fake_find(conf, name)->number;
 }
 
-static size_t fake_list(const struct etl_conf *conf, const char *name)
+static inline size_t fake_list(const struct etl_conf *conf, const char *name)
 {
 	const struct fake_option *o = fake_find(conf, name);
 	size_t n = 0;
@@ -108,12 +108,12 @@ static size_t fake_list(const struct etl_conf *conf, const char *name)
 	return n;
 }
 
-static const char *fake_item(const struct etl_conf *conf, const char *name, size_t i)
+static inline const char *fake_item(const struct etl_conf *conf, const char *name, size_t i)
 {
 	return fake_find(conf, name)->items[i];
 }
 
-static const struct etl_conf *fake_sub(const struct etl_conf *conf, const char *name, size_t i)
+static inline const struct etl_conf *fake_sub(const struct etl_conf *conf, const char *name, size_t i)
 {
 	return fake_find(conf, name)->groups[i];
 }
