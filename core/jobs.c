@@ -390,7 +390,8 @@ static int make_loads(struct making *m)
 					       .index = i, .deletes = job->rule->deletes };
 	}
 	for (size_t i = 0; i < jobs->others.count; i++)
-		jobs->other_loads[i] = (struct etl_load){ .run = m->run, .source_name = jobs->others.at[i]->name,
+		jobs->other_loads[i] = (struct etl_load){ .run = m->run, .table = jobs->others.at[i],
+							  .source_name = jobs->others.at[i]->name,
 							  .index = jobs->count + i };
 	return 0;
 }

@@ -526,7 +526,7 @@ struct etl_run {
 /* One table of a run: what is loaded, and how. */
 struct etl_load {
 	const struct etl_run *run;
-	const struct etl_table *table;  /* as it shall be at the target; NULL: an object without rows */
+	const struct etl_table *table;  /* as it shall be at the target; or a view, trigger, … */
 	const struct etl_table *existing;       /* the target's table of that name now, or NULL */
 	const char *source_name;        /* the table's name in the source, for messages */
 	const struct etl_conf *options; /* the options of `to` */

@@ -1,0 +1,166 @@
+/*
+ * Collecting and printing what a run will do.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan.h"
+
+struct collect {
+	struct etl_step_sink sink;
+	struct plan *plan;
+	struct etl_error *err;
+};
+
+static int collect_step(struct etl_step_sink *self, const struct etl_step *step)
+{
+	struct collect *c = (struct collect *)(void *)self;
+	struct plan *plan = c->plan;
+	struct etl_step *at = arena_push(&plan->arena, plan->at, plan->count, sizeof(*at));
+
+	if (!at)
+		return error_memory(c->err);
+	plan->at = at;
+	at = &at[plan->count++];
+	*at = *step;
+	at->kind = arena_copy(&plan->arena, step->kind);
+	at->object = arena_copy(&plan->arena, step->object);
+	at->sql = arena_copy(&plan->arena, step->sql);
+	at->note = arena_copy(&plan->arena, step->note);
+	return plan->arena.failed ? error_memory(c->err) : 0;
+}
+
+static int design(struct instance *target, const struct etl_table *table, const struct etl_load *load,
+		  struct collect *c)
+{
+	return target->plugin->schema.design(target->self, table, load, &c->sink, instance_error(target, c->err));
+}
+
+int plan_make(const struct jobs *jobs, struct instance *target, struct plan *plan, struct etl_error *err)
+{
+	struct collect c = { { collect_step }, plan, err };
+	int rc = 0;
+
+	if (!target->plugin->has_schema)
+		return 0;
+	/* The settings of the database come first: some must be made before its first table. */
+	for (size_t i = 0; i < jobs->others.count && rc == 0; i++)
+		if (jobs->others.at[i]->kind == ETL_DATABASE)
+			rc = design(target, jobs->others.at[i], &jobs->other_loads[i], &c);
+	for (size_t i = 0; i < jobs->count && rc == 0; i++)
+		rc = design(target, jobs->at[i]->target, &jobs->at[i]->load, &c);
+	for (size_t i = 0; i < jobs->others.count && rc == 0; i++)
+		if (jobs->others.at[i]->kind != ETL_DATABASE)
+			rc = design(target, jobs->others.at[i], &jobs->other_loads[i], &c);
+	return rc;
+}
+
+void plan_free(struct plan *plan)
+{
+	arena_free(&plan->arena);
+	memset(plan, 0, sizeof(*plan));
+}
+
+const struct etl_load *plan_load(const struct jobs *jobs, const struct etl_step *step)
+{
+	if (step->load < jobs->count)
+		return &jobs->at[step->load]->load;
+	if (step->load < jobs->count + jobs->others.count)
+		return &jobs->other_loads[step->load - jobs->count];
+	return NULL;
+}
+
+const char *phase_name(int32_t phase)
+{
+	static const char *const names[] = { "prepare", "screen", "finish", "last", "publish", "discard" };
+
+	return phase >= 0 && phase < (int32_t)(sizeof(names) / sizeof(names[0])) ? names[phase] : "?";
+}
+
+const char *verdict_name(int32_t verdict)
+{
+	static const char *const names[] = { "exact", "widened", "approximated", "skipped" };
+
+	return verdict >= 0 && verdict < 4 ? names[verdict] : "?";
+}
+
+/* SQL on one screen line after the other, indented under its step. */
+static void print_sql(const char *sql)
+{
+	printf("      ");
+	for (; *sql; sql++) {
+		putchar(*sql);
+		if (*sql == '\n')
+			printf("      ");
+	}
+	putchar('\n');
+}
+
+static void print_job(const struct job *job)
+{
+	char buf[64];
+
+	printf("table %s", job->target->name);
+	if (strcmp(job_source_name(job), job->target->name) != 0)
+		printf("  from %s", job_source_name(job));
+	if (job->source->rows >= 0)
+		printf("  about %" PRId64 " rows", job->source->rows);
+	printf("\n");
+	for (size_t i = 0; i < job->target->column_count; i++) {
+		const struct etl_column *column = table_column(job->target, i);
+		int64_t at = etl_schema_find(&job->rows, column->name);
+
+		printf("  %-24s %-24s", column->name, *column->declared ? column->declared : "(no type)");
+		if (at >= 0)
+			printf(" moved as %s", etl_type_name(etl_type_of(job->rows.children[at]), buf, sizeof(buf)));
+		else
+			printf(" computed by the target");
+		if (column->origin)
+			printf("  from %s", column->origin);
+		printf("\n");
+	}
+}
+
+static void print_step(const struct etl_step *step)
+{
+	printf("  %-12s %-16s %s\n", verdict_name(step->verdict), step->kind, step->object ? step->object : "");
+	if (step->note)
+		printf("      -- %s\n", step->note);
+	if (step->sql)
+		print_sql(step->sql);
+}
+
+void plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan)
+{
+	printf("pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name, pipeline->source.plugin->base.name,
+	       pipeline->target.plugin->base.name, jobs->count);
+	for (size_t i = 0; i < jobs->count; i++)
+		print_job(jobs->at[i]);
+	if (jobs->verdict_count)
+		printf("\nleft out or changed by this pipeline\n");
+	for (size_t i = 0; i < jobs->verdict_count; i++)
+		printf("  %-12s %-16s %s\n      -- %s\n", verdict_name(jobs->verdicts[i].verdict), jobs->verdicts[i].kind,
+		       jobs->verdicts[i].object, jobs->verdicts[i].note);
+	for (int32_t phase = ETL_PHASE_PREPARE; phase <= ETL_PHASE_DISCARD; phase++) {
+		bool titled = false;
+
+		if (phase == ETL_PHASE_PREPARE)
+			for (size_t i = 0; i < pipeline->before.count; i++)
+				printf("%s  %-12s %-16s\n      %s\n", i ? "" : "\nbefore\n", "exact", "sql", pipeline->before.at[i]);
+		for (size_t i = 0; i < plan->count; i++) {
+			if (plan->at[i].phase != phase)
+				continue;
+			if (!titled)
+				printf("\n%s\n", phase_name(phase));
+			titled = true;
+			print_step(&plan->at[i]);
+		}
+		if (phase == ETL_PHASE_LAST)
+			for (size_t i = 0; i < pipeline->after_load.count; i++)
+				printf("%s  %-12s %-16s\n      %s\n", i ? "" : "\nafter load\n", "exact", "sql",
+				       pipeline->after_load.at[i]);
+	}
+}
