@@ -1,7 +1,7 @@
 /*
- * Progress for people who wait. One thread wakes by the clock, adds up what the workers counted and shows
- * one line: redrawn in place on a terminal, elsewhere logged every five seconds, so that a log tells how a
- * night went. It takes no lock that a worker takes, but the log's.
+ * Progress for people who wait. One thread wakes by the clock, adds up what the workers counted and
+ * shows one line: redrawn in place on a terminal, elsewhere logged every five seconds, so that a
+ * log tells how a night went. It takes no lock that a worker takes, but the log's.
  */
 #include "config.h"
 
@@ -17,11 +17,12 @@
 #include "log.h"
 #include "progress.h"
 
-#define BAR_PERIOD_MS 200
+#define BAR_PERIOD_MS  200
 #define LINE_PERIOD_MS 5000
-/* How far the shown rate looks back: short enough to follow a change, long enough to stand still. */
+/* How far the shown rate looks back: short enough to follow a change, long enough to stand still.
+ */
 #define RATE_WINDOW_S 10.0
-#define BAR_CELLS 20
+#define BAR_CELLS     20
 /* Tables named in one line; the others are counted. */
 #define MOST_NAMES 3
 
@@ -30,9 +31,9 @@ struct progress {
 	size_t count;
 	bool bar;
 	pthread_t thread;
-	pthread_mutex_t lock;           /* of phase, phase_since, stop */
+	pthread_mutex_t lock; /* of phase, phase_since, stop */
 	pthread_cond_t wake;
-	char *phase;                    /* or NULL */
+	char *phase; /* or NULL */
 	double phase_since;
 	bool stop;
 	/* The thread's own. */
@@ -41,10 +42,11 @@ struct progress {
 	bool measured;
 };
 
-/* What stands on the terminal now. log.c calls back without data, so this is one for the process. */
+/* What stands on the terminal now. log.c calls back without data, so this is one for the process.
+ */
 static struct {
 	pthread_mutex_t lock;
-	struct etl_text line;           /* empty: nothing */
+	struct etl_text line; /* empty: nothing */
 } screen = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static double now(void)
@@ -81,7 +83,8 @@ static int state_of(const struct progress_table *table)
 	return atomic_load_explicit(&table->state, memory_order_relaxed);
 }
 
-/* An expected number of rows is often an estimate: more may come, and then it is as good as done. */
+/* An expected number of rows is often an estimate: more may come, and then it is as good as done.
+ */
 static unsigned percent_of(uint64_t rows, int64_t expected)
 {
 	if (expected <= 0 || rows >= (uint64_t)expected)
@@ -143,8 +146,8 @@ static struct sum sum_up(const struct progress_table *tables, size_t count)
 	return sum;
 }
 
-static void add_current(struct etl_text *text, const struct progress_table *tables, size_t count,
-			size_t loading)
+static void add_current(
+	struct etl_text *text, const struct progress_table *tables, size_t count, size_t loading)
 {
 	size_t named = 0;
 
@@ -159,7 +162,8 @@ static void add_current(struct etl_text *text, const struct progress_table *tabl
 		etl_text_addf(text, " and %zu more", loading - named);
 }
 
-void progress_describe(struct etl_text *text, const struct progress_table *tables, size_t count, double rate)
+void progress_describe(
+	struct etl_text *text, const struct progress_table *tables, size_t count, double rate)
 {
 	const struct sum sum = sum_up(tables, count);
 
@@ -358,7 +362,8 @@ static bool make_wake(pthread_cond_t *wake)
 
 	if (pthread_condattr_init(&attr) != 0)
 		return false;
-	ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attr) == 0;
+	ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+	     pthread_cond_init(wake, &attr) == 0;
 	pthread_condattr_destroy(&attr);
 	return ok;
 }

@@ -1,6 +1,6 @@
 /*
- * The report for programs: JSON with stable keys (etlrun(1) lists them; they are only ever added to), and
- * the same lines as CSV by RFC 4180. Numbers are numbers, unknown ones null or empty.
+ * The report for programs: JSON with stable keys (etlrun(1) lists them; they are only ever added
+ * to), and the same lines as CSV by RFC 4180. Numbers are numbers, unknown ones null or empty.
  */
 #include "config.h"
 
@@ -121,7 +121,8 @@ static void add_lines(struct etl_text *text, const struct report *report, enum r
 	etl_text_add(text, first ? "]" : "\n  ]");
 }
 
-/* Of all validators: "fail" when one failed, "partial" when one warned or a table was not looked at. */
+/* Of all validators: "fail" when one failed, "partial" when one warned or a table was not looked
+ * at. */
 static const char *overall(const struct report *report)
 {
 	size_t checked = 0, unchecked = 0;
@@ -222,7 +223,7 @@ static void add_verdicts(struct etl_text *text, const struct report_line *line)
 
 	for (size_t i = 0; i < line->check_count; i++)
 		etl_text_addf(&verdicts, "%s%s=%s", i > 0 ? ";" : "", line->checks[i].validator,
-			      report_severity(line->checks[i].severity));
+			report_severity(line->checks[i].severity));
 	add_field(text, verdicts.at);
 	text->failed = text->failed || verdicts.failed;
 	etl_text_free(&verdicts);
@@ -231,8 +232,18 @@ static void add_verdicts(struct etl_text *text, const struct report_line *line)
 static void add_record(struct etl_text *text, const struct report_line *line)
 {
 	const uint64_t counts[] = {
-		line->read, line->created, line->filtered, line->merged, line->rejected, line->loaded,
-		line->in_target, line->inserted, line->updated, line->unchanged, line->deleted, line->bytes,
+		line->read,
+		line->created,
+		line->filtered,
+		line->merged,
+		line->rejected,
+		line->loaded,
+		line->in_target,
+		line->inserted,
+		line->updated,
+		line->unchanged,
+		line->deleted,
+		line->bytes,
 	};
 
 	etl_text_addf(text, "%s,", phase_words[line->phase]);
@@ -250,8 +261,9 @@ static void add_record(struct etl_text *text, const struct report_line *line)
 
 void report_csv(const struct report *report, struct etl_text *text)
 {
-	etl_text_add(text, "phase,name,source,read,created,filtered,merged,rejected,loaded,in_target,inserted,"
-		     "updated,unchanged,deleted,bytes,seconds,published,verdicts\r\n");
+	etl_text_add(text,
+		"phase,name,source,read,created,filtered,merged,rejected,loaded,in_target,inserted,"
+		"updated,unchanged,deleted,bytes,seconds,published,verdicts\r\n");
 	for (int phase = REPORT_BEFORE; phase <= REPORT_AFTER; phase++)
 		for (size_t i = 0; i < report->line_count; i++)
 			if ((int)report->lines[i].phase == phase)

@@ -1,6 +1,7 @@
 /*
- * The report as data: lines are added while the run goes on, sums and checks are made of them at the end,
- * and the forms (report-text.c, report-json.c) are written to where the person wanted them.
+ * The report as data: lines are added while the run goes on, sums and checks are made of them at
+ * the end, and the forms (report-text.c, report-json.c) are written to where the person wanted
+ * them.
  */
 #include "config.h"
 
@@ -66,7 +67,9 @@ void report_free(struct report *report)
 
 struct report_line report_total(const struct report *report)
 {
-	struct report_line total = { .phase = REPORT_DATA, .is_table = true, .seconds = report->seconds };
+	struct report_line total = {
+		.phase = REPORT_DATA, .is_table = true, .seconds = report->seconds
+	};
 
 	for (size_t i = 0; i < report->line_count; i++) {
 		const struct report_line *line = &report->lines[i];
@@ -94,8 +97,9 @@ struct report_line report_total(const struct report *report)
 
 bool report_adds_up(const struct report_line *line)
 {
-	return !line->is_table ||
-	       line->read + line->created == line->loaded + line->filtered + line->merged + line->rejected;
+	return !line->is_table || line->read + line->created == line->loaded + line->filtered +
+									line->merged +
+									line->rejected;
 }
 
 const char *report_severity(int32_t severity)
@@ -112,7 +116,8 @@ void report_add_seconds(struct etl_text *text, double seconds)
 {
 	uint64_t ms = seconds > 0.0 ? (uint64_t)(seconds * 1000.0 + 0.5) : 0;
 
-	etl_text_addf(text, "%llu.%03llu", (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000));
+	etl_text_addf(text, "%llu.%03llu", (unsigned long long)(ms / 1000),
+		(unsigned long long)(ms % 1000));
 }
 
 char *report_redacted(const char *text)
@@ -148,7 +153,8 @@ static int write_to(const char *path, const struct etl_text *text)
 	return 0;
 }
 
-/* A reader sees the old file or the whole new one; what is no plain file (a pipe) is written in place. */
+/* A reader sees the old file or the whole new one; what is no plain file (a pipe) is written in
+ * place. */
 static int write_whole(const char *path, const struct etl_text *text)
 {
 	struct etl_text aside = { 0 };
@@ -188,8 +194,9 @@ int report_write(const struct report *report, const char *path, struct etl_error
 	if (text.failed)
 		r = error_memory(err);
 	else if (write_whole(path, &text) != 0)
-		r = error_set(err, ETL_MEMORY, "cannot write the summary %s: %s; name another file with --summary",
-			      path, strerror(errno));
+		r = error_set(err, ETL_MEMORY,
+			"cannot write the summary %s: %s; name another file with --summary", path,
+			strerror(errno));
 	etl_text_free(&text);
 	return r;
 }

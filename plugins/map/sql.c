@@ -1,6 +1,7 @@
 /*
- * Column names inside SQL expressions (checks, partial indexes, generated columns): just enough of a
- * scanner to tell names from strings, numbers, comments and function calls in every dialect's quotes.
+ * Column names inside SQL expressions (checks, partial indexes, generated columns): just enough of
+ * a scanner to tell names from strings, numbers, comments and function calls in every dialect's
+ * quotes.
  */
 #include "config.h"
 
@@ -79,8 +80,8 @@ static char *name_of(const char *token, const char *end, bool *failed)
 	return name;
 }
 
-enum map_sql map_sql(const struct map_plan *plan, const char *const *names, size_t count, const char *sql,
-		     char **ret, const char **ret_column)
+enum map_sql map_sql(const struct map_plan *plan, const char *const *names, size_t count,
+	const char *sql, char **ret, const char **ret_column)
 {
 	struct etl_text text = { 0 };
 	enum map_sql result = MAP_SQL_SAME;

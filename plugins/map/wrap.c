@@ -1,6 +1,7 @@
 /*
- * The rows under the plan. A column that only moves crosses by pointer; casts and constants are built anew.
- * All casts of a batch are done before anything is moved, so that a reject can still show its whole row.
+ * The rows under the plan. A column that only moves crosses by pointer; casts and constants are
+ * built anew. All casts of a batch are done before anything is moved, so that a reject can still
+ * show its whole row.
  */
 #include "config.h"
 
@@ -18,7 +19,7 @@ struct mapping {
 	struct ArrowSchema in_schema, out_schema, made_schema;
 	struct map_plan plan;
 	struct etl_view *view;
-	uint64_t nulls, defaults;       /* misfits that became NULL or the default */
+	uint64_t nulls, defaults; /* misfits that became NULL or the default */
 	char *table;
 };
 
@@ -39,8 +40,8 @@ static struct etl_type_info type_of(const struct map_column *column)
 	return column->cast ? column->cast->type : (struct etl_type_info){ .type = ETL_TEXT };
 }
 
-static int reject(struct mapping *m, const struct map_column *column, const struct ArrowArray *batch,
-		  int64_t row, const char *code)
+static int reject(struct mapping *m, const struct map_column *column,
+	const struct ArrowArray *batch, int64_t row, const char *code)
 {
 	struct etl_text reason = { 0 };
 	struct etl_reject what = {
@@ -62,8 +63,8 @@ static int reject(struct mapping *m, const struct map_column *column, const stru
 }
 
 /* One value into TO: 0, or an errno. *RET_KEEP becomes false when the row is rejected. */
-static int cast_value(struct mapping *m, const struct map_column *column, struct etl_column_builder *to,
-		      const struct ArrowArray *batch, int64_t row, bool *ret_keep)
+static int cast_value(struct mapping *m, const struct map_column *column,
+	struct etl_column_builder *to, const struct ArrowArray *batch, int64_t row, bool *ret_keep)
 {
 	const char *code = NULL;
 
@@ -78,8 +79,9 @@ static int cast_value(struct mapping *m, const struct map_column *column, struct
 		return no_memory(m);
 	if (column->cast->misfit == MISFIT_DEFAULT) {
 		m->defaults++;
-		return etl_convert_text(to, column->cast->fallback, strlen(column->cast->fallback)) ?
-			no_memory(m) : 0;
+		return etl_convert_text(to, column->cast->fallback, strlen(column->cast->fallback))
+			       ? no_memory(m)
+			       : 0;
 	}
 	etl_put_null(to);
 	if (column->cast->misfit == MISFIT_NULL) {
@@ -92,8 +94,8 @@ static int cast_value(struct mapping *m, const struct map_column *column, struct
 	return reject(m, column, batch, row, code) < 0 ? EINVAL : 0;
 }
 
-static int make_row(struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch, int64_t row,
-		    bool *ret_keep)
+static int make_row(struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch,
+	int64_t row, bool *ret_keep)
 {
 	struct etl_column_builder *to = builder ? builder->columns : NULL;
 
@@ -116,10 +118,11 @@ static int make_row(struct mapping *m, struct etl_builder *builder, const struct
 }
 
 /* Fills MADE with the casts and constants of a batch, KEEP with the rows that stay. */
-static int make_values(struct mapping *m, const struct ArrowArray *batch, struct ArrowArray *made, int64_t *keep,
-		       int64_t *ret_kept)
+static int make_values(struct mapping *m, const struct ArrowArray *batch, struct ArrowArray *made,
+	int64_t *keep, int64_t *ret_kept)
 {
-	struct etl_builder *builder = etl_builder_new(&m->made_schema, batch->length > 0 ? batch->length : 1);
+	struct etl_builder *builder =
+		etl_builder_new(&m->made_schema, batch->length > 0 ? batch->length : 1);
 	int64_t kept = 0;
 	int r = 0;
 
@@ -184,7 +187,7 @@ static void move_child(struct ArrowArray *to, struct ArrowArray *batch, int64_t 
 }
 
 static void fill_frame(const struct mapping *m, struct ArrowArray *frame, struct ArrowArray *batch,
-		       struct ArrowArray *made)
+	struct ArrowArray *made)
 {
 	int64_t ordinal = etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN), next = 0;
 
@@ -287,8 +290,9 @@ static void mapping_release(struct ArrowArrayStream *stream)
 
 	if (m->nulls > 0 || m->defaults > 0)
 		m->self->host->log(m->self->host, ETL_LOG_INFO,
-				   "map: table %s: of the values that did not fit their cast %" PRIu64
-				   " became NULL and %" PRIu64 " the default", m->table, m->nulls, m->defaults);
+			"map: table %s: of the values that did not fit their cast %" PRIu64
+			" became NULL and %" PRIu64 " the default",
+			m->table, m->nulls, m->defaults);
 	m->in.release(&m->in);
 	mapping_free(m);
 	stream->release = NULL;
@@ -305,12 +309,16 @@ static size_t describe(const struct mapping *m, struct etl_column *columns, bool
 
 		if (made_only && !is_made(column))
 			continue;
-		type = is_made(column) ? type_of(column) : etl_type_of(m->in_schema.children[column->from]);
-		columns[count++] = (struct etl_column){ .name = column->name, .type = type.type,
-							.precision = type.precision, .scale = type.scale };
+		type = is_made(column) ? type_of(column)
+				       : etl_type_of(m->in_schema.children[column->from]);
+		columns[count++] = (struct etl_column){ .name = column->name,
+			.type = type.type,
+			.precision = type.precision,
+			.scale = type.scale };
 	}
 	if (!made_only && etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN) >= 0)
-		columns[count++] = (struct etl_column){ .name = ETL_ORDINAL_COLUMN, .type = ETL_INT64 };
+		columns[count++] =
+			(struct etl_column){ .name = ETL_ORDINAL_COLUMN, .type = ETL_INT64 };
 	return count;
 }
 
@@ -341,7 +349,8 @@ static int make_plan(struct mapping *m)
 	int r;
 
 	if (!names)
-		return m->self->host->fail(m->err, ETL_MEMORY, NULL, 0, "no memory for the columns of map");
+		return m->self->host->fail(
+			m->err, ETL_MEMORY, NULL, 0, "no memory for the columns of map");
 	for (int64_t i = 0; i < m->in_schema.n_children; i++)
 		if (strcmp(m->in_schema.children[i]->name, ETL_ORDINAL_COLUMN) != 0)
 			names[count++] = m->in_schema.children[i]->name;
@@ -351,7 +360,7 @@ static int make_plan(struct mapping *m)
 }
 
 int map_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct ArrowArrayStream *in,
-	     struct ArrowArrayStream *out, struct etl_error *err)
+	struct ArrowArrayStream *out, struct etl_error *err)
 {
 	struct mapping *m = calloc(1, sizeof(*m));
 	int r;
