@@ -8,6 +8,9 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 #include "describe.h"
 
 int describe_no_memory(struct describing *d)
@@ -363,5 +366,54 @@ int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset
 	else
 		rc = describe_one(&d, dataset, sink);
 	forget(&d);
+	return rc;
+}
+
+/* ---- Ping ------------------------------------------------------------------------------------------------ */
+
+static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *sink)
+{
+	sqlite3_stmt *stmt = NULL;
+	char sql[64];
+	int rc;
+
+	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA main.%s", pragma);
+	rc = describe_query(d, sql, NULL, &stmt);
+	if (rc)
+		return rc;
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *value = (const char *)sqlite3_column_text(stmt, 0);
+
+		rc = sink->emit(sink, pragma, value ? value : "");
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+static bool is_missing(const struct etl_instance *inst)
+{
+	struct stat st;
+
+	return stat(inst->path, &st) != 0 && errno == ENOENT;
+}
+
+int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
+{
+	static const char *const pragmas[] = { "encoding", "journal_mode", "page_size", "page_count" };
+	struct describing d = { .inst = inst, .err = err };
+	char server[40];
+	int rc;
+	size_t i;
+
+	sqlite3_snprintf(sizeof(server), server, "SQLite %s", sqlite3_libversion());
+	rc = sink->emit(sink, "server", server);
+	if (!rc)
+		rc = sink->emit(sink, "file", inst->path);
+	if (!rc && inst->host->role == ETL_ROLE_TARGET && is_missing(inst))
+		return sink->emit(sink, "state", "not there yet: the file will be made");
+	if (!rc)
+		rc = sqlite_db(inst, NULL, &d.db, err);
+	for (i = 0; !rc && i < sizeof(pragmas) / sizeof(*pragmas); i++)
+		rc = fact(&d, pragmas[i], sink);
 	return rc;
 }

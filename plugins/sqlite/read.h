@@ -10,6 +10,8 @@
 /* The free name of the rowid of a true rowid table; NULL: it has none (view, WITHOUT ROWID, all taken). */
 int select_rowid(struct etl_instance *, sqlite3 *, const struct etl_dataset *, const char **ret,
 		 struct etl_error *);
+/* The table or the query, as FROM takes it. */
+void select_add_from(struct etl_text *, const struct etl_dataset *);
 /*
  * Prepares the SELECT of the wanted columns and, when there is a rowid, the rowid after them. Everything is
  * bound but the keys: those are parameters 1 .. key_schema->n_children.

@@ -134,18 +134,16 @@ static size_t query_length(const char *query)
 	return length;
 }
 
-static void add_from(struct select *s)
+void select_add_from(struct etl_text *to, const struct etl_dataset *d)
 {
-	const struct etl_dataset *d = &s->read->dataset;
-
 	if (d->table) {
-		etl_text_add(&s->sql, " FROM \"main\".");
-		etl_text_add_name(&s->sql, d->table, '"');
+		etl_text_add(to, "\"main\".");
+		etl_text_add_name(to, d->table, '"');
 		return;
 	}
-	etl_text_add(&s->sql, " FROM (");
-	etl_text_add_bytes(&s->sql, d->query, query_length(d->query));
-	etl_text_add(&s->sql, ") AS \"" QUERY_NAME "\"");
+	etl_text_add(to, "(");
+	etl_text_add_bytes(to, d->query, query_length(d->query));
+	etl_text_add(to, ") AS \"" QUERY_NAME "\"");
 }
 
 static void add_conditions(struct select *s)
@@ -186,7 +184,8 @@ static void write_select(struct select *s)
 	} else if (want->n_children == 0) {
 		etl_text_add(&s->sql, "1");
 	}
-	add_from(s);
+	etl_text_add(&s->sql, " FROM ");
+	select_add_from(&s->sql, &s->read->dataset);
 	add_conditions(s);
 	if (s->rowid) {
 		etl_text_add(&s->sql, " ORDER BY ");

@@ -19,6 +19,7 @@ struct etl_instance {
 	char *path;                     /* of the published file, absolute */
 	sqlite3 *main;                  /* NULL until needed */
 	bool pinned;                    /* main is inside a read transaction */
+	struct etl_token stamp;         /* of the pinned view: pin.c's */
 	sqlite3 *stage;                 /* NULL until needed */
 	char *stage_path;
 	sqlite3 *peek;                  /* another instance's staging file, read only, or NULL */
