@@ -113,8 +113,8 @@ static size_t spell_digits(char *buf, bool negative, char *digits, int exponent)
 		*at++ = digits[0];
 		if (n > 1)
 			*at++ = '.';
-		memcpy(at, digits + 1, (size_t)(n - 1));
-		at += n - 1;
+		for (int i = 1; i < n; i++)
+			*at++ = digits[i];
 		return (size_t)(at - buf) + (size_t)sprintf(at, "e%+03d", first);
 	}
 	if (first < 0)

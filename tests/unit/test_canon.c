@@ -1,0 +1,171 @@
+/* What is equal has one hash, whatever its width; what moved, changed or doubled has another. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "../../core/canon.h"
+#include "lib_batch.h"
+
+/* The row hash of one row of two columns. */
+static uint64_t hash_two(const char *type_a, const char *a, const char *type_b, const char *b)
+{
+	struct etl_column columns[2] = { column_of("a", type_a), column_of("b", type_b) };
+	struct ArrowSchema schema = schema_of(columns, 2);
+	struct etl_builder *builder = builder_of(columns, 2, 1);
+	struct canon *canon = canon_new(&schema, NULL, 0, ETL_HASH_X1);
+	struct ArrowArray batch;
+	uint64_t key = 0, row = 1;
+
+	ck_assert_ptr_nonnull(canon);
+	put_text(&builder->columns[0], a);
+	put_text(&builder->columns[1], b);
+	ck_assert(etl_builder_finish(builder, &batch));
+	ck_assert(canon_batch(canon, &batch, &key, &row));
+	ck_assert(key == row);
+	batch.release(&batch);
+	canon_free(canon);
+	etl_builder_free(builder);
+	schema.release(&schema);
+	return row;
+}
+
+static uint64_t hash(const char *type, const char *text)
+{
+	return hash_two(type, text, "int64", "1");
+}
+
+START_TEST(equal_values_have_one_hash)
+{
+	ck_assert(hash("int16", "5") == hash("int64", "5"));
+	ck_assert(hash("int32", "1") == hash("bool", "true"));
+	ck_assert(hash("float32", "0.5") == hash("float64", "0.5"));
+	ck_assert(hash("float64", "-0.0") == hash("float64", "0"));
+	ck_assert(hash("decimal(10,2)", "1.50") == hash("numeric", "1.5"));
+	ck_assert(hash("decimal(10,2)", "-0.00") == hash("numeric", "0"));
+	ck_assert(hash("numeric", "1e2") == hash("decimal(5,0)", "100"));
+	ck_assert(hash("json", "\"x\"") == hash("text", "\"x\""));
+	ck_assert(hash("any", "abc") == hash("text", "abc"));
+}
+END_TEST
+
+START_TEST(different_values_have_different_hashes)
+{
+	ck_assert(hash("int64", "5") != hash("int64", "6"));
+	ck_assert(hash("int64", "5") != hash("text", "5"));
+	ck_assert(hash("int64", NULL) != hash("int64", "0"));
+	ck_assert(hash("text", NULL) != hash("text", ""));
+	ck_assert(hash("text", "a") != hash("text", "a "));
+	ck_assert(hash("decimal(10,2)", "10.00") != hash("decimal(10,2)", "1.00"));
+	ck_assert(hash("timestamp", "2024-02-29") != hash("instant", "2024-02-29 00:00:00Z"));
+	ck_assert(hash_two("text", "ab", "text", "c") != hash_two("text", "a", "text", "bc"));
+	ck_assert(hash_two("int64", "1", "int64", "2") != hash_two("int64", "2", "int64", "1"));
+	ck_assert(hash_two("text", NULL, "text", "") != hash_two("text", "", "text", NULL));
+}
+END_TEST
+
+START_TEST(only_x1_is_offered)
+{
+	struct etl_column column = column_of("a", "int64");
+	struct ArrowSchema schema = schema_of(&column, 1);
+
+	ck_assert_ptr_null(canon_new(&schema, NULL, 0, ETL_HASH_C1));
+	ck_assert_ptr_null(canon_new(&schema, NULL, 0, ETL_HASH_P1));
+	schema.release(&schema);
+}
+END_TEST
+
+/* Rows first .. last as (id, name, ordinal) into D. */
+static void digest_rows(struct digest *d, int64_t first, int64_t last, uint32_t ppm, struct etl_text *key)
+{
+	struct etl_column columns[3] = { column_of("id", "int64"), column_of("name", "text"),
+					 column_of(ETL_ORDINAL_COLUMN, "int64") };
+	struct ArrowSchema schema = schema_of(columns, 3);
+	struct etl_builder *builder = builder_of(columns, 3, last - first + 1);
+	int64_t keys[1] = { 0 };
+	struct canon *canon = canon_new(&schema, keys, 1, ETL_HASH_X1);
+	struct ArrowArray batch;
+
+	for (int64_t id = first; id <= last; id++) {
+		etl_put_int64(&builder->columns[0], id);
+		put_text(&builder->columns[1], id % 3 ? "x" : NULL);
+		etl_put_int64(&builder->columns[2], id - first);
+	}
+	ck_assert(etl_builder_finish(builder, &batch));
+	ck_assert(digest_batch(d, canon, &batch, ppm, 7));
+	if (key)
+		canon_key_text(canon, &batch, 2, key);
+	batch.release(&batch);
+	canon_free(canon);
+	etl_builder_free(builder);
+	schema.release(&schema);
+}
+
+START_TEST(digests_add_up_in_any_order)
+{
+	struct digest whole = { .total = { 0, 0 } }, low = whole, high = whole, twice = whole;
+	struct etl_text key = { .at = NULL };
+	uint64_t rows = 0;
+
+	digest_rows(&whole, 1, 1000, 1000000, &key);
+	digest_rows(&high, 501, 1000, 1000000, NULL);
+	digest_rows(&low, 1, 500, 1000000, NULL);
+	digest_add(&high, &low);
+	ck_assert_mem_eq(&whole, &high, sizeof(whole));
+	ck_assert_uint_eq(whole.total.rows, 1000);
+	for (size_t i = 0; i < ETL_BUCKETS; i++)
+		rows += whole.buckets[i].rows;
+	ck_assert_uint_eq(rows, 1000);
+	digest_rows(&twice, 5, 5, 1000000, NULL);
+	digest_add(&twice, &twice);
+	ck_assert_uint_ne(twice.total.sum, 0);
+	ck_assert_str_eq(key.at, "id=3");
+	etl_text_free(&key);
+}
+END_TEST
+
+START_TEST(a_sample_is_the_same_rows_every_time)
+{
+	struct digest a = { .total = { 0, 0 } }, b = a, none = a;
+
+	digest_rows(&a, 1, 5000, 100000, NULL);
+	digest_rows(&b, 2501, 5000, 100000, NULL);
+	digest_rows(&b, 1, 2500, 100000, NULL);
+	digest_rows(&none, 1, 5000, 0, NULL);
+	ck_assert_mem_eq(&a, &b, sizeof(a));
+	ck_assert_uint_gt(a.total.rows, 400);
+	ck_assert_uint_lt(a.total.rows, 600);
+	ck_assert_uint_eq(none.total.rows, 0);
+}
+END_TEST
+
+START_TEST(a_range_says_which_keys)
+{
+	struct etl_range all = { .kind = ETL_RANGE_ALL };
+	struct etl_range two = { .kind = ETL_RANGE_BUCKETS, .of = 64, .first = 5, .count = 2 };
+
+	ck_assert(range_has(&all, 99));
+	ck_assert(range_has(&two, 64 + 5) && range_has(&two, 6));
+	ck_assert(!range_has(&two, 4) && !range_has(&two, 7));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("canon");
+	TCase *tests = tcase_create("canon");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tests, equal_values_have_one_hash);
+	tcase_add_test(tests, different_values_have_different_hashes);
+	tcase_add_test(tests, only_x1_is_offered);
+	tcase_add_test(tests, digests_add_up_in_any_order);
+	tcase_add_test(tests, a_sample_is_the_same_rows_every_time);
+	tcase_add_test(tests, a_range_says_which_keys);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
