@@ -1,0 +1,267 @@
+/* Batches built and read again, filtered and taken apart column by column. */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib_batch.h"
+
+static int64_t filtered;
+
+static void count_rows(struct etl_context *context, int32_t what, uint64_t rows)
+{
+	(void)context;
+	ck_assert_int_eq(what, ETL_COUNT_FILTERED);
+	filtered += (int64_t)rows;
+}
+
+static const struct etl_host host = { .batch_rows = 4, .batch_bytes = 1 << 20, .count = count_rows };
+
+static struct ArrowSchema three_columns(void)
+{
+	struct etl_column columns[3] = { column_of("id", "int64"), column_of("name", "text"),
+					 column_of("flag", "bool") };
+
+	return schema_of(columns, 3);
+}
+
+static void put_row(struct etl_builder *b, int64_t id, const char *name, bool flag)
+{
+	etl_put_int64(&b->columns[0], id);
+	put_text(&b->columns[1], name);
+	etl_put_bool(&b->columns[2], flag);
+}
+
+START_TEST(rows_taken_back_leave_no_trace)
+{
+	struct ArrowSchema schema = three_columns();
+	struct etl_builder *b = etl_builder_new(&schema, 16);
+	struct etl_view *view = etl_view_new(&schema);
+	struct ArrowArray batch;
+	int64_t size;
+
+	put_row(b, 1, "one", true);
+	put_row(b, 2, "two", true);
+	etl_put_int64(&b->columns[0], 3);
+	put_text(&b->columns[1], "half a row");
+	etl_builder_truncate(b, 1);
+	etl_put_null(&b->columns[0]);
+	put_text(&b->columns[1], NULL);
+	etl_put_bool(&b->columns[2], false);
+	ck_assert_int_eq(etl_builder_rows(b), 2);
+	ck_assert(etl_builder_finish(b, &batch));
+	ck_assert_int_eq(etl_builder_rows(b), 0);
+	ck_assert(etl_view_set(view, &batch));
+	ck_assert_int_eq(view->rows, 2);
+	ck_assert_int_eq(etl_get_int64(&view->columns[0], 0), 1);
+	ck_assert(etl_is_null(&view->columns[0], 1));
+	ck_assert(etl_is_null(&view->columns[1], 1));
+	ck_assert_mem_eq(etl_get_bytes(&view->columns[1], 0, &size), "one", 3);
+	ck_assert_int_eq(size, 3);
+	ck_assert(etl_get_bool(&view->columns[2], 0));
+	ck_assert(!etl_get_bool(&view->columns[2], 1));
+	ck_assert_int_eq(batch.children[0]->null_count, 1);
+	batch.release(&batch);
+	etl_view_free(view);
+	etl_builder_free(b);
+	schema.release(&schema);
+}
+END_TEST
+
+START_TEST(a_builder_starts_clean_after_each_batch)
+{
+	struct ArrowSchema schema = three_columns();
+	struct etl_builder *b = etl_builder_new(&schema, 2);
+	struct ArrowArray first, second;
+
+	put_row(b, 1, "x", true);
+	ck_assert(etl_builder_finish(b, &first));
+	etl_put_null(&b->columns[0]);
+	etl_put_null(&b->columns[1]);
+	etl_put_null(&b->columns[2]);
+	ck_assert(etl_builder_finish(b, &second));
+	etl_builder_free(b);
+	ck_assert_int_eq(((const uint8_t *)second.children[0]->buffers[0])[0], 0);
+	ck_assert_int_eq(((const uint8_t *)first.children[0]->buffers[0])[0], 1);
+	ck_assert_int_eq(second.children[1]->null_count, 1);
+	first.release(&first);
+	second.release(&second);
+	schema.release(&schema);
+}
+END_TEST
+
+START_TEST(a_column_moved_out_outlives_its_batch)
+{
+	struct ArrowSchema schema = three_columns();
+	struct etl_builder *b = etl_builder_new(&schema, 2);
+	struct ArrowArray batch, name;
+
+	put_row(b, 1, "kept", true);
+	ck_assert(etl_builder_finish(b, &batch));
+	name = *batch.children[1];
+	batch.children[1]->release = NULL;
+	batch.release(&batch);
+	ck_assert(!batch.release);
+	ck_assert_mem_eq(name.buffers[2], "kept", 4);
+	name.release(&name);
+	etl_builder_free(b);
+	schema.release(&schema);
+}
+END_TEST
+
+START_TEST(bytes_grow_and_end_at_two_gibibytes)
+{
+	struct etl_column column = column_of("name", "text");
+	struct etl_builder *b = builder_of(&column, 1, 200);
+	char word[1000];
+
+	memset(word, 'w', sizeof(word));
+	for (int i = 0; i < 200; i++)
+		ck_assert(etl_put_bytes(&b->columns[0], word, sizeof(word)));
+	ck_assert_int_eq(b->columns[0].used, 200000);
+	ck_assert_int_ge(etl_builder_bytes(b), 200000);
+	ck_assert(!etl_column_grow(&b->columns[0], INT32_MAX));
+	ck_assert_int_eq(b->columns[0].used, 200000);
+	etl_builder_free(b);
+}
+END_TEST
+
+START_TEST(a_view_refuses_other_columns_and_heeds_offsets)
+{
+	struct ArrowSchema schema = three_columns();
+	struct etl_builder *b = etl_builder_new(&schema, 4);
+	struct etl_view *view = etl_view_new(&schema);
+	struct ArrowArray batch;
+
+	put_row(b, 1, "a", false);
+	put_row(b, 2, "b", true);
+	ck_assert(etl_builder_finish(b, &batch));
+	batch.offset = 1;
+	ck_assert(!etl_view_set(view, &batch));
+	batch.length = 1;
+	ck_assert(etl_view_set(view, &batch));
+	ck_assert_int_eq(etl_get_int64(&view->columns[0], 0), 2);
+	ck_assert(etl_get_bool(&view->columns[2], 0));
+	batch.n_children = 2;
+	ck_assert(!etl_view_set(view, &batch));
+	batch.n_children = 3;
+	batch.release(&batch);
+	etl_view_free(view);
+	etl_builder_free(b);
+	schema.release(&schema);
+}
+END_TEST
+
+/* Counts from 1 to 10, four rows a batch; fails at `fail_at`. */
+struct counter {
+	struct etl_producer producer;
+	int64_t next, fail_at;
+	int closed;
+};
+
+static int counter_fill(struct etl_producer *self, struct etl_builder *b)
+{
+	struct counter *c = (struct counter *)self;
+
+	while (!etl_builder_full(b, &host)) {
+		if (c->next > 10)
+			return ETL_FILL_END;
+		if (c->next == c->fail_at)
+			return ETL_FAILED;
+		put_row(b, c->next, "n", c->next % 2 == 0);
+		c->next++;
+	}
+	return ETL_FILL_MORE;
+}
+
+static void counter_close(struct etl_producer *self)
+{
+	((struct counter *)self)->closed++;
+}
+
+static int even_row(struct etl_filter *self, const struct etl_view *view, const struct ArrowSchema *schema,
+		    const struct ArrowArray *batch, int64_t row)
+{
+	(void)self;
+	(void)schema;
+	(void)batch;
+	return etl_get_bool(&view->columns[2], row) ? ETL_ROW_KEEP : ETL_ROW_DROP;
+}
+
+static void even_close(struct etl_filter *self)
+{
+	self->row = NULL;
+}
+
+START_TEST(a_filter_keeps_the_chosen_rows_in_order)
+{
+	struct counter c = { { counter_fill, counter_close }, 1, 0, 0 };
+	struct etl_filter even = { even_row, even_close };
+	struct ArrowSchema schema = three_columns();
+	struct etl_view *view = etl_view_new(&schema);
+	struct ArrowArrayStream in, out;
+	struct ArrowArray batch;
+	int64_t expected = 2;
+
+	filtered = 0;
+	ck_assert(etl_stream_open(&in, &host, &schema, &c.producer));
+	ck_assert(etl_filter_open(&out, &in, &host, NULL, &even));
+	ck_assert(!in.release);
+	for (;;) {
+		ck_assert_int_eq(out.get_next(&out, &batch), 0);
+		if (!batch.release)
+			break;
+		ck_assert(etl_view_set(view, &batch));
+		for (int64_t row = 0; row < view->rows; row++, expected += 2)
+			ck_assert_int_eq(etl_get_int64(&view->columns[0], row), expected);
+		batch.release(&batch);
+	}
+	ck_assert_int_eq(expected, 12);
+	ck_assert_int_eq(filtered, 5);
+	out.release(&out);
+	ck_assert_int_eq(c.closed, 1);
+	ck_assert(!even.row);
+	etl_view_free(view);
+	schema.release(&schema);
+}
+END_TEST
+
+START_TEST(a_failing_producer_ends_the_stream_with_an_error)
+{
+	struct counter c = { { counter_fill, counter_close }, 1, 6, 0 };
+	struct ArrowSchema schema = three_columns();
+	struct ArrowArrayStream in;
+	struct ArrowArray batch;
+
+	ck_assert(etl_stream_open(&in, &host, &schema, &c.producer));
+	ck_assert_int_eq(in.get_next(&in, &batch), 0);
+	ck_assert_int_eq(batch.length, 4);
+	batch.release(&batch);
+	ck_assert_int_eq(in.get_next(&in, &batch), EIO);
+	in.release(&in);
+	ck_assert_int_eq(c.closed, 1);
+	schema.release(&schema);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("lib builder");
+	TCase *tests = tcase_create("builder");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tests, rows_taken_back_leave_no_trace);
+	tcase_add_test(tests, a_builder_starts_clean_after_each_batch);
+	tcase_add_test(tests, a_column_moved_out_outlives_its_batch);
+	tcase_add_test(tests, bytes_grow_and_end_at_two_gibibytes);
+	tcase_add_test(tests, a_view_refuses_other_columns_and_heeds_offsets);
+	tcase_add_test(tests, a_filter_keeps_the_chosen_rows_in_order);
+	tcase_add_test(tests, a_failing_producer_ends_the_stream_with_an_error);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

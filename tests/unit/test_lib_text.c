@@ -1,0 +1,121 @@
+/* Quoting, JSON and values as a person reads them. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "lib_batch.h"
+
+static void expect(struct etl_text *t, const char *wanted)
+{
+	char *got = etl_text_take(t);
+
+	ck_assert_str_eq(got, wanted);
+	ck_assert_ptr_null(t->at);
+	free(got);
+}
+
+START_TEST(names_and_literals_are_quoted)
+{
+	struct etl_text t = { .at = NULL };
+
+	etl_text_add_name(&t, "a\"b", '"');
+	etl_text_add_name(&t, "a]b[", '[');
+	etl_text_add_name(&t, "a`b", '`');
+	etl_text_add_literal(&t, "it's");
+	expect(&t, "\"a\"\"b\"[a]]b[]`a``b`'it''s'");
+	expect(&t, "");
+}
+END_TEST
+
+START_TEST(formatted_text_grows)
+{
+	struct etl_text t = { .at = NULL };
+
+	for (int i = 0; i < 200; i++)
+		etl_text_addf(&t, "%d,", i % 10);
+	ck_assert_uint_eq(t.length, 400);
+	ck_assert_uint_eq(strlen(t.at), 400);
+	etl_text_free(&t);
+}
+END_TEST
+
+START_TEST(json_strings_are_escaped)
+{
+	struct etl_text t = { .at = NULL };
+
+	etl_text_add_json(&t, "a\"\\\n\x01\0z", 7);
+	etl_text_add_json(&t, "\xc3\xa9|\xc3|\xed\xa0\x80", 8);
+	expect(&t, "\"a\\\"\\\\\\n\\u0001\\u0000z\""
+		   "\"\xc3\xa9|\xef\xbf\xbd|\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+}
+END_TEST
+
+START_TEST(utf8_is_told_from_other_bytes)
+{
+	ck_assert_uint_eq(etl_utf8_valid("plain ascii of some length", 26), 26);
+	ck_assert_uint_eq(etl_utf8_valid("\xf0\x9f\x98\x80", 4), 4);
+	ck_assert_uint_eq(etl_utf8_valid("ab\xc0\x80", 4), 2);
+	ck_assert_uint_eq(etl_utf8_valid("12345678\xf4\x90\x80\x80", 12), 8);
+	ck_assert_uint_eq(etl_utf8_valid("\xe2\x82", 2), 0);
+}
+END_TEST
+
+START_TEST(values_read_as_a_person_writes_them)
+{
+	static const char *const types[] = { "int64", "float64", "text", "bytes", "date", "bool", "numeric",
+					     "decimal(5,2)", "float64", "uuid", "text" };
+	static const char *const texts[] = { "12", "0.1", "it's", "a\xff", "2024-02-29", "true", "1.50", "-0.05",
+					     "NaN", "a0eebc999c0b4ef8bb6d6bb9bd380a11", NULL };
+	enum { COUNT = sizeof(types) / sizeof(types[0]) };
+	struct etl_column columns[COUNT];
+	struct etl_text plain = { .at = NULL }, json = plain;
+	struct etl_builder *b;
+	struct ArrowSchema schema;
+	struct ArrowArray batch;
+	struct etl_view *view;
+
+	for (size_t i = 0; i < COUNT; i++)
+		columns[i] = column_of("c", types[i]);
+	schema = schema_of(columns, COUNT);
+	b = builder_of(columns, COUNT, 1);
+	view = etl_view_new(&schema);
+	for (size_t i = 0; i < COUNT; i++)
+		put_text(&b->columns[i], texts[i]);
+	ck_assert(etl_builder_finish(b, &batch));
+	ck_assert(etl_view_set(view, &batch));
+	for (size_t i = 0; i < COUNT; i++) {
+		etl_text_add_value(&plain, &view->columns[i], 0);
+		etl_text_add_json_value(&json, &view->columns[i], 0);
+		etl_text_add(&plain, " ");
+		etl_text_add(&json, " ");
+	}
+	expect(&plain, "12 0.1 'it''s' x'61ff' 2024-02-29 true 1.50 -0.05 NaN "
+		       "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 NULL ");
+	expect(&json, "12 0.1 \"it's\" {\"hex\": \"61ff\"} \"2024-02-29\" true 1.50 -0.05 \"NaN\" "
+		      "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\" null ");
+	batch.release(&batch);
+	etl_view_free(view);
+	etl_builder_free(b);
+	schema.release(&schema);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("lib text");
+	TCase *tests = tcase_create("text");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tests, names_and_literals_are_quoted);
+	tcase_add_test(tests, formatted_text_grows);
+	tcase_add_test(tests, json_strings_are_escaped);
+	tcase_add_test(tests, utf8_is_told_from_other_bytes);
+	tcase_add_test(tests, values_read_as_a_person_writes_them);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
