@@ -13,155 +13,9 @@
 #include "json.h"
 #include "moment.h"
 #include "number.h"
+#include "value.h"
 
 #define MICROS_PER_DAY INT64_C(86400000000)
-
-enum form {
-	FORM_INT, FORM_BOOL, FORM_DOUBLE, FORM_FLOAT, FORM_DECIMAL, FORM_NUMERIC, FORM_TEXT, FORM_JSON,
-	FORM_BYTES, FORM_DATE, FORM_TIME, FORM_TIMESTAMP, FORM_INSTANT, FORM_UUID
-};
-
-struct value {
-	enum form form;
-	bool trusted;           /* a text that is known to be UTF-8 */
-	int32_t scale;          /* of a decimal */
-	int64_t whole;          /* int, bool, date, time, timestamps */
-	double real;
-	etl_i128 decimal;
-	const uint8_t *bytes;   /* text, json, numeric, bytes, uuid */
-	int64_t size;
-};
-
-/* ---- Reading ---------------------------------------------------------------------------------------- */
-
-static bool read_any(struct value *v, const uint8_t *bytes, int64_t size)
-{
-	v->bytes = bytes + 1;
-	v->size = size - 1;
-	v->trusted = false;
-	if (size < 1)
-		return false;
-	switch (bytes[0]) {
-	case ETL_ANY_INT:
-		v->form = FORM_INT;
-		if (size == 9)
-			memcpy(&v->whole, v->bytes, 8);
-		return size == 9;
-	case ETL_ANY_REAL:
-		v->form = FORM_DOUBLE;
-		if (size == 9)
-			memcpy(&v->real, v->bytes, 8);
-		return size == 9;
-	case ETL_ANY_TEXT:
-		v->form = FORM_TEXT;
-		return true;
-	case ETL_ANY_BLOB:
-		v->form = FORM_BYTES;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void read_whole(struct value *v, enum form form, int64_t whole)
-{
-	v->form = form;
-	v->whole = whole;
-}
-
-static bool read_bytes(struct value *v, const struct etl_column_view *from, int64_t row)
-{
-	v->bytes = etl_get_bytes(from, row, &v->size);
-	v->trusted = true;
-	if (from->type.type == ETL_ANY)
-		return read_any(v, v->bytes, v->size);
-	v->form = from->type.type == ETL_NUMERIC ? FORM_NUMERIC :
-		  from->type.type == ETL_JSON ? FORM_JSON :
-		  from->type.type == ETL_BYTES ? FORM_BYTES : FORM_TEXT;
-	return true;
-}
-
-static bool read_value(struct value *v, const struct etl_column_view *from, int64_t row)
-{
-	memset(v, 0, sizeof(*v));
-	switch (from->type.type) {
-	case ETL_BOOL:
-		read_whole(v, FORM_BOOL, etl_get_bool(from, row));
-		return true;
-	case ETL_INT16:
-		read_whole(v, FORM_INT, etl_get_int16(from, row));
-		return true;
-	case ETL_INT32:
-		read_whole(v, FORM_INT, etl_get_int32(from, row));
-		return true;
-	case ETL_INT64:
-		read_whole(v, FORM_INT, etl_get_int64(from, row));
-		return true;
-	case ETL_DATE:
-		read_whole(v, FORM_DATE, etl_get_int32(from, row));
-		return true;
-	case ETL_TIME:
-		read_whole(v, FORM_TIME, etl_get_int64(from, row));
-		return true;
-	case ETL_TIMESTAMP:
-		read_whole(v, FORM_TIMESTAMP, etl_get_int64(from, row));
-		return true;
-	case ETL_INSTANT:
-		read_whole(v, FORM_INSTANT, etl_get_int64(from, row));
-		return true;
-	case ETL_FLOAT32:
-		v->form = FORM_FLOAT;
-		v->real = (double)etl_get_float32(from, row);
-		return true;
-	case ETL_FLOAT64:
-		v->form = FORM_DOUBLE;
-		v->real = etl_get_float64(from, row);
-		return true;
-	case ETL_DECIMAL:
-		v->form = FORM_DECIMAL;
-		v->decimal = decimal_get(etl_get_fixed(from, row));
-		v->scale = from->type.scale;
-		return true;
-	case ETL_UUID:
-		v->form = FORM_UUID;
-		v->bytes = etl_get_fixed(from, row);
-		v->size = 16;
-		return true;
-	default:
-		return read_bytes(v, from, row);
-	}
-}
-
-/* ---- Spellings -------------------------------------------------------------------------------------- */
-
-/* The canonical text of a value that is no text itself; 0 for bytes. */
-static size_t spell_value(char *buf, const struct value *v)
-{
-	switch (v->form) {
-	case FORM_INT:
-		return spell_int(buf, v->whole);
-	case FORM_BOOL:
-		memcpy(buf, v->whole ? "true" : "false", 6 - (size_t)v->whole);
-		return 5 - (size_t)v->whole;
-	case FORM_DOUBLE:
-		return spell_double(buf, v->real);
-	case FORM_FLOAT:
-		return spell_float(buf, (float)v->real);
-	case FORM_DECIMAL:
-		return spell_decimal(buf, v->decimal, v->scale);
-	case FORM_DATE:
-		return spell_date(buf, v->whole);
-	case FORM_TIME:
-		return spell_time(buf, v->whole);
-	case FORM_TIMESTAMP:
-	case FORM_INSTANT:
-		return spell_timestamp(buf, v->whole, v->form == FORM_INSTANT);
-	case FORM_UUID:
-		return spell_uuid(buf, v->bytes);
-	default:
-		return 0;
-	}
-}
 
 static bool is_text(const struct value *v)
 {
@@ -179,7 +33,7 @@ static const char *as_number(const struct value *v, char *buf, struct number *re
 		return "type";
 	if ((v->form == FORM_DOUBLE || v->form == FORM_FLOAT) && !isfinite(v->real))
 		return isnan(v->real) ? "not_a_number" : "out_of_range";
-	size = spell_value(buf, v);
+	size = value_spell(buf, v);
 	return number_parse(ret, buf, size) ? NULL : "not_a_number";
 }
 
@@ -394,7 +248,7 @@ static const char *to_text(struct etl_column_builder *to, const struct value *v)
 	if (v->form == FORM_BYTES)
 		return "type";
 	if (!is_text(v))
-		return put_result(etl_put_bytes(to, buf, (int64_t)spell_value(buf, v)));
+		return put_result(etl_put_bytes(to, buf, (int64_t)value_spell(buf, v)));
 	if (!v->trusted && etl_utf8_valid(v->bytes, (size_t)v->size) != (size_t)v->size)
 		return "invalid_utf8";
 	return put_result(etl_put_bytes(to, v->bytes, v->size));
@@ -566,7 +420,7 @@ static const char *to_any(struct etl_column_builder *to, const struct value *v)
 		return put_result(etl_put_any(to, ETL_ANY_BLOB, v->bytes, v->size));
 	if (is_text(v))
 		return put_result(etl_put_any(to, ETL_ANY_TEXT, v->bytes, v->size));
-	return put_result(etl_put_any(to, ETL_ANY_TEXT, buf, (int64_t)spell_value(buf, v)));
+	return put_result(etl_put_any(to, ETL_ANY_TEXT, buf, (int64_t)value_spell(buf, v)));
 }
 
 static const char *put_value(struct etl_column_builder *to, const struct value *v)
@@ -612,7 +466,7 @@ const char *etl_convert(struct etl_column_builder *to, const struct etl_column_v
 {
 	struct value v;
 
-	if (!read_value(&v, from, row))
+	if (!value_read(&v, from, row))
 		return "type";
 	return put_value(to, &v);
 }
