@@ -274,10 +274,12 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 	free(uri);
 	if (!rc)
 		rc = configure(inst, path, db, err);
-	if (rc)
+	if (rc) {
 		sqlite3_close(db);
-	else
+	} else {
+		sqlite_enlist(inst, db);
 		*ret = db;
+	}
 	return rc;
 }
 
@@ -297,7 +299,7 @@ static int peek_db(struct etl_instance *inst, const char *path, struct etl_error
 		free(copy);
 		return rc;
 	}
-	sqlite3_close(inst->peek);
+	sqlite_close(inst, inst->peek);
 	free(inst->peek_path);
 	inst->peek = db;
 	inst->peek_path = copy;
@@ -325,8 +327,8 @@ int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 
 
 void sqlite_disconnect(struct etl_instance *inst)
 {
-	sqlite3_close(inst->main);
-	sqlite3_close(inst->peek);
+	sqlite_close(inst, inst->main);
+	sqlite_close(inst, inst->peek);
 	free(inst->peek_path);
 	inst->main = inst->peek = NULL;
 	inst->peek_path = NULL;
