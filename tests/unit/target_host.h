@@ -39,8 +39,8 @@ struct etl_conf {
 struct etl_context {
 	int rejects;
 	struct {
-		char code[32], column[64], reason[256];
-		int64_t row;
+		char code[32], column[64], reason[256], raw[256];
+		int64_t row, ordinal;
 	} at[HOST_REJECTS];
 	int most;                       /* more than these fail; 0: any number */
 };
@@ -114,7 +114,9 @@ static inline int host_reject(struct etl_context *context, const struct etl_reje
 		snprintf(context->at[context->rejects].code, 32, "%s", r->code);
 		snprintf(context->at[context->rejects].column, 64, "%s", r->column ? r->column : "");
 		snprintf(context->at[context->rejects].reason, 256, "%s", r->reason);
+		snprintf(context->at[context->rejects].raw, 256, "%s", r->raw ? r->raw : "");
 		context->at[context->rejects].row = r->row;
+		context->at[context->rejects].ordinal = r->ordinal;
 	}
 	context->rejects++;
 	return context->most && context->rejects > context->most ? ETL_FAILED : 0;
