@@ -126,6 +126,19 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 	}
 }
 
+/* The digest is of the rows as they come: the key's columns stand where they stand at the target. */
+static int start_digest(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
+{
+	struct ArrowSchema schema = { 0 };
+	int rc = stream->get_schema(stream, &schema);
+
+	if (rc)
+		return stream_failed(job_source_name(item->job), stream, rc, err);
+	item->canon = canon_new(&schema, item->job->key, item->job->key_count, item->job->needs.hash);
+	schema.release(&schema);
+	return item->canon ? 0 : error_memory(err);
+}
+
 static int read_item(struct flow *flow, struct item *item, struct instance *source, struct etl_error *err)
 {
 	struct ArrowArrayStream stream = { 0 };
@@ -133,15 +146,12 @@ static int read_item(struct flow *flow, struct item *item, struct instance *sour
 	int rc;
 
 	item->source.err = err;
-	if (job->needs.hash) {
-		item->canon = canon_new(&job->rows, job->key, job->key_count, job->needs.hash);
-		if (!item->canon)
-			return error_memory(err);
-	}
 	rc = flow_open(flow->setup, job, source, item->split, &item->source, &stream, err);
 	if (rc < 0)
 		return rc;
-	rc = pump(item, &stream, err);
+	rc = job->needs.hash ? start_digest(item, &stream, err) : 0;
+	if (rc == 0)
+		rc = pump(item, &stream, err);
 	stream.release(&stream);
 	return rc;
 }

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 
 static atomic_bool canceled;
 atomic_int host_signal;
+
+static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct instance *all_open;
 
 void host_cancel(void)
 {
@@ -119,14 +123,33 @@ int instance_open(const struct plugin_use *use, int32_t role, const struct host_
 		free(instance);
 		return rc;
 	}
+	pthread_mutex_lock(&open_mutex);
+	instance->next = all_open;
+	all_open = instance;
+	pthread_mutex_unlock(&open_mutex);
 	*ret = instance;
 	return 0;
 }
 
+void instances_cancel(void)
+{
+	pthread_mutex_lock(&open_mutex);
+	for (struct instance *i = all_open; i; i = i->next)
+		i->plugin->base.cancel(i->self);
+	pthread_mutex_unlock(&open_mutex);
+}
+
 void instance_close(struct instance *instance)
 {
+	struct instance **at = &all_open;
+
 	if (!instance)
 		return;
+	pthread_mutex_lock(&open_mutex);
+	while (*at != instance)
+		at = &(*at)->next;
+	*at = instance->next;
+	pthread_mutex_unlock(&open_mutex);
 	instance->plugin->base.close(instance->self);
 	free(instance);
 }

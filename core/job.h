@@ -75,6 +75,7 @@ struct jobs {
 	struct catalog existing;        /* everything the target holds */
 	struct catalog others;          /* views, triggers, settings that go along, in order */
 	struct etl_load *other_loads;   /* beside others: index counts on after the jobs' */
+	struct etl_token *other_tokens; /* likewise */
 	struct host_verdict *verdicts;
 	size_t verdict_count;
 	struct arena arena;             /* of names that were made here */

@@ -378,7 +378,8 @@ static int make_loads(struct making *m)
 	struct jobs *jobs = m->jobs;
 
 	jobs->other_loads = calloc(jobs->others.count + 1, sizeof(*jobs->other_loads));
-	if (!jobs->other_loads)
+	jobs->other_tokens = calloc(jobs->others.count + 1, sizeof(*jobs->other_tokens));
+	if (!jobs->other_loads || !jobs->other_tokens)
 		return error_memory(m->err);
 	for (size_t i = 0; i < jobs->count; i++) {
 		struct job *job = jobs->at[i];
@@ -453,6 +454,7 @@ void jobs_free(struct jobs *jobs)
 		job_free(jobs->at[i]);
 	free(jobs->at);
 	free(jobs->other_loads);
+	free(jobs->other_tokens);
 	catalog_clear(&jobs->source);
 	catalog_clear(&jobs->existing);
 	catalog_clear(&jobs->others);

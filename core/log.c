@@ -203,6 +203,16 @@ fail:
 	return rc;
 }
 
+void log_run(const char *id)
+{
+	char *run = id ? strdup(id) : NULL;
+
+	pthread_mutex_lock(&state.lock);
+	free(state.run);
+	state.run = run;
+	pthread_mutex_unlock(&state.lock);
+}
+
 void log_close(void)
 {
 	pthread_mutex_lock(&state.lock);

@@ -18,6 +18,8 @@ struct log_options {
 /* May be called again (the verb knows its options before the pipeline's). ETL_MEMORY (exit 10): the log
  * file cannot be written. */
 int log_open(const struct log_options *, struct etl_error *);
+/* The run whose lines follow, for JSON lines; NULL: none. */
+void log_run(const char *id);
 void log_close(void);
 void log_line(int32_t level, const char *format, ...) ETL_PRINTF(2, 3);
 void log_linev(int32_t level, const char *who, const char *format, va_list) ETL_PRINTF(3, 0);

@@ -99,8 +99,13 @@ static void print_sql(const char *sql)
 	putchar('\n');
 }
 
-static void print_job(const struct job *job)
+static void print_job(const struct pipeline *pipeline, const struct job *job)
 {
+	static const char *const existing[] = {
+		"the run will refuse, for on_existing = \"fail\"",
+		"it will be replaced",
+		"its rows will be swapped, the table stays",
+	};
 	char buf[64];
 
 	printf("table %s", job->target->name);
@@ -109,6 +114,8 @@ static void print_job(const struct job *job)
 	if (job->source->rows >= 0)
 		printf("  about %" PRId64 " rows", job->source->rows);
 	printf("\n");
+	if (job->existing)
+		printf("  -- the target has this table: %s\n", existing[pipeline->on_existing]);
 	for (size_t i = 0; i < job->target->column_count; i++) {
 		const struct etl_column *column = table_column(job->target, i);
 		int64_t at = etl_schema_find(&job->rows, column->name);
@@ -138,7 +145,7 @@ void plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const 
 	printf("pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name, pipeline->source.plugin->base.name,
 	       pipeline->target.plugin->base.name, jobs->count);
 	for (size_t i = 0; i < jobs->count; i++)
-		print_job(jobs->at[i]);
+		print_job(pipeline, jobs->at[i]);
 	if (jobs->verdict_count)
 		printf("\nleft out or changed by this pipeline\n");
 	for (size_t i = 0; i < jobs->verdict_count; i++)

@@ -1,0 +1,30 @@
+/*
+ * run: the whole pipeline. It is the verb that `etlrun FILE` means.
+ */
+#include "config.h"
+
+#include "run.h"
+
+int cmd_run(const struct cli *cli, struct etl_error *err)
+{
+	struct pipeline *pipeline = NULL;
+	int rc;
+
+	if (cli->dry_run)
+		return verb_plan.run(cli, err);
+	rc = cli_pipeline(cli, &pipeline, err);
+	if (rc == 0)
+		rc = run_pipeline(cli, pipeline, err);
+	pipeline_free(pipeline);
+	return rc;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.words = "PIPELINE.cfg",
+	.summary = "the whole pipeline",
+	.takes = CLI_FILE | CLI_TABLES | CLI_LIMIT | CLI_PARTS | CLI_DRY_RUN | CLI_SUMMARY,
+	.min_words = 1,
+	.max_words = 1,
+	.run = cmd_run,
+};

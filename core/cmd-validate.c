@@ -1,0 +1,110 @@
+/*
+ * validate: the validators alone, against what is in the target now. The rows of the source are read again and led
+ * through the same transforms; rows that the run would reject are left out on the source's side.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "run.h"
+#include "verify.h"
+#include "watch.h"
+
+/* The table has to be there before it can be compared. */
+static int missing(struct report_line *line, struct etl_error *err)
+{
+	struct report_check *check = calloc(1, sizeof(*check));
+
+	if (!check)
+		return error_memory(err);
+	line->checks = check;
+	line->check_count = 1;
+	check->validator = strdup("tables");
+	check->severity = ETL_FAIL;
+	check->findings = 1;
+	check->message = strdup("the table is not in the target");
+	return check->validator && check->message ? 0 : error_memory(err);
+}
+
+static int validate_job(struct run *run, struct job *job, struct etl_error *err)
+{
+	struct verify verify = { &run->flow, false, false };
+	struct report_line *line = report_add(&run->report, REPORT_DATA, job->target->name);
+	const char *why = NULL;
+	bool failed = false;
+	int64_t start = run_clock();
+	int rc;
+
+	if (!line)
+		return error_memory(err);
+	line->is_table = line->published = true;
+	line->in_target = UINT64_MAX;
+	rc = job->existing ? verify_job(&verify, job, line, &failed, err) : missing(line, err);
+	line->seconds = (double)(run_clock() - start) / 1e6;
+	if (rc < 0 || (!failed && job->existing))
+		return rc;
+	for (size_t i = 0; i < line->check_count && !why; i++)
+		why = line->checks[i].severity == ETL_FAIL ? line->checks[i].message : NULL;
+	error_at(err, job->target->name, NULL, NULL);
+	error_set(err, ETL_DATA, "%s", why ? why : "source and target differ");
+	return 0;
+}
+
+static int validate_all(struct run *run, struct etl_error *err)
+{
+	int rc = run_pin(run, err);
+
+	run->flow.pipeline = run->pipeline;
+	run->flow.jobs = &run->jobs;
+	run->flow.source = run->source;
+	run->flow.target = run->target;
+	run->flow.limits = run->limits;
+	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
+		if (run->jobs.at[i]->validators.count == 0)
+			log_line(ETL_LOG_WARN, "\"%s\" has no validators; write validators = ( { plugin = \"counts\"; }, "
+					       "{ plugin = \"checksum\"; } )", run->jobs.at[i]->target->name);
+		rc = validate_job(run, run->jobs.at[i], err);
+	}
+	return rc;
+}
+
+static int validate(const struct cli *cli, struct etl_error *err)
+{
+	struct watch *watch = watch_start();
+	struct pipeline *pipeline = NULL;
+	struct run run = { 0 };
+	int rc = cli_pipeline(cli, &pipeline, err);
+
+	if (rc == 0)
+		rc = run_open(&run, cli, pipeline, err);
+	if (rc == 0)
+		rc = validate_all(&run, err);
+	if (rc == 0) {
+		run.report.run = strdup(run.id);
+		run.report.pipeline = strdup(pipeline->name);
+		run.report.verb = strdup("validate");
+		run.report.exit = err->set ? error_exit(err) : 0;
+		run.report.error = err->set && err->message ? strdup(err->message) : NULL;
+		run.report.seconds = (double)(run_clock() - run.started) / 1e6;
+		if (cli->level >= ETL_LOG_INFO)
+			report_print(&run.report);
+		if (cli->summary)
+			rc = report_write(&run.report, cli->summary, err);
+	}
+	run_close(&run);
+	pipeline_free(pipeline);
+	watch_stop(watch);
+	return rc == 0 && err->set ? ETL_FAILED : rc;
+}
+
+const struct verb verb_validate = {
+	.name = "validate",
+	.words = "PIPELINE.cfg",
+	.summary = "the validators alone, against the target as it is",
+	.takes = CLI_FILE | CLI_TABLES | CLI_SUMMARY,
+	.min_words = 1,
+	.max_words = 1,
+	.run = validate,
+};

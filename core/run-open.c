@@ -1,0 +1,249 @@
+/*
+ * What comes before anything is written: limits, the two ends, the jobs, the plan, the pin and the splits.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "run.h"
+#include "signals.h"
+
+#define ROWS_A_SPLIT 250000     /* a second's work or so; the number must not depend on the workers */
+#define MOST_SPLITS 4096
+#define DEEPEST_QUEUE 8
+#define LEAST_BATCH (64 << 10)
+
+int64_t run_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Sorts by time, and two runs of one second differ. */
+static void make_id(struct run *run)
+{
+	struct timespec t;
+	struct tm tm;
+	size_t length;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	length = strftime(run->id, sizeof(run->id), "%Y%m%dT%H%M%SZ", &tm);
+	snprintf(run->id + length, sizeof(run->id) - length, "-%06lx", (unsigned long)(t.tv_nsec ^ (getpid() << 8)) & 0xffffff);
+	run->info.started = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* memory_limit is shared out: half to the queues, a quarter to the target's cache, an eighth to the readers'. */
+static void make_limits(struct run *run)
+{
+	const struct pipeline *p = run->pipeline;
+	int64_t readers = p->workers, each = p->memory_limit / 2 / readers;
+
+	run->limits.workers = readers;
+	run->limits.batch_rows = p->batch_rows;
+	run->limits.batch_bytes = p->batch_bytes;
+	run->limits.max_row = p->max_row;
+	run->limits.memory = p->memory_limit / 4;
+	/* At least two batches a reader fit: one on its way, one being made. */
+	if (run->limits.batch_bytes > each / 2)
+		run->limits.batch_bytes = each / 2 > LEAST_BATCH ? each / 2 : LEAST_BATCH;
+	run->flow.depth = (size_t)(each / run->limits.batch_bytes);
+	if (run->flow.depth > DEEPEST_QUEUE)
+		run->flow.depth = DEEPEST_QUEUE;
+	if (run->flow.depth < 1)
+		run->flow.depth = 1;
+}
+
+static void make_info(struct run *run)
+{
+	const struct pipeline *p = run->pipeline;
+	const struct run_options *options = &run->cli->run;
+
+	run->info.id = run->id;
+	run->info.pipeline = p->name;
+	run->info.mode = p->mode;
+	run->info.on_existing = p->on_existing;
+	run->info.keep_old = p->keep_old;
+	run->info.flags = (options->schema_only ? ETL_RUN_SCHEMA_ONLY : 0u) | (options->data_only ? ETL_RUN_DATA_ONLY : 0u) |
+			  (options->limit ? ETL_RUN_PARTIAL : 0u) | (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u);
+	run->info.state_path = run->state_path;
+}
+
+/* What is promised elsewhere but not yet there is refused before anything is opened. */
+static int refuse_unready(const struct pipeline *p, const struct run_options *options, struct etl_error *err)
+{
+	static const char *const modes[] = { "copy", "append", "merge", "sync" };
+
+	if (p->mode != ETL_COPY)
+		return error_set(err, ETL_USAGE, "mode = \"%s\" is not in this version; mode = \"copy\" is", modes[p->mode]);
+	if (p->keep_old > 0 || p->undo)
+		return error_set(err, ETL_USAGE, "keep_old and undo are not in this version: a run cannot be rolled back; the sqlite "
+				 "target's backup = true keeps the old file");
+	if (p->on_existing == ETL_EXISTING_REPLACE && p->on_existing_from_command && !options->yes)
+		return error_set(err, ETL_USAGE, "--set on_existing=replace destroys what is in the target; add --yes, or write it "
+				 "in the pipeline file");
+	if (!p->source.plugin->has_source)
+		return error_set(err, ETL_USAGE, "%s: plugin %s is no source", p->source.origin.text, p->source.plugin->base.name);
+	if (!p->target.plugin->has_target)
+		return error_set(err, ETL_USAGE, "%s: plugin %s is no target", p->target.origin.text, p->target.plugin->base.name);
+	if (!p->target.plugin->has_schema && (p->before.count || p->after_load.count))
+		return error_set(err, ETL_USAGE, "before and after_load need a target that runs SQL; %s does not",
+				 p->target.plugin->base.name);
+	return 0;
+}
+
+/* Unless the file says so: rows that were orphans in a source that does not enforce its keys are carried into a
+ * target that does not either, and reported; a run that leaves rows out must not make new ones. */
+static int32_t key_policy(const struct run *run)
+{
+	const struct pipeline *p = run->pipeline;
+	bool loose = (p->source.plugin->store.flags & p->target.plugin->store.flags & ETL_UNENFORCED_KEYS) != 0;
+
+	if (p->foreign_keys >= 0)
+		return p->foreign_keys;
+	for (size_t i = 0; i < run->jobs.count; i++)
+		loose &= run->jobs.at[i]->keeps_rows;
+	return loose || (run->info.flags & ETL_RUN_PARTIAL) ? ETL_FK_REPORT : ETL_FK_ENFORCE;
+}
+
+int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
+{
+	int rc;
+
+	memset(run, 0, sizeof(*run));
+	run->cli = cli;
+	run->pipeline = pipeline;
+	run->started = run_clock();
+	make_id(run);
+	log_run(run->id);
+	make_limits(run);
+	make_info(run);
+	rc = refuse_unready(pipeline, &cli->run, err);
+	if (rc == 0)
+		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &run->limits, &run->source, err);
+	if (rc == 0)
+		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &run->limits, &run->target, err);
+	if (rc == 0)
+		rc = run_state_path(pipeline, run->target, run->state_path, sizeof(run->state_path), err);
+	if (rc == 0)
+		rc = jobs_make(pipeline, &cli->run, run->source, run->target, &run->info, &run->jobs, err);
+	if (rc < 0)
+		return rc;
+	run->info.foreign_keys = key_policy(run);
+	return plan_make(&run->jobs, run->target, &run->plan, err);
+}
+
+/* ---- The state's place ---- */
+
+struct facts {
+	struct etl_fact_sink sink;
+	char *file;
+	size_t size;
+};
+
+static int on_fact(struct etl_fact_sink *self, const char *name, const char *value)
+{
+	struct facts *facts = (struct facts *)(void *)self;
+
+	if (strcmp(name, "file") == 0)
+		snprintf(facts->file, facts->size, "%s", value);
+	return 0;
+}
+
+int run_state_path(const struct pipeline *p, struct instance *target, char *buf, size_t size, struct etl_error *err)
+{
+	char file[4000] = "";
+	struct facts facts = { { on_fact }, file, sizeof(file) };
+	int rc;
+
+	if (p->state) {
+		snprintf(buf, size, "%s", p->state);
+		return 0;
+	}
+	rc = target->plugin->store.ping(target->self, &facts.sink, instance_error(target, err));
+	if (rc < 0)
+		return rc;
+	if (*file)
+		snprintf(buf, size, "%s.etlrun", file);
+	else
+		snprintf(buf, size, "%s/%s.etlrun", p->folder, p->name);
+	return 0;
+}
+
+/* ---- Pin and splits ---- */
+
+struct split_collect {
+	struct etl_split_sink sink;
+	struct job *job;
+	struct etl_error *err;
+};
+
+static int on_split(struct etl_split_sink *self, const struct etl_split *split)
+{
+	struct split_collect *c = (struct split_collect *)(void *)self;
+	struct job *job = c->job;
+	struct job_split *at = realloc(job->splits, (job->split_count + 1) * sizeof(*at));
+
+	if (!at)
+		return error_memory(c->err);
+	job->splits = at;
+	at = &at[job->split_count];
+	at->split = *split;
+	at->split.index = job->split_count;
+	at->text = split->text ? strdup(split->text) : NULL;
+	at->split.text = at->text;
+	if (split->text && !at->text)
+		return error_memory(c->err);
+	job->split_count++;
+	return 0;
+}
+
+static int64_t splits_wanted(const struct run *run, const struct job *job)
+{
+	int64_t wanted = job->source->rows / ROWS_A_SPLIT + 1;
+
+	if (run->cli->run.limit || job->source->rows < 0)
+		return 1;
+	return wanted < MOST_SPLITS ? wanted : MOST_SPLITS;
+}
+
+int run_pin(struct run *run, struct etl_error *err)
+{
+	struct instance *source = run->source;
+	int rc = 0;
+
+	if (source->plugin->can_pin) {
+		rc = source->plugin->source.pin(source->self, &run->pin, instance_error(source, err));
+		run->pinned = rc == 0;
+	}
+	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
+		struct job *job = run->jobs.at[i];
+		struct split_collect collect = { { on_split }, job, err };
+		struct etl_read read = { .dataset = job->dataset, .want = &job->want, .limit = run->cli->run.limit };
+
+		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job), &collect.sink,
+						 instance_error(source, err));
+	}
+	return rc;
+}
+
+void run_close(struct run *run)
+{
+	progress_stop(run->progress);
+	instance_close(run->source);
+	instance_close(run->target);
+	plan_free(&run->plan);
+	jobs_free(&run->jobs);
+	rejects_free(run->rejects);
+	state_close(run->state);
+	lock_release(run->lock);
+	report_free(&run->report);
+	free(run->bars);
+}

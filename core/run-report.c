@@ -1,0 +1,124 @@
+/*
+ * What is said of a run at its end: the report, the state store, the exit code.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "run-parts.h"
+#include "signals.h"
+
+/* The report's lines of the tables, in the order of the jobs; made once, filled again at the end. */
+int run_add_lines(struct run *run, struct etl_error *err)
+{
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		const struct job *job = run->jobs.at[i];
+		struct report_line *line = report_add(&run->report, REPORT_DATA, job->target->name);
+
+		if (!line || !(line->source_name = strdup(job_source_name(job))))
+			return error_memory(err);
+		line->is_table = true;
+		line->in_target = UINT64_MAX;
+	}
+	return 0;
+}
+
+struct report_line *run_line_of(struct run *run, const struct job *job)
+{
+	size_t seen = 0;
+
+	for (size_t i = 0; i < run->report.line_count; i++)
+		if (run->report.lines[i].is_table && seen++ == job->index)
+			return &run->report.lines[i];
+	return NULL;
+}
+
+static void fill_line(struct run *run, struct job *job)
+{
+	struct report_line *line = run_line_of(run, job);
+
+	if (!line)
+		return;
+	line->read = job->read;
+	line->filtered = job->filtered;
+	line->created = job->created;
+	line->merged = job->merged;
+	line->rejected = job->rejected;
+	line->loaded = job->staged;
+	line->inserted = job->staged;
+	line->bytes = job->bytes;
+	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
+	line->published = run->published && !job->failed;
+	if (line->in_target == UINT64_MAX && line->published && !(run->info.flags & ETL_RUN_DATA_ONLY))
+		line->in_target = job->staged;
+}
+
+static uint64_t peak_memory(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	unsigned long kilobytes = 0;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmHWM: %lu", &kilobytes) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return (uint64_t)kilobytes * 1024;
+}
+
+static char *next_command(const struct run *run)
+{
+	char *text = NULL;
+
+	if (!run->pipeline->path || asprintf(&text, "etlrun run %s", run->pipeline->path) < 0)
+		return NULL;
+	return text;
+}
+
+/* The exit code; the report and the state say the same. */
+int run_settle(struct run *run, int rc, struct etl_error *err)
+{
+	struct report *report = &run->report;
+	struct etl_error late = ERROR_INIT;
+	const char *rejects = NULL, *status = STATE_DONE;
+	int sig = signals_caught();
+
+	if (rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0) {
+		log_error(&late);
+		if (!err->set)
+			error_move(err, &late);
+		error_clear(&late);
+	}
+	report->exit = err->set ? error_exit(err) : sig && rc < 0 ? 128 + sig : rc < 0 ? 1 : rejects ? 6 : 0;
+	if (sig && rc < 0 && !run->published)
+		report->exit = 128 + sig;
+	if (report->exit != 0 && report->exit != 6)
+		status = sig ? STATE_INTERRUPTED : STATE_FAILED;
+	report->error = err->set && err->message ? strdup(err->message) : NULL;
+	report->rolled_back = !run->published;
+	report->rejects_file = rejects ? strdup(rejects) : NULL;
+	report->log_file = run->pipeline->log_file ? strdup(run->pipeline->log_file) : NULL;
+	report->next_command = sig && rc < 0 ? next_command(run) : NULL;
+	report->seconds = (double)(run_clock() - run->started) / 1e6;
+	report->peak_bytes = peak_memory();
+	for (size_t i = 0; i < run->jobs.count; i++)
+		fill_line(run, run->jobs.at[i]);
+	if (run->state && state_run_end(run->state, report, status, &late) < 0) {
+		log_error(&late);
+		error_clear(&late);
+	}
+	return report->exit;
+}
+
+int run_show(struct run *run, struct etl_error *err)
+{
+	progress_stop(run->progress);
+	run->progress = NULL;
+	if (run->cli->level >= ETL_LOG_INFO)
+		report_print(&run->report);
+	return run->cli->summary ? report_write(&run->report, run->cli->summary, err) : 0;
+}

@@ -1,0 +1,298 @@
+/*
+ * Peers over real rows. FROM needs no reading when the load kept its digest; when rows have to be named, the source
+ * is read again inside the same pin and led through the same transforms.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "log.h"
+#include "peer.h"
+#include "verify.h"
+
+#define NAMED_FINDINGS 10       /* findings of one validator that are written to the log */
+
+/* A side, with what its rows are opened from. The peer is first: the validator's pointer is also ours. */
+struct side_peer {
+	struct etl_peer peer;
+	const struct verify *verify;
+	struct job *job;
+	struct etl_context context;     /* of FROM: what it refuses was counted when it was loaded */
+	struct etl_dataset dataset;     /* of INTO */
+	struct etl_token token;
+	char *schema, *table;
+};
+
+/* ---- A stream without the host's own last column ---- */
+
+struct plain {
+	struct ArrowArrayStream in;
+	const struct ArrowSchema *schema;
+};
+
+static int plain_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct plain *p = stream->private_data;
+
+	return etl_schema_copy(out, p->schema) ? 0 : ENOMEM;
+}
+
+static int plain_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	struct plain *p = stream->private_data;
+	struct ArrowArray batch = { 0 }, ordinals;
+	int rc = p->in.get_next(&p->in, &batch);
+
+	out->release = NULL;
+	if (rc || !batch.release)
+		return rc;
+	if (!batch_detach(&batch, &ordinals)) {
+		batch.release(&batch);
+		return ENOMEM;
+	}
+	ordinals.release(&ordinals);
+	*out = batch;
+	return 0;
+}
+
+static const char *plain_error(struct ArrowArrayStream *stream)
+{
+	struct plain *p = stream->private_data;
+
+	return p->in.get_last_error(&p->in);
+}
+
+static void plain_release(struct ArrowArrayStream *stream)
+{
+	struct plain *p = stream->private_data;
+
+	p->in.release(&p->in);
+	free(p);
+	stream->release = NULL;
+}
+
+/* ---- The two sides ---- */
+
+static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret, bool *ret_more,
+		     struct etl_error *err)
+{
+	struct side_peer *side = (struct side_peer *)(void *)peer;
+	const struct flow_setup *flow = side->verify->flow;
+	struct job *job = side->job;
+	struct plain *plain;
+	int rc;
+
+	if (!job->repeats)
+		return error_set(err, ETL_USAGE, "\"%s\": a transform of it does not repeat, so its rows cannot be made "
+				 "again to name those that differ", job_source_name(job));
+	*ret_more = part + 1 < job->split_count;
+	plain = calloc(1, sizeof(*plain));
+	if (!plain)
+		return error_memory(err);
+	side->context.err = err;
+	side->context.gone_count = 0;
+	rc = flow_open(flow, job, flow->source, &job->splits[part].split, &side->context, &plain->in, err);
+	if (rc < 0) {
+		free(plain);
+		return rc;
+	}
+	plain->schema = &job->rows;
+	*ret = (struct ArrowArrayStream){ plain_schema, plain_next, plain_error, plain_release, plain };
+	return 0;
+}
+
+static int into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret, bool *ret_more,
+		     struct etl_error *err)
+{
+	static const struct etl_split everything = { .first = INT64_MIN, .last = INT64_MAX, .rows = ETL_UNKNOWN };
+	struct side_peer *side = (struct side_peer *)(void *)peer;
+	struct instance *target = side->verify->flow->target;
+	struct etl_read read = { .dataset = side->dataset, .want = &side->job->rows, .context = &side->context };
+
+	(void)part;
+	*ret_more = false;
+	if (!target->plugin->has_source)
+		return error_set(err, ETL_USAGE, "plugin %s cannot read back what it holds, so its rows cannot be compared",
+				 target->plugin->base.name);
+	side->context.err = instance_error(target, err);
+	return target->plugin->source.read(target->self, &read, &everything, ret, instance_error(target, err));
+}
+
+struct dataset_copy {
+	struct etl_dataset_sink sink;
+	struct side_peer *side;
+};
+
+static int copy_dataset(struct etl_dataset_sink *self, const struct etl_dataset *dataset)
+{
+	struct side_peer *side = ((struct dataset_copy *)(void *)self)->side;
+
+	side->dataset = *dataset;
+	side->dataset.schema = side->schema = dataset->schema ? strdup(dataset->schema) : NULL;
+	side->dataset.table = side->table = dataset->table ? strdup(dataset->table) : NULL;
+	if (dataset->token) {
+		side->token = *dataset->token;
+		side->dataset.token = &side->token;
+	}
+	return (dataset->schema && !side->schema) || (dataset->table && !side->table) ? ETL_FAILED : 0;
+}
+
+/* Rows that the target refused while it checks itself are faults of the target: a reject there has no file. */
+static int find_into(struct side_peer *side, struct etl_error *err)
+{
+	struct instance *target = side->verify->flow->target;
+	struct dataset_copy copy = { { copy_dataset }, side };
+	struct job *job = side->job;
+
+	if (!side->verify->staged) {
+		side->dataset = (struct etl_dataset){ .schema = job->target->schema, .table = job->target->name,
+						      .options = job->rule->to };
+		return 0;
+	}
+	if (!target->plugin->can_staged)
+		return 0;
+	return target->plugin->target.staged(target->self, &job->load, &job->token, &copy.sink, instance_error(target, err));
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void peer_init(struct side_peer *side, const struct verify *verify, struct job *job)
+{
+	const struct host_limits *limits = &verify->flow->limits;
+
+	memset(side, 0, sizeof(*side));
+	side->verify = verify;
+	side->job = job;
+	side->context = (struct etl_context){ .job = job, .side = SIDE_SOURCE };
+	side->peer = (struct etl_peer){ .table = job->target, .schema = &job->rows, .key = job->key,
+					.key_count = job->key_count, .batch_rows = limits->batch_rows,
+					.batch_bytes = limits->batch_bytes, .max_row = limits->max_row,
+					.known_rows = -1 };
+}
+
+static void init_from(struct side_peer *side, const struct verify *verify, struct job *job)
+{
+	peer_init(side, verify, job);
+	side->peer.open = from_open;
+	if (!verify->loaded)
+		return;
+	qsort(job->refused, job->refused_count, sizeof(*job->refused), compare_hashes);
+	side->peer.refused = job->refused;
+	side->peer.refused_count = job->refused_count;
+	side->peer.known_rows = (int64_t)(job->passed - job->rejected_by_target);
+	if (job->needs.hash) {
+		side->peer.known = job->digest;
+		side->peer.known_ppm = job->needs.ppm;
+		side->peer.known_seed = job->needs.seed;
+	}
+}
+
+/* ---- Findings ---- */
+
+struct findings {
+	struct etl_finding_sink sink;
+	struct report_check *check;
+	const struct job *job;
+	struct etl_error *err;
+	uint64_t said;
+};
+
+static bool replace_text(char **text, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (copy) {
+		free(*text);
+		*text = copy;
+	}
+	return copy != NULL;
+}
+
+static int on_finding(struct etl_finding_sink *self, const struct etl_finding *finding)
+{
+	struct findings *f = (struct findings *)(void *)self;
+	struct report_check *check = f->check;
+
+	if (finding->extent && !replace_text(&check->extent, finding->extent))
+		return error_memory(f->err);
+	if (finding->severity == ETL_PASS)
+		return 0;
+	check->findings++;
+	if (finding->severity > check->severity)
+		check->severity = finding->severity;
+	if (finding->message && !check->message && !replace_text(&check->message, finding->message))
+		return error_memory(f->err);
+	if (f->said++ < NAMED_FINDINGS)
+		log_line(finding->severity == ETL_FAIL ? ETL_LOG_ERROR : ETL_LOG_WARN, "%s: %s: %s", check->validator,
+			 f->job->target->name, finding->message ? finding->message : finding->code);
+	return 0;
+}
+
+static struct report_check *add_check(struct report_line *line, const char *validator)
+{
+	struct report_check *checks = realloc(line->checks, (line->check_count + 1) * sizeof(*checks));
+
+	if (!checks)
+		return NULL;
+	line->checks = checks;
+	checks[line->check_count] = (struct report_check){ .validator = strdup(validator) };
+	return checks[line->check_count].validator ? &checks[line->check_count++] : NULL;
+}
+
+static int run_validator(const struct verify *verify, struct job *job, const struct plugin_use *use,
+			 struct side_peer *from, struct side_peer *into, struct report_line *line, bool *ret_failed,
+			 struct etl_error *err)
+{
+	struct findings findings = { { on_finding }, add_check(line, use->plugin->base.name), job, err, 0 };
+	struct instance *instance = NULL;
+	int rc;
+
+	if (!findings.check)
+		return error_memory(err);
+	rc = instance_open(use, ETL_ROLE_VALIDATOR, &verify->flow->limits, &instance, err);
+	if (rc < 0)
+		return rc;
+	rc = use->plugin->validator.check(instance->self, &from->peer, &into->peer, &findings.sink,
+					  instance_error(instance, err));
+	instance_close(instance);
+	*ret_failed |= findings.check->severity == ETL_FAIL;
+	return rc;
+}
+
+int verify_job(const struct verify *verify, struct job *job, struct report_line *line, bool *ret_failed,
+	       struct etl_error *err)
+{
+	struct side_peer from, into;
+	int rc;
+
+	*ret_failed = false;
+	init_from(&from, verify, job);
+	peer_init(&into, verify, job);
+	into.peer.open = into_open;
+	rc = find_into(&into, err);
+	/* A target that cannot be read back is believed when it says how many rows it took. */
+	if (verify->staged && !verify->flow->target->plugin->can_staged)
+		into.peer.known_rows = (int64_t)job->staged;
+	for (size_t i = 0; i < job->validators.count && rc == 0; i++)
+		if (job->validators.at[i].plugin->can_check)
+			rc = run_validator(verify, job, &job->validators.at[i], &from, &into, line, ret_failed, err);
+	if (into.peer.known_rows >= 0)
+		line->in_target = (uint64_t)into.peer.known_rows;
+	if (rc == 0 && into.context.rejected)
+		rc = error_set(err, ETL_DATA, "table \"%s\": %" PRIu64 " rows of the target cannot be read back in the type they "
+			       "were written in", job->target->name, into.context.rejected);
+	context_clear(&from.context);
+	context_clear(&into.context);
+	free(into.schema);
+	free(into.table);
+	return rc;
+}

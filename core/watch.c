@@ -1,0 +1,53 @@
+/*
+ * A thread that polls: a signal handler can set a switch, but it can wake nobody and call no plugin.
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "host.h"
+#include "watch.h"
+
+#define LOOK_MS 50
+
+struct watch {
+	pthread_t thread;
+	atomic_bool stop;
+};
+
+static void *watch_main(void *data)
+{
+	static const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
+	struct watch *watch = data;
+	bool told = false;
+
+	while (!atomic_load(&watch->stop)) {
+		if (host_canceled() && !told)
+			instances_cancel();
+		told = host_canceled();
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+struct watch *watch_start(void)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (watch && pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
+		free(watch);
+		return NULL;
+	}
+	return watch;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (!watch)
+		return;
+	atomic_store(&watch->stop, true);
+	pthread_join(watch->thread, NULL);
+	free(watch);
+}
