@@ -263,6 +263,10 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 	char *uri;
 	int rc = look_at(inst, path, err);
 
+	if (!rc && immutable && has_wal(path))
+		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
+				      "%s: immutable = true would leave out what stands in the WAL beside it: take "
+				      "immutable away, or copy the file with its -wal to a writable folder", path);
 	if (rc)
 		return rc;
 	uri = make_uri(path, immutable);
