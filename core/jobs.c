@@ -224,7 +224,7 @@ static int describe_query(struct making *m, struct job *job)
 
 static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 {
-	const struct etl_table *from;
+	const struct etl_table *from = NULL;
 	int rc = 0;
 
 	job->dataset = (struct etl_dataset){ .schema = pick->table ? pick->table->schema : NULL,

@@ -351,12 +351,22 @@ static int describe_one(struct describing *d, const struct etl_dataset *dataset,
 	return rc;
 }
 
+static bool is_missing(const struct etl_instance *inst)
+{
+	struct stat st;
+
+	return stat(inst->path, &st) != 0 && errno == ENOENT;
+}
+
 int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset, struct etl_table_sink *sink,
 		    struct etl_error *err)
 {
 	struct describing d = { .inst = inst, .err = err };
-	int rc = sqlite_db(inst, dataset ? dataset->token : NULL, &d.db, err);
+	int rc;
 
+	if (inst->host->role == ETL_ROLE_TARGET && !(dataset && dataset->token) && is_missing(inst))
+		return ETL_OK;
+	rc = sqlite_db(inst, dataset ? dataset->token : NULL, &d.db, err);
 	if (rc)
 		return rc;
 	if (!dataset || (!dataset->table && !dataset->query))
@@ -390,12 +400,6 @@ static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *
 	return rc;
 }
 
-static bool is_missing(const struct etl_instance *inst)
-{
-	struct stat st;
-
-	return stat(inst->path, &st) != 0 && errno == ENOENT;
-}
 
 int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
