@@ -42,7 +42,7 @@ struct etl_context {
 		char code[32], column[64], reason[256], raw[256];
 		int64_t row, ordinal;
 	} at[HOST_REJECTS];
-	int most;                       /* more than these fail; 0: any number */
+	int most;                       /* more than these fail; 0: any number; -1: none */
 };
 
 /* What a test wants to look at later; the host's log has no place of its own. */
