@@ -364,6 +364,39 @@ START_TEST(journal_mode_as_asked)
 }
 END_TEST
 
+static size_t read_file(const char *name, char **ret)
+{
+	FILE *file = fopen(in_folder(name), "rb");
+	size_t n;
+
+	ck_assert_ptr_nonnull(file);
+	*ret = malloc(1 << 20);
+	n = fread(*ret, 1, 1 << 20, file);
+	fclose(file);
+	return n;
+}
+
+START_TEST(equal_runs_give_equal_bytes)
+{
+	static const char *const names[] = { "one.db", "two.db" };
+	struct target_run r;
+	char *one, *two;
+	size_t i;
+
+	make_db("two.db", OLD);
+	for (i = 0; i < 2; i++) {
+		publish_over(&r, names[i]);
+		ck_assert_msg(commit_run(&r) == 0, "%s", r.err.text);
+		end_run(&r);
+	}
+	i = read_file("one.db", &one);
+	ck_assert_uint_eq(i, read_file("two.db", &two));
+	ck_assert_int_eq(memcmp(one, two, i), 0);
+	free(one);
+	free(two);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("publishing an SQLite file");
@@ -388,6 +421,7 @@ int main(void)
 	tcase_add_test(tests, the_file_was_swapped_meanwhile);
 	tcase_add_test(tests, five_backups);
 	tcase_add_test(tests, journal_mode_as_asked);
+	tcase_add_test(tests, equal_runs_give_equal_bytes);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
