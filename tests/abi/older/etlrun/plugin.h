@@ -1,0 +1,765 @@
+/*
+ * The plugin ABI of etlrun, version 1, frozen for tests/abi: as if `validator` and `recall`, `takes` had not been
+ * there yet. Do not mend it.
+ *
+ * A plugin is a shared object NAME.so that exports one symbol, made by ETL_PLUGIN at the end of its
+ * file, and links no library of etlrun: it fills tables of functions and calls the host through a table
+ * that the host hands it. etlrun-plugin(7) builds one step by step.
+ *
+ * Rules that hold everywhere
+ *
+ *  - Status. A function returns 0 or a negative enum etl_status. On failure it has called
+ *    host->fail(err, …) exactly once and has left its outputs as they were.
+ *  - Memory. Strings are UTF-8, NUL-terminated and borrowed for the call. Nobody frees what the other
+ *    side allocated: results go into the caller's structs or through its sinks, and Arrow structs
+ *    carry their own release.
+ *  - Threads. One thread at a time uses an instance; the host opens one instance for each worker. Only
+ *    `cancel` may come from another thread. A plugin keeps no global mutable state and is never unloaded.
+ *  - Growth. Every struct that the host fills is always fully readable, because a plugin is only loaded
+ *    by a host of the same major and at least the same minor version. Every table of functions that a
+ *    plugin fills begins with its `size`; the host copies it into a zeroed one of its own. Arrays of
+ *    structs carry their stride (`…_size`). Members are only ever appended. The structs marked "closed"
+ *    never grow. Enums cross as int32_t.
+ *  - Options. The host parses, checks, defaults and types every option before `open`.
+ */
+#ifndef ETLRUN_PLUGIN_H
+#define ETLRUN_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <etlrun/arrow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ETL_ABI_MAJOR 1
+#define ETL_ABI_MINOR 0
+#define ETL_ABI ((uint32_t)ETL_ABI_MAJOR << 16 | (uint32_t)ETL_ABI_MINOR)
+
+#if defined(__GNUC__)
+#define ETL_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define ETL_EXPORT __attribute__((visibility("default")))
+#else
+#define ETL_PRINTF(f, a)
+#define ETL_EXPORT
+#endif
+
+enum etl_status {
+	ETL_OK = 0,
+	ETL_FAILED = -1,        /* host->fail was called */
+	ETL_CANCELED = -2       /* host->canceled said so; no message is needed */
+};
+
+struct etl_instance;            /* each plugin defines its own */
+struct etl_conf;                /* the host's: a group of checked options */
+struct etl_error;               /* the host's: where a failure is described */
+struct etl_context;             /* the host's: one stream of one table, for reject and count */
+struct etl_peer;                /* the host's: one side of a comparison */
+
+/* ---- Types and rows ------------------------------------------------------------------------------ */
+
+/*
+ * The logical types and their Arrow formats. Nothing else crosses between plugins. A batch holds at most
+ * host->batch_rows rows, and is closed by the row that takes it to host->batch_bytes bytes or beyond.
+ *
+ * `any` is for stores whose types belong to values (SQLite). Each value is bytes: a first byte that is
+ * one of enum etl_any, then for ETL_ANY_INT and ETL_ANY_REAL 8 bytes, little-endian (two's complement,
+ * IEEE 754), for ETL_ANY_TEXT and ETL_ANY_BLOB the bytes as stored. Text in an `any` may hold NUL and
+ * invalid UTF-8; text in a `u` column is valid UTF-8, or the source rejects the row.
+ */
+enum etl_type {
+	ETL_TYPE_NONE = 0,      /* not known, or not decided yet */
+	ETL_BOOL,               /* b      one bit */
+	ETL_INT16,              /* s */
+	ETL_INT32,              /* i */
+	ETL_INT64,              /* l */
+	ETL_FLOAT32,            /* f */
+	ETL_FLOAT64,            /* g */
+	ETL_DECIMAL,            /* d:P,S  128 bits; precision P 1..38, scale S 0..P */
+	ETL_NUMERIC,            /* u      + etlrun.numeric: decimal text of any size, "-12.50" */
+	ETL_TEXT,               /* u      UTF-8 */
+	ETL_BYTES,              /* z */
+	ETL_DATE,               /* tdD    int32 days since 1970-01-01 */
+	ETL_TIME,               /* ttu    int64 microseconds since midnight */
+	ETL_TIMESTAMP,          /* tsu:   int64 microseconds since 1970, no zone */
+	ETL_INSTANT,            /* tsu:UTC  int64 microseconds since 1970, UTC */
+	ETL_UUID,               /* w:16   + arrow.uuid: 16 bytes, network order */
+	ETL_JSON,               /* u      + arrow.json: the text as the source stores it */
+	ETL_ANY                 /* z      + etlrun.any: see above */
+};
+
+enum etl_any { ETL_ANY_INT = 'i', ETL_ANY_REAL = 'f', ETL_ANY_TEXT = 't', ETL_ANY_BLOB = 'b' };
+
+/*
+ * The host carries the place of a row in its split as a last column of this name (int64), so that a
+ * reject says which row it was whatever came between. A transform or validator passes columns it does
+ * not know through unchanged; a target never sees it.
+ */
+#define ETL_ORDINAL_COLUMN "etlrun.ordinal"
+
+#define ETL_BATCH_ROWS 8192            /* the most rows of a batch, default of `batch.rows` */
+#define ETL_BATCH_BYTES (4 << 20)      /* default of `batch.bytes` */
+
+/* ---- The catalog: what a store holds, as data ----------------------------------------------------- */
+
+/* The default for counts that nobody knows. */
+#define ETL_UNKNOWN (-1)
+
+enum etl_column_flags {
+	ETL_NOT_NULL = 1 << 0,
+	ETL_IDENTITY = 1 << 1,          /* the store makes a value when none is given */
+	ETL_IDENTITY_ALWAYS = 1 << 2,   /* … and refuses a given one unless overridden */
+	ETL_NEVER_REUSED = 1 << 3,      /* an identity value is not given twice (SQLite AUTOINCREMENT) */
+	ETL_GENERATED = 1 << 4,         /* computed from generated_sql: never read into a load */
+	ETL_STORED = 1 << 5,            /* … and stored, otherwise computed when read */
+	ETL_TYPED = 1 << 6,             /* the store enforces the type: every value has it */
+	ETL_CONSTANT = 1 << 7           /* made by the pipeline (`value`), not in the source */
+};
+
+struct etl_column {
+	const char *name;
+	const char *declared;           /* the type in the store's own words, "" when it has none */
+	const char *origin;             /* its name in the source, when the pipeline renamed it; else NULL */
+	const char *default_sql;        /* an expression in the table's dialect, or NULL */
+	const char *generated_sql;      /* likewise, with ETL_GENERATED */
+	const char *collation;          /* or NULL for the store's default */
+	const char *comment;            /* or NULL */
+	int32_t type;                   /* enum etl_type */
+	uint32_t flags;                 /* enum etl_column_flags */
+	int32_t precision, scale;       /* of ETL_DECIMAL; else 0 */
+	int64_t length;                 /* declared length in characters (text) or bytes; 0: none */
+	int64_t identity_last;          /* the last value the identity gave; ETL_UNKNOWN when none */
+};
+
+enum etl_key_flags { ETL_KEY_NULLS_EQUAL = 1 << 0 /* two NULLs are duplicates */ };
+
+/* A primary key or unique constraint. */
+struct etl_key {
+	const char *name;               /* or NULL: unnamed */
+	const char *const *columns;
+	size_t column_count;
+	const char *const *collations;  /* for each column, or NULL: as the columns */
+	uint32_t flags;                 /* enum etl_key_flags */
+	const char *conflict_sql;       /* "ON CONFLICT …" in the table's dialect, or NULL */
+};
+
+enum etl_action { ETL_NO_ACTION, ETL_RESTRICT, ETL_CASCADE, ETL_SET_NULL, ETL_SET_DEFAULT };
+enum etl_deferrable { ETL_NOT_DEFERRABLE, ETL_DEFERRABLE_IMMEDIATE, ETL_DEFERRABLE_DEFERRED };
+
+struct etl_foreign_key {
+	const char *name;               /* or NULL */
+	const char *const *columns;
+	size_t column_count;
+	const char *parent_schema;      /* or NULL: the table's own */
+	const char *parent;
+	const char *const *parent_columns;      /* or NULL: the parent's primary key */
+	int32_t on_delete, on_update;   /* enum etl_action */
+	int32_t deferrable;             /* enum etl_deferrable */
+	const char *match;              /* "FULL", "PARTIAL" or NULL for SIMPLE */
+};
+
+struct etl_check {
+	const char *name;               /* or NULL */
+	const char *sql;                /* the condition, without CHECK and its parentheses */
+	const char *column;             /* when it was written at a column; else NULL */
+};
+
+struct etl_index_part {
+	const char *column;             /* or NULL: an expression */
+	const char *expression;         /* or NULL: a column */
+	const char *collation;          /* or NULL */
+	int32_t descending;             /* 0 or 1 */
+	int32_t reserved;
+};
+
+enum etl_index_flags { ETL_INDEX_UNIQUE = 1 << 0 };
+
+/* An index that was made for itself; those of keys are not listed. */
+struct etl_index {
+	const char *name;
+	const struct etl_index_part *parts;
+	size_t part_count, part_size;
+	const char *where_sql;          /* or NULL */
+	const char *method;             /* "btree" or the store's own word; NULL: its default */
+	const char *ddl;                /* as the store keeps it, or NULL */
+	uint32_t flags;                 /* enum etl_index_flags */
+};
+
+enum etl_kind {
+	ETL_TABLE,
+	ETL_VIEW,                       /* ddl says all; columns may be given */
+	ETL_TRIGGER,                    /* ddl says all; parent is its table or view */
+	ETL_VIRTUAL_TABLE,              /* a table whose rows another module keeps */
+	ETL_SHADOW_TABLE,               /* such a module's own storage */
+	ETL_SEQUENCE,
+	ETL_DATABASE                    /* settings of the store itself: name, ddl */
+};
+
+enum etl_table_flags {
+	ETL_NO_ROWID = 1 << 0,          /* SQLite WITHOUT ROWID: clustered by its primary key */
+	ETL_STRICT_TYPES = 1 << 1       /* SQLite STRICT */
+};
+
+/* One object of a store. Whoever emits it owns it; the receiver copies what it keeps. */
+struct etl_table {
+	int32_t kind;                   /* enum etl_kind */
+	uint32_t flags;                 /* enum etl_table_flags */
+	const char *schema;             /* or NULL: the store has none */
+	const char *name;
+	const char *parent;             /* of a trigger, a shadow table; else NULL */
+	const char *dialect;            /* whose SQL the texts below are: "sqlite", "postgresql", "tsql"; NULL: none */
+	/* As the store keeps it, or NULL. The host sets NULL when the pipeline changed the shape, so a
+	 * target of the same dialect may use it whenever it is there. */
+	const char *ddl;
+	const char *comment;            /* or NULL */
+	int64_t rows;                   /* an estimate, or ETL_UNKNOWN */
+	int64_t bytes;                  /* an estimate, or ETL_UNKNOWN */
+
+	const struct etl_column *columns;
+	size_t column_count, column_size;
+	struct etl_key primary;         /* column_count 0: none */
+	const struct etl_key *uniques;
+	size_t unique_count, unique_size;
+	const struct etl_foreign_key *foreign_keys;
+	size_t foreign_key_count, foreign_key_size;
+	const struct etl_check *checks;
+	size_t check_count, check_size;
+	const struct etl_index *indexes;
+	size_t index_count, index_size;
+};
+
+/* Walk an array by its stride: ETL_AT(const struct etl_column, t->columns, t->column_size, i). */
+#define ETL_AT(type, array, stride, i) \
+	((type *)(const void *)((const char *)(array) + (stride) * (size_t)(i)))
+
+/* ---- Options -------------------------------------------------------------------------------------- */
+
+enum etl_option_kind {
+	ETL_OPT_TEXT,           /* str */
+	ETL_OPT_INT,            /* num; within min..max */
+	ETL_OPT_FLAG,           /* flag; true or false */
+	ETL_OPT_CHOICE,         /* str; one of `choices` */
+	ETL_OPT_SIZE,           /* num: bytes; "64MiB", "10kB", a plain number */
+	ETL_OPT_DURATION,       /* num: milliseconds; "250ms", "30s", "5m", "2h"; a plain number is seconds */
+	ETL_OPT_PERCENT,        /* num: parts of a million; "10%", "0.5%" */
+	ETL_OPT_PATH,           /* str: absolute; a relative one is relative to the pipeline file */
+	ETL_OPT_URI,            /* str; password and secret parts are never shown */
+	ETL_OPT_SECRET,         /* str; never shown */
+	ETL_OPT_LIST,           /* list, item: texts; a single text stands for a list of one */
+	ETL_OPT_PAIRS,          /* list, item: texts, two for each pair, a list of pairs in the file */
+	ETL_OPT_GROUP,          /* sub 0: a group whose keys are `members` */
+	ETL_OPT_GROUPS          /* sub i: a list of such groups */
+};
+
+enum etl_option_flags {
+	ETL_OPT_REQUIRED = 1 << 0,
+	ETL_OPT_SOURCE = 1 << 1,        /* only as a source; neither this nor the next: both */
+	ETL_OPT_TARGET = 1 << 2,        /* only as a target */
+	/* Where it may stand; none of these: in the plugin's own group. */
+	ETL_OPT_PER_STORE = 1 << 4,     /* in the plugin's own group */
+	ETL_OPT_PER_TABLE = 1 << 5,     /* in a table's `from` or `to` */
+	ETL_OPT_PER_COLUMN = 1 << 6     /* in an entry of a table's `columns` */
+};
+
+/* One option a plugin takes. The array ends with an entry whose name is NULL. */
+struct etl_option {
+	const char *name;               /* [a-z][a-z0-9_]* */
+	int32_t kind;                   /* enum etl_option_kind */
+	uint32_t flags;                 /* enum etl_option_flags */
+	const char *default_text;       /* as it would be written; NULL: none */
+	const char *choices;            /* of a choice: "a|b|c" */
+	const char *help;               /* a sentence, for the man page and `etlrun plugins NAME` */
+	const struct etl_option *members;       /* of a group; the same stride */
+	int64_t min, max;               /* of ETL_OPT_INT; both 0: any */
+};
+
+/* ---- What the host offers -------------------------------------------------------------------------- */
+
+/* What a failure is, which decides what the host does next and the exit code. */
+enum etl_class {
+	ETL_FATAL,              /* the store refused; exit 3 or 4 by role */
+	ETL_USAGE,              /* the options or the pipeline are wrong; exit 2 */
+	ETL_DATA,               /* the rows are wrong; exit 5 */
+	ETL_MEMORY,             /* no memory, or the machine's own files; exit 10 */
+	ETL_BUG,                /* an invariant broke; exit 1 */
+	ETL_RETRY_STATEMENT,    /* may pass when tried again at once on this instance */
+	ETL_RETRY_CONNECTION,   /* may pass on a new instance, after host->delay */
+	ETL_FEWER_WORKERS,      /* the store allows no more connections */
+	ETL_OUTCOME_UNKNOWN     /* a commit was sent and its answer lost: ask `recall` */
+};
+
+enum etl_log_level { ETL_LOG_ERROR, ETL_LOG_WARN, ETL_LOG_INFO, ETL_LOG_DEBUG };
+enum etl_role { ETL_ROLE_SOURCE = 1, ETL_ROLE_TARGET, ETL_ROLE_TRANSFORM, ETL_ROLE_VALIDATOR };
+enum etl_count { ETL_COUNT_CREATED, ETL_COUNT_FILTERED, ETL_COUNT_MERGED };
+
+/* A row that cannot go on. Where it stands is (context, ordinal). All pointers are borrowed. */
+struct etl_reject {
+	const char *code;       /* a stable word: "not_null", "out_of_range", "invalid_utf8", … */
+	const char *column;     /* or NULL: the whole row */
+	const char *reason;     /* a sentence: the value, the rule, the server's own words */
+	const char *raw;        /* the row as text, when no batch could be made of it; else NULL */
+	const struct ArrowSchema *schema;       /* of the batch */
+	const struct ArrowArray *batch; /* the batch the row stands in, or NULL */
+	int64_t row;            /* its index there */
+	int64_t ordinal;        /* without a batch: its place in the split, from 0 */
+};
+
+enum etl_range_kind {
+	ETL_RANGE_ALL,          /* every row */
+	ETL_RANGE_SAMPLE,       /* rows whose key hash, mixed with `seed`, falls below `ppm` of a million */
+	ETL_RANGE_BUCKETS       /* rows whose key hash modulo `of` is in first .. first+count-1 */
+};
+
+#define ETL_BUCKETS 64         /* the buckets of a digest, by key hash */
+
+/* Which rows. Closed. */
+struct etl_range {
+	int32_t kind;           /* enum etl_range_kind */
+	uint32_t of, first, count;
+	uint32_t ppm, reserved;
+	uint64_t seed;
+	const char *after, *upto;       /* a key range as text, after < key <= upto, or NULL */
+};
+
+enum etl_hash { ETL_HASH_X1 = 1, ETL_HASH_C1, ETL_HASH_P1 };
+
+/* The sum of the row hashes modulo 2^64: order does not matter, a doubled row does. Closed. */
+struct etl_digest {
+	uint64_t rows;
+	uint64_t sum;
+};
+
+/* Every function may be called from the thread that uses the instance; `log` and `canceled` from any. */
+struct etl_host {
+	uint32_t abi;                   /* the host's ETL_ABI */
+	int32_t role;                   /* enum etl_role: what this instance is for */
+	int64_t batch_rows;             /* the most rows of a batch, 1 .. 65536 */
+	int64_t batch_bytes;            /* bytes after which a batch is closed */
+	int64_t max_row;                /* bytes; a larger row is a reject with code "max_row" */
+	int64_t memory;                 /* bytes this instance may use for caches */
+	int64_t workers;                /* how many workers the run has */
+
+	/* Says why, and returns ETL_FAILED. sqlstate: five characters or NULL; native: the store's own number
+	 * or 0. The text says what, where, the store's own words, and what to do next; a secret that the host
+	 * knows is masked in it. */
+	int (*fail)(struct etl_error *err, int32_t klass, const char *sqlstate, int64_t native,
+		    const char *format, ...) ETL_PRINTF(5, 6);
+	/* Before `fail`: the table, column and key it was about (each may be NULL). */
+	void (*at)(struct etl_error *err, const char *table, const char *column, const char *key);
+	/* Before `fail` with ETL_RETRY_CONNECTION: wait at least so many milliseconds. */
+	void (*delay)(struct etl_error *err, int64_t milliseconds);
+
+	void (*log)(const struct etl_host *host, int32_t level, const char *format, ...) ETL_PRINTF(3, 4);
+	int (*canceled)(const struct etl_host *host);   /* 1: stop soon and return ETL_CANCELED */
+
+	/* 0: the row is counted and kept in the rejects file, go on without it; ETL_FAILED: this was one too
+	 * many (the message is in the stream's error already), return. */
+	int (*reject)(struct etl_context *context, const struct etl_reject *reject);
+	/* A transform says how its rows changed in number. */
+	void (*count)(struct etl_context *context, int32_t what, uint64_t rows);
+
+	/* Options by name. An absent one without a default is NULL, 0 or an empty list; `given` tells. */
+	int (*given)(const struct etl_conf *conf, const char *name);
+	const char *(*str)(const struct etl_conf *conf, const char *name);
+	int64_t (*num)(const struct etl_conf *conf, const char *name);
+	int (*flag)(const struct etl_conf *conf, const char *name);
+	size_t (*list)(const struct etl_conf *conf, const char *name);   /* how many items or groups */
+	const char *(*item)(const struct etl_conf *conf, const char *name, size_t i);
+	const struct etl_conf *(*sub)(const struct etl_conf *conf, const char *name, size_t i);
+
+	/* For validators: the two sides of a table. A stream lives until it is released, and keeps ERR. */
+	int (*peer_describe)(struct etl_peer *peer, const struct etl_table **ret, struct etl_error *err);
+	/* RET has one place, or range->count places for ETL_RANGE_BUCKETS. */
+	int (*peer_digest)(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
+			   struct etl_digest *ret, struct etl_error *err);
+	/* The rows of a range with all their columns, in the target's types. */
+	int (*peer_read)(struct etl_peer *peer, const struct etl_range *range,
+			 struct ArrowArrayStream *stream, struct etl_error *err);
+	/* The same as three columns: key (text, as a person reads it), key_hash, row_hash (int64 bits). */
+	int (*peer_hashes)(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
+			   struct ArrowArrayStream *stream, struct etl_error *err);
+};
+
+/* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is
+ * passed on. What is emitted is borrowed for the call. */
+struct etl_table_sink {
+	int (*emit)(struct etl_table_sink *self, const struct etl_table *table);
+};
+struct etl_fact_sink {
+	/* For people and for `check`: "server" "PostgreSQL 15.8", "role" "loader", … */
+	int (*emit)(struct etl_fact_sink *self, const char *name, const char *value);
+};
+
+/* ---- Stores ----------------------------------------------------------------------------------------- */
+
+#define ETL_TOKEN_MAX 512
+
+/* An opaque text of a plugin, kept by the host and shown to other instances and later processes: it
+ * names a consistent view, a staging place, a content. Never secret. Closed. */
+struct etl_token {
+	char text[ETL_TOKEN_MAX];
+};
+
+/* What to read: a table, a query, or (token not NULL) the staged rows of a load. */
+struct etl_dataset {
+	const char *schema;             /* or NULL */
+	const char *table;              /* or NULL: a query */
+	const char *query;              /* in the store's own language, or NULL */
+	const char *where;              /* a condition in the store's own language, or NULL */
+	const struct etl_token *token;  /* a staging place, or NULL: what is published */
+	const struct etl_conf *options; /* the options of `from` or `to` */
+};
+
+enum etl_store_flags {
+	ETL_DYNAMIC = 1 << 0,           /* any value in any column: takes and gives ETL_ANY */
+	ETL_UNENFORCED_KEYS = 1 << 1    /* a foreign key may be broken in it */
+};
+
+struct etl_store {
+	size_t size;
+	uint32_t flags;                 /* enum etl_store_flags */
+	uint32_t reserved;
+	/* What the store holds. dataset NULL: every object, tables first. A table: that table, or nothing
+	 * when it is not there (no error). A query: its result's columns. */
+	int (*describe)(struct etl_instance *, const struct etl_dataset *dataset,
+			struct etl_table_sink *sink, struct etl_error *err);
+	/* Optional. Connects when it must and says what it found: version, user, limits, what is missing.
+	 * A store that is not there yet (a new file as target) is a fact, no failure. */
+	int (*ping)(struct etl_instance *, struct etl_fact_sink *sink, struct etl_error *err);
+	/* Optional: the digests of a range computed by the store; ret as in peer_digest. Only offered for
+	 * types where the store computes the same as the host's reference. */
+	int (*digest)(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
+		      int32_t hash, struct etl_digest *ret, struct etl_error *err);
+};
+
+/* A part of a dataset: first and last are the plugin's own (a rowid range, a block range), text too. */
+struct etl_split {
+	uint64_t index;                 /* from 0 */
+	int64_t first, last;
+	const char *text;               /* or NULL */
+	int64_t rows;                   /* an estimate, or ETL_UNKNOWN */
+};
+struct etl_split_sink {
+	int (*emit)(struct etl_split_sink *self, const struct etl_split *split);
+};
+
+struct etl_read {
+	struct etl_dataset dataset;
+	/* The wanted columns, in order, by their name in the source and in the wanted type: a struct. A
+	 * value that does not fit is rejected, never coerced. */
+	const struct ArrowSchema *want;
+	struct etl_context *context;    /* for reject */
+	int64_t limit;                  /* the most rows of the whole dataset; 0: all */
+	const char *cursor;             /* a column, or NULL */
+	const char *after, *upto;       /* its bounds as text: after < cursor <= upto; NULL: open */
+	const struct ArrowSchema *key_schema;   /* with keys: exactly the rows with these keys */
+	const struct ArrowArray *keys;
+};
+
+/* What kinds of value a column holds, by one pass over it. Closed. */
+struct etl_profile {
+	const char *column;
+	int64_t rows, nulls, integers, reals, texts, blobs;
+	int64_t min_integer, max_integer;       /* of the integers */
+	int64_t max_chars, max_utf16, max_bytes;        /* of texts; of texts and blobs */
+	int64_t with_nul, bad_utf8;     /* texts */
+	int64_t dates, timestamps, zoned;       /* texts that parse as such in ISO 8601 form */
+	int64_t flags01;                /* integers that are 0 or 1 */
+	int64_t numeric_texts;          /* texts that read as a number */
+	int64_t max_scale;              /* decimals after the point, of reals as their shortest text */
+};
+struct etl_profile_sink {
+	int (*emit)(struct etl_profile_sink *self, const struct etl_profile *profile);
+};
+
+struct etl_source {
+	size_t size;
+	uint32_t flags;                 /* none yet */
+	uint32_t reserved;
+	/* Opens the rows of one split in exactly the wanted types. STREAM is used by the thread of the
+	 * instance, and ERR lives until it is released. */
+	int (*read)(struct etl_instance *, const struct etl_read *, const struct etl_split *split,
+		    struct ArrowArrayStream *stream, struct etl_error *err);
+	/* Optional, the three together. pin opens one consistent view, join enters it from another instance,
+	 * stamp names the content of the pinned view ("none" when nothing identifies it). */
+	int (*pin)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
+	int (*join)(struct etl_instance *, const struct etl_token *token, struct etl_error *err);
+	int (*stamp)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
+	/* Optional: splits that cover the dataset exactly once, about WANTED of them, in the order in which
+	 * the rows stand; valid inside the pin. Without it there is one split of everything. */
+	int (*plan)(struct etl_instance *, const struct etl_read *, int64_t wanted,
+		    struct etl_split_sink *sink, struct etl_error *err);
+	/* Optional: the cursor's upper bound now, taken before reading. */
+	int (*watermark)(struct etl_instance *, const struct etl_read *, struct etl_token *ret,
+			 struct etl_error *err);
+	/* Optional, for stores with ETL_DYNAMIC: one pass over the dataset inside the pin. */
+	int (*profile)(struct etl_instance *, const struct etl_dataset *, struct etl_profile_sink *sink,
+		       struct etl_error *err);
+};
+
+enum etl_mode { ETL_COPY, ETL_APPEND, ETL_MERGE, ETL_SYNC };
+enum etl_on_existing { ETL_EXISTING_FAIL, ETL_EXISTING_REPLACE, ETL_EXISTING_TRUNCATE };
+enum etl_delete { ETL_DELETE_NONE, ETL_DELETE_SOFT, ETL_DELETE_HARD };
+enum etl_fk_policy { ETL_FK_ENFORCE, ETL_FK_DEFER, ETL_FK_REPORT, ETL_FK_DROP };
+
+enum etl_run_flags {
+	ETL_RUN_SCHEMA_ONLY = 1 << 0,   /* no rows are loaded */
+	ETL_RUN_DATA_ONLY = 1 << 1,     /* the tables are there; no DDL */
+	ETL_RUN_PARTIAL = 1 << 2,       /* --limit: not every row comes */
+	ETL_RUN_TABLE_SCOPE = 1 << 3    /* scope = "table": tables are published one by one */
+};
+
+/* What all loads of a run share. */
+struct etl_run {
+	const char *id;                 /* [0-9A-Za-z-]{1,64}, unique */
+	const char *pipeline;           /* its name */
+	int32_t mode;                   /* enum etl_mode */
+	int32_t on_existing;            /* enum etl_on_existing */
+	int32_t foreign_keys;           /* enum etl_fk_policy */
+	uint32_t flags;                 /* enum etl_run_flags */
+	int64_t started;                /* microseconds since 1970 UTC */
+	int64_t keep_old;               /* generations to keep for rollback; 0: none */
+	const char *state_path;         /* where the host keeps this run's journal, absolute */
+};
+
+/* One table of a run: what is loaded, and how. */
+struct etl_load {
+	const struct etl_run *run;
+	const struct etl_table *table;  /* as it shall be at the target; or a view, trigger, … */
+	const struct etl_table *existing;       /* the target's table of that name now, or NULL */
+	const char *source_name;        /* the table's name in the source, for messages */
+	const struct etl_conf *options; /* the options of `to` */
+	uint64_t index;                 /* of the load in the run, from 0 */
+	int32_t deletes;                /* enum etl_delete: merge, sync */
+	int32_t reserved;
+};
+
+/* When a step is applied. */
+enum etl_phase {
+	ETL_PHASE_PREPARE,      /* in the staging place, before any row: tables */
+	ETL_PHASE_SCREEN,       /* returns rows that a constraint will not take */
+	ETL_PHASE_FINISH,       /* after the rows: indexes, keys, counters; tables in parallel where it can */
+	ETL_PHASE_LAST,         /* after every table is finished: views, triggers */
+	ETL_PHASE_PUBLISH,      /* carried out inside commit; shown by plan, never given to apply */
+	ETL_PHASE_DISCARD       /* inside abort; likewise */
+};
+
+enum etl_verdict {
+	ETL_EXACT,              /* arrives as it is */
+	ETL_WIDENED,            /* arrives, in a wider type or with a weaker rule */
+	ETL_APPROXIMATED,       /* arrives changed: the note says how */
+	ETL_SKIPPED             /* does not arrive: the note says why */
+};
+
+struct etl_step {
+	int32_t phase;          /* enum etl_phase */
+	int32_t verdict;        /* enum etl_verdict */
+	const char *kind;       /* "table", "column", "index", "foreign key", "check", "view", "sequence", … */
+	const char *object;     /* its name, "Invoice" or "Invoice.Total" */
+	const char *sql;        /* what is executed, or NULL: nothing is (a verdict, or part of another step) */
+	const char *note;       /* or NULL; with ETL_SKIPPED never NULL */
+	uint64_t load;          /* the index of its load; UINT64_MAX: the run's */
+};
+struct etl_step_sink {
+	int (*emit)(struct etl_step_sink *self, const struct etl_step *step);
+};
+
+/* A row that a screen step found, or that a commit parked or overwrote. */
+struct etl_found {
+	const char *code;       /* "foreign_key", "duplicate", "check" */
+	const char *table;
+	const char *column;     /* the column or columns, or NULL */
+	const char *key;        /* the row's key as text, "id=3" */
+	const char *reason;     /* a sentence */
+};
+struct etl_found_sink {
+	int (*emit)(struct etl_found_sink *self, const struct etl_found *found);
+};
+
+struct etl_dataset_sink {
+	int (*emit)(struct etl_dataset_sink *self, const struct etl_dataset *dataset);
+};
+
+/* The split a load stages. */
+struct etl_part {
+	uint64_t index;                 /* the split's */
+	struct etl_context *context;    /* for reject */
+};
+
+/* What a load did. Closed. */
+struct etl_stats {
+	uint64_t rows;                  /* staged */
+	uint64_t bytes;                 /* as the store counts them: on the wire, or of values */
+};
+
+/* What one table's commit did. Closed. */
+struct etl_outcome {
+	uint64_t inserted, updated, unchanged, deleted, rejected;
+};
+
+struct etl_commit {
+	const struct etl_run *run;
+	const struct etl_load *const *loads;    /* every load of the run, those without rows too */
+	const struct etl_token *const *tokens;  /* beside them, as `begin` gave them */
+	size_t load_count;
+	struct etl_outcome *outcomes;   /* beside them; filled by the target */
+	const char *state;              /* the run's state as JSON, to be stored with the rows */
+	struct etl_found_sink *found;   /* parked and overwritten rows */
+};
+
+struct etl_state_sink {
+	int (*emit)(struct etl_state_sink *self, const char *run, const char *state);
+};
+
+enum etl_target_flags {
+	ETL_RESUMABLE = 1 << 0,         /* staged splits outlive the process */
+	ETL_ATOMIC_RUN = 1 << 1,        /* commit publishes every table or none */
+	ETL_DDL = 1 << 2,               /* makes tables: `schema` is there */
+	ETL_KEEPS_STATE = 1 << 3,       /* writes commit's state with the rows, and `recall` reads it */
+	ETL_IN_ORDER = 1 << 4           /* the order of loads decides the bytes: give splits in order */
+};
+
+/* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
+ * staged → commit or abort. All of it is repeatable with the token from a process that died. */
+struct etl_target {
+	size_t size;
+	uint32_t flags;                 /* enum etl_target_flags */
+	int32_t max_instances;          /* 0: as many as there are workers */
+	/* Makes the staging place of a load, durable before it returns. Refuses what cannot be published
+	 * (on_existing = fail and the table is there). */
+	int (*begin)(struct etl_instance *, const struct etl_load *, struct etl_token *ret,
+		     struct etl_error *err);
+	/* Stages one split atomically: all of it, or nothing on failure. The same split again replaces it.
+	 * STREAM stays the host's, which releases it. */
+	int (*load)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		    const struct etl_part *, struct ArrowArrayStream *stream, struct etl_stats *ret,
+		    struct etl_error *err);
+	/* Publishes all staged loads of the run and stores its state in one transaction. Idempotent. */
+	int (*commit)(struct etl_instance *, const struct etl_commit *, struct etl_error *err);
+	/* Removes the staging place. Idempotent. */
+	int (*abort)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		     struct etl_error *err);
+	/* Optional: where the rows wait, as a dataset that read and digest take. */
+	int (*staged)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		      struct etl_dataset_sink *sink, struct etl_error *err);
+};
+
+/* A target with tables. `design` is pure: it looks at nothing but its arguments and the options. */
+struct etl_schema {
+	size_t size;
+	/* Emits every step for one object, and a verdict for each part of it. */
+	int (*design)(struct etl_instance *, const struct etl_table *, const struct etl_load *,
+		      struct etl_step_sink *sink, struct etl_error *err);
+	/* Carries out a step that design emitted, or the pipeline's own SQL (kind "sql"). A screen step
+	 * emits the offending rows. */
+	int (*apply)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		     const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err);
+};
+
+/* ---- Transforms and validators ---------------------------------------------------------------------- */
+
+enum etl_rows { ETL_ROWS_SAME /* 1:1 */, ETL_ROWS_FEWER /* 1:0..1 */, ETL_ROWS_ANY /* n:m */ };
+enum etl_transform_flags { ETL_REPEATS = 1 << 0 /* the same rows in, the same rows out, every time */ };
+
+struct etl_wrap {
+	const struct etl_table *in;     /* the shape of the rows that come */
+	const struct etl_table *out;    /* as derive said; in, when there is no derive */
+	struct etl_context *context;    /* for reject and count */
+};
+
+struct etl_transform {
+	size_t size;
+	uint32_t flags;                 /* enum etl_transform_flags */
+	int32_t rows;                   /* enum etl_rows */
+	/* OUT pulls from IN. On success IN is moved into OUT (its release set to NULL) and OUT's release
+	 * releases it; on failure it is untouched. ERR lives until OUT is released. */
+	int (*wrap)(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *in,
+		    struct ArrowArrayStream *out, struct etl_error *err);
+	/* Optional: what it does to the shape. Pure. Emits the main table first, then side tables. */
+	int (*derive)(struct etl_instance *, const struct etl_table *in, struct etl_table_sink *sink,
+		      struct etl_error *err);
+};
+
+enum etl_severity { ETL_PASS, ETL_WARN, ETL_FAIL };
+
+struct etl_finding {
+	int32_t severity;       /* enum etl_severity */
+	int32_t reserved;
+	const char *extent;     /* how much was looked at: "counts", "full", "sample 10 %" */
+	const char *code;       /* a stable word: "rows_differ", "row_missing", "row_extra", "row_changed" */
+	const char *column;     /* or NULL */
+	const char *key;        /* or NULL */
+	const char *message;    /* a sentence */
+	uint64_t rows;          /* how many rows it is about */
+};
+struct etl_finding_sink {
+	int (*emit)(struct etl_finding_sink *self, const struct etl_finding *finding);
+};
+
+/* What a validator will ask of the source side, so that the host computes it while it loads. Closed. */
+struct etl_needs {
+	int32_t hash;           /* enum etl_hash; 0: no digest */
+	uint32_t ppm;           /* of the rows by key hash; 1000000: all of them */
+	uint64_t seed;
+};
+
+/* One of wrap and check is required. */
+struct etl_validator {
+	size_t size;
+	uint32_t flags;         /* none yet */
+	uint32_t reserved;
+	/* Looks at rows on their way; as in etl_transform, without a change to the shape. */
+	int (*wrap)(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *in,
+		    struct ArrowArrayStream *out, struct etl_error *err);
+	/* Compares what came out of the source (FROM) with what will be published (INTO), by upcalls only.
+	 * Emits at least one finding; ETL_FAIL fails the table. */
+	int (*check)(struct etl_instance *, struct etl_peer *from, struct etl_peer *into,
+		     struct etl_finding_sink *sink, struct etl_error *err);
+	/* Optional, with check. */
+	int (*needs)(struct etl_instance *, struct etl_needs *ret, struct etl_error *err);
+};
+
+/* ---- The plugin ------------------------------------------------------------------------------------- */
+
+/* Constant: listing plugins connects to nothing and initialises no library. */
+struct etl_plugin {
+	uint32_t abi;                   /* ETL_ABI */
+	uint32_t flags;                 /* none yet */
+	size_t size;                    /* sizeof(struct etl_plugin) */
+	size_t option_size;             /* sizeof(struct etl_option) */
+	const char *name;               /* [a-z][a-z0-9_]*, the file's name too */
+	const char *version;
+	const char *summary;            /* a line for `etlrun plugins` */
+	const char *license;            /* SPDX */
+	const char *schemes;            /* further URI schemes, "postgresql|pgsql", or NULL */
+	const struct etl_option *options;
+	/* Checks options and allocates; connects to nothing: the first other call does. CONF lives until
+	 * close, and is NULL for a plugin without options. */
+	int (*open)(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
+		    struct etl_error *err);
+	void (*close)(struct etl_instance *);   /* accepts NULL */
+	void (*cancel)(struct etl_instance *);  /* optional; from any thread: the call under way ends soon */
+	/* Not NULL: the role is offered. */
+	const struct etl_store *store;
+	const struct etl_source *source;        /* needs store */
+	const struct etl_target *target;        /* needs store */
+	const struct etl_schema *schema;        /* needs target */
+	const struct etl_transform *transform;
+};
+
+/* The one exported function. `plugin` is the plugin's constant struct etl_plugin; NAME its name. The
+ * same macro serves shared objects and plugins linked into the program. */
+#define ETL_PLUGIN(NAME, plugin)                                          \
+	ETL_EXPORT const struct etl_plugin *NAME##_LTX_etl_plugin(void);  \
+	const struct etl_plugin *NAME##_LTX_etl_plugin(void)              \
+	{                                                                 \
+		return &(plugin);                                         \
+	}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
