@@ -369,7 +369,7 @@ static void hide_uri(const char *uri)
 static int open_log(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
-	struct log_options options_of_log = { .json = cli->json, .level = ETL_LOG_INFO, .screen_level = cli->level };
+	struct log_options options_of_log = { .json = cli->json, .screen_json = cli->json, .level = ETL_LOG_INFO, .screen_level = cli->level };
 
 	if (pipeline && pipeline->log_file) {
 		options_of_log.file = pipeline->log_file;

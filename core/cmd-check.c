@@ -6,27 +6,46 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output.h"
 #include "run.h"
 
 struct print_facts {
 	struct etl_fact_sink sink;
 	const char *role;
+	FILE *out;
 };
 
 static int print_fact(struct etl_fact_sink *self, const char *name, const char *value)
 {
 	struct print_facts *facts = (struct print_facts *)(void *)self;
 
-	printf("%-8s %-16s %s\n", facts->role, name, value);
+	fprintf(facts->out, "%-8s %-16s %s\n", facts->role, name, value);
 	return 0;
 }
 
-static int ping(struct instance *instance, const char *role, struct etl_error *err)
+static int ping(struct instance *instance, const char *role, FILE *out, struct etl_error *err)
 {
-	struct print_facts facts = { { print_fact }, role };
+	struct print_facts facts = { { print_fact }, role, out };
 
-	printf("%-8s %-16s %s %s\n", role, "plugin", instance->plugin->base.name, instance->plugin->base.version);
+	fprintf(out, "%-8s %-16s %s %s\n", role, "plugin", instance->plugin->base.name, instance->plugin->base.version);
 	return instance->plugin->store.ping(instance->self, &facts.sink, instance_error(instance, err));
+}
+
+static int show(struct run *run, struct etl_error *err)
+{
+	struct output output;
+	int rc = output_open(&output, err), closed;
+
+	if (rc < 0)
+		return rc;
+	fprintf(output.file, "%-8s %-16s %s\n", "file", "pipeline", run->pipeline->name);
+	rc = ping(run->source, "source", output.file, err);
+	if (rc == 0)
+		rc = ping(run->target, "target", output.file, err);
+	if (rc == 0)
+		fprintf(output.file, "%-8s %-16s %zu, state in %s\nok\n", "run", "tables", run->jobs.count, run->state_path);
+	closed = output_close(&output, err);
+	return rc < 0 ? rc : closed;
 }
 
 static int check(const struct cli *cli, struct etl_error *err)
@@ -37,15 +56,9 @@ static int check(const struct cli *cli, struct etl_error *err)
 
 	if (rc < 0)
 		return rc;
-	printf("%-8s %-16s %s\n", "file", "pipeline", pipeline->name);
 	rc = run_open(&run, cli, pipeline, err);
 	if (rc == 0)
-		rc = ping(run.source, "source", err);
-	if (rc == 0)
-		rc = ping(run.target, "target", err);
-	if (rc == 0)
-		printf("%-8s %-16s %zu of %zu objects, state in %s\n%s\n", "run", "tables", run.jobs.count,
-		       run.jobs.source.count, run.state_path, "ok");
+		rc = show(&run, err);
 	run_close(&run);
 	pipeline_free(pipeline);
 	return rc;

@@ -15,7 +15,7 @@ static int plan(const struct cli *cli, struct etl_error *err)
 		return rc;
 	rc = run_open(&run, cli, pipeline, err);
 	if (rc == 0)
-		plan_print(pipeline, &run.jobs, &run.plan);
+		rc = plan_print(pipeline, &run.jobs, &run.plan, err);
 	run_close(&run);
 	pipeline_free(pipeline);
 	return rc;

@@ -71,10 +71,20 @@ int error_setv(struct etl_error *err, int32_t klass, const char *sqlstate, int64
 	return ETL_FAILED;
 }
 
+/* Whose fault it is shows in the class; only for the others does the plugin that was at work decide. */
+static bool is_the_hosts(int32_t klass)
+{
+	return klass == ETL_USAGE || klass == ETL_DATA || klass == ETL_MEMORY || klass == ETL_BUG || klass >= ETL_HOST_LOCKED;
+}
+
 int error_set(struct etl_error *err, int32_t klass, const char *format, ...)
 {
 	va_list args;
 
+	if (err && !err->set && is_the_hosts(klass)) {
+		err->role = 0;
+		err->plugin[0] = '\0';
+	}
 	va_start(args, format);
 	error_setv(err, klass, NULL, 0, format, args);
 	va_end(args);

@@ -71,6 +71,10 @@ static int dispatch(int argc, char **argv, struct etl_error *err)
 		cli_usage(NULL);
 		return error_set(err, ETL_USAGE, "nothing to do: name a pipeline file or a verb");
 	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		cli_usage(NULL);
+		return 0;
+	}
 	if (argv[1][0] == '-')
 		return run_verb(&verb_run, argc - 1, argv + 1, err);
 	verb = find_verb(argv[1]);

@@ -24,7 +24,7 @@ static const char *const level_names[] = { "error", "warning", "info", "debug" }
 static struct {
 	pthread_mutex_t lock;
 	int fd;                 /* of the log file, or -1 */
-	bool json;
+	bool json, screen_json;
 	int32_t level, screen_level;
 	char *file, *run;
 	void (*around)(int before);
@@ -120,7 +120,7 @@ static bool write_line(int fd, bool file, int32_t level, const char *who, const 
 	struct etl_text line = { 0 };
 	bool ok;
 
-	if (state.json)
+	if (file ? state.json : state.screen_json)
 		format_json(&line, level, who, message);
 	else if (file)
 		format_file(&line, level, who, message);
@@ -193,6 +193,7 @@ int log_open(const struct log_options *options, struct etl_error *err)
 	state.file = file;
 	state.run = run;
 	state.json = options->json;
+	state.screen_json = options->screen_json;
 	state.level = options->level;
 	state.screen_level = options->screen_level;
 	pthread_mutex_unlock(&state.lock);
@@ -251,6 +252,25 @@ static void add_place(struct etl_text *to, const char *word, const char *name, c
 }
 
 /* "table \"Invoice\", key id=3: the words (SQLSTATE 22003, native code 7)" */
+void log_note(const char *format, ...)
+{
+	char line[1024], *message;      /* a longer name is cut: the report has it whole */
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	message = secret_redact(line);
+	if (!message)
+		return;
+	flatten(message);
+	pthread_mutex_lock(&state.lock);
+	if (state.fd >= 0 && state.level >= ETL_LOG_INFO)
+		write_file(ETL_LOG_INFO, NULL, message);
+	pthread_mutex_unlock(&state.lock);
+	free(message);
+}
+
 void log_error(const struct etl_error *err)
 {
 	static const char *const roles[] = { "", "source", "target", "transform", "validator" };

@@ -9,7 +9,8 @@
 
 struct log_options {
 	const char *file;       /* or NULL */
-	bool json;              /* the format, on standard error and in the file */
+	bool json;              /* the format of the file */
+	bool screen_json;       /* … and on standard error */
 	int32_t level;          /* enum etl_log_level: the least that is written to the file */
 	int32_t screen_level;   /* likewise to standard error: -q error, default info, -v debug */
 	const char *run;        /* the run's id for JSON lines, or NULL */
@@ -22,6 +23,8 @@ int log_open(const struct log_options *, struct etl_error *);
 void log_run(const char *id);
 void log_close(void);
 void log_line(int32_t level, const char *format, ...) ETL_PRINTF(2, 3);
+/* To the log file only, at level info: what a report shows on the screen anyway. */
+void log_note(const char *format, ...) ETL_PRINTF(1, 2);
 void log_linev(int32_t level, const char *who, const char *format, va_list) ETL_PRINTF(3, 0);
 /* The error as its sentence: where, what, the server's own words, SQLSTATE. */
 void log_error(const struct etl_error *);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output.h"
 #include "plan.h"
 
 struct collect {
@@ -88,18 +89,18 @@ const char *verdict_name(int32_t verdict)
 }
 
 /* SQL on one screen line after the other, indented under its step. */
-static void print_sql(const char *sql)
+static void print_sql(FILE *out, const char *sql)
 {
-	printf("      ");
+	fprintf(out, "      ");
 	for (; *sql; sql++) {
-		putchar(*sql);
+		fputc(*sql, out);
 		if (*sql == '\n')
-			printf("      ");
+			fprintf(out, "      ");
 	}
-	putchar('\n');
+	fputc('\n', out);
 }
 
-static void print_job(const struct pipeline *pipeline, const struct job *job)
+static void print_job(FILE *out, const struct pipeline *pipeline, const struct job *job)
 {
 	static const char *const existing[] = {
 		"the run will refuse, for on_existing = \"fail\"",
@@ -108,66 +109,77 @@ static void print_job(const struct pipeline *pipeline, const struct job *job)
 	};
 	char buf[64];
 
-	printf("table %s", job->target->name);
+	fprintf(out, "table %s", job->target->name);
 	if (strcmp(job_source_name(job), job->target->name) != 0)
-		printf("  from %s", job_source_name(job));
+		fprintf(out, "  from %s", job_source_name(job));
 	if (job->source->rows >= 0)
-		printf("  about %" PRId64 " rows", job->source->rows);
-	printf("\n");
+		fprintf(out, "  about %" PRId64 " rows", job->source->rows);
+	fprintf(out, "\n");
 	if (job->existing)
-		printf("  -- the target has this table: %s\n", existing[pipeline->on_existing]);
+		fprintf(out, "  -- the target has this table: %s\n", existing[pipeline->on_existing]);
 	for (size_t i = 0; i < job->target->column_count; i++) {
 		const struct etl_column *column = table_column(job->target, i);
 		int64_t at = etl_schema_find(&job->rows, column->name);
 
-		printf("  %-24s %-24s", column->name, *column->declared ? column->declared : "(no type)");
+		fprintf(out, "  %-24s %-24s", column->name, *column->declared ? column->declared : "(no type)");
 		if (at >= 0)
-			printf(" moved as %s", etl_type_name(etl_type_of(job->rows.children[at]), buf, sizeof(buf)));
+			fprintf(out, " moved as %s", etl_type_name(etl_type_of(job->rows.children[at]), buf, sizeof(buf)));
 		else
-			printf(" computed by the target");
+			fprintf(out, " computed by the target");
 		if (column->origin)
-			printf("  from %s", column->origin);
-		printf("\n");
+			fprintf(out, "  from %s", column->origin);
+		fprintf(out, "\n");
 	}
 }
 
-static void print_step(const struct etl_step *step)
+static void print_step(FILE *out, const struct etl_step *step)
 {
-	printf("  %-12s %-16s %s\n", verdict_name(step->verdict), step->kind, step->object ? step->object : "");
+	fprintf(out, "  %-12s %-16s %s\n", verdict_name(step->verdict), step->kind, step->object ? step->object : "");
 	if (step->note)
-		printf("      -- %s\n", step->note);
+		fprintf(out, "      -- %s\n", step->note);
 	if (step->sql)
-		print_sql(step->sql);
+		print_sql(out, step->sql);
 }
 
-void plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan)
+static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan)
 {
-	printf("pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name, pipeline->source.plugin->base.name,
+	fprintf(out, "pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name, pipeline->source.plugin->base.name,
 	       pipeline->target.plugin->base.name, jobs->count);
 	for (size_t i = 0; i < jobs->count; i++)
-		print_job(pipeline, jobs->at[i]);
+		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)
-		printf("\nleft out or changed by this pipeline\n");
+		fprintf(out, "\nleft out or changed by this pipeline\n");
 	for (size_t i = 0; i < jobs->verdict_count; i++)
-		printf("  %-12s %-16s %s\n      -- %s\n", verdict_name(jobs->verdicts[i].verdict), jobs->verdicts[i].kind,
+		fprintf(out, "  %-12s %-16s %s\n      -- %s\n", verdict_name(jobs->verdicts[i].verdict), jobs->verdicts[i].kind,
 		       jobs->verdicts[i].object, jobs->verdicts[i].note);
 	for (int32_t phase = ETL_PHASE_PREPARE; phase <= ETL_PHASE_DISCARD; phase++) {
 		bool titled = false;
 
 		if (phase == ETL_PHASE_PREPARE)
 			for (size_t i = 0; i < pipeline->before.count; i++)
-				printf("%s  %-12s %-16s\n      %s\n", i ? "" : "\nbefore\n", "exact", "sql", pipeline->before.at[i]);
+				fprintf(out, "%s  %-12s %-16s\n      %s\n", i ? "" : "\nbefore\n", "exact", "sql", pipeline->before.at[i]);
 		for (size_t i = 0; i < plan->count; i++) {
 			if (plan->at[i].phase != phase)
 				continue;
 			if (!titled)
-				printf("\n%s\n", phase_name(phase));
+				fprintf(out, "\n%s\n", phase_name(phase));
 			titled = true;
-			print_step(&plan->at[i]);
+			print_step(out, &plan->at[i]);
 		}
 		if (phase == ETL_PHASE_LAST)
 			for (size_t i = 0; i < pipeline->after_load.count; i++)
-				printf("%s  %-12s %-16s\n      %s\n", i ? "" : "\nafter load\n", "exact", "sql",
+				fprintf(out, "%s  %-12s %-16s\n      %s\n", i ? "" : "\nafter load\n", "exact", "sql",
 				       pipeline->after_load.at[i]);
 	}
+}
+
+int plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan, struct etl_error *err)
+{
+	struct output output;
+	int rc = output_open(&output, err);
+
+	if (rc < 0)
+		return rc;
+	print_all(output.file, pipeline, jobs, plan);
+	return output_close(&output, err);
 }

@@ -18,7 +18,7 @@ void plan_free(struct plan *);
 /* The load a step belongs to, with its token; NULL: the run's. */
 const struct etl_load *plan_load(const struct jobs *, const struct etl_step *);
 /* Prints all of it to standard output: tables in order with their types, then every step with its verdict. */
-void plan_print(const struct pipeline *, const struct jobs *, const struct plan *);
+int plan_print(const struct pipeline *, const struct jobs *, const struct plan *, struct etl_error *);
 const char *phase_name(int32_t phase);
 const char *verdict_name(int32_t verdict);
 

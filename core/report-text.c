@@ -353,32 +353,31 @@ static void add_facts(struct etl_text *text, const struct report *report)
 		etl_text_addf(text, "log          %s\n", report->log_file);
 }
 
-static void add_last(
-	struct etl_text *text, const struct report *report, const struct report_line *total)
+static void add_done(struct etl_text *text, const struct report *report, const struct report_line *total)
 {
-	bool good = report->exit == 0 || report->exit == 6;
-	bool interrupted = report->exit == 130 || report->exit == 143;
+	bool compared = report->verb && strcmp(report->verb, "validate") == 0;
+	uint64_t rows = compared ? total->read : total->loaded;
 
-	if (good) {
-		etl_text_add(text, "done: ");
-		add_grouped(text, total->loaded);
-		etl_text_addf(text, " row%s loaded", total->loaded == 1 ? "" : "s");
-		if (total->rejected > 0) {
-			etl_text_add(text, ", ");
-			add_grouped(text, total->rejected);
-			etl_text_add(text, " rejected");
-		}
-		etl_text_add(text, report->next_command ? "; next: " : "\n");
-	} else if (interrupted) {
-		etl_text_addf(text, "%s\n", report->error ? report->error : "interrupted");
-	} else {
-		etl_text_addf(text, "error: %s%s%s",
-			report->error ? report->error : "the run failed",
-			report->rolled_back ? "; nothing was published" : "",
-			report->next_command ? "; next: " : "\n");
+	etl_text_add(text, "done: ");
+	add_grouped(text, rows);
+	etl_text_addf(text, " row%s %s", rows == 1 ? "" : "s", compared ? "compared" : "loaded");
+	if (total->rejected > 0) {
+		etl_text_add(text, ", ");
+		add_grouped(text, total->rejected);
+		etl_text_add(text, " rejected");
 	}
+	etl_text_add(text, "\n");
+}
+
+/* The root cause of a failed run is not said here: the verb says it below the report, as the last line. */
+static void add_last(struct etl_text *text, const struct report *report, const struct report_line *total)
+{
+	if (report->exit == 0 || report->exit == 6)
+		add_done(text, report, total);
+	else if (report->rolled_back)
+		etl_text_add(text, "nothing was published; the target is as it was\n");
 	if (report->next_command)
-		etl_text_addf(text, "%s\n", report->next_command);
+		etl_text_addf(text, "go on with: %s\n", report->next_command);
 }
 
 void report_text(const struct report *report, struct etl_text *text)

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,8 +115,23 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	return report->exit;
 }
 
+/* What the report shows on the screen, line by line into the log file. */
+static void note(const struct run *run)
+{
+	for (size_t i = 0; i < run->report.line_count; i++) {
+		const struct report_line *line = &run->report.lines[i];
+
+		if (line->is_table)
+			log_note("table %s: read %" PRIu64 ", loaded %" PRIu64 ", rejected %" PRIu64 ", %.3f s", line->name,
+				 line->read, line->loaded, line->rejected, line->seconds);
+	}
+	log_note("run %s of %s ends with exit %d after %.3f s", run->id, run->pipeline->name, run->report.exit,
+		 run->report.seconds);
+}
+
 int run_show(struct run *run, struct etl_error *err)
 {
+	note(run);
 	progress_stop(run->progress);
 	run->progress = NULL;
 	if (run->cli->level >= ETL_LOG_INFO)

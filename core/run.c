@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "run-parts.h"
+#include "signals.h"
 #include "watch.h"
 
 static int enter(struct run *run, const char *phase, struct etl_error *err)
@@ -356,6 +357,9 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 	struct run run;
 	int rc = run_open(&run, cli, pipeline, err), code = rc;
 
+	if (rc == 0)
+		log_note("run %s of %s: %s to %s, %zu tables", run.id, pipeline->name, pipeline->source.plugin->base.name,
+			 pipeline->target.plugin->base.name, run.jobs.count);
 	run.report.run = strdup(run.id);
 	run.report.pipeline = strdup(pipeline->name);
 	run.report.verb = strdup(cli->verb->name);
@@ -366,6 +370,11 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 		if (!run.published)
 			abandon(&run);
 		code = run_settle(&run, rc, err);
+		/* Of an interrupted run the last line is the command that goes on. */
+		if (signals_caught() && err->set) {
+			log_error(err);
+			error_clear(err);
+		}
 		if (run_show(&run, err) < 0 && code == 0)
 			code = ETL_FAILED;
 	}

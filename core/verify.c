@@ -285,6 +285,8 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 	for (size_t i = 0; i < job->validators.count && rc == 0; i++)
 		if (job->validators.at[i].plugin->can_check)
 			rc = run_validator(verify, job, &job->validators.at[i], &from, &into, line, ret_failed, err);
+	if (!verify->loaded && from.peer.known_rows >= 0)
+		line->read = (uint64_t)from.peer.known_rows;
 	if (into.peer.known_rows >= 0)
 		line->in_target = (uint64_t)into.peer.known_rows;
 	if (rc == 0 && into.context.rejected)

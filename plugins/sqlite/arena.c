@@ -1,1 +1,0 @@
-../lib/arena.c
