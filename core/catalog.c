@@ -239,6 +239,14 @@ static bool same_name(const char *a, const char *b, bool exact)
 	return fold(*a) == fold(*b);
 }
 
+const char *kind_name(int32_t kind)
+{
+	static const char *const names[] = { "table", "view", "trigger", "virtual table", "shadow table", "sequence",
+					     "settings" };
+
+	return kind >= ETL_TABLE && kind <= ETL_DATABASE ? names[kind] : "object";
+}
+
 int64_t table_find_column(const struct etl_table *table, const char *name)
 {
 	if (!table || !name)

@@ -20,6 +20,9 @@ static inline struct etl_column *table_column(const struct etl_table *t, size_t 
 /* The index of a column by its exact name, else ignoring ASCII case; -1: none. */
 int64_t table_find_column(const struct etl_table *, const char *name);
 
+/* "table", "view", …: what enum etl_kind is called. */
+const char *kind_name(int32_t kind);
+
 struct catalog {
 	struct etl_table **at;
 	size_t count, room;

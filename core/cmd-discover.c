@@ -90,13 +90,11 @@ static void print_tables(FILE *out, const struct catalog *source)
 
 static void print_others(FILE *out, const struct catalog *source)
 {
-	static const char *const kinds[] = { "table", "view", "trigger", "virtual table", "shadow table", "sequence", "settings" };
-
 	for (size_t i = 0; i < source->count; i++) {
 		const struct etl_table *object = source->at[i];
 
 		if (object->kind > ETL_TABLE && object->kind <= ETL_SHADOW_TABLE)
-			fprintf(out, "# also there: %s %s\n", kinds[object->kind], object->name);
+			fprintf(out, "# also there: %s %s\n", kind_name(object->kind), object->name);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #include "graph.h"
 #include "log.h"
+#include "profile.h"
 #include "select.h"
 #include "shape.h"
 
@@ -242,6 +243,8 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 	if (rc == 0 && (!join_uses(&m->pipeline->transforms, &job->rule->transforms, &job->transforms) ||
 			!join_uses(&m->pipeline->validators, &job->rule->validators, &job->validators)))
 		rc = error_memory(m->err);
+	if (rc == 0 && is_dynamic(m->source) && m->source->plugin->can_profile && !is_dynamic(m->target))
+		rc = profile_job(m->source, job, m->err);
 	if (rc == 0)
 		rc = derive_all(m, job, &from);
 	if (rc == 0)
@@ -359,8 +362,13 @@ static int take_others(struct making *m)
 
 		if (object->kind == ETL_TABLE)
 			continue;
+		if (!m->target->plugin->has_schema) {
+			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind), object->name, m->err,
+					      "the target takes rows only");
+			continue;
+		}
 		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, object->kind == ETL_VIEW ? "view" : "trigger",
+			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
 					      object->name, m->err, "not every table is in this run under its own name; its text: %s",
 					      object->ddl ? object->ddl : "");
 			continue;

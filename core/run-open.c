@@ -113,6 +113,19 @@ static int32_t key_policy(const struct run *run)
 	return loose || (run->info.flags & ETL_RUN_PARTIAL) ? ETL_FK_REPORT : ETL_FK_ENFORCE;
 }
 
+/* One view for everything that is read: also for the profile, which looks before the jobs are made. */
+static int pin_source(struct run *run, struct etl_error *err)
+{
+	struct instance *source = run->source;
+	int rc;
+
+	if (run->pinned || !source->plugin->can_pin)
+		return 0;
+	rc = source->plugin->source.pin(source->self, &run->pin, instance_error(source, err));
+	run->pinned = rc == 0;
+	return rc;
+}
+
 int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	int rc;
@@ -132,6 +145,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &run->limits, &run->target, err);
 	if (rc == 0)
 		rc = run_state_path(pipeline, run->target, run->state_path, sizeof(run->state_path), err);
+	if (rc == 0 && !(run->target->plugin->store.flags & ETL_DYNAMIC))
+		rc = pin_source(run, err);
 	if (rc == 0)
 		rc = jobs_make(pipeline, &cli->run, run->source, run->target, &run->info, &run->jobs, err);
 	if (rc < 0)
@@ -217,12 +232,8 @@ static int64_t splits_wanted(const struct run *run, const struct job *job)
 int run_pin(struct run *run, struct etl_error *err)
 {
 	struct instance *source = run->source;
-	int rc = 0;
+	int rc = pin_source(run, err);
 
-	if (source->plugin->can_pin) {
-		rc = source->plugin->source.pin(source->self, &run->pin, instance_error(source, err));
-		run->pinned = rc == 0;
-	}
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
 		struct split_collect collect = { { on_split }, job, err };

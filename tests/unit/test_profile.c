@@ -1,0 +1,69 @@
+/*
+ * Types by what is there: what a column becomes for a target whose types belong to columns.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include <check.h>
+
+#include "profile.h"
+
+struct story {
+	const char *told;
+	struct etl_column column;
+	struct etl_profile values;
+	struct etl_type_info want;
+};
+
+#define DECLARED(t) { .type = (t) }
+#define MONEY { .type = ETL_DECIMAL, .precision = 10, .scale = 2 }
+
+static const struct story stories[] = {
+	{ "whole numbers stay what they are", DECLARED(ETL_INT64), { .integers = 9 }, { .type = ETL_INT64 } },
+	{ "a flag of 0 and 1", DECLARED(ETL_BOOL), { .integers = 4, .flags01 = 4 }, { .type = ETL_BOOL } },
+	{ "a flag that once was 2", DECLARED(ETL_BOOL), { .integers = 4, .flags01 = 3 }, { .type = ETL_INT64 } },
+	{ "a flag that once was 'yes'", DECLARED(ETL_BOOL), { .integers = 3, .flags01 = 3, .texts = 1 }, { .type = ETL_TEXT } },
+	{ "a mark in a column of numbers", DECLARED(ETL_INT64), { .integers = 9, .texts = 1 }, { .type = ETL_TEXT } },
+	{ "a fraction in a column of whole numbers", DECLARED(ETL_INT64), { .integers = 9, .reals = 1, .max_scale = 1 },
+	  { .type = ETL_FLOAT64 } },
+	{ "an integer no double can hold beside a fraction", DECLARED(ETL_FLOAT64),
+	  { .integers = 1, .max_integer = INT64_MAX, .reals = 1, .max_scale = 1 }, { .type = ETL_NUMERIC } },
+	{ "money that fits", MONEY, { .reals = 5, .max_scale = 2 }, { ETL_DECIMAL, 10, 2 } },
+	{ "money with a third decimal", MONEY, { .reals = 5, .max_scale = 3 }, { ETL_DECIMAL, 11, 3 } },
+	{ "dates, all of them", DECLARED(ETL_DATE), { .texts = 3, .dates = 3 }, { .type = ETL_DATE } },
+	{ "dates and one German one", DECLARED(ETL_DATE), { .texts = 3, .dates = 2 }, { .type = ETL_TEXT } },
+	{ "dates and times", DECLARED(ETL_TIMESTAMP), { .texts = 3, .dates = 1, .timestamps = 2 }, { .type = ETL_TIMESTAMP } },
+	{ "times with a zone", DECLARED(ETL_TIMESTAMP), { .texts = 3, .zoned = 3 }, { .type = ETL_INSTANT } },
+	{ "times with and without", DECLARED(ETL_TIMESTAMP), { .texts = 3, .zoned = 1, .timestamps = 2 }, { .type = ETL_TEXT } },
+	{ "seconds where a date was declared", DECLARED(ETL_DATE), { .integers = 3 }, { .type = ETL_INT64 } },
+	{ "pictures", DECLARED(ETL_ANY), { .blobs = 3 }, { .type = ETL_BYTES } },
+	{ "nothing at all", DECLARED(ETL_ANY), { .nulls = 3 }, { .type = ETL_TEXT } },
+	{ "nothing at all, declared", MONEY, { .nulls = 3 }, { ETL_DECIMAL, 10, 2 } },
+};
+
+START_TEST(the_values_decide)
+{
+	const struct story *s = &stories[_i];
+	struct etl_type_info got = profile_type(&s->column, &s->values);
+
+	ck_assert_msg(got.type == s->want.type && got.precision == s->want.precision && got.scale == s->want.scale,
+		      "%s: got %d(%d,%d)", s->told, got.type, got.precision, got.scale);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("profile");
+	TCase *tests = tcase_create("types");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tests, the_values_decide, 0, (int)(sizeof(stories) / sizeof(stories[0])));
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
