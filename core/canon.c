@@ -102,7 +102,7 @@ static size_t trim(const char *text, size_t size)
 static bool put_decimal(struct canon *c, const uint8_t *v, int32_t scale)
 {
 	char buf[SPELL_MAX];
-	size_t size = spell_decimal(buf, decimal_get(v), scale);
+	size_t size = etl_spell_decimal(buf, etl_decimal_get(v), scale);
 
 	return put_bytes(c, TAG_NUMBER, buf, (int64_t)trim(buf, size));
 }
@@ -114,7 +114,7 @@ static bool put_numeric(struct canon *c, const char *text, int64_t size)
 	struct number n;
 	bool ok;
 
-	if (!number_parse(&n, text, (size_t)size) || number_text(&n, &t) != NULL) {
+	if (!etl_number_parse(&n, text, (size_t)size) || etl_number_text(&n, &t) != NULL) {
 		ok = !t.failed && put_bytes(c, TAG_NUMBER, text, size);
 	} else {
 		ok = put_bytes(c, TAG_NUMBER, t.at, (int64_t)trim(t.at, t.length));

@@ -255,7 +255,7 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 
 static int make_job(struct making *m, const struct pick *pick)
 {
-	struct table_rule *rule = arena_alloc(&m->jobs->arena, sizeof(*rule));
+	struct table_rule *rule = etl_arena_alloc(&m->jobs->arena, sizeof(*rule));
 	struct job *job = calloc(1, sizeof(*job));
 	struct job **at = realloc(m->jobs->at, (m->jobs->count + 1) * sizeof(*at));
 
@@ -466,6 +466,6 @@ void jobs_free(struct jobs *jobs)
 	catalog_clear(&jobs->source);
 	catalog_clear(&jobs->existing);
 	catalog_clear(&jobs->others);
-	arena_free(&jobs->arena);
+	etl_arena_free(&jobs->arena);
 	memset(jobs, 0, sizeof(*jobs));
 }

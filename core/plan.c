@@ -20,17 +20,17 @@ static int collect_step(struct etl_step_sink *self, const struct etl_step *step)
 {
 	struct collect *c = (struct collect *)(void *)self;
 	struct plan *plan = c->plan;
-	struct etl_step *at = arena_push(&plan->arena, plan->at, plan->count, sizeof(*at));
+	struct etl_step *at = etl_arena_push(&plan->arena, plan->at, plan->count, sizeof(*at));
 
 	if (!at)
 		return error_memory(c->err);
 	plan->at = at;
 	at = &at[plan->count++];
 	*at = *step;
-	at->kind = arena_copy(&plan->arena, step->kind);
-	at->object = arena_copy(&plan->arena, step->object);
-	at->sql = arena_copy(&plan->arena, step->sql);
-	at->note = arena_copy(&plan->arena, step->note);
+	at->kind = etl_arena_copy(&plan->arena, step->kind);
+	at->object = etl_arena_copy(&plan->arena, step->object);
+	at->sql = etl_arena_copy(&plan->arena, step->sql);
+	at->note = etl_arena_copy(&plan->arena, step->note);
 	return plan->arena.failed ? error_memory(c->err) : 0;
 }
 
@@ -61,7 +61,7 @@ int plan_make(const struct jobs *jobs, struct instance *target, struct plan *pla
 
 void plan_free(struct plan *plan)
 {
-	arena_free(&plan->arena);
+	etl_arena_free(&plan->arena);
 	memset(plan, 0, sizeof(*plan));
 }
 

@@ -74,7 +74,7 @@ static const char *spelling_of(const struct etl_column_view *c, int64_t row, cha
 	double real;
 
 	if (c->width != 0) {
-		*ret_size = spell_fixed(buf, c, row);
+		*ret_size = etl_spell_fixed(buf, c, row);
 		return buf;
 	}
 	bytes = etl_get_bytes(c, row, &size);
@@ -86,12 +86,12 @@ static const char *spelling_of(const struct etl_column_view *c, int64_t row, cha
 	*ret_size = size > 0 ? (size_t)size - 1 : 0;
 	if (size == 9 && bytes[0] == ETL_ANY_INT) {
 		memcpy(&whole, bytes + 1, 8);
-		*ret_size = spell_int(buf, whole);
+		*ret_size = etl_spell_int(buf, whole);
 		return buf;
 	}
 	if (size == 9 && bytes[0] == ETL_ANY_REAL) {
 		memcpy(&real, bytes + 1, 8);
-		*ret_size = spell_double(buf, real);
+		*ret_size = etl_spell_double(buf, real);
 		return buf;
 	}
 	return size > 0 && bytes[0] == ETL_ANY_TEXT ? (const char *)bytes + 1 : NULL;

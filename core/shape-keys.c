@@ -16,7 +16,7 @@
 int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const char *object, struct etl_error *err,
 		     const char *format, ...)
 {
-	struct host_verdict *at = arena_push(&jobs->arena, jobs->verdicts, jobs->verdict_count, sizeof(*at));
+	struct host_verdict *at = etl_arena_push(&jobs->arena, jobs->verdicts, jobs->verdict_count, sizeof(*at));
 	char note[512];
 	va_list args;
 
@@ -26,9 +26,9 @@ int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const
 	if (!at)
 		return error_memory(err);
 	jobs->verdicts = at;
-	at[jobs->verdict_count++] = (struct host_verdict){ verdict, arena_copy(&jobs->arena, kind),
-							   arena_copy(&jobs->arena, object),
-							   arena_copy(&jobs->arena, note) };
+	at[jobs->verdict_count++] = (struct host_verdict){ verdict, etl_arena_copy(&jobs->arena, kind),
+							   etl_arena_copy(&jobs->arena, object),
+							   etl_arena_copy(&jobs->arena, note) };
 	return jobs->arena.failed ? error_memory(err) : 0;
 }
 
@@ -64,7 +64,7 @@ static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct
 	}
 	if (!key->parent_columns)
 		return parent->target->primary.column_count || !parent->source->primary.column_count;
-	columns = arena_alloc(&jobs->arena, key->column_count * sizeof(*columns));
+	columns = etl_arena_alloc(&jobs->arena, key->column_count * sizeof(*columns));
 	if (!columns)
 		return ETL_FAILED;
 	for (size_t i = 0; i < key->column_count; i++) {

@@ -99,12 +99,12 @@ static const char *renamed(struct shaping *s, const char *as, const char *name)
 	const char *ret;
 
 	if (as)
-		return arena_copy(&s->arena, as);
+		return etl_arena_copy(&s->arena, as);
 	if (name_transform(s->pipeline->names, name, &made) < 0) {
 		s->arena.failed = true;
 		return NULL;
 	}
-	ret = arena_copy(&s->arena, made);
+	ret = etl_arena_copy(&s->arena, made);
 	free(made);
 	return ret;
 }
@@ -139,7 +139,7 @@ static int wanted_type(struct shaping *s, const struct column_rule *rule, struct
 				 "text, timestamp, …: etlrun.cfg(5) lists them",
 				 rule && rule->origin.text ? rule->origin.text : "types", text, column->name,
 				 job_source_name(s->job));
-	column->declared = arena_copy(&s->arena, text);
+	column->declared = etl_arena_copy(&s->arena, text);
 	column->type = type.type;
 	column->precision = type.precision;
 	column->scale = type.scale;
@@ -213,8 +213,8 @@ static int make_column(struct shaping *s, const struct column_rule *rule)
 	bool given;
 	int rc;
 
-	*column = (struct etl_column){ .name = arena_copy(&s->arena, rule->as), .declared = "TEXT", .type = ETL_TEXT,
-				       .flags = ETL_CONSTANT, .identity_last = ETL_UNKNOWN };
+	*column = (struct etl_column){ .name = etl_arena_copy(&s->arena, rule->as), .declared = "TEXT",
+				       .type = ETL_TEXT, .flags = ETL_CONSTANT, .identity_last = ETL_UNKNOWN };
 	s->changed = true;
 	rc = wanted_type(s, rule, column, &given);
 	if (rc < 0)
@@ -240,8 +240,8 @@ static int shape_columns(struct shaping *s)
 	size_t room = s->from->column_count + s->rule->column_count + 1;
 	int rc = check_rule_names(s);
 
-	s->columns = arena_alloc(&s->arena, room * sizeof(*s->columns));
-	s->new_names = arena_alloc(&s->arena, room * sizeof(*s->new_names));
+	s->columns = etl_arena_alloc(&s->arena, room * sizeof(*s->columns));
+	s->new_names = etl_arena_alloc(&s->arena, room * sizeof(*s->new_names));
 	s->cast = calloc(room, sizeof(*s->cast));
 	if (rc == 0 && (!s->columns || !s->new_names || !s->cast))
 		return error_memory(s->err);
@@ -267,7 +267,7 @@ static const char *new_name(const struct shaping *s, const char *old)
 /* The new names of a list of columns, or NULL when one of them is gone (or memory is). */
 static const char *const *new_list(struct shaping *s, const char *const *columns, size_t count)
 {
-	const char **ret = arena_alloc(&s->arena, (count + 1) * sizeof(*ret));
+	const char **ret = etl_arena_alloc(&s->arena, (count + 1) * sizeof(*ret));
 
 	for (size_t i = 0; ret && i < count; i++) {
 		ret[i] = new_name(s, columns[i]);
@@ -289,7 +289,7 @@ static void left_out(struct shaping *s, const char *kind, const char *name)
 static void shape_keys(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_key *uniques = arena_alloc(&s->arena, (from->unique_count + 1) * sizeof(*uniques));
+	struct etl_key *uniques = etl_arena_alloc(&s->arena, (from->unique_count + 1) * sizeof(*uniques));
 	size_t count = 0;
 
 	if (from->primary.column_count) {
@@ -318,7 +318,7 @@ static void shape_keys(struct shaping *s)
 static void shape_foreign(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_foreign_key *keys = arena_alloc(&s->arena, (from->foreign_key_count + 1) * sizeof(*keys));
+	struct etl_foreign_key *keys = etl_arena_alloc(&s->arena, (from->foreign_key_count + 1) * sizeof(*keys));
 	size_t count = 0;
 
 	for (size_t i = 0; keys && i < from->foreign_key_count; i++) {
@@ -340,12 +340,12 @@ static void shape_foreign(struct shaping *s)
 static void shape_indexes(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_index *indexes = arena_alloc(&s->arena, (from->index_count + 1) * sizeof(*indexes));
+	struct etl_index *indexes = etl_arena_alloc(&s->arena, (from->index_count + 1) * sizeof(*indexes));
 	size_t count = 0;
 
 	for (size_t i = 0; indexes && i < from->index_count; i++) {
 		const struct etl_index *index = ETL_AT(const struct etl_index, from->indexes, from->index_size, i);
-		struct etl_index_part *parts = arena_alloc(&s->arena, (index->part_count + 1) * sizeof(*parts));
+		struct etl_index_part *parts = etl_arena_alloc(&s->arena, (index->part_count + 1) * sizeof(*parts));
 		bool complete = parts != NULL;
 
 		for (size_t k = 0; complete && k < index->part_count; k++) {
@@ -374,7 +374,7 @@ static void shape_indexes(struct shaping *s)
 static void shape_checks(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_check *checks = arena_alloc(&s->arena, (from->check_count + 1) * sizeof(*checks));
+	struct etl_check *checks = etl_arena_alloc(&s->arena, (from->check_count + 1) * sizeof(*checks));
 	size_t count = 0;
 
 	for (size_t i = 0; checks && i < from->check_count; i++) {
@@ -393,7 +393,7 @@ static void shape_checks(struct shaping *s)
 
 static int shape_name(struct shaping *s)
 {
-	s->table.name = s->rule->query ? arena_copy(&s->arena, s->rule->as) : renamed(s, s->rule->as, s->from->name);
+	s->table.name = s->rule->query ? etl_arena_copy(&s->arena, s->rule->as) : renamed(s, s->rule->as, s->from->name);
 	if (!s->table.name)
 		return error_memory(s->err);
 	s->changed |= strcmp(s->table.name, s->from->name) != 0;
@@ -490,6 +490,6 @@ int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job 
 	}
 	if (!job->cast)
 		free(s.cast);
-	arena_free(&s.arena);
+	etl_arena_free(&s.arena);
 	return rc;
 }

@@ -35,7 +35,7 @@ static struct arena_block *block_new(struct arena *a, size_t size)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *etl_arena_alloc(struct arena *a, size_t size)
 {
 	size_t align = alignof(max_align_t);
 	struct arena_block *b = a->blocks;
@@ -53,33 +53,33 @@ void *arena_alloc(struct arena *a, size_t size)
 	return p;
 }
 
-char *arena_text(struct arena *a, const char *text, size_t size)
+char *etl_arena_text(struct arena *a, const char *text, size_t size)
 {
-	char *p = arena_alloc(a, size + 1);
+	char *p = etl_arena_alloc(a, size + 1);
 
 	if (p && size > 0)
 		memcpy(p, text, size);
 	return p;
 }
 
-char *arena_copy(struct arena *a, const char *text)
+char *etl_arena_copy(struct arena *a, const char *text)
 {
-	return text ? arena_text(a, text, strlen(text)) : NULL;
+	return text ? etl_arena_text(a, text, strlen(text)) : NULL;
 }
 
-void *arena_push(struct arena *a, void *items, size_t count, size_t item_size)
+void *etl_arena_push(struct arena *a, void *items, size_t count, size_t item_size)
 {
 	void *moved;
 
 	if (count & (count - 1) || (count == 0 && items))
 		return items;
-	moved = arena_alloc(a, item_size * (count ? count * 2 : 1));
+	moved = etl_arena_alloc(a, item_size * (count ? count * 2 : 1));
 	if (moved && count > 0)
 		memcpy(moved, items, count * item_size);
 	return moved;
 }
 
-void arena_free(struct arena *a)
+void etl_arena_free(struct arena *a)
 {
 	struct arena_block *b = a->blocks, *next;
 

@@ -17,14 +17,14 @@ struct arena {
 };
 
 /* Zeroed and aligned for anything; NULL: no memory. */
-void *arena_alloc(struct arena *, size_t size);
+void *etl_arena_alloc(struct arena *, size_t size);
 /* A copy of SIZE bytes with a NUL. */
-char *arena_text(struct arena *, const char *text, size_t size);
+char *etl_arena_text(struct arena *, const char *text, size_t size);
 /* A copy; NULL stays NULL. */
-char *arena_copy(struct arena *, const char *text);
+char *etl_arena_copy(struct arena *, const char *text);
 /* Room for one more item in an array that has COUNT: returns the array, moved when it had to grow. The
  * array grows at each power of two, so COUNT alone says how much room it has. NULL: no memory. */
-void *arena_push(struct arena *, void *items, size_t count, size_t item_size);
-void arena_free(struct arena *);
+void *etl_arena_push(struct arena *, void *items, size_t count, size_t item_size);
+void etl_arena_free(struct arena *);
 
 #endif

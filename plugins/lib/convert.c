@@ -28,13 +28,13 @@ static const char *as_number(const struct value *v, char *buf, struct number *re
 	size_t size;
 
 	if (v->form == FORM_TEXT || v->form == FORM_NUMERIC)
-		return number_parse(ret, (const char *)v->bytes, (size_t)v->size) ? NULL : "not_a_number";
+		return etl_number_parse(ret, (const char *)v->bytes, (size_t)v->size) ? NULL : "not_a_number";
 	if (v->form > FORM_DECIMAL || v->form == FORM_BOOL)
 		return "type";
 	if ((v->form == FORM_DOUBLE || v->form == FORM_FLOAT) && !isfinite(v->real))
 		return isnan(v->real) ? "not_a_number" : "out_of_range";
-	size = value_spell(buf, v);
-	return number_parse(ret, buf, size) ? NULL : "not_a_number";
+	size = etl_value_spell(buf, v);
+	return etl_number_parse(ret, buf, size) ? NULL : "not_a_number";
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------------- */
@@ -82,7 +82,7 @@ static const char *to_int(struct etl_column_builder *to, const struct value *v)
 	}
 	code = as_number(v, buf, &n);
 	if (!code)
-		code = number_int64(&n, &whole);
+		code = etl_number_int64(&n, &whole);
 	return code ? code : put_int(to, whole);
 }
 
@@ -159,7 +159,7 @@ static const char *double_of(const struct value *v, double *ret)
 		return NULL;
 	}
 	code = as_number(v, buf, &n);
-	return code ? code : number_double(&n, ret);
+	return code ? code : etl_number_double(&n, ret);
 }
 
 static const char *to_double(struct etl_column_builder *to, const struct value *v)
@@ -185,7 +185,7 @@ static const char *to_float(struct etl_column_builder *to, const struct value *v
 	    v->form == FORM_DECIMAL) {
 		code = as_number(v, buf, &n);
 		if (!code)
-			code = number_float(&n, &narrow);
+			code = etl_number_float(&n, &narrow);
 		if (code)
 			return code;
 	} else {
@@ -214,7 +214,7 @@ static const char *to_decimal(struct etl_column_builder *to, const struct value 
 		whole.form = FORM_INT;
 	code = as_number(&whole, buf, &n);
 	if (!code)
-		code = number_decimal(&n, to->type.precision, to->type.scale, &decimal);
+		code = etl_number_decimal(&n, to->type.precision, to->type.scale, &decimal);
 	if (!code)
 		etl_put_fixed(to, &decimal);
 	return code;
@@ -234,7 +234,7 @@ static const char *to_numeric(struct etl_column_builder *to, const struct value 
 		whole.form = FORM_INT;
 	code = as_number(&whole, buf, &n);
 	if (!code)
-		code = number_text(&n, &text);
+		code = etl_number_text(&n, &text);
 	if (!code)
 		code = put_result(etl_put_bytes(to, text.at, (int64_t)text.length));
 	etl_text_free(&text);
@@ -248,7 +248,7 @@ static const char *to_text(struct etl_column_builder *to, const struct value *v)
 	if (v->form == FORM_BYTES)
 		return "type";
 	if (!is_text(v))
-		return put_result(etl_put_bytes(to, buf, (int64_t)value_spell(buf, v)));
+		return put_result(etl_put_bytes(to, buf, (int64_t)etl_value_spell(buf, v)));
 	if (!v->trusted && etl_utf8_valid(v->bytes, (size_t)v->size) != (size_t)v->size)
 		return "invalid_utf8";
 	return put_result(etl_put_bytes(to, v->bytes, v->size));
@@ -268,7 +268,7 @@ static const char *to_json(struct etl_column_builder *to, const struct value *v)
 	if (v->form == FORM_TEXT) {
 		if (etl_utf8_valid(v->bytes, (size_t)v->size) != (size_t)v->size)
 			return "invalid_utf8";
-		if (!json_valid((const char *)v->bytes, (size_t)v->size))
+		if (!etl_json_valid((const char *)v->bytes, (size_t)v->size))
 			return "not_json";
 	} else if (v->form != FORM_JSON && !number) {
 		return "type";
@@ -282,7 +282,7 @@ static const char *moment_of(const struct value *v, struct moment *m, const char
 {
 	if (v->form != FORM_TEXT)
 		return "type";
-	if (!moment_parse(m, (const char *)v->bytes, (size_t)v->size))
+	if (!etl_moment_parse(m, (const char *)v->bytes, (size_t)v->size))
 		return bad;
 	return m->finer ? "too_precise" : NULL;
 }
@@ -321,7 +321,7 @@ static const char *to_time(struct etl_column_builder *to, const struct value *v)
 	}
 	if (v->form != FORM_TEXT)
 		return "type";
-	if (!moment_parse_time(&m, (const char *)v->bytes, (size_t)v->size))
+	if (!etl_moment_parse_time(&m, (const char *)v->bytes, (size_t)v->size))
 		return "not_a_time";
 	if (m.finer)
 		return "too_precise";
@@ -420,7 +420,7 @@ static const char *to_any(struct etl_column_builder *to, const struct value *v)
 		return put_result(etl_put_any(to, ETL_ANY_BLOB, v->bytes, v->size));
 	if (is_text(v))
 		return put_result(etl_put_any(to, ETL_ANY_TEXT, v->bytes, v->size));
-	return put_result(etl_put_any(to, ETL_ANY_TEXT, buf, (int64_t)value_spell(buf, v)));
+	return put_result(etl_put_any(to, ETL_ANY_TEXT, buf, (int64_t)etl_value_spell(buf, v)));
 }
 
 static const char *put_value(struct etl_column_builder *to, const struct value *v)
@@ -466,7 +466,7 @@ const char *etl_convert(struct etl_column_builder *to, const struct etl_column_v
 {
 	struct value v;
 
-	if (!value_read(&v, from, row))
+	if (!etl_value_read(&v, from, row))
 		return "type";
 	return put_value(to, &v);
 }

@@ -135,7 +135,7 @@ static bool value(struct reader *r)
 	return ok;
 }
 
-bool json_valid(const char *text, size_t size)
+bool etl_json_valid(const char *text, size_t size)
 {
 	struct reader r = { text, text + size, 0 };
 

@@ -6,6 +6,6 @@
 #include <stddef.h>
 
 /* TEXT is valid UTF-8. Nested deeper than 512 is refused. */
-bool json_valid(const char *text, size_t size);
+bool etl_json_valid(const char *text, size_t size);
 
 #endif

@@ -115,7 +115,7 @@ static bool take_zone(struct cursor *c, struct moment *m)
 	return true;
 }
 
-bool moment_parse(struct moment *m, const char *text, size_t size)
+bool etl_moment_parse(struct moment *m, const char *text, size_t size)
 {
 	struct cursor c = { text, text + size };
 
@@ -131,7 +131,7 @@ bool moment_parse(struct moment *m, const char *text, size_t size)
 	return c.at == c.end || (take_zone(&c, m) && c.at == c.end);
 }
 
-bool moment_parse_time(struct moment *m, const char *text, size_t size)
+bool etl_moment_parse_time(struct moment *m, const char *text, size_t size)
 {
 	struct cursor c = { text, text + size };
 

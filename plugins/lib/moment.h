@@ -13,8 +13,8 @@ struct moment {
 };
 
 /* "2024-02-29", "2024-02-29 23:59:59.123456", with T, Z, +02:00. */
-bool moment_parse(struct moment *, const char *text, size_t size);
+bool etl_moment_parse(struct moment *, const char *text, size_t size);
 /* "23:59", "23:59:59.5". */
-bool moment_parse_time(struct moment *, const char *text, size_t size);
+bool etl_moment_parse_time(struct moment *, const char *text, size_t size);
 
 #endif

@@ -45,7 +45,7 @@ static bool read_exponent(const char *at, const char *end, int64_t *ret)
 	return true;
 }
 
-bool number_parse(struct number *n, const char *text, size_t size)
+bool etl_number_parse(struct number *n, const char *text, size_t size)
 {
 	const char *at = text, *end = text + size;
 	int64_t exponent = 0;
@@ -86,7 +86,7 @@ static etl_u128 gather(const struct number *n, int64_t end)
 	return v;
 }
 
-const char *number_int64(const struct number *n, int64_t *ret)
+const char *etl_number_int64(const struct number *n, int64_t *ret)
 {
 	uint64_t limit = (uint64_t)INT64_MAX + n->negative;
 	etl_u128 v;
@@ -106,7 +106,7 @@ const char *number_int64(const struct number *n, int64_t *ret)
 	return NULL;
 }
 
-const char *number_decimal(const struct number *n, int32_t precision, int32_t scale, etl_i128 *ret)
+const char *etl_number_decimal(const struct number *n, int32_t precision, int32_t scale, etl_i128 *ret)
 {
 	etl_i128 v;
 
@@ -130,7 +130,7 @@ static bool is_number(const struct number *n, double v)
 	int64_t count = n->last - n->first;
 	int exponent;
 
-	double_digits(v, (int)count, digits, &exponent);
+	etl_double_digits(v, (int)count, digits, &exponent);
 	for (int64_t i = 0; i < count; i++)
 		if (digits[i] != digit_at(n, n->first + i))
 			return false;
@@ -150,11 +150,11 @@ static const char *plain_digits(const struct number *n, char *buf)
 	for (int64_t i = n->first; i < n->last; i++)
 		*at++ = digit_at(n, i);
 	*at++ = 'e';
-	at[spell_int(at, exponent)] = '\0';
+	at[etl_spell_int(at, exponent)] = '\0';
 	return NULL;
 }
 
-const char *number_double(const struct number *n, double *ret)
+const char *etl_number_double(const struct number *n, double *ret)
 {
 	char buf[PROOF_DIGITS + 32];
 	const char *code;
@@ -174,7 +174,7 @@ const char *number_double(const struct number *n, double *ret)
 	return NULL;
 }
 
-const char *number_float(const struct number *n, float *ret)
+const char *etl_number_float(const struct number *n, float *ret)
 {
 	char buf[PROOF_DIGITS + 32];
 	const char *code;
@@ -203,7 +203,7 @@ static void add_places(const struct number *n, int64_t from, int64_t to, struct 
 	}
 }
 
-const char *number_text(const struct number *n, struct etl_text *t)
+const char *etl_number_text(const struct number *n, struct etl_text *t)
 {
 	int64_t start = n->first < n->point ? n->first : n->point;
 

@@ -17,15 +17,15 @@ struct number {
 };
 
 /* Strict: an optional sign, digits with at most one point, an optional exponent; nothing else. */
-bool number_parse(struct number *, const char *text, size_t size);
+bool etl_number_parse(struct number *, const char *text, size_t size);
 
 /* NULL, or a code of etl_convert. */
-const char *number_int64(const struct number *, int64_t *ret);
-const char *number_decimal(const struct number *, int32_t precision, int32_t scale, etl_i128 *ret);
+const char *etl_number_int64(const struct number *, int64_t *ret);
+const char *etl_number_decimal(const struct number *, int32_t precision, int32_t scale, etl_i128 *ret);
 /* Only when V printed with as many digits is the same number again. */
-const char *number_double(const struct number *, double *ret);
-const char *number_float(const struct number *, float *ret);
+const char *etl_number_double(const struct number *, double *ret);
+const char *etl_number_float(const struct number *, float *ret);
 /* Without exponent and leading zeros; the decimals stay as they were written. The caller frees. */
-const char *number_text(const struct number *, struct etl_text *);
+const char *etl_number_text(const struct number *, struct etl_text *);
 
 #endif

@@ -42,7 +42,7 @@ static size_t spell_u128(char *buf, etl_u128 v)
 	return n;
 }
 
-size_t spell_int(char *buf, int64_t v)
+size_t etl_spell_int(char *buf, int64_t v)
 {
 	size_t sign = v < 0;
 
@@ -51,7 +51,7 @@ size_t spell_int(char *buf, int64_t v)
 	return sign + spell_u128(buf + sign, sign ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
 }
 
-size_t spell_decimal(char *buf, etl_i128 v, int32_t scale)
+size_t etl_spell_decimal(char *buf, etl_i128 v, int32_t scale)
 {
 	char digits[41];
 	size_t n = spell_u128(digits, v < 0 ? (etl_u128)0 - (etl_u128)v : (etl_u128)v);
@@ -81,7 +81,7 @@ size_t spell_decimal(char *buf, etl_i128 v, int32_t scale)
 	return (size_t)(at - buf);
 }
 
-void double_digits(double v, int digits, char *digit, int *ret_exponent)
+void etl_double_digits(double v, int digits, char *digit, int *ret_exponent)
 {
 	char text[64];
 	const char *e;
@@ -143,7 +143,7 @@ static size_t spell_real(char *buf, double v, int least, int most, bool single)
 	if (isinf(v))
 		return copy(buf, v < 0 ? "-Infinity" : "Infinity");
 	for (int n = least;; n++) {
-		double_digits(v, n, digits, &exponent);
+		etl_double_digits(v, n, digits, &exponent);
 		snprintf(again, sizeof(again), "%se%d", digits, exponent);
 		if (n == most)
 			break;
@@ -153,18 +153,18 @@ static size_t spell_real(char *buf, double v, int least, int most, bool single)
 	return spell_digits(buf, signbit(v), digits, exponent);
 }
 
-size_t spell_double(char *buf, double v)
+size_t etl_spell_double(char *buf, double v)
 {
 	return spell_real(buf, v, 15, 17, false);
 }
 
-size_t spell_float(char *buf, float v)
+size_t etl_spell_float(char *buf, float v)
 {
 	return spell_real(buf, (double)v, 6, 9, true);
 }
 
 /* Civil date from days since 1970, by eras of 400 years that begin in March. */
-size_t spell_date(char *buf, int64_t days)
+size_t etl_spell_date(char *buf, int64_t days)
 {
 	int64_t z = days + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -180,7 +180,7 @@ size_t spell_date(char *buf, int64_t days)
 			       day);
 }
 
-size_t spell_time(char *buf, int64_t micros)
+size_t etl_spell_time(char *buf, int64_t micros)
 {
 	int64_t seconds = micros / 1000000, fraction = micros % 1000000;
 	size_t n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
@@ -194,7 +194,7 @@ size_t spell_time(char *buf, int64_t micros)
 	return n;
 }
 
-size_t spell_timestamp(char *buf, int64_t micros, bool instant)
+size_t etl_spell_timestamp(char *buf, int64_t micros, bool instant)
 {
 	int64_t days = micros / MICROS_PER_DAY, rest = micros % MICROS_PER_DAY;
 	size_t n;
@@ -203,16 +203,16 @@ size_t spell_timestamp(char *buf, int64_t micros, bool instant)
 		rest += MICROS_PER_DAY;
 		days--;
 	}
-	n = spell_date(buf, days);
+	n = etl_spell_date(buf, days);
 	buf[n++] = ' ';
-	n += spell_time(buf + n, rest);
+	n += etl_spell_time(buf + n, rest);
 	if (instant)
 		buf[n++] = 'Z';
 	buf[n] = '\0';
 	return n;
 }
 
-size_t spell_uuid(char *buf, const uint8_t v[16])
+size_t etl_spell_uuid(char *buf, const uint8_t v[16])
 {
 	char *at = buf;
 
@@ -224,7 +224,7 @@ size_t spell_uuid(char *buf, const uint8_t v[16])
 	return (size_t)(at - buf);
 }
 
-etl_i128 decimal_get(const uint8_t *little_endian)
+etl_i128 etl_decimal_get(const uint8_t *little_endian)
 {
 	etl_i128 v;
 
@@ -232,32 +232,32 @@ etl_i128 decimal_get(const uint8_t *little_endian)
 	return v;
 }
 
-size_t spell_fixed(char *buf, const struct etl_column_view *c, int64_t row)
+size_t etl_spell_fixed(char *buf, const struct etl_column_view *c, int64_t row)
 {
 	switch (c->type.type) {
 	case ETL_BOOL:
 		return copy(buf, etl_get_bool(c, row) ? "true" : "false");
 	case ETL_INT16:
-		return spell_int(buf, etl_get_int16(c, row));
+		return etl_spell_int(buf, etl_get_int16(c, row));
 	case ETL_INT32:
-		return spell_int(buf, etl_get_int32(c, row));
+		return etl_spell_int(buf, etl_get_int32(c, row));
 	case ETL_INT64:
-		return spell_int(buf, etl_get_int64(c, row));
+		return etl_spell_int(buf, etl_get_int64(c, row));
 	case ETL_FLOAT32:
-		return spell_float(buf, etl_get_float32(c, row));
+		return etl_spell_float(buf, etl_get_float32(c, row));
 	case ETL_FLOAT64:
-		return spell_double(buf, etl_get_float64(c, row));
+		return etl_spell_double(buf, etl_get_float64(c, row));
 	case ETL_DECIMAL:
-		return spell_decimal(buf, decimal_get(etl_get_fixed(c, row)), c->type.scale);
+		return etl_spell_decimal(buf, etl_decimal_get(etl_get_fixed(c, row)), c->type.scale);
 	case ETL_DATE:
-		return spell_date(buf, etl_get_int32(c, row));
+		return etl_spell_date(buf, etl_get_int32(c, row));
 	case ETL_TIME:
-		return spell_time(buf, etl_get_int64(c, row));
+		return etl_spell_time(buf, etl_get_int64(c, row));
 	case ETL_TIMESTAMP:
 	case ETL_INSTANT:
-		return spell_timestamp(buf, etl_get_int64(c, row), c->type.type == ETL_INSTANT);
+		return etl_spell_timestamp(buf, etl_get_int64(c, row), c->type.type == ETL_INSTANT);
 	case ETL_UUID:
-		return spell_uuid(buf, etl_get_fixed(c, row));
+		return etl_spell_uuid(buf, etl_get_fixed(c, row));
 	default:
 		return 0;
 	}

@@ -228,7 +228,7 @@ static void add_string(struct etl_text *t, const uint8_t *bytes, int64_t size, b
 static void add_real(struct etl_text *t, double v, bool single, bool json)
 {
 	char buf[SPELL_MAX];
-	size_t size = single ? spell_float(buf, (float)v) : spell_double(buf, v);
+	size_t size = single ? etl_spell_float(buf, (float)v) : etl_spell_double(buf, v);
 
 	if (json && !isfinite(v))
 		etl_text_add_json(t, buf, size);
@@ -244,7 +244,7 @@ static void add_any(struct etl_text *t, const uint8_t *bytes, int64_t size, bool
 
 	if (size == 9 && bytes[0] == ETL_ANY_INT) {
 		memcpy(&whole, bytes + 1, 8);
-		etl_text_add_bytes(t, buf, spell_int(buf, whole));
+		etl_text_add_bytes(t, buf, etl_spell_int(buf, whole));
 	} else if (size == 9 && bytes[0] == ETL_ANY_REAL) {
 		memcpy(&real, bytes + 1, 8);
 		add_real(t, real, false, json);
@@ -286,7 +286,7 @@ static void add_value(struct etl_text *t, const struct etl_column_view *c, int64
 	} else if (c->type.type == ETL_FLOAT32) {
 		add_real(t, (double)etl_get_float32(c, row), true, json);
 	} else {
-		size = spell_fixed(buf, c, row);
+		size = etl_spell_fixed(buf, c, row);
 		if (plain)
 			etl_text_add_bytes(t, buf, size);
 		else

@@ -50,7 +50,7 @@ static bool read_bytes(struct value *v, const struct etl_column_view *from, int6
 	return true;
 }
 
-bool value_read(struct value *v, const struct etl_column_view *from, int64_t row)
+bool etl_value_read(struct value *v, const struct etl_column_view *from, int64_t row)
 {
 	memset(v, 0, sizeof(*v));
 	switch (from->type.type) {
@@ -88,7 +88,7 @@ bool value_read(struct value *v, const struct etl_column_view *from, int64_t row
 		return true;
 	case ETL_DECIMAL:
 		v->form = FORM_DECIMAL;
-		v->decimal = decimal_get(etl_get_fixed(from, row));
+		v->decimal = etl_decimal_get(etl_get_fixed(from, row));
 		v->scale = from->type.scale;
 		return true;
 	case ETL_UUID:
@@ -101,29 +101,29 @@ bool value_read(struct value *v, const struct etl_column_view *from, int64_t row
 	}
 }
 
-size_t value_spell(char *buf, const struct value *v)
+size_t etl_value_spell(char *buf, const struct value *v)
 {
 	switch (v->form) {
 	case FORM_INT:
-		return spell_int(buf, v->whole);
+		return etl_spell_int(buf, v->whole);
 	case FORM_BOOL:
 		memcpy(buf, v->whole ? "true" : "false", 6 - (size_t)v->whole);
 		return 5 - (size_t)v->whole;
 	case FORM_DOUBLE:
-		return spell_double(buf, v->real);
+		return etl_spell_double(buf, v->real);
 	case FORM_FLOAT:
-		return spell_float(buf, (float)v->real);
+		return etl_spell_float(buf, (float)v->real);
 	case FORM_DECIMAL:
-		return spell_decimal(buf, v->decimal, v->scale);
+		return etl_spell_decimal(buf, v->decimal, v->scale);
 	case FORM_DATE:
-		return spell_date(buf, v->whole);
+		return etl_spell_date(buf, v->whole);
 	case FORM_TIME:
-		return spell_time(buf, v->whole);
+		return etl_spell_time(buf, v->whole);
 	case FORM_TIMESTAMP:
 	case FORM_INSTANT:
-		return spell_timestamp(buf, v->whole, v->form == FORM_INSTANT);
+		return etl_spell_timestamp(buf, v->whole, v->form == FORM_INSTANT);
 	case FORM_UUID:
-		return spell_uuid(buf, v->bytes);
+		return etl_spell_uuid(buf, v->bytes);
 	default:
 		return 0;
 	}

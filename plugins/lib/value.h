@@ -24,8 +24,8 @@ struct value {
 };
 
 /* False: the column is of no known type, or an `any` is malformed. */
-bool value_read(struct value *, const struct etl_column_view *from, int64_t row);
+bool etl_value_read(struct value *, const struct etl_column_view *from, int64_t row);
 /* The canonical text of a value that is no text itself, at most SPELL_MAX bytes; 0 for bytes. */
-size_t value_spell(char *buf, const struct value *);
+size_t etl_value_spell(char *buf, const struct value *);
 
 #endif

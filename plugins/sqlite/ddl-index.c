@@ -15,7 +15,7 @@ static bool rest(struct ddl_parser *p, const char **ret)
 		ddl_take(p);
 	if (p->t.kind == TOKEN_BAD || p->past <= start)
 		return false;
-	*ret = arena_text(p->memory, start, (size_t)(p->past - start));
+	*ret = etl_arena_text(p->memory, start, (size_t)(p->past - start));
 	return *ret != NULL;
 }
 
@@ -44,12 +44,12 @@ int ddl_index_parse(const char *sql, struct ddl_index *ret)
 	if (status == DDL_OK)
 		*ret = index;
 	else
-		arena_free(&index.memory);
+		etl_arena_free(&index.memory);
 	return status;
 }
 
 void ddl_index_free(struct ddl_index *index)
 {
-	arena_free(&index->memory);
+	etl_arena_free(&index->memory);
 	memset(index, 0, sizeof(*index));
 }

@@ -37,7 +37,7 @@ bool ddl_operator(struct ddl_parser *p, const char *operator_text)
 
 static const char *name_of(struct arena *memory, const struct token *t)
 {
-	char *name = arena_alloc(memory, t->length + 1);
+	char *name = etl_arena_alloc(memory, t->length + 1);
 
 	if (name)
 		token_name(t, name, t->length + 1);
@@ -95,7 +95,7 @@ bool ddl_enclosed(struct ddl_parser *p, const char **ret)
 		end = p->past;
 	}
 	ddl_take(p);
-	*ret = arena_text(p->memory, start, (size_t)(end - start));
+	*ret = etl_arena_text(p->memory, start, (size_t)(end - start));
 	return *ret != NULL;
 }
 
@@ -114,7 +114,7 @@ static bool collect(struct ddl_parser *p, struct token **ret, size_t *ret_count)
 			break;
 		depth += token_is(&p->t, "(");
 		depth -= token_is(&p->t, ")");
-		tokens = arena_push(p->memory, tokens, n, sizeof(*tokens));
+		tokens = etl_arena_push(p->memory, tokens, n, sizeof(*tokens));
 		if (!tokens)
 			return false;
 		tokens[n++] = p->t;
@@ -151,7 +151,7 @@ static bool make_part(struct ddl_parser *p, const struct token *t, size_t n, str
 		part->column = name_of(p->memory, t);
 	} else {
 		end = t[n - 1].at + t[n - 1].length;
-		part->expression = arena_text(p->memory, t->at, (size_t)(end - t->at));
+		part->expression = etl_arena_text(p->memory, t->at, (size_t)(end - t->at));
 	}
 	return !p->memory->failed;
 }
@@ -176,7 +176,7 @@ bool ddl_parts(struct ddl_parser *p, struct ddl_part **ret, size_t *ret_count, b
 		if (!collect(p, &tokens, &token_count))
 			return false;
 		take_autoincrement(tokens, &token_count, ret_auto);
-		parts = arena_push(p->memory, parts, n, sizeof(*parts));
+		parts = etl_arena_push(p->memory, parts, n, sizeof(*parts));
 		if (!parts)
 			return false;
 		memset(&parts[n], 0, sizeof(*parts));

@@ -32,7 +32,7 @@ static bool take_type(struct ddl_parser *p, const char **ret)
 		ddl_take(p);
 	if (p->past > start && token_is(&p->t, "(") && !ddl_enclosed(p, &ignored))
 		return false;
-	*ret = arena_text(p->memory, start, p->past > start ? (size_t)(p->past - start) : 0);
+	*ret = etl_arena_text(p->memory, start, p->past > start ? (size_t)(p->past - start) : 0);
 	return *ret != NULL;
 }
 
@@ -48,7 +48,7 @@ static bool take_conflict(struct ddl_parser *p, const char **ret)
 	if (p->t.kind != TOKEN_WORD)
 		return false;
 	ddl_take(p);
-	*ret = arena_text(p->memory, start, (size_t)(p->past - start));
+	*ret = etl_arena_text(p->memory, start, (size_t)(p->past - start));
 	return *ret != NULL;
 }
 
@@ -128,7 +128,7 @@ static bool take_columns(struct ddl_parser *p, const char ***ret, size_t *ret_co
 
 	if (!ddl_parts(p, &parts, &n, NULL))
 		return false;
-	columns = arena_alloc(p->memory, n * sizeof(*columns));
+	columns = etl_arena_alloc(p->memory, n * sizeof(*columns));
 	for (i = 0; columns && i < n; i++) {
 		if (!parts[i].column)
 			return false;
@@ -155,7 +155,7 @@ static bool take_primary(struct ddl_parser *p, struct ddl_constraint *c)
 	c->kind = DDL_PRIMARY_KEY;
 	if (!ddl_word(p, "KEY"))
 		return false;
-	c->parts = arena_alloc(p->memory, sizeof(*c->parts));
+	c->parts = etl_arena_alloc(p->memory, sizeof(*c->parts));
 	if (!c->parts)
 		return false;
 	if (ddl_word(p, "DESC"))
@@ -184,7 +184,7 @@ static bool take_default(struct ddl_parser *p, struct ddl_constraint *c)
 			return false;
 		ddl_take(p);
 	}
-	c->text = arena_text(p->memory, start, (size_t)(p->past - start));
+	c->text = etl_arena_text(p->memory, start, (size_t)(p->past - start));
 	return c->text != NULL;
 }
 
@@ -241,7 +241,7 @@ static bool own_part(struct ddl_parser *p, const struct ddl_column *column, stru
 	if (c->kind != DDL_PRIMARY_KEY && c->kind != DDL_UNIQUE && c->kind != DDL_REFERENCES)
 		return true;
 	if (!c->parts)
-		c->parts = arena_alloc(p->memory, sizeof(*c->parts));
+		c->parts = etl_arena_alloc(p->memory, sizeof(*c->parts));
 	if (!c->parts)
 		return false;
 	c->parts->column = column->name;
@@ -272,8 +272,8 @@ static bool add_column_constraint(struct ddl_parser *p, struct ddl_column *colum
 		return true;
 	if (!take_column_constraint(p, &c) || !own_part(p, column, &c))
 		return false;
-	column->constraints = arena_push(p->memory, column->constraints, column->constraint_count,
-					 sizeof(c));
+	column->constraints = etl_arena_push(p->memory, column->constraints, column->constraint_count,
+					     sizeof(c));
 	if (!column->constraints)
 		return false;
 	column->constraints[column->constraint_count++] = c;
@@ -296,7 +296,7 @@ static bool take_column(struct ddl_parser *p, struct ddl_table *table)
 			return false;
 		}
 	}
-	table->columns = arena_push(p->memory, table->columns, table->column_count, sizeof(column));
+	table->columns = etl_arena_push(p->memory, table->columns, table->column_count, sizeof(column));
 	if (!table->columns)
 		return false;
 	table->columns[table->column_count++] = column;
@@ -340,7 +340,7 @@ static bool add_table_constraint(struct ddl_parser *p, struct ddl_table *table, 
 
 	if (!take_table_constraint(p, &c))
 		return false;
-	table->constraints = arena_push(p->memory, table->constraints, table->constraint_count, sizeof(c));
+	table->constraints = etl_arena_push(p->memory, table->constraints, table->constraint_count, sizeof(c));
 	if (!table->constraints)
 		return false;
 	table->constraints[table->constraint_count++] = c;
@@ -414,13 +414,13 @@ int ddl_table_parse(const char *sql, struct ddl_table *ret)
 	if (status == DDL_OK)
 		*ret = table;
 	else
-		arena_free(&table.memory);
+		etl_arena_free(&table.memory);
 	return status;
 }
 
 void ddl_table_free(struct ddl_table *table)
 {
-	arena_free(&table->memory);
+	etl_arena_free(&table->memory);
 	memset(table, 0, sizeof(*table));
 }
 
@@ -454,6 +454,6 @@ const char *ddl_after_name(const char *sql)
 
 	ddl_begin(&p, sql, &memory);
 	ret = take_head(&p, &name) ? p.past : NULL;
-	arena_free(&memory);
+	etl_arena_free(&memory);
 	return ret;
 }

@@ -96,8 +96,8 @@ static int add_key_column(struct describing *d, sqlite3_stmt *row, void *data)
 {
 	struct key_list *k = data;
 
-	k->columns = arena_push(&d->memory, k->columns, k->count, sizeof(*k->columns));
-	k->collations = arena_push(&d->memory, k->collations, k->count, sizeof(*k->collations));
+	k->columns = etl_arena_push(&d->memory, k->columns, k->count, sizeof(*k->columns));
+	k->collations = etl_arena_push(&d->memory, k->collations, k->count, sizeof(*k->collations));
 	if (!k->columns || !k->collations)
 		return describe_no_memory(d);
 	k->columns[k->count] = describe_text(d, row, 0);
@@ -122,8 +122,8 @@ static void set_key(struct describing *d, struct etl_key *key, const struct key_
 		note_disagreement(d, kind == DDL_UNIQUE ? "unique constraint" : "primary key");
 		return;
 	}
-	key->name = arena_copy(&d->memory, c->name);
-	key->conflict_sql = arena_copy(&d->memory, c->conflict);
+	key->name = etl_arena_copy(&d->memory, c->name);
+	key->conflict_sql = etl_arena_copy(&d->memory, c->conflict);
 }
 
 static int describe_primary(struct describing *d)
@@ -152,7 +152,7 @@ static int add_unique(struct describing *d, sqlite3_stmt *row, void *data)
 		      add_key_column, &k);
 	if (rc)
 		return rc;
-	*keys = arena_push(&d->memory, *keys, d->table.unique_count, sizeof(**keys));
+	*keys = etl_arena_push(&d->memory, *keys, d->table.unique_count, sizeof(**keys));
 	if (!*keys)
 		return describe_no_memory(d);
 	set_key(d, &(*keys)[d->table.unique_count++], &k, DDL_UNIQUE);
@@ -186,7 +186,7 @@ static int new_foreign_key(struct describing *d, sqlite3_stmt *row, struct refer
 {
 	struct etl_foreign_key *f;
 
-	list->keys = arena_push(&d->memory, list->keys, d->table.foreign_key_count, sizeof(*f));
+	list->keys = etl_arena_push(&d->memory, list->keys, d->table.foreign_key_count, sizeof(*f));
 	if (!list->keys)
 		return describe_no_memory(d);
 	f = memset(&list->keys[d->table.foreign_key_count++], 0, sizeof(*f));
@@ -210,8 +210,8 @@ static int add_foreign_column(struct describing *d, sqlite3_stmt *row, void *dat
 	if (rc)
 		return rc;
 	f = &list->keys[d->table.foreign_key_count - 1];
-	list->columns = arena_push(&d->memory, list->columns, f->column_count, sizeof(*list->columns));
-	list->parents = arena_push(&d->memory, list->parents, f->column_count, sizeof(*list->parents));
+	list->columns = etl_arena_push(&d->memory, list->columns, f->column_count, sizeof(*list->columns));
+	list->parents = etl_arena_push(&d->memory, list->parents, f->column_count, sizeof(*list->parents));
 	if (!list->columns || !list->parents)
 		return describe_no_memory(d);
 	list->columns[f->column_count] = describe_text(d, row, FK_FROM);
@@ -230,7 +230,7 @@ static void add_written(struct describing *d, struct etl_foreign_key *f)
 		note_disagreement(d, "foreign key");
 		return;
 	}
-	f->name = arena_copy(&d->memory, c->name);
+	f->name = etl_arena_copy(&d->memory, c->name);
 	f->deferrable = c->reference.deferrable;
 	if (c->reference.match && sqlite3_stricmp(c->reference.match, "FULL") == 0)
 		f->match = "FULL";
@@ -261,13 +261,13 @@ static void add_checks(struct describing *d, struct etl_check **checks, const st
 	for (i = 0; i < n; i++) {
 		if (list[i].kind != DDL_CHECK)
 			continue;
-		*checks = arena_push(&d->memory, *checks, d->table.check_count, sizeof(*c));
+		*checks = etl_arena_push(&d->memory, *checks, d->table.check_count, sizeof(*c));
 		if (!*checks)
 			return;
 		c = &(*checks)[d->table.check_count++];
-		c->name = arena_copy(&d->memory, list[i].name);
-		c->sql = arena_copy(&d->memory, list[i].text);
-		c->column = arena_copy(&d->memory, column);
+		c->name = etl_arena_copy(&d->memory, list[i].name);
+		c->sql = etl_arena_copy(&d->memory, list[i].text);
+		c->column = etl_arena_copy(&d->memory, column);
 	}
 }
 
@@ -316,16 +316,16 @@ static int add_part(struct describing *d, sqlite3_stmt *row, void *data)
 	struct etl_index_part *p;
 	const char *collation = (const char *)sqlite3_column_text(row, 2);
 
-	list->parts = arena_push(&d->memory, list->parts, list->count, sizeof(*p));
+	list->parts = etl_arena_push(&d->memory, list->parts, list->count, sizeof(*p));
 	if (!list->parts)
 		return describe_no_memory(d);
 	p = memset(&list->parts[list->count++], 0, sizeof(*p));
 	p->column = describe_text(d, row, 0);
 	p->descending = sqlite3_column_int(row, 1) != 0;
 	if (!p->column && ddl)
-		p->column = arena_copy(&d->memory, ddl->column);
+		p->column = etl_arena_copy(&d->memory, ddl->column);
 	if (!p->column && ddl)
-		p->expression = arena_copy(&d->memory, ddl->expression);
+		p->expression = etl_arena_copy(&d->memory, ddl->expression);
 	if (p->column ? !same_collation(d, p->column, collation)
 		      : collation && sqlite3_stricmp(collation, "BINARY") != 0)
 		p->collation = describe_text(d, row, 2);
@@ -342,7 +342,7 @@ static int fill_index(struct describing *d, struct etl_index *index, const struc
 	index->part_count = list.count;
 	index->part_size = sizeof(struct etl_index_part);
 	if (ddl)
-		index->where_sql = arena_copy(&d->memory, ddl->where);
+		index->where_sql = etl_arena_copy(&d->memory, ddl->where);
 	return rc;
 }
 
@@ -364,7 +364,7 @@ static int add_index(struct describing *d, sqlite3_stmt *row, void *data)
 	ddl_index_free(&ddl);
 	if (rc)
 		return rc;
-	*indexes = arena_push(&d->memory, *indexes, d->table.index_count, sizeof(index));
+	*indexes = etl_arena_push(&d->memory, *indexes, d->table.index_count, sizeof(index));
 	if (!*indexes)
 		return describe_no_memory(d);
 	(*indexes)[d->table.index_count++] = index;

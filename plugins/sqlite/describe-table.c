@@ -28,13 +28,13 @@ static const char *default_text(struct describing *d, const char *text)
 
 	if (next.kind != TOKEN_END || (t.kind != TOKEN_NAME && t.kind != TOKEN_WORD) || is_constant_word(&t))
 		return text;
-	name = arena_alloc(&d->memory, t.length + 1);
+	name = etl_arena_alloc(&d->memory, t.length + 1);
 	if (!name)
 		return NULL;
 	token_name(&t, name, t.length + 1);
 	etl_text_add_literal(&literal, name);
 	d->memory.failed = d->memory.failed || literal.failed;
-	ret = arena_copy(&d->memory, literal.at);
+	ret = etl_arena_copy(&d->memory, literal.at);
 	etl_text_free(&literal);
 	return ret;
 }
@@ -49,7 +49,7 @@ static void set_default(struct describing *d, const struct ddl_column *ddl, sqli
 	if (!text)
 		return;
 	if (written && written->text[0] == '(')
-		c->default_sql = arena_copy(&d->memory, written->text);
+		c->default_sql = etl_arena_copy(&d->memory, written->text);
 	else
 		c->default_sql = default_text(d, text);
 }
@@ -61,7 +61,7 @@ static void set_generated(struct describing *d, const struct ddl_column *ddl, in
 	if (hidden != HIDDEN_VIRTUAL && hidden != HIDDEN_STORED)
 		return;
 	c->flags |= ETL_GENERATED | (hidden == HIDDEN_STORED ? ETL_STORED : 0u);
-	c->generated_sql = arena_copy(&d->memory, written ? written->text : "");
+	c->generated_sql = etl_arena_copy(&d->memory, written ? written->text : "");
 }
 
 static void set_metadata(struct describing *d, struct etl_column *c)
@@ -73,7 +73,7 @@ static void set_metadata(struct describing *d, struct etl_column *c)
 					  &autoincrement) != SQLITE_OK)
 		return;
 	if (collation && sqlite3_stricmp(collation, "BINARY") != 0)
-		c->collation = arena_copy(&d->memory, collation);
+		c->collation = etl_arena_copy(&d->memory, collation);
 	if (autoincrement)
 		c->flags |= ETL_NEVER_REUSED;
 }
@@ -98,7 +98,7 @@ static int add_column(struct describing *d, sqlite3_stmt *row)
 
 	if (hidden == HIDDEN_VTAB)
 		return ETL_OK;
-	d->columns = arena_push(&d->memory, d->columns, d->table.column_count, sizeof(*c));
+	d->columns = etl_arena_push(&d->memory, d->columns, d->table.column_count, sizeof(*c));
 	if (!d->columns)
 		return describe_no_memory(d);
 	c = memset(&d->columns[d->table.column_count], 0, sizeof(*c));

@@ -39,7 +39,7 @@ char *describe_text(struct describing *d, sqlite3_stmt *stmt, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 
-	return arena_copy(&d->memory, text);
+	return etl_arena_copy(&d->memory, text);
 }
 
 const struct etl_column *describe_find(const struct describing *d, const char *name)
@@ -60,7 +60,7 @@ static void forget(struct describing *d)
 	if (d->parsed)
 		ddl_table_free(&d->ddl);
 	d->parsed = false;
-	arena_free(&d->memory);
+	etl_arena_free(&d->memory);
 	memset(&d->table, 0, sizeof(d->table));
 	d->columns = NULL;
 }
@@ -275,7 +275,7 @@ static int add_result_columns(struct describing *d, sqlite3_stmt *stmt)
 {
 	int i, n = sqlite3_column_count(stmt);
 
-	d->columns = arena_alloc(&d->memory, (size_t)n * sizeof(*d->columns));
+	d->columns = etl_arena_alloc(&d->memory, (size_t)n * sizeof(*d->columns));
 	if (!d->columns)
 		return describe_no_memory(d);
 	d->table.columns = d->columns;
@@ -283,8 +283,8 @@ static int add_result_columns(struct describing *d, sqlite3_stmt *stmt)
 		struct etl_column *c = &d->columns[i];
 		const char *declared = sqlite3_column_decltype(stmt, i);
 
-		c->name = arena_copy(&d->memory, sqlite3_column_name(stmt, i));
-		c->declared = arena_copy(&d->memory, declared ? declared : "");
+		c->name = etl_arena_copy(&d->memory, sqlite3_column_name(stmt, i));
+		c->declared = etl_arena_copy(&d->memory, declared ? declared : "");
 		c->identity_last = ETL_UNKNOWN;
 		if (!c->name || !c->declared)
 			return describe_no_memory(d);

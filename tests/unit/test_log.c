@@ -104,8 +104,8 @@ END_TEST
 START_TEST(secrets_are_in_neither)
 {
 	ck_assert(secret_add("hunter\"22"));
-	open_log((struct log_options){ .file = file, .json = true, .screen_level = ETL_LOG_INFO,
-				       .level = ETL_LOG_INFO });
+	open_log((struct log_options){ .file = file, .json = true, .screen_json = true,
+				       .screen_level = ETL_LOG_INFO, .level = ETL_LOG_INFO });
 	log_line(ETL_LOG_INFO, "login hunter\"22");
 	ck_assert_ptr_nonnull(strstr(content(screen), "\"message\":\"login ***\""));
 	ck_assert_ptr_nonnull(strstr(content(file), "\"message\":\"login ***\""));
