@@ -17,8 +17,9 @@
  *  - Growth. Every struct that the host fills is always fully readable, because a plugin is only loaded
  *    by a host of the same major and at least the same minor version. Every table of functions that a
  *    plugin fills begins with its `size`; the host copies it into a zeroed one of its own. Arrays of
- *    structs carry their stride (`…_size`). Members are only ever appended. The structs marked "closed"
- *    never grow. Enums cross as int32_t.
+ *    structs carry their stride (`…_size`). A struct that a plugin emits (etl_table, etl_step, …) is read up
+ *    to the members that the plugin's own minor version had. Members are only ever appended. The structs
+ *    marked "closed" never grow. Enums cross as int32_t.
  *  - Options. The host parses, checks, defaults and types every option before `open`.
  */
 #ifndef ETLRUN_PLUGIN_H
@@ -134,7 +135,7 @@ struct etl_column {
 
 enum etl_key_flags { ETL_KEY_NULLS_EQUAL = 1 << 0 /* two NULLs are duplicates */ };
 
-/* A primary key or unique constraint. */
+/* A primary key or unique constraint. Closed. */
 struct etl_key {
 	const char *name;               /* or NULL: unnamed */
 	const char *const *columns;
@@ -401,7 +402,7 @@ struct etl_token {
 	char text[ETL_TOKEN_MAX];
 };
 
-/* What to read: a table, a query, or (token not NULL) the staged rows of a load. */
+/* What to read: a table, a query, or (token not NULL) the staged rows of a load. Closed. */
 struct etl_dataset {
 	const char *schema;             /* or NULL */
 	const char *table;              /* or NULL: a query */
