@@ -1,6 +1,7 @@
 /*
- * The Arrow rules this keeps: a child may be moved out of a parent that is released afterwards, and a released
- * child has no release. So a batch with one column more or less is a new parent over the moved children.
+ * The Arrow rules this keeps: a child may be moved out of a parent that is released afterwards, and
+ * a released child has no release. So a batch with one column more or less is a new parent over the
+ * moved children.
  */
 #include "config.h"
 
@@ -50,9 +51,13 @@ static bool parent_make(struct ArrowArray *ret, int64_t length, int64_t count)
 	}
 	for (int64_t i = 0; i < count; i++)
 		parent->pointers[i] = &parent->children[i];
-	*ret = (struct ArrowArray){ .length = length, .n_buffers = 1, .n_children = count,
-				    .buffers = parent->no_validity, .children = parent->pointers,
-				    .release = parent_release, .private_data = parent };
+	*ret = (struct ArrowArray){ .length = length,
+				    .n_buffers = 1,
+				    .n_children = count,
+				    .buffers = parent->no_validity,
+				    .children = parent->pointers,
+				    .release = parent_release,
+				    .private_data = parent };
 	return true;
 }
 
@@ -101,8 +106,8 @@ static void numbers_release(struct ArrowArray *array)
 	array->release = NULL;
 }
 
-bool batch_count(struct ArrowArray *ret, int64_t count, int64_t *next, const int64_t *skip, size_t skip_count,
-		 size_t *skip_at)
+bool batch_count(struct ArrowArray *ret, int64_t count, int64_t *next, const int64_t *skip,
+		 size_t skip_count, size_t *skip_at)
 {
 	struct numbers *numbers = malloc(sizeof(*numbers) + (size_t)count * sizeof(int64_t));
 
@@ -117,14 +122,36 @@ bool batch_count(struct ArrowArray *ret, int64_t count, int64_t *next, const int
 		}
 		numbers->values[i] = (*next)++;
 	}
-	*ret = (struct ArrowArray){ .length = count, .n_buffers = 2, .buffers = numbers->buffers,
-				    .release = numbers_release, .private_data = numbers };
+	*ret = (struct ArrowArray){ .length = count,
+				    .n_buffers = 2,
+				    .buffers = numbers->buffers,
+				    .release = numbers_release,
+				    .private_data = numbers };
 	return true;
 }
 
 const int64_t *batch_int64(const struct ArrowArray *column)
 {
 	return (const int64_t *)column->buffers[1] + column->offset;
+}
+
+/* Bytes of a value that is not text or bytes. */
+static int64_t value_width(const char *format)
+{
+	switch (format[0]) {
+	case 'b':
+		return 1;
+	case 's':
+		return 2;
+	case 'i':
+	case 'f':
+		return 4;
+	case 'd':
+	case 'w':
+		return 16;
+	default:
+		return strcmp(format, "tdD") == 0 ? 4 : 8;
+	}
 }
 
 int64_t batch_bytes(const struct ArrowSchema *schema, const struct ArrowArray *batch)
@@ -136,13 +163,12 @@ int64_t batch_bytes(const struct ArrowSchema *schema, const struct ArrowArray *b
 		const char *format = schema->children[i]->format;
 
 		if (format[0] == 'u' || format[0] == 'z') {
-			const int32_t *offsets = (const int32_t *)column->buffers[1] + column->offset;
+			const int32_t *offsets = (const int32_t *)column->buffers[1] +
+						 column->offset;
 
 			bytes += column->length ? offsets[column->length] - offsets[0] : 0;
 		} else {
-			bytes += column->length * (format[0] == 'b' ? 1 : format[0] == 's' ? 2 :
-						   format[0] == 'i' || format[0] == 'f' || strcmp(format, "tdD") == 0 ? 4 :
-						   format[0] == 'd' || format[0] == 'w' ? 16 : 8);
+			bytes += column->length * value_width(format);
 		}
 	}
 	return bytes;

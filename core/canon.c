@@ -1,8 +1,10 @@
 /*
- * The canonical form and its hash, row by row: the row's bytes are laid into one scratch buffer and hashed
- * once. That was faster than hashing values and mixing, and it makes the order of columns count by itself.
+ * The canonical form and its hash, row by row: the row's bytes are laid into one scratch buffer and
+ * hashed once. That was faster than hashing values and mixing, and it makes the order of columns
+ * count by itself.
  *
- * The scratch buffer always has FIXED_MAX bytes a column to spare, so only variable values check for room.
+ * The scratch buffer always has FIXED_MAX bytes a column to spare, so only variable values check
+ * for room.
  */
 #include "config.h"
 
@@ -15,23 +17,32 @@
 #include "canon.h"
 #include "../plugins/lib/number.h"
 
-#define FIXED_MAX 64            /* bytes: a tag, a length and the longest decimal(38) */
+#define FIXED_MAX 64 /* bytes: a tag, a length and the longest decimal(38) */
 
 enum tag {
-	TAG_NULL, TAG_INT, TAG_REAL, TAG_NUMBER, TAG_TEXT, TAG_BYTES, TAG_DATE, TAG_TIME, TAG_TIMESTAMP,
-	TAG_INSTANT, TAG_UUID
+	TAG_NULL,
+	TAG_INT,
+	TAG_REAL,
+	TAG_NUMBER,
+	TAG_TEXT,
+	TAG_BYTES,
+	TAG_DATE,
+	TAG_TIME,
+	TAG_TIMESTAMP,
+	TAG_INSTANT,
+	TAG_UUID
 };
 
 struct canon {
 	struct ArrowSchema schema;
 	struct etl_view *view;
-	int64_t *key, *all;             /* column indexes */
+	int64_t *key, *all; /* column indexes */
 	int64_t key_count, all_count;
 	uint8_t *scratch;
 	size_t used, room, spare;
 };
 
-/* ---- Values ----------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 /* Room for SIZE bytes and for what any fixed-width columns behind them take. */
 static bool reserve(struct canon *c, size_t size)
@@ -139,7 +150,8 @@ static bool put_any(struct canon *c, const uint8_t *bytes, int64_t size)
 		return true;
 	}
 	if (size > 0)
-		return put_bytes(c, bytes[0] == ETL_ANY_TEXT ? TAG_TEXT : TAG_BYTES, bytes + 1, size - 1);
+		return put_bytes(c, bytes[0] == ETL_ANY_TEXT ? TAG_TEXT : TAG_BYTES, bytes + 1,
+				 size - 1);
 	return put_bytes(c, TAG_BYTES, bytes, 0);
 }
 
@@ -209,9 +221,10 @@ static bool put_value(struct canon *c, const struct etl_column_view *col, int64_
 	}
 }
 
-/* ---- Rows ------------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
-static bool hash_row(struct canon *c, const int64_t *columns, int64_t count, int64_t row, uint64_t *ret)
+static bool hash_row(struct canon *c, const int64_t *columns, int64_t count, int64_t row,
+		     uint64_t *ret)
 {
 	c->used = 0;
 	for (int64_t i = 0; i < count; i++)
@@ -248,7 +261,8 @@ static bool set_columns(struct canon *c, const int64_t *key, size_t key_count)
 	return c->scratch != NULL;
 }
 
-struct canon *canon_new(const struct ArrowSchema *schema, const int64_t *key, size_t key_count, int32_t hash)
+struct canon *canon_new(const struct ArrowSchema *schema, const int64_t *key, size_t key_count,
+			int32_t hash)
 {
 	struct canon *c;
 
@@ -278,7 +292,8 @@ void canon_free(struct canon *c)
 	free(c);
 }
 
-bool canon_batch(struct canon *c, const struct ArrowArray *batch, uint64_t *ret_key, uint64_t *ret_row)
+bool canon_batch(struct canon *c, const struct ArrowArray *batch, uint64_t *ret_key,
+		 uint64_t *ret_row)
 {
 	const int64_t *key = c->key_count > 0 ? c->key : c->all;
 	int64_t key_count = c->key_count > 0 ? c->key_count : c->all_count;
@@ -298,7 +313,8 @@ bool canon_batch(struct canon *c, const struct ArrowArray *batch, uint64_t *ret_
 	return true;
 }
 
-void canon_key_text(struct canon *c, const struct ArrowArray *batch, int64_t row, struct etl_text *text)
+void canon_key_text(struct canon *c, const struct ArrowArray *batch, int64_t row,
+		    struct etl_text *text)
 {
 	const int64_t *key = c->key_count > 0 ? c->key : c->all;
 	int64_t key_count = c->key_count > 0 ? c->key_count : c->all_count;

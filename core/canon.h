@@ -1,18 +1,18 @@
 /*
- * One canonical form of every value, and the row hash over it. x1 is XXH3-64 over the binary form; what is
- * equal to a person of the target's types is equal here, whatever store it came from.
+ * One canonical form of every value, and the row hash over it. x1 is XXH3-64 over the binary form;
+ * what is equal to a person of the target's types is equal here, whatever store it came from.
  *
  * The binary form of a row is that of its columns in order. Each value is a tag byte, then:
  *   0 NULL       nothing
  *   1 integer    int64: every width, bool as 0 and 1
  *   2 real       IEEE bits of a float64: float32 widened, -0 as +0, one NaN
- *   3 number     decimal and numeric: uint32 length, text without exponent and needless zeros, "-0" as "0"
- *   4 text       text and json: uint32 length, the bytes as they are
+ *   3 number     decimal and numeric: uint32 length, text without exponent or needless zeros, no
+ *   "-0" 4 text       text and json: uint32 length, the bytes as they are
  *   5 bytes      uint32 length, the bytes
  *   6 date       int64 days; 7 time, 8 timestamp, 9 instant: int64 microseconds
  *   10 uuid      16 bytes
- * An `any` has the form of its tag. Integers are little-endian. The lengths keep a byte from moving unseen
- * from one column to the next.
+ * An `any` has the form of its tag. Integers are little-endian. The lengths keep a byte from moving
+ * unseen from one column to the next.
  */
 #ifndef CORE_CANON_H
 #define CORE_CANON_H
@@ -24,27 +24,33 @@
 /* Hashes the rows of batches of one schema. Not thread-safe; one for each thread. */
 struct canon;
 
-/* KEY: the indexes of the key columns; none: the whole row is the key. Columns whose name begins with
- * "etlrun." are left out. NULL: no memory, an unknown type, or a HASH other than ETL_HASH_X1: the text forms
- * C1 and P1 come with the first store that can compute them. */
-struct canon *canon_new(const struct ArrowSchema *, const int64_t *key, size_t key_count, int32_t hash);
+/* KEY: the indexes of the key columns; none: the whole row is the key. Columns whose name begins
+ * with "etlrun." are left out. NULL: no memory, an unknown type, or a HASH other than ETL_HASH_X1:
+ * the text forms C1 and P1 come with the first store that can compute them. */
+struct canon *canon_new(const struct ArrowSchema *, const int64_t *key, size_t key_count,
+			int32_t hash);
 void canon_free(struct canon *);
-/* Fills RET_KEY and RET_ROW (batch->length places each; RET_ROW may be NULL: keys only). False: memory. */
-bool canon_batch(struct canon *, const struct ArrowArray *batch, uint64_t *ret_key, uint64_t *ret_row);
-/* One row's key as a person reads it, "id=3" or "emp=1 ord=2"; for a table without a key, the row. */
+/* Fills RET_KEY and RET_ROW (batch->length places each; RET_ROW may be NULL: keys only). False:
+ * memory. */
+bool canon_batch(struct canon *, const struct ArrowArray *batch, uint64_t *ret_key,
+		 uint64_t *ret_row);
+/* One row's key as a person reads it, "id=3" or "emp=1 ord=2"; for a table without a key, the
+ * row. */
 void canon_key_text(struct canon *, const struct ArrowArray *batch, int64_t row, struct etl_text *);
 
 /* Whether a key hash is in a range (digest.c). */
 bool range_has(const struct etl_range *, uint64_t key_hash);
 
-/* The digest of a stream of rows: the total, and one for each of ETL_BUCKETS buckets by key hash. Adding is
- * order-free, so workers keep one each and add them up. */
+/* The digest of a stream of rows: the total, and one for each of ETL_BUCKETS buckets by key hash.
+ * Adding is order-free, so workers keep one each and add them up. */
 struct digest {
 	struct etl_digest total;
 	struct etl_digest buckets[ETL_BUCKETS];
 };
-/* Adds the rows of a batch that are in the sample (ppm of a million, by key hash mixed with seed). */
-bool digest_batch(struct digest *, struct canon *, const struct ArrowArray *, uint32_t ppm, uint64_t seed);
+/* Adds the rows of a batch that are in the sample (ppm of a million, by key hash mixed with
+ * seed). */
+bool digest_batch(struct digest *, struct canon *, const struct ArrowArray *, uint32_t ppm,
+		  uint64_t seed);
 void digest_add(struct digest *, const struct digest *);
 
 #endif

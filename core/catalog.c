@@ -1,8 +1,9 @@
 /*
- * Copies of what plugins emit. A struct etl_table is borrowed for the call, so what the host keeps is copied
- * as a whole into one block: first the arrays, then the texts. The same walk runs twice, once to measure and
- * once to copy, so that the two cannot disagree. A plugin built against an older minor version has smaller
- * structs (its stride says so); in the copy every stride is the host's and missing members are zero.
+ * Copies of what plugins emit. A struct etl_table is borrowed for the call, so what the host keeps
+ * is copied as a whole into one block: first the arrays, then the texts. The same walk runs twice,
+ * once to measure and once to copy, so that the two cannot disagree. A plugin built against an
+ * older minor version has smaller structs (its stride says so); in the copy every stride is the
+ * host's and missing members are zero.
  */
 #include "config.h"
 
@@ -139,8 +140,8 @@ union element {
 	struct etl_index_part part;
 };
 
-static const void *copy_array(struct arena *a, const void *array, size_t count, size_t stride, size_t size,
-			      void (*members)(struct arena *, void *))
+static const void *copy_array(struct arena *a, const void *array, size_t count, size_t stride,
+			      size_t size, void (*members)(struct arena *, void *))
 {
 	char *to;
 
@@ -164,7 +165,8 @@ static void copy_index(struct arena *a, void *element)
 
 	x->name = copy_text(a, x->name);
 	x->part_count = x->parts ? x->part_count : 0;
-	x->parts = copy_array(a, x->parts, x->part_count, x->part_size, sizeof(*x->parts), copy_part);
+	x->parts = copy_array(a, x->parts, x->part_count, x->part_size, sizeof(*x->parts),
+			      copy_part);
 	x->part_size = sizeof(*x->parts);
 	x->where_sql = copy_text(a, x->where_sql);
 	x->method = copy_text(a, x->method);
@@ -172,12 +174,12 @@ static void copy_index(struct arena *a, void *element)
 }
 
 /* An array that is not there has no elements, whatever its count says. */
-#define COPY_ARRAY(arena, t, member, one, members)                                                    \
-	do {                                                                                          \
-		(t)->one##_count = (t)->member ? (t)->one##_count : 0;                                \
-		(t)->member = copy_array(arena, (t)->member, (t)->one##_count, (t)->one##_size,       \
-					 sizeof(*(t)->member), members);                              \
-		(t)->one##_size = sizeof(*(t)->member);                                               \
+#define COPY_ARRAY(arena, t, member, one, members)                                                 \
+	do {                                                                                       \
+		(t)->one##_count = (t)->member ? (t)->one##_count : 0;                             \
+		(t)->member = copy_array(arena, (t)->member, (t)->one##_count, (t)->one##_size,    \
+					 sizeof(*(t)->member), members);                           \
+		(t)->one##_size = sizeof(*(t)->member);                                            \
 	} while (0)
 
 /* Replaces every pointer of T by its copy. */
@@ -241,8 +243,8 @@ static bool same_name(const char *a, const char *b, bool exact)
 
 const char *kind_name(int32_t kind)
 {
-	static const char *const names[] = { "table", "view", "trigger", "virtual table", "shadow table", "sequence",
-					     "settings" };
+	static const char *const names[] = { "table",	     "view",	 "trigger", "virtual table",
+					     "shadow table", "sequence", "settings" };
 
 	return kind >= ETL_TABLE && kind <= ETL_DATABASE ? names[kind] : "object";
 }
@@ -293,7 +295,8 @@ int catalog_add(struct catalog *catalog, struct etl_table *table, struct etl_err
 	return ETL_OK;
 }
 
-struct etl_table *catalog_find(const struct catalog *catalog, int32_t kind, const char *schema, const char *name)
+struct etl_table *catalog_find(const struct catalog *catalog, int32_t kind, const char *schema,
+			       const char *name)
 {
 	for (int exact = 1; exact >= 0; exact--)
 		for (size_t i = 0; i < catalog->count; i++) {

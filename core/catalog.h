@@ -1,6 +1,6 @@
 /*
- * Objects of a store in memory: deep copies of the struct etl_table that plugins emit, in one block each,
- * and lists of them by name.
+ * Objects of a store in memory: deep copies of the struct etl_table that plugins emit, in one block
+ * each, and lists of them by name.
  */
 #ifndef CORE_CATALOG_H
 #define CORE_CATALOG_H
@@ -9,7 +9,7 @@
 
 /* An owned etl_table: everything it points to is freed with it. The arrays are writable through the
  * casts below, so that the mapping can reshape a copy. */
-struct etl_table *table_copy(const struct etl_table *);         /* NULL: no memory */
+struct etl_table *table_copy(const struct etl_table *); /* NULL: no memory */
 void table_free(struct etl_table *);
 
 static inline struct etl_column *table_column(const struct etl_table *t, size_t i)
@@ -36,9 +36,11 @@ struct catalog_sink {
 };
 struct catalog_sink catalog_sink(struct catalog *, struct etl_error *);
 
-int catalog_add(struct catalog *, struct etl_table *, struct etl_error *);      /* takes it */
-/* By name (schema NULL: any), tables only when kind is ETL_TABLE; exact first, then ignoring ASCII case. */
-struct etl_table *catalog_find(const struct catalog *, int32_t kind, const char *schema, const char *name);
+int catalog_add(struct catalog *, struct etl_table *, struct etl_error *); /* takes it */
+/* By name (schema NULL: any), tables only when kind is ETL_TABLE; exact first, then ignoring ASCII
+ * case. */
+struct etl_table *catalog_find(const struct catalog *, int32_t kind, const char *schema,
+			       const char *name);
 void catalog_clear(struct catalog *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The chain of streams that a split's rows come through: meter(read) → transforms → cast → validators that wrap.
- * The meter is where rows are counted, numbered and held to the ABI's limits.
+ * The chain of streams that a split's rows come through: meter(read) → transforms → cast →
+ * validators that wrap. The meter is where rows are counted, numbered and held to the ABI's limits.
  */
 #include "config.h"
 
@@ -15,12 +15,12 @@
 
 struct meter {
 	struct ArrowArrayStream in;
-	struct ArrowSchema schema;      /* of what comes out: the ordinal last */
+	struct ArrowSchema schema; /* of what comes out: the ordinal last */
 	struct etl_context *context;
 	const struct instance *source;
-	int64_t next;                   /* ordinal */
+	int64_t next; /* ordinal */
 	size_t gone_at;
-	int64_t batch_rows;             /* the most a batch may have */
+	int64_t batch_rows; /* the most a batch may have */
 	struct etl_error *err;
 };
 
@@ -44,15 +44,22 @@ static int meter_check(struct meter *m, const struct ArrowArray *batch)
 	const char *plugin = m->source->plugin->base.name;
 
 	if (batch->n_children != m->schema.n_children - 1)
-		return error_set(m->err, ETL_BUG, "plugin %s gave a batch of %lld columns, %lld were asked for", plugin,
-				 (long long)batch->n_children, (long long)m->schema.n_children - 1);
+		return error_set(m->err, ETL_BUG,
+				 "plugin %s gave a batch of %lld columns, %lld were asked for",
+				 plugin, (long long)batch->n_children,
+				 (long long)m->schema.n_children - 1);
 	if (batch->length > m->batch_rows || batch->offset != 0)
-		return error_set(m->err, ETL_BUG, "plugin %s gave a batch of %lld rows at offset %lld; at most %lld rows at 0 "
-				 "are allowed", plugin, (long long)batch->length, (long long)batch->offset,
+		return error_set(m->err, ETL_BUG,
+				 "plugin %s gave a batch of %lld rows at offset %lld; at most %lld "
+				 "rows at 0 "
+				 "are allowed",
+				 plugin, (long long)batch->length, (long long)batch->offset,
 				 (long long)m->batch_rows);
 	for (int64_t i = 0; i < batch->n_children; i++)
 		if (batch->children[i]->length != batch->length)
-			return error_set(m->err, ETL_BUG, "plugin %s gave columns of different lengths in one batch", plugin);
+			return error_set(m->err, ETL_BUG,
+					 "plugin %s gave columns of different lengths in one batch",
+					 plugin);
 	return 0;
 }
 
@@ -72,7 +79,8 @@ static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 		return EPROTO;
 	}
 	m->context->read += (uint64_t)batch.length;
-	if (!batch_count(&ordinals, batch.length, &m->next, m->context->gone, m->context->gone_count, &m->gone_at)) {
+	if (!batch_count(&ordinals, batch.length, &m->next, m->context->gone,
+			 m->context->gone_count, &m->gone_at)) {
 		batch.release(&batch);
 		return ENOMEM;
 	}
@@ -120,8 +128,9 @@ static bool with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret
 	return ok;
 }
 
-static int meter_open(const struct flow_setup *f, struct job *job, struct instance *source, struct etl_context *context,
-		      struct ArrowArrayStream *in, struct ArrowArrayStream *ret, struct etl_error *err)
+static int meter_open(const struct flow_setup *f, struct job *job, struct instance *source,
+		      struct etl_context *context, struct ArrowArrayStream *in,
+		      struct ArrowArrayStream *ret, struct etl_error *err)
 {
 	struct meter *m = calloc(1, sizeof(*m));
 
@@ -186,8 +195,9 @@ typedef int wrap_function(struct etl_instance *, const struct etl_wrap *, struct
 			  struct ArrowArrayStream *, struct etl_error *);
 
 /* Puts one transform or validator around the chain. */
-static int wrap_one(const struct flow_setup *f, struct chain *c, const struct plugin_use *use, int32_t role,
-		    wrap_function *wrap, const struct etl_wrap *shape, struct etl_error *err)
+static int wrap_one(const struct flow_setup *f, struct chain *c, const struct plugin_use *use,
+		    int32_t role, wrap_function *wrap, const struct etl_wrap *shape,
+		    struct etl_error *err)
 {
 	struct ArrowArrayStream out = { 0 };
 	struct instance *instance = NULL;
@@ -202,8 +212,8 @@ static int wrap_one(const struct flow_setup *f, struct chain *c, const struct pl
 	return rc;
 }
 
-static int add_transforms(const struct flow_setup *f, struct chain *c, struct job *job, struct etl_context *context,
-			  struct etl_error *err)
+static int add_transforms(const struct flow_setup *f, struct chain *c, struct job *job,
+			  struct etl_context *context, struct etl_error *err)
 {
 	const struct etl_table *in = job->source;
 	int rc = 0;
@@ -212,13 +222,15 @@ static int add_transforms(const struct flow_setup *f, struct chain *c, struct jo
 		const struct plugin_use *use = &job->transforms.at[i];
 		struct etl_wrap shape = { .in = in, .out = job->shapes[i], .context = context };
 
-		rc = wrap_one(f, c, use, ETL_ROLE_TRANSFORM, use->plugin->transform.wrap, &shape, err);
+		rc = wrap_one(f, c, use, ETL_ROLE_TRANSFORM, use->plugin->transform.wrap, &shape,
+			      err);
 		in = job->shapes[i];
 	}
 	return rc;
 }
 
-static int add_cast(struct chain *c, struct job *job, struct etl_context *context, struct etl_error *err)
+static int add_cast(struct chain *c, struct job *job, struct etl_context *context,
+		    struct etl_error *err)
 {
 	struct ArrowArrayStream out = { 0 };
 	int rc;
@@ -231,8 +243,8 @@ static int add_cast(struct chain *c, struct job *job, struct etl_context *contex
 	return rc;
 }
 
-static int add_validators(const struct flow_setup *f, struct chain *c, struct job *job, struct etl_context *context,
-			  struct etl_error *err)
+static int add_validators(const struct flow_setup *f, struct chain *c, struct job *job,
+			  struct etl_context *context, struct etl_error *err)
 {
 	struct etl_wrap shape = { .in = job->target, .out = job->target, .context = context };
 	int rc = 0;
@@ -241,28 +253,34 @@ static int add_validators(const struct flow_setup *f, struct chain *c, struct jo
 		const struct plugin_use *use = &job->validators.at[i];
 
 		if (use->plugin->can_wrap)
-			rc = wrap_one(f, c, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap, &shape, err);
+			rc = wrap_one(f, c, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap,
+				      &shape, err);
 	}
 	return rc;
 }
 
-int flow_open(const struct flow_setup *f, struct job *job, struct instance *source, const struct etl_split *split,
-	      struct etl_context *context, struct ArrowArrayStream *ret, struct etl_error *err)
+int flow_open(const struct flow_setup *f, struct job *job, struct instance *source,
+	      const struct etl_split *split, struct etl_context *context,
+	      struct ArrowArrayStream *ret, struct etl_error *err)
 {
 	struct chain *c = calloc(1, sizeof(*c));
-	struct etl_read read = { .dataset = job->dataset, .want = &job->want, .context = context,
+	struct etl_read read = { .dataset = job->dataset,
+				 .want = &job->want,
+				 .context = context,
 				 .limit = f->row_limit };
 	struct ArrowArrayStream in = { 0 };
 	int rc;
 
 	if (c)
-		c->instances = calloc(job->transforms.count + job->validators.count + 1, sizeof(*c->instances));
+		c->instances = calloc(job->transforms.count + job->validators.count + 1,
+				      sizeof(*c->instances));
 	if (!c || !c->instances) {
 		free(c);
 		return error_memory(err);
 	}
 	*ret = (struct ArrowArrayStream){ chain_schema, chain_next, chain_error, chain_release, c };
-	rc = source->plugin->source.read(source->self, &read, split, &in, instance_error(source, err));
+	rc = source->plugin->source.read(source->self, &read, split, &in,
+					 instance_error(source, err));
 	if (rc == 0)
 		rc = meter_open(f, job, source, context, &in, &c->in, err);
 	if (in.release)

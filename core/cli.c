@@ -13,10 +13,10 @@
 #include "log.h"
 
 struct option {
-	const char *name;               /* without the dashes */
-	char letter;                    /* or 0 */
-	uint32_t takes;                 /* the verbs that take it: enum cli_takes; 0: all */
-	const char *argument;           /* NULL: none */
+	const char *name;     /* without the dashes */
+	char letter;	      /* or 0 */
+	uint32_t takes;	      /* the verbs that take it: enum cli_takes; 0: all */
+	const char *argument; /* NULL: none */
 	const char *help;
 	int (*set)(struct cli *, const char *value, struct etl_error *);
 };
@@ -26,7 +26,9 @@ static int set_set(struct cli *cli, const char *value, struct etl_error *err)
 	const char **sets;
 
 	if (!strchr(value, '=') || value[0] == '=')
-		return error_set(err, ETL_USAGE, "--set %s: write --set KEY=VALUE, as in --set target.path=new.db", value);
+		return error_set(err, ETL_USAGE,
+				 "--set %s: write --set KEY=VALUE, as in --set target.path=new.db",
+				 value);
 	sets = realloc(cli->sets, (cli->overlay.set_count + 1) * sizeof(*sets));
 	if (!sets)
 		return error_memory(err);
@@ -65,7 +67,8 @@ static int set_limit(struct cli *cli, const char *value, struct etl_error *err)
 	errno = 0;
 	cli->run.limit = strtoll(value, &end, 10);
 	if (errno || *end || end == value || cli->run.limit < 1)
-		return error_set(err, ETL_USAGE, "--limit %s: expected a number of rows, 1 or more", value);
+		return error_set(err, ETL_USAGE, "--limit %s: expected a number of rows, 1 or more",
+				 value);
 	return 0;
 }
 
@@ -98,7 +101,8 @@ static int set_summary(struct cli *cli, const char *value, struct etl_error *err
 	const char *dot = strrchr(value, '.');
 
 	if (!dot || (strcmp(dot, ".json") != 0 && strcmp(dot, ".csv") != 0))
-		return error_set(err, ETL_USAGE, "--summary %s: the file's name ends in .json or .csv", value);
+		return error_set(err, ETL_USAGE,
+				 "--summary %s: the file's name ends in .json or .csv", value);
 	cli->summary = value;
 	return 0;
 }
@@ -167,17 +171,22 @@ static int set_yes(struct cli *cli, const char *value, struct etl_error *err)
 }
 
 static const struct option options[] = {
-	{ "tables", 0, CLI_TABLES, "A,B", "only these tables, as they are called in the source", set_tables },
+	{ "tables", 0, CLI_TABLES, "A,B", "only these tables, as they are called in the source",
+	  set_tables },
 	{ "limit", 0, CLI_LIMIT, "N", "at most N rows of each table", set_limit },
 	{ "schema-only", 0, CLI_PARTS, NULL, "tables, keys and indexes, no rows", set_schema_only },
 	{ "data-only", 0, CLI_PARTS, NULL, "rows into tables that are there", set_data_only },
-	{ "dry-run", 0, CLI_DRY_RUN, NULL, "the same as plan, after connecting to both ends", set_dry_run },
-	{ "summary", 0, CLI_SUMMARY, "FILE", "the final report into FILE.json or FILE.csv", set_summary },
+	{ "dry-run", 0, CLI_DRY_RUN, NULL, "the same as plan, after connecting to both ends",
+	  set_dry_run },
+	{ "summary", 0, CLI_SUMMARY, "FILE", "the final report into FILE.json or FILE.csv",
+	  set_summary },
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there instead of standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
 	{ "probe", 0, CLI_PLUGINS, NULL, "load each plugin in a process of its own", set_probe },
-	{ "set", 0, CLI_FILE | CLI_URIS, "KEY=VALUE", "change a key of the pipeline file", set_set },
-	{ "profile", 0, CLI_FILE | CLI_URIS, "NAME", "lay the group profiles.NAME over the file", set_profile },
+	{ "set", 0, CLI_FILE | CLI_URIS, "KEY=VALUE", "change a key of the pipeline file",
+	  set_set },
+	{ "profile", 0, CLI_FILE | CLI_URIS, "NAME", "lay the group profiles.NAME over the file",
+	  set_profile },
 	{ "yes", 0, CLI_FILE | CLI_URIS, NULL, "do destroy what --set on_existing says", set_yes },
 	{ "plugin-path", 0, 0, "DIR", "look for plugins there first", set_plugin_path },
 	{ "verbose", 'v', 0, NULL, "say more", set_verbose },
@@ -201,8 +210,9 @@ static void usage_options(const struct verb *verb)
 	for (const struct option *o = options; o->name; o++) {
 		if (verb && !taken(o, verb))
 			continue;
-		snprintf(left, sizeof(left), "%s--%s%s%s", o->letter ? (char[]){ '-', o->letter, ',', ' ', 0 } : "    ",
-			 o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+		snprintf(left, sizeof(left), "%s--%s%s%s",
+			 o->letter ? (char[]){ '-', o->letter, ',', ' ', 0 } : "    ", o->name,
+			 o->argument ? " " : "", o->argument ? o->argument : "");
 		printf("  %-26s %s\n", left, o->help);
 	}
 	printf("  %-26s %s\n", "-h, --help", "this text");
@@ -212,14 +222,16 @@ static void usage_options(const struct verb *verb)
 void cli_usage(const struct verb *verb)
 {
 	if (verb) {
-		printf("usage: etlrun %s [OPTIONS] %s\n%s\n\n", verb->name, verb->words, verb->summary);
+		printf("usage: etlrun %s [OPTIONS] %s\n%s\n\n", verb->name, verb->words,
+		       verb->summary);
 		usage_options(verb);
 		return;
 	}
 	printf("usage: etlrun PIPELINE.cfg\n       etlrun VERB [OPTIONS] …\n\n");
 	for (size_t i = 0; verbs[i]; i++)
 		printf("  %-10s %-24s %s\n", verbs[i]->name, verbs[i]->words, verbs[i]->summary);
-	printf("\n`etlrun VERB --help` lists a verb's options. Manual: etlrun(1), etlrun.cfg(5), etlrun-plugin(7).\n");
+	printf("\n`etlrun VERB --help` lists a verb's options. Manual: etlrun(1), etlrun.cfg(5), "
+	       "etlrun-plugin(7).\n");
 }
 
 static void print_version(void)
@@ -255,8 +267,10 @@ static int unknown_option(const char *word, const struct verb *verb, struct etl_
 		if (taken(o, verb))
 			names[count++] = o->name;
 	near = strlen(word) > 2 ? option_nearest(word + 2, names, count) : NULL;
-	return error_set(err, ETL_USAGE, "%s is no option of `etlrun %s`%s%s%s; `etlrun %s --help` lists them", word,
-			 verb->name, near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", verb->name);
+	return error_set(err, ETL_USAGE,
+			 "%s is no option of `etlrun %s`%s%s%s; `etlrun %s --help` lists them",
+			 word, verb->name, near ? "; did you mean --" : "", near ? near : "",
+			 near ? "?" : "", verb->name);
 }
 
 struct arguments {
@@ -270,7 +284,8 @@ static int parse_option(struct cli *cli, struct arguments *a, struct etl_error *
 	const struct option *option;
 
 	if (word[1] == '-')
-		option = find_long(word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
+		option = find_long(word + 2,
+				   equals ? (size_t)(equals - word - 2) : strlen(word + 2));
 	else
 		option = word[2] ? NULL : find_letter(word[1]);
 	if (!option || !taken(option, cli->verb))
@@ -281,8 +296,8 @@ static int parse_option(struct cli *cli, struct arguments *a, struct etl_error *
 		else if (a->at < a->argc)
 			value = a->argv[a->at++];
 		else
-			return error_set(err, ETL_USAGE, "--%s needs a value: --%s %s", option->name, option->name,
-					 option->argument);
+			return error_set(err, ETL_USAGE, "--%s needs a value: --%s %s",
+					 option->name, option->name, option->argument);
 	} else if (word[1] == '-' && equals) {
 		return error_set(err, ETL_USAGE, "--%s takes no value", option->name);
 	}
@@ -299,19 +314,24 @@ static int check_words(const struct cli *cli, struct etl_error *err)
 	const struct verb *verb = cli->verb;
 
 	if (cli->word_count < verb->min_words)
-		return error_set(err, ETL_USAGE, "usage: etlrun %s [OPTIONS] %s", verb->name, verb->words);
+		return error_set(err, ETL_USAGE, "usage: etlrun %s [OPTIONS] %s", verb->name,
+				 verb->words);
 	if (cli->word_count > verb->max_words)
-		return error_set(err, ETL_USAGE, "one word too many: \"%s\"; usage: etlrun %s [OPTIONS] %s",
+		return error_set(err, ETL_USAGE,
+				 "one word too many: \"%s\"; usage: etlrun %s [OPTIONS] %s",
 				 cli->words[verb->max_words], verb->name, verb->words);
 	if (cli->run.schema_only && cli->run.data_only)
-		return error_set(err, ETL_USAGE, "--schema-only and --data-only exclude each other; give neither for both");
+		return error_set(
+			err, ETL_USAGE,
+			"--schema-only and --data-only exclude each other; give neither for both");
 	return 0;
 }
 
-int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, bool *ret_done, struct etl_error *err)
+int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, bool *ret_done,
+	      struct etl_error *err)
 {
 	struct arguments a = { .argc = argc, .argv = argv };
-	const char **words = (const char **)argv;       /* reused for the words: never more than came */
+	const char **words = (const char **)argv; /* reused for the words: never more than came */
 	bool only_words = false;
 	int rc = 0;
 
@@ -361,7 +381,8 @@ static void hide_uri(const char *uri)
 	at = strchr(at + 3, '@');
 	if (!at || !colon || colon > at || (end && at > end))
 		return;
-	log_line(ETL_LOG_WARN, "a password on the command line can be seen by other users; use a pipeline file with "
+	log_line(ETL_LOG_WARN, "a password on the command line can be seen by other users; use a "
+			       "pipeline file with "
 			       "${env:…} or ${file:…}");
 	memset(colon + 1, '*', (size_t)(at - colon - 1));
 }
@@ -369,12 +390,16 @@ static void hide_uri(const char *uri)
 static int open_log(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
-	struct log_options options_of_log = { .json = cli->json, .screen_json = cli->json, .level = ETL_LOG_INFO, .screen_level = cli->level };
+	struct log_options options_of_log = { .json = cli->json,
+					      .screen_json = cli->json,
+					      .level = ETL_LOG_INFO,
+					      .screen_level = cli->level };
 
 	if (pipeline && pipeline->log_file) {
 		options_of_log.file = pipeline->log_file;
 		if (pipeline->log_format)
-			options_of_log.json = cli->json || strcmp(pipeline->log_format, "json") == 0;
+			options_of_log.json = cli->json ||
+					      strcmp(pipeline->log_format, "json") == 0;
 		for (int32_t i = 0; pipeline->log_level && i < 4; i++)
 			if (strcmp(levels[i], pipeline->log_level) == 0)
 				options_of_log.level = i;
@@ -389,8 +414,8 @@ int cli_pipeline(const struct cli *cli, struct pipeline **ret, struct etl_error 
 
 	if (rc < 0)
 		return rc;
-	rc = uris ? pipeline_from_uris(cli->words[0], cli->words[1], &cli->overlay, ret, err)
-		  : pipeline_read(cli->words[0], &cli->overlay, ret, err);
+	rc = uris ? pipeline_from_uris(cli->words[0], cli->words[1], &cli->overlay, ret, err) :
+		    pipeline_read(cli->words[0], &cli->overlay, ret, err);
 	if (uris) {
 		hide_uri(cli->words[0]);
 		hide_uri(cli->words[1]);

@@ -27,8 +27,10 @@ static int ping(struct instance *instance, const char *role, FILE *out, struct e
 {
 	struct print_facts facts = { { print_fact }, role, out };
 
-	fprintf(out, "%-8s %-16s %s %s\n", role, "plugin", instance->plugin->base.name, instance->plugin->base.version);
-	return instance->plugin->store.ping(instance->self, &facts.sink, instance_error(instance, err));
+	fprintf(out, "%-8s %-16s %s %s\n", role, "plugin", instance->plugin->base.name,
+		instance->plugin->base.version);
+	return instance->plugin->store.ping(instance->self, &facts.sink,
+					    instance_error(instance, err));
 }
 
 static int show(struct run *run, struct etl_error *err)
@@ -43,7 +45,8 @@ static int show(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = ping(run->target, "target", output.file, err);
 	if (rc == 0)
-		fprintf(output.file, "%-8s %-16s %zu, state in %s\nok\n", "run", "tables", run->jobs.count, run->state_path);
+		fprintf(output.file, "%-8s %-16s %zu, state in %s\nok\n", "run", "tables",
+			run->jobs.count, run->state_path);
 	closed = output_close(&output, err);
 	return rc < 0 ? rc : closed;
 }

@@ -1,5 +1,6 @@
 /*
- * copy: the whole of one store into another, without a file: `etlrun copy sqlite:shop.db sqlite:new.db`.
+ * copy: the whole of one store into another, without a file: `etlrun copy sqlite:shop.db
+ * sqlite:new.db`.
  */
 #include "config.h"
 

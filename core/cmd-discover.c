@@ -1,6 +1,6 @@
 /*
- * discover: what is in the source, and a pipeline file that moves it. The file is read with the rest of the pipeline
- * as it is written (${env:…} stays), so it runs as it is and shows no secret.
+ * discover: what is in the source, and a pipeline file that moves it. The file is read with the
+ * rest of the pipeline as it is written (${env:…} stays), so it runs as it is and shows no secret.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ static void print_quoted(FILE *out, const char *text)
 		else if (c < 0x20)
 			fprintf(out, "\\x%02x", c);
 		else if (c == '$' && text[1] == '{')
-			fputs("$$", out);       /* a literal ${ is written $${ */
+			fputs("$$", out); /* a literal ${ is written $${ */
 		else
 			fputc(c, out);
 	}
@@ -40,7 +40,8 @@ static void print_columns(FILE *out, const struct etl_table *table)
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct etl_column *column = table_column(table, i);
 
-		fprintf(out, "%s%s%s%s", i ? ", " : "", column->name, *column->declared ? " " : "", column->declared);
+		fprintf(out, "%s%s%s%s", i ? ", " : "", column->name, *column->declared ? " " : "",
+			column->declared);
 		if (column->flags & ETL_GENERATED)
 			fputs(" (computed)", out);
 	}
@@ -80,7 +81,9 @@ static void print_tables(FILE *out, const struct catalog *source)
 		print_comment(out, table);
 		if (table->rows >= 0)
 			fprintf(out, "	# about %" PRId64 " rows%s\n", table->rows,
-				table->primary.column_count ? "" : ", no primary key: rows are compared as a whole");
+				table->primary.column_count ?
+					"" :
+					", no primary key: rows are compared as a whole");
 		fputs("	{ name = ", out);
 		print_quoted(out, table->name);
 		fputs("; }", out);
@@ -94,7 +97,8 @@ static void print_others(FILE *out, const struct catalog *source)
 		const struct etl_table *object = source->at[i];
 
 		if (object->kind > ETL_TABLE && object->kind <= ETL_SHADOW_TABLE)
-			fprintf(out, "# also there: %s %s\n", kind_name(object->kind), object->name);
+			fprintf(out, "# also there: %s %s\n", kind_name(object->kind),
+				object->name);
 	}
 }
 
@@ -117,11 +121,13 @@ static int print_settings(FILE *out, const char *path, struct etl_error *err)
 	return 0;
 }
 
-static int print_file(FILE *out, const struct cli *cli, const struct catalog *source, struct etl_error *err)
+static int print_file(FILE *out, const struct cli *cli, const struct catalog *source,
+		      struct etl_error *err)
 {
 	int rc;
 
-	fprintf(out, "# Made by `etlrun discover %s`: every table of the source by its name.\n", cli->words[0]);
+	fprintf(out, "# Made by `etlrun discover %s`: every table of the source by its name.\n",
+		cli->words[0]);
 	rc = print_settings(out, cli->words[0], err);
 	if (rc == 0) {
 		print_tables(out, source);
@@ -137,11 +143,12 @@ static int write_file(const struct cli *cli, const struct catalog *source, struc
 	int rc;
 
 	if (!out)
-		return error_set(err, ETL_USAGE, "%s cannot be written: %s", cli->output, strerror(errno));
+		return error_set(err, ETL_USAGE, "%s cannot be written: %s", cli->output,
+				 strerror(errno));
 	rc = print_file(out, cli, source, err);
 	if ((fflush(out) | ferror(out)) && rc == 0)
-		rc = error_set(err, ETL_MEMORY, "%s cannot be written: %s", cli->output ? cli->output : "standard output",
-			       strerror(errno));
+		rc = error_set(err, ETL_MEMORY, "%s cannot be written: %s",
+			       cli->output ? cli->output : "standard output", strerror(errno));
 	if (!cli->output)
 		return rc;
 	fclose(out);
@@ -154,7 +161,9 @@ static int write_file(const struct cli *cli, const struct catalog *source, struc
 
 static int discover(const struct cli *cli, struct etl_error *err)
 {
-	struct host_limits limits = { .batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1 };
+	struct host_limits limits = {
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+	};
 	struct catalog source = { 0 };
 	struct catalog_sink sink = catalog_sink(&source, err);
 	struct pipeline *pipeline = NULL;
@@ -164,7 +173,8 @@ static int discover(const struct cli *cli, struct etl_error *err)
 	if (rc == 0)
 		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &limits, &instance, err);
 	if (rc == 0)
-		rc = instance->plugin->store.describe(instance->self, NULL, &sink.sink, instance_error(instance, err));
+		rc = instance->plugin->store.describe(instance->self, NULL, &sink.sink,
+						      instance_error(instance, err));
 	if (rc == 0)
 		rc = write_file(cli, &source, err);
 	catalog_clear(&source);

@@ -1,5 +1,6 @@
 /*
- * plan: what `run` would do, from the same design. Nothing is written; with `run --dry-run` it is the same.
+ * plan: what `run` would do, from the same design. Nothing is written; with `run --dry-run` it is
+ * the same.
  */
 #include "config.h"
 

@@ -1,5 +1,6 @@
 /*
- * etlrun plugins: which plugins there are, and what one of them takes and promises. Nothing is connected to.
+ * etlrun plugins: which plugins there are, and what one of them takes and promises. Nothing is
+ * connected to.
  */
 #include "config.h"
 
@@ -15,7 +16,7 @@
 enum { EXIT_REFUSED = 2 };
 
 struct listing {
-	int name, version, roles;       /* widths of the columns */
+	int name, version, roles; /* widths of the columns */
 	bool print;
 	size_t count;
 };
@@ -34,8 +35,8 @@ static int list_one(const struct plugin *p, void *data)
 
 	plugin_roles(p, roles, sizeof(roles));
 	if (l->print)
-		printf("%-*s  %-*s  %-*s  %s\n", l->name, p->base.name, l->version, p->base.version, l->roles, roles,
-		       p->base.summary);
+		printf("%-*s  %-*s  %-*s  %s\n", l->name, p->base.name, l->version, p->base.version,
+		       l->roles, roles, p->base.summary);
 	l->name = wider(l->name, p->base.name);
 	l->version = wider(l->version, p->base.version);
 	l->roles = wider(l->roles, roles);
@@ -57,12 +58,13 @@ static int list_all(struct etl_error *err)
 	if (registry_each(list_one, NULL, &l, err) < 0)
 		return ETL_FAILED;
 	if (l.count > 0)
-		printf("%-*s  %-*s  %-*s  %s\n", l.name, "NAME", l.version, "VERSION", l.roles, "ROLES", "SUMMARY");
+		printf("%-*s  %-*s  %-*s  %s\n", l.name, "NAME", l.version, "VERSION", l.roles,
+		       "ROLES", "SUMMARY");
 	l.print = true;
 	return registry_each(list_one, say_refused, &l, err);
 }
 
-/* ---- One plugin --------------------------------------------------------------------------------------- */
+/* ---- One plugin ------------------------------------------------------------------------------ */
 
 static void print_promise(const char *role, const char *text, void *data)
 {
@@ -106,7 +108,8 @@ static void show(const struct plugin *p)
 
 	plugin_roles(p, roles, sizeof(roles));
 	printf("%s %s: %s\n", p->base.name, p->base.version, p->base.summary);
-	printf("Roles: %s. License: %s. %s%s\n", roles, p->base.license, p->path[0] ? "File: " : "Linked in.", p->path);
+	printf("Roles: %s. License: %s. %s%s\n", roles, p->base.license,
+	       p->path[0] ? "File: " : "Linked in.", p->path);
 	if (p->base.schemes)
 		printf("URIs: %s:, also %s\n", p->base.name, p->base.schemes);
 	fputs(p->base.options[0].name ? "\nOptions\n" : "\nIt takes no options.\n", stdout);
@@ -115,7 +118,7 @@ static void show(const struct plugin *p)
 	plugin_promises(p, print_promise, &last);
 }
 
-/* ---- Probing ---------------------------------------------------------------------------------------------- */
+/* ---- Probing --------------------------------------------------------------------------------- */
 
 struct probing {
 	struct etl_error *err;
@@ -146,7 +149,7 @@ static int probe(const char *name, struct etl_error *err)
 	return probing.refused ? EXIT_REFUSED : 0;
 }
 
-/* ---- The verb ------------------------------------------------------------------------------------------------ */
+/* ---- The verb -------------------------------------------------------------------------------- */
 
 static int one(const struct cli *cli, struct etl_error *err)
 {
@@ -154,7 +157,9 @@ static int one(const struct cli *cli, struct etl_error *err)
 	const struct plugin *plugin;
 
 	if (fragment && !cli->man)
-		return error_set(err, ETL_USAGE, "one plugin at a time; a second word is the file that goes into --man");
+		return error_set(
+			err, ETL_USAGE,
+			"one plugin at a time; a second word is the file that goes into --man");
 	if (registry_find(cli->words[0], &plugin, err) < 0)
 		return ETL_FAILED;
 	if (cli->man)
@@ -168,13 +173,15 @@ static int plugins(const struct cli *cli, struct etl_error *err)
 	int status;
 
 	if (cli->man && cli->word_count == 0)
-		return error_set(err, ETL_USAGE, "--man needs the name of a plugin: etlrun plugins NAME --man");
+		return error_set(err, ETL_USAGE,
+				 "--man needs the name of a plugin: etlrun plugins NAME --man");
 	if (cli->probe)
 		status = probe(cli->word_count ? cli->words[0] : NULL, err);
 	else
 		status = cli->word_count ? one(cli, err) : list_all(err);
 	if (status >= 0 && fflush(stdout) != 0)
-		return error_set(err, ETL_MEMORY, "standard output cannot be written: %s", strerror(errno));
+		return error_set(err, ETL_MEMORY, "standard output cannot be written: %s",
+				 strerror(errno));
 	return status;
 }
 

@@ -1,5 +1,6 @@
 /*
- * status: past and present runs of a pipeline, from its state store, newest first, to standard output.
+ * status: past and present runs of a pipeline, from its state store, newest first, to standard
+ * output.
  */
 #include "config.h"
 
@@ -12,7 +13,7 @@
 
 /* A run that says it is running but whose process is gone was interrupted; its lock says which. */
 struct listing {
-	bool held;              /* somebody holds the lock */
+	bool held; /* somebody holds the lock */
 	size_t count;
 	bool interrupted;
 };
@@ -23,14 +24,14 @@ static int print_run(const struct state_run *r, void *data)
 	const char *status = r->status;
 
 	if (l->count++ == 0)
-		printf("%-24s %-9s %-12s %-10s %-21s %8s %14s %10s\n", "run", "verb", "status", "phase", "started", "tables",
-		       "rows", "rejected");
+		printf("%-24s %-9s %-12s %-10s %-21s %8s %14s %10s\n", "run", "verb", "status",
+		       "phase", "started", "tables", "rows", "rejected");
 	if (strcmp(status, STATE_RUNNING) == 0 && !l->held) {
 		status = STATE_INTERRUPTED;
 		l->interrupted = true;
 	}
-	printf("%-24s %-9s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id, r->verb, status, r->phase,
-	       r->started, r->tables, r->rows, r->rejected);
+	printf("%-24s %-9s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
+	       r->verb, status, r->phase, r->started, r->tables, r->rows, r->rejected);
 	if (r->error)
 		printf("    exit %d: %s\n", r->exit, r->error);
 	return 0;
@@ -65,14 +66,17 @@ static int list(const char *path, const struct pipeline *pipeline, struct etl_er
 	if (rc == 0 && listing.count == 0)
 		printf("no runs of %s yet (no state in %s)\n", pipeline->name, path);
 	if (listing.interrupted)
-		printf("an interrupted run left the target untouched; the next `etlrun run` cleans up after it\n");
+		printf("an interrupted run left the target untouched; the next `etlrun run` cleans "
+		       "up after it\n");
 	state_close(state);
 	return rc;
 }
 
 static int status(const struct cli *cli, struct etl_error *err)
 {
-	struct host_limits limits = { .batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1 };
+	struct host_limits limits = {
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+	};
 	struct pipeline *pipeline = NULL;
 	struct instance *target = NULL;
 	char path[4096];

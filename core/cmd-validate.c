@@ -1,6 +1,7 @@
 /*
- * validate: the validators alone, against what is in the target now. The rows of the source are read again and led
- * through the same transforms; rows that the run would reject are left out on the source's side.
+ * validate: the validators alone, against what is in the target now. The rows of the source are
+ * read again and led through the same transforms; rows that the run would reject are left out on
+ * the source's side.
  */
 #include "config.h"
 
@@ -63,8 +64,11 @@ static int validate_all(struct run *run, struct etl_error *err)
 	run->flow.limits = run->limits;
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		if (run->jobs.at[i]->validators.count == 0)
-			log_line(ETL_LOG_WARN, "\"%s\" has no validators; write validators = ( { plugin = \"counts\"; }, "
-					       "{ plugin = \"checksum\"; } )", run->jobs.at[i]->target->name);
+			log_line(ETL_LOG_WARN,
+				 "\"%s\" has no validators; write validators = ( { plugin = "
+				 "\"counts\"; }, "
+				 "{ plugin = \"checksum\"; } )",
+				 run->jobs.at[i]->target->name);
 		rc = validate_job(run, run->jobs.at[i], err);
 	}
 	return rc;

@@ -1,6 +1,6 @@
 /*
- * A verb: one file each (cmd-NAME.c), ending in its constant table entry, from which the usage text, the
- * option parsing and the shell completion come.
+ * A verb: one file each (cmd-NAME.c), ending in its constant table entry, from which the usage
+ * text, the option parsing and the shell completion come.
  */
 #ifndef CORE_CMD_H
 #define CORE_CMD_H
@@ -10,47 +10,49 @@
 
 /* Options of the command line beyond the common ones; a verb names those it takes. */
 enum cli_takes {
-	CLI_TABLES = 1 << 0,            /* --tables a,b */
-	CLI_LIMIT = 1 << 1,             /* --limit N */
-	CLI_PARTS = 1 << 2,             /* --schema-only, --data-only */
-	CLI_DRY_RUN = 1 << 3,           /* --dry-run */
-	CLI_SUMMARY = 1 << 4,           /* --summary FILE */
-	CLI_OUTPUT = 1 << 5,            /* -o, --output FILE */
-	CLI_PLUGINS = 1 << 6,           /* --man, --probe */
-	CLI_FILE = 1 << 8,              /* one pipeline file */
-	CLI_URIS = 1 << 9               /* two URIs */
+	CLI_TABLES = 1 << 0,  /* --tables a,b */
+	CLI_LIMIT = 1 << 1,   /* --limit N */
+	CLI_PARTS = 1 << 2,   /* --schema-only, --data-only */
+	CLI_DRY_RUN = 1 << 3, /* --dry-run */
+	CLI_SUMMARY = 1 << 4, /* --summary FILE */
+	CLI_OUTPUT = 1 << 5,  /* -o, --output FILE */
+	CLI_PLUGINS = 1 << 6, /* --man, --probe */
+	CLI_FILE = 1 << 8,    /* one pipeline file */
+	CLI_URIS = 1 << 9     /* two URIs */
 };
 
 struct cli {
 	const struct verb *verb;
-	const char *const *words;       /* what is no option */
+	const char *const *words; /* what is no option */
 	size_t word_count;
 	struct overlay overlay;
 	struct run_options run;
 	const char *summary, *output;
 	bool dry_run, man, probe;
 	bool no_progress, json;
-	int32_t level;                  /* of the screen, enum etl_log_level */
-	const char **sets;              /* overlay.sets, owned */
+	int32_t level;	   /* of the screen, enum etl_log_level */
+	const char **sets; /* overlay.sets, owned */
 };
 
 struct verb {
 	const char *name, *words, *summary;
-	uint32_t takes;                 /* enum cli_takes */
+	uint32_t takes; /* enum cli_takes */
 	size_t min_words, max_words;
-	int (*run)(const struct cli *, struct etl_error *);     /* the exit code, or negative with the error set */
+	int (*run)(const struct cli *,
+		   struct etl_error *); /* the exit code, or negative with the error set */
 };
 
-extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_validate, verb_status,
-	verb_plugins;
+extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_validate,
+	verb_status, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];
 
-/* cli.c. Parses argv after the verb's name; ETL_USAGE with the sentence to show. --help and --version
- * print and set *ret_done. */
-int cli_parse(int argc, char **argv, const struct verb *, struct cli *, bool *ret_done, struct etl_error *);
+/* cli.c. Parses argv after the verb's name; ETL_USAGE with the sentence to show. --help and
+ * --version print and set *ret_done. */
+int cli_parse(int argc, char **argv, const struct verb *, struct cli *, bool *ret_done,
+	      struct etl_error *);
 void cli_free(struct cli *);
-void cli_usage(const struct verb *);    /* NULL: of the program */
+void cli_usage(const struct verb *); /* NULL: of the program */
 /* Opens the pipeline a verb was given: a file, or two URIs; and the log it asks for. */
 int cli_pipeline(const struct cli *, struct pipeline **ret, struct etl_error *);
 

@@ -1,6 +1,7 @@
 /*
- * Checked options, as plugins ask for them. Asking for an option that is not there, or for another kind than
- * it has, is answered as if it were absent, so that an older pipeline never crashes a newer plugin.
+ * Checked options, as plugins ask for them. Asking for an option that is not there, or for another
+ * kind than it has, is answered as if it were absent, so that an older pipeline never crashes a
+ * newer plugin.
  */
 #include "config.h"
 

@@ -9,12 +9,12 @@
 /* One option's value; what is not of its kind is zero. */
 struct conf_value {
 	char *name;
-	int32_t kind;                   /* enum etl_option_kind */
-	bool given;                     /* in the file, not by its default */
+	int32_t kind; /* enum etl_option_kind */
+	bool given;   /* in the file, not by its default */
 	char *text;
-	int64_t number;                 /* also a flag */
+	int64_t number; /* also a flag */
 	char **items;
-	size_t item_count;              /* of pairs: two for each */
+	size_t item_count; /* of pairs: two for each */
 	struct etl_conf **subs;
 	size_t sub_count;
 };

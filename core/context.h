@@ -1,6 +1,6 @@
 /*
- * A stream of one table in one split: where its rejects go and its rows are counted. The host makes one for
- * each (table, split, side) and hands it to plugins as the opaque struct etl_context.
+ * A stream of one table in one split: where its rejects go and its rows are counted. The host makes
+ * one for each (table, split, side) and hands it to plugins as the opaque struct etl_context.
  */
 #ifndef CORE_CONTEXT_H
 #define CORE_CONTEXT_H

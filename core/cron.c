@@ -1,6 +1,7 @@
 /*
- * The five fields of a cron line, as `schedule` takes them: minute, hour, day of the month, month, day of the
- * week; each a list of *, numbers, ranges and steps, months and days by name too. Only whether it is one.
+ * The five fields of a cron line, as `schedule` takes them: minute, hour, day of the month, month,
+ * day of the week; each a list of *, numbers, ranges and steps, months and days by name too. Only
+ * whether it is one.
  */
 #include "config.h"
 
@@ -11,7 +12,7 @@
 
 struct cron_field {
 	int least, most;
-	const char *names;              /* three letters each, the first is `first` */
+	const char *names; /* three letters each, the first is `first` */
 	int first;
 };
 

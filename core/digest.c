@@ -1,7 +1,7 @@
 /*
- * Sums of row hashes: one total and one for each bucket of keys, so that two sides that differ find out
- * where with one more question. Sums are modulo 2^64 and know no order; unlike XOR, a row that is doubled
- * changes them.
+ * Sums of row hashes: one total and one for each bucket of keys, so that two sides that differ find
+ * out where with one more question. Sums are modulo 2^64 and know no order; unlike XOR, a row that
+ * is doubled changes them.
  */
 #include "config.h"
 
@@ -11,7 +11,8 @@
 
 #define MILLION 1000000
 
-/* The finaliser of splitmix64: the seed must change which keys fall into a sample, not only shift them. */
+/* The finaliser of splitmix64: the seed must change which keys fall into a sample, not only shift
+ * them. */
 static uint64_t mix(uint64_t key_hash, uint64_t seed)
 {
 	uint64_t z = key_hash ^ (seed + UINT64_C(0x9e3779b97f4a7c15));

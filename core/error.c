@@ -1,7 +1,7 @@
 /*
- * Failures as values: a struct etl_error is filled where something fails, carried up, and said once by the
- * verb. This file keeps the rule that the first description stays, masks what is secret before the text is
- * stored anywhere, and knows which exit code a failure is.
+ * Failures as values: a struct etl_error is filled where something fails, carried up, and said once
+ * by the verb. This file keeps the rule that the first description stays, masks what is secret
+ * before the text is stored anywhere, and knows which exit code a failure is.
  */
 #include "config.h"
 
@@ -12,7 +12,15 @@
 #include "error.h"
 #include "secret.h"
 
-enum { EXIT_BUG = 1, EXIT_USAGE, EXIT_SOURCE, EXIT_TARGET, EXIT_DATA, EXIT_LOCKED = 8, EXIT_MACHINE = 10 };
+enum {
+	EXIT_BUG = 1,
+	EXIT_USAGE,
+	EXIT_SOURCE,
+	EXIT_TARGET,
+	EXIT_DATA,
+	EXIT_LOCKED = 8,
+	EXIT_MACHINE = 10
+};
 
 static char *format_redacted(const char *format, va_list args) ETL_PRINTF(1, 0);
 
@@ -38,7 +46,8 @@ static void drop_final_stop(char *text)
 	text[length] = '\0';
 }
 
-/* The first of each stays; a failing copy leaves the place unsaid, which is no failure of its own. */
+/* The first of each stays; a failing copy leaves the place unsaid, which is no failure of its
+ * own. */
 static void keep_first(char **place, const char *text)
 {
 	if (!*place && text)
@@ -56,8 +65,8 @@ void error_clear(struct etl_error *err)
 	*err = (struct etl_error)ERROR_INIT;
 }
 
-int error_setv(struct etl_error *err, int32_t klass, const char *sqlstate, int64_t native, const char *format,
-	       va_list args)
+int error_setv(struct etl_error *err, int32_t klass, const char *sqlstate, int64_t native,
+	       const char *format, va_list args)
 {
 	if (!err || err->set)
 		return ETL_FAILED;
@@ -71,10 +80,12 @@ int error_setv(struct etl_error *err, int32_t klass, const char *sqlstate, int64
 	return ETL_FAILED;
 }
 
-/* Whose fault it is shows in the class; only for the others does the plugin that was at work decide. */
+/* Whose fault it is shows in the class; only for the others does the plugin that was at work
+ * decide. */
 static bool is_the_hosts(int32_t klass)
 {
-	return klass == ETL_USAGE || klass == ETL_DATA || klass == ETL_MEMORY || klass == ETL_BUG || klass >= ETL_HOST_LOCKED;
+	return klass == ETL_USAGE || klass == ETL_DATA || klass == ETL_MEMORY || klass == ETL_BUG ||
+	       klass >= ETL_HOST_LOCKED;
 }
 
 int error_set(struct etl_error *err, int32_t klass, const char *format, ...)
@@ -113,7 +124,8 @@ void error_move(struct etl_error *to, struct etl_error *from)
 		error_clear(from);
 		return;
 	}
-	/* What was known of the place before the failure came is kept where the failure does not say it. */
+	/* What was known of the place before the failure came is kept where the failure does not
+	 * say it. */
 	if (!from->table && !from->column && !from->key) {
 		from->table = to->table;
 		from->column = to->column;
@@ -125,7 +137,8 @@ void error_move(struct etl_error *to, struct etl_error *from)
 	*from = (struct etl_error)ERROR_INIT;
 }
 
-/* The store's own failures: the side it is on. A transform or validator that breaks is neither store. */
+/* The store's own failures: the side it is on. A transform or validator that breaks is neither
+ * store. */
 static int exit_by_role(int32_t role)
 {
 	switch (role) {

@@ -1,7 +1,7 @@
 /*
- * One failure, described where it happened and reported once, by the verb. Functions of the core that can
- * fail take a struct etl_error and return ETL_OK or a negative enum etl_status; the first description
- * stays, later ones are dropped, so the root cause is what the person reads.
+ * One failure, described where it happened and reported once, by the verb. Functions of the core
+ * that can fail take a struct etl_error and return ETL_OK or a negative enum etl_status; the first
+ * description stays, later ones are dropped, so the root cause is what the person reads.
  */
 #ifndef CORE_ERROR_H
 #define CORE_ERROR_H
@@ -13,28 +13,31 @@
 
 /* Classes of the host alone, beyond enum etl_class. */
 enum host_class {
-	ETL_HOST_LOCKED = 100   /* another run of this pipeline holds the lock; exit 8 */
+	ETL_HOST_LOCKED = 100 /* another run of this pipeline holds the lock; exit 8 */
 };
 
 struct etl_error {
 	bool set;
-	int32_t klass;          /* enum etl_class or enum host_class */
-	int32_t role;           /* enum etl_role of the plugin that failed; 0: the host itself */
-	char sqlstate[6];       /* "" when there is none */
+	int32_t klass;	  /* enum etl_class or enum host_class */
+	int32_t role;	  /* enum etl_role of the plugin that failed; 0: the host itself */
+	char sqlstate[6]; /* "" when there is none */
 	int64_t native;
-	int64_t delay;          /* milliseconds */
-	char plugin[64];        /* who said it; "" the host */
-	char *table, *column, *key;     /* or NULL */
-	char *message;          /* a sentence without a full stop at its end, or NULL when memory ran out */
+	int64_t delay;		    /* milliseconds */
+	char plugin[64];	    /* who said it; "" the host */
+	char *table, *column, *key; /* or NULL */
+	char *message; /* a sentence without a full stop at its end, or NULL when memory ran out */
 };
 
-#define ERROR_INIT { .set = false }
+#define ERROR_INIT                                                                                 \
+	{                                                                                          \
+		.set = false                                                                       \
+	}
 
 void error_clear(struct etl_error *);
 /* Describes a failure of the host itself; returns ETL_FAILED. */
 int error_set(struct etl_error *, int32_t klass, const char *format, ...) ETL_PRINTF(3, 4);
-int error_setv(struct etl_error *, int32_t klass, const char *sqlstate, int64_t native, const char *format,
-	       va_list args) ETL_PRINTF(5, 0);
+int error_setv(struct etl_error *, int32_t klass, const char *sqlstate, int64_t native,
+	       const char *format, va_list args) ETL_PRINTF(5, 0);
 /* ETL_MEMORY in standard words. */
 int error_memory(struct etl_error *);
 /* Where it was; only before error_set, only the first of each is kept. */

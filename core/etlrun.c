@@ -1,5 +1,6 @@
 /*
- * etlrun: main, the table of verbs, and the exit codes' way out. `etlrun FILE` is `etlrun run FILE`.
+ * etlrun: main, the table of verbs, and the exit codes' way out. `etlrun FILE` is `etlrun run
+ * FILE`.
  */
 #include "config.h"
 
@@ -14,7 +15,7 @@
 #include "signals.h"
 
 const struct verb *const verbs[] = {
-	&verb_run,	&verb_copy,	&verb_check,  &verb_plan,    &verb_discover,
+	&verb_run,	&verb_copy,   &verb_check,   &verb_plan, &verb_discover,
 	&verb_validate, &verb_status, &verb_plugins, NULL,
 };
 
@@ -38,8 +39,10 @@ static int unknown_verb(const char *word, struct etl_error *err)
 		count++;
 	}
 	near = option_nearest(word, names, count);
-	return error_set(err, ETL_USAGE, "\"%s\" is neither a verb nor a file%s%s%s; `etlrun --help` lists the verbs",
-			 word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return error_set(
+		err, ETL_USAGE,
+		"\"%s\" is neither a verb nor a file%s%s%s; `etlrun --help` lists the verbs", word,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 static bool looks_like_file(const char *word)
@@ -71,7 +74,8 @@ static int dispatch(int argc, char **argv, struct etl_error *err)
 		cli_usage(NULL);
 		return error_set(err, ETL_USAGE, "nothing to do: name a pipeline file or a verb");
 	}
-	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		cli_usage(NULL);
 		return 0;
 	}

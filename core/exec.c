@@ -1,7 +1,7 @@
 /*
- * How a vault is read: a command is run without a shell, its standard output is the value, and the last line
- * of its standard error is what the person reads when it fails. It runs in a process group of its own, so
- * that a command that hangs ends with everything it started.
+ * How a vault is read: a command is run without a shell, its standard output is the value, and the
+ * last line of its standard error is what the person reads when it fails. It runs in a process
+ * group of its own, so that a command that hangs ends with everything it started.
  */
 #include "config.h"
 
@@ -22,10 +22,10 @@ enum { CHUNK = 4096, ERROR_KEPT = 1024, WAIT_STEP_NS = 2000000, STATUS_NOT_START
 
 struct child {
 	pid_t pid;
-	int out, err, failed;           /* pipes; `failed` carries errno when it could not be started */
+	int out, err, failed; /* pipes; `failed` carries errno when it could not be started */
 	char *output;
 	size_t used, room;
-	char said[ERROR_KEPT];          /* the end of standard error */
+	char said[ERROR_KEPT]; /* the end of standard error */
 	size_t said_used;
 	int64_t deadline;
 };
@@ -54,8 +54,8 @@ static void run_child(char *const *argv, const char *folder, int in, int out, in
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
-	    (!folder || chdir(folder) == 0))
+	if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
+	    dup2(err, STDERR_FILENO) >= 0 && (!folder || chdir(folder) == 0))
 		execvp(argv[0], argv);
 	code = errno;
 	if (write(failed, &code, sizeof(code)) < 0)
@@ -68,7 +68,8 @@ static bool start(struct child *c, char *const *argv, const char *folder)
 	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, failed[2] = { -1, -1 };
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), saved;
 
-	if (in >= 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0 && pipe2(failed, O_CLOEXEC) == 0)
+	if (in >= 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0 &&
+	    pipe2(failed, O_CLOEXEC) == 0)
 		c->pid = fork();
 	saved = errno;
 	if (c->pid == 0)
@@ -192,7 +193,8 @@ static const char *last_line(char *text)
 	return start ? start + 1 : text;
 }
 
-static int fail_status(struct child *c, int status, const char *command, const char *origin, struct etl_error *err)
+static int fail_status(struct child *c, int status, const char *command, const char *origin,
+		       struct etl_error *err)
 {
 	const char *said = last_line(c->said);
 	int code = 0;
@@ -200,16 +202,17 @@ static int fail_status(struct child *c, int status, const char *command, const c
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return ETL_OK;
 	if (read(c->failed, &code, sizeof(code)) == (ssize_t)sizeof(code))
-		return error_set(err, ETL_USAGE, "%s: ${exec:%s} cannot be started: %s", origin, command, strerror(code));
+		return error_set(err, ETL_USAGE, "%s: ${exec:%s} cannot be started: %s", origin,
+				 command, strerror(code));
 	if (WIFSIGNALED(status))
-		return error_set(err, ETL_USAGE, "%s: ${exec:%s} was ended by signal %d%s%s", origin, command,
-				 WTERMSIG(status), *said ? ": " : "", said);
-	return error_set(err, ETL_USAGE, "%s: ${exec:%s} ended with exit code %d%s%s", origin, command,
-			 WEXITSTATUS(status), *said ? ": " : "", said);
+		return error_set(err, ETL_USAGE, "%s: ${exec:%s} was ended by signal %d%s%s",
+				 origin, command, WTERMSIG(status), *said ? ": " : "", said);
+	return error_set(err, ETL_USAGE, "%s: ${exec:%s} ended with exit code %d%s%s", origin,
+			 command, WEXITSTATUS(status), *said ? ": " : "", said);
 }
 
-static int conclude(struct child *c, enum outcome outcome, int status, const char *command, const char *origin,
-		    int64_t limit_ms, struct etl_error *err)
+static int conclude(struct child *c, enum outcome outcome, int status, const char *command,
+		    const char *origin, int64_t limit_ms, struct etl_error *err)
 {
 	const char *said = last_line(c->said);
 
@@ -217,10 +220,11 @@ static int conclude(struct child *c, enum outcome outcome, int status, const cha
 	case ENDED:
 		return fail_status(c, status, command, origin, err);
 	case TOO_LONG:
-		return error_set(err, ETL_USAGE, "%s: ${exec:%s} was stopped after %lld ms%s%s", origin, command,
-				 (long long)limit_ms, *said ? ": " : "", said);
+		return error_set(err, ETL_USAGE, "%s: ${exec:%s} was stopped after %lld ms%s%s",
+				 origin, command, (long long)limit_ms, *said ? ": " : "", said);
 	case TOO_MUCH:
-		return error_set(err, ETL_USAGE, "%s: ${exec:%s} says more than 1 MiB", origin, command);
+		return error_set(err, ETL_USAGE, "%s: ${exec:%s} says more than 1 MiB", origin,
+				 command);
 	default:
 		return error_memory(err);
 	}
@@ -241,16 +245,18 @@ static void finish(struct child *c)
 	free(c->output);
 }
 
-int exec_capture(char *const *argv, const char *folder, const char *origin, int64_t limit_ms, char **ret,
-		 size_t *ret_size, struct etl_error *err)
+int exec_capture(char *const *argv, const char *folder, const char *origin, int64_t limit_ms,
+		 char **ret, size_t *ret_size, struct etl_error *err)
 {
-	struct child c = { .pid = -1, .out = -1, .err = -1, .failed = -1, .deadline = now_ms() + limit_ms };
+	struct child c = {
+		.pid = -1, .out = -1, .err = -1, .failed = -1, .deadline = now_ms() + limit_ms
+	};
 	enum outcome outcome;
 	int status = 0, rc;
 
 	if (!start(&c, argv, folder)) {
-		rc = error_set(err, ETL_USAGE, "%s: ${exec:%s} cannot be started: %s", origin, argv[0],
-			       strerror(errno));
+		rc = error_set(err, ETL_USAGE, "%s: ${exec:%s} cannot be started: %s", origin,
+			       argv[0], strerror(errno));
 		goto done;
 	}
 	outcome = keep_output(&c, "", 0) ? collect(&c) : NO_MEMORY;

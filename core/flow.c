@@ -1,8 +1,9 @@
 /*
- * Work is one list of (job, split) in order. A reader takes the next, opens its chain and pushes batches into the
- * item's own queue; a writer takes the next and hands the target a stream that pops from that queue. Because both
- * take in order, the item a writer waits for is always being read, so nothing can wait for ever. All threads of
- * the host are started here, except progress.c's.
+ * Work is one list of (job, split) in order. A reader takes the next, opens its chain and pushes
+ * batches into the item's own queue; a writer takes the next and hands the target a stream that
+ * pops from that queue. Because both take in order, the item a writer waits for is always being
+ * read, so nothing can wait for ever. All threads of the host are started here, except
+ * progress.c's.
  */
 #include "config.h"
 
@@ -23,7 +24,7 @@ struct item {
 	struct queue *queue;
 	struct etl_context source, target;
 	struct digest digest;
-	struct canon *canon;            /* the reader's */
+	struct canon *canon; /* the reader's */
 	uint64_t passed, bytes;
 };
 
@@ -32,7 +33,7 @@ struct flow {
 	struct item *items;
 	size_t count, next_read, next_write, finished;
 	pthread_mutex_t mutex;
-	pthread_cond_t room;            /* signalled when an item is finished */
+	pthread_cond_t room; /* signalled when an item is finished */
 	struct etl_error *err;
 };
 
@@ -74,11 +75,13 @@ static int digest_item(struct item *item, const struct ArrowArray *batch)
 {
 	const struct etl_needs *needs = &item->job->needs;
 
-	return !item->canon || digest_batch(&item->digest, item->canon, batch, needs->ppm, needs->seed);
+	return !item->canon ||
+	       digest_batch(&item->digest, item->canon, batch, needs->ppm, needs->seed);
 }
 
 /* What a stream's error number says when nobody described it. */
-static int stream_failed(const char *table, struct ArrowArrayStream *stream, int code, struct etl_error *err)
+static int stream_failed(const char *table, struct ArrowArrayStream *stream, int code,
+			 struct etl_error *err)
 {
 	const char *words = stream->get_last_error(stream);
 
@@ -86,8 +89,9 @@ static int stream_failed(const char *table, struct ArrowArrayStream *stream, int
 		return ETL_CANCELED;
 	if (code == ENOMEM)
 		return error_memory(err);
-	return err->set ? ETL_FAILED
-			: error_set(err, ETL_FATAL, "reading \"%s\": %s", table, words ? words : strerror(code));
+	return err->set ? ETL_FAILED :
+			  error_set(err, ETL_FATAL, "reading \"%s\": %s", table,
+				    words ? words : strerror(code));
 }
 
 static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
@@ -126,7 +130,8 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 	}
 }
 
-/* The digest is of the rows as they come: the key's columns stand where they stand at the target. */
+/* The digest is of the rows as they come: the key's columns stand where they stand at the
+ * target. */
 static int start_digest(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
 {
 	struct ArrowSchema schema = { 0 };
@@ -134,12 +139,14 @@ static int start_digest(struct item *item, struct ArrowArrayStream *stream, stru
 
 	if (rc)
 		return stream_failed(job_source_name(item->job), stream, rc, err);
-	item->canon = canon_new(&schema, item->job->key, item->job->key_count, item->job->needs.hash);
+	item->canon = canon_new(&schema, item->job->key, item->job->key_count,
+				item->job->needs.hash);
 	schema.release(&schema);
 	return item->canon ? 0 : error_memory(err);
 }
 
-static int read_item(struct flow *flow, struct item *item, struct instance *source, struct etl_error *err)
+static int read_item(struct flow *flow, struct item *item, struct instance *source,
+		     struct etl_error *err)
 {
 	struct ArrowArrayStream stream = { 0 };
 	struct job *job = item->job;
@@ -162,7 +169,8 @@ static struct item *take(struct flow *flow, size_t *next, bool bounded)
 	struct timespec until;
 
 	pthread_mutex_lock(&flow->mutex);
-	/* A reader is at most its share ahead, so a thousand small tables do not all wait in memory. */
+	/* A reader is at most its share ahead, so a thousand small tables do not all wait in
+	 * memory. */
 	while (bounded && *next < flow->count && !host_canceled() &&
 	       *next >= flow->finished + 2 * (size_t)flow->setup->readers) {
 		clock_gettime(CLOCK_REALTIME, &until);
@@ -183,7 +191,8 @@ static void read_all(struct flow *flow, struct instance *source)
 	while ((item = take(flow, &flow->next_read, true))) {
 		int rc = item->job->failed ? 0 : read_item(flow, item, source, &err);
 
-		/* The reason first: closing the queue makes the writer fail too, with less to say. */
+		/* The reason first: closing the queue makes the writer fail too, with less to
+		 * say. */
 		if (rc < 0 && rc != ETL_CANCELED)
 			fail(flow, item, &err);
 		queue_close(item->queue, rc < 0);
@@ -198,14 +207,17 @@ static void *reader_main(void *data)
 	const struct flow_setup *setup = flow->setup;
 	struct etl_error err = ERROR_INIT;
 	struct instance *source = NULL;
-	int rc = instance_open(&setup->pipeline->source, ETL_ROLE_SOURCE, &setup->limits, &source, &err);
+	int rc = instance_open(&setup->pipeline->source, ETL_ROLE_SOURCE, &setup->limits, &source,
+			       &err);
 
 	if (rc == 0 && setup->pin)
-		rc = source->plugin->source.join(source->self, setup->pin, instance_error(source, &err));
+		rc = source->plugin->source.join(source->self, setup->pin,
+						 instance_error(source, &err));
 	if (rc == 0)
 		read_all(flow, source);
 	else if (err.klass == ETL_FEWER_WORKERS)
-		log_line(ETL_LOG_INFO, "one reader fewer: %s", err.message ? err.message : "the source gives no more");
+		log_line(ETL_LOG_INFO, "one reader fewer: %s",
+			 err.message ? err.message : "the source gives no more");
 	else if (rc != ETL_CANCELED)
 		fail(flow, NULL, &err);
 	instance_close(source);
@@ -291,7 +303,8 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 {
 	struct job *job = item->job;
 	struct intake intake = { .item = item };
-	struct ArrowArrayStream stream = { intake_schema, intake_next, intake_error, intake_release, &intake };
+	struct ArrowArrayStream stream = { intake_schema, intake_next, intake_error, intake_release,
+					   &intake };
 	struct etl_part part = { .index = item->split->index, .context = &item->target };
 	struct etl_stats stats = { 0 };
 	int rc;
@@ -302,8 +315,8 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 	item->target.canon = canon_new(&job->rows, job->key, job->key_count, ETL_HASH_X1);
 	if (!item->target.canon)
 		return error_memory(err);
-	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream, &stats,
-					 item->target.err);
+	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream,
+					 &stats, item->target.err);
 	if (stream.release)
 		stream.release(&stream);
 	if (rc == 0)
@@ -341,7 +354,8 @@ static void *writer_main(void *data)
 	const struct flow_setup *setup = flow->setup;
 	struct etl_error err = ERROR_INIT;
 	struct instance *target = NULL;
-	int rc = instance_open(&setup->pipeline->target, ETL_ROLE_TARGET, &setup->limits, &target, &err);
+	int rc = instance_open(&setup->pipeline->target, ETL_ROLE_TARGET, &setup->limits, &target,
+			       &err);
 
 	if (rc == 0)
 		write_all(flow, target);
@@ -381,7 +395,9 @@ static int make_items(struct flow *flow, struct etl_error *err)
 			item->job = job;
 			item->split = &job->splits[k].split;
 			item->queue = queue_new(setup->depth);
-			item->source = (struct etl_context){ .job = job, .split = k, .side = SIDE_SOURCE,
+			item->source = (struct etl_context){ .job = job,
+							     .split = k,
+							     .side = SIDE_SOURCE,
 							     .rejects = setup->rejects };
 			item->target = item->source;
 			item->target.side = SIDE_TARGET;
@@ -409,12 +425,15 @@ static void start(struct flow *flow, pthread_t *threads, size_t *count, void *(*
 	if (pthread_create(&threads[*count], NULL, body, flow) == 0)
 		++*count;
 	else
-		log_line(ETL_LOG_WARN, "a worker thread cannot be started; the run goes on with fewer");
+		log_line(ETL_LOG_WARN,
+			 "a worker thread cannot be started; the run goes on with fewer");
 }
 
 int flow_run(const struct flow_setup *setup, struct etl_error *err)
 {
-	struct flow flow = { .setup = setup, .err = err, .mutex = PTHREAD_MUTEX_INITIALIZER,
+	struct flow flow = { .setup = setup,
+			     .err = err,
+			     .mutex = PTHREAD_MUTEX_INITIALIZER,
 			     .room = PTHREAD_COND_INITIALIZER };
 	size_t room = (size_t)(setup->readers + setup->writers), threads = 0;
 	pthread_t *ids = calloc(room, sizeof(*ids));
@@ -423,7 +442,9 @@ int flow_run(const struct flow_setup *setup, struct etl_error *err)
 	if (rc == 0) {
 		start(&flow, ids, &threads, first_reader_main);
 		if (threads == 0)
-			rc = error_set(err, ETL_MEMORY, "no thread can be started; raise the limit of processes (ulimit -u)");
+			rc = error_set(err, ETL_MEMORY,
+				       "no thread can be started; raise the limit of processes "
+				       "(ulimit -u)");
 	}
 	if (rc == 0) {
 		for (int32_t i = 1; i < setup->readers; i++)

@@ -1,6 +1,7 @@
 /*
- * The rows of a run over threads: readers, bounded queues, writers. Splits are read and written in the order of
- * the jobs, so a target with one instance sees the same rows in the same order whatever the number of workers.
+ * The rows of a run over threads: readers, bounded queues, writers. Splits are read and written in
+ * the order of the jobs, so a target with one instance sees the same rows in the same order
+ * whatever the number of workers.
  */
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
@@ -11,23 +12,25 @@
 struct flow_setup {
 	const struct pipeline *pipeline;
 	struct jobs *jobs;
-	struct instance *source;        /* the pinned one; the first reader uses it */
-	struct instance *target;        /* the first writer uses it */
-	const struct etl_token *pin;    /* or NULL */
+	struct instance *source;     /* the pinned one; the first reader uses it */
+	struct instance *target;     /* the first writer uses it */
+	const struct etl_token *pin; /* or NULL */
 	struct rejects *rejects;
 	struct host_limits limits;
-	int64_t row_limit;              /* rows a table; 0: all */
+	int64_t row_limit; /* rows a table; 0: all */
 	int32_t readers, writers;
-	size_t depth;                   /* of each queue, batches */
+	size_t depth; /* of each queue, batches */
 };
 
-/* Reads, transforms and stages every split of every job. On failure the first error is in ERR; with table scope a
- * job that failed for its data is marked and the others go on. */
+/* Reads, transforms and stages every split of every job. On failure the first error is in ERR; with
+ * table scope a job that failed for its data is marked and the others go on. */
 int flow_run(const struct flow_setup *, struct etl_error *);
 
-/* The stream of a job as it comes out of the transforms and the cast, with the ordinal as its last column.
- * INSTANCE reads; the transforms are opened and closed with the stream. CONTEXT counts and refuses. */
-int flow_open(const struct flow_setup *, struct job *, struct instance *source, const struct etl_split *,
-	      struct etl_context *, struct ArrowArrayStream *ret, struct etl_error *);
+/* The stream of a job as it comes out of the transforms and the cast, with the ordinal as its last
+ * column. INSTANCE reads; the transforms are opened and closed with the stream. CONTEXT counts and
+ * refuses. */
+int flow_open(const struct flow_setup *, struct job *, struct instance *source,
+	      const struct etl_split *, struct etl_context *, struct ArrowArrayStream *ret,
+	      struct etl_error *);
 
 #endif

@@ -48,8 +48,8 @@ static const char *text_or_empty(const char *text)
 
 /* The slot of a table of exactly that name (or FOLD: of that name in any ASCII case), or a free
  * one. */
-static size_t *names_slot(
-	const struct names *names, const char *schema, const char *name, bool fold)
+static size_t *names_slot(const struct names *names, const char *schema, const char *name,
+			  bool fold)
 {
 	uint64_t h = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), schema) * 31, name);
 	int (*compare)(const char *, const char *) = fold ? strcasecmp : strcmp;
@@ -86,8 +86,8 @@ static bool names_make(struct names *names, const struct etl_table *const *table
 	if (!names->slots)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		size_t *slot =
-			names_slot(names, text_or_empty(tables[i]->schema), tables[i]->name, false);
+		size_t *slot = names_slot(names, text_or_empty(tables[i]->schema), tables[i]->name,
+					  false);
 
 		if (*slot == 0)
 			*slot = i + 1;
@@ -117,10 +117,10 @@ static bool add_keys(struct graph *g, const struct names *names, size_t child)
 	const struct etl_table *t = names->tables[child];
 
 	for (size_t i = 0; i < t->foreign_key_count; i++) {
-		const struct etl_foreign_key *fk = ETL_AT(
-			const struct etl_foreign_key, t->foreign_keys, t->foreign_key_size, i);
-		const char *schema =
-			text_or_empty(fk->parent_schema ? fk->parent_schema : t->schema);
+		const struct etl_foreign_key *fk = ETL_AT(const struct etl_foreign_key,
+							  t->foreign_keys, t->foreign_key_size, i);
+		const char *schema = text_or_empty(fk->parent_schema ? fk->parent_schema :
+								       t->schema);
 		size_t parent = names_find(names, schema, fk->parent);
 
 		if (parent != 0 && !add_edge(g, parent - 1, child))
@@ -265,7 +265,7 @@ static size_t heap_pop(struct heap *h)
 /* What Kahn's method keeps of each component, in one allocation. */
 struct kahn {
 	size_t *waits; /* parents that are still to come */
-	size_t *head; /* its first table + 1, which is the lowest */
+	size_t *head;  /* its first table + 1, which is the lowest */
 	size_t *chain; /* of each table: the next of its component + 1, or 0 */
 	size_t *order, *group;
 	size_t cycles;
@@ -310,7 +310,7 @@ static void kahn_run(struct kahn *k, const struct graph *g)
 }
 
 static bool graph_make(struct graph *g, const struct etl_table *const *tables, size_t count,
-	const struct graph_edge *extra, size_t extra_count)
+		       const struct graph_edge *extra, size_t extra_count)
 {
 	struct names names = { 0 };
 	bool ok = names_make(&names, tables, count);
@@ -325,7 +325,7 @@ static bool graph_make(struct graph *g, const struct etl_table *const *tables, s
 }
 
 int graph_order(const struct etl_table *const *tables, size_t count, const struct graph_edge *extra,
-	size_t extra_count, size_t *ret_order, size_t *ret_group, size_t *ret_cycles)
+		size_t extra_count, size_t *ret_order, size_t *ret_group, size_t *ret_cycles)
 {
 	struct graph g = { 0 };
 	size_t *block = calloc(6 * count + 1, sizeof(*block));

@@ -1,7 +1,7 @@
 /*
- * The host's side of the ABI: the table of upcalls that every instance is given. What a plugin says (log,
- * fail) is stamped with its name and role here; rejects go to context.c, peers to peer.c, options to
- * options.c.
+ * The host's side of the ABI: the table of upcalls that every instance is given. What a plugin says
+ * (log, fail) is stamped with its name and role here; rejects go to context.c, peers to peer.c,
+ * options to options.c.
  */
 #include "config.h"
 

@@ -1,6 +1,6 @@
 /*
- * Open plugins: an instance with its own struct etl_host, so that what it logs and fails with carries its
- * name and role. All instances of a run share one set of limits and one cancel switch.
+ * Open plugins: an instance with its own struct etl_host, so that what it logs and fails with
+ * carries its name and role. All instances of a run share one set of limits and one cancel switch.
  */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
@@ -14,19 +14,20 @@ struct host_limits {
 };
 
 struct instance {
-	struct etl_host host;           /* first: the plugin's pointer is also ours */
+	struct etl_host host; /* first: the plugin's pointer is also ours */
 	const struct plugin *plugin;
 	struct etl_instance *self;
-	struct instance *next;          /* of all that are open */
+	struct instance *next; /* of all that are open */
 };
 
 /* Opens one instance for a role. The caller closes it with instance_close, which accepts NULL. */
-int instance_open(const struct plugin_use *, int32_t role, const struct host_limits *, struct instance **ret,
-		  struct etl_error *);
+int instance_open(const struct plugin_use *, int32_t role, const struct host_limits *,
+		  struct instance **ret, struct etl_error *);
 void instance_close(struct instance *);
 /* Calls `cancel` of every open instance; from any thread. */
 void instances_cancel(void);
-/* Prepares an error for a call into this instance: a later host->fail on it names plugin and role. */
+/* Prepares an error for a call into this instance: a later host->fail on it names plugin and
+ * role. */
 struct etl_error *instance_error(const struct instance *, struct etl_error *);
 
 /* The switch behind host->canceled: set by a signal or the first failure of a run. */

@@ -1,7 +1,7 @@
 /*
- * Values that are not in the pipeline file: from the environment, a file or a command. They are filled in
- * after the file was parsed and are never parsed themselves, so no value can change the file's structure or
- * name another value.
+ * Values that are not in the pipeline file: from the environment, a file or a command. They are
+ * filled in after the file was parsed and are never parsed themselves, so no value can change the
+ * file's structure or name another value.
  */
 #include "config.h"
 
@@ -32,11 +32,14 @@ void interpolate_set_limit(int64_t milliseconds)
 	exec_limit_ms = milliseconds;
 }
 
-/* Drops one newline at the end and refuses what a C string cannot hold. KIND and NAME are for the message. */
-static int add_value(struct filling *f, char *value, size_t size, const char *kind, const char *name)
+/* Drops one newline at the end and refuses what a C string cannot hold. KIND and NAME are for the
+ * message. */
+static int add_value(struct filling *f, char *value, size_t size, const char *kind,
+		     const char *name)
 {
 	if (memchr(value, '\0', size))
-		return error_set(f->err, ETL_USAGE, "%s: ${%s:%s} gives a NUL byte, which no option can hold",
+		return error_set(f->err, ETL_USAGE,
+				 "%s: ${%s:%s} gives a NUL byte, which no option can hold",
 				 f->origin, kind, name);
 	if (size > 0 && value[size - 1] == '\n')
 		size -= size > 1 && value[size - 2] == '\r' ? 2 : 1;
@@ -56,15 +59,19 @@ static int fill_env(struct filling *f, char *body)
 		*fallback = '\0';
 		fallback += 2;
 	}
-	if (!*body || strspn(body, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != strlen(body))
+	if (!*body ||
+	    strspn(body, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
+		    strlen(body))
 		return error_set(f->err, ETL_USAGE,
-				 "%s: ${env:%s} is no name of a variable; write ${env:NAME} or ${env:NAME:-default}",
+				 "%s: ${env:%s} is no name of a variable; write ${env:NAME} or "
+				 "${env:NAME:-default}",
 				 f->origin, body);
 	value = getenv(body);
 	if (fallback && (!value || !*value))
 		value = fallback;
 	if (!value)
-		return error_set(f->err, ETL_USAGE, "%s: ${env:%s} is not set; set it or write ${env:%s:-default}",
+		return error_set(f->err, ETL_USAGE,
+				 "%s: ${env:%s} is not set; set it or write ${env:%s:-default}",
 				 f->origin, body, body);
 	if (f->secret && !secret_add(value))
 		return error_memory(f->err);
@@ -95,9 +102,11 @@ static int fill_file(struct filling *f, const char *body)
 	if (file)
 		size = fread(value, 1, FILE_MAX + 1, file);
 	if (!file || ferror(file))
-		rc = error_set(f->err, ETL_USAGE, "%s: ${file:%s} cannot be read: %s", f->origin, body, strerror(errno));
+		rc = error_set(f->err, ETL_USAGE, "%s: ${file:%s} cannot be read: %s", f->origin,
+			       body, strerror(errno));
 	else if (size > FILE_MAX)
-		rc = error_set(f->err, ETL_USAGE, "%s: ${file:%s} is larger than 1 MiB", f->origin, body);
+		rc = error_set(f->err, ETL_USAGE, "%s: ${file:%s} is larger than 1 MiB", f->origin,
+			       body);
 	else
 		rc = add_value(f, value, size, "file", body);
 	explicit_bzero(value, size);
@@ -109,8 +118,9 @@ done:
 	return rc;
 }
 
-/* Cuts the next word off *AT in place, quotes and backslashes resolved; NULL: none left, or with *OPEN an
- * unterminated quote. A backslash stands for itself but in double quotes before " and \. */
+/* Cuts the next word off *AT in place, quotes and backslashes resolved; NULL: none left, or with
+ * *OPEN an unterminated quote. A backslash stands for itself but in double quotes before " and
+ * \. */
 static char *next_word(char **at, bool *open)
 {
 	char *from = *at + strspn(*at, " \t\r\n"), *to = from, *ret = from, quote = '\0';
@@ -143,10 +153,11 @@ static int fill_exec(struct filling *f, char *body)
 	while (count < ARGS_MAX && (argv[count] = next_word(&at, &open)))
 		count++;
 	if (count == ARGS_MAX)
-		return error_set(f->err, ETL_USAGE, "%s: ${exec:%s …} has more than %d words", f->origin, argv[0],
-				 ARGS_MAX - 1);
+		return error_set(f->err, ETL_USAGE, "%s: ${exec:%s …} has more than %d words",
+				 f->origin, argv[0], ARGS_MAX - 1);
 	if (open)
-		return error_set(f->err, ETL_USAGE, "%s: ${exec:…} has a quote that does not end", f->origin);
+		return error_set(f->err, ETL_USAGE, "%s: ${exec:…} has a quote that does not end",
+				 f->origin);
 	if (count == 0)
 		return error_set(f->err, ETL_USAGE, "%s: ${exec:} names no command", f->origin);
 	argv[count] = NULL;
@@ -188,8 +199,10 @@ static int fill_one(struct filling *f, const char *text, const char **end)
 	int rc;
 
 	if (!stop)
-		return error_set(f->err, ETL_USAGE, "%s: ${%.20s… does not end; a } is missing, or write $${ for a literal ${",
-				 f->origin, text);
+		return error_set(
+			f->err, ETL_USAGE,
+			"%s: ${%.20s… does not end; a } is missing, or write $${ for a literal ${",
+			f->origin, text);
 	body = strndup(text, (size_t)(stop - text));
 	if (!body)
 		return error_memory(f->err);
@@ -201,7 +214,8 @@ static int fill_one(struct filling *f, const char *text, const char **end)
 		rc = fill_exec(f, body + 5);
 	else
 		rc = error_set(f->err, ETL_USAGE,
-			       "%s: ${%s} is none of ${env:NAME}, ${file:PATH} and ${exec:COMMAND}; write $${ for a literal ${",
+			       "%s: ${%s} is none of ${env:NAME}, ${file:PATH} and "
+			       "${exec:COMMAND}; write $${ for a literal ${",
 			       f->origin, body);
 	free(body);
 	*end = stop + 1;

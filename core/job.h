@@ -1,6 +1,6 @@
 /*
- * A job is one table of a run: where its rows come from, what is done to them on the way, and the table they
- * become. jobs_make decides all of it before anything is written.
+ * A job is one table of a run: where its rows come from, what is done to them on the way, and the
+ * table they become. jobs_make decides all of it before anything is written.
  */
 #ifndef CORE_JOB_H
 #define CORE_JOB_H
@@ -16,32 +16,33 @@
 #include "reshape.h"
 
 struct job_split {
-	struct etl_split split;         /* text is owned */
+	struct etl_split split; /* text is owned */
 	char *text;
 };
 
 struct job {
 	const struct table_rule *rule;
-	size_t index;                   /* in the run, from 0 */
-	struct etl_table *source;       /* as the source describes it */
-	struct etl_table **shapes;      /* what comes out of each transform; shapes[i] for uses[i] */
-	struct etl_table *target;       /* as it shall be at the target */
-	const struct etl_table *existing;       /* the target's table of that name now, or NULL */
+	size_t index;		   /* in the run, from 0 */
+	struct etl_table *source;  /* as the source describes it */
+	struct etl_table **shapes; /* what comes out of each transform; shapes[i] for uses[i] */
+	struct etl_table *target;  /* as it shall be at the target */
+	const struct etl_table *existing; /* the target's table of that name now, or NULL */
 
-	struct plugin_uses transforms;  /* the pipeline's, then the table's; `at` is owned, its conf is not */
+	/* The pipeline's, then the table's; `at` is owned, its conf is not. */
+	struct plugin_uses transforms;
 	struct plugin_uses validators;
-	bool repeats;                   /* every transform does: the rows can be made again */
-	bool keeps_rows;                /* 1:1, no where, no query: the table is whole */
+	bool repeats;	 /* every transform does: the rows can be made again */
+	bool keeps_rows; /* 1:1, no where, no query: the table is whole */
 
-	struct etl_dataset dataset;     /* of the source */
-	struct ArrowSchema want;        /* what the source is asked for */
+	struct etl_dataset dataset;	/* of the source */
+	struct ArrowSchema want;	/* what the source is asked for */
 	struct ArrowSchema before_cast; /* what comes out of the transforms */
-	struct ArrowSchema rows;        /* what the target gets, without the ordinal */
-	struct reshape_column *cast;    /* from before_cast to rows */
+	struct ArrowSchema rows;	/* what the target gets, without the ordinal */
+	struct reshape_column *cast;	/* from before_cast to rows */
 	size_t cast_count;
-	int64_t *key;                   /* columns of rows; none: the whole row */
+	int64_t *key; /* columns of rows; none: the whole row */
 	size_t key_count;
-	struct etl_needs needs;         /* the digest of the source side to keep while loading */
+	struct etl_needs needs; /* the digest of the source side to keep while loading */
 
 	struct job_split *splits;
 	size_t split_count;
@@ -54,11 +55,11 @@ struct job {
 	uint64_t read, passed, filtered, created, merged, rejected, bytes, staged;
 	uint64_t rejected_by_target;
 	struct digest digest;
-	uint64_t *refused;              /* row hashes of rows the target refused */
+	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;
 	size_t splits_done;
-	int64_t started, ended;         /* CLOCK_MONOTONIC, microseconds */
-	atomic_bool failed;             /* with scope = "table" */
+	int64_t started, ended; /* CLOCK_MONOTONIC, microseconds */
+	atomic_bool failed;	/* with scope = "table" */
 	struct progress_table *progress;
 };
 
@@ -71,28 +72,28 @@ struct host_verdict {
 struct jobs {
 	struct job **at;
 	size_t count;
-	struct catalog source;          /* everything the source holds */
-	struct catalog existing;        /* everything the target holds */
-	struct catalog others;          /* views, triggers, settings that go along, in order */
-	struct etl_load *other_loads;   /* beside others: index counts on after the jobs' */
+	struct catalog source;		/* everything the source holds */
+	struct catalog existing;	/* everything the target holds */
+	struct catalog others;		/* views, triggers, settings that go along, in order */
+	struct etl_load *other_loads;	/* beside others: index counts on after the jobs' */
 	struct etl_token *other_tokens; /* likewise */
 	struct host_verdict *verdicts;
 	size_t verdict_count;
-	struct arena arena;             /* of names that were made here */
-	bool whole;                     /* every table of the source is in the run under its own name */
+	struct arena arena; /* of names that were made here */
+	bool whole;	    /* every table of the source is in the run under its own name */
 };
 
 /* What the command line asks beside the file. */
 struct run_options {
-	const char *tables;             /* "a,b" or NULL */
-	int64_t limit;                  /* rows a table; 0: all */
+	const char *tables; /* "a,b" or NULL */
+	int64_t limit;	    /* rows a table; 0: all */
 	bool schema_only, data_only, yes;
 };
 
-/* Describes both ends through the two instances, and decides. ETL_USAGE for a name that matches nothing, a
- * collision, an impossible type. */
-int jobs_make(const struct pipeline *, const struct run_options *, struct instance *source, struct instance *target,
-	      const struct etl_run *, struct jobs *, struct etl_error *);
+/* Describes both ends through the two instances, and decides. ETL_USAGE for a name that matches
+ * nothing, a collision, an impossible type. */
+int jobs_make(const struct pipeline *, const struct run_options *, struct instance *source,
+	      struct instance *target, const struct etl_run *, struct jobs *, struct etl_error *);
 void jobs_free(struct jobs *);
 /* How a job is called in messages: its name in the source, or "query 3". */
 const char *job_source_name(const struct job *);

@@ -1,7 +1,7 @@
 /*
- * From a pipeline and two open ends to the jobs of a run: what is there is described, the tables are picked, each
- * is led through its transforms to its shape at the target, and the whole is put in an order in which parents
- * come before their children. Nothing is written here.
+ * From a pipeline and two open ends to the jobs of a run: what is there is described, the tables
+ * are picked, each is led through its transforms to its shape at the target, and the whole is put
+ * in an order in which parents come before their children. Nothing is written here.
  */
 #include "config.h"
 
@@ -28,15 +28,18 @@ struct making {
 
 const char *job_source_name(const struct job *job)
 {
-	return job->source && job->source->name ? job->source->name : job->rule->as ? job->rule->as : "query";
+	return job->source && job->source->name ? job->source->name :
+	       job->rule->as			? job->rule->as :
+						  "query";
 }
 
-static int describe(struct instance *instance, const struct etl_dataset *dataset, struct catalog *catalog,
-		    struct etl_error *err)
+static int describe(struct instance *instance, const struct etl_dataset *dataset,
+		    struct catalog *catalog, struct etl_error *err)
 {
 	struct catalog_sink sink = catalog_sink(catalog, err);
 
-	return instance->plugin->store.describe(instance->self, dataset, &sink.sink, instance_error(instance, err));
+	return instance->plugin->store.describe(instance->self, dataset, &sink.sink,
+						instance_error(instance, err));
 }
 
 static bool is_dynamic(const struct instance *instance)
@@ -45,7 +48,8 @@ static bool is_dynamic(const struct instance *instance)
 }
 
 /* The pipeline's uses, then the table's own. */
-static bool join_uses(const struct plugin_uses *all, const struct plugin_uses *own, struct plugin_uses *ret)
+static bool join_uses(const struct plugin_uses *all, const struct plugin_uses *own,
+		      struct plugin_uses *ret)
 {
 	ret->at = calloc(all->count + own->count + 1, sizeof(*ret->at));
 	if (!ret->at)
@@ -101,16 +105,21 @@ static int derive_one(struct making *m, const struct plugin_use *use, const stru
 		      struct etl_table **ret)
 {
 	struct derive_sink sink = { .sink = { derive_emit } };
-	struct host_limits limits = { .batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1 };
+	struct host_limits limits = {
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+	};
 	struct instance *instance = NULL;
 	int rc = instance_open(use, ETL_ROLE_TRANSFORM, &limits, &instance, m->err);
 
 	if (rc == 0)
-		rc = use->plugin->transform.derive(instance->self, in, &sink.sink, instance_error(instance, m->err));
+		rc = use->plugin->transform.derive(instance->self, in, &sink.sink,
+						   instance_error(instance, m->err));
 	instance_close(instance);
 	if (rc == 0 && sink.count != 1)
-		rc = error_set(m->err, ETL_USAGE, "transform %s makes %zu tables of \"%s\"; this release takes exactly one",
-			       use->plugin->base.name, sink.count, in->name);
+		rc = error_set(
+			m->err, ETL_USAGE,
+			"transform %s makes %zu tables of \"%s\"; this release takes exactly one",
+			use->plugin->base.name, sink.count, in->name);
 	if (rc < 0) {
 		table_free(sink.table);
 		return m->err->set ? rc : error_memory(m->err);
@@ -119,8 +128,10 @@ static int derive_one(struct making *m, const struct plugin_use *use, const stru
 	return 0;
 }
 
-/* The types in which a transform's output comes: a column it made has its own type, the others what came. */
-static bool derived_schema(const struct etl_table *out, const struct ArrowSchema *in, struct ArrowSchema *ret)
+/* The types in which a transform's output comes: a column it made has its own type, the others what
+ * came. */
+static bool derived_schema(const struct etl_table *out, const struct ArrowSchema *in,
+			   struct ArrowSchema *ret)
 {
 	struct etl_column *columns = calloc(out->column_count + 1, sizeof(*columns));
 	size_t count = 0;
@@ -181,7 +192,9 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 /* The validators' common wish: the fullest digest anyone asks for. */
 static int ask_needs(struct making *m, struct job *job)
 {
-	struct host_limits limits = { .batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1 };
+	struct host_limits limits = {
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+	};
 
 	for (size_t i = 0; i < job->validators.count; i++) {
 		const struct plugin_use *use = &job->validators.at[i];
@@ -193,7 +206,8 @@ static int ask_needs(struct making *m, struct job *job)
 			continue;
 		rc = instance_open(use, ETL_ROLE_VALIDATOR, &limits, &instance, m->err);
 		if (rc == 0)
-			rc = use->plugin->validator.needs(instance->self, &needs, instance_error(instance, m->err));
+			rc = use->plugin->validator.needs(instance->self, &needs,
+							  instance_error(instance, m->err));
 		instance_close(instance);
 		if (rc < 0)
 			return rc;
@@ -209,11 +223,13 @@ static int describe_query(struct making *m, struct job *job)
 	int rc;
 
 	if (!job->rule->as)
-		return error_set(m->err, ETL_USAGE, "%s: a query needs a name for its table: as = \"…\"",
+		return error_set(m->err, ETL_USAGE,
+				 "%s: a query needs a name for its table: as = \"…\"",
 				 job->rule->origin.text ? job->rule->origin.text : "tables");
 	rc = describe(m->source, &job->dataset, &found, m->err);
 	if (rc == 0 && found.count != 1)
-		rc = error_set(m->err, ETL_FATAL, "%s: the query gives %zu results, one was expected",
+		rc = error_set(m->err, ETL_FATAL,
+			       "%s: the query gives %zu results, one was expected",
 			       job->rule->origin.text, found.count);
 	if (rc == 0) {
 		job->source = found.at[0];
@@ -230,7 +246,8 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 
 	job->dataset = (struct etl_dataset){ .schema = pick->table ? pick->table->schema : NULL,
 					     .table = pick->table ? pick->table->name : NULL,
-					     .query = pick->rule.query, .where = pick->rule.where,
+					     .query = pick->rule.query,
+					     .where = pick->rule.where,
 					     .options = pick->rule.from };
 	job->keeps_rows = !pick->rule.where && !pick->rule.query;
 	if (pick->table) {
@@ -240,10 +257,12 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 	} else {
 		rc = describe_query(m, job);
 	}
-	if (rc == 0 && (!join_uses(&m->pipeline->transforms, &job->rule->transforms, &job->transforms) ||
-			!join_uses(&m->pipeline->validators, &job->rule->validators, &job->validators)))
+	if (rc == 0 &&
+	    (!join_uses(&m->pipeline->transforms, &job->rule->transforms, &job->transforms) ||
+	     !join_uses(&m->pipeline->validators, &job->rule->validators, &job->validators)))
 		rc = error_memory(m->err);
-	if (rc == 0 && is_dynamic(m->source) && m->source->plugin->can_profile && !is_dynamic(m->target))
+	if (rc == 0 && is_dynamic(m->source) && m->source->plugin->can_profile &&
+	    !is_dynamic(m->target))
 		rc = profile_job(m->source, job, m->err);
 	if (rc == 0)
 		rc = derive_all(m, job, &from);
@@ -276,12 +295,16 @@ static int check_names(struct making *m)
 {
 	for (size_t i = 0; i < m->jobs->count; i++)
 		for (size_t k = 0; k < i; k++)
-			if (strcasecmp(m->jobs->at[i]->target->name, m->jobs->at[k]->target->name) == 0)
-				return error_set(m->err, ETL_USAGE,
-						 "\"%s\" and \"%s\" would both become table \"%s\"; give one of them "
-						 "another name with tables = ( { name = …; as = … } )",
-						 job_source_name(m->jobs->at[k]), job_source_name(m->jobs->at[i]),
-						 m->jobs->at[i]->target->name);
+			if (strcasecmp(m->jobs->at[i]->target->name,
+				       m->jobs->at[k]->target->name) == 0)
+				return error_set(
+					m->err, ETL_USAGE,
+					"\"%s\" and \"%s\" would both become table \"%s\"; give "
+					"one of them "
+					"another name with tables = ( { name = …; as = … } )",
+					job_source_name(m->jobs->at[k]),
+					job_source_name(m->jobs->at[i]),
+					m->jobs->at[i]->target->name);
 	return 0;
 }
 
@@ -306,10 +329,12 @@ static int extra_edges(struct making *m, struct graph_edge **ret, size_t *ret_co
 				if (!edges)
 					return error_memory(m->err);
 				*ret = edges;
-				edges[(*ret_count)++] = (struct graph_edge){ .before = p, .after = i };
+				edges[(*ret_count)++] = (struct graph_edge){ .before = p,
+									     .after = i };
 			}
 			if (!found)
-				return error_set(m->err, ETL_USAGE, "%s: after: \"%s\" is no table of this run",
+				return error_set(m->err, ETL_USAGE,
+						 "%s: after: \"%s\" is no table of this run",
 						 jobs->at[i]->rule->origin.text, after->at[k]);
 		}
 	}
@@ -323,11 +348,13 @@ static int sort_jobs(struct making *m)
 	size_t *order = calloc(jobs->count + 1, sizeof(*order)), extra_count = 0, cycles = 0;
 	struct job **sorted = calloc(jobs->count + 1, sizeof(*sorted));
 	struct graph_edge *extra = NULL;
-	int rc = tables && order && sorted ? extra_edges(m, &extra, &extra_count) : error_memory(m->err);
+	int rc = tables && order && sorted ? extra_edges(m, &extra, &extra_count) :
+					     error_memory(m->err);
 
 	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
 		tables[i] = jobs->at[i]->target;
-	if (rc == 0 && graph_order(tables, jobs->count, extra, extra_count, order, NULL, &cycles) < 0)
+	if (rc == 0 &&
+	    graph_order(tables, jobs->count, extra, extra_count, order, NULL, &cycles) < 0)
 		rc = error_memory(m->err);
 	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
 		sorted[i] = jobs->at[order[i]];
@@ -336,8 +363,11 @@ static int sort_jobs(struct making *m)
 		jobs->at = sorted;
 		sorted = NULL;
 		if (cycles)
-			log_line(ETL_LOG_DEBUG, "%zu groups of tables refer to each other in a circle; their keys are "
-						"checked after all rows", cycles);
+			log_line(ETL_LOG_DEBUG,
+				 "%zu groups of tables refer to each other in a circle; their keys "
+				 "are "
+				 "checked after all rows",
+				 cycles);
 	}
 	free(tables);
 	free(order);
@@ -346,8 +376,8 @@ static int sort_jobs(struct making *m)
 	return rc;
 }
 
-/* Views, triggers and settings go along when the whole database does, under its own names: what they say
- * cannot be followed otherwise. */
+/* Views, triggers and settings go along when the whole database does, under its own names: what
+ * they say cannot be followed otherwise. */
 static int take_others(struct making *m)
 {
 	struct jobs *jobs = m->jobs;
@@ -355,7 +385,8 @@ static int take_others(struct making *m)
 	int rc = 0;
 
 	for (size_t i = 0; i < jobs->count && same; i++)
-		same = jobs->at[i]->source->name && strcmp(jobs->at[i]->source->name, jobs->at[i]->target->name) == 0;
+		same = jobs->at[i]->source->name &&
+		       strcmp(jobs->at[i]->source->name, jobs->at[i]->target->name) == 0;
 	for (size_t i = 0; i < jobs->source.count && rc == 0; i++) {
 		const struct etl_table *object = jobs->source.at[i];
 		struct etl_table *copy;
@@ -363,14 +394,15 @@ static int take_others(struct making *m)
 		if (object->kind == ETL_TABLE)
 			continue;
 		if (!m->target->plugin->has_schema) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind), object->name, m->err,
-					      "the target takes rows only");
+			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
+					      object->name, m->err, "the target takes rows only");
 			continue;
 		}
 		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
-					      object->name, m->err, "not every table is in this run under its own name; its text: %s",
-					      object->ddl ? object->ddl : "");
+			rc = host_verdict_add(
+				jobs, ETL_SKIPPED, kind_name(object->kind), object->name, m->err,
+				"not every table is in this run under its own name; its text: %s",
+				object->ddl ? object->ddl : "");
 			continue;
 		}
 		if (object->kind == ETL_DATABASE && m->options->tables)
@@ -394,19 +426,25 @@ static int make_loads(struct making *m)
 
 		job->index = i;
 		job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL, job->target->name);
-		job->load = (struct etl_load){ .run = m->run, .table = job->target, .existing = job->existing,
-					       .source_name = job_source_name(job), .options = job->rule->to,
-					       .index = i, .deletes = job->rule->deletes };
+		job->load = (struct etl_load){ .run = m->run,
+					       .table = job->target,
+					       .existing = job->existing,
+					       .source_name = job_source_name(job),
+					       .options = job->rule->to,
+					       .index = i,
+					       .deletes = job->rule->deletes };
 	}
 	for (size_t i = 0; i < jobs->others.count; i++)
-		jobs->other_loads[i] = (struct etl_load){ .run = m->run, .table = jobs->others.at[i],
+		jobs->other_loads[i] = (struct etl_load){ .run = m->run,
+							  .table = jobs->others.at[i],
 							  .source_name = jobs->others.at[i]->name,
 							  .index = jobs->count + i };
 	return 0;
 }
 
-int jobs_make(const struct pipeline *pipeline, const struct run_options *options, struct instance *source,
-	      struct instance *target, const struct etl_run *run, struct jobs *jobs, struct etl_error *err)
+int jobs_make(const struct pipeline *pipeline, const struct run_options *options,
+	      struct instance *source, struct instance *target, const struct etl_run *run,
+	      struct jobs *jobs, struct etl_error *err)
 {
 	struct making m = { pipeline, options, source, target, run, jobs, err };
 	struct picks picks = { 0 };

@@ -1,7 +1,8 @@
 /*
- * Layers: the file, a profile over it, --set over both. Each setting of the tree carries its origin in its
- * libconfig hook, a text of its own that is freed with it; what a layer brings is copied with the layer's
- * origin, so a wrong value is blamed on the layer and not on the line that it replaced.
+ * Layers: the file, a profile over it, --set over both. Each setting of the tree carries its origin
+ * in its libconfig hook, a text of its own that is freed with it; what a layer brings is copied
+ * with the layer's origin, so a wrong value is blamed on the layer and not on the line that it
+ * replaced.
  */
 #include "config.h"
 
@@ -68,8 +69,8 @@ int layer_parse(config_t *config, const struct scan *scan, struct etl_error *err
 	config_init(config);
 	config_set_destructor(config, free);
 	if (config_read_string(config, scan_text(scan)) != CONFIG_TRUE)
-		status = scan_syntax_error(scan, (unsigned)config_error_line(config), config_error_text(config),
-					   err);
+		status = scan_syntax_error(scan, (unsigned)config_error_line(config),
+					   config_error_text(config), err);
 	else
 		status = place_all(config_root_setting(config), scan, err);
 	if (status != ETL_OK)
@@ -100,8 +101,8 @@ static bool copy_scalar(config_setting_t *to, const config_setting_t *from)
 	}
 }
 
-/* A copy of FROM as PARENT's member (NAME) or last element (NULL). ORIGIN is what it is called; NULL: FROM's
- * own origin with LAYER behind it. */
+/* A copy of FROM as PARENT's member (NAME) or last element (NULL). ORIGIN is what it is called;
+ * NULL: FROM's own origin with LAYER behind it. */
 static int copy_into(config_setting_t *parent, const char *name, const config_setting_t *from,
 		     const char *origin, const char *layer, struct etl_error *err)
 {
@@ -127,7 +128,8 @@ static int copy_into(config_setting_t *parent, const char *name, const config_se
 
 /* ---- --profile ---- */
 
-static int merge(config_setting_t *to, const config_setting_t *from, const char *layer, struct etl_error *err)
+static int merge(config_setting_t *to, const config_setting_t *from, const char *layer,
+		 struct etl_error *err)
 {
 	int status = ETL_OK;
 	unsigned i;
@@ -161,8 +163,9 @@ static int fail_profile(const config_setting_t *profiles, const char *name, stru
 		n++;
 	}
 	near = option_nearest(name, names, n);
-	error_set(err, ETL_USAGE, "--profile %s: the file has no such profile; it has %s%s%s%s", name,
-		  list.at ? list.at : "none", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	error_set(err, ETL_USAGE, "--profile %s: the file has no such profile; it has %s%s%s%s",
+		  name, list.at ? list.at : "none", near ? "; did you mean " : "", near ? near : "",
+		  near ? "?" : "");
 	etl_text_free(&list);
 	return ETL_FAILED;
 }
@@ -174,8 +177,10 @@ int layer_profile(config_t *config, const char *name, struct etl_error *err)
 	char layer[ORIGIN_SIZE], buf[ORIGIN_SIZE];
 
 	if (!profiles)
-		return error_set(err, ETL_USAGE, "--profile %s: the file has no profiles; write profiles = { "
-				 "%s = { … }; };", name, name);
+		return error_set(err, ETL_USAGE,
+				 "--profile %s: the file has no profiles; write profiles = { "
+				 "%s = { … }; };",
+				 name, name);
 	if (!config_setting_is_group(profiles))
 		return error_set(err, ETL_USAGE, "%s: profiles wants a group { … }",
 				 setting_origin(profiles, buf, sizeof(buf)));
@@ -186,7 +191,8 @@ int layer_profile(config_t *config, const char *name, struct etl_error *err)
 		return error_set(err, ETL_USAGE, "%s: the profile %s wants a group { … }",
 				 setting_origin(chosen, buf, sizeof(buf)), name);
 	if (config_setting_get_member(chosen, "profiles"))
-		return error_set(err, ETL_USAGE, "%s: the profile %s cannot hold profiles itself; remove them",
+		return error_set(err, ETL_USAGE,
+				 "%s: the profile %s cannot hold profiles itself; remove them",
 				 setting_origin(chosen, buf, sizeof(buf)), name);
 	snprintf(layer, sizeof(layer), "profile %s", name);
 	return merge(root, chosen, layer, err);
@@ -194,7 +200,8 @@ int layer_profile(config_t *config, const char *name, struct etl_error *err)
 
 /* ---- --set ---- */
 
-/* The value as libconfig reads it, when it is one setting and nothing else. True: CONFIG holds it as `v`. */
+/* The value as libconfig reads it, when it is one setting and nothing else. True: CONFIG holds it
+ * as `v`. */
 static bool parse_value(config_t *config, const char *value)
 {
 	struct etl_error err = ERROR_INIT;
@@ -215,23 +222,25 @@ static bool parse_value(config_t *config, const char *value)
 	return ok;
 }
 
-static int add_text(config_setting_t *parent, const char *name, const char *text, const char *origin,
-		    struct etl_error *err)
+static int add_text(config_setting_t *parent, const char *name, const char *text,
+		    const char *origin, struct etl_error *err)
 {
 	config_setting_t *s = config_setting_add(parent, name, CONFIG_TYPE_STRING);
 
 	if (!s)
-		return error_set(err, ETL_USAGE, "%s: %s is no name of a setting; names are letters, digits, _ and "
-				 "-, and begin with a letter", origin, name);
+		return error_set(err, ETL_USAGE,
+				 "%s: %s is no name of a setting; names are letters, digits, _ and "
+				 "-, and begin with a letter",
+				 origin, name);
 	if (!config_setting_set_string(s, text))
 		return error_memory(err);
 	return set_origin(s, origin, err);
 }
 
-/* Replaces the member NAME. A scalar that is no string stays as it was typed, because every option reads its
- * value from a text too, and a text option would refuse a number. */
-static int put_value(config_setting_t *parent, const char *name, const char *value, const char *origin,
-		     struct etl_error *err)
+/* Replaces the member NAME. A scalar that is no string stays as it was typed, because every option
+ * reads its value from a text too, and a text option would refuse a number. */
+static int put_value(config_setting_t *parent, const char *name, const char *value,
+		     const char *origin, struct etl_error *err)
 {
 	const config_setting_t *parsed = NULL;
 	config_t config;
@@ -242,7 +251,8 @@ static int put_value(config_setting_t *parent, const char *name, const char *val
 		parsed = config_lookup(&config, "v");
 	if (config_setting_get_member(parent, name))
 		config_setting_remove(parent, name);
-	if (parsed && (config_setting_is_aggregate(parsed) || config_setting_type(parsed) == CONFIG_TYPE_STRING))
+	if (parsed && (config_setting_is_aggregate(parsed) ||
+		       config_setting_type(parsed) == CONFIG_TYPE_STRING))
 		status = copy_into(parent, name, parsed, origin, NULL, err);
 	else
 		status = add_text(parent, name, value, origin, err);
@@ -251,34 +261,41 @@ static int put_value(config_setting_t *parent, const char *name, const char *val
 }
 
 /* The entry of a list that "[3]" names. */
-static int step_index(config_setting_t **at, const char *part, const char *origin, struct etl_error *err)
+static int step_index(config_setting_t **at, const char *part, const char *origin,
+		      struct etl_error *err)
 {
 	char *end = NULL;
 	unsigned long i = strtoul(part + 1, &end, 10);
 
 	if (part[1] < '0' || part[1] > '9' || strcmp(end, "]") != 0)
-		return error_set(err, ETL_USAGE, "%s: %s is no index; write [0] for the first entry", origin, part);
+		return error_set(err, ETL_USAGE,
+				 "%s: %s is no index; write [0] for the first entry", origin, part);
 	if (!config_setting_is_list(*at) || i >= count(*at))
-		return error_set(err, ETL_USAGE, "%s: there is no entry %s; the file has %u there", origin, part,
-				 config_setting_is_list(*at) ? count(*at) : 0);
+		return error_set(err, ETL_USAGE, "%s: there is no entry %s; the file has %u there",
+				 origin, part, config_setting_is_list(*at) ? count(*at) : 0);
 	*at = config_setting_get_elem(*at, (unsigned)i);
 	return ETL_OK;
 }
 
 /* The group that a name before the last means; made when it is not there. */
-static int step_name(config_setting_t **at, const char *part, const char *origin, struct etl_error *err)
+static int step_name(config_setting_t **at, const char *part, const char *origin,
+		     struct etl_error *err)
 {
 	config_setting_t *next;
 
 	if (!config_setting_is_group(*at))
-		return error_set(err, ETL_USAGE, "%s: what holds %s is not a group in the file; write the path as "
-				 "group.key, or list.[0].key", origin, part);
+		return error_set(err, ETL_USAGE,
+				 "%s: what holds %s is not a group in the file; write the path as "
+				 "group.key, or list.[0].key",
+				 origin, part);
 	next = config_setting_get_member(*at, part);
 	if (!next) {
 		next = config_setting_add(*at, part, CONFIG_TYPE_GROUP);
 		if (!next)
-			return error_set(err, ETL_USAGE, "%s: \"%s\" is no name of a setting; names are letters, "
-					 "digits, _ and -, and begin with a letter", origin, part);
+			return error_set(err, ETL_USAGE,
+					 "%s: \"%s\" is no name of a setting; names are letters, "
+					 "digits, _ and -, and begin with a letter",
+					 origin, part);
 		if (set_origin(next, origin, err) != ETL_OK)
 			return ETL_FAILED;
 	}
@@ -287,26 +304,33 @@ static int step_name(config_setting_t **at, const char *part, const char *origin
 }
 
 /* Walks PATH, cutting it at its dots, and puts the value at its end. */
-static int set_path(config_setting_t *at, char *path, const char *value, const char *origin, struct etl_error *err)
+static int set_path(config_setting_t *at, char *path, const char *value, const char *origin,
+		    struct etl_error *err)
 {
 	char *part = path, *dot;
 	int status;
 
 	while ((dot = strchr(part, '.'))) {
 		*dot = '\0';
-		status = *part == '[' ? step_index(&at, part, origin, err) : step_name(&at, part, origin, err);
+		status = *part == '[' ? step_index(&at, part, origin, err) :
+					step_name(&at, part, origin, err);
 		if (status != ETL_OK)
 			return status;
 		part = dot + 1;
 	}
 	if (*part == '[')
-		return error_set(err, ETL_USAGE, "%s: an entry of a list cannot be replaced; name a key of it, or "
-				 "set the whole list", origin);
+		return error_set(err, ETL_USAGE,
+				 "%s: an entry of a list cannot be replaced; name a key of it, or "
+				 "set the whole list",
+				 origin);
 	if (!config_setting_is_group(at))
-		return error_set(err, ETL_USAGE, "%s: what holds %s is not a group in the file; write the path as "
-				 "group.key, or list.[0].key", origin, part);
+		return error_set(err, ETL_USAGE,
+				 "%s: what holds %s is not a group in the file; write the path as "
+				 "group.key, or list.[0].key",
+				 origin, part);
 	if (*part == '\0')
-		return error_set(err, ETL_USAGE, "%s: a name is missing; write --set group.key=value", origin);
+		return error_set(err, ETL_USAGE,
+				 "%s: a name is missing; write --set group.key=value", origin);
 	return put_value(at, part, value, origin, err);
 }
 
@@ -317,7 +341,8 @@ int layer_set(config_t *config, const char *assignment, struct etl_error *err)
 	int status;
 
 	if (!equals)
-		return error_set(err, ETL_USAGE, "--set %s: no value; write --set key=value", assignment);
+		return error_set(err, ETL_USAGE, "--set %s: no value; write --set key=value",
+				 assignment);
 	path = strndup(assignment, (size_t)(equals - assignment));
 	if (!path)
 		return error_memory(err);
@@ -327,8 +352,8 @@ int layer_set(config_t *config, const char *assignment, struct etl_error *err)
 	return status;
 }
 
-int layer_set_text(config_t *config, const char *group, const char *key, const char *value, const char *origin,
-		   struct etl_error *err)
+int layer_set_text(config_t *config, const char *group, const char *key, const char *value,
+		   const char *origin, struct etl_error *err)
 {
 	config_setting_t *at = config_root_setting(config);
 

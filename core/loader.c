@@ -1,9 +1,10 @@
 /*
- * Why not lt_dlopen as it is: libltdl's own loader binds lazily, so a function that is missing ends the
- * process at its first call, and it reports every failure as "file not found". This file gives libltdl a
- * loader that binds at once and keeps the dynamic linker's first words, and takes the stock one away, since
- * libltdl would try it next and succeed. Modules are never closed: a worker may still run in one, and leak
- * reports need their names. Before that, a file must be one that only root or this user can have put there.
+ * Why not lt_dlopen as it is: libltdl's own loader binds lazily, so a function that is missing ends
+ * the process at its first call, and it reports every failure as "file not found". This file gives
+ * libltdl a loader that binds at once and keeps the dynamic linker's first words, and takes the
+ * stock one away, since libltdl would try it next and succeed. Modules are never closed: a worker
+ * may still run in one, and leak reports need their names. Before that, a file must be one that
+ * only root or this user can have put there.
  */
 #include "config.h"
 
@@ -30,7 +31,7 @@ typedef const struct etl_plugin *descriptor_function(void);
 /* What dlerror said first, "" when nothing failed: libltdl tries several loaders and forgets it. */
 static char first_words[1024];
 
-/* ---- The loader we give to libltdl ---------------------------------------------------------------- */
+/* ---- The loader we give to libltdl ----------------------------------------------------------- */
 
 static lt_module module_open(lt_user_data data, const char *file, lt_dladvise advise)
 {
@@ -83,7 +84,7 @@ static int start(struct etl_error *err)
 	return ETL_OK;
 }
 
-/* ---- May this file be loaded? ----------------------------------------------------------------------- */
+/* ---- May this file be loaded? ---------------------------------------------------------------- */
 
 bool loader_is_name(const char *name)
 {
@@ -92,12 +93,14 @@ bool loader_is_name(const char *name)
 	if (name[0] < 'a' || name[0] > 'z')
 		return false;
 	for (i = 1; name[i]; i++)
-		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') && name[i] != '_')
+		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') &&
+		    name[i] != '_')
 			return false;
 	return i <= NAME_LENGTH;
 }
 
-int loader_look(const char *folder, const char *name, bool *ret_there, char **ret_path, struct etl_error *err)
+int loader_look(const char *folder, const char *name, bool *ret_there, char **ret_path,
+		struct etl_error *err)
 {
 	struct stat st;
 	char *path;
@@ -120,7 +123,8 @@ static bool is_trusted(uid_t uid)
 }
 
 /* WHAT is "file" or "folder". */
-static int check_owner(const char *what, const char *path, const struct stat *st, struct etl_error *err)
+static int check_owner(const char *what, const char *path, const struct stat *st,
+		       struct etl_error *err)
 {
 	if (!is_trusted(st->st_uid))
 		return error_set(err, ETL_USAGE,
@@ -128,11 +132,13 @@ static int check_owner(const char *what, const char *path, const struct stat *st
 				 "a plugin of somebody else is not loaded",
 				 what, path, (unsigned long)st->st_uid);
 	if (st->st_mode & S_IWOTH)
-		return error_set(err, ETL_USAGE, "the %s %s can be written by everybody: run chmod o-w on it", what,
+		return error_set(err, ETL_USAGE,
+				 "the %s %s can be written by everybody: run chmod o-w on it", what,
 				 path);
 	if (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != getegid())
 		return error_set(err, ETL_USAGE,
-				 "the %s %s can be written by group %lu, which is not yours: run chmod g-w on it",
+				 "the %s %s can be written by group %lu, which is not yours: run "
+				 "chmod g-w on it",
 				 what, path, (unsigned long)st->st_gid);
 	return ETL_OK;
 }
@@ -142,7 +148,8 @@ static int check_folder(const char *folder, struct etl_error *err)
 	struct stat st;
 
 	if (stat(folder, &st) != 0)
-		return error_set(err, ETL_USAGE, "the folder %s cannot be looked at: %s", folder, strerror(errno));
+		return error_set(err, ETL_USAGE, "the folder %s cannot be looked at: %s", folder,
+				 strerror(errno));
 	return check_owner("folder", folder, &st, err);
 }
 
@@ -154,13 +161,15 @@ static int check_link(const char *folder, const char *path, struct etl_error *er
 	int status = ETL_OK;
 
 	if (!real_folder || !real_file)
-		status = error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path, strerror(errno));
+		status = error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
+				   strerror(errno));
 	else if (strncmp(real_file, real_folder, length) != 0 || real_file[length] != '/' ||
 		 strchr(real_file + length + 1, '/'))
-		status = error_set(err, ETL_USAGE,
-				   "the file %s is a symbolic link that leads out of its folder, to %s: "
-				   "put the plugin itself there",
-				   path, real_file);
+		status = error_set(
+			err, ETL_USAGE,
+			"the file %s is a symbolic link that leads out of its folder, to %s: "
+			"put the plugin itself there",
+			path, real_file);
 	free(real_folder);
 	free(real_file);
 	return status;
@@ -190,11 +199,13 @@ static int check_elf(const char *path, struct etl_error *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return error_set(err, ETL_USAGE, "the file %s cannot be read: %s", path, strerror(errno));
+		return error_set(err, ETL_USAGE, "the file %s cannot be read: %s", path,
+				 strerror(errno));
 	size = read(fd, head, sizeof(head));
 	close(fd);
 	if (size < 0)
-		return error_set(err, ETL_USAGE, "the file %s cannot be read: %s", path, strerror(errno));
+		return error_set(err, ETL_USAGE, "the file %s cannot be read: %s", path,
+				 strerror(errno));
 	if (!is_elf_module(head, (size_t)size, &why))
 		return error_set(err, ETL_USAGE, "the file %s %s", path, why);
 	return ETL_OK;
@@ -207,7 +218,8 @@ int loader_check(const char *folder, const char *path, struct etl_error *err)
 	if (check_folder(folder, err) < 0 || check_link(folder, path, err) < 0)
 		return ETL_FAILED;
 	if (stat(path, &st) != 0)
-		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path, strerror(errno));
+		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
+				 strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, ETL_USAGE, "%s is not a regular file", path);
 	if (check_owner("file", path, &st, err) < 0)
@@ -215,10 +227,10 @@ int loader_check(const char *folder, const char *path, struct etl_error *err)
 	return check_elf(path, err);
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------------ */
+/* ---- Loading --------------------------------------------------------------------------------- */
 
-static int descriptor(lt_dlhandle handle, const char *name, const char *where, const struct etl_plugin **ret,
-		      struct etl_error *err)
+static int descriptor(lt_dlhandle handle, const char *name, const char *where,
+		      const struct etl_plugin **ret, struct etl_error *err)
 {
 	void *symbol = lt_dlsym(handle, "etl_plugin");
 	descriptor_function *function;
@@ -226,7 +238,8 @@ static int descriptor(lt_dlhandle handle, const char *name, const char *where, c
 
 	if (!symbol)
 		return error_set(err, ETL_USAGE,
-				 "%s has no function %s_LTX_etl_plugin: it is no plugin of etlrun, or its file "
+				 "%s has no function %s_LTX_etl_plugin: it is no plugin of etlrun, "
+				 "or its file "
 				 "was renamed",
 				 where, name);
 	memcpy(&function, &symbol, sizeof(function));
@@ -237,7 +250,8 @@ static int descriptor(lt_dlhandle handle, const char *name, const char *where, c
 	return ETL_OK;
 }
 
-int loader_open(const char *path, const char *name, const struct etl_plugin **ret, struct etl_error *err)
+int loader_open(const char *path, const char *name, const struct etl_plugin **ret,
+		struct etl_error *err)
 {
 	char *real;
 	lt_dlhandle handle;
@@ -248,7 +262,8 @@ int loader_open(const char *path, const char *name, const struct etl_plugin **re
 	/* With a path libltdl looks nowhere else, LD_LIBRARY_PATH included. */
 	real = realpath(path, NULL);
 	if (!real)
-		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path, strerror(errno));
+		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
+				 strerror(errno));
 	first_words[0] = '\0';
 	handle = lt_dlopen(real);
 	if (!handle)
@@ -260,8 +275,8 @@ int loader_open(const char *path, const char *name, const struct etl_plugin **re
 	return status;
 }
 
-/* In the list of preloaded symbols a file is an entry without an address, "sqlite.a" or "sqlite.la"; the
- * program itself is "@PROGRAM@". */
+/* In the list of preloaded symbols a file is an entry without an address, "sqlite.a" or
+ * "sqlite.la"; the program itself is "@PROGRAM@". */
 static const char *linked_file(size_t i)
 {
 	const lt_dlsymlist *list = lt__PROGRAM__LTX_preloaded_symbols;
@@ -304,7 +319,8 @@ int loader_open_linked(const char *name, const struct etl_plugin **ret, struct e
 		return ETL_FAILED;
 	handle = lt_dlopen(file);
 	if (!handle)
-		return error_set(err, ETL_USAGE, "the plugin \"%s\" that was linked in cannot be opened: %s", name,
+		return error_set(err, ETL_USAGE,
+				 "the plugin \"%s\" that was linked in cannot be opened: %s", name,
 				 lt_dlerror());
 	return descriptor(handle, name, "the program", ret, err);
 }

@@ -1,6 +1,7 @@
 /*
- * The lock of a pipeline is an flock on a file beside its state. The file's text, "PID SECONDS", is only for
- * the message of those who are turned away; whether the lock is held is the kernel's to say.
+ * The lock of a pipeline is an flock on a file beside its state. The file's text, "PID SECONDS", is
+ * only for the message of those who are turned away; whether the lock is held is the kernel's to
+ * say.
  */
 #include "config.h"
 
@@ -25,8 +26,10 @@ struct lock {
 
 static int fail_file(const char *path, const char *what, struct etl_error *err)
 {
-	return error_set(err, ETL_MEMORY, "lock file %s: %s: %s; make its folder writable or set `state` to another place",
-			 path, what, strerror(errno));
+	return error_set(
+		err, ETL_MEMORY,
+		"lock file %s: %s: %s; make its folder writable or set `state` to another place",
+		path, what, strerror(errno));
 }
 
 /* The holder writes just after it has locked, so an empty file is looked at again. */
@@ -54,8 +57,10 @@ static int fail_held(const char *path, int fd, struct etl_error *err)
 	time_t t;
 
 	if (!read_holder(fd, &pid, &seconds))
-		return error_set(err, ETL_HOST_LOCKED,
-				 "another run of this pipeline holds the lock %s; wait until it has ended", path);
+		return error_set(
+			err, ETL_HOST_LOCKED,
+			"another run of this pipeline holds the lock %s; wait until it has ended",
+			path);
 	t = (time_t)seconds;
 	gmtime_r(&t, &tm);
 	strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S UTC", &tm);
@@ -65,19 +70,21 @@ static int fail_held(const char *path, int fd, struct etl_error *err)
 			 path, pid, since, pid);
 }
 
-/* Whether the file that was locked is still the one at PATH: someone may have removed it in between. */
+/* Whether the file that was locked is still the one at PATH: someone may have removed it in
+ * between. */
 static bool is_current(int fd, const char *path)
 {
 	struct stat opened, there;
 
-	return fstat(fd, &opened) == 0 && stat(path, &there) == 0 && opened.st_dev == there.st_dev &&
-	       opened.st_ino == there.st_ino;
+	return fstat(fd, &opened) == 0 && stat(path, &there) == 0 &&
+	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
 }
 
 static bool write_holder(int fd)
 {
 	char text[64];
-	int n = snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 "\n", (int64_t)getpid(), (int64_t)time(NULL));
+	int n = snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 "\n", (int64_t)getpid(),
+			 (int64_t)time(NULL));
 
 	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
 }

@@ -1,6 +1,6 @@
 /*
- * One run of a pipeline at a time: a lock on a file that names its holder. The kernel gives the lock back
- * when the holder dies, so nothing stale is left behind by a kill -9.
+ * One run of a pipeline at a time: a lock on a file that names its holder. The kernel gives the
+ * lock back when the holder dies, so nothing stale is left behind by a kill -9.
  */
 #ifndef CORE_LOCK_H
 #define CORE_LOCK_H
@@ -9,11 +9,12 @@
 
 struct lock;
 
-/* Takes the lock on PATH, which is made when it is not there. When another process holds it, the error's
- * class is ETL_HOST_LOCKED (exit 8) and its message names the process and since when; ETL_MEMORY: the file
- * cannot be made or written. */
+/* Takes the lock on PATH, which is made when it is not there. When another process holds it, the
+ * error's class is ETL_HOST_LOCKED (exit 8) and its message names the process and since when;
+ * ETL_MEMORY: the file cannot be made or written. */
 int lock_take(const char *path, struct lock **ret, struct etl_error *);
-/* Gives it back; accepts NULL. The file stays: removing it could take it from under the next holder. */
+/* Gives it back; accepts NULL. The file stays: removing it could take it from under the next
+ * holder. */
 void lock_release(struct lock *);
 
 #endif

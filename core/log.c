@@ -1,7 +1,8 @@
 /*
- * Lines for people and for machines. A line is formatted, redacted and written by a single write, so that
- * lines of several threads and processes never mix; control characters in it become spaces, so that data
- * cannot forge a line. One mutex keeps the screen and the file in step with each other and with the bar.
+ * Lines for people and for machines. A line is formatted, redacted and written by a single write,
+ * so that lines of several threads and processes never mix; control characters in it become spaces,
+ * so that data cannot forge a line. One mutex keeps the screen and the file in step with each other
+ * and with the bar.
  */
 #include "config.h"
 
@@ -23,16 +24,21 @@ static const char *const level_names[] = { "error", "warning", "info", "debug" }
 
 static struct {
 	pthread_mutex_t lock;
-	int fd;                 /* of the log file, or -1 */
+	int fd; /* of the log file, or -1 */
 	bool json, screen_json;
 	int32_t level, screen_level;
 	char *file, *run;
 	void (*around)(int before);
-} state = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .level = ETL_LOG_INFO, .screen_level = ETL_LOG_INFO };
+} state = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .fd = -1,
+	    .level = ETL_LOG_INFO,
+	    .screen_level = ETL_LOG_INFO };
 
 static const char *level_name(int32_t level)
 {
-	return level_names[level < ETL_LOG_ERROR ? ETL_LOG_ERROR : level > ETL_LOG_DEBUG ? ETL_LOG_DEBUG : level];
+	return level_names[level < ETL_LOG_ERROR ? ETL_LOG_ERROR :
+			   level > ETL_LOG_DEBUG ? ETL_LOG_DEBUG :
+						   level];
 }
 
 static void flatten(char *text)
@@ -147,8 +153,8 @@ static void write_file(int32_t level, const char *who, const char *message)
 
 	if (write_line(state.fd, true, level, who, message))
 		return;
-	snprintf(text, sizeof(text), "log file %s: cannot be written: %s; going on without it", state.file,
-		 strerror(errno));
+	snprintf(text, sizeof(text), "log file %s: cannot be written: %s; going on without it",
+		 state.file, strerror(errno));
 	close(state.fd);
 	state.fd = -1;
 	write_screen(ETL_LOG_WARN, NULL, text);
@@ -183,8 +189,10 @@ int log_open(const struct log_options *options, struct etl_error *err)
 	if (file)
 		fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 	if (file && fd < 0) {
-		rc = error_set(err, ETL_MEMORY, "log file %s: cannot be opened: %s; set log.file to a writable place",
-			       file, strerror(errno));
+		rc = error_set(
+			err, ETL_MEMORY,
+			"log file %s: cannot be opened: %s; set log.file to a writable place", file,
+			strerror(errno));
 		goto fail;
 	}
 	log_close();
@@ -248,13 +256,14 @@ void log_line(int32_t level, const char *format, ...)
 static void add_place(struct etl_text *to, const char *word, const char *name, const char *quote)
 {
 	if (name)
-		etl_text_addf(to, "%s%s %s%s%s", to->length > 0 ? ", " : "", word, quote, name, quote);
+		etl_text_addf(to, "%s%s %s%s%s", to->length > 0 ? ", " : "", word, quote, name,
+			      quote);
 }
 
 /* "table \"Invoice\", key id=3: the words (SQLSTATE 22003, native code 7)" */
 void log_note(const char *format, ...)
 {
-	char line[1024], *message;      /* a longer name is cut: the report has it whole */
+	char line[1024], *message; /* a longer name is cut: the report has it whole */
 	va_list args;
 
 	va_start(args, format);
@@ -286,14 +295,17 @@ void log_error(const struct etl_error *err)
 	add_place(&text, "key", err->key, "");
 	if (text.length > 0)
 		etl_text_add(&text, ": ");
-	etl_text_add(&text, err->message ? err->message : "out of memory while a failure was described");
+	etl_text_add(&text,
+		     err->message ? err->message : "out of memory while a failure was described");
 	if (err->sqlstate[0] && err->native)
-		etl_text_addf(&text, " (SQLSTATE %s, native code %lld)", err->sqlstate, (long long)err->native);
+		etl_text_addf(&text, " (SQLSTATE %s, native code %lld)", err->sqlstate,
+			      (long long)err->native);
 	else if (err->sqlstate[0])
 		etl_text_addf(&text, " (SQLSTATE %s)", err->sqlstate);
 	else if (err->native)
 		etl_text_addf(&text, " (native code %lld)", (long long)err->native);
-	emit(ETL_LOG_ERROR, who[0] ? who : NULL, text.failed || !text.at ? "out of memory" : text.at);
+	emit(ETL_LOG_ERROR, who[0] ? who : NULL,
+	     text.failed || !text.at ? "out of memory" : text.at);
 	etl_text_free(&text);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Names for the target: as they are, in lower case, or in snake_case. The rules look at ASCII only, so the
- * same name comes out in every locale.
+ * Names for the target: as they are, in lower case, or in snake_case. The rules look at ASCII only,
+ * so the same name comes out in every locale.
  */
 #include "config.h"
 
@@ -24,8 +24,8 @@ static char to_lower(char c)
 	return is_upper(c) ? (char)(c - 'A' + 'a') : c;
 }
 
-/* A word begins at an upper letter after a small one ("orderId") or at the last of several before a small
- * letter ("HTTPServer"). */
+/* A word begins at an upper letter after a small one ("orderId") or at the last of several before a
+ * small letter ("HTTPServer"). */
 static bool begins_word(const char *name, size_t i)
 {
 	if (i == 0 || !is_upper(name[i]))

@@ -6,8 +6,8 @@
 
 #include "pipeline.h"
 
-/* The name under the rule, for the caller to free. Only ASCII letters change case; every other UTF-8
- * sequence stays as it is. ETL_FAILED: no memory, *ret is untouched. */
+/* The name under the rule, for the caller to free. Only ASCII letters change case; every other
+ * UTF-8 sequence stays as it is. ETL_FAILED: no memory, *ret is untouched. */
 int name_transform(enum names_rule rule, const char *name, char **ret);
 
 #endif

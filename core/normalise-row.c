@@ -1,6 +1,6 @@
 /*
- * What stands in for the optional members of transform and validator: the same shape, the same rows,
- * nothing found.
+ * What stands in for the optional members of transform and validator: the same shape, the same
+ * rows, nothing found.
  */
 #include "config.h"
 
@@ -8,16 +8,17 @@
 
 #include "normalise.h"
 
-static int same_shape(struct etl_instance *i, const struct etl_table *in, struct etl_table_sink *sink,
-		      struct etl_error *err)
+static int same_shape(struct etl_instance *i, const struct etl_table *in,
+		      struct etl_table_sink *sink, struct etl_error *err)
 {
 	(void)i;
 	(void)err;
 	return sink->emit(sink, in);
 }
 
-static int pass_through(struct etl_instance *i, const struct etl_wrap *wrap, struct ArrowArrayStream *in,
-			struct ArrowArrayStream *out, struct etl_error *err)
+static int pass_through(struct etl_instance *i, const struct etl_wrap *wrap,
+			struct ArrowArrayStream *in, struct ArrowArrayStream *out,
+			struct etl_error *err)
 {
 	(void)i;
 	(void)wrap;
@@ -49,7 +50,8 @@ static int need_nothing(struct etl_instance *i, struct etl_needs *ret, struct et
 static int fill_transform(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_transform *from = p->base.transform;
-	const struct table_copy copy = { "struct etl_transform", from->size, THROUGH(struct etl_transform, wrap),
+	const struct table_copy copy = { "struct etl_transform", from->size,
+					 THROUGH(struct etl_transform, wrap),
 					 sizeof(p->transform) };
 
 	if (normalise_table(&copy, &p->transform, from, err) < 0)
@@ -66,7 +68,8 @@ static int fill_transform(struct plugin *p, struct etl_error *err)
 static int fill_validator(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_validator *from = p->base.validator;
-	const struct table_copy copy = { "struct etl_validator", from->size, THROUGH(struct etl_validator, wrap),
+	const struct table_copy copy = { "struct etl_validator", from->size,
+					 THROUGH(struct etl_validator, wrap),
 					 sizeof(p->validator) };
 
 	if (normalise_table(&copy, &p->validator, from, err) < 0)

@@ -1,7 +1,7 @@
 /*
- * What stands in for the optional members of store, source, target and schema. A default does the least
- * that is true: one split of everything, a content that nothing identifies, nothing recalled. The ones that
- * nobody can stand in for fail, and the can_… flags tell the host not to ask.
+ * What stands in for the optional members of store, source, target and schema. A default does the
+ * least that is true: one split of everything, a content that nothing identifies, nothing recalled.
+ * The ones that nobody can stand in for fail, and the can_… flags tell the host not to ask.
  */
 #include "config.h"
 
@@ -18,8 +18,9 @@ static int no_ping(struct etl_instance *i, struct etl_fact_sink *sink, struct et
 	return ETL_OK;
 }
 
-static int no_digest(struct etl_instance *i, const struct etl_dataset *dataset, const struct etl_range *range,
-		     int32_t hash, struct etl_digest *ret, struct etl_error *err)
+static int no_digest(struct etl_instance *i, const struct etl_dataset *dataset,
+		     const struct etl_range *range, int32_t hash, struct etl_digest *ret,
+		     struct etl_error *err)
 {
 	(void)i;
 	(void)dataset;
@@ -45,8 +46,8 @@ static int no_join(struct etl_instance *i, const struct etl_token *token, struct
 	return ETL_OK;
 }
 
-static int one_split(struct etl_instance *i, const struct etl_read *read, int64_t wanted, struct etl_split_sink *sink,
-		     struct etl_error *err)
+static int one_split(struct etl_instance *i, const struct etl_read *read, int64_t wanted,
+		     struct etl_split_sink *sink, struct etl_error *err)
 {
 	const struct etl_split everything = { .rows = ETL_UNKNOWN };
 
@@ -66,8 +67,8 @@ static int no_watermark(struct etl_instance *i, const struct etl_read *read, str
 			 read->cursor ? read->cursor : "(none)");
 }
 
-static int no_profile(struct etl_instance *i, const struct etl_dataset *dataset, struct etl_profile_sink *sink,
-		      struct etl_error *err)
+static int no_profile(struct etl_instance *i, const struct etl_dataset *dataset,
+		      struct etl_profile_sink *sink, struct etl_error *err)
 {
 	(void)i;
 	(void)dataset;
@@ -76,8 +77,9 @@ static int no_profile(struct etl_instance *i, const struct etl_dataset *dataset,
 	return ETL_OK;
 }
 
-static int not_staged(struct etl_instance *i, const struct etl_load *load, const struct etl_token *token,
-		      struct etl_dataset_sink *sink, struct etl_error *err)
+static int not_staged(struct etl_instance *i, const struct etl_load *load,
+		      const struct etl_token *token, struct etl_dataset_sink *sink,
+		      struct etl_error *err)
 {
 	(void)i;
 	(void)load;
@@ -87,7 +89,8 @@ static int not_staged(struct etl_instance *i, const struct etl_load *load, const
 	return ETL_OK;
 }
 
-static int no_recall(struct etl_instance *i, const char *pipeline, struct etl_state_sink *sink, struct etl_error *err)
+static int no_recall(struct etl_instance *i, const char *pipeline, struct etl_state_sink *sink,
+		     struct etl_error *err)
 {
 	(void)i;
 	(void)pipeline;
@@ -101,13 +104,13 @@ static int32_t own_type(const struct etl_column *column)
 	return column->type;
 }
 
-/* ---- The tables ----------------------------------------------------------------------------------------- */
+/* ---- The tables ------------------------------------------------------------------------------ */
 
 static int fill_store(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_store *from = p->base.store;
-	const struct table_copy copy = { "struct etl_store", from->size, THROUGH(struct etl_store, describe),
-					 sizeof(p->store) };
+	const struct table_copy copy = { "struct etl_store", from->size,
+					 THROUGH(struct etl_store, describe), sizeof(p->store) };
 
 	if (normalise_table(&copy, &p->store, from, err) < 0)
 		return ETL_FAILED;
@@ -129,7 +132,8 @@ static int fill_pin(struct plugin *p, struct etl_error *err)
 
 	p->can_pin = s->pin && s->join && s->stamp;
 	if (!p->can_pin && (s->pin || s->join || s->stamp))
-		return normalise_missing("source.pin, source.join and source.stamp together, or none of them", err);
+		return normalise_missing(
+			"source.pin, source.join and source.stamp together, or none of them", err);
 	if (!p->can_pin) {
 		s->pin = no_pin;
 		s->join = no_join;
@@ -141,8 +145,8 @@ static int fill_pin(struct plugin *p, struct etl_error *err)
 static int fill_source(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_source *from = p->base.source;
-	const struct table_copy copy = { "struct etl_source", from->size, THROUGH(struct etl_source, read),
-					 sizeof(p->source) };
+	const struct table_copy copy = { "struct etl_source", from->size,
+					 THROUGH(struct etl_source, read), sizeof(p->source) };
 
 	if (normalise_table(&copy, &p->source, from, err) < 0)
 		return ETL_FAILED;
@@ -185,8 +189,8 @@ static int check_target(const struct plugin *p, struct etl_error *err)
 static int fill_target(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_target *from = p->base.target;
-	const struct table_copy copy = { "struct etl_target", from->size, THROUGH(struct etl_target, abort),
-					 sizeof(p->target) };
+	const struct table_copy copy = { "struct etl_target", from->size,
+					 THROUGH(struct etl_target, abort), sizeof(p->target) };
 
 	if (normalise_table(&copy, &p->target, from, err) < 0 || check_target(p, err) < 0)
 		return ETL_FAILED;
@@ -206,8 +210,8 @@ static int fill_target(struct plugin *p, struct etl_error *err)
 static int fill_schema(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_schema *from = p->base.schema;
-	const struct table_copy copy = { "struct etl_schema", from->size, THROUGH(struct etl_schema, apply),
-					 sizeof(p->schema) };
+	const struct table_copy copy = { "struct etl_schema", from->size,
+					 THROUGH(struct etl_schema, apply), sizeof(p->schema) };
 
 	if (normalise_table(&copy, &p->schema, from, err) < 0)
 		return ETL_FAILED;

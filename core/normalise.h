@@ -1,22 +1,23 @@
 /*
- * From a plugin's own descriptor to the host's copy of it: the checks of the ABI, and a default for every
- * optional member, so that no other code of the host tests a size, a version or a pointer.
+ * From a plugin's own descriptor to the host's copy of it: the checks of the ABI, and a default for
+ * every optional member, so that no other code of the host tests a size, a version or a pointer.
  */
 #ifndef CORE_NORMALISE_H
 #define CORE_NORMALISE_H
 
 #include "registry.h"
 
-/* Fills RET from RAW, the descriptor of the file NAME. ETL_USAGE with the reason: it cannot be used here;
- * RET is then to be thrown away. */
-int normalise(struct plugin *ret, const struct etl_plugin *raw, const char *name, struct etl_error *);
+/* Fills RET from RAW, the descriptor of the file NAME. ETL_USAGE with the reason: it cannot be used
+ * here; RET is then to be thrown away. */
+int normalise(struct plugin *ret, const struct etl_plugin *raw, const char *name,
+	      struct etl_error *);
 /* The tables of stores (normalise-store.c), and of transforms and validators (normalise-row.c). */
 int normalise_store(struct plugin *ret, struct etl_error *);
 int normalise_row(struct plugin *ret, struct etl_error *);
 
 /* A table to be copied: how long the plugin's is, the least it must have, and ours. */
 struct table_copy {
-	const char *name;               /* "struct etl_source", for messages */
+	const char *name; /* "struct etl_source", for messages */
 	size_t size, least, full;
 };
 

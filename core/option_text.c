@@ -1,6 +1,6 @@
 /*
- * Option values as text: numbers with units, read exactly or not at all and the same in every locale, and the
- * name a person may have meant.
+ * Option values as text: numbers with units, read exactly or not at all and the same in every
+ * locale, and the name a person may have meant.
  */
 #include "config.h"
 
@@ -15,18 +15,23 @@ struct unit {
 	int64_t factor;
 };
 
-static const struct unit size_units[] = {
-	{ "", 1 }, { "B", 1 },
-	{ "k", 1000 }, { "kB", 1000 }, { "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
-	{ "TB", 1000000000000 },
-	{ "KiB", 1024 }, { "kiB", 1024 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "TiB", (int64_t)1 << 40 },
-	{ NULL, 0 }
-};
-static const struct unit duration_units[] = {
-	{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "min", 60000 }, { "h", 3600000 },
-	{ "d", 86400000 },
-	{ NULL, 0 }
-};
+static const struct unit size_units[] = { { "", 1 },
+					  { "B", 1 },
+					  { "k", 1000 },
+					  { "kB", 1000 },
+					  { "KB", 1000 },
+					  { "MB", 1000000 },
+					  { "GB", 1000000000 },
+					  { "TB", 1000000000000 },
+					  { "KiB", 1024 },
+					  { "kiB", 1024 },
+					  { "MiB", 1 << 20 },
+					  { "GiB", 1 << 30 },
+					  { "TiB", (int64_t)1 << 40 },
+					  { NULL, 0 } };
+static const struct unit duration_units[] = { { "", 1000 },	 { "ms", 1 },	   { "s", 1000 },
+					      { "m", 60000 },	 { "min", 60000 }, { "h", 3600000 },
+					      { "d", 86400000 }, { NULL, 0 } };
 static const struct unit percent_units[] = { { "%", 10000 }, { NULL, 0 } };
 static const struct unit plain_units[] = { { "", 1 }, { NULL, 0 } };
 
@@ -89,7 +94,8 @@ bool option_number(int32_t kind, const char *text, int64_t *ret)
 	text += *text == ' ';
 	while (unit->name && strcmp(unit->name, text) != 0)
 		unit++;
-	if (!unit->name || __builtin_mul_overflow(value, unit->factor, &value) || value % scale != 0)
+	if (!unit->name || __builtin_mul_overflow(value, unit->factor, &value) ||
+	    value % scale != 0)
 		return false;
 	value /= scale;
 	if (kind == ETL_OPT_PERCENT && value > 1000000)
@@ -120,7 +126,8 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
 
 		row[0] = i;
 		for (size_t j = 1; j <= b_length; j++) {
-			row[j] = smallest(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			row[j] = smallest(last[j] + 1, row[j - 1] + 1,
+					  last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				row[j] = smallest(row[j], before[j - 2] + 1, row[j]);
 		}

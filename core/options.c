@@ -1,7 +1,8 @@
 /*
- * Checks a group of the pipeline file against the options that a plugin, or the host itself, declares. All of
- * it happens before anything is opened, so a person fixes the file before a database is touched; what comes
- * out is typed, with defaults, absolute paths and registered secrets.
+ * Checks a group of the pipeline file against the options that a plugin, or the host itself,
+ * declares. All of it happens before anything is opened, so a person fixes the file before a
+ * database is touched; what comes out is typed, with defaults, absolute paths and registered
+ * secrets.
  */
 #include "config.h"
 
@@ -38,7 +39,8 @@ static const struct etl_option *option_at(const struct option_group *g, size_t i
 
 	if (!g->options)
 		return NULL;
-	o = ETL_AT(const struct etl_option, g->options, g->option_size ? g->option_size : sizeof(*o), i);
+	o = ETL_AT(const struct etl_option, g->options,
+		   g->option_size ? g->option_size : sizeof(*o), i);
 	return o->name ? o : NULL;
 }
 
@@ -64,7 +66,7 @@ static const char *where(const config_setting_t *s, char *buf)
 	return s ? setting_origin(s, buf, ORIGIN_SIZE) : "default";
 }
 
-/* ---- One value ---------------------------------------------------------------------------------- */
+/* ---- One value ------------------------------------------------------------------------------- */
 
 static const char *wanted(int32_t kind)
 {
@@ -97,10 +99,11 @@ static int fail_type(struct reading *r, const config_setting_t *s, const char *t
 	char buf[ORIGIN_SIZE];
 
 	if (text)
-		return error_set(r->err, ETL_USAGE, "%s: `%s` of %s wants %s, not \"%s\"", where(s, buf), r->option->name,
-				 r->group->owner, wanted(r->option->kind), text);
-	return error_set(r->err, ETL_USAGE, "%s: `%s` of %s wants %s", where(s, buf), r->option->name,
-			 r->group->owner, wanted(r->option->kind));
+		return error_set(r->err, ETL_USAGE, "%s: `%s` of %s wants %s, not \"%s\"",
+				 where(s, buf), r->option->name, r->group->owner,
+				 wanted(r->option->kind), text);
+	return error_set(r->err, ETL_USAGE, "%s: `%s` of %s wants %s", where(s, buf),
+			 r->option->name, r->group->owner, wanted(r->option->kind));
 }
 
 static bool is_secret(int32_t kind)
@@ -114,10 +117,12 @@ static int read_string(struct reading *r, const config_setting_t *s, char **ret)
 	const char *text = config_setting_get_string(s);
 	char buf[ORIGIN_SIZE];
 
-	return interpolate(text ? text : "", r->group->folder, where(s, buf), is_secret(r->option->kind), ret, r->err);
+	return interpolate(text ? text : "", r->group->folder, where(s, buf),
+			   is_secret(r->option->kind), ret, r->err);
 }
 
-/* A scalar as the text of an item: a string filled in, a whole number or a flag as it is written. */
+/* A scalar as the text of an item: a string filled in, a whole number or a flag as it is
+ * written. */
 static int read_item(struct reading *r, const config_setting_t *s, char **ret)
 {
 	int rc;
@@ -137,7 +142,8 @@ static int read_item(struct reading *r, const config_setting_t *s, char **ret)
 	}
 }
 
-static int fail_choice(struct reading *r, const config_setting_t *s, const char *text, char **names, size_t count)
+static int fail_choice(struct reading *r, const config_setting_t *s, const char *text, char **names,
+		       size_t count)
 {
 	const char *near = option_nearest(text, (const char *const *)names, count);
 	struct etl_text list = { 0 };
@@ -146,22 +152,25 @@ static int fail_choice(struct reading *r, const config_setting_t *s, const char 
 
 	for (size_t i = 0; i < count; i++)
 		etl_text_addf(&list, "%s%s", i ? ", " : "", names[i]);
-	rc = error_set(r->err, ETL_USAGE, "%s: `%s` of %s is \"%s\", but must be one of %s%s%s%s", where(s, buf),
-		       r->option->name, r->group->owner, text, list.at ? list.at : "its choices",
-		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	rc = error_set(r->err, ETL_USAGE, "%s: `%s` of %s is \"%s\", but must be one of %s%s%s%s",
+		       where(s, buf), r->option->name, r->group->owner, text,
+		       list.at ? list.at : "its choices", near ? "; did you mean \"" : "",
+		       near ? near : "", near ? "\"?" : "");
 	etl_text_free(&list);
 	return rc;
 }
 
 static int check_choice(struct reading *r, const config_setting_t *s, const char *text)
 {
-	char *choices = strdup(r->option->choices ? r->option->choices : ""), *names[NAMES_MAX], *save = NULL;
+	char *choices = strdup(r->option->choices ? r->option->choices : ""), *names[NAMES_MAX],
+	     *save = NULL;
 	size_t count = 0;
 	int rc = ETL_FAILED;
 
 	if (!choices)
 		return error_memory(r->err);
-	for (char *p = strtok_r(choices, "|", &save); p && count < NAMES_MAX; p = strtok_r(NULL, "|", &save)) {
+	for (char *p = strtok_r(choices, "|", &save); p && count < NAMES_MAX;
+	     p = strtok_r(NULL, "|", &save)) {
 		names[count++] = p;
 		if (strcmp(p, text) == 0)
 			rc = ETL_OK;
@@ -214,7 +223,8 @@ static int set_number(struct reading *r, const config_setting_t *s, int64_t n)
 	r->value->number = n;
 	if ((o->min == 0 && o->max == 0) || (n >= o->min && n <= o->max))
 		return ETL_OK;
-	return error_set(r->err, ETL_USAGE, "%s: `%s` of %s is %" PRId64 ", but must be from %" PRId64 " to %" PRId64,
+	return error_set(r->err, ETL_USAGE,
+			 "%s: `%s` of %s is %" PRId64 ", but must be from %" PRId64 " to %" PRId64,
 			 where(s, buf), o->name, r->group->owner, n, o->min, o->max);
 }
 
@@ -242,7 +252,8 @@ static int set_number_text(struct reading *r, const config_setting_t *s, const c
 
 static bool is_number_setting(const config_setting_t *s)
 {
-	return config_setting_type(s) == CONFIG_TYPE_INT || config_setting_type(s) == CONFIG_TYPE_INT64;
+	return config_setting_type(s) == CONFIG_TYPE_INT ||
+	       config_setting_type(s) == CONFIG_TYPE_INT64;
 }
 
 static int read_number(struct reading *r, const config_setting_t *s)
@@ -252,10 +263,12 @@ static int read_number(struct reading *r, const config_setting_t *s)
 
 	if (r->option->kind == ETL_OPT_FLAG && config_setting_type(s) == CONFIG_TYPE_BOOL)
 		return set_number(r, s, config_setting_get_bool(s));
-	if (r->option->kind == ETL_OPT_FLAG ? config_setting_type(s) != CONFIG_TYPE_STRING :
-					      config_setting_type(s) != CONFIG_TYPE_STRING && !is_number_setting(s))
+	if (r->option->kind == ETL_OPT_FLAG ?
+		    config_setting_type(s) != CONFIG_TYPE_STRING :
+		    config_setting_type(s) != CONFIG_TYPE_STRING && !is_number_setting(s))
 		return fail_type(r, s, NULL);
-	/* Whole numbers go the way of texts, so that units and limits are those of option_number. */
+	/* Whole numbers go the way of texts, so that units and limits are those of
+	 * option_number. */
 	rc = read_item(r, s, &text);
 	if (rc == ETL_OK)
 		rc = set_number_text(r, s, text);
@@ -263,7 +276,7 @@ static int read_number(struct reading *r, const config_setting_t *s)
 	return rc;
 }
 
-/* ---- Lists and groups --------------------------------------------------------------------------- */
+/* ---- Lists and groups ------------------------------------------------------------------------ */
 
 static bool make_items(struct conf_value *v, size_t count)
 {
@@ -313,7 +326,8 @@ static int read_pairs(struct reading *r, const config_setting_t *s)
 	for (unsigned int i = 0; i < length_of(s) && rc == ETL_OK; i++) {
 		const config_setting_t *pair = config_setting_get_elem(s, i);
 
-		if (!(config_setting_is_list(pair) || config_setting_is_array(pair)) || length_of(pair) != 2)
+		if (!(config_setting_is_list(pair) || config_setting_is_array(pair)) ||
+		    length_of(pair) != 2)
 			return fail_type(r, pair, NULL);
 		rc = add_item(r, config_setting_get_elem(pair, 0));
 		if (rc == ETL_OK)
@@ -396,8 +410,8 @@ static int read_default_aggregate(struct reading *r, const char *text)
 	if (config_read_string(&config, line) == CONFIG_TRUE)
 		rc = read_setting(r, config_lookup(&config, "value"));
 	else
-		rc = error_set(r->err, ETL_BUG, "the default of `%s` of %s cannot be read: %s", r->option->name,
-			       r->group->owner, config_error_text(&config));
+		rc = error_set(r->err, ETL_BUG, "the default of `%s` of %s cannot be read: %s",
+			       r->option->name, r->group->owner, config_error_text(&config));
 	config_destroy(&config);
 	free(line);
 	return rc;
@@ -432,7 +446,7 @@ static int read_default(struct reading *r, const config_setting_t *group)
 	}
 }
 
-/* ---- A group ------------------------------------------------------------------------------------ */
+/* ---- A group --------------------------------------------------------------------------------- */
 
 static bool is_ignored(const struct option_group *g, const char *name)
 {
@@ -451,20 +465,22 @@ static const char *place_of(const struct etl_option *o)
 	return "in the plugin's own group";
 }
 
-static int fail_misplaced(const struct option_group *g, const struct etl_option *o, const config_setting_t *s,
-			  struct etl_error *err)
+static int fail_misplaced(const struct option_group *g, const struct etl_option *o,
+			  const config_setting_t *s, struct etl_error *err)
 {
 	bool target = (o->flags & ETL_OPT_TARGET) != 0;
 	char buf[ORIGIN_SIZE];
 
 	if (!fits_role(g, o))
-		return error_set(err, ETL_USAGE, "%s: `%s` is an option of the %s, not of the %s", where(s, buf),
-				 o->name, target ? "target" : "source", target ? "source" : "target");
-	return error_set(err, ETL_USAGE, "%s: `%s` of %s does not belong here; write it %s", where(s, buf), o->name,
-			 g->owner, place_of(o));
+		return error_set(err, ETL_USAGE, "%s: `%s` is an option of the %s, not of the %s",
+				 where(s, buf), o->name, target ? "target" : "source",
+				 target ? "source" : "target");
+	return error_set(err, ETL_USAGE, "%s: `%s` of %s does not belong here; write it %s",
+			 where(s, buf), o->name, g->owner, place_of(o));
 }
 
-static int fail_unknown(const struct option_group *g, const config_setting_t *s, struct etl_error *err)
+static int fail_unknown(const struct option_group *g, const config_setting_t *s,
+			struct etl_error *err)
 {
 	const char *names[NAMES_MAX], *name = config_setting_name(s), *near;
 	const struct etl_option *o;
@@ -477,12 +493,13 @@ static int fail_unknown(const struct option_group *g, const config_setting_t *s,
 	for (size_t i = 0; g->ignore && g->ignore[i] && count < NAMES_MAX; i++)
 		names[count++] = g->ignore[i];
 	near = option_nearest(name, names, count);
-	return error_set(err, ETL_USAGE, "%s: %s has no option `%s`%s%s%s", where(s, buf), g->owner, name,
-			 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	return error_set(err, ETL_USAGE, "%s: %s has no option `%s`%s%s%s", where(s, buf), g->owner,
+			 name, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
 }
 
 /* The same name may be declared twice, for the source and for the target. */
-static int check_name(const struct option_group *g, const config_setting_t *s, struct etl_error *err)
+static int check_name(const struct option_group *g, const config_setting_t *s,
+		      struct etl_error *err)
 {
 	const char *name = config_setting_name(s);
 	const struct etl_option *o, *misplaced = NULL;
@@ -499,18 +516,20 @@ static int check_name(const struct option_group *g, const config_setting_t *s, s
 	return misplaced ? fail_misplaced(g, misplaced, s, err) : fail_unknown(g, s, err);
 }
 
-static int fail_missing(const struct option_group *g, const struct etl_option *o, const config_setting_t *group,
-			struct etl_error *err)
+static int fail_missing(const struct option_group *g, const struct etl_option *o,
+			const config_setting_t *group, struct etl_error *err)
 {
 	char buf[ORIGIN_SIZE];
 
-	return error_set(err, ETL_USAGE, "%s%s%s needs `%s`%s%s", group ? where(group, buf) : "", group ? ": " : "",
-			 g->owner, o->name, o->help ? ": " : "", o->help ? o->help : "");
+	return error_set(err, ETL_USAGE, "%s%s%s needs `%s`%s%s", group ? where(group, buf) : "",
+			 group ? ": " : "", g->owner, o->name, o->help ? ": " : "",
+			 o->help ? o->help : "");
 }
 
 static int read_option(struct reading *r, const config_setting_t *group)
 {
-	const config_setting_t *s = group ? config_setting_get_member(group, r->option->name) : NULL;
+	const config_setting_t *s = group ? config_setting_get_member(group, r->option->name) :
+					    NULL;
 
 	r->value->kind = r->option->kind;
 	r->value->name = strdup(r->option->name);
@@ -526,14 +545,16 @@ static int read_option(struct reading *r, const config_setting_t *group)
 	return ETL_OK;
 }
 
-static int check_names(const struct option_group *g, const config_setting_t *group, struct etl_error *err)
+static int check_names(const struct option_group *g, const config_setting_t *group,
+		       struct etl_error *err)
 {
 	char buf[ORIGIN_SIZE];
 
 	if (!group)
 		return ETL_OK;
 	if (!config_setting_is_group(group))
-		return error_set(err, ETL_USAGE, "%s: %s wants a group { … }", where(group, buf), g->owner);
+		return error_set(err, ETL_USAGE, "%s: %s wants a group { … }", where(group, buf),
+				 g->owner);
 	for (unsigned int i = 0; i < length_of(group); i++)
 		if (check_name(g, config_setting_get_elem(group, i), err) < 0)
 			return ETL_FAILED;

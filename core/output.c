@@ -28,7 +28,8 @@ int output_close(struct output *output, struct etl_error *err)
 	if (!shown)
 		rc = error_memory(err);
 	else if (fputs(shown, stdout) == EOF || fflush(stdout) != 0)
-		rc = error_set(err, ETL_MEMORY, "standard output cannot be written: %s", strerror(errno));
+		rc = error_set(err, ETL_MEMORY, "standard output cannot be written: %s",
+			       strerror(errno));
 	free(shown);
 	free(output->text);
 	return rc;

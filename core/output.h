@@ -1,6 +1,6 @@
 /*
- * Standard output of a verb that shows data: written in memory first, redacted (secret.h), then printed at once, so
- * that a failing verb prints nothing half and no secret is ever seen.
+ * Standard output of a verb that shows data: written in memory first, redacted (secret.h), then
+ * printed at once, so that a failing verb prints nothing half and no secret is ever seen.
  */
 #ifndef CORE_OUTPUT_H
 #define CORE_OUTPUT_H
@@ -10,7 +10,7 @@
 #include "error.h"
 
 struct output {
-	FILE *file;             /* to print to */
+	FILE *file; /* to print to */
 	char *text;
 	size_t size;
 };

@@ -1,6 +1,6 @@
 /*
- * Peers: how validators see the two sides. Everything is computed by the host's own hash (canon.h), one
- * batch at a time, so a validator needs neither a database library nor memory for a table.
+ * Peers: how validators see the two sides. Everything is computed by the host's own hash (canon.h),
+ * one batch at a time, so a validator needs neither a database library nor memory for a table.
  */
 #include "config.h"
 
@@ -24,7 +24,7 @@ struct walk {
 	bool more;
 	uint64_t *keys, *rows;
 	int64_t room;
-	bool *gone;                     /* beside refused: taken out once already */
+	bool *gone; /* beside refused: taken out once already */
 	struct etl_error *err;
 };
 
@@ -35,7 +35,9 @@ static uint32_t range_ppm(const struct etl_range *range)
 
 static bool in_range(const struct etl_range *range, uint64_t key)
 {
-	struct etl_range sample = { .kind = ETL_RANGE_SAMPLE, .ppm = range_ppm(range), .seed = range->seed };
+	struct etl_range sample = { .kind = ETL_RANGE_SAMPLE,
+				    .ppm = range_ppm(range),
+				    .seed = range->seed };
 
 	if (sample.ppm < EVERY_ROW && !range_has(&sample, key))
 		return false;
@@ -54,8 +56,8 @@ static void walk_close(struct walk *w)
 	free(w->gone);
 }
 
-static int walk_open(struct walk *w, struct etl_peer *peer, const struct etl_range *range, int32_t hash,
-		     struct etl_error *err)
+static int walk_open(struct walk *w, struct etl_peer *peer, const struct etl_range *range,
+		     int32_t hash, struct etl_error *err)
 {
 	memset(w, 0, sizeof(*w));
 	w->peer = peer;
@@ -66,8 +68,9 @@ static int walk_open(struct walk *w, struct etl_peer *peer, const struct etl_ran
 	w->gone = peer->refused_count ? calloc(peer->refused_count, sizeof(bool)) : NULL;
 	if (!w->canon || (peer->refused_count && !w->gone)) {
 		walk_close(w);
-		return hash > ETL_HASH_X1 ? error_set(err, ETL_USAGE, "the row hash %d is not offered here", hash)
-					  : error_memory(err);
+		return hash > ETL_HASH_X1 ? error_set(err, ETL_USAGE,
+						      "the row hash %d is not offered here", hash) :
+					    error_memory(err);
 	}
 	return 0;
 }
@@ -124,9 +127,10 @@ static int walk_next(struct walk *w)
 		}
 		rc = w->stream.get_next(&w->stream, &w->batch);
 		if (rc)
-			return w->err->set ? ETL_FAILED
-					   : error_set(w->err, ETL_FATAL, "reading table \"%s\" back: %s",
-						       w->peer->table->name, strerror(rc));
+			return w->err->set ?
+				       ETL_FAILED :
+				       error_set(w->err, ETL_FATAL, "reading table \"%s\" back: %s",
+						 w->peer->table->name, strerror(rc));
 		if (w->batch.release)
 			return walk_hash(w);
 		w->stream.release(&w->stream);
@@ -148,7 +152,8 @@ int peer_describe(struct etl_peer *peer, const struct etl_table **ret, struct et
 }
 
 /* One pass fills the digest of every bucket, so the next question costs nothing. */
-static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int32_t hash, struct etl_error *err)
+static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
+		      struct etl_error *err)
 {
 	struct etl_range sample = { .ppm = range_ppm(range), .seed = range->seed };
 	struct digest digest = { 0 };
@@ -180,15 +185,16 @@ static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int3
 	return 0;
 }
 
-int peer_digest(struct etl_peer *peer, const struct etl_range *range, int32_t hash, struct etl_digest *ret,
-		struct etl_error *err)
+int peer_digest(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
+		struct etl_digest *ret, struct etl_error *err)
 {
 	bool all = range_ppm(range) == EVERY_ROW;
 	int rc;
 
-	if (range->kind == ETL_RANGE_BUCKETS && (range->of != ETL_BUCKETS || range->first + range->count > ETL_BUCKETS))
-		return error_set(err, ETL_BUG, "a validator asked for buckets %u to %u of %u", range->first,
-				 range->first + range->count, range->of);
+	if (range->kind == ETL_RANGE_BUCKETS &&
+	    (range->of != ETL_BUCKETS || range->first + range->count > ETL_BUCKETS))
+		return error_set(err, ETL_BUG, "a validator asked for buckets %u to %u of %u",
+				 range->first, range->first + range->count, range->of);
 	if (!hash && range->kind != ETL_RANGE_BUCKETS && all && peer->known_rows >= 0) {
 		*ret = (struct etl_digest){ .rows = (uint64_t)peer->known_rows };
 		return 0;
@@ -210,8 +216,8 @@ int peer_digest(struct etl_peer *peer, const struct etl_range *range, int32_t ha
 struct peer_stream {
 	struct walk walk;
 	struct etl_range range;
-	struct ArrowSchema schema;      /* of what comes out */
-	struct etl_builder *builder;    /* of hashes; NULL: whole rows */
+	struct ArrowSchema schema;   /* of what comes out */
+	struct etl_builder *builder; /* of hashes; NULL: whole rows */
 	int64_t *chosen;
 	int64_t room;
 };
@@ -254,7 +260,8 @@ static bool put_hashes(struct peer_stream *s)
 		if (!walk_takes(w, i))
 			continue;
 		canon_key_text(w->canon, &w->batch, i, &key);
-		ok = !key.failed && etl_put_bytes(&s->builder->columns[0], key.at ? key.at : "", (int64_t)key.length);
+		ok = !key.failed && etl_put_bytes(&s->builder->columns[0], key.at ? key.at : "",
+						  (int64_t)key.length);
 		etl_text_free(&key);
 		if (!ok)
 			return false;
@@ -290,8 +297,8 @@ static int stream_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	out->release = NULL;
 	while ((rc = walk_next(&s->walk)) > 0) {
 		bool ok = s->builder ? put_hashes(s) && (etl_builder_rows(s->builder) == 0 ||
-							 etl_builder_finish(s->builder, out))
-				     : take_rows(s, out);
+							 etl_builder_finish(s->builder, out)) :
+				       take_rows(s, out);
 
 		if (!ok) {
 			error_memory(s->walk.err);
@@ -314,8 +321,8 @@ static bool hashes_schema(struct ArrowSchema *ret)
 	return etl_schema_make(ret, columns, 3, sizeof(columns[0]));
 }
 
-static int stream_open(struct etl_peer *peer, const struct etl_range *range, int32_t hash, bool hashes,
-		       struct ArrowArrayStream *stream, struct etl_error *err)
+static int stream_open(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
+		       bool hashes, struct ArrowArrayStream *stream, struct etl_error *err)
 {
 	struct peer_stream *s = calloc(1, sizeof(*s));
 	int rc;
@@ -336,7 +343,8 @@ static int stream_open(struct etl_peer *peer, const struct etl_range *range, int
 		free(s);
 		return error_memory(err);
 	}
-	*stream = (struct ArrowArrayStream){ stream_schema, stream_next, stream_error, stream_release, s };
+	*stream = (struct ArrowArrayStream){ stream_schema, stream_next, stream_error,
+					     stream_release, s };
 	return 0;
 }
 

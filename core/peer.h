@@ -1,6 +1,7 @@
 /*
- * The two sides of a table that a validator compares: FROM is what came out of the source after transforms,
- * cast and rejects; INTO is what will be published. Both are in the target's schema, keyed by its key.
+ * The two sides of a table that a validator compares: FROM is what came out of the source after
+ * transforms, cast and rejects; INTO is what will be published. Both are in the target's schema,
+ * keyed by its key.
  */
 #ifndef CORE_PEER_H
 #define CORE_PEER_H
@@ -12,19 +13,22 @@
 struct etl_peer {
 	const struct etl_table *table;
 	const struct ArrowSchema *schema;
-	const int64_t *key;             /* column indexes; none: the whole row */
+	const int64_t *key; /* column indexes; none: the whole row */
 	size_t key_count;
 	int64_t batch_rows, batch_bytes, max_row;
-	/* Opens all rows, one stream after the other: part 0, 1, … ; *ret_more = false after the last. */
+	/* Opens all rows, one stream after the other: part 0, 1, … ; *ret_more = false after the
+	 * last. */
 	int (*open)(struct etl_peer *, size_t part, struct ArrowArrayStream *, bool *ret_more,
 		    struct etl_error *);
-	/* What was digested while loading or by an earlier call, with its sample; known_ppm 0: nothing yet. */
+	/* What was digested while loading or by an earlier call, with its sample; known_ppm 0:
+	 * nothing yet. */
 	struct digest known;
 	uint32_t known_ppm;
 	uint64_t known_seed;
 	/* Rows known without reading; -1: read. */
 	int64_t known_rows;
-	/* Row hashes (x1) that the target refused while loading, sorted: not in what will be published. */
+	/* Row hashes (x1) that the target refused while loading, sorted: not in what will be
+	 * published. */
 	const uint64_t *refused;
 	size_t refused_count;
 };
@@ -32,8 +36,9 @@ struct etl_peer {
 int peer_describe(struct etl_peer *, const struct etl_table **ret, struct etl_error *);
 int peer_digest(struct etl_peer *, const struct etl_range *, int32_t hash, struct etl_digest *ret,
 		struct etl_error *);
-int peer_read(struct etl_peer *, const struct etl_range *, struct ArrowArrayStream *, struct etl_error *);
-int peer_hashes(struct etl_peer *, const struct etl_range *, int32_t hash, struct ArrowArrayStream *,
-		struct etl_error *);
+int peer_read(struct etl_peer *, const struct etl_range *, struct ArrowArrayStream *,
+	      struct etl_error *);
+int peer_hashes(struct etl_peer *, const struct etl_range *, int32_t hash,
+		struct ArrowArrayStream *, struct etl_error *);
 
 #endif

@@ -9,42 +9,48 @@
 
 enum { PIPELINE_ORIGIN = 512 };
 
-/* Every plain key of the top level, and that no other is there. NAME is the default of `name`; `delete`
- * is the default of the tables'. */
-int pipeline_top(struct pipeline *, const config_setting_t *root, const char *name, int32_t *ret_deletes,
-		 struct etl_error *);
+/* Every plain key of the top level, and that no other is there. NAME is the default of `name`;
+ * `delete` is the default of the tables'. */
+int pipeline_top(struct pipeline *, const config_setting_t *root, const char *name,
+		 int32_t *ret_deletes, struct etl_error *);
 /* `tables`; source and target must be read. */
-int pipeline_tables(struct pipeline *, const config_setting_t *root, int32_t deletes, struct etl_error *);
+int pipeline_tables(struct pipeline *, const config_setting_t *root, int32_t deletes,
+		    struct etl_error *);
 void pipeline_tables_free(struct pipeline *);
 
 /* A group with a `plugin` key, in one role. */
-int pipeline_plugin(struct pipeline *, const config_setting_t *group, int32_t role, struct plugin_use *ret,
-		    struct etl_error *);
+int pipeline_plugin(struct pipeline *, const config_setting_t *group, int32_t role,
+		    struct plugin_use *ret, struct etl_error *);
 /* The list KEY of such groups; absent: empty. */
 int pipeline_plugins(struct pipeline *, const config_setting_t *in, const char *key, int32_t role,
 		     struct plugin_uses *ret, struct etl_error *);
 void plugin_use_clear(struct plugin_use *);
 void plugin_uses_clear(struct plugin_uses *);
-/* Options of a plugin for a table or column; NULL in *ret when it has none there. IGNORE: as conf_check. */
+/* Options of a plugin for a table or column; NULL in *ret when it has none there. IGNORE: as
+ * conf_check. */
 int pipeline_scoped(struct pipeline *, const struct plugin_use *, uint32_t scope, uint32_t role,
 		    const config_setting_t *group, const char *const *ignore, struct etl_conf **ret,
 		    struct etl_error *);
 
 /* "ORIGIN: sentence" as ETL_USAGE. */
-int pipeline_fail(const config_setting_t *, struct etl_error *, const char *format, ...) ETL_PRINTF(3, 4);
+int pipeline_fail(const config_setting_t *, struct etl_error *, const char *format, ...)
+	ETL_PRINTF(3, 4);
 int pipeline_origin(const config_setting_t *, struct origin *ret, struct etl_error *);
 /* A copy of an option's text or list; absent: NULL or empty. */
 int pipeline_text(const struct etl_conf *, const char *key, char **ret, struct etl_error *);
-int pipeline_list(const struct etl_conf *, const char *key, struct string_list *ret, struct etl_error *);
+int pipeline_list(const struct etl_conf *, const char *key, struct string_list *ret,
+		  struct etl_error *);
 void string_list_clear(struct string_list *);
 /* The value of KEY as text, whatever scalar it is; absent: NULL. */
 int pipeline_scalar(struct pipeline *, const config_setting_t *in, const char *key, char **ret,
 		    struct etl_error *);
 /* The place of the option's text among NAMES, NULL-ended; ABSENT when there is none. */
-int32_t pipeline_choice(const struct etl_conf *, const char *key, const char *const *names, int32_t absent);
+int32_t pipeline_choice(const struct etl_conf *, const char *key, const char *const *names,
+			int32_t absent);
 /* That TEXT is a type (etl_type_parse), with "did you mean". */
 int pipeline_check_type(const config_setting_t *, const char *text, struct etl_error *);
-/* That TEXT is a cron line of five fields; the word it does not take is in *ret_wrong, for a message. */
+/* That TEXT is a cron line of five fields; the word it does not take is in *ret_wrong, for a
+ * message. */
 bool cron_valid(const char *text, const char **ret_wrong, size_t *ret_length);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Plugins that a pipeline names: found, loaded, asked whether they play the part, their options checked. And
- * the small readers that all parts of the file share.
+ * Plugins that a pipeline names: found, loaded, asked whether they play the part, their options
+ * checked. And the small readers that all parts of the file share.
  */
 #include "config.h"
 
@@ -51,7 +51,8 @@ int pipeline_text(const struct etl_conf *conf, const char *key, char **ret, stru
 	return ETL_OK;
 }
 
-int pipeline_list(const struct etl_conf *conf, const char *key, struct string_list *ret, struct etl_error *err)
+int pipeline_list(const struct etl_conf *conf, const char *key, struct string_list *ret,
+		  struct etl_error *err)
 {
 	size_t i, n = conf_list(conf, key);
 
@@ -90,8 +91,8 @@ int pipeline_scalar(struct pipeline *p, const config_setting_t *in, const char *
 		return ETL_OK;
 	switch (config_setting_type(s)) {
 	case CONFIG_TYPE_STRING:
-		return interpolate(config_setting_get_string(s), p->folder, setting_origin(s, buf, sizeof(buf)),
-				   false, ret, err);
+		return interpolate(config_setting_get_string(s), p->folder,
+				   setting_origin(s, buf, sizeof(buf)), false, ret, err);
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
 		length = asprintf(ret, "%lld", config_setting_get_int64(s));
@@ -100,8 +101,10 @@ int pipeline_scalar(struct pipeline *p, const config_setting_t *in, const char *
 		length = asprintf(ret, "%s", config_setting_get_bool(s) ? "true" : "false");
 		break;
 	case CONFIG_TYPE_FLOAT:
-		return pipeline_fail(s, err, "`%s` is a number with a point, which is not exact; write it in quotes",
-				     key);
+		return pipeline_fail(
+			s, err,
+			"`%s` is a number with a point, which is not exact; write it in quotes",
+			key);
 	default:
 		return pipeline_fail(s, err, "`%s` wants a single value, not a group or list", key);
 	}
@@ -111,7 +114,8 @@ int pipeline_scalar(struct pipeline *p, const config_setting_t *in, const char *
 	return error_memory(err);
 }
 
-int32_t pipeline_choice(const struct etl_conf *conf, const char *key, const char *const *names, int32_t absent)
+int32_t pipeline_choice(const struct etl_conf *conf, const char *key, const char *const *names,
+			int32_t absent)
 {
 	const char *text = conf_str(conf, key);
 	int32_t i;
@@ -125,9 +129,11 @@ int32_t pipeline_choice(const struct etl_conf *conf, const char *key, const char
 int pipeline_check_type(const config_setting_t *s, const char *text, struct etl_error *err)
 {
 	static const char *const known[] = {
-		"bool", "boolean", "int16", "int32", "int64", "smallint", "integer", "bigint", "float32",
-		"float64", "real", "double precision", "decimal", "numeric", "text", "varchar", "char", "bytes",
-		"blob", "bytea", "date", "time", "timestamp", "timestamp with time zone", "instant", "uuid", "json",
+		"bool",	   "boolean", "int16",	 "int32",   "int64",	 "smallint",
+		"integer", "bigint",  "float32", "float64", "real",	 "double precision",
+		"decimal", "numeric", "text",	 "varchar", "char",	 "bytes",
+		"blob",	   "bytea",   "date",	 "time",    "timestamp", "timestamp with time zone",
+		"instant", "uuid",    "json",
 	};
 	struct etl_type_info type;
 	char word[64];
@@ -137,11 +143,13 @@ int pipeline_check_type(const config_setting_t *s, const char *text, struct etl_
 		return ETL_OK;
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(text, "("), text);
 	near = option_nearest(word, known, sizeof(known) / sizeof(*known));
-	return pipeline_fail(s, err, "\"%s\" is no type%s%s%s; types are such as \"bigint\", \"decimal(10,2)\", "
-			     "\"varchar(20)\" or \"timestamp with time zone\"", text,
-			     near && strcmp(near, word) != 0 ? "; did you mean \"" : "",
-			     near && strcmp(near, word) != 0 ? near : "",
-			     near && strcmp(near, word) != 0 ? "\"?" : "");
+	return pipeline_fail(
+		s, err,
+		"\"%s\" is no type%s%s%s; types are such as \"bigint\", \"decimal(10,2)\", "
+		"\"varchar(20)\" or \"timestamp with time zone\"",
+		text, near && strcmp(near, word) != 0 ? "; did you mean \"" : "",
+		near && strcmp(near, word) != 0 ? near : "",
+		near && strcmp(near, word) != 0 ? "\"?" : "");
 }
 
 /* ---- Plugins ---- */
@@ -170,7 +178,8 @@ static const char *parts(const struct plugin *plugin, char *buf, size_t size)
 		size_t used = strlen(buf);
 
 		if (plays(plugin, role))
-			snprintf(buf + used, size - used, "%s%s", used > 0 ? " and " : "", role_names[role]);
+			snprintf(buf + used, size - used, "%s%s", used > 0 ? " and " : "",
+				 role_names[role]);
 	}
 	return buf[0] ? buf : "nothing of these";
 }
@@ -185,7 +194,8 @@ static int find_plugin(struct pipeline *p, const config_setting_t *group, int32_
 	int status;
 
 	if (!s)
-		return pipeline_fail(group, err, "this %s names no plugin; write plugin = \"NAME\"", role_names[role]);
+		return pipeline_fail(group, err, "this %s names no plugin; write plugin = \"NAME\"",
+				     role_names[role]);
 	if (config_setting_type(s) != CONFIG_TYPE_STRING)
 		return pipeline_fail(s, err, "`plugin` wants a name in quotes");
 	status = pipeline_scalar(p, group, "plugin", &name, err);
@@ -193,7 +203,8 @@ static int find_plugin(struct pipeline *p, const config_setting_t *group, int32_
 		return status;
 	status = registry_find(name, ret, &inner);
 	if (status != ETL_OK && inner.klass == ETL_USAGE)
-		pipeline_fail(s, err, "%s", inner.message ? inner.message : "the plugin cannot be loaded");
+		pipeline_fail(s, err, "%s",
+			      inner.message ? inner.message : "the plugin cannot be loaded");
 	else if (status != ETL_OK)
 		error_move(err, &inner);
 	else if (!plays(*ret, role))
@@ -252,19 +263,23 @@ int pipeline_scoped(struct pipeline *p, const struct plugin_use *use, uint32_t s
 	return ETL_OK;
 }
 
-int pipeline_plugin(struct pipeline *p, const config_setting_t *group, int32_t role, struct plugin_use *ret,
-		    struct etl_error *err)
+int pipeline_plugin(struct pipeline *p, const config_setting_t *group, int32_t role,
+		    struct plugin_use *ret, struct etl_error *err)
 {
 	static const char *const ignore[] = { "plugin", NULL };
 	struct plugin_use use = { .plugin = NULL };
-	uint32_t side = role == ETL_ROLE_SOURCE ? ETL_OPT_SOURCE : role == ETL_ROLE_TARGET ? ETL_OPT_TARGET : 0;
+	uint32_t side = role == ETL_ROLE_SOURCE ? ETL_OPT_SOURCE :
+			role == ETL_ROLE_TARGET ? ETL_OPT_TARGET :
+						  0;
 	int status;
 
 	if (!config_setting_is_group(group))
-		return pipeline_fail(group, err, "a %s wants a group: { plugin = \"NAME\"; … }", role_names[role]);
+		return pipeline_fail(group, err, "a %s wants a group: { plugin = \"NAME\"; … }",
+				     role_names[role]);
 	status = find_plugin(p, group, role, &use.plugin, err);
 	if (status == ETL_OK)
-		status = pipeline_scoped(p, &use, ETL_OPT_PER_STORE, side, group, ignore, &use.conf, err);
+		status = pipeline_scoped(p, &use, ETL_OPT_PER_STORE, side, group, ignore, &use.conf,
+					 err);
 	if (status == ETL_OK)
 		status = pipeline_origin(group, &use.origin, err);
 	if (status != ETL_OK) {
@@ -286,14 +301,16 @@ int pipeline_plugins(struct pipeline *p, const config_setting_t *in, const char 
 		return ETL_OK;
 	n = config_setting_is_aggregate(list) ? (unsigned)config_setting_length(list) : 1;
 	if (!config_setting_is_list(list) && !(config_setting_is_array(list) && n == 0))
-		return pipeline_fail(list, err, "`%s` wants a list of groups: ( { plugin = \"NAME\"; } )", key);
+		return pipeline_fail(
+			list, err, "`%s` wants a list of groups: ( { plugin = \"NAME\"; } )", key);
 	if (n == 0)
 		return ETL_OK;
 	ret->at = calloc(n, sizeof(*ret->at));
 	if (!ret->at)
 		return error_memory(err);
 	for (i = 0; status == ETL_OK && i < n; i++) {
-		status = pipeline_plugin(p, config_setting_get_elem(list, i), role, &ret->at[i], err);
+		status = pipeline_plugin(p, config_setting_get_elem(list, i), role, &ret->at[i],
+					 err);
 		ret->count += status == ETL_OK;
 	}
 	return status;

@@ -1,7 +1,7 @@
 /*
- * The `tables` of a pipeline file: each entry names a table, a pattern or a query, and says what becomes of
- * it. Keys of the two stores stand in `from` and `to`; keys of the target for one column stand in the entry
- * of that column, beside the host's own.
+ * The `tables` of a pipeline file: each entry names a table, a pattern or a query, and says what
+ * becomes of it. Keys of the two stores stand in `from` and `to`; keys of the target for one column
+ * stand in the entry of that column, beside the host's own.
  */
 #include "config.h"
 
@@ -22,15 +22,14 @@ static const struct etl_option table_options[] = {
 	{ .name = "delete", .kind = ETL_OPT_CHOICE, .choices = "none|soft|hard" },
 	{ .name = NULL }
 };
-static const char *const table_others[] = { "columns", "from", "to", "transforms", "validators", NULL };
+static const char *const table_others[] = { "columns",	  "from",	"to",
+					    "transforms", "validators", NULL };
 
-static const struct etl_option column_options[] = {
-	{ .name = "name", .kind = ETL_OPT_TEXT },
-	{ .name = "as", .kind = ETL_OPT_TEXT },
-	{ .name = "type", .kind = ETL_OPT_TEXT },
-	{ .name = "null_values", .kind = ETL_OPT_LIST },
-	{ .name = NULL }
-};
+static const struct etl_option column_options[] = { { .name = "name", .kind = ETL_OPT_TEXT },
+						    { .name = "as", .kind = ETL_OPT_TEXT },
+						    { .name = "type", .kind = ETL_OPT_TEXT },
+						    { .name = "null_values", .kind = ETL_OPT_LIST },
+						    { .name = NULL } };
 static const char *const column_others[] = { "value", "default", NULL };
 
 static bool is_pattern(const char *name)
@@ -52,14 +51,16 @@ static void column_clear(struct column_rule *c)
 	free(c->origin.text);
 }
 
-/* Names of the target's per-column options behind the host's other keys, NULL-ended; for the caller to free. */
+/* Names of the target's per-column options behind the host's other keys, NULL-ended; for the caller
+ * to free. */
 static const char **known_column_keys(const struct plugin *target)
 {
 	size_t i, n = 0, options = 0;
 	const char **names;
 
-	while (target->base.options &&
-	       ETL_AT(const struct etl_option, target->base.options, target->base.option_size, options)->name)
+	while (target->base.options && ETL_AT(const struct etl_option, target->base.options,
+					      target->base.option_size, options)
+					       ->name)
 		options++;
 	names = calloc(options + 8, sizeof(*names));
 	if (!names)
@@ -67,17 +68,19 @@ static const char **known_column_keys(const struct plugin *target)
 	for (i = 0; column_others[i]; i++)
 		names[n++] = column_others[i];
 	for (i = 0; i < options; i++) {
-		const struct etl_option *o =
-			ETL_AT(const struct etl_option, target->base.options, target->base.option_size, i);
+		const struct etl_option *o = ETL_AT(const struct etl_option, target->base.options,
+						    target->base.option_size, i);
 
-		if (o->flags & ETL_OPT_PER_COLUMN && (o->flags & ETL_OPT_TARGET || !(o->flags & ETL_OPT_SOURCE)))
+		if (o->flags & ETL_OPT_PER_COLUMN &&
+		    (o->flags & ETL_OPT_TARGET || !(o->flags & ETL_OPT_SOURCE)))
 			names[n++] = o->name;
 	}
 	return names;
 }
 
 /* The host's keys. */
-static int column_own(struct pipeline *p, const config_setting_t *s, struct column_rule *c, struct etl_error *err)
+static int column_own(struct pipeline *p, const config_setting_t *s, struct column_rule *c,
+		      struct etl_error *err)
 {
 	const char **others = known_column_keys(p->target.plugin);
 	struct option_group g = {
@@ -107,38 +110,53 @@ static int column_own(struct pipeline *p, const config_setting_t *s, struct colu
 	return status;
 }
 
-static int column_check(const config_setting_t *s, const struct column_rule *c, struct etl_error *err)
+static int column_check(const config_setting_t *s, const struct column_rule *c,
+			struct etl_error *err)
 {
 	if (!c->name && !c->value)
-		return pipeline_fail(s, err, "this column has neither name nor value; write name = \"COLUMN\", or "
-				     "as = \"COLUMN\" with a constant value");
+		return pipeline_fail(
+			s, err,
+			"this column has neither name nor value; write name = \"COLUMN\", or "
+			"as = \"COLUMN\" with a constant value");
 	if (c->name && c->value)
-		return pipeline_fail(s, err, "the column %s has a name and a value; a constant has `as` and `value`, "
-				     "and `default` is what stands for NULL", c->name);
+		return pipeline_fail(
+			s, err,
+			"the column %s has a name and a value; a constant has `as` and `value`, "
+			"and `default` is what stands for NULL",
+			c->name);
 	if (c->value && !c->as)
-		return pipeline_fail(s, err, "a constant column needs a name in the target; write as = \"COLUMN\"");
+		return pipeline_fail(
+			s, err,
+			"a constant column needs a name in the target; write as = \"COLUMN\"");
 	if ((c->name && !*c->name) || (c->as && !*c->as))
 		return pipeline_fail(s, err, "an empty name of a column; write the column's name");
 	if (c->value && (c->fallback || c->null_values.count > 0))
-		return pipeline_fail(s, err, "the constant %s takes neither `default` nor `null_values`; it is never "
-				     "NULL", c->as);
+		return pipeline_fail(
+			s, err,
+			"the constant %s takes neither `default` nor `null_values`; it is never "
+			"NULL",
+			c->as);
 	if (c->type)
 		return pipeline_check_type(config_setting_get_member(s, "type"), c->type, err);
 	return ETL_OK;
 }
 
-static int read_column(struct pipeline *p, const config_setting_t *s, struct column_rule *c, struct etl_error *err)
+static int read_column(struct pipeline *p, const config_setting_t *s, struct column_rule *c,
+		       struct etl_error *err)
 {
-	static const char *const own[] = { "name", "as", "type", "value", "default", "null_values", NULL };
+	static const char *const own[] = { "name",    "as",	     "type", "value",
+					   "default", "null_values", NULL };
 	int status;
 
 	if (!config_setting_is_group(s))
-		return pipeline_fail(s, err, "an entry of `columns` wants a group: { name = \"COLUMN\"; … }");
+		return pipeline_fail(
+			s, err, "an entry of `columns` wants a group: { name = \"COLUMN\"; … }");
 	status = column_own(p, s, c, err);
 	if (status == ETL_OK)
 		status = column_check(s, c, err);
 	if (status == ETL_OK)
-		status = pipeline_scoped(p, &p->target, ETL_OPT_PER_COLUMN, ETL_OPT_TARGET, s, own, &c->to, err);
+		status = pipeline_scoped(p, &p->target, ETL_OPT_PER_COLUMN, ETL_OPT_TARGET, s, own,
+					 &c->to, err);
 	return status == ETL_OK ? pipeline_origin(s, &c->origin, err) : status;
 }
 
@@ -152,7 +170,9 @@ static int read_columns(struct pipeline *p, const config_setting_t *table, struc
 	if (!list)
 		return ETL_OK;
 	if (!config_setting_is_list(list))
-		return pipeline_fail(list, err, "`columns` of a table wants a list of groups: ( { name = \"COLUMN\"; } )");
+		return pipeline_fail(
+			list, err,
+			"`columns` of a table wants a list of groups: ( { name = \"COLUMN\"; } )");
 	n = (unsigned)config_setting_length(list);
 	if (n == 0)
 		return ETL_OK;
@@ -226,34 +246,45 @@ static int table_texts(const struct etl_conf *conf, struct table_rule *t, struct
 static int table_check(const config_setting_t *s, const struct table_rule *t, struct etl_error *err)
 {
 	if (!t->name && !t->query)
-		return pipeline_fail(s, err, "this entry of `tables` has neither name nor query; write name = \"TABLE\" "
-				     "or query = \"SELECT …\"");
+		return pipeline_fail(
+			s, err,
+			"this entry of `tables` has neither name nor query; write name = \"TABLE\" "
+			"or query = \"SELECT …\"");
 	if (t->name && t->query)
-		return pipeline_fail(s, err, "this entry of `tables` has a name and a query; a query is called by `as`");
+		return pipeline_fail(
+			s, err,
+			"this entry of `tables` has a name and a query; a query is called by `as`");
 	if (t->query && !t->as)
-		return pipeline_fail(s, err, "a query needs a name in the target; write as = \"TABLE\"");
+		return pipeline_fail(s, err,
+				     "a query needs a name in the target; write as = \"TABLE\"");
 	if ((t->name && !*t->name) || (t->as && !*t->as) || (t->query && !*t->query))
-		return pipeline_fail(s, err, "an empty name or query of a table; write it, or remove the entry");
+		return pipeline_fail(
+			s, err, "an empty name or query of a table; write it, or remove the entry");
 	if (t->name && t->as && is_pattern(t->name))
-		return pipeline_fail(s, err, "`as` gives one name, but \"%s\" may mean several tables; list the "
-				     "tables one by one", t->name);
+		return pipeline_fail(
+			s, err,
+			"`as` gives one name, but \"%s\" may mean several tables; list the "
+			"tables one by one",
+			t->name);
 	return ETL_OK;
 }
 
-static int side_options(struct pipeline *p, const config_setting_t *table, const char *key, struct etl_conf **ret,
-			struct etl_error *err)
+static int side_options(struct pipeline *p, const config_setting_t *table, const char *key,
+			struct etl_conf **ret, struct etl_error *err)
 {
 	const config_setting_t *group = config_setting_get_member(table, key);
 	bool from = strcmp(key, "from") == 0;
 
 	if (group && !config_setting_is_group(group))
-		return pipeline_fail(group, err, "`%s` of a table wants a group of keys of the %s plugin: { … }", key,
-				     from ? "source" : "target");
+		return pipeline_fail(
+			group, err, "`%s` of a table wants a group of keys of the %s plugin: { … }",
+			key, from ? "source" : "target");
 	return pipeline_scoped(p, from ? &p->source : &p->target, ETL_OPT_PER_TABLE,
 			       from ? ETL_OPT_SOURCE : ETL_OPT_TARGET, group, NULL, ret, err);
 }
 
-static int table_plugins(struct pipeline *p, const config_setting_t *s, struct table_rule *t, struct etl_error *err)
+static int table_plugins(struct pipeline *p, const config_setting_t *s, struct table_rule *t,
+			 struct etl_error *err)
 {
 	int status = side_options(p, s, "from", &t->from, err);
 
@@ -262,15 +293,18 @@ static int table_plugins(struct pipeline *p, const config_setting_t *s, struct t
 	if (status == ETL_OK)
 		status = read_columns(p, s, t, err);
 	if (status == ETL_OK)
-		status = pipeline_plugins(p, s, "transforms", ETL_ROLE_TRANSFORM, &t->transforms, err);
+		status = pipeline_plugins(p, s, "transforms", ETL_ROLE_TRANSFORM, &t->transforms,
+					  err);
 	if (status == ETL_OK)
-		status = pipeline_plugins(p, s, "validators", ETL_ROLE_VALIDATOR, &t->validators, err);
+		status = pipeline_plugins(p, s, "validators", ETL_ROLE_VALIDATOR, &t->validators,
+					  err);
 	t->has_transforms = config_setting_get_member(s, "transforms") != NULL;
 	t->has_validators = config_setting_get_member(s, "validators") != NULL;
 	return status;
 }
 
-static int read_table(struct pipeline *p, const config_setting_t *s, struct table_rule *t, struct etl_error *err)
+static int read_table(struct pipeline *p, const config_setting_t *s, struct table_rule *t,
+		      struct etl_error *err)
 {
 	struct option_group g = {
 		.owner = "a table",
@@ -283,7 +317,8 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 	int status;
 
 	if (!config_setting_is_group(s))
-		return pipeline_fail(s, err, "an entry of `tables` wants a group: { name = \"TABLE\"; … }");
+		return pipeline_fail(s, err,
+				     "an entry of `tables` wants a group: { name = \"TABLE\"; … }");
 	status = conf_check(&g, s, &conf, err);
 	if (status == ETL_OK)
 		status = table_texts(conf, t, err);
@@ -313,16 +348,19 @@ static int every_table(struct pipeline *p, const config_setting_t *root, struct 
 	return status == ETL_OK ? pipeline_origin(root, &p->tables[0].origin, err) : status;
 }
 
-int pipeline_tables(struct pipeline *p, const config_setting_t *root, int32_t deletes, struct etl_error *err)
+int pipeline_tables(struct pipeline *p, const config_setting_t *root, int32_t deletes,
+		    struct etl_error *err)
 {
 	const config_setting_t *list = config_setting_get_member(root, "tables");
 	unsigned i, n = list ? (unsigned)config_setting_length(list) : 0;
 	int status = ETL_OK;
 
 	if (list && !config_setting_is_list(list))
-		return pipeline_fail(list, err, "`tables` wants a list of groups: ( { name = \"*\"; } )");
+		return pipeline_fail(list, err,
+				     "`tables` wants a list of groups: ( { name = \"*\"; } )");
 	if (list && n == 0)
-		return pipeline_fail(list, err, "`tables` is empty; remove it for all tables, or name some");
+		return pipeline_fail(list, err,
+				     "`tables` is empty; remove it for all tables, or name some");
 	p->tables = calloc(n > 0 ? n : 1, sizeof(*p->tables));
 	if (!p->tables)
 		return error_memory(err);

@@ -1,6 +1,6 @@
 /*
- * The plain keys of a pipeline's top level. They are declared as a plugin declares its options, and checked by
- * the same code: one way of being wrong, one way of saying so.
+ * The plain keys of a pipeline's top level. They are declared as a plugin declares its options, and
+ * checked by the same code: one way of being wrong, one way of saying so.
  */
 #include "config.h"
 
@@ -18,17 +18,29 @@ enum {
 	NAME_MOST = 200
 };
 
-static const struct etl_option batch_options[] = {
-	{ .name = "rows", .kind = ETL_OPT_INT, .default_text = "8192", .min = 1, .max = ETL_BATCH_ROWS },
-	{ .name = "bytes", .kind = ETL_OPT_SIZE, .default_text = "4MiB", .min = 1024, .max = (int64_t)1 << 30 },
-	{ .name = NULL }
-};
+static const struct etl_option batch_options[] = { { .name = "rows",
+						     .kind = ETL_OPT_INT,
+						     .default_text = "8192",
+						     .min = 1,
+						     .max = ETL_BATCH_ROWS },
+						   { .name = "bytes",
+						     .kind = ETL_OPT_SIZE,
+						     .default_text = "4MiB",
+						     .min = 1024,
+						     .max = (int64_t)1 << 30 },
+						   { .name = NULL } };
 
-static const struct etl_option commit_options[] = {
-	{ .name = "rows", .kind = ETL_OPT_INT, .default_text = "50000", .min = 1, .max = INT64_MAX },
-	{ .name = "seconds", .kind = ETL_OPT_DURATION, .default_text = "10", .min = 1, .max = INT64_MAX },
-	{ .name = NULL }
-};
+static const struct etl_option commit_options[] = { { .name = "rows",
+						      .kind = ETL_OPT_INT,
+						      .default_text = "50000",
+						      .min = 1,
+						      .max = INT64_MAX },
+						    { .name = "seconds",
+						      .kind = ETL_OPT_DURATION,
+						      .default_text = "10",
+						      .min = 1,
+						      .max = INT64_MAX },
+						    { .name = NULL } };
 
 static const struct etl_option log_options[] = {
 	{ .name = "file", .kind = ETL_OPT_PATH },
@@ -38,31 +50,63 @@ static const struct etl_option log_options[] = {
 };
 
 static const struct etl_option schedule_options[] = {
-	{ .name = "cron", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_REQUIRED,
+	{ .name = "cron",
+	  .kind = ETL_OPT_TEXT,
+	  .flags = ETL_OPT_REQUIRED,
 	  .help = "five fields, such as \"*/15 * * * *\"" },
-	{ .name = "overlap", .kind = ETL_OPT_CHOICE, .default_text = "skip", .choices = "skip|queue|forbid" },
+	{ .name = "overlap",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "skip",
+	  .choices = "skip|queue|forbid" },
 	{ .name = NULL }
 };
 
 static const struct etl_option top_options[] = {
 	{ .name = "version", .kind = ETL_OPT_INT, .default_text = "1" },
 	{ .name = "name", .kind = ETL_OPT_TEXT },
-	{ .name = "mode", .kind = ETL_OPT_CHOICE, .default_text = "copy", .choices = "copy|append|merge|sync" },
-	{ .name = "on_existing", .kind = ETL_OPT_CHOICE, .default_text = "fail", .choices = "fail|replace|truncate" },
-	{ .name = "names", .kind = ETL_OPT_CHOICE, .default_text = "keep", .choices = "keep|lower|snake" },
+	{ .name = "mode",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "copy",
+	  .choices = "copy|append|merge|sync" },
+	{ .name = "on_existing",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "fail",
+	  .choices = "fail|replace|truncate" },
+	{ .name = "names",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "keep",
+	  .choices = "keep|lower|snake" },
 	{ .name = "scope", .kind = ETL_OPT_CHOICE, .default_text = "run", .choices = "run|table" },
-	{ .name = "delete", .kind = ETL_OPT_CHOICE, .default_text = "none", .choices = "none|soft|hard" },
+	{ .name = "delete",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "none",
+	  .choices = "none|soft|hard" },
 	{ .name = "exclude", .kind = ETL_OPT_LIST },
 	{ .name = "types", .kind = ETL_OPT_PAIRS },
 	{ .name = "foreign_keys", .kind = ETL_OPT_CHOICE, .choices = "enforce|defer|report|drop" },
 	{ .name = "before", .kind = ETL_OPT_LIST },
 	{ .name = "after_load", .kind = ETL_OPT_LIST },
-	{ .name = "on_error", .kind = ETL_OPT_CHOICE, .default_text = "stop", .choices = "stop|reject" },
-	{ .name = "workers", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = WORKERS_MOST },
+	{ .name = "on_error",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "stop",
+	  .choices = "stop|reject" },
+	{ .name = "workers",
+	  .kind = ETL_OPT_INT,
+	  .default_text = "0",
+	  .min = 0,
+	  .max = WORKERS_MOST },
 	{ .name = "batch", .kind = ETL_OPT_GROUP, .members = batch_options },
 	{ .name = "commit_every", .kind = ETL_OPT_GROUP, .members = commit_options },
-	{ .name = "memory_limit", .kind = ETL_OPT_SIZE, .default_text = "256MiB", .min = 1 << 20, .max = INT64_MAX },
-	{ .name = "max_row", .kind = ETL_OPT_SIZE, .default_text = "64MiB", .min = 1024, .max = (int64_t)1 << 30 },
+	{ .name = "memory_limit",
+	  .kind = ETL_OPT_SIZE,
+	  .default_text = "256MiB",
+	  .min = 1 << 20,
+	  .max = INT64_MAX },
+	{ .name = "max_row",
+	  .kind = ETL_OPT_SIZE,
+	  .default_text = "64MiB",
+	  .min = 1024,
+	  .max = (int64_t)1 << 30 },
 	{ .name = "state", .kind = ETL_OPT_PATH },
 	{ .name = "keep_old", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000 },
 	{ .name = "undo", .kind = ETL_OPT_FLAG, .default_text = "false" },
@@ -71,9 +115,8 @@ static const struct etl_option top_options[] = {
 	{ .name = "schedule", .kind = ETL_OPT_GROUP, .members = schedule_options },
 	{ .name = NULL }
 };
-static const char *const top_others[] = {
-	"source", "target", "tables", "transforms", "validators", "max_rejects", "profiles", NULL
-};
+static const char *const top_others[] = { "source",	"target",      "tables",   "transforms",
+					  "validators", "max_rejects", "profiles", NULL };
 
 /* ---- Choices ---- */
 
@@ -109,7 +152,8 @@ static int32_t cores(void)
 
 static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 {
-	const struct etl_conf *batch = conf_sub(c, "batch", 0), *commit = conf_sub(c, "commit_every", 0);
+	const struct etl_conf *batch = conf_sub(c, "batch", 0),
+			      *commit = conf_sub(c, "commit_every", 0);
 
 	p->workers = (int32_t)conf_num(c, "workers");
 	if (p->workers == 0)
@@ -138,13 +182,20 @@ static int read_max_rejects(struct pipeline *p, const config_setting_t *root, st
 	if (status != ETL_OK)
 		return status;
 	p->max_rejects_percent = strchr(text, '%') != NULL;
-	if (!option_number(p->max_rejects_percent ? ETL_OPT_PERCENT : ETL_OPT_INT, text, &p->max_rejects) ||
+	if (!option_number(p->max_rejects_percent ? ETL_OPT_PERCENT : ETL_OPT_INT, text,
+			   &p->max_rejects) ||
 	    p->max_rejects < 0)
-		status = pipeline_fail(s, err, "`max_rejects` wants a number of rows or a percentage such as \"1%%\", "
-				       "not \"%s\"", text);
+		status = pipeline_fail(
+			s, err,
+			"`max_rejects` wants a number of rows or a percentage such as \"1%%\", "
+			"not \"%s\"",
+			text);
 	else if (p->max_rejects > 0 && !p->reject_rows)
-		status = pipeline_fail(s, err, "`max_rejects` is %s, but the first rejected row stops the run; write "
-				       "on_error = \"reject\" too", text);
+		status = pipeline_fail(
+			s, err,
+			"`max_rejects` is %s, but the first rejected row stops the run; write "
+			"on_error = \"reject\" too",
+			text);
 	free(text);
 	return status;
 }
@@ -170,13 +221,14 @@ static int read_types(struct pipeline *p, const struct etl_conf *c, const config
 		rule->type = strdup(conf_item(c, "types", 2 * i + 1));
 		if (!rule->declared || !rule->type)
 			return error_memory(err);
-		status = pipeline_check_type(config_setting_get_elem(list, (unsigned)i), rule->type, err);
+		status = pipeline_check_type(config_setting_get_elem(list, (unsigned)i), rule->type,
+					     err);
 	}
 	return status;
 }
 
-static int read_name(struct pipeline *p, const struct etl_conf *c, const config_setting_t *root, const char *name,
-		     struct etl_error *err)
+static int read_name(struct pipeline *p, const struct etl_conf *c, const config_setting_t *root,
+		     const char *name, struct etl_error *err)
 {
 	const config_setting_t *s = config_setting_get_member(root, "name");
 	const char *given = conf_str(c, "name"), *at;
@@ -187,7 +239,9 @@ static int read_name(struct pipeline *p, const struct etl_conf *c, const config_
 		if (*at == '/' || (unsigned char)*at < ' ')
 			break;
 	if (given && (!*name || *at || strlen(name) > NAME_MOST))
-		return pipeline_fail(s, err, "`name` wants 1 to %d characters without / and line breaks", NAME_MOST);
+		return pipeline_fail(s, err,
+				     "`name` wants 1 to %d characters without / and line breaks",
+				     NAME_MOST);
 	p->name = strdup(name);
 	return p->name ? ETL_OK : error_memory(err);
 }
@@ -216,7 +270,8 @@ static int read_texts(struct pipeline *p, const struct etl_conf *c, struct etl_e
 
 /* ---- Checks between keys ---- */
 
-static int check_schedule(const struct etl_conf *c, const config_setting_t *root, struct etl_error *err)
+static int check_schedule(const struct etl_conf *c, const config_setting_t *root,
+			  struct etl_error *err)
 {
 	const char *cron = conf_str(conf_sub(c, "schedule", 0), "cron"), *wrong;
 	const config_setting_t *s;
@@ -226,35 +281,47 @@ static int check_schedule(const struct etl_conf *c, const config_setting_t *root
 		return ETL_OK;
 	s = config_setting_get_member(config_setting_get_member(root, "schedule"), "cron");
 	if (length == 0)
-		return pipeline_fail(s, err, "`cron` is \"%s\", which has too few fields; write minute, hour, day, month "
-				     "and day of the week: \"*/15 * * * *\"", cron);
-	return pipeline_fail(s, err, "`cron` is \"%s\", and %.*s does not belong there; write minute, hour, day, month "
-			     "and day of the week: \"*/15 * * * *\"", cron, (int)length, wrong);
+		return pipeline_fail(s, err,
+				     "`cron` is \"%s\", which has too few fields; write minute, "
+				     "hour, day, month "
+				     "and day of the week: \"*/15 * * * *\"",
+				     cron);
+	return pipeline_fail(
+		s, err,
+		"`cron` is \"%s\", and %.*s does not belong there; write minute, hour, day, month "
+		"and day of the week: \"*/15 * * * *\"",
+		cron, (int)length, wrong);
 }
 
-static int check_version(const struct etl_conf *c, const config_setting_t *root, struct etl_error *err)
+static int check_version(const struct etl_conf *c, const config_setting_t *root,
+			 struct etl_error *err)
 {
 	const config_setting_t *s = config_setting_get_member(root, "version");
 
 	if (conf_num(c, "version") == 1)
 		return ETL_OK;
-	return pipeline_fail(s, err, "the file is of version %lld, but this etlrun reads version 1; write version = 1, or "
-			     "use a newer etlrun", (long long)conf_num(c, "version"));
+	return pipeline_fail(s, err,
+			     "the file is of version %lld, but this etlrun reads version 1; write "
+			     "version = 1, or "
+			     "use a newer etlrun",
+			     (long long)conf_num(c, "version"));
 }
 
-static int check_limits(const struct pipeline *p, const config_setting_t *root, struct etl_error *err)
+static int check_limits(const struct pipeline *p, const config_setting_t *root,
+			struct etl_error *err)
 {
 	const config_setting_t *s = config_setting_get_member(root, "memory_limit");
 
 	if (p->batch_bytes <= p->memory_limit)
 		return ETL_OK;
-	return pipeline_fail(s ? s : root, err, "a batch of %lld bytes is more than memory_limit, %lld bytes; lower "
-			     "batch.bytes or raise memory_limit", (long long)p->batch_bytes,
-			     (long long)p->memory_limit);
+	return pipeline_fail(s ? s : root, err,
+			     "a batch of %lld bytes is more than memory_limit, %lld bytes; lower "
+			     "batch.bytes or raise memory_limit",
+			     (long long)p->batch_bytes, (long long)p->memory_limit);
 }
 
-int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *name, int32_t *ret_deletes,
-		 struct etl_error *err)
+int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *name,
+		 int32_t *ret_deletes, struct etl_error *err)
 {
 	static const char *const deletes[] = { "none", "soft", "hard", NULL };
 	struct option_group g = {

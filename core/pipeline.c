@@ -1,6 +1,7 @@
 /*
- * From a pipeline file, or the two URIs of `copy`, to struct pipeline: scan, parse, lay profile and --set over,
- * then read every part. Nothing is opened here, so whatever is wrong is found before a store is touched.
+ * From a pipeline file, or the two URIs of `copy`, to struct pipeline: scan, parse, lay profile and
+ * --set over, then read every part. Nothing is opened here, so whatever is wrong is found before a
+ * store is touched.
  */
 #include "config.h"
 
@@ -16,18 +17,20 @@
 
 /* ---- What both ways share ---- */
 
-static int read_side(struct pipeline *p, const config_setting_t *root, const char *key, int32_t role,
-		     struct plugin_use *ret, struct etl_error *err)
+static int read_side(struct pipeline *p, const config_setting_t *root, const char *key,
+		     int32_t role, struct plugin_use *ret, struct etl_error *err)
 {
 	const config_setting_t *group = config_setting_get_member(root, key);
 
 	if (!group)
-		return error_set(err, ETL_USAGE, "%s: there is no %s; write %s = { plugin = \"NAME\"; … };",
+		return error_set(err, ETL_USAGE,
+				 "%s: there is no %s; write %s = { plugin = \"NAME\"; … };",
 				 p->path ? p->path : "copy", key, key);
 	return pipeline_plugin(p, group, role, ret, err);
 }
 
-static int read_all(struct pipeline *p, const config_setting_t *root, const char *name, struct etl_error *err)
+static int read_all(struct pipeline *p, const config_setting_t *root, const char *name,
+		    struct etl_error *err)
 {
 	int32_t deletes = ETL_DELETE_NONE;
 	int status = pipeline_top(p, root, name, &deletes, err);
@@ -39,9 +42,11 @@ static int read_all(struct pipeline *p, const config_setting_t *root, const char
 	if (status == ETL_OK)
 		status = pipeline_tables(p, root, deletes, err);
 	if (status == ETL_OK)
-		status = pipeline_plugins(p, root, "transforms", ETL_ROLE_TRANSFORM, &p->transforms, err);
+		status = pipeline_plugins(p, root, "transforms", ETL_ROLE_TRANSFORM, &p->transforms,
+					  err);
 	if (status == ETL_OK)
-		status = pipeline_plugins(p, root, "validators", ETL_ROLE_VALIDATOR, &p->validators, err);
+		status = pipeline_plugins(p, root, "validators", ETL_ROLE_VALIDATOR, &p->validators,
+					  err);
 	return status;
 }
 
@@ -64,13 +69,15 @@ static char *current_folder(struct etl_error *err)
 	char *folder = getcwd(NULL, 0);
 
 	if (!folder)
-		error_set(err, ETL_USAGE, "the current folder cannot be read; change to another one");
+		error_set(err, ETL_USAGE,
+			  "the current folder cannot be read; change to another one");
 	return folder;
 }
 
 /* ---- A file ---- */
 
-/* Absolute, without following links: the paths in the file are relative to where the person put it. */
+/* Absolute, without following links: the paths in the file are relative to where the person put
+ * it. */
 static int set_places(struct pipeline *p, const char *path, struct etl_error *err)
 {
 	char *folder = NULL;
@@ -105,8 +112,8 @@ static char *base_name(const char *path)
 	return strndup(base, length);
 }
 
-static int read_config(struct pipeline *p, const char *path, config_t *config, const struct overlay *over,
-		       struct etl_error *err)
+static int read_config(struct pipeline *p, const char *path, config_t *config,
+		       const struct overlay *over, struct etl_error *err)
 {
 	char *name = base_name(path);
 	int status = name ? lay_over(config, over, err) : error_memory(err);
@@ -127,7 +134,8 @@ static int finish(struct pipeline *p, int status, struct pipeline **ret)
 	return ETL_OK;
 }
 
-int pipeline_read(const char *path, const struct overlay *over, struct pipeline **ret, struct etl_error *err)
+int pipeline_read(const char *path, const struct overlay *over, struct pipeline **ret,
+		  struct etl_error *err)
 {
 	struct pipeline *p = calloc(1, sizeof(*p));
 	struct scan *scan = NULL;
@@ -160,7 +168,8 @@ static int hex(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* A part of a URI, decoded, and so written that interpolation leaves it as it is. For the caller to free. */
+/* A part of a URI, decoded, and so written that interpolation leaves it as it is. For the caller to
+ * free. */
 static char *plain_part(const char *at, size_t length, bool encoded)
 {
 	struct etl_text text = { .at = NULL };
@@ -185,7 +194,8 @@ static char *plain_part(const char *at, size_t length, bool encoded)
 }
 
 /* One "key=value" of the query as an option of SIDE. */
-static int add_parameter(config_t *config, const char *side, const char *at, size_t length, struct etl_error *err)
+static int add_parameter(config_t *config, const char *side, const char *at, size_t length,
+			 struct etl_error *err)
 {
 	const char *equals = memchr(at, '=', length);
 	size_t key_length = equals ? (size_t)(equals - at) : length;
@@ -197,9 +207,12 @@ static int add_parameter(config_t *config, const char *side, const char *at, siz
 	if (!key || (equals && !value))
 		status = error_memory(err);
 	else if (!equals)
-		status = error_set(err, ETL_USAGE, "%s: the option %s has no value; write ?%s=VALUE", origin, key, key);
+		status = error_set(err, ETL_USAGE,
+				   "%s: the option %s has no value; write ?%s=VALUE", origin, key,
+				   key);
 	else if (strcmp(key, "uri") == 0 || strcmp(key, "plugin") == 0)
-		status = error_set(err, ETL_USAGE, "%s: %s cannot be set in a URI; remove it", origin, key);
+		status = error_set(err, ETL_USAGE, "%s: %s cannot be set in a URI; remove it",
+				   origin, key);
 	else
 		status = layer_set_text(config, side, key, value, origin, err);
 	free(key);
@@ -227,8 +240,8 @@ static bool takes_uri(const struct plugin *plugin)
 	size_t i;
 
 	for (i = 0; plugin->base.options; i++) {
-		const struct etl_option *o =
-			ETL_AT(const struct etl_option, plugin->base.options, plugin->base.option_size, i);
+		const struct etl_option *o = ETL_AT(const struct etl_option, plugin->base.options,
+						    plugin->base.option_size, i);
 
 		if (!o->name)
 			return false;
@@ -238,7 +251,8 @@ static bool takes_uri(const struct plugin *plugin)
 	return false;
 }
 
-static int find_scheme(const char *side, const char *uri, const struct plugin **ret, struct etl_error *err)
+static int find_scheme(const char *side, const char *uri, const struct plugin **ret,
+		       struct etl_error *err)
 {
 	size_t length = strcspn(uri, ":/?#");
 	struct etl_error inner = ERROR_INIT;
@@ -246,19 +260,24 @@ static int find_scheme(const char *side, const char *uri, const struct plugin **
 	int status;
 
 	if (length == 0 || uri[length] != ':')
-		return error_set(err, ETL_USAGE, "the %s URI has no scheme; write PLUGIN:WHERE, such as sqlite:shop.db "
-				 "or postgres:///shop", side);
+		return error_set(
+			err, ETL_USAGE,
+			"the %s URI has no scheme; write PLUGIN:WHERE, such as sqlite:shop.db "
+			"or postgres:///shop",
+			side);
 	scheme = strndup(uri, length);
 	if (!scheme)
 		return error_memory(err);
 	status = registry_find_scheme(scheme, ret, &inner);
 	if (status != ETL_OK && inner.klass == ETL_USAGE)
-		error_set(err, ETL_USAGE, "the %s URI: %s", side, inner.message ? inner.message : scheme);
+		error_set(err, ETL_USAGE, "the %s URI: %s", side,
+			  inner.message ? inner.message : scheme);
 	else if (status != ETL_OK)
 		error_move(err, &inner);
 	else if (!takes_uri(*ret))
-		status = error_set(err, ETL_USAGE, "the %s URI: plugin %s takes no URI; write a pipeline file", side,
-				   (*ret)->base.name);
+		status = error_set(err, ETL_USAGE,
+				   "the %s URI: plugin %s takes no URI; write a pipeline file",
+				   side, (*ret)->base.name);
 	error_clear(&inner);
 	free(scheme);
 	return status;
@@ -298,7 +317,9 @@ int pipeline_from_uris(const char *source, const char *target, const struct over
 	config_set_destructor(&config, free);
 	p->folder = current_folder(err);
 	if (p->folder && over && over->profile)
-		error_set(err, ETL_USAGE, "--profile %s: copy has no pipeline file that could hold profiles; remove it",
+		error_set(err, ETL_USAGE,
+			  "--profile %s: copy has no pipeline file that could hold profiles; "
+			  "remove it",
 			  over->profile);
 	else if (p->folder)
 		status = add_side(&config, "source", source, err);

@@ -1,7 +1,7 @@
 /*
- * The pipeline file, read and checked: what PIPELINE.md promises, as a struct. Everything in it is owned by
- * it, every text is interpolated, every path absolute, every plugin loaded, every option typed. Nothing has
- * been opened yet.
+ * The pipeline file, read and checked: what PIPELINE.md promises, as a struct. Everything in it is
+ * owned by it, every text is interpolated, every path absolute, every plugin loaded, every option
+ * typed. Nothing has been opened yet.
  */
 #ifndef CORE_PIPELINE_H
 #define CORE_PIPELINE_H
@@ -33,19 +33,19 @@ struct plugin_uses {
 
 /* An entry of a table's `columns`. */
 struct column_rule {
-	char *name;                     /* in the source; NULL: a constant */
-	char *as;                       /* or NULL */
-	char *type;                     /* as written, checked to be a type; or NULL */
-	char *value;                    /* constant; or NULL */
-	char *fallback;                 /* `default`: when absent or null; or NULL */
+	char *name;	/* in the source; NULL: a constant */
+	char *as;	/* or NULL */
+	char *type;	/* as written, checked to be a type; or NULL */
+	char *value;	/* constant; or NULL */
+	char *fallback; /* `default`: when absent or null; or NULL */
 	struct string_list null_values;
-	struct etl_conf *to;            /* per-column options of the target plugin, or NULL */
+	struct etl_conf *to; /* per-column options of the target plugin, or NULL */
 	struct origin origin;
 };
 
 /* An entry of `tables`. Absent keys are NULL or empty. */
 struct table_rule {
-	char *name;                     /* a table or a pattern; NULL with query */
+	char *name; /* a table or a pattern; NULL with query */
 	char *query;
 	char *as;
 	char *where;
@@ -54,62 +54,64 @@ struct table_rule {
 	struct string_list exclude_columns;
 	struct string_list key, after;
 	char *cursor;
-	int32_t deletes;                /* enum etl_delete */
-	struct etl_conf *from, *to;     /* per-table options, with their defaults; NULL: the plugin has none */
+	int32_t deletes; /* enum etl_delete */
+	struct etl_conf *from,
+		*to; /* per-table options, with their defaults; NULL: the plugin has none */
 	struct plugin_uses transforms, validators;
-	bool has_transforms, has_validators;    /* given, be it an empty list */
+	bool has_transforms, has_validators; /* given, be it an empty list */
 	struct origin origin;
 };
 
 struct type_rule {
-	char *declared;                 /* in the source, case-insensitive; may end in (*) */
-	char *type;                     /* in the target */
+	char *declared; /* in the source, case-insensitive; may end in (*) */
+	char *type;	/* in the target */
 };
 
 enum names_rule { NAMES_KEEP, NAMES_LOWER, NAMES_SNAKE };
 
 struct pipeline {
-	char *path;                     /* absolute; NULL: made from a command line (`copy`) */
-	char *folder;                   /* of the file: what relative paths are relative to */
+	char *path;   /* absolute; NULL: made from a command line (`copy`) */
+	char *folder; /* of the file: what relative paths are relative to */
 	char *name;
 	struct plugin_use source, target;
-	int32_t mode;                   /* enum etl_mode */
-	int32_t on_existing;            /* enum etl_on_existing */
-	bool on_existing_from_command;  /* it came by --set: destroying data then needs --yes */
+	int32_t mode;		       /* enum etl_mode */
+	int32_t on_existing;	       /* enum etl_on_existing */
+	bool on_existing_from_command; /* it came by --set: destroying data then needs --yes */
 	enum names_rule names;
 	bool table_scope;
-	struct table_rule *tables;      /* never empty: ( { name = "*" } ) when the file has none */
+	struct table_rule *tables; /* never empty: ( { name = "*" } ) when the file has none */
 	size_t table_count;
 	struct string_list exclude;
-	struct plugin_uses transforms, validators;      /* for every table */
+	struct plugin_uses transforms, validators; /* for every table */
 	struct type_rule *types;
 	size_t type_count;
-	int32_t foreign_keys;           /* enum etl_fk_policy; -1: not given */
+	int32_t foreign_keys; /* enum etl_fk_policy; -1: not given */
 	struct string_list before, after_load;
-	bool reject_rows;               /* on_error = "reject" */
-	int64_t max_rejects;            /* rows; with max_rejects_percent parts of a million of the rows read */
+	bool reject_rows;    /* on_error = "reject" */
+	int64_t max_rejects; /* rows; with max_rejects_percent: millionths of the rows read */
 	bool max_rejects_percent;
-	int32_t workers;                /* 1..; already resolved from 0 */
+	int32_t workers; /* 1..; already resolved from 0 */
 	int64_t batch_rows, batch_bytes;
 	int64_t commit_rows, commit_ms;
-	int64_t memory_limit, max_row;  /* bytes */
-	char *state;                    /* absolute path, or NULL: the default */
+	int64_t memory_limit, max_row; /* bytes */
+	char *state;		       /* absolute path, or NULL: the default */
 	int64_t keep_old;
 	bool undo;
-	char *log_file, *log_format, *log_level;        /* or NULL */
-	char *rejects_file;             /* absolute, or NULL: beside the state */
+	char *log_file, *log_format, *log_level; /* or NULL */
+	char *rejects_file;			 /* absolute, or NULL: beside the state */
 };
 
 /* What the command line lays over the file. */
 struct overlay {
-	const char *const *sets;        /* "target.schema=stage" */
+	const char *const *sets; /* "target.schema=stage" */
 	size_t set_count;
-	const char *profile;            /* or NULL */
+	const char *profile; /* or NULL */
 };
 
-/* Reads, lays profile and --set over, interpolates, loads the plugins and checks everything. ETL_USAGE with
- * "FILE:LINE: what" for all that is wrong in it. */
-int pipeline_read(const char *path, const struct overlay *, struct pipeline **ret, struct etl_error *);
+/* Reads, lays profile and --set over, interpolates, loads the plugins and checks everything.
+ * ETL_USAGE with "FILE:LINE: what" for all that is wrong in it. */
+int pipeline_read(const char *path, const struct overlay *, struct pipeline **ret,
+		  struct etl_error *);
 /* The same for `copy SRC_URI DST_URI`. */
 int pipeline_from_uris(const char *source, const char *target, const struct overlay *,
 		       struct pipeline **ret, struct etl_error *);

@@ -34,13 +34,15 @@ static int collect_step(struct etl_step_sink *self, const struct etl_step *step)
 	return plan->arena.failed ? error_memory(c->err) : 0;
 }
 
-static int design(struct instance *target, const struct etl_table *table, const struct etl_load *load,
-		  struct collect *c)
+static int design(struct instance *target, const struct etl_table *table,
+		  const struct etl_load *load, struct collect *c)
 {
-	return target->plugin->schema.design(target->self, table, load, &c->sink, instance_error(target, c->err));
+	return target->plugin->schema.design(target->self, table, load, &c->sink,
+					     instance_error(target, c->err));
 }
 
-int plan_make(const struct jobs *jobs, struct instance *target, struct plan *plan, struct etl_error *err)
+int plan_make(const struct jobs *jobs, struct instance *target, struct plan *plan,
+	      struct etl_error *err)
 {
 	struct collect c = { { collect_step }, plan, err };
 	int rc = 0;
@@ -76,9 +78,11 @@ const struct etl_load *plan_load(const struct jobs *jobs, const struct etl_step 
 
 const char *phase_name(int32_t phase)
 {
-	static const char *const names[] = { "prepare", "screen", "finish", "last", "publish", "discard" };
+	static const char *const names[] = { "prepare", "screen",  "finish",
+					     "last",	"publish", "discard" };
 
-	return phase >= 0 && phase < (int32_t)(sizeof(names) / sizeof(names[0])) ? names[phase] : "?";
+	return phase >= 0 && phase < (int32_t)(sizeof(names) / sizeof(names[0])) ? names[phase] :
+										   "?";
 }
 
 const char *verdict_name(int32_t verdict)
@@ -116,14 +120,18 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 		fprintf(out, "  about %" PRId64 " rows", job->source->rows);
 	fprintf(out, "\n");
 	if (job->existing)
-		fprintf(out, "  -- the target has this table: %s\n", existing[pipeline->on_existing]);
+		fprintf(out, "  -- the target has this table: %s\n",
+			existing[pipeline->on_existing]);
 	for (size_t i = 0; i < job->target->column_count; i++) {
 		const struct etl_column *column = table_column(job->target, i);
 		int64_t at = etl_schema_find(&job->rows, column->name);
 
-		fprintf(out, "  %-24s %-24s", column->name, *column->declared ? column->declared : "(no type)");
+		fprintf(out, "  %-24s %-24s", column->name,
+			*column->declared ? column->declared : "(no type)");
 		if (at >= 0)
-			fprintf(out, " moved as %s", etl_type_name(etl_type_of(job->rows.children[at]), buf, sizeof(buf)));
+			fprintf(out, " moved as %s",
+				etl_type_name(etl_type_of(job->rows.children[at]), buf,
+					      sizeof(buf)));
 		else
 			fprintf(out, " computed by the target");
 		if (column->origin)
@@ -134,30 +142,35 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 
 static void print_step(FILE *out, const struct etl_step *step)
 {
-	fprintf(out, "  %-12s %-16s %s\n", verdict_name(step->verdict), step->kind, step->object ? step->object : "");
+	fprintf(out, "  %-12s %-16s %s\n", verdict_name(step->verdict), step->kind,
+		step->object ? step->object : "");
 	if (step->note)
 		fprintf(out, "      -- %s\n", step->note);
 	if (step->sql)
 		print_sql(out, step->sql);
 }
 
-static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan)
+static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs,
+		      const struct plan *plan)
 {
-	fprintf(out, "pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name, pipeline->source.plugin->base.name,
-	       pipeline->target.plugin->base.name, jobs->count);
+	fprintf(out, "pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name,
+		pipeline->source.plugin->base.name, pipeline->target.plugin->base.name,
+		jobs->count);
 	for (size_t i = 0; i < jobs->count; i++)
 		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)
 		fprintf(out, "\nleft out or changed by this pipeline\n");
 	for (size_t i = 0; i < jobs->verdict_count; i++)
-		fprintf(out, "  %-12s %-16s %s\n      -- %s\n", verdict_name(jobs->verdicts[i].verdict), jobs->verdicts[i].kind,
-		       jobs->verdicts[i].object, jobs->verdicts[i].note);
+		fprintf(out, "  %-12s %-16s %s\n      -- %s\n",
+			verdict_name(jobs->verdicts[i].verdict), jobs->verdicts[i].kind,
+			jobs->verdicts[i].object, jobs->verdicts[i].note);
 	for (int32_t phase = ETL_PHASE_PREPARE; phase <= ETL_PHASE_DISCARD; phase++) {
 		bool titled = false;
 
 		if (phase == ETL_PHASE_PREPARE)
 			for (size_t i = 0; i < pipeline->before.count; i++)
-				fprintf(out, "%s  %-12s %-16s\n      %s\n", i ? "" : "\nbefore\n", "exact", "sql", pipeline->before.at[i]);
+				fprintf(out, "%s  %-12s %-16s\n      %s\n", i ? "" : "\nbefore\n",
+					"exact", "sql", pipeline->before.at[i]);
 		for (size_t i = 0; i < plan->count; i++) {
 			if (plan->at[i].phase != phase)
 				continue;
@@ -168,12 +181,14 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 		}
 		if (phase == ETL_PHASE_LAST)
 			for (size_t i = 0; i < pipeline->after_load.count; i++)
-				fprintf(out, "%s  %-12s %-16s\n      %s\n", i ? "" : "\nafter load\n", "exact", "sql",
-				       pipeline->after_load.at[i]);
+				fprintf(out, "%s  %-12s %-16s\n      %s\n",
+					i ? "" : "\nafter load\n", "exact", "sql",
+					pipeline->after_load.at[i]);
 	}
 }
 
-int plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan, struct etl_error *err)
+int plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan,
+	       struct etl_error *err)
 {
 	struct output output;
 	int rc = output_open(&output, err);

@@ -1,5 +1,6 @@
 /*
- * The steps of a run: what `design` says, collected once. `plan` prints these and `run` carries these out.
+ * The steps of a run: what `design` says, collected once. `plan` prints these and `run` carries
+ * these out.
  */
 #ifndef CORE_PLAN_H
 #define CORE_PLAN_H
@@ -7,18 +8,21 @@
 #include "job.h"
 
 struct plan {
-	struct etl_step *at;            /* texts are in the arena */
+	struct etl_step *at; /* texts are in the arena */
 	size_t count;
 	struct arena arena;
 };
 
-/* Asks the target's design for every job and every other object. A target without tables gives no steps. */
+/* Asks the target's design for every job and every other object. A target without tables gives no
+ * steps. */
 int plan_make(const struct jobs *, struct instance *target, struct plan *, struct etl_error *);
 void plan_free(struct plan *);
 /* The load a step belongs to, with its token; NULL: the run's. */
 const struct etl_load *plan_load(const struct jobs *, const struct etl_step *);
-/* Prints all of it to standard output: tables in order with their types, then every step with its verdict. */
-int plan_print(const struct pipeline *, const struct jobs *, const struct plan *, struct etl_error *);
+/* Prints all of it to standard output: tables in order with their types, then every step with its
+ * verdict. */
+int plan_print(const struct pipeline *, const struct jobs *, const struct plan *,
+	       struct etl_error *);
 const char *phase_name(int32_t phase);
 const char *verdict_name(int32_t verdict);
 

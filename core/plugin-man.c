@@ -1,6 +1,6 @@
 /*
- * A plugin's manual page, from its own tables: what the page says is what the program checks. The build runs
- * this for each plugin of the tree; a fragment that its author wrote is put in between.
+ * A plugin's manual page, from its own tables: what the page says is what the program checks. The
+ * build runs this for each plugin of the tree; a fragment that its author wrote is put in between.
  */
 #include "config.h"
 
@@ -9,7 +9,8 @@
 
 #include "plugin-text.h"
 
-/* Text for roff: a line may not begin with a control character, a backslash and a dash stand for themselves. */
+/* Text for roff: a line may not begin with a control character, a backslash and a dash stand for
+ * themselves. */
 static void put(FILE *out, const char *text)
 {
 	if (*text == '.' || *text == '\'')
@@ -105,7 +106,8 @@ static int put_fragment(FILE *out, const char *path, struct etl_error *err)
 	bool bad;
 
 	if (!in)
-		return error_set(err, ETL_USAGE, "the fragment %s cannot be read: %s", path, strerror(errno));
+		return error_set(err, ETL_USAGE, "the fragment %s cannot be read: %s", path,
+				 strerror(errno));
 	while ((size = fread(buf, 1, sizeof(buf), in)) > 0)
 		fwrite(buf, 1, size, out);
 	bad = ferror(in);
@@ -120,8 +122,8 @@ int plugin_man(const struct plugin *p, const char *fragment, FILE *out, struct e
 	plugin_roles(p, roles, sizeof(roles));
 	fputs(".\\\" Made by `etlrun plugins --man` from the plugin's tables.\n.TH ETLRUN\\-", out);
 	put_upper(out, p->base.name);
-	fprintf(out, " 7 \"\" \"%s %s\" \"etlrun plugins\"\n.SH NAME\netlrun\\-%s \\- ", p->base.name, p->base.version,
-		p->base.name);
+	fprintf(out, " 7 \"\" \"%s %s\" \"etlrun plugins\"\n.SH NAME\netlrun\\-%s \\- ",
+		p->base.name, p->base.version, p->base.name);
 	put(out, p->base.summary);
 	fprintf(out, " (%s)\n", roles);
 	put_usage(out, p);
@@ -134,5 +136,7 @@ int plugin_man(const struct plugin *p, const char *fragment, FILE *out, struct e
 	fputs(".SH PROMISES\n", out);
 	plugin_promises(p, put_promise, out);
 	fputs(".SH SEE ALSO\n.BR etlrun (1),\n.BR etlrun.cfg (5),\n.BR etlrun\\-plugin (7)\n", out);
-	return ferror(out) ? error_set(err, ETL_MEMORY, "the page cannot be written: %s", strerror(errno)) : ETL_OK;
+	return ferror(out) ? error_set(err, ETL_MEMORY, "the page cannot be written: %s",
+				       strerror(errno)) :
+			     ETL_OK;
 }

@@ -1,6 +1,7 @@
 /*
- * A plugin's file may crash or hang while it is loaded, in a constructor of a library it needs. This finds it
- * out in a process of its own with a time limit, so that the person reads which file it was.
+ * A plugin's file may crash or hang while it is loaded, in a constructor of a library it needs.
+ * This finds it out in a process of its own with a time limit, so that the person reads which file
+ * it was.
  */
 #include "config.h"
 
@@ -80,12 +81,14 @@ static void judge(pid_t pid, bool in_time, struct etl_text *text)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (!in_time)
-		etl_text_addf(text, "it hangs: loading did not end within %d seconds", PROBE_SECONDS);
+		etl_text_addf(text, "it hangs: loading did not end within %d seconds",
+			      PROBE_SECONDS);
 	else if (WIFSIGNALED(status))
-		etl_text_addf(text, "it crashes while it is loaded: signal %d, %s", WTERMSIG(status),
-			      strsignal(WTERMSIG(status)));
+		etl_text_addf(text, "it crashes while it is loaded: signal %d, %s",
+			      WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) != PROBE_LOADED && text->length == 0)
-		etl_text_addf(text, "it ended the process while it was loaded, with status %d", WEXITSTATUS(status));
+		etl_text_addf(text, "it ended the process while it was loaded, with status %d",
+			      WEXITSTATUS(status));
 }
 
 int plugin_probe(const char *name, char **ret_why, struct etl_error *err)
@@ -102,7 +105,8 @@ int plugin_probe(const char *name, char **ret_why, struct etl_error *err)
 	if (pid < 0) {
 		close(ends[0]);
 		close(ends[1]);
-		return error_set(err, ETL_MEMORY, "no process to probe plugins: %s", strerror(errno));
+		return error_set(err, ETL_MEMORY, "no process to probe plugins: %s",
+				 strerror(errno));
 	}
 	if (pid == 0)
 		in_child(name, ends[1]);

@@ -1,6 +1,6 @@
 /*
- * The words for flags and optional members. They are promises to the person who chooses a plugin, so what it
- * cannot do is said as well.
+ * The words for flags and optional members. They are promises to the person who chooses a plugin,
+ * so what it cannot do is said as well.
  */
 #include "config.h"
 
@@ -31,7 +31,7 @@ void plugin_roles(const struct plugin *p, char *buf, size_t size)
 		append(buf, size, ", ", "validator");
 }
 
-/* ---- Promises --------------------------------------------------------------------------------------- */
+/* ---- Promises -------------------------------------------------------------------------------- */
 
 static void store_promises(const struct plugin *p, promise_line *line, void *data)
 {
@@ -39,16 +39,23 @@ static void store_promises(const struct plugin *p, promise_line *line, void *dat
 		line("store", "dynamic types: any value may stand in any column", data);
 	if (p->store.flags & ETL_UNENFORCED_KEYS)
 		line("store", "foreign keys may be broken in it", data);
-	line("store", p->can_digest ? "computes row hashes itself where it is the same as ours" :
-				      "row hashes are computed by etlrun, from the rows", data);
+	line("store",
+	     p->can_digest ? "computes row hashes itself where it is the same as ours" :
+			     "row hashes are computed by etlrun, from the rows",
+	     data);
 }
 
 static void source_promises(const struct plugin *p, promise_line *line, void *data)
 {
-	line("source", p->can_pin ? "all readers see one consistent view of the data" :
-				    "no consistent view: a row that changes during the run may be seen before or after", data);
-	line("source", p->can_split ? "a table is read in parts, by several workers" :
-				      "a table is read in one piece, by one worker", data);
+	line("source",
+	     p->can_pin ? "all readers see one consistent view of the data" :
+			  "no consistent view: a row that changes during the run may be seen "
+			  "before or after",
+	     data);
+	line("source",
+	     p->can_split ? "a table is read in parts, by several workers" :
+			    "a table is read in one piece, by one worker",
+	     data);
 	if (p->can_profile)
 		line("source", "looks at every value before types are chosen", data);
 	if (p->can_watermark)
@@ -60,21 +67,32 @@ static void target_promises(const struct plugin *p, promise_line *line, void *da
 	uint32_t flags = p->target.flags;
 	char text[80];
 
-	line("target", flags & ETL_RESUMABLE ? "resumable: what was staged outlives the process" :
-					       "not resumable: a run that was interrupted starts again", data);
-	line("target", flags & ETL_ATOMIC_RUN ? "atomic run: every table is published, or none" :
-						"no atomic run: tables are published one after the other", data);
-	line("target", flags & ETL_DDL ? "makes tables, keys and indexes" : "makes no tables", data);
-	line("target", flags & ETL_KEEPS_STATE ? "keeps the run's state with the rows, in one transaction" :
-						 "the run's state is kept beside it", data);
-	line("target", p->can_staged ? "rows can be validated before they are published" :
-				       "rows cannot be read back before they are published", data);
+	line("target",
+	     flags & ETL_RESUMABLE ? "resumable: what was staged outlives the process" :
+				     "not resumable: a run that was interrupted starts again",
+	     data);
+	line("target",
+	     flags & ETL_ATOMIC_RUN ? "atomic run: every table is published, or none" :
+				      "no atomic run: tables are published one after the other",
+	     data);
+	line("target", flags & ETL_DDL ? "makes tables, keys and indexes" : "makes no tables",
+	     data);
+	line("target",
+	     flags & ETL_KEEPS_STATE ? "keeps the run's state with the rows, in one transaction" :
+				       "the run's state is kept beside it",
+	     data);
+	line("target",
+	     p->can_staged ? "rows can be validated before they are published" :
+			     "rows cannot be read back before they are published",
+	     data);
 	if (flags & ETL_IN_ORDER)
-		line("target", "in order: splits are loaded in the order of the source, so equal input gives equal bytes",
+		line("target",
+		     "in order: splits are loaded in the order of the source, so equal input gives "
+		     "equal bytes",
 		     data);
 	if (p->target.max_instances > 0) {
-		snprintf(text, sizeof(text), "at most %d writer%s at a time", (int)p->target.max_instances,
-			 p->target.max_instances == 1 ? "" : "s");
+		snprintf(text, sizeof(text), "at most %d writer%s at a time",
+			 (int)p->target.max_instances, p->target.max_instances == 1 ? "" : "s");
 		line("target", text, data);
 	}
 }
@@ -89,9 +107,14 @@ static void transform_promises(const struct plugin *p, promise_line *line, void 
 
 	if (p->transform.rows >= 0 && (size_t)p->transform.rows < sizeof(rows) / sizeof(rows[0]))
 		line("transform", rows[p->transform.rows], data);
-	line("transform", p->can_derive ? "changes the shape of the table" : "leaves the shape of the table", data);
-	line("transform", p->transform.flags & ETL_REPEATS ? "repeats: the same rows in, the same rows out, every time" :
-							     "does not repeat: `etlrun validate` cannot replay it", data);
+	line("transform",
+	     p->can_derive ? "changes the shape of the table" : "leaves the shape of the table",
+	     data);
+	line("transform",
+	     p->transform.flags & ETL_REPEATS ?
+		     "repeats: the same rows in, the same rows out, every time" :
+		     "does not repeat: `etlrun validate` cannot replay it",
+	     data);
 }
 
 static void validator_promises(const struct plugin *p, promise_line *line, void *data)
@@ -118,14 +141,23 @@ void plugin_promises(const struct plugin *p, promise_line *line, void *data)
 		validator_promises(p, line, data);
 }
 
-/* ---- Options ------------------------------------------------------------------------------------------ */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {
-	[ETL_OPT_TEXT] = "text",       [ETL_OPT_INT] = "number",	 [ETL_OPT_FLAG] = "true|false",
-	[ETL_OPT_CHOICE] = "choice",   [ETL_OPT_SIZE] = "size",		 [ETL_OPT_DURATION] = "duration",
-	[ETL_OPT_PERCENT] = "percent", [ETL_OPT_PATH] = "path",		 [ETL_OPT_URI] = "URI",
-	[ETL_OPT_SECRET] = "secret",   [ETL_OPT_LIST] = "list of texts", [ETL_OPT_PAIRS] = "list of pairs",
-	[ETL_OPT_GROUP] = "group",     [ETL_OPT_GROUPS] = "list of groups",
+	[ETL_OPT_TEXT] = "text",
+	[ETL_OPT_INT] = "number",
+	[ETL_OPT_FLAG] = "true|false",
+	[ETL_OPT_CHOICE] = "choice",
+	[ETL_OPT_SIZE] = "size",
+	[ETL_OPT_DURATION] = "duration",
+	[ETL_OPT_PERCENT] = "percent",
+	[ETL_OPT_PATH] = "path",
+	[ETL_OPT_URI] = "URI",
+	[ETL_OPT_SECRET] = "secret",
+	[ETL_OPT_LIST] = "list of texts",
+	[ETL_OPT_PAIRS] = "list of pairs",
+	[ETL_OPT_GROUP] = "group",
+	[ETL_OPT_GROUPS] = "list of groups",
 };
 
 const char *plugin_option_type(const struct etl_option *o, char *buf, size_t size)

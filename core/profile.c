@@ -1,7 +1,7 @@
 /*
- * The rule: the declared type when every value fits it, else the narrowest type that takes them all. Where no type
- * does (numbers and blobs in one column) the more general half is taken, and the rows that do not fit will be
- * rejects, each with its key.
+ * The rule: the declared type when every value fits it, else the narrowest type that takes them
+ * all. Where no type does (numbers and blobs in one column) the more general half is taken, and the
+ * rows that do not fit will be rejects, each with its key.
  */
 #include "config.h"
 
@@ -11,8 +11,8 @@
 #include "log.h"
 #include "profile.h"
 
-#define EXACT_IN_DOUBLE (INT64_C(1) << 53)      /* beyond it not every integer is a double */
-#define MOST_DIGITS 38                          /* of a decimal128 */
+#define EXACT_IN_DOUBLE (INT64_C(1) << 53) /* beyond it not every integer is a double */
+#define MOST_DIGITS	38		   /* of a decimal128 */
 
 static struct etl_type_info plain(int32_t type)
 {
@@ -20,13 +20,15 @@ static struct etl_type_info plain(int32_t type)
 }
 
 /* Integers only, whatever was declared. */
-static struct etl_type_info of_integers(const struct etl_column *column, const struct etl_profile *p)
+static struct etl_type_info of_integers(const struct etl_column *column,
+					const struct etl_profile *p)
 {
 	if (column->type == ETL_BOOL && p->flags01 == p->integers)
 		return plain(ETL_BOOL);
 	if (column->type == ETL_DECIMAL)
 		return (struct etl_type_info){ ETL_DECIMAL, column->precision, column->scale };
-	if (column->type == ETL_FLOAT64 && p->max_integer <= EXACT_IN_DOUBLE && p->min_integer >= -EXACT_IN_DOUBLE)
+	if (column->type == ETL_FLOAT64 && p->max_integer <= EXACT_IN_DOUBLE &&
+	    p->min_integer >= -EXACT_IN_DOUBLE)
 		return plain(ETL_FLOAT64);
 	if (column->type == ETL_NUMERIC)
 		return plain(ETL_NUMERIC);
@@ -36,12 +38,16 @@ static struct etl_type_info of_integers(const struct etl_column *column, const s
 /* Reals, perhaps with integers among them. */
 static struct etl_type_info of_reals(const struct etl_column *column, const struct etl_profile *p)
 {
-	bool wide = p->integers && (p->max_integer > EXACT_IN_DOUBLE || p->min_integer < -EXACT_IN_DOUBLE);
+	bool wide = p->integers &&
+		    (p->max_integer > EXACT_IN_DOUBLE || p->min_integer < -EXACT_IN_DOUBLE);
 
 	if (column->type == ETL_DECIMAL && p->max_scale <= column->scale)
 		return (struct etl_type_info){ ETL_DECIMAL, column->precision, column->scale };
-	if (column->type == ETL_DECIMAL && column->precision - column->scale + p->max_scale <= MOST_DIGITS)
-		return (struct etl_type_info){ ETL_DECIMAL, column->precision - column->scale + (int32_t)p->max_scale,
+	if (column->type == ETL_DECIMAL &&
+	    column->precision - column->scale + p->max_scale <= MOST_DIGITS)
+		return (struct etl_type_info){ ETL_DECIMAL,
+					       column->precision - column->scale +
+						       (int32_t)p->max_scale,
 					       (int32_t)p->max_scale };
 	return plain(wide || column->type == ETL_NUMERIC ? ETL_NUMERIC : ETL_FLOAT64);
 }
@@ -50,14 +56,16 @@ static struct etl_type_info of_texts(const struct etl_column *column, const stru
 {
 	if (column->type == ETL_DATE && p->dates == p->texts)
 		return plain(ETL_DATE);
-	if ((column->type == ETL_TIMESTAMP || column->type == ETL_INSTANT || column->type == ETL_DATE) &&
+	if ((column->type == ETL_TIMESTAMP || column->type == ETL_INSTANT ||
+	     column->type == ETL_DATE) &&
 	    p->dates + p->timestamps == p->texts)
 		return plain(ETL_TIMESTAMP);
 	if ((column->type == ETL_TIMESTAMP || column->type == ETL_INSTANT) && p->zoned == p->texts)
 		return plain(ETL_INSTANT);
 	if (column->type == ETL_TIME || column->type == ETL_UUID || column->type == ETL_JSON)
-		return plain(column->type);     /* not profiled: what does not fit is a reject */
-	if ((column->type == ETL_NUMERIC || column->type == ETL_DECIMAL) && p->numeric_texts == p->texts)
+		return plain(column->type); /* not profiled: what does not fit is a reject */
+	if ((column->type == ETL_NUMERIC || column->type == ETL_DECIMAL) &&
+	    p->numeric_texts == p->texts)
 		return plain(ETL_NUMERIC);
 	return plain(ETL_TEXT);
 }
@@ -67,14 +75,19 @@ struct etl_type_info profile_type(const struct etl_column *column, const struct 
 	int64_t numbers = p->integers + p->reals;
 
 	if (numbers + p->texts + p->blobs == 0)
-		return (struct etl_type_info){ column->type == ETL_ANY || column->type == ETL_TYPE_NONE ? ETL_TEXT : column->type,
+		return (struct etl_type_info){ column->type == ETL_ANY ||
+							       column->type == ETL_TYPE_NONE ?
+						       ETL_TEXT :
+						       column->type,
 					       column->precision, column->scale };
 	if (p->blobs)
 		return plain(ETL_BYTES);
 	if (p->texts && !numbers)
 		return of_texts(column, p);
 	if (p->texts)
-		return plain(p->numeric_texts == p->texts && column->type == ETL_NUMERIC ? ETL_NUMERIC : ETL_TEXT);
+		return plain(p->numeric_texts == p->texts && column->type == ETL_NUMERIC ?
+				     ETL_NUMERIC :
+				     ETL_TEXT);
 	return p->reals ? of_reals(column, p) : of_integers(column, p);
 }
 
@@ -97,12 +110,17 @@ static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p
 	column = table_column(table, (size_t)at);
 	type = profile_type(column, p);
 	if (type.type != column->type)
-		log_line(ETL_LOG_DEBUG, "%s.%s: %s by its values, %s as declared", table->name, column->name,
-			 etl_type_name(type, now, sizeof(now)),
-			 etl_type_name((struct etl_type_info){ column->type, column->precision, column->scale }, was, sizeof(was)));
+		log_line(ETL_LOG_DEBUG, "%s.%s: %s by its values, %s as declared", table->name,
+			 column->name, etl_type_name(type, now, sizeof(now)),
+			 etl_type_name((struct etl_type_info){ column->type, column->precision,
+							       column->scale },
+				       was, sizeof(was)));
 	if (p->blobs && p->blobs + p->texts + p->nulls < p->rows)
-		log_line(ETL_LOG_WARN, "%s.%s holds numbers and blobs: the rows with numbers do not fit the target's column and "
-			 "will be rejected", table->name, column->name);
+		log_line(ETL_LOG_WARN,
+			 "%s.%s holds numbers and blobs: the rows with numbers do not fit the "
+			 "target's column and "
+			 "will be rejected",
+			 table->name, column->name);
 	column->type = type.type;
 	column->precision = type.precision;
 	column->scale = type.scale;
@@ -114,5 +132,6 @@ int profile_job(struct instance *source, struct job *job, struct etl_error *err)
 {
 	struct profiling profiling = { { on_profile }, job };
 
-	return source->plugin->source.profile(source->self, &job->dataset, &profiling.sink, instance_error(source, err));
+	return source->plugin->source.profile(source->self, &job->dataset, &profiling.sink,
+					      instance_error(source, err));
 }

@@ -146,8 +146,8 @@ static struct sum sum_up(const struct progress_table *tables, size_t count)
 	return sum;
 }
 
-static void add_current(
-	struct etl_text *text, const struct progress_table *tables, size_t count, size_t loading)
+static void add_current(struct etl_text *text, const struct progress_table *tables, size_t count,
+			size_t loading)
 {
 	size_t named = 0;
 
@@ -162,8 +162,8 @@ static void add_current(
 		etl_text_addf(text, " and %zu more", loading - named);
 }
 
-void progress_describe(
-	struct etl_text *text, const struct progress_table *tables, size_t count, double rate)
+void progress_describe(struct etl_text *text, const struct progress_table *tables, size_t count,
+		       double rate)
 {
 	const struct sum sum = sum_up(tables, count);
 

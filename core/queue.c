@@ -1,6 +1,6 @@
 /*
- * One mutex, one condition. Waits end at least every WAKE_MS to look at the cancel switch, which a signal
- * handler may set and which no condition variable is signalled for.
+ * One mutex, one condition. Waits end at least every WAKE_MS to look at the cancel switch, which a
+ * signal handler may set and which no condition variable is signalled for.
  */
 #include "config.h"
 

@@ -11,9 +11,10 @@
 
 struct queue;
 
-struct queue *queue_new(size_t depth);          /* NULL: no memory */
-void queue_free(struct queue *);                /* releases what is still in it; accepts NULL */
-/* Takes BATCH; waits while the queue is full. False: the run was canceled or the other side gave up. */
+struct queue *queue_new(size_t depth); /* NULL: no memory */
+void queue_free(struct queue *);       /* releases what is still in it; accepts NULL */
+/* Takes BATCH; waits while the queue is full. False: the run was canceled or the other side gave
+ * up. */
 bool queue_push(struct queue *, struct ArrowArray *batch);
 /* No more batches come; failed: because the reader failed. */
 void queue_close(struct queue *, bool failed);

@@ -1,7 +1,7 @@
 /*
- * Which plugins there are. A plugin is looked for in the folders of the search path in turn, and the first
- * folder that has a file of its name decides: a file that is refused there is an error, never a reason to
- * take another one further on.
+ * Which plugins there are. A plugin is looked for in the folders of the search path in turn, and
+ * the first folder that has a file of its name decides: a file that is refused there is an error,
+ * never a reason to take another one further on.
  */
 #include "config.h"
 
@@ -19,8 +19,8 @@
 #include "options.h"
 #include "registry.h"
 
-#define NAME_SIZE 64
-#define LISTED_MAX 40           /* names shown in a message */
+#define NAME_SIZE  64
+#define LISTED_MAX 40 /* names shown in a message */
 
 struct names {
 	char **at;
@@ -29,13 +29,13 @@ struct names {
 
 static struct {
 	struct names folders;
-	char *added;                    /* what registry_add_path was given */
+	char *added; /* what registry_add_path was given */
 	bool ready, no_memory;
 	struct plugin **plugins;
 	size_t count;
 } registry;
 
-/* ---- A list of texts ---------------------------------------------------------------------------------- */
+/* ---- A list of texts ------------------------------------------------------------------------- */
 
 static bool names_add(struct names *names, const char *text, size_t length)
 {
@@ -74,7 +74,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* ---- The search path ------------------------------------------------------------------------------------ */
+/* ---- The search path ------------------------------------------------------------------------- */
 
 /* Empty entries are nothing: they never mean the working folder. */
 static bool add_folders(const char *list)
@@ -121,8 +121,9 @@ static int make_ready(struct etl_error *err)
 	if (registry.ready)
 		return ETL_OK;
 	names_free(&registry.folders);
-	if (registry.no_memory || !add_folders(registry.added) || !add_folders(secure_getenv("ETLRUN_PLUGIN_PATH")) ||
-	    !add_build_folder() || !names_add(&registry.folders, ETLRUN_PLUGINDIR, strlen(ETLRUN_PLUGINDIR)))
+	if (registry.no_memory || !add_folders(registry.added) ||
+	    !add_folders(secure_getenv("ETLRUN_PLUGIN_PATH")) || !add_build_folder() ||
+	    !names_add(&registry.folders, ETLRUN_PLUGINDIR, strlen(ETLRUN_PLUGINDIR)))
 		return error_memory(err);
 	registry.ready = true;
 	return ETL_OK;
@@ -135,7 +136,8 @@ void registry_add_path(const char *path)
 	if (!path)
 		return;
 	registry.ready = false;
-	if (asprintf(&joined, "%s%s%s", registry.added ? registry.added : "", registry.added ? ":" : "", path) < 0) {
+	if (asprintf(&joined, "%s%s%s", registry.added ? registry.added : "",
+		     registry.added ? ":" : "", path) < 0) {
 		registry.no_memory = true;
 		return;
 	}
@@ -143,14 +145,15 @@ void registry_add_path(const char *path)
 	registry.added = joined;
 }
 
-/* ---- What is there ---------------------------------------------------------------------------------------- */
+/* ---- What is there --------------------------------------------------------------------------- */
 
 /* The name of a plugin's file, or nothing for other files. */
 static size_t name_length(const char *file)
 {
 	size_t length = strlen(file), suffix = strlen(PLUGIN_SUFFIX);
 
-	if (length <= suffix || length - suffix >= NAME_SIZE || strcmp(file + length - suffix, PLUGIN_SUFFIX) != 0)
+	if (length <= suffix || length - suffix >= NAME_SIZE ||
+	    strcmp(file + length - suffix, PLUGIN_SUFFIX) != 0)
 		return 0;
 	return length - suffix;
 }
@@ -169,7 +172,8 @@ static int list_folder(const char *folder, struct names *ret, struct etl_error *
 		length = name_length(entry->d_name);
 		memcpy(name, entry->d_name, length);
 		name[length] = '\0';
-		if (length > 0 && loader_is_name(name) && !names_have(ret, name) && !names_add(ret, name, length))
+		if (length > 0 && loader_is_name(name) && !names_have(ret, name) &&
+		    !names_add(ret, name, length))
 			status = error_memory(err);
 	}
 	closedir(dir);
@@ -218,7 +222,8 @@ static int unknown(const char *name, struct etl_error *err)
 		add_list(&text, &there);
 		etl_text_add(&text, there.count ? ". Looked in " : "none. Looked in ");
 		add_list(&text, &registry.folders);
-		etl_text_add(&text, "; another folder is named with --plugin-path or ETLRUN_PLUGIN_PATH");
+		etl_text_add(&text,
+			     "; another folder is named with --plugin-path or ETLRUN_PLUGIN_PATH");
 		if (text.failed)
 			error_memory(err);
 		else
@@ -229,11 +234,12 @@ static int unknown(const char *name, struct etl_error *err)
 	return ETL_FAILED;
 }
 
-/* ---- Loading one -------------------------------------------------------------------------------------------- */
+/* ---- Loading one ----------------------------------------------------------------------------- */
 
 static int keep(struct plugin *plugin, struct etl_error *err)
 {
-	struct plugin **grown = realloc(registry.plugins, (registry.count + 1) * sizeof(struct plugin *));
+	struct plugin **grown = realloc(registry.plugins,
+					(registry.count + 1) * sizeof(struct plugin *));
 
 	if (!grown)
 		return error_memory(err);
@@ -243,8 +249,8 @@ static int keep(struct plugin *plugin, struct etl_error *err)
 }
 
 /* PATH is owned by the result, or freed. */
-static int adopt(const char *name, const struct etl_plugin *raw, char *path, const struct plugin **ret,
-		 struct etl_error *err)
+static int adopt(const char *name, const struct etl_plugin *raw, char *path,
+		 const struct plugin **ret, struct etl_error *err)
 {
 	struct plugin *plugin = calloc(1, sizeof(*plugin));
 	int status;
@@ -264,7 +270,8 @@ static int adopt(const char *name, const struct etl_plugin *raw, char *path, con
 }
 
 /* Says which plugin was refused, before the reason. */
-static int refuse(const char *name, const char *where, struct etl_error *reason, struct etl_error *err)
+static int refuse(const char *name, const char *where, struct etl_error *reason,
+		  struct etl_error *err)
 {
 	if (reason->klass == ETL_MEMORY)
 		error_move(err, reason);
@@ -282,7 +289,8 @@ static int load_file(const char *folder, char *path, const char *name, const str
 	const struct etl_plugin *raw;
 	char *copy;
 
-	if (loader_check(folder, path, &reason) == ETL_OK && loader_open(path, name, &raw, &reason) == ETL_OK) {
+	if (loader_check(folder, path, &reason) == ETL_OK &&
+	    loader_open(path, name, &raw, &reason) == ETL_OK) {
 		copy = strdup(path);
 		if (adopt(name, raw, copy, ret, &reason) == ETL_OK)
 			return ETL_OK;
@@ -324,7 +332,7 @@ static int load(const char *name, const struct plugin **ret, struct etl_error *e
 	return load_linked(name, ret, err);
 }
 
-/* ---- The registry ---------------------------------------------------------------------------------------------- */
+/* ---- The registry ---------------------------------------------------------------------------- */
 
 int registry_find(const char *name, const struct plugin **ret, struct etl_error *err)
 {
@@ -332,7 +340,8 @@ int registry_find(const char *name, const struct plugin **ret, struct etl_error 
 
 	if (!loader_is_name(name))
 		return error_set(err, ETL_USAGE,
-				 "\"%s\" is no name of a plugin: that is a small letter, then small letters, digits "
+				 "\"%s\" is no name of a plugin: that is a small letter, then "
+				 "small letters, digits "
 				 "or _, and never a path; a folder is named with --plugin-path",
 				 name);
 	for (i = 0; i < registry.count; i++)
@@ -345,8 +354,9 @@ int registry_find(const char *name, const struct plugin **ret, struct etl_error 
 	return load(name, ret, err);
 }
 
-int registry_each(int (*plugin)(const struct plugin *, void *), void (*refused)(const char *, const char *, void *),
-		  void *data, struct etl_error *err)
+int registry_each(int (*plugin)(const struct plugin *, void *),
+		  void (*refused)(const char *, const char *, void *), void *data,
+		  struct etl_error *err)
 {
 	struct etl_error reason = ERROR_INIT;
 	struct names there = { 0 };
@@ -362,7 +372,8 @@ int registry_each(int (*plugin)(const struct plugin *, void *), void (*refused)(
 		else if (reason.klass == ETL_MEMORY)
 			status = ETL_FAILED, error_move(err, &reason);
 		else if (refused)
-			refused(there.at[i], reason.message ? reason.message : "no memory to say why", data);
+			refused(there.at[i],
+				reason.message ? reason.message : "no memory to say why", data);
 		error_clear(&reason);
 	}
 	names_free(&there);

@@ -1,6 +1,6 @@
 /*
- * The spool and the file of refused rows: JSON lines, one file a split while the run goes on, each line led by
- * its ordinal so that both sides of the queue may write in any order.
+ * The spool and the file of refused rows: JSON lines, one file a split while the run goes on, each
+ * line led by its ordinal so that both sides of the queue may write in any order.
  */
 #include "config.h"
 
@@ -22,11 +22,11 @@ struct rejects {
 	char *run, *path, *spool;
 	pthread_mutex_t mutex;
 	uint64_t count;
-	bool spooled;                   /* the folder is there */
+	bool spooled; /* the folder is there */
 };
 
-int rejects_open(const struct pipeline *pipeline, const char *run, const char *path, struct rejects **ret,
-		 struct etl_error *err)
+int rejects_open(const struct pipeline *pipeline, const char *run, const char *path,
+		 struct rejects **ret, struct etl_error *err)
 {
 	struct rejects *r = calloc(1, sizeof(*r));
 
@@ -88,10 +88,13 @@ int rejects_within(const struct rejects *r, uint64_t read, struct etl_error *err
 
 	if (r->count == 0)
 		return 0;
-	if (p->max_rejects_percent && (double)r->count * 1e6 > (double)read * (double)p->max_rejects)
-		return error_set(err, ETL_DATA, "%" PRIu64 " of %" PRIu64 " rows were rejected, more than max_rejects = \"%g%%\" "
-				 "allows; the rejects file has each with its reason", r->count, read,
-				 (double)p->max_rejects / 1e4);
+	if (p->max_rejects_percent &&
+	    (double)r->count * 1e6 > (double)read * (double)p->max_rejects)
+		return error_set(err, ETL_DATA,
+				 "%" PRIu64 " of %" PRIu64
+				 " rows were rejected, more than max_rejects = \"%g%%\" "
+				 "allows; the rejects file has each with its reason",
+				 r->count, read, (double)p->max_rejects / 1e4);
 	return 0;
 }
 
@@ -110,8 +113,8 @@ static int64_t ordinal_of(const struct etl_context *c, const struct etl_reject *
 }
 
 /* The key's columns are looked up by their names in whatever shape the batch has. */
-static void add_key(const struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view,
-		    struct etl_text *text)
+static void add_key(const struct etl_context *c, const struct etl_reject *reject,
+		    const struct etl_view *view, struct etl_text *text)
 {
 	const struct etl_table *tables[] = { c->job->target, c->job->source };
 
@@ -125,14 +128,17 @@ static void add_key(const struct etl_context *c, const struct etl_reject *reject
 			continue;
 		for (size_t i = 0; i < key->column_count; i++) {
 			etl_text_addf(text, "%s%s=", i ? " " : "", key->columns[i]);
-			etl_text_add_value(text, &view->columns[etl_schema_find(reject->schema, key->columns[i])],
-					   reject->row);
+			etl_text_add_value(
+				text,
+				&view->columns[etl_schema_find(reject->schema, key->columns[i])],
+				reject->row);
 		}
 		return;
 	}
 }
 
-static void add_row(const struct etl_reject *reject, const struct etl_view *view, struct etl_text *line)
+static void add_row(const struct etl_reject *reject, const struct etl_view *view,
+		    struct etl_text *line)
 {
 	bool first = true;
 
@@ -171,8 +177,9 @@ static void add_member(struct etl_text *line, const char *name, const char *valu
 		etl_text_add(line, "null");
 }
 
-static void make_line(const struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view,
-		      const char *key, int64_t ordinal, struct etl_text *line)
+static void make_line(const struct etl_context *c, const struct etl_reject *reject,
+		      const struct etl_view *view, const char *key, int64_t ordinal,
+		      struct etl_text *line)
 {
 	etl_text_add(line, "{\"run\":");
 	etl_text_add_json(line, c->rejects->run, strlen(c->rejects->run));
@@ -194,11 +201,15 @@ static int write_line(const struct etl_context *c, const struct etl_text *line, 
 	int folder;
 
 	if (!r->spooled && mkdir(r->spool, 0700) < 0 && errno != EEXIST)
-		return error_set(c->err, ETL_MEMORY, "the rejects folder %s cannot be made: %s", r->spool, strerror(errno));
+		return error_set(c->err, ETL_MEMORY, "the rejects folder %s cannot be made: %s",
+				 r->spool, strerror(errno));
 	r->spooled = true;
 	snprintf(name, sizeof(name), "%zu-%" PRIu64, c->job->index, c->split);
 	folder = open(r->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	file = folder < 0 ? NULL : fdopen(openat(folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), "a");
+	file = folder < 0 ?
+		       NULL :
+		       fdopen(openat(folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600),
+			      "a");
 	if (file) {
 		fprintf(file, "%020" PRId64 " ", ordinal);
 		fwrite(line->at, 1, line->length, file);
@@ -206,7 +217,8 @@ static int write_line(const struct etl_context *c, const struct etl_text *line, 
 	if (folder >= 0)
 		close(folder);
 	if (!file || (ferror(file) | fclose(file)))
-		return error_set(c->err, ETL_MEMORY, "the rejects file in %s cannot be written: %s", r->spool, strerror(errno));
+		return error_set(c->err, ETL_MEMORY, "the rejects file in %s cannot be written: %s",
+				 r->spool, strerror(errno));
 	return 0;
 }
 
@@ -217,13 +229,18 @@ static int stop(const struct etl_context *c, const struct etl_reject *reject, co
 
 	error_at(c->err, job_source_name(c->job), reject->column, key);
 	if (!p->reject_rows)
-		return error_set(c->err, ETL_DATA, "%s; on_error = \"reject\" would keep such rows in a file and go on",
-				 reject->reason);
-	return error_set(c->err, ETL_DATA, "%s; that is reject %" PRIu64 ", more than max_rejects = \"%" PRId64 "\" allows",
+		return error_set(
+			c->err, ETL_DATA,
+			"%s; on_error = \"reject\" would keep such rows in a file and go on",
+			reject->reason);
+	return error_set(c->err, ETL_DATA,
+			 "%s; that is reject %" PRIu64 ", more than max_rejects = \"%" PRId64
+			 "\" allows",
 			 reject->reason, c->rejects->count, p->max_rejects);
 }
 
-/* A row the target refused is not in what will be published, so it leaves the source side's digest. */
+/* A row the target refused is not in what will be published, so it leaves the source side's
+ * digest. */
 static int take_out(struct etl_context *c, const struct etl_reject *reject)
 {
 	struct job *job = c->job;
@@ -231,7 +248,8 @@ static int take_out(struct etl_context *c, const struct etl_reject *reject)
 	uint64_t key = 0, row = 0;
 	int64_t at = reject->row;
 	uint64_t *refused;
-	bool ok = etl_batch_take(&one, reject->schema, reject->batch, &at, 1) && canon_batch(c->canon, &one, &key, &row);
+	bool ok = etl_batch_take(&one, reject->schema, reject->batch, &at, 1) &&
+		  canon_batch(c->canon, &one, &key, &row);
 
 	if (ok && job->needs.hash) {
 		struct digest digest = { 0 };
@@ -277,7 +295,8 @@ static bool remember_gone(struct etl_context *c, int64_t ordinal)
 	return true;
 }
 
-static int keep(struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view, const char *key)
+static int keep(struct etl_context *c, const struct etl_reject *reject, const struct etl_view *view,
+		const char *key)
 {
 	struct rejects *r = c->rejects;
 	struct etl_text line = { 0 };
@@ -363,7 +382,8 @@ static int join_split(FILE *spool, FILE *out)
 
 	while (rc == 0 && getline(&line, &size, spool) > 0) {
 		if (count == room) {
-			char **more = realloc(lines, (room = room ? room * 2 : 64) * sizeof(*lines));
+			char **more = realloc(lines,
+					      (room = room ? room * 2 : 64) * sizeof(*lines));
 
 			if (!more) {
 				rc = ETL_FAILED;
@@ -407,7 +427,8 @@ static int join_all(const struct rejects *r, const struct jobs *jobs, FILE *out)
 	return rc;
 }
 
-int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_path, struct etl_error *err)
+int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_path,
+		 struct etl_error *err)
 {
 	FILE *out;
 	int fd, rc;
@@ -418,10 +439,12 @@ int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_pa
 	fd = open(r->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out)
-		return error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s", r->path, strerror(errno));
+		return error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
+				 r->path, strerror(errno));
 	rc = join_all(r, jobs, out);
 	if (rc < 0 || fflush(out) || fsync(fd) || ferror(out))
-		rc = error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s", r->path, strerror(errno));
+		rc = error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
+			       r->path, strerror(errno));
 	fclose(out);
 	if (rc == 0)
 		*ret_path = r->path;

@@ -1,6 +1,7 @@
 /*
- * Rows refused. A reject belongs to (table, split, ordinal): it is spooled for its split, and the spools are joined
- * in that order into the rejects file at the end, so the file is the same whatever the number of workers.
+ * Rows refused. A reject belongs to (table, split, ordinal): it is spooled for its split, and the
+ * spools are joined in that order into the rejects file at the end, so the file is the same
+ * whatever the number of workers.
  */
 #ifndef CORE_REJECT_H
 #define CORE_REJECT_H
@@ -11,9 +12,10 @@
 struct rejects;
 
 /* PATH: of the file to be; its spool is PATH.spool. Neither exists until a row is refused. */
-int rejects_open(const struct pipeline *, const char *run, const char *path, struct rejects **ret, struct etl_error *);
-/* Joins the spools of the jobs, in their order, into the file. *ret_path: the file, or NULL when no row was
- * refused; owned by the rejects. */
+int rejects_open(const struct pipeline *, const char *run, const char *path, struct rejects **ret,
+		 struct etl_error *);
+/* Joins the spools of the jobs, in their order, into the file. *ret_path: the file, or NULL when no
+ * row was refused; owned by the rejects. */
 int rejects_join(struct rejects *, const struct jobs *, const char **ret_path, struct etl_error *);
 /* Rows refused so far. */
 uint64_t rejects_count(const struct rejects *);
@@ -25,20 +27,21 @@ enum side { SIDE_SOURCE, SIDE_TARGET };
 
 struct canon;
 
-/* Where the rows of one split of one table are counted and refused, on one side of the queue. Only one thread
- * uses it at a time. */
+/* Where the rows of one split of one table are counted and refused, on one side of the queue. Only
+ * one thread uses it at a time. */
 struct etl_context {
 	struct job *job;
 	uint64_t split;
 	enum side side;
-	struct rejects *rejects;        /* NULL: refused rows are dropped in silence (the rows are made again) */
-	struct etl_error *err;          /* of the thread's work */
+	/* NULL: refused rows are dropped in silence (the rows are made again) */
+	struct rejects *rejects;
+	struct etl_error *err; /* of the thread's work */
 	uint64_t read, filtered, created, merged, rejected;
-	int64_t *gone;                  /* ordinals of rows that the source refused before they were in a batch */
+	int64_t *gone; /* ordinals of rows that the source refused before they were in a batch */
 	size_t gone_count, gone_room;
 	/* The target's side: what the rows under way are. */
-	const int64_t *ordinals;        /* of the batch the target has */
-	struct canon *canon;            /* to take a refused row out of the digest; or NULL */
+	const int64_t *ordinals; /* of the batch the target has */
+	struct canon *canon;	 /* to take a refused row out of the digest; or NULL */
 };
 
 void context_clear(struct etl_context *);

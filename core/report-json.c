@@ -223,7 +223,7 @@ static void add_verdicts(struct etl_text *text, const struct report_line *line)
 
 	for (size_t i = 0; i < line->check_count; i++)
 		etl_text_addf(&verdicts, "%s%s=%s", i > 0 ? ";" : "", line->checks[i].validator,
-			report_severity(line->checks[i].severity));
+			      report_severity(line->checks[i].severity));
 	add_field(text, verdicts.at);
 	text->failed = text->failed || verdicts.failed;
 	etl_text_free(&verdicts);
@@ -232,18 +232,9 @@ static void add_verdicts(struct etl_text *text, const struct report_line *line)
 static void add_record(struct etl_text *text, const struct report_line *line)
 {
 	const uint64_t counts[] = {
-		line->read,
-		line->created,
-		line->filtered,
-		line->merged,
-		line->rejected,
-		line->loaded,
-		line->in_target,
-		line->inserted,
-		line->updated,
-		line->unchanged,
-		line->deleted,
-		line->bytes,
+		line->read,	line->created,	 line->filtered,  line->merged,
+		line->rejected, line->loaded,	 line->in_target, line->inserted,
+		line->updated,	line->unchanged, line->deleted,	  line->bytes,
 	};
 
 	etl_text_addf(text, "%s,", phase_words[line->phase]);
@@ -261,7 +252,8 @@ static void add_record(struct etl_text *text, const struct report_line *line)
 
 void report_csv(const struct report *report, struct etl_text *text)
 {
-	etl_text_add(text,
+	etl_text_add(
+		text,
 		"phase,name,source,read,created,filtered,merged,rejected,loaded,in_target,inserted,"
 		"updated,unchanged,deleted,bytes,seconds,published,verdicts\r\n");
 	for (int phase = REPORT_BEFORE; phase <= REPORT_AFTER; phase++)

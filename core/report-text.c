@@ -23,8 +23,9 @@ enum column {
 	COLUMNS
 };
 
-static const char *const titles[COLUMNS] = { "table", "read", "loaded", "rejected", "filtered",
-	"in target", "bytes", "seconds", "rows/s", "verdicts" };
+static const char *const titles[COLUMNS] = { "table",	 "read",      "loaded", "rejected",
+					     "filtered", "in target", "bytes",	"seconds",
+					     "rows/s",	 "verdicts" };
 
 struct row {
 	bool rule;
@@ -41,11 +42,11 @@ struct sheet {
 /* A code point and how many bytes it took; what is no UTF-8 counts as one byte. */
 static uint32_t decode(const unsigned char *at, size_t left, size_t *ret_size)
 {
-	size_t size = at[0] < 0x80    ? 1
-		      : at[0] >= 0xf0 ? 4
-		      : at[0] >= 0xe0 ? 3
-		      : at[0] >= 0xc0 ? 2
-				      : 1;
+	size_t size = at[0] < 0x80  ? 1 :
+		      at[0] >= 0xf0 ? 4 :
+		      at[0] >= 0xe0 ? 3 :
+		      at[0] >= 0xc0 ? 2 :
+				      1;
 	uint32_t c = at[0];
 
 	if (size > left)
@@ -74,35 +75,16 @@ static bool within(uint32_t c, const struct interval *at, size_t count)
 static size_t code_width(uint32_t c)
 {
 	static const struct interval none[] = {
-		{ 0x300, 0x36f },
-		{ 0x483, 0x489 },
-		{ 0x591, 0x5bd },
-		{ 0x610, 0x61a },
-		{ 0x64b, 0x65f },
-		{ 0x1ab0, 0x1aff },
-		{ 0x1dc0, 0x1dff },
-		{ 0x200b, 0x200f },
-		{ 0x20d0, 0x20ff },
-		{ 0xfe00, 0xfe0f },
-		{ 0xfe20, 0xfe2f },
-		{ 0xe0100, 0xe01ef },
+		{ 0x300, 0x36f },   { 0x483, 0x489 },	{ 0x591, 0x5bd },   { 0x610, 0x61a },
+		{ 0x64b, 0x65f },   { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff }, { 0x200b, 0x200f },
+		{ 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f }, { 0xe0100, 0xe01ef },
 	};
 	static const struct interval wide[] = {
-		{ 0x1100, 0x115f },
-		{ 0x2e80, 0x303e },
-		{ 0x3041, 0x33ff },
-		{ 0x3400, 0x4dbf },
-		{ 0x4e00, 0x9fff },
-		{ 0xa000, 0xa4cf },
-		{ 0xac00, 0xd7a3 },
-		{ 0xf900, 0xfaff },
-		{ 0xfe30, 0xfe4f },
-		{ 0xff00, 0xff60 },
-		{ 0xffe0, 0xffe6 },
-		{ 0x1f300, 0x1f64f },
-		{ 0x1f680, 0x1f6ff },
-		{ 0x1f900, 0x1f9ff },
-		{ 0x20000, 0x3fffd },
+		{ 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0x33ff },
+		{ 0x3400, 0x4dbf },   { 0x4e00, 0x9fff },   { 0xa000, 0xa4cf },
+		{ 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },   { 0xfe30, 0xfe4f },
+		{ 0xff00, 0xff60 },   { 0xffe0, 0xffe6 },   { 0x1f300, 0x1f64f },
+		{ 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd },
 	};
 
 	if (c < 0x300)
@@ -178,9 +160,9 @@ static void add_verdicts(struct etl_text *text, const struct report_line *line)
 		const struct report_check *check = &line->checks[i];
 
 		etl_text_addf(text, "%s%s %s", i > 0 ? ", " : "", check->validator,
-			words[check->severity == ETL_PASS     ? 0
-				: check->severity == ETL_WARN ? 1
-							      : 2]);
+			      words[check->severity == ETL_PASS ? 0 :
+				    check->severity == ETL_WARN ? 1 :
+								  2]);
 		if (check->extent && strcmp(check->extent, check->validator) != 0)
 			etl_text_addf(text, " (%s)", check->extent);
 	}
@@ -214,8 +196,8 @@ static void add_rule(struct sheet *sheet)
 		sheet->rows[sheet->count++].rule = true;
 }
 
-static void fill_sheet(
-	struct sheet *sheet, const struct report *report, const struct report_line *total)
+static void fill_sheet(struct sheet *sheet, const struct report *report,
+		       const struct report_line *total)
 {
 	struct row *head = &sheet->rows[sheet->count++];
 
@@ -226,7 +208,7 @@ static void fill_sheet(
 		for (size_t i = 0; i < report->line_count; i++)
 			if ((int)report->lines[i].phase == phase)
 				fill_row(&sheet->rows[sheet->count++], &report->lines[i],
-					report->lines[i].name);
+					 report->lines[i].name);
 	}
 	add_rule(sheet);
 	fill_row(&sheet->rows[sheet->count++], total, "total");
@@ -269,7 +251,7 @@ static void add_row(struct etl_text *text, const struct sheet *sheet, const stru
 			pad = sheet->width[c];
 		if (row->rule || c != COLUMN_VERDICTS)
 			add_repeated(text, row->rule ? '-' : ' ',
-				row->rule || c != COLUMN_NAME ? pad : 0);
+				     row->rule || c != COLUMN_NAME ? pad : 0);
 		if (cell->length > 0)
 			etl_text_add_bytes(text, cell->at, cell->length);
 		if (c == COLUMN_NAME && !row->rule)
@@ -280,8 +262,8 @@ static void add_row(struct etl_text *text, const struct sheet *sheet, const stru
 	etl_text_add(text, "\n");
 }
 
-static void add_sheet(
-	struct etl_text *text, const struct report *report, const struct report_line *total)
+static void add_sheet(struct etl_text *text, const struct report *report,
+		      const struct report_line *total)
 {
 	struct sheet sheet = { 0 };
 
@@ -312,8 +294,8 @@ static void add_messages(struct etl_text *text, const struct report *report)
 
 			if (check->severity == ETL_PASS || !check->message)
 				continue;
-			etl_text_addf(
-				text, "%s, %s: %s", line->name, check->validator, check->message);
+			etl_text_addf(text, "%s, %s: %s", line->name, check->validator,
+				      check->message);
 			if (check->findings > 1)
 				etl_text_addf(text, " (and %" PRIu64 " more)", check->findings - 1);
 			etl_text_add(text, "\n");
@@ -330,11 +312,11 @@ static void add_broken(struct etl_text *text, const struct report *report)
 		if ((report->exit != 0 && report->exit != 6) || report_adds_up(line))
 			continue;
 		etl_text_addf(text,
-			"error: %s: the rows do not add up: %" PRIu64 " read + %" PRIu64
-			" created, but %" PRIu64 " loaded + %" PRIu64 " filtered + %" PRIu64
-			" merged + %" PRIu64 " rejected\n",
-			line->name, line->read, line->created, line->loaded, line->filtered,
-			line->merged, line->rejected);
+			      "error: %s: the rows do not add up: %" PRIu64 " read + %" PRIu64
+			      " created, but %" PRIu64 " loaded + %" PRIu64 " filtered + %" PRIu64
+			      " merged + %" PRIu64 " rejected\n",
+			      line->name, line->read, line->created, line->loaded, line->filtered,
+			      line->merged, line->rejected);
 	}
 }
 
@@ -353,7 +335,8 @@ static void add_facts(struct etl_text *text, const struct report *report)
 		etl_text_addf(text, "log          %s\n", report->log_file);
 }
 
-static void add_done(struct etl_text *text, const struct report *report, const struct report_line *total)
+static void add_done(struct etl_text *text, const struct report *report,
+		     const struct report_line *total)
 {
 	bool compared = report->verb && strcmp(report->verb, "validate") == 0;
 	uint64_t rows = compared ? total->read : total->loaded;
@@ -369,8 +352,10 @@ static void add_done(struct etl_text *text, const struct report *report, const s
 	etl_text_add(text, "\n");
 }
 
-/* The root cause of a failed run is not said here: the verb says it below the report, as the last line. */
-static void add_last(struct etl_text *text, const struct report *report, const struct report_line *total)
+/* The root cause of a failed run is not said here: the verb says it below the report, as the last
+ * line. */
+static void add_last(struct etl_text *text, const struct report *report,
+		     const struct report_line *total)
 {
 	if (report->exit == 0 || report->exit == 6)
 		add_done(text, report, total);

@@ -67,9 +67,9 @@ void report_free(struct report *report)
 
 struct report_line report_total(const struct report *report)
 {
-	struct report_line total = {
-		.phase = REPORT_DATA, .is_table = true, .seconds = report->seconds
-	};
+	struct report_line total = { .phase = REPORT_DATA,
+				     .is_table = true,
+				     .seconds = report->seconds };
 
 	for (size_t i = 0; i < report->line_count; i++) {
 		const struct report_line *line = &report->lines[i];
@@ -117,7 +117,7 @@ void report_add_seconds(struct etl_text *text, double seconds)
 	uint64_t ms = seconds > 0.0 ? (uint64_t)(seconds * 1000.0 + 0.5) : 0;
 
 	etl_text_addf(text, "%llu.%03llu", (unsigned long long)(ms / 1000),
-		(unsigned long long)(ms % 1000));
+		      (unsigned long long)(ms % 1000));
 }
 
 char *report_redacted(const char *text)
@@ -195,8 +195,8 @@ int report_write(const struct report *report, const char *path, struct etl_error
 		r = error_memory(err);
 	else if (write_whole(path, &text) != 0)
 		r = error_set(err, ETL_MEMORY,
-			"cannot write the summary %s: %s; name another file with --summary", path,
-			strerror(errno));
+			      "cannot write the summary %s: %s; name another file with --summary",
+			      path, strerror(errno));
 	etl_text_free(&text);
 	return r;
 }

@@ -10,22 +10,22 @@ enum report_phase { REPORT_BEFORE, REPORT_DATA, REPORT_AFTER };
 
 /* One validator's verdict on one table. */
 struct report_check {
-	char *validator;        /* its plugin's name */
-	char *extent;           /* "counts", "full", "sample 10 %" */
-	int32_t severity;       /* enum etl_severity: the worst finding's */
-	uint64_t findings;      /* with ETL_WARN or ETL_FAIL */
-	char *message;          /* the first of them, or NULL */
+	char *validator;   /* its plugin's name */
+	char *extent;	   /* "counts", "full", "sample 10 %" */
+	int32_t severity;  /* enum etl_severity: the worst finding's */
+	uint64_t findings; /* with ETL_WARN or ETL_FAIL */
+	char *message;	   /* the first of them, or NULL */
 };
 
 /* One line: a table, or a step before or after the data. */
 struct report_line {
 	enum report_phase phase;
-	char *name;             /* the table as it is called in the target, or what was done */
-	char *source_name;      /* as it is called in the source, or NULL */
+	char *name;	   /* the table as it is called in the target, or what was done */
+	char *source_name; /* as it is called in the source, or NULL */
 	bool is_table, published;
 	uint64_t read, filtered, created, merged, rejected;
-	uint64_t loaded;        /* staged */
-	uint64_t in_target;     /* rows in the table after the run; UINT64_MAX: not known */
+	uint64_t loaded;    /* staged */
+	uint64_t in_target; /* rows in the table after the run; UINT64_MAX: not known */
 	uint64_t inserted, updated, unchanged, deleted;
 	uint64_t bytes;
 	double seconds;
@@ -35,14 +35,14 @@ struct report_line {
 
 struct report {
 	char *run, *pipeline, *verb;
-	int exit;               /* the exit code */
-	char *error;            /* the root cause, or NULL */
-	bool rolled_back;       /* nothing was published */
+	int exit;	  /* the exit code */
+	char *error;	  /* the root cause, or NULL */
+	bool rolled_back; /* nothing was published */
 	struct report_line *lines;
 	size_t line_count, line_room;
-	double seconds;         /* from start to end */
-	uint64_t peak_bytes;    /* of memory, VmHWM */
-	char *rejects_file, *log_file, *next_command;   /* or NULL */
+	double seconds;				      /* from start to end */
+	uint64_t peak_bytes;			      /* of memory, VmHWM */
+	char *rejects_file, *log_file, *next_command; /* or NULL */
 };
 
 /* A new line; the pointer is valid until the next. NULL: no memory. */

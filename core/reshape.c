@@ -1,9 +1,10 @@
 /*
  * The host's own stream between source and target (see reshape.h).
  *
- * Columns that stay as they are move by pointer. All others are built anew, one column at a time, which
- * keeps the loops tight; a value that fails marks its row, and when all columns are done the marked rows are
- * rejected in their order and left out, so the rejects of a split are always in the order of its rows.
+ * Columns that stay as they are move by pointer. All others are built anew, one column at a time,
+ * which keeps the loops tight; a value that fails marks its row, and when all columns are done the
+ * marked rows are rejected in their order and left out, so the rejects of a split are always in the
+ * order of its rows.
  */
 #include "config.h"
 
@@ -13,37 +14,37 @@
 #include "reshape.h"
 #include "../plugins/lib/spell.h"
 
-#define SHOWN_MAX 120           /* bytes of a value that a reason shows */
+#define SHOWN_MAX 120 /* bytes of a value that a reason shows */
 
 struct wanted {
-	struct reshape_column column;   /* its texts are copies */
+	struct reshape_column column; /* its texts are copies */
 	bool moves;
-	bool given;                     /* a constant or fallback stands in `givens` */
+	bool given; /* a constant or fallback stands in `givens` */
 };
 
 /* A value that did not fit. */
 struct failure {
-	const char *code;               /* NULL: the row is good */
-	int64_t column;                 /* of the output */
+	const char *code; /* NULL: the row is good */
+	int64_t column;	  /* of the output */
 };
 
 struct reshaping {
 	struct ArrowArrayStream in;
 	struct ArrowSchema in_schema, out_schema;
-	struct etl_view *view;          /* of the input */
+	struct etl_view *view; /* of the input */
 	struct wanted *wanted;
 	int64_t count;
-	int64_t ordinal;                /* index in the input, or -1 */
-	struct etl_builder *builder;    /* every output column; those that move stay empty */
-	struct ArrowArray givens;       /* one row: constants and fallbacks */
+	int64_t ordinal;	     /* index in the input, or -1 */
+	struct etl_builder *builder; /* every output column; those that move stay empty */
+	struct ArrowArray givens;    /* one row: constants and fallbacks */
 	struct etl_view *given;
-	struct failure *failures;       /* builder->capacity places */
-	int64_t *keep;                  /* likewise */
+	struct failure *failures; /* builder->capacity places */
+	int64_t *keep;		  /* likewise */
 	struct etl_context *context;
 	struct etl_error *err;
 };
 
-/* ---- Words ------------------------------------------------------------------------------------------ */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 static const char *phrase_of(const char *code)
 {
@@ -53,7 +54,8 @@ static const char *phrase_of(const char *code)
 		{ "not_a_number", "is not a number" },
 		{ "not_a_date", "is not a date" },
 		{ "not_a_time", "is not a time of day" },
-		{ "not_a_timestamp", "is not a timestamp of that kind (with a zone for instant, else without)" },
+		{ "not_a_timestamp",
+		  "is not a timestamp of that kind (with a zone for instant, else without)" },
 		{ "not_a_bool", "is not true or false" },
 		{ "not_a_uuid", "is not a UUID" },
 		{ "not_json", "is not JSON" },
@@ -67,7 +69,8 @@ static const char *phrase_of(const char *code)
 }
 
 /* The text of a value as null_values compare it and reasons quote it; NULL for bytes. */
-static const char *spelling_of(const struct etl_column_view *c, int64_t row, char *buf, size_t *ret_size)
+static const char *spelling_of(const struct etl_column_view *c, int64_t row, char *buf,
+			       size_t *ret_size)
 {
 	const uint8_t *bytes;
 	int64_t size, whole;
@@ -125,7 +128,7 @@ static void add_wish(struct etl_text *t, const struct reshape_column *column, co
 		      etl_type_name(column->type, name, sizeof(name)));
 }
 
-/* ---- Plan ------------------------------------------------------------------------------------------- */
+/* ---- Plan ------------------------------------------------------------------------------------ */
 
 static bool same_type(struct etl_type_info a, struct etl_type_info b)
 {
@@ -138,7 +141,8 @@ static bool stays(const struct ArrowSchema *in, const struct reshape_column *col
 	       same_type(etl_type_of(in->children[column->from]), column->type);
 }
 
-bool reshape_is_identity(const struct ArrowSchema *in, const struct reshape_column *columns, size_t count)
+bool reshape_is_identity(const struct ArrowSchema *in, const struct reshape_column *columns,
+			 size_t count)
 {
 	int64_t data = in->n_children;
 
@@ -221,7 +225,8 @@ static int add_columns(struct reshaping *r, const struct reshape_column *columns
 		struct wanted *w = &r->wanted[i];
 
 		if (columns[i].from < -1 || columns[i].from >= r->in_schema.n_children)
-			return error_set(r->err, ETL_BUG, "column %s comes from column %lld of %lld",
+			return error_set(r->err, ETL_BUG,
+					 "column %s comes from column %lld of %lld",
 					 columns[i].name, (long long)columns[i].from,
 					 (long long)r->in_schema.n_children);
 		w->moves = stays(&r->in_schema, &columns[i]) && !is_taken(r, columns[i].from);
@@ -294,15 +299,15 @@ static int make_givens(struct reshaping *r)
 
 	for (int64_t i = 0; i < r->count && status == ETL_OK; i++)
 		status = put_given(r, b, i);
-	if (status == ETL_OK && (!etl_builder_finish(b, &r->givens) ||
-				 !(r->given = etl_view_new(&r->out_schema)) ||
-				 !etl_view_set(r->given, &r->givens)))
+	if (status == ETL_OK &&
+	    (!etl_builder_finish(b, &r->givens) || !(r->given = etl_view_new(&r->out_schema)) ||
+	     !etl_view_set(r->given, &r->givens)))
 		status = error_memory(r->err);
 	etl_builder_free(b);
 	return status;
 }
 
-/* ---- Batches ---------------------------------------------------------------------------------------- */
+/* ---- Batches --------------------------------------------------------------------------------- */
 
 static bool make_room(struct reshaping *r, int64_t rows)
 {
@@ -321,7 +326,8 @@ static bool make_room(struct reshaping *r, int64_t rows)
 	return false;
 }
 
-static bool is_null(const struct reshape_column *column, const struct etl_column_view *from, int64_t row)
+static bool is_null(const struct reshape_column *column, const struct etl_column_view *from,
+		    int64_t row)
 {
 	char buf[SPELL_MAX];
 	const char *text;
@@ -374,8 +380,11 @@ static int reject_row(struct reshaping *r, const struct ArrowArray *batch, int64
 	const struct failure *failure = &r->failures[row];
 	const struct reshape_column *column = &r->wanted[failure->column].column;
 	struct etl_text why = { .at = NULL };
-	struct etl_reject reject = { .code = failure->code, .column = column->name,
-				     .schema = &r->in_schema, .batch = batch, .row = row };
+	struct etl_reject reject = { .code = failure->code,
+				     .column = column->name,
+				     .schema = &r->in_schema,
+				     .batch = batch,
+				     .row = row };
 	int status;
 
 	add_shown(&why, &r->view->columns[column->from], row);
@@ -450,7 +459,8 @@ static int reshape_batch(struct reshaping *r, struct ArrowArray *batch, struct A
 	if (!make_room(r, batch->length))
 		return error_memory(r->err);
 	if (!etl_view_set(r->view, batch))
-		return error_set(r->err, ETL_BUG, "a batch does not have the columns of its schema");
+		return error_set(r->err, ETL_BUG,
+				 "a batch does not have the columns of its schema");
 	memset(r->failures, 0, (size_t)batch->length * sizeof(*r->failures));
 	for (int64_t i = 0; i < r->count; i++)
 		if (!r->wanted[i].moves && !build_column(r, i, batch->length))
@@ -473,7 +483,7 @@ static int reshape_batch(struct reshaping *r, struct ArrowArray *batch, struct A
 	return ETL_OK;
 }
 
-/* ---- Stream ----------------------------------------------------------------------------------------- */
+/* ---- Stream ---------------------------------------------------------------------------------- */
 
 static int in_failed(struct reshaping *r, int code)
 {

@@ -1,6 +1,6 @@
 /*
- * What is looked at before anything is published: that every row is accounted for, that the constraints which are
- * built later will hold, and what the validators say.
+ * What is looked at before anything is published: that every row is accounted for, that the
+ * constraints which are built later will hold, and what the validators say.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 #include "run-parts.h"
 #include "verify.h"
 
-#define SHOWN_FINDS 10          /* offending rows of one screen step that are written to the log */
+#define SHOWN_FINDS 10 /* offending rows of one screen step that are written to the log */
 
 /* Every identity of RUN.md, for every table: a row that cannot be accounted for is an error. */
 int run_check_counts(struct run *run, struct etl_error *err)
@@ -26,13 +26,21 @@ int run_check_counts(struct run *run, struct etl_error *err)
 		read += job->read;
 		if (job->failed)
 			continue;
-		if (job->read + job->created != job->passed + job->filtered + job->merged + rejected)
-			return error_set(err, ETL_BUG, "the rows of \"%s\" do not add up: read %" PRIu64 " + created %" PRIu64 " is not passed %"
-					 PRIu64 " + filtered %" PRIu64 " + merged %" PRIu64 " + rejected %" PRIu64,
-					 job_source_name(job), job->read, job->created, job->passed, job->filtered, job->merged, rejected);
+		if (job->read + job->created !=
+		    job->passed + job->filtered + job->merged + rejected)
+			return error_set(err, ETL_BUG,
+					 "the rows of \"%s\" do not add up: read %" PRIu64
+					 " + created %" PRIu64 " is not passed %" PRIu64
+					 " + filtered %" PRIu64 " + merged %" PRIu64
+					 " + rejected %" PRIu64,
+					 job_source_name(job), job->read, job->created, job->passed,
+					 job->filtered, job->merged, rejected);
 		if (job->passed != job->staged + job->rejected_by_target)
-			return error_set(err, ETL_BUG, "the rows of \"%s\" do not add up: passed %" PRIu64 " is not staged %"
-					 PRIu64 " + rejected %" PRIu64, job_source_name(job), job->passed, job->staged, job->rejected_by_target);
+			return error_set(err, ETL_BUG,
+					 "the rows of \"%s\" do not add up: passed %" PRIu64
+					 " is not staged %" PRIu64 " + rejected %" PRIu64,
+					 job_source_name(job), job->passed, job->staged,
+					 job->rejected_by_target);
 	}
 	return rejects_within(run->rejects, read, err);
 }
@@ -44,7 +52,7 @@ struct screen {
 	struct run *run;
 	const struct etl_step *step;
 	uint64_t count;
-	char *first;                    /* the first row's sentence */
+	char *first; /* the first row's sentence */
 	char *table, *column, *key;
 };
 
@@ -59,8 +67,8 @@ static int on_found(struct etl_found_sink *self, const struct etl_found *found)
 		s->key = found->key ? strdup(found->key) : NULL;
 	}
 	if (s->count <= SHOWN_FINDS)
-		log_line(ETL_LOG_WARN, "%s %s: %s", found->table ? found->table : "", found->key ? found->key : "",
-			 found->reason ? found->reason : found->code);
+		log_line(ETL_LOG_WARN, "%s %s: %s", found->table ? found->table : "",
+			 found->key ? found->key : "", found->reason ? found->reason : found->code);
 	return 0;
 }
 
@@ -79,14 +87,20 @@ static int screen_verdict(struct screen *s, int32_t policy, struct etl_error *er
 	if (s->count == 0)
 		return 0;
 	if (policy == ETL_FK_REPORT) {
-		log_line(ETL_LOG_WARN, "%s: %" PRIu64 " rows refer to a parent that is not there; they are carried as they are in the "
-				       "source (foreign_keys = \"enforce\" would refuse them)", object, s->count);
+		log_line(ETL_LOG_WARN,
+			 "%s: %" PRIu64 " rows refer to a parent that is not there; they are "
+			 "carried as they are in the "
+			 "source (foreign_keys = \"enforce\" would refuse them)",
+			 object, s->count);
 		return 0;
 	}
 	error_at(err, s->table ? s->table : object, s->column, s->key);
-	return error_set(err, ETL_DATA, "%s (%" PRIu64 " such rows); foreign_keys = \"report\" carries them as they are, \"drop\" "
-			 "leaves the foreign key out", s->first ? s->first : "a row refers to a parent that is not there",
-			 s->count);
+	return error_set(
+		err, ETL_DATA,
+		"%s (%" PRIu64
+		" such rows); foreign_keys = \"report\" carries them as they are, \"drop\" "
+		"leaves the foreign key out",
+		s->first ? s->first : "a row refers to a parent that is not there", s->count);
 }
 
 /* A run that refused rows may have made orphans of their children, whatever the source was. */
@@ -125,7 +139,8 @@ int run_screen(struct run *run, struct etl_error *err)
 
 /* ---- validate ---- */
 
-static int table_failed(struct run *run, struct job *job, const struct report_line *line, struct etl_error *err)
+static int table_failed(struct run *run, struct job *job, const struct report_line *line,
+			struct etl_error *err)
 {
 	const char *why = "validation failed";
 

@@ -1,5 +1,6 @@
 /*
- * What comes before anything is written: limits, the two ends, the jobs, the plan, the pin and the splits.
+ * What comes before anything is written: limits, the two ends, the jobs, the plan, the pin and the
+ * splits.
  */
 #include "config.h"
 
@@ -13,10 +14,10 @@
 #include "run.h"
 #include "signals.h"
 
-#define ROWS_A_SPLIT 250000     /* a second's work or so; the number must not depend on the workers */
-#define MOST_SPLITS 4096
+#define ROWS_A_SPLIT  250000 /* a second's work or so; the number must not depend on the workers */
+#define MOST_SPLITS   4096
 #define DEEPEST_QUEUE 8
-#define LEAST_BATCH (64 << 10)
+#define LEAST_BATCH   (64 << 10)
 
 int64_t run_clock(void)
 {
@@ -36,11 +37,13 @@ static void make_id(struct run *run)
 	clock_gettime(CLOCK_REALTIME, &t);
 	gmtime_r(&t.tv_sec, &tm);
 	length = strftime(run->id, sizeof(run->id), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(run->id + length, sizeof(run->id) - length, "-%06lx", (unsigned long)(t.tv_nsec ^ (getpid() << 8)) & 0xffffff);
+	snprintf(run->id + length, sizeof(run->id) - length, "-%06lx",
+		 (unsigned long)(t.tv_nsec ^ (getpid() << 8)) & 0xffffff);
 	run->info.started = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* memory_limit is shared out: half to the queues, a quarter to the target's cache, an eighth to the readers'. */
+/* memory_limit is shared out: half to the queues, a quarter to the target's cache, an eighth to the
+ * readers'. */
 static void make_limits(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
@@ -71,40 +74,54 @@ static void make_info(struct run *run)
 	run->info.mode = p->mode;
 	run->info.on_existing = p->on_existing;
 	run->info.keep_old = p->keep_old;
-	run->info.flags = (options->schema_only ? ETL_RUN_SCHEMA_ONLY : 0u) | (options->data_only ? ETL_RUN_DATA_ONLY : 0u) |
-			  (options->limit ? ETL_RUN_PARTIAL : 0u) | (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u);
+	run->info.flags = (options->schema_only ? ETL_RUN_SCHEMA_ONLY : 0u) |
+			  (options->data_only ? ETL_RUN_DATA_ONLY : 0u) |
+			  (options->limit ? ETL_RUN_PARTIAL : 0u) |
+			  (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u);
 	run->info.state_path = run->state_path;
 }
 
 /* What is promised elsewhere but not yet there is refused before anything is opened. */
-static int refuse_unready(const struct pipeline *p, const struct run_options *options, struct etl_error *err)
+static int refuse_unready(const struct pipeline *p, const struct run_options *options,
+			  struct etl_error *err)
 {
 	static const char *const modes[] = { "copy", "append", "merge", "sync" };
 
 	if (p->mode != ETL_COPY)
-		return error_set(err, ETL_USAGE, "mode = \"%s\" is not in this version; mode = \"copy\" is", modes[p->mode]);
+		return error_set(err, ETL_USAGE,
+				 "mode = \"%s\" is not in this version; mode = \"copy\" is",
+				 modes[p->mode]);
 	if (p->keep_old > 0 || p->undo)
-		return error_set(err, ETL_USAGE, "keep_old and undo are not in this version: a run cannot be rolled back; the sqlite "
+		return error_set(err, ETL_USAGE,
+				 "keep_old and undo are not in this version: a run cannot be "
+				 "rolled back; the sqlite "
 				 "target's backup = true keeps the old file");
 	if (p->on_existing == ETL_EXISTING_REPLACE && p->on_existing_from_command && !options->yes)
-		return error_set(err, ETL_USAGE, "--set on_existing=replace destroys what is in the target; add --yes, or write it "
+		return error_set(err, ETL_USAGE,
+				 "--set on_existing=replace destroys what is in the target; add "
+				 "--yes, or write it "
 				 "in the pipeline file");
 	if (!p->source.plugin->has_source)
-		return error_set(err, ETL_USAGE, "%s: plugin %s is no source", p->source.origin.text, p->source.plugin->base.name);
+		return error_set(err, ETL_USAGE, "%s: plugin %s is no source",
+				 p->source.origin.text, p->source.plugin->base.name);
 	if (!p->target.plugin->has_target)
-		return error_set(err, ETL_USAGE, "%s: plugin %s is no target", p->target.origin.text, p->target.plugin->base.name);
+		return error_set(err, ETL_USAGE, "%s: plugin %s is no target",
+				 p->target.origin.text, p->target.plugin->base.name);
 	if (!p->target.plugin->has_schema && (p->before.count || p->after_load.count))
-		return error_set(err, ETL_USAGE, "before and after_load need a target that runs SQL; %s does not",
+		return error_set(err, ETL_USAGE,
+				 "before and after_load need a target that runs SQL; %s does not",
 				 p->target.plugin->base.name);
 	return 0;
 }
 
-/* Unless the file says so: rows that were orphans in a source that does not enforce its keys are carried into a
- * target that does not either, and reported; a run that leaves rows out must not make new ones. */
+/* Unless the file says so: rows that were orphans in a source that does not enforce its keys are
+ * carried into a target that does not either, and reported; a run that leaves rows out must not
+ * make new ones. */
 static int32_t key_policy(const struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
-	bool loose = (p->source.plugin->store.flags & p->target.plugin->store.flags & ETL_UNENFORCED_KEYS) != 0;
+	bool loose = (p->source.plugin->store.flags & p->target.plugin->store.flags &
+		      ETL_UNENFORCED_KEYS) != 0;
 
 	if (p->foreign_keys >= 0)
 		return p->foreign_keys;
@@ -113,7 +130,8 @@ static int32_t key_policy(const struct run *run)
 	return loose || (run->info.flags & ETL_RUN_PARTIAL) ? ETL_FK_REPORT : ETL_FK_ENFORCE;
 }
 
-/* One view for everything that is read: also for the profile, which looks before the jobs are made. */
+/* One view for everything that is read: also for the profile, which looks before the jobs are
+ * made. */
 static int pin_source(struct run *run, struct etl_error *err)
 {
 	struct instance *source = run->source;
@@ -126,7 +144,8 @@ static int pin_source(struct run *run, struct etl_error *err)
 	return rc;
 }
 
-int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
+int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline,
+	     struct etl_error *err)
 {
 	int rc;
 
@@ -140,15 +159,19 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 	make_info(run);
 	rc = refuse_unready(pipeline, &cli->run, err);
 	if (rc == 0)
-		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &run->limits, &run->source, err);
+		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &run->limits, &run->source,
+				   err);
 	if (rc == 0)
-		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &run->limits, &run->target, err);
+		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &run->limits, &run->target,
+				   err);
 	if (rc == 0)
-		rc = run_state_path(pipeline, run->target, run->state_path, sizeof(run->state_path), err);
+		rc = run_state_path(pipeline, run->target, run->state_path, sizeof(run->state_path),
+				    err);
 	if (rc == 0 && !(run->target->plugin->store.flags & ETL_DYNAMIC))
 		rc = pin_source(run, err);
 	if (rc == 0)
-		rc = jobs_make(pipeline, &cli->run, run->source, run->target, &run->info, &run->jobs, err);
+		rc = jobs_make(pipeline, &cli->run, run->source, run->target, &run->info,
+			       &run->jobs, err);
 	if (rc < 0)
 		return rc;
 	run->info.foreign_keys = key_policy(run);
@@ -172,7 +195,8 @@ static int on_fact(struct etl_fact_sink *self, const char *name, const char *val
 	return 0;
 }
 
-int run_state_path(const struct pipeline *p, struct instance *target, char *buf, size_t size, struct etl_error *err)
+int run_state_path(const struct pipeline *p, struct instance *target, char *buf, size_t size,
+		   struct etl_error *err)
 {
 	char file[4000] = "";
 	struct facts facts = { { on_fact }, file, sizeof(file) };
@@ -237,10 +261,12 @@ int run_pin(struct run *run, struct etl_error *err)
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
 		struct split_collect collect = { { on_split }, job, err };
-		struct etl_read read = { .dataset = job->dataset, .want = &job->want, .limit = run->cli->run.limit };
+		struct etl_read read = { .dataset = job->dataset,
+					 .want = &job->want,
+					 .limit = run->cli->run.limit };
 
-		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job), &collect.sink,
-						 instance_error(source, err));
+		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job),
+						 &collect.sink, instance_error(source, err));
 	}
 	return rc;
 }

@@ -12,7 +12,8 @@
 #include "run-parts.h"
 #include "signals.h"
 
-/* The report's lines of the tables, in the order of the jobs; made once, filled again at the end. */
+/* The report's lines of the tables, in the order of the jobs; made once, filled again at the
+ * end. */
 int run_add_lines(struct run *run, struct etl_error *err)
 {
 	for (size_t i = 0; i < run->jobs.count; i++) {
@@ -53,7 +54,8 @@ static void fill_line(struct run *run, struct job *job)
 	line->bytes = job->bytes;
 	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
 	line->published = run->published && !job->failed;
-	if (line->in_target == UINT64_MAX && line->published && !(run->info.flags & ETL_RUN_DATA_ONLY))
+	if (line->in_target == UINT64_MAX && line->published &&
+	    !(run->info.flags & ETL_RUN_DATA_ONLY))
 		line->in_target = job->staged;
 }
 
@@ -94,7 +96,11 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 			error_move(err, &late);
 		error_clear(&late);
 	}
-	report->exit = err->set ? error_exit(err) : sig && rc < 0 ? 128 + sig : rc < 0 ? 1 : rejects ? 6 : 0;
+	report->exit = err->set	     ? error_exit(err) :
+		       sig && rc < 0 ? 128 + sig :
+		       rc < 0	     ? 1 :
+		       rejects	     ? 6 :
+				       0;
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;
 	if (report->exit != 0 && report->exit != 6)
@@ -122,11 +128,13 @@ static void note(const struct run *run)
 		const struct report_line *line = &run->report.lines[i];
 
 		if (line->is_table)
-			log_note("table %s: read %" PRIu64 ", loaded %" PRIu64 ", rejected %" PRIu64 ", %.3f s", line->name,
-				 line->read, line->loaded, line->rejected, line->seconds);
+			log_note("table %s: read %" PRIu64 ", loaded %" PRIu64 ", rejected %" PRIu64
+				 ", %.3f s",
+				 line->name, line->read, line->loaded, line->rejected,
+				 line->seconds);
 	}
-	log_note("run %s of %s ends with exit %d after %.3f s", run->id, run->pipeline->name, run->report.exit,
-		 run->report.seconds);
+	log_note("run %s of %s ends with exit %d after %.3f s", run->id, run->pipeline->name,
+		 run->report.exit, run->report.seconds);
 }
 
 int run_show(struct run *run, struct etl_error *err)

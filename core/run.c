@@ -1,9 +1,11 @@
 /*
  * The life of a run, top to bottom, in the order of RUN.md:
  *
- *   open → describe → design (run-open.c) → lock → pin → begin → load → screen → finish → validate → publish → report
+ *   open → describe → design (run-open.c) → lock → pin → begin → load → screen → finish → validate
+ *   → publish → report
  *
- * Until publish the target is untouched; whatever fails before leads to abandon, which removes the staging place.
+ * Until publish the target is untouched; whatever fails before leads to abandon, which removes the
+ * staging place.
  */
 #include "config.h"
 
@@ -33,27 +35,33 @@ static int abort_left(const struct state_left *left, void *data)
 	struct run *run = data;
 	struct etl_error err = ERROR_INIT;
 	struct etl_table table = { .name = left->table };
-	struct etl_load load = { .run = &run->info, .table = &table, .source_name = left->table, .index = left->index };
+	struct etl_load load = {
+		.run = &run->info, .table = &table, .source_name = left->table, .index = left->index
+	};
 	struct instance *target = run->target;
 
-	if (target->plugin->target.abort(target->self, &load, &left->token, instance_error(target, &err)) < 0) {
-		log_line(ETL_LOG_WARN, "what run %s left behind could not be removed: %s", left->run,
-			 err.message ? err.message : "no memory");
+	if (target->plugin->target.abort(target->self, &load, &left->token,
+					 instance_error(target, &err)) < 0) {
+		log_line(ETL_LOG_WARN, "what run %s left behind could not be removed: %s",
+			 left->run, err.message ? err.message : "no memory");
 	} else {
-		log_line(ETL_LOG_DEBUG, "removed what run %s left behind of \"%s\"", left->run, left->table);
+		log_line(ETL_LOG_DEBUG, "removed what run %s left behind of \"%s\"", left->run,
+			 left->table);
 	}
 	error_clear(&err);
 	return 0;
 }
 
-/* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using it. */
+/* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
+ * it. */
 static int lock_run(struct run *run, struct etl_error *err)
 {
 	int rc;
 
 	snprintf(run->lock_path, sizeof(run->lock_path), "%s.lock", run->state_path);
 	snprintf(run->rejects_path, sizeof(run->rejects_path), "%.*s.rejects-%s.jsonl",
-		 (int)(strlen(run->state_path) - (strlen(run->state_path) > 7 ? 7 : 0)), run->state_path, run->id);
+		 (int)(strlen(run->state_path) - (strlen(run->state_path) > 7 ? 7 : 0)),
+		 run->state_path, run->id);
 	rc = lock_take(run->lock_path, &run->lock, err);
 	if (rc == 0)
 		rc = state_open(run->state_path, true, &run->state, err);
@@ -61,9 +69,11 @@ static int lock_run(struct run *run, struct etl_error *err)
 		rc = state_cleanup(run->state, abort_left, run, err);
 	if (rc == 0)
 		rc = state_run_begin(run->state, &run->info, run->cli->verb->name, err);
-	return rc < 0 ? rc : rejects_open(run->pipeline, run->id,
-					  run->pipeline->rejects_file ? run->pipeline->rejects_file : run->rejects_path,
-					  &run->rejects, err);
+	return rc < 0 ? rc :
+			rejects_open(run->pipeline, run->id,
+				     run->pipeline->rejects_file ? run->pipeline->rejects_file :
+								   run->rejects_path,
+				     &run->rejects, err);
 }
 
 /* ---- begin ---- */
@@ -77,7 +87,8 @@ static int begin(struct run *run, struct etl_error *err)
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
 
-		rc = target->plugin->target.begin(target->self, &job->load, &job->token, instance_error(target, err));
+		rc = target->plugin->target.begin(target->self, &job->load, &job->token,
+						  instance_error(target, err));
 		job->begun = rc == 0;
 		run->begun |= job->begun;
 		if (rc == 0 && i == 0)
@@ -86,7 +97,8 @@ static int begin(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = state_run_loads(run->state, &run->jobs, run->id, err);
 	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++)
-		rc = target->plugin->target.begin(target->self, &run->jobs.other_loads[i], &run->jobs.other_tokens[i],
+		rc = target->plugin->target.begin(target->self, &run->jobs.other_loads[i],
+						  &run->jobs.other_tokens[i],
 						  instance_error(target, err));
 	run->begun |= rc == 0 && run->jobs.others.count > 0;
 	return rc;
@@ -101,7 +113,8 @@ static const struct etl_token *token_of(const struct run *run, const struct etl_
 	return run->jobs.count ? &run->jobs.at[0]->token : &run->jobs.other_tokens[0];
 }
 
-int run_apply(struct run *run, const struct etl_step *step, struct etl_found_sink *found, struct etl_error *err)
+int run_apply(struct run *run, const struct etl_step *step, struct etl_found_sink *found,
+	      struct etl_error *err)
 {
 	struct instance *target = run->target;
 	const struct etl_load *load = plan_load(&run->jobs, step);
@@ -110,7 +123,8 @@ int run_apply(struct run *run, const struct etl_step *step, struct etl_found_sin
 		load = run->jobs.count ? &run->jobs.at[0]->load : &run->jobs.other_loads[0];
 	if (host_canceled())
 		return ETL_CANCELED;
-	log_line(ETL_LOG_DEBUG, "%s: %s %s", phase_name(step->phase), step->kind, step->object ? step->object : "");
+	log_line(ETL_LOG_DEBUG, "%s: %s %s", phase_name(step->phase), step->kind,
+		 step->object ? step->object : "");
 	return target->plugin->schema.apply(target->self, load, token_of(run, step), step, found,
 					    instance_error(target, err));
 }
@@ -139,16 +153,21 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 	return rc;
 }
 
-/* The pipeline's own SQL, in the staging place, so that it is published with the rows or not at all. */
-static int apply_sql(struct run *run, const char *key, const struct string_list *list, enum report_phase phase,
-		     struct etl_error *err)
+/* The pipeline's own SQL, in the staging place, so that it is published with the rows or not at
+ * all. */
+static int apply_sql(struct run *run, const char *key, const struct string_list *list,
+		     enum report_phase phase, struct etl_error *err)
 {
 	struct etl_found_sink sink = { no_finds };
 	int rc = 0;
 
 	for (size_t i = 0; i < list->count && rc == 0; i++) {
-		struct etl_step step = { .phase = phase == REPORT_BEFORE ? ETL_PHASE_PREPARE : ETL_PHASE_LAST, .kind = "sql",
-					 .object = key, .sql = list->at[i], .load = UINT64_MAX };
+		struct etl_step step = { .phase = phase == REPORT_BEFORE ? ETL_PHASE_PREPARE :
+									   ETL_PHASE_LAST,
+					 .kind = "sql",
+					 .object = key,
+					 .sql = list->at[i],
+					 .load = UINT64_MAX };
 		int64_t start = run_clock();
 		struct report_line *line;
 
@@ -203,12 +222,14 @@ static int start_progress(struct run *run, struct etl_error *err)
 		int64_t limit = run->cli->run.limit;
 
 		run->bars[i].name = job->target->name;
-		run->bars[i].expected = limit && (job->source->rows < 0 || job->source->rows > limit) ? limit
-													 : job->source->rows;
+		run->bars[i].expected = limit && (job->source->rows < 0 ||
+						  job->source->rows > limit) ?
+						limit :
+						job->source->rows;
 		job->progress = &run->bars[i];
 	}
-	run->progress = progress_start(run->bars, run->jobs.count, !run->cli->no_progress &&
-				       run->cli->level >= ETL_LOG_INFO);
+	run->progress = progress_start(run->bars, run->jobs.count,
+				       !run->cli->no_progress && run->cli->level >= ETL_LOG_INFO);
 	return 0;
 }
 
@@ -259,8 +280,12 @@ static int publish(struct run *run, struct etl_error *err)
 	const struct etl_token **tokens = calloc(room + 1, sizeof(*tokens));
 	struct etl_outcome *outcomes = calloc(room + 1, sizeof(*outcomes));
 	struct etl_found_sink found = { no_finds };
-	struct etl_commit commit = { .run = &run->info, .loads = loads, .tokens = tokens, .outcomes = outcomes,
-				     .state = "{}", .found = &found };
+	struct etl_commit commit = { .run = &run->info,
+				     .loads = loads,
+				     .tokens = tokens,
+				     .outcomes = outcomes,
+				     .state = "{}",
+				     .found = &found };
 	int64_t start = run_clock();
 	struct report_line *line;
 	int rc = loads && tokens && outcomes ? 0 : error_memory(err);
@@ -277,7 +302,8 @@ static int publish(struct run *run, struct etl_error *err)
 	}
 	commit.load_count = count;
 	if (rc == 0)
-		rc = target->plugin->target.commit(target->self, &commit, instance_error(target, err));
+		rc = target->plugin->target.commit(target->self, &commit,
+						   instance_error(target, err));
 	run->published = rc == 0;
 	free(loads);
 	free(tokens);
@@ -290,7 +316,8 @@ static int publish(struct run *run, struct etl_error *err)
 
 /* ---- The failure path ---- */
 
-/* Takes the staging place away. The cancel switch is off meanwhile: cleaning up is no longer the run. */
+/* Takes the staging place away. The cancel switch is off meanwhile: cleaning up is no longer the
+ * run. */
 static void abandon(struct run *run)
 {
 	struct instance *target = run->target;
@@ -303,17 +330,20 @@ static void abandon(struct run *run)
 		struct job *job = run->jobs.at[i];
 		struct etl_error err = ERROR_INIT;
 
-		if (!job->begun || (!first && strcmp(job->token.text, run->jobs.at[0]->token.text) == 0))
+		if (!job->begun ||
+		    (!first && strcmp(job->token.text, run->jobs.at[0]->token.text) == 0))
 			continue;
 		first = false;
-		if (target->plugin->target.abort(target->self, &job->load, &job->token, instance_error(target, &err)) < 0)
+		if (target->plugin->target.abort(target->self, &job->load, &job->token,
+						 instance_error(target, &err)) < 0)
 			log_error(&err);
 		error_clear(&err);
 	}
 	if (first && run->jobs.others.count) {
 		struct etl_error err = ERROR_INIT;
 
-		if (target->plugin->target.abort(target->self, &run->jobs.other_loads[0], &run->jobs.other_tokens[0],
+		if (target->plugin->target.abort(target->self, &run->jobs.other_loads[0],
+						 &run->jobs.other_tokens[0],
 						 instance_error(target, &err)) < 0)
 			log_error(&err);
 		error_clear(&err);
@@ -358,8 +388,9 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 	int rc = run_open(&run, cli, pipeline, err), code = rc;
 
 	if (rc == 0)
-		log_note("run %s of %s: %s to %s, %zu tables", run.id, pipeline->name, pipeline->source.plugin->base.name,
-			 pipeline->target.plugin->base.name, run.jobs.count);
+		log_note("run %s of %s: %s to %s, %zu tables", run.id, pipeline->name,
+			 pipeline->source.plugin->base.name, pipeline->target.plugin->base.name,
+			 run.jobs.count);
 	run.report.run = strdup(run.id);
 	run.report.pipeline = strdup(pipeline->name);
 	run.report.verb = strdup(cli->verb->name);

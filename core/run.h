@@ -14,7 +14,7 @@
 struct run {
 	const struct cli *cli;
 	const struct pipeline *pipeline;
-	struct etl_run info;            /* what plugins see */
+	struct etl_run info; /* what plugins see */
 	char id[80], state_path[4096], rejects_path[4200], lock_path[4200];
 	struct host_limits limits;
 	struct instance *source, *target;
@@ -29,22 +29,25 @@ struct run {
 	struct progress *progress;
 	struct progress_table *bars;
 	struct report report;
-	int64_t started;                /* CLOCK_MONOTONIC, microseconds */
+	int64_t started; /* CLOCK_MONOTONIC, microseconds */
 };
 
-/* Opens both ends, makes jobs and plan. What `plan`, `run` and `validate` begin with; run_close in any case. */
+/* Opens both ends, makes jobs and plan. What `plan`, `run` and `validate` begin with; run_close in
+ * any case. */
 int run_open(struct run *, const struct cli *, const struct pipeline *, struct etl_error *);
 void run_close(struct run *);
 /* The pin and the splits of every job. */
 int run_pin(struct run *, struct etl_error *);
 /* Where the state of a pipeline lives, by the target's own word. */
-int run_state_path(const struct pipeline *, struct instance *target, char *buf, size_t size, struct etl_error *);
-/* The whole run; the exit code, or negative. The report is printed either way once a run has begun. */
+int run_state_path(const struct pipeline *, struct instance *target, char *buf, size_t size,
+		   struct etl_error *);
+/* The whole run; the exit code, or negative. The report is printed either way once a run has
+ * begun. */
 int run_pipeline(const struct cli *, const struct pipeline *, struct etl_error *);
 
 /* What the verbs run and copy do. */
 int cmd_run(const struct cli *, struct etl_error *);
 
-int64_t run_clock(void);        /* CLOCK_MONOTONIC, microseconds */
+int64_t run_clock(void); /* CLOCK_MONOTONIC, microseconds */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Numbers as libconfig 1.5 writes them: integers of 32 bits, of 64 with an L, hexadecimal ones, and floats. It
- * lets an integer that is too large wrap without a word, so here every one is measured.
+ * Numbers as libconfig 1.5 writes them: integers of 32 bits, of 64 with an L, hexadecimal ones, and
+ * floats. It lets an integer that is too large wrap without a word, so here every one is measured.
  */
 #include "config.h"
 
@@ -62,7 +62,8 @@ bool scan_number_float(const char *word)
 	return power > 0 && word[power] == '\0';
 }
 
-int scan_number_range(struct scan_at at, const char *word, bool negative, bool is_long, struct etl_error *err)
+int scan_number_range(struct scan_at at, const char *word, bool negative, bool is_long,
+		      struct etl_error *err)
 {
 	int base = word[0] == '0' && (word[1] == 'x' || word[1] == 'X') ? 16 : 10;
 	unsigned long long most = (unsigned long long)INT64_MAX + (negative ? 1 : 0), value;
@@ -71,11 +72,15 @@ int scan_number_range(struct scan_at at, const char *word, bool negative, bool i
 	errno = 0;
 	value = strtoull(word, NULL, base);
 	if (errno == ERANGE || value > most)
-		return scan_fail(at, err, "the number %s%s does not fit 64 bits; write a smaller one", sign,
+		return scan_fail(at, err,
+				 "the number %s%s does not fit 64 bits; write a smaller one", sign,
 				 word);
 	most = (unsigned long long)INT32_MAX + (negative ? 1 : 0);
 	if (!is_long && value > most)
-		return scan_fail(at, err, "the number %s%s is beyond 32 bits and would wrap; write it with an "
-				 "L at its end: %s%sL", sign, word, sign, word);
+		return scan_fail(
+			at, err,
+			"the number %s%s is beyond 32 bits and would wrap; write it with an "
+			"L at its end: %s%sL",
+			sign, word, sign, word);
 	return ETL_OK;
 }

@@ -1,7 +1,7 @@
 /*
- * Tokens in their order. libconfig's parser knows where it stopped but not why; a few rules about which token
- * may follow which, and a stack of brackets, give the reason. What is not found here is still refused by
- * libconfig: this file only has to be right about what it does say.
+ * Tokens in their order. libconfig's parser knows where it stopped but not why; a few rules about
+ * which token may follow which, and a stack of brackets, give the reason. What is not found here is
+ * still refused by libconfig: this file only has to be right about what it does say.
  */
 #include "config.h"
 
@@ -41,12 +41,14 @@ static char inside(const struct scan_order *o)
 
 static bool ends_value(int token)
 {
-	return token == TOKEN_NUMBER || token == TOKEN_STRING || token == ')' || token == ']' || token == '}';
+	return token == TOKEN_NUMBER || token == TOKEN_STRING || token == ')' || token == ']' ||
+	       token == '}';
 }
 
 static bool begins_value(int token)
 {
-	return token == TOKEN_NUMBER || token == TOKEN_STRING || token == '(' || token == '[' || token == '{';
+	return token == TOKEN_NUMBER || token == TOKEN_STRING || token == '(' || token == '[' ||
+	       token == '{';
 }
 
 static bool is_separator(int token)
@@ -88,9 +90,12 @@ static int add_name(struct scan_order *o, struct scan_at at, struct etl_error *e
 static int open_bracket(struct scan_order *o, struct scan_at at, int token, struct etl_error *err)
 {
 	if (o->depth == SCAN_DEPTH)
-		return scan_fail(at, err, "brackets are nested more than %d deep; make the file flatter",
+		return scan_fail(at, err,
+				 "brackets are nested more than %d deep; make the file flatter",
 				 SCAN_DEPTH);
-	o->stack[o->depth++] = (struct scan_bracket){ .open = (char)token, .scope = ++o->scopes, .at = at };
+	o->stack[o->depth++] = (struct scan_bracket){ .open = (char)token,
+						      .scope = ++o->scopes,
+						      .at = at };
 	return ETL_OK;
 }
 
@@ -99,42 +104,53 @@ static int close_bracket(struct scan_order *o, struct scan_at at, int token, str
 	const struct scan_bracket *top;
 
 	if (o->depth == 0)
-		return scan_fail(at, err, "this %c closes nothing; remove it or add the bracket that opens",
+		return scan_fail(at, err,
+				 "this %c closes nothing; remove it or add the bracket that opens",
 				 token);
 	top = &o->stack[o->depth - 1];
 	if (closing(top->open) != token)
-		return scan_fail(at, err, "this %c does not close the %c of %s:%u; write %c there first",
-				 token, top->open, top->at.file, (unsigned)top->at.line, closing(top->open));
+		return scan_fail(
+			at, err, "this %c does not close the %c of %s:%u; write %c there first",
+			token, top->open, top->at.file, (unsigned)top->at.line, closing(top->open));
 	if (o->last == ',' && token != '}')
-		return scan_fail(o->last_at, err, "a comma before the closing %c; remove the comma", token);
+		return scan_fail(o->last_at, err, "a comma before the closing %c; remove the comma",
+				 token);
 	o->depth--;
 	return ETL_OK;
 }
 
 /* What `=` or `:` follows must be a name. */
-static int check_assignment(struct scan_order *o, struct scan_at at, int token, struct etl_error *err)
+static int check_assignment(struct scan_order *o, struct scan_at at, int token,
+			    struct etl_error *err)
 {
 	if (o->last == TOKEN_NUMBER)
-		return scan_fail(o->last_at, err, "the name %s begins with a digit; begin it with a letter, "
-				 "or write value maps as lists of pairs: ( ( 4, \"shipped\" ) )", o->word);
+		return scan_fail(o->last_at, err,
+				 "the name %s begins with a digit; begin it with a letter, "
+				 "or write value maps as lists of pairs: ( ( 4, \"shipped\" ) )",
+				 o->word);
 	if (o->last == TOKEN_STRING)
-		return scan_fail(o->last_at, err, "a name in quotes; write the name of a setting without them");
+		return scan_fail(o->last_at, err,
+				 "a name in quotes; write the name of a setting without them");
 	if (o->last != TOKEN_NAME)
-		return scan_fail(at, err, "no name stands before this %c; write NAME = VALUE", token);
+		return scan_fail(at, err, "no name stands before this %c; write NAME = VALUE",
+				 token);
 	if (inside(o) != '{')
-		return scan_fail(o->last_at, err, "the setting %s stands directly in a list; put it in braces: "
-				 "{ %s = …; }", o->word, o->word);
+		return scan_fail(o->last_at, err,
+				 "the setting %s stands directly in a list; put it in braces: "
+				 "{ %s = …; }",
+				 o->word, o->word);
 	return add_name(o, o->last_at, err);
 }
 
-static int check_word(const struct scan_order *o, struct scan_at at, const char *word, struct etl_error *err)
+static int check_word(const struct scan_order *o, struct scan_at at, const char *word,
+		      struct etl_error *err)
 {
 	bool value = is_assignment(o->last) || (inside(o) != '{' && o->last != TOKEN_NAME);
 
 	if (!value || strcasecmp(word, "true") == 0 || strcasecmp(word, "false") == 0)
 		return ETL_OK;
-	if (strcasecmp(word, "yes") == 0 || strcasecmp(word, "no") == 0 || strcasecmp(word, "on") == 0 ||
-	    strcasecmp(word, "off") == 0)
+	if (strcasecmp(word, "yes") == 0 || strcasecmp(word, "no") == 0 ||
+	    strcasecmp(word, "on") == 0 || strcasecmp(word, "off") == 0)
 		return scan_fail(at, err, "%s is no value; write true or false", word);
 	return scan_fail(at, err, "%s stands without quotes; write \"%s\"", word, word);
 }
@@ -146,21 +162,24 @@ static int check_pair(struct scan_order *o, struct scan_at at, int token, struct
 		return scan_fail(at, err, "a comma is missing before this value of a list; add it");
 	if (is_separator(o->last) && is_separator(token))
 		return scan_fail(at, err, "%c follows %c; remove one of them", token, o->last);
-	if (is_assignment(o->last) && (is_separator(token) || token == '}' || token == ')' || token == ']'))
-		return scan_fail(o->last_at, err, "no value follows %s %c; write one, or remove the setting",
+	if (is_assignment(o->last) &&
+	    (is_separator(token) || token == '}' || token == ')' || token == ']'))
+		return scan_fail(o->last_at, err,
+				 "no value follows %s %c; write one, or remove the setting",
 				 o->word, o->last);
 	if (token == ';' && inside(o) != '{')
 		return scan_fail(at, err, "a semicolon in a list; write a comma");
 	return ETL_OK;
 }
 
-int scan_order_next(struct scan_order *o, struct scan_at at, int token, const char *text, size_t length,
-		    struct etl_error *err)
+int scan_order_next(struct scan_order *o, struct scan_at at, int token, const char *text,
+		    size_t length, struct etl_error *err)
 {
 	char word[sizeof(o->word)];
 	int status = check_pair(o, at, token, err);
 
-	snprintf(word, sizeof(word), "%.*s", (int)(length < sizeof(word) ? length : sizeof(word) - 1), text);
+	snprintf(word, sizeof(word), "%.*s",
+		 (int)(length < sizeof(word) ? length : sizeof(word) - 1), text);
 	if (status == ETL_OK && (token == '(' || token == '[' || token == '{'))
 		status = open_bracket(o, at, token, err);
 	else if (status == ETL_OK && (token == ')' || token == ']' || token == '}'))
@@ -208,8 +227,8 @@ static int check_doubled(struct scan_order *o, struct etl_error *err)
 	}
 	if (!second)
 		return ETL_OK;
-	return scan_fail(second->at, err, "%s is given twice, first in %s:%u; remove one of them", second->name,
-			 first->at.file, (unsigned)first->at.line);
+	return scan_fail(second->at, err, "%s is given twice, first in %s:%u; remove one of them",
+			 second->name, first->at.file, (unsigned)first->at.line);
 }
 
 int scan_order_end(struct scan_order *o, struct etl_error *err)
@@ -222,7 +241,8 @@ int scan_order_end(struct scan_order *o, struct etl_error *err)
 				 closing(top->open));
 	}
 	if (is_assignment(o->last) || o->last == TOKEN_NAME)
-		return scan_fail(o->last_at, err, "the file ends in the middle of the setting %s; write its value",
+		return scan_fail(o->last_at, err,
+				 "the file ends in the middle of the setting %s; write its value",
 				 o->word);
 	return check_doubled(o, err);
 }

@@ -1,6 +1,7 @@
 /*
- * The second half of the scan: the tokens of the whole file in their order. Finds what libconfig would only
- * call a syntax error and says what it is: brackets, commas, words without quotes, names given twice.
+ * The second half of the scan: the tokens of the whole file in their order. Finds what libconfig
+ * would only call a syntax error and says what it is: brackets, commas, words without quotes, names
+ * given twice.
  */
 #ifndef CORE_SCAN_ORDER_H
 #define CORE_SCAN_ORDER_H
@@ -21,7 +22,7 @@ enum scan_token { TOKEN_NONE, TOKEN_NAME = 'n', TOKEN_NUMBER = '0', TOKEN_STRING
 
 struct scan_bracket {
 	char open;
-	uint32_t scope;                 /* a number of its own for each group */
+	uint32_t scope; /* a number of its own for each group */
 	struct scan_at at;
 };
 
@@ -36,9 +37,9 @@ enum { SCAN_DEPTH = 64 /* brackets in brackets; libconfig's parser recurses */ }
 
 /* Zero-initialised it is at the beginning of a file. */
 struct scan_order {
-	int last;                       /* the token before, enum scan_token */
+	int last; /* the token before, enum scan_token */
 	struct scan_at last_at;
-	char word[64];                  /* the name or number before, cut */
+	char word[64]; /* the name or number before, cut */
 	struct scan_bracket stack[SCAN_DEPTH];
 	size_t depth;
 	uint32_t scopes;
@@ -53,7 +54,8 @@ int scan_fail(struct scan_at, struct etl_error *, const char *format, ...) ETL_P
 bool scan_number_integer(char *word, bool *ret_long);
 bool scan_number_float(const char *word);
 /* Whether it fits; WORD is without sign and suffix. */
-int scan_number_range(struct scan_at, const char *word, bool negative, bool is_long, struct etl_error *);
+int scan_number_range(struct scan_at, const char *word, bool negative, bool is_long,
+		      struct etl_error *);
 
 int scan_order_next(struct scan_order *, struct scan_at, int token, const char *text, size_t length,
 		    struct etl_error *);

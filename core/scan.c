@@ -1,8 +1,9 @@
 /*
- * The text of a pipeline file, read byte by byte before libconfig reads it: libconfig 1.5 cuts at a NUL byte,
- * swallows the rest of the file in an open comment, lets numbers wrap at 2^31, keeps unknown escapes as they
- * are, and leaves out of its messages which file it was in. Here each of these has its sentence, includes are
- * filled in, and libconfig gets one text whose every line is known by file and number.
+ * The text of a pipeline file, read byte by byte before libconfig reads it: libconfig 1.5 cuts at a
+ * NUL byte, swallows the rest of the file in an open comment, lets numbers wrap at 2^31, keeps
+ * unknown escapes as they are, and leaves out of its messages which file it was in. Here each of
+ * these has its sentence, includes are filled in, and libconfig gets one text whose every line is
+ * known by file and number.
  */
 #include "config.h"
 
@@ -19,31 +20,32 @@
 
 enum {
 	INCLUDE_DEPTH = 16,
-	INCLUDE_COUNT = 1000,   /* of one pipeline, repeated ones too */
+	INCLUDE_COUNT = 1000, /* of one pipeline, repeated ones too */
 	ALL_LIMIT = 4 * SCAN_FILE_LIMIT
 };
 
 struct scan {
 	struct etl_text text;
-	struct scan_at *lines;          /* of the text, from its first */
+	struct scan_at *lines; /* of the text, from its first */
 	size_t line_count, line_room;
-	char **files;                   /* names as the person knows them */
+	char **files; /* names as the person knows them */
 	size_t file_count;
-	char *folder;                   /* with its final /, or ""; NULL: nothing may be included */
+	char *folder; /* with its final /, or ""; NULL: nothing may be included */
 	struct scan_order order;
-	struct scan_at open_string;     /* the first that seems to lack its closing quote; line 0: none */
+	/* the first that seems to lack its closing quote; line 0: none */
+	struct scan_at open_string;
 };
 
 /* One file while it is read. */
 struct reader {
 	struct scan *scan;
-	const struct reader *by;        /* who includes it */
+	const struct reader *by; /* who includes it */
 	const char *name;
 	dev_t device;
 	ino_t inode;
 	unsigned depth;
 	const char *at, *end;
-	const char *copied;             /* up to here it is in the scan's text */
+	const char *copied; /* up to here it is in the scan's text */
 	uint32_t line;
 };
 
@@ -78,7 +80,8 @@ static int copy_text(struct reader *r, struct etl_error *err)
 	size_t length = (size_t)(r->at - r->copied);
 
 	if (r->scan->text.length + length > ALL_LIMIT)
-		return scan_fail(here(r), err, "with all that it includes the file is over %d MiB; include less",
+		return scan_fail(here(r), err,
+				 "with all that it includes the file is over %d MiB; include less",
 				 ALL_LIMIT >> 20);
 	etl_text_add_bytes(&r->scan->text, r->copied, length);
 	r->copied = r->at;
@@ -120,7 +123,8 @@ static int skip_comment(struct reader *r, struct etl_error *err)
 			return ETL_OK;
 		}
 	}
-	return scan_fail(begin, err, "the comment that begins here with /* has no end; close it with */");
+	return scan_fail(begin, err,
+			 "the comment that begins here with /* has no end; close it with */");
 }
 
 static bool is_hex(char c)
@@ -145,20 +149,26 @@ static int check_escape(struct reader *r, struct etl_error *err)
 		return ETL_OK;
 	}
 	if (c == '\n' || c == '\r' || c == '\0')
-		return scan_fail(here(r), err, "a backslash at the end of a line of a string; write \\\\ for a "
+		return scan_fail(here(r), err,
+				 "a backslash at the end of a line of a string; write \\\\ for a "
 				 "backslash, or end the string and go on with another");
 	while (r->at + 1 + shown < r->end && ((unsigned char)r->at[1 + shown] & 0xc0) == 0x80)
 		shown++;
-	return scan_fail(here(r), err, "\\%.*s in a string is no escape; write \\\\ for a backslash "
-			 "(there are \\\\ \\\" \\n \\r \\t \\f \\xHH)", (int)shown, r->at + 1);
+	return scan_fail(here(r), err,
+			 "\\%.*s in a string is no escape; write \\\\ for a backslash "
+			 "(there are \\\\ \\\" \\n \\r \\t \\f \\xHH)",
+			 (int)shown, r->at + 1);
 }
 
-/* A string over several lines that ends as if the next setting's value began: its quote is missing. */
-static void suspect(struct scan *s, struct scan_at begin, uint32_t end_line, const char *text, const char *end)
+/* A string over several lines that ends as if the next setting's value began: its quote is
+ * missing. */
+static void suspect(struct scan *s, struct scan_at begin, uint32_t end_line, const char *text,
+		    const char *end)
 {
 	while (end > text && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
-	if (s->open_string.line == 0 && end_line > begin.line && end > text && strchr("=:([,", end[-1]))
+	if (s->open_string.line == 0 && end_line > begin.line && end > text &&
+	    strchr("=:([,", end[-1]))
 		s->open_string = begin;
 }
 
@@ -209,17 +219,20 @@ static int read_name(struct reader *r, struct etl_error *err)
 
 	while (r->at < r->end && is_name(*r->at))
 		r->at++;
-	return scan_order_next(&r->scan->order, here(r), TOKEN_NAME, begin, (size_t)(r->at - begin), err);
+	return scan_order_next(&r->scan->order, here(r), TOKEN_NAME, begin, (size_t)(r->at - begin),
+			       err);
 }
 
-/* A word of digits, letters and points, cut to SIZE: what begins with a digit, a sign or a point. */
+/* A word of digits, letters and points, cut to SIZE: what begins with a digit, a sign or a
+ * point. */
 static size_t number_word(const struct reader *r, char *word, size_t size)
 {
 	const char *p = r->at;
 	size_t length = 0;
 
-	while (p < r->end && (is_digit(*p) || is_letter(*p) || *p == '_' || *p == '.' ||
-			      ((*p == '-' || *p == '+') && (p == r->at || p[-1] == 'e' || p[-1] == 'E')))) {
+	while (p < r->end &&
+	       (is_digit(*p) || is_letter(*p) || *p == '_' || *p == '.' ||
+		((*p == '-' || *p == '+') && (p == r->at || p[-1] == 'e' || p[-1] == 'E')))) {
 		if (length + 1 < size)
 			word[length++] = *p;
 		p++;
@@ -238,13 +251,17 @@ static int read_number(struct reader *r, struct etl_error *err)
 	if (word[0] == '-' || word[0] == '+')
 		plain++;
 	if (length >= sizeof(word))
-		return scan_fail(here(r), err, "a number of %zu characters; write a smaller one", length);
+		return scan_fail(here(r), err, "a number of %zu characters; write a smaller one",
+				 length);
 	if (scan_number_integer(plain, &is_long)) {
 		if (scan_number_range(here(r), plain, negative, is_long, err) != ETL_OK)
 			return ETL_FAILED;
 	} else if (!scan_number_float(plain)) {
-		return scan_fail(here(r), err, "%s is neither a number nor a name: names begin with a letter, and "
-				 "texts stand in quotes: \"%s\"", word, word);
+		return scan_fail(
+			here(r), err,
+			"%s is neither a number nor a name: names begin with a letter, and "
+			"texts stand in quotes: \"%s\"",
+			word, word);
 	}
 	r->at += length;
 	return scan_order_next(&r->scan->order, here(r), TOKEN_NUMBER, begin, length, err);
@@ -259,7 +276,9 @@ static int check_bytes(const char *name, const char *bytes, size_t length, struc
 	size_t valid, i;
 
 	if (length >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
-		return scan_fail(at, err, "the file begins with a byte order mark; save it as UTF-8 without one");
+		return scan_fail(
+			at, err,
+			"the file begins with a byte order mark; save it as UTF-8 without one");
 	if (length >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
 		return scan_fail(at, err, "the file is UTF-16; save it as UTF-8");
 	valid = etl_utf8_valid(bytes, length);
@@ -289,8 +308,10 @@ static int load_file(struct reader *r, const struct reader *by, char **ret, stru
 		int code = file ? EISDIR : errno;
 
 		if (by)
-			scan_fail(here(by), err, "cannot read the included file %s: %s; includes are relative to "
-				  "the pipeline file", r->name, strerror(code));
+			scan_fail(here(by), err,
+				  "cannot read the included file %s: %s; includes are relative to "
+				  "the pipeline file",
+				  r->name, strerror(code));
 		else
 			error_set(err, ETL_USAGE, "%s: cannot read the pipeline file: %s", r->name,
 				  strerror(code));
@@ -306,10 +327,13 @@ static int load_file(struct reader *r, const struct reader *by, char **ret, stru
 	length = fread(bytes, 1, SCAN_FILE_LIMIT + 1, file);
 	bytes[length] = '\0';
 	if (ferror(file))
-		error_set(err, ETL_USAGE, "%s: cannot be read to its end: %s", r->name, strerror(errno));
+		error_set(err, ETL_USAGE, "%s: cannot be read to its end: %s", r->name,
+			  strerror(errno));
 	else if (length > SCAN_FILE_LIMIT)
-		error_set(err, ETL_USAGE, "%s:1: the file is over 1 MiB; a pipeline file is smaller: is it the "
-			  "right file?", r->name);
+		error_set(err, ETL_USAGE,
+			  "%s:1: the file is over 1 MiB; a pipeline file is smaller: is it the "
+			  "right file?",
+			  r->name);
 	else
 		status = check_bytes(r->name, bytes, length, err);
 	r->at = r->copied = bytes;
@@ -326,7 +350,8 @@ out:
 }
 
 /* The scan's own copy of a name, alive as long as the scan. */
-static const char *keep_file(struct scan *s, const char *folder, const char *name, struct etl_error *err)
+static const char *keep_file(struct scan *s, const char *folder, const char *name,
+			     struct etl_error *err)
 {
 	char **grown = reallocarray(s->files, s->file_count + 1, sizeof(*grown)), *copy = NULL;
 
@@ -361,7 +386,8 @@ static int check_cycle(const struct reader *r, const struct reader *by, struct e
 		return ETL_OK;
 	name_chain(by, up, &text);
 	etl_text_add(&text, up->name);
-	scan_fail(here(by), err, "a cycle of includes: %s; remove one of them", text.at ? text.at : r->name);
+	scan_fail(here(by), err, "a cycle of includes: %s; remove one of them",
+		  text.at ? text.at : r->name);
 	etl_text_free(&text);
 	return ETL_FAILED;
 }
@@ -379,19 +405,27 @@ static bool climbs(const char *path)
 static int check_include(const struct reader *r, const char *path, struct etl_error *err)
 {
 	if (!r->scan->folder)
-		return scan_fail(here(r), err, "nothing can be included here; write the settings themselves");
+		return scan_fail(here(r), err,
+				 "nothing can be included here; write the settings themselves");
 	if (path[0] == '\0')
 		return scan_fail(here(r), err, "@include without a path; name a file");
 	if (path[0] == '/')
-		return scan_fail(here(r), err, "@include \"%s\" is absolute; write a path relative to the pipeline "
-				 "file, below its folder", path);
+		return scan_fail(
+			here(r), err,
+			"@include \"%s\" is absolute; write a path relative to the pipeline "
+			"file, below its folder",
+			path);
 	if (climbs(path))
-		return scan_fail(here(r), err, "@include \"%s\" leaves the pipeline file's folder; includes stay "
-				 "below it, without ..", path);
+		return scan_fail(here(r), err,
+				 "@include \"%s\" leaves the pipeline file's folder; includes stay "
+				 "below it, without ..",
+				 path);
 	if (r->depth + 1 >= INCLUDE_DEPTH)
-		return scan_fail(here(r), err, "includes are nested more than %d deep", INCLUDE_DEPTH);
+		return scan_fail(here(r), err, "includes are nested more than %d deep",
+				 INCLUDE_DEPTH);
 	if (r->scan->file_count >= INCLUDE_COUNT)
-		return scan_fail(here(r), err, "more than %d includes; include less", INCLUDE_COUNT);
+		return scan_fail(here(r), err, "more than %d includes; include less",
+				 INCLUDE_COUNT);
 	return ETL_OK;
 }
 
@@ -437,13 +471,16 @@ static int read_include(struct reader *r, const char *begin, struct etl_error *e
 	int status;
 
 	if ((size_t)(r->end - r->at) < word || memcmp(r->at, "@include", word) != 0)
-		return scan_fail(here(r), err, "@ stands outside quotes; only @include \"FILE\" begins with it");
+		return scan_fail(here(r), err,
+				 "@ stands outside quotes; only @include \"FILE\" begins with it");
 	while (p < r->end && (*p == ' ' || *p == '\t'))
 		p++;
 	quote = p < r->end && *p == '"' ? memchr(p + 1, '"', (size_t)(r->end - p - 1)) : NULL;
 	if (!at_line_begin(r, begin) || !quote || memchr(p, '\n', (size_t)(quote - p)))
-		return scan_fail(here(r), err, "@include stands at the beginning of a line, with a path in quotes: "
-				 "@include \"FILE\"");
+		return scan_fail(
+			here(r), err,
+			"@include stands at the beginning of a line, with a path in quotes: "
+			"@include \"FILE\"");
 	path = strndup(p + 1, (size_t)(quote - p - 1));
 	status = path ? copy_text(r, err) : error_memory(err);
 	if (status == ETL_OK)
@@ -483,11 +520,15 @@ static int read_token(struct reader *r, const char *begin, struct etl_error *err
 	if (strchr("=:;,(){}[]", c))
 		return scan_order_next(&r->scan->order, here(r), c, "", 0, err);
 	if ((unsigned char)c < ' ' || c == 0x7f)
-		return scan_fail(here(r), err, "a control character (byte %02x); remove it", (unsigned char)c);
+		return scan_fail(here(r), err, "a control character (byte %02x); remove it",
+				 (unsigned char)c);
 	if ((unsigned char)c >= 0x80)
-		return scan_fail(here(r), err, "a letter or quote that is not ASCII stands outside quotes; texts "
+		return scan_fail(here(r), err,
+				 "a letter or quote that is not ASCII stands outside quotes; texts "
 				 "stand between two straight \"");
-	return scan_fail(here(r), err, "%c stands outside quotes and means nothing here; texts stand in \"…\"", c);
+	return scan_fail(here(r), err,
+			 "%c stands outside quotes and means nothing here; texts stand in \"…\"",
+			 c);
 }
 
 static int read_text(struct reader *r, struct etl_error *err)
@@ -544,10 +585,13 @@ int scan_file(const char *path, struct scan **ret, struct etl_error *err)
 	return finish(s, status, ret);
 }
 
-int scan_memory(const char *text, size_t length, const char *name, struct scan **ret, struct etl_error *err)
+int scan_memory(const char *text, size_t length, const char *name, struct scan **ret,
+		struct etl_error *err)
 {
 	struct scan *s = calloc(1, sizeof(*s));
-	struct reader r = { .scan = s, .line = 1, .at = text, .copied = text, .end = text + length };
+	struct reader r = {
+		.scan = s, .line = 1, .at = text, .copied = text, .end = text + length
+	};
 	int status = ETL_FAILED;
 
 	if (!s)
@@ -596,11 +640,14 @@ int scan_syntax_error(const struct scan *s, unsigned line, const char *text, str
 	struct scan_at at;
 
 	if (s->open_string.line > 0)
-		return scan_fail(s->open_string, err, "the string that begins here has no closing quote in its "
+		return scan_fail(s->open_string, err,
+				 "the string that begins here has no closing quote in its "
 				 "line; add it");
 	scan_place(s, line, &at.file, &at.line);
 	if (text && strcmp(text, "syntax error") != 0)
 		return scan_fail(at, err, "%s", text);
-	return scan_fail(at, err, "this is not libconfig syntax; look here and in the line before for a missing "
-			 "quote, bracket or comma");
+	return scan_fail(
+		at, err,
+		"this is not libconfig syntax; look here and in the line before for a missing "
+		"quote, bracket or comma");
 }

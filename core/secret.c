@@ -1,7 +1,8 @@
 /*
- * The list of what must never be seen. Values are kept longest first, so that a secret that contains another
- * one is masked as a whole, and beside each value its URL-encoded spellings, because drivers and servers echo
- * connection strings in either form. One lock guards the list; masking only reads it.
+ * The list of what must never be seen. Values are kept longest first, so that a secret that
+ * contains another one is masked as a whole, and beside each value its URL-encoded spellings,
+ * because drivers and servers echo connection strings in either form. One lock guards the list;
+ * masking only reads it.
  */
 #include "config.h"
 
@@ -139,8 +140,7 @@ bool secret_add(const char *value)
 	if (!value || strlen(value) < SHORTEST)
 		return true;
 	pthread_rwlock_wrlock(&secrets.lock);
-	ok = insert(strdup(value)) &&
-	     insert(url_encode(value, "0123456789ABCDEF", false)) &&
+	ok = insert(strdup(value)) && insert(url_encode(value, "0123456789ABCDEF", false)) &&
 	     insert(url_encode(value, "0123456789abcdef", false)) &&
 	     insert(url_encode(value, "0123456789ABCDEF", true)) &&
 	     insert(url_encode(value, "0123456789abcdef", true));
@@ -153,7 +153,8 @@ static bool add_part(const char *text, size_t length)
 {
 	char *raw = strndup(text, length);
 	char *decoded = url_decode(text, length, false), *spaced = url_decode(text, length, true);
-	bool ok = raw && decoded && spaced && secret_add(raw) && secret_add(decoded) && secret_add(spaced);
+	bool ok = raw && decoded && spaced && secret_add(raw) && secret_add(decoded) &&
+		  secret_add(spaced);
 
 	wipe_free(raw);
 	wipe_free(decoded);
@@ -161,12 +162,15 @@ static bool add_part(const char *text, size_t length)
 	return ok;
 }
 
-/* A query key whose value is a secret: by the words that such keys contain, and Azure's signature. */
+/* A query key whose value is a secret: by the words that such keys contain, and Azure's
+ * signature. */
 static bool is_secret_key(const char *key, size_t length)
 {
-	static const char *const words[] = { "password", "passwd", "passphrase", "pwd", "secret", "token",
-					     "apikey", "api_key", "accesskey", "access_key", "accountkey",
-					     "account_key", "private_key", "credential", "signature" };
+	static const char *const words[] = { "password",    "passwd",	  "passphrase",
+					     "pwd",	    "secret",	  "token",
+					     "apikey",	    "api_key",	  "accesskey",
+					     "access_key",  "accountkey", "account_key",
+					     "private_key", "credential", "signature" };
 	static const char *const exact[] = { "sig", "key", "pass", "auth" };
 
 	for (size_t i = 0; i < sizeof(exact) / sizeof(*exact); i++)
@@ -182,7 +186,8 @@ static bool is_secret_key(const char *key, size_t length)
 	return false;
 }
 
-/* user:pass@ in the authority; the last @ before the path counts, since passwords contain it unescaped. */
+/* user:pass@ in the authority; the last @ before the path counts, since passwords contain it
+ * unescaped. */
 static bool add_userinfo(const char *uri)
 {
 	const char *start = strstr(uri, "://"), *end, *at = NULL, *colon;
@@ -194,7 +199,8 @@ static bool add_userinfo(const char *uri)
 	for (const char *p = start; p < end; p++)
 		if (*p == '@')
 			at = p;
-	/* A password with an unescaped '/', '?' or '#' in it: everything up to the last @ of the URI. */
+	/* A password with an unescaped '/', '?' or '#' in it: everything up to the last @ of the
+	 * URI. */
 	if (!at)
 		at = strrchr(start, '@');
 	colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
@@ -232,7 +238,8 @@ static bool add_pairs(const char *uri)
 
 		if (equals) {
 			length = value_length(equals + 1, separators);
-			if (is_secret_key(p, (size_t)(equals - p)) && !add_value(equals + 1, length))
+			if (is_secret_key(p, (size_t)(equals - p)) &&
+			    !add_value(equals + 1, length))
 				return false;
 			p = equals + 1;
 		}
@@ -250,7 +257,8 @@ bool secret_add_uri(const char *uri)
 static const char *secret_at(const char *text)
 {
 	for (size_t i = 0; i < secrets.count; i++)
-		if (*text == *secrets.at[i] && strncmp(text, secrets.at[i], strlen(secrets.at[i])) == 0)
+		if (*text == *secrets.at[i] &&
+		    strncmp(text, secrets.at[i], strlen(secrets.at[i])) == 0)
 			return secrets.at[i];
 	return NULL;
 }
@@ -258,7 +266,8 @@ static const char *secret_at(const char *text)
 char *secret_redact(const char *text)
 {
 	size_t length = strlen(text), n = 0;
-	/* The mask is shorter than the shortest secret, so the result is never longer than the text. */
+	/* The mask is shorter than the shortest secret, so the result is never longer than the
+	 * text. */
 	char *ret = malloc(length + 1);
 
 	if (!ret)

@@ -1,6 +1,7 @@
 /*
- * What must never be seen: every secret value the pipeline named is registered here once, before any
- * plugin is opened, and every text that leaves the process is passed through secret_redact. Thread-safe.
+ * What must never be seen: every secret value the pipeline named is registered here once, before
+ * any plugin is opened, and every text that leaves the process is passed through secret_redact.
+ * Thread-safe.
  */
 #ifndef CORE_SECRET_H
 #define CORE_SECRET_H

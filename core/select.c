@@ -1,6 +1,7 @@
 /*
- * Selection by names and patterns. The order of the result is the source's, so it does not depend on how the
- * file lists its tables; a table listed several times comes several times, in the file's order.
+ * Selection by names and patterns. The order of the result is the source's, so it does not depend
+ * on how the file lists its tables; a table listed several times comes several times, in the file's
+ * order.
  */
 #include "config.h"
 
@@ -22,7 +23,7 @@ bool pattern_matches(const char *pattern, const char *name)
 			pattern++;
 			name++;
 			while (pattern[-1] == '?' && ((unsigned char)*name & 0xc0) == 0x80)
-				name++;         /* ? is one character, not one byte */
+				name++; /* ? is one character, not one byte */
 		} else if (star) {
 			pattern = star + 1;
 			name = ++again;
@@ -59,7 +60,8 @@ static bool rule_names(const char *rule, const struct etl_table *table)
 	if (table->schema && is_pattern(rule) && strchr(rule, '.')) {
 		const char *dot = strchr(rule, '.');
 		char *head = strndup(rule, (size_t)(dot - rule));
-		bool matches = head && pattern_matches(head, table->schema) && pattern_matches(dot + 1, table->name);
+		bool matches = head && pattern_matches(head, table->schema) &&
+			       pattern_matches(dot + 1, table->name);
 
 		free(head);
 		return matches;
@@ -82,9 +84,10 @@ static int nothing_matches(const struct catalog *source, const char *what, const
 		if (source->at[i]->kind == ETL_TABLE || source->at[i]->kind == ETL_VIEW)
 			names[count++] = source->at[i]->name;
 	near = option_nearest(name, names, count);
-	rc = error_set(err, ETL_USAGE, "%s%s%s \"%s\" matches no table of the source (it has %zu)%s%s%s",
-		       origin ? origin : "", origin ? ": " : "", what, name, count, near ? "; did you mean \"" : "",
-		       near ? near : "", near ? "\"?" : "");
+	rc = error_set(err, ETL_USAGE,
+		       "%s%s%s \"%s\" matches no table of the source (it has %zu)%s%s%s",
+		       origin ? origin : "", origin ? ": " : "", what, name, count,
+		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	free(names);
 	return rc;
 }
@@ -129,7 +132,8 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 }
 
 /* The wildcard that speaks for TABLE, the others laid under it; false: none does. */
-static bool wildcard_for(const struct pipeline *pipeline, const struct etl_table *table, struct table_rule *ret)
+static bool wildcard_for(const struct pipeline *pipeline, const struct etl_table *table,
+			 struct table_rule *ret)
 {
 	const struct table_rule *used[32];
 	size_t count = 0;
@@ -143,7 +147,8 @@ static bool wildcard_for(const struct pipeline *pipeline, const struct etl_table
 
 			for (size_t k = 0; k < count; k++)
 				taken |= used[k] == rule;
-			if (!taken && rule->name && is_pattern(rule->name) && rule_names(rule->name, table) &&
+			if (!taken && rule->name && is_pattern(rule->name) &&
+			    rule_names(rule->name, table) &&
 			    (!best || specificity(rule->name) > specificity(best->name)))
 				best = rule;
 		}
@@ -167,7 +172,8 @@ static bool excluded(const struct pipeline *pipeline, const struct etl_table *ta
 }
 
 /* Whether TABLE is on the command line's list; ITEM/LENGTH is one of its names. */
-static bool item_names(const char *item, size_t length, const struct etl_table *table, struct etl_error *err)
+static bool item_names(const char *item, size_t length, const struct etl_table *table,
+		       struct etl_error *err)
 {
 	char *name = strndup(item, length);
 	bool matches = name && (rule_names(name, table) || strcasecmp(name, table->name) == 0);
@@ -197,10 +203,12 @@ static int check_only(const char *only, const struct catalog *source, struct etl
 		bool found = false;
 
 		for (size_t i = 0; i < source->count; i++)
-			found |= source->at[i]->kind <= ETL_VIEW && item_names(at, length, source->at[i], err);
+			found |= source->at[i]->kind <= ETL_VIEW &&
+				 item_names(at, length, source->at[i], err);
 		if (!found && !err->set) {
 			char *name = strndup(at, length);
-			int rc = name ? nothing_matches(source, "--tables", name, NULL, err) : error_memory(err);
+			int rc = name ? nothing_matches(source, "--tables", name, NULL, err) :
+					error_memory(err);
 
 			free(name);
 			return rc;
@@ -210,11 +218,12 @@ static int check_only(const char *only, const struct catalog *source, struct etl
 	return err->set ? ETL_FAILED : 0;
 }
 
-static int pick_table(const struct pipeline *pipeline, const struct catalog *source, const struct etl_table *table,
-		      struct picks *picks, struct etl_error *err)
+static int pick_table(const struct pipeline *pipeline, const struct catalog *source,
+		      const struct etl_table *table, struct picks *picks, struct etl_error *err)
 {
 	struct table_rule wild, rule;
-	bool has_wild = table->kind == ETL_TABLE && wildcard_for(pipeline, table, &wild), named = false;
+	bool has_wild = table->kind == ETL_TABLE && wildcard_for(pipeline, table, &wild),
+	     named = false;
 	int rc = 0;
 
 	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++) {
@@ -225,7 +234,9 @@ static int pick_table(const struct pipeline *pipeline, const struct catalog *sou
 			continue;
 		found = rule_names(entry->name, table) ? table : NULL;
 		if (!found && !table->schema)
-			found = catalog_find(source, table->kind, NULL, entry->name) == table ? table : NULL;
+			found = catalog_find(source, table->kind, NULL, entry->name) == table ?
+					table :
+					NULL;
 		if (!found)
 			continue;
 		named = true;
@@ -240,7 +251,8 @@ static int pick_table(const struct pipeline *pipeline, const struct catalog *sou
 }
 
 /* Every name and pattern of the file has to match something. */
-static int check_rules(const struct pipeline *pipeline, const struct catalog *source, struct etl_error *err)
+static int check_rules(const struct pipeline *pipeline, const struct catalog *source,
+		       struct etl_error *err)
 {
 	for (size_t i = 0; i < pipeline->table_count; i++) {
 		const struct table_rule *rule = &pipeline->tables[i];
@@ -249,9 +261,11 @@ static int check_rules(const struct pipeline *pipeline, const struct catalog *so
 		for (size_t k = 0; k < source->count && !found; k++)
 			found = source->at[k]->kind <= ETL_VIEW &&
 				(rule_names(rule->name, source->at[k]) ||
-				 (!is_pattern(rule->name) && strcasecmp(rule->name, source->at[k]->name) == 0));
+				 (!is_pattern(rule->name) &&
+				  strcasecmp(rule->name, source->at[k]->name) == 0));
 		if (!found)
-			return nothing_matches(source, "tables: name", rule->name, rule->origin.text, err);
+			return nothing_matches(source, "tables: name", rule->name,
+					       rule->origin.text, err);
 	}
 	return 0;
 }

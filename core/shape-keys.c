@@ -1,7 +1,7 @@
 /*
- * Foreign keys across the tables of a run. A foreign key speaks of its parent by the parent's name in the source;
- * here it learns what the parent and its columns are called now, or is left out with a verdict when the parent
- * is neither in the run nor in the target.
+ * Foreign keys across the tables of a run. A foreign key speaks of its parent by the parent's name
+ * in the source; here it learns what the parent and its columns are called now, or is left out with
+ * a verdict when the parent is neither in the run nor in the target.
  */
 #include "config.h"
 
@@ -13,10 +13,11 @@
 
 #include "shape.h"
 
-int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const char *object, struct etl_error *err,
-		     const char *format, ...)
+int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const char *object,
+		     struct etl_error *err, const char *format, ...)
 {
-	struct host_verdict *at = etl_arena_push(&jobs->arena, jobs->verdicts, jobs->verdict_count, sizeof(*at));
+	struct host_verdict *at = etl_arena_push(&jobs->arena, jobs->verdicts, jobs->verdict_count,
+						 sizeof(*at));
 	char note[512];
 	va_list args;
 
@@ -26,7 +27,8 @@ int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const
 	if (!at)
 		return error_memory(err);
 	jobs->verdicts = at;
-	at[jobs->verdict_count++] = (struct host_verdict){ verdict, etl_arena_copy(&jobs->arena, kind),
+	at[jobs->verdict_count++] = (struct host_verdict){ verdict,
+							   etl_arena_copy(&jobs->arena, kind),
 							   etl_arena_copy(&jobs->arena, object),
 							   etl_arena_copy(&jobs->arena, note) };
 	return jobs->arena.failed ? error_memory(err) : 0;
@@ -54,7 +56,8 @@ static const char *column_now(const struct etl_table *target, const char *name)
 }
 
 /* 1: points at the parent's new names; 0: a column of the parent is gone; negative: no memory. */
-static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct job *parent, bool *ret_changed)
+static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct job *parent,
+		    bool *ret_changed)
 {
 	const char **columns;
 
@@ -63,7 +66,8 @@ static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct
 		key->parent = parent->target->name;
 	}
 	if (!key->parent_columns)
-		return parent->target->primary.column_count || !parent->source->primary.column_count;
+		return parent->target->primary.column_count ||
+		       !parent->source->primary.column_count;
 	columns = etl_arena_alloc(&jobs->arena, key->column_count * sizeof(*columns));
 	if (!columns)
 		return ETL_FAILED;
@@ -78,8 +82,8 @@ static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct
 }
 
 /* Keeps, changes or leaves out one foreign key; *ret_keep says which. */
-static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key *key, bool *ret_keep,
-		      struct etl_error *err)
+static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key *key,
+		      bool *ret_keep, struct etl_error *err)
 {
 	const struct job *parent = parent_job(jobs, key->parent);
 	bool changed = false;
@@ -113,10 +117,12 @@ int shape_foreign_keys(struct jobs *jobs, struct etl_error *err)
 		size_t kept = 0;
 
 		for (size_t k = 0; k < table->foreign_key_count; k++) {
-			struct etl_foreign_key *key =
-				ETL_AT(struct etl_foreign_key, table->foreign_keys, table->foreign_key_size, k);
-			struct etl_foreign_key *place =
-				ETL_AT(struct etl_foreign_key, table->foreign_keys, table->foreign_key_size, kept);
+			struct etl_foreign_key *key = ETL_AT(struct etl_foreign_key,
+							     table->foreign_keys,
+							     table->foreign_key_size, k);
+			struct etl_foreign_key *place = ETL_AT(struct etl_foreign_key,
+							       table->foreign_keys,
+							       table->foreign_key_size, kept);
 			bool keep = false;
 			int rc = settle_key(jobs, jobs->at[i], key, &keep, err);
 

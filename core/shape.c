@@ -1,7 +1,7 @@
 /*
- * The shape of the target. Two tables are at work: FROM, what comes, and the one that is built beside it in an
- * arena and copied at the end. Every part of FROM that names a column is carried over under the new names, or
- * left out when a column it needs is not there any more.
+ * The shape of the target. Two tables are at work: FROM, what comes, and the one that is built
+ * beside it in an arena and copied at the end. Every part of FROM that names a column is carried
+ * over under the new names, or left out when a column it needs is not there any more.
  */
 #include "config.h"
 
@@ -21,13 +21,13 @@ struct shaping {
 	struct job *job;
 	const struct etl_table *from;
 	struct arena arena;
-	struct etl_table table;         /* what is built; its arrays are in the arena */
+	struct etl_table table; /* what is built; its arrays are in the arena */
 	struct etl_column *columns;
 	size_t column_count;
-	const char **new_names;         /* beside from's columns; NULL: not there */
+	const char **new_names; /* beside from's columns; NULL: not there */
 	struct reshape_column *cast;
 	size_t cast_count;
-	bool changed;                   /* the source's DDL is not the target's */
+	bool changed; /* the source's DDL is not the target's */
 	bool dynamic_target;
 	int32_t (*takes)(const struct etl_column *);
 	struct etl_error *err;
@@ -73,9 +73,9 @@ static int unknown_column(struct shaping *s, const char *origin, const char *key
 	for (size_t i = 0; i < s->from->column_count; i++)
 		names[i] = table_column(s->from, i)->name;
 	near = option_nearest(name, names, s->from->column_count);
-	rc = error_set(s->err, ETL_USAGE, "%s: %s: table \"%s\" has no column \"%s\"%s%s%s", origin ? origin : "tables", key,
-		       job_source_name(s->job), name, near ? "; did you mean \"" : "", near ? near : "",
-		       near ? "\"?" : "");
+	rc = error_set(s->err, ETL_USAGE, "%s: %s: table \"%s\" has no column \"%s\"%s%s%s",
+		       origin ? origin : "tables", key, job_source_name(s->job), name,
+		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	free(names);
 	return rc;
 }
@@ -86,10 +86,12 @@ static int check_rule_names(struct shaping *s)
 
 	for (size_t i = 0; i < rule->column_count; i++)
 		if (rule->columns[i].name && table_find_column(s->from, rule->columns[i].name) < 0)
-			return unknown_column(s, rule->columns[i].origin.text, "columns", rule->columns[i].name);
+			return unknown_column(s, rule->columns[i].origin.text, "columns",
+					      rule->columns[i].name);
 	for (size_t i = 0; i < rule->exclude_columns.count; i++)
 		if (table_find_column(s->from, rule->exclude_columns.at[i]) < 0)
-			return unknown_column(s, rule->origin.text, "exclude_columns", rule->exclude_columns.at[i]);
+			return unknown_column(s, rule->origin.text, "exclude_columns",
+					      rule->exclude_columns.at[i]);
 	return 0;
 }
 
@@ -118,16 +120,19 @@ static const char *ruled_type(const struct pipeline *pipeline, const char *decla
 
 		if (strcasecmp(want, declared) == 0)
 			return pipeline->types[i].type;
-		if (length > 3 && strcmp(want + length - 3, "(*)") == 0 && strncasecmp(want, declared, length - 2) == 0)
+		if (length > 3 && strcmp(want + length - 3, "(*)") == 0 &&
+		    strncasecmp(want, declared, length - 2) == 0)
 			return pipeline->types[i].type;
 	}
 	return NULL;
 }
 
 /* The wanted type of a column by the file; false: the file says nothing. */
-static int wanted_type(struct shaping *s, const struct column_rule *rule, struct etl_column *column, bool *ret_given)
+static int wanted_type(struct shaping *s, const struct column_rule *rule, struct etl_column *column,
+		       bool *ret_given)
 {
-	const char *text = rule && rule->type ? rule->type : ruled_type(s->pipeline, column->declared);
+	const char *text = rule && rule->type ? rule->type :
+						ruled_type(s->pipeline, column->declared);
 	struct etl_type_info type;
 	int64_t length = 0;
 
@@ -135,10 +140,12 @@ static int wanted_type(struct shaping *s, const struct column_rule *rule, struct
 	if (!text)
 		return 0;
 	if (!etl_type_parse(text, &type, &length))
-		return error_set(s->err, ETL_USAGE, "%s: \"%s\" is no type (column \"%s\" of \"%s\"); write integer, decimal(10,2), "
+		return error_set(s->err, ETL_USAGE,
+				 "%s: \"%s\" is no type (column \"%s\" of \"%s\"); write integer, "
+				 "decimal(10,2), "
 				 "text, timestamp, …: etlrun.cfg(5) lists them",
-				 rule && rule->origin.text ? rule->origin.text : "types", text, column->name,
-				 job_source_name(s->job));
+				 rule && rule->origin.text ? rule->origin.text : "types", text,
+				 column->name, job_source_name(s->job));
 	column->declared = etl_arena_copy(&s->arena, text);
 	column->type = type.type;
 	column->precision = type.precision;
@@ -213,13 +220,17 @@ static int make_column(struct shaping *s, const struct column_rule *rule)
 	bool given;
 	int rc;
 
-	*column = (struct etl_column){ .name = etl_arena_copy(&s->arena, rule->as), .declared = "TEXT",
-				       .type = ETL_TEXT, .flags = ETL_CONSTANT, .identity_last = ETL_UNKNOWN };
+	*column = (struct etl_column){ .name = etl_arena_copy(&s->arena, rule->as),
+				       .declared = "TEXT",
+				       .type = ETL_TEXT,
+				       .flags = ETL_CONSTANT,
+				       .identity_last = ETL_UNKNOWN };
 	s->changed = true;
 	rc = wanted_type(s, rule, column, &given);
 	if (rc < 0)
 		return rc;
-	return add_cast(s, column->name, -1, (struct etl_type_info){ column->type, column->precision, column->scale },
+	return add_cast(s, column->name, -1,
+			(struct etl_type_info){ column->type, column->precision, column->scale },
 			rule);
 }
 
@@ -228,10 +239,12 @@ static int check_collisions(struct shaping *s)
 	for (size_t i = 0; i < s->column_count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (strcasecmp(s->columns[i].name, s->columns[k].name) == 0)
-				return error_set(s->err, ETL_USAGE,
-						 "two columns of \"%s\" would be called \"%s\" in the target; give one of "
-						 "them another name with columns = ( { name = …; as = … } )",
-						 job_source_name(s->job), s->columns[i].name);
+				return error_set(
+					s->err, ETL_USAGE,
+					"two columns of \"%s\" would be called \"%s\" in the "
+					"target; give one of "
+					"them another name with columns = ( { name = …; as = … } )",
+					job_source_name(s->job), s->columns[i].name);
 	return 0;
 }
 
@@ -251,7 +264,8 @@ static int shape_columns(struct shaping *s)
 		if (!s->rule->columns[i].name)
 			rc = make_column(s, &s->rule->columns[i]);
 	if (rc == 0 && s->column_count == 0)
-		rc = error_set(s->err, ETL_USAGE, "no column of \"%s\" is left", job_source_name(s->job));
+		rc = error_set(s->err, ETL_USAGE, "no column of \"%s\" is left",
+			       job_source_name(s->job));
 	return rc < 0 ? rc : check_collisions(s);
 }
 
@@ -289,19 +303,22 @@ static void left_out(struct shaping *s, const char *kind, const char *name)
 static void shape_keys(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_key *uniques = etl_arena_alloc(&s->arena, (from->unique_count + 1) * sizeof(*uniques));
+	struct etl_key *uniques = etl_arena_alloc(&s->arena,
+						  (from->unique_count + 1) * sizeof(*uniques));
 	size_t count = 0;
 
 	if (from->primary.column_count) {
 		s->table.primary = from->primary;
-		s->table.primary.columns = new_list(s, from->primary.columns, from->primary.column_count);
+		s->table.primary.columns = new_list(s, from->primary.columns,
+						    from->primary.column_count);
 		if (!s->table.primary.columns) {
 			memset(&s->table.primary, 0, sizeof(s->table.primary));
 			left_out(s, "primary key", from->primary.name);
 		}
 	}
 	for (size_t i = 0; uniques && i < from->unique_count; i++) {
-		const struct etl_key *key = ETL_AT(const struct etl_key, from->uniques, from->unique_size, i);
+		const struct etl_key *key = ETL_AT(const struct etl_key, from->uniques,
+						   from->unique_size, i);
 
 		uniques[count] = *key;
 		uniques[count].columns = new_list(s, key->columns, key->column_count);
@@ -318,12 +335,14 @@ static void shape_keys(struct shaping *s)
 static void shape_foreign(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_foreign_key *keys = etl_arena_alloc(&s->arena, (from->foreign_key_count + 1) * sizeof(*keys));
+	struct etl_foreign_key *keys = etl_arena_alloc(&s->arena, (from->foreign_key_count + 1) *
+									  sizeof(*keys));
 	size_t count = 0;
 
 	for (size_t i = 0; keys && i < from->foreign_key_count; i++) {
-		const struct etl_foreign_key *key =
-			ETL_AT(const struct etl_foreign_key, from->foreign_keys, from->foreign_key_size, i);
+		const struct etl_foreign_key *key = ETL_AT(const struct etl_foreign_key,
+							   from->foreign_keys,
+							   from->foreign_key_size, i);
 
 		keys[count] = *key;
 		keys[count].columns = new_list(s, key->columns, key->column_count);
@@ -340,16 +359,20 @@ static void shape_foreign(struct shaping *s)
 static void shape_indexes(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_index *indexes = etl_arena_alloc(&s->arena, (from->index_count + 1) * sizeof(*indexes));
+	struct etl_index *indexes = etl_arena_alloc(&s->arena,
+						    (from->index_count + 1) * sizeof(*indexes));
 	size_t count = 0;
 
 	for (size_t i = 0; indexes && i < from->index_count; i++) {
-		const struct etl_index *index = ETL_AT(const struct etl_index, from->indexes, from->index_size, i);
-		struct etl_index_part *parts = etl_arena_alloc(&s->arena, (index->part_count + 1) * sizeof(*parts));
+		const struct etl_index *index = ETL_AT(const struct etl_index, from->indexes,
+						       from->index_size, i);
+		struct etl_index_part *parts = etl_arena_alloc(&s->arena, (index->part_count + 1) *
+										  sizeof(*parts));
 		bool complete = parts != NULL;
 
 		for (size_t k = 0; complete && k < index->part_count; k++) {
-			parts[k] = *ETL_AT(const struct etl_index_part, index->parts, index->part_size, k);
+			parts[k] = *ETL_AT(const struct etl_index_part, index->parts,
+					   index->part_size, k);
 			if (parts[k].column)
 				complete = (parts[k].column = new_name(s, parts[k].column)) != NULL;
 		}
@@ -374,11 +397,13 @@ static void shape_indexes(struct shaping *s)
 static void shape_checks(struct shaping *s)
 {
 	const struct etl_table *from = s->from;
-	struct etl_check *checks = etl_arena_alloc(&s->arena, (from->check_count + 1) * sizeof(*checks));
+	struct etl_check *checks = etl_arena_alloc(&s->arena,
+						   (from->check_count + 1) * sizeof(*checks));
 	size_t count = 0;
 
 	for (size_t i = 0; checks && i < from->check_count; i++) {
-		const struct etl_check *check = ETL_AT(const struct etl_check, from->checks, from->check_size, i);
+		const struct etl_check *check = ETL_AT(const struct etl_check, from->checks,
+						       from->check_size, i);
 
 		checks[count] = *check;
 		if (!check->column || (checks[count].column = new_name(s, check->column)) != NULL)
@@ -393,7 +418,8 @@ static void shape_checks(struct shaping *s)
 
 static int shape_name(struct shaping *s)
 {
-	s->table.name = s->rule->query ? etl_arena_copy(&s->arena, s->rule->as) : renamed(s, s->rule->as, s->from->name);
+	s->table.name = s->rule->query ? etl_arena_copy(&s->arena, s->rule->as) :
+					 renamed(s, s->rule->as, s->from->name);
 	if (!s->table.name)
 		return error_memory(s->err);
 	s->changed |= strcmp(s->table.name, s->from->name) != 0;
@@ -421,7 +447,8 @@ static bool make_rows_schema(struct shaping *s)
 	return ok;
 }
 
-/* The key's columns in the rows: `key` of the file, by its old or new names, else the primary key. */
+/* The key's columns in the rows: `key` of the file, by its old or new names, else the primary
+ * key. */
 static int make_key(struct shaping *s)
 {
 	const struct etl_table *target = s->job->target;
@@ -431,14 +458,16 @@ static int make_key(struct shaping *s)
 	if (!s->job->key)
 		return error_memory(s->err);
 	for (size_t i = 0; i < count; i++) {
-		const char *name = s->rule->key.count ? s->rule->key.at[i] : target->primary.columns[i];
+		const char *name = s->rule->key.count ? s->rule->key.at[i] :
+							target->primary.columns[i];
 		const char *now = s->rule->key.count ? new_name(s, name) : name;
 		int64_t at = etl_schema_find(&s->job->rows, now ? now : name);
 
 		if (at < 0 && s->rule->key.count)
 			return unknown_column(s, s->rule->origin.text, "key", name);
 		if (at < 0) {
-			s->job->key_count = 0;  /* a generated column is part of the key: the whole row is it */
+			s->job->key_count =
+				0; /* a generated column is part of the key: the whole row is it */
 			return 0;
 		}
 		s->job->key[s->job->key_count++] = at;
@@ -462,17 +491,26 @@ static int settle(struct shaping *s)
 	if (!job->target)
 		return error_memory(s->err);
 	for (size_t i = 0; i < s->cast_count; i++)
-		s->cast[i].name = table_column(job->target, (size_t)table_find_column(job->target, s->cast[i].name))->name;
+		s->cast[i].name = table_column(job->target, (size_t)table_find_column(
+								    job->target, s->cast[i].name))
+					  ->name;
 	job->cast = s->cast;
 	job->cast_count = s->cast_count;
 	return make_rows_schema(s) ? make_key(s) : error_memory(s->err);
 }
 
-int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job *job, const struct etl_table *from,
-		 bool dynamic_target, int32_t (*takes)(const struct etl_column *), struct etl_error *err)
+int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job *job,
+		 const struct etl_table *from, bool dynamic_target,
+		 int32_t (*takes)(const struct etl_column *), struct etl_error *err)
 {
-	struct shaping s = { .pipeline = pipeline, .jobs = jobs, .rule = job->rule, .job = job, .from = from,
-			     .dynamic_target = dynamic_target, .takes = takes, .err = err };
+	struct shaping s = { .pipeline = pipeline,
+			     .jobs = jobs,
+			     .rule = job->rule,
+			     .job = job,
+			     .from = from,
+			     .dynamic_target = dynamic_target,
+			     .takes = takes,
+			     .err = err };
 	int rc;
 
 	s.table = *from;

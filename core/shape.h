@@ -1,26 +1,29 @@
 /*
- * From the table that comes out of the transforms to the table as it shall be at the target: names, chosen and
- * constant columns, types; and the list of conversions that makes its rows.
+ * From the table that comes out of the transforms to the table as it shall be at the target: names,
+ * chosen and constant columns, types; and the list of conversions that makes its rows.
  */
 #ifndef CORE_SHAPE_H
 #define CORE_SHAPE_H
 
 #include "job.h"
 
-/* How the stream that comes is typed: the type of each readable column, beside the table's columns. */
-struct etl_type_info shape_stream_type(const struct etl_table *, size_t column, bool dynamic_source);
+/* How the stream that comes is typed: the type of each readable column, beside the table's
+ * columns. */
+struct etl_type_info shape_stream_type(const struct etl_table *, size_t column,
+				       bool dynamic_source);
 
-/* Fills job->target (foreign keys still speak of the parents by their source names), job->cast, job->rows and
- * job->key, from FROM (the last shape) and job->before_cast. */
+/* Fills job->target (foreign keys still speak of the parents by their source names), job->cast,
+ * job->rows and job->key, from FROM (the last shape) and job->before_cast. */
 int shape_target(const struct pipeline *, struct jobs *, struct job *, const struct etl_table *from,
-		 bool dynamic_target, int32_t (*takes)(const struct etl_column *), struct etl_error *);
+		 bool dynamic_target, int32_t (*takes)(const struct etl_column *),
+		 struct etl_error *);
 
 /* A verdict of the host's own; OBJECT and the note are copied. */
-int host_verdict_add(struct jobs *, int32_t verdict, const char *kind, const char *object, struct etl_error *,
-		     const char *format, ...) ETL_PRINTF(6, 7);
+int host_verdict_add(struct jobs *, int32_t verdict, const char *kind, const char *object,
+		     struct etl_error *, const char *format, ...) ETL_PRINTF(6, 7);
 
-/* Once every job has its target: foreign keys are pointed at the parents' new names, and those whose parent
- * will not be there are left out with a verdict. */
+/* Once every job has its target: foreign keys are pointed at the parents' new names, and those
+ * whose parent will not be there are left out with a verdict. */
 int shape_foreign_keys(struct jobs *, struct etl_error *);
 
 #endif

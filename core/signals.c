@@ -10,7 +10,7 @@
 #include "host.h"
 #include "signals.h"
 
-#define IMPATIENT 3     /* signals of one sort after which the process ends without cleaning up */
+#define IMPATIENT 3 /* signals of one sort after which the process ends without cleaning up */
 
 static atomic_int asked;
 

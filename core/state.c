@@ -1,6 +1,6 @@
 /*
- * Two tables: runs, and the loads a run has staged. application_id and user_version say whose file it is and which
- * shape it has; a file of another program is never touched.
+ * Two tables: runs, and the loads a run has staged. application_id and user_version say whose file
+ * it is and which shape it has; a file of another program is never touched.
  */
 #include "config.h"
 
@@ -15,21 +15,24 @@
 
 #include "state.h"
 
-#define APPLICATION_ID 0x65746c72       /* "etlr" */
+#define APPLICATION_ID 0x65746c72 /* "etlr" */
 #define SCHEMA_VERSION 1
-#define BUSY_MS 5000                    /* a `status` may be reading */
+#define BUSY_MS	       5000 /* a `status` may be reading */
 
 struct state {
 	sqlite3 *db;
 	char *path;
 };
 
-static const char schema[] =
-	"CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, verb TEXT NOT NULL, pid INTEGER NOT NULL,"
-	" status TEXT NOT NULL, phase TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, exit INTEGER, error TEXT,"
-	" tables INTEGER NOT NULL DEFAULT 0, rows INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0);"
-	"CREATE TABLE loads (run TEXT NOT NULL REFERENCES runs(id), number INTEGER NOT NULL, name TEXT NOT NULL,"
-	" token TEXT NOT NULL, PRIMARY KEY (run, number)) WITHOUT ROWID;";
+static const char schema[] = "CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, verb "
+			     "TEXT NOT NULL, pid INTEGER NOT NULL,"
+			     " status TEXT NOT NULL, phase TEXT NOT NULL, started TEXT NOT NULL, "
+			     "ended TEXT, exit INTEGER, error TEXT,"
+			     " tables INTEGER NOT NULL DEFAULT 0, rows INTEGER NOT NULL DEFAULT 0, "
+			     "rejected INTEGER NOT NULL DEFAULT 0);"
+			     "CREATE TABLE loads (run TEXT NOT NULL REFERENCES runs(id), number "
+			     "INTEGER NOT NULL, name TEXT NOT NULL,"
+			     " token TEXT NOT NULL, PRIMARY KEY (run, number)) WITHOUT ROWID;";
 
 static int fail(struct state *s, const char *what, struct etl_error *err)
 {
@@ -39,7 +42,8 @@ static int fail(struct state *s, const char *what, struct etl_error *err)
 
 static int run_sql(struct state *s, const char *sql, struct etl_error *err)
 {
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, "written", err);
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
+									 fail(s, "written", err);
 }
 
 static int pragma(struct state *s, const char *sql, int64_t *ret, struct etl_error *err)
@@ -62,10 +66,12 @@ static int make_schema(struct state *s, struct etl_error *err)
 {
 	char sql[128];
 
-	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d;", APPLICATION_ID, SCHEMA_VERSION);
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		 APPLICATION_ID, SCHEMA_VERSION);
 	if (run_sql(s, "BEGIN IMMEDIATE", err) < 0)
 		return ETL_FAILED;
-	if (run_sql(s, schema, err) < 0 || run_sql(s, sql, err) < 0 || run_sql(s, "COMMIT", err) < 0) {
+	if (run_sql(s, schema, err) < 0 || run_sql(s, sql, err) < 0 ||
+	    run_sql(s, "COMMIT", err) < 0) {
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 		return ETL_FAILED;
 	}
@@ -86,10 +92,15 @@ static int check_schema(struct state *s, struct etl_error *err)
 	if (id == 0 && version == 0 && objects == 0)
 		return make_schema(s, err);
 	if (id != APPLICATION_ID)
-		return error_set(err, ETL_MEMORY, "%s is no state file of etlrun; name another with state = \"…\"", s->path);
+		return error_set(err, ETL_MEMORY,
+				 "%s is no state file of etlrun; name another with state = \"…\"",
+				 s->path);
 	if (version != SCHEMA_VERSION)
-		return error_set(err, ETL_MEMORY, "the state file %s has version %lld, this etlrun knows %d; use the etlrun that "
-				 "wrote it, or name another with state = \"…\"", s->path, (long long)version, SCHEMA_VERSION);
+		return error_set(err, ETL_MEMORY,
+				 "the state file %s has version %lld, this etlrun knows %d; use "
+				 "the etlrun that "
+				 "wrote it, or name another with state = \"…\"",
+				 s->path, (long long)version, SCHEMA_VERSION);
 	return 0;
 }
 
@@ -106,8 +117,13 @@ int state_open(const char *path, bool create, struct state **ret, struct etl_err
 		free(s);
 		return error_memory(err);
 	}
-	rc = sqlite3_open_v2(path, &s->db, (create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
-			     SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK ? 0 : fail(s, create ? "made" : "opened", err);
+	rc = sqlite3_open_v2(
+		     path, &s->db,
+		     (create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
+			     SQLITE_OPEN_NOMUTEX,
+		     NULL) == SQLITE_OK ?
+		     0 :
+		     fail(s, create ? "made" : "opened", err);
 	if (rc == 0) {
 		sqlite3_busy_timeout(s->db, BUSY_MS);
 		rc = check_schema(s, err);
@@ -130,7 +146,8 @@ void state_close(struct state *s)
 }
 
 /* One statement with its values: "s" text (or NULL), "i" int64. */
-static int write_row(struct state *s, struct etl_error *err, const char *sql, const char *kinds, ...)
+static int write_row(struct state *s, struct etl_error *err, const char *sql, const char *kinds,
+		     ...)
 {
 	sqlite3_stmt *stmt = NULL;
 	va_list args;
@@ -141,7 +158,8 @@ static int write_row(struct state *s, struct etl_error *err, const char *sql, co
 	va_start(args, kinds);
 	for (int i = 0; kinds[i]; i++) {
 		if (kinds[i] == 's')
-			sqlite3_bind_text(stmt, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+			sqlite3_bind_text(stmt, i + 1, va_arg(args, const char *), -1,
+					  SQLITE_TRANSIENT);
 		else
 			sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t));
 	}
@@ -151,11 +169,13 @@ static int write_row(struct state *s, struct etl_error *err, const char *sql, co
 	return rc;
 }
 
-int state_run_begin(struct state *s, const struct etl_run *run, const char *verb, struct etl_error *err)
+int state_run_begin(struct state *s, const struct etl_run *run, const char *verb,
+		    struct etl_error *err)
 {
 	return write_row(s, err,
-			 "INSERT INTO runs (id, pipeline, verb, pid, status, phase, started) VALUES (?1, ?2, ?3, ?4, '"
-			 STATE_RUNNING "', 'begin', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
+			 "INSERT INTO runs (id, pipeline, verb, pid, status, phase, started) "
+			 "VALUES (?1, ?2, ?3, ?4, '" STATE_RUNNING
+			 "', 'begin', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
 			 "sssi", run->id, run->pipeline, verb, (int64_t)getpid());
 }
 
@@ -164,14 +184,17 @@ int state_run_phase(struct state *s, const char *run, const char *phase, struct 
 	return write_row(s, err, "UPDATE runs SET phase = ?2 WHERE id = ?1", "ss", run, phase);
 }
 
-static int put_load(struct state *s, const char *run, uint64_t index, const char *name, const struct etl_token *token,
-		    struct etl_error *err)
+static int put_load(struct state *s, const char *run, uint64_t index, const char *name,
+		    const struct etl_token *token, struct etl_error *err)
 {
-	return write_row(s, err, "INSERT OR IGNORE INTO loads (run, number, name, token) VALUES (?1, ?2, ?3, ?4)", "siss",
-			 run, (int64_t)index, name, token->text);
+	return write_row(
+		s, err,
+		"INSERT OR IGNORE INTO loads (run, number, name, token) VALUES (?1, ?2, ?3, ?4)",
+		"siss", run, (int64_t)index, name, token->text);
 }
 
-int state_run_loads(struct state *s, const struct jobs *jobs, const char *run, struct etl_error *err)
+int state_run_loads(struct state *s, const struct jobs *jobs, const char *run,
+		    struct etl_error *err)
 {
 	int rc = run_sql(s, "BEGIN IMMEDIATE", err);
 
@@ -179,7 +202,8 @@ int state_run_loads(struct state *s, const struct jobs *jobs, const char *run, s
 		return rc;
 	for (size_t i = 0; i < jobs->count && rc == 0; i++)
 		if (jobs->at[i]->begun)
-			rc = put_load(s, run, i, jobs->at[i]->target->name, &jobs->at[i]->token, err);
+			rc = put_load(s, run, i, jobs->at[i]->target->name, &jobs->at[i]->token,
+				      err);
 	if (rc == 0)
 		rc = run_sql(s, "COMMIT", err);
 	if (rc < 0)
@@ -187,7 +211,8 @@ int state_run_loads(struct state *s, const struct jobs *jobs, const char *run, s
 	return rc;
 }
 
-int state_run_end(struct state *s, const struct report *report, const char *status, struct etl_error *err)
+int state_run_end(struct state *s, const struct report *report, const char *status,
+		  struct etl_error *err)
 {
 	uint64_t tables = 0, rows = 0, rejected = 0;
 	int rc;
@@ -202,11 +227,13 @@ int state_run_end(struct state *s, const struct report *report, const char *stat
 		rejected += line->rejected;
 	}
 	rc = write_row(s, err,
-		       "UPDATE runs SET status = ?2, ended = strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), exit = ?3, error = ?4,"
+		       "UPDATE runs SET status = ?2, ended = strftime('%Y-%m-%dT%H:%M:%SZ', "
+		       "'now'), exit = ?3, error = ?4,"
 		       " tables = ?5, rows = ?6, rejected = ?7 WHERE id = ?1",
-		       "ssisiii", report->run, status, (int64_t)report->exit, report->error, (int64_t)tables, (int64_t)rows,
-		       (int64_t)rejected);
-	return rc < 0 ? rc : write_row(s, err, "DELETE FROM loads WHERE run = ?1", "s", report->run);
+		       "ssisiii", report->run, status, (int64_t)report->exit, report->error,
+		       (int64_t)tables, (int64_t)rows, (int64_t)rejected);
+	return rc < 0 ? rc :
+			write_row(s, err, "DELETE FROM loads WHERE run = ?1", "s", report->run);
 }
 
 static void copy_column(sqlite3_stmt *stmt, int column, char *to, size_t size)
@@ -216,13 +243,15 @@ static void copy_column(sqlite3_stmt *stmt, int column, char *to, size_t size)
 	snprintf(to, size, "%s", text ? (const char *)text : "");
 }
 
-int state_cleanup(struct state *s, int (*each)(const struct state_left *, void *), void *data, struct etl_error *err)
+int state_cleanup(struct state *s, int (*each)(const struct state_left *, void *), void *data,
+		  struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = 0, step = SQLITE_DONE;
 
-	if (sqlite3_prepare_v2(s->db, "SELECT run, name, number, token FROM loads ORDER BY run, number", -1, &stmt, NULL) !=
-	    SQLITE_OK)
+	if (sqlite3_prepare_v2(s->db,
+			       "SELECT run, name, number, token FROM loads ORDER BY run, number",
+			       -1, &stmt, NULL) != SQLITE_OK)
 		return fail(s, "read", err);
 	while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct state_left left;
@@ -237,8 +266,11 @@ int state_cleanup(struct state *s, int (*each)(const struct state_left *, void *
 		rc = fail(s, "read", err);
 	sqlite3_finalize(stmt);
 	if (rc == 0)
-		rc = run_sql(s, "DELETE FROM loads;"
-			     " UPDATE runs SET status = '" STATE_INTERRUPTED "' WHERE status = '" STATE_RUNNING "'", err);
+		rc = run_sql(s,
+			     "DELETE FROM loads;"
+			     " UPDATE runs SET status = '" STATE_INTERRUPTED
+			     "' WHERE status = '" STATE_RUNNING "'",
+			     err);
 	return rc;
 }
 
@@ -249,19 +281,32 @@ static const char *text(sqlite3_stmt *stmt, int column)
 	return value ? (const char *)value : NULL;
 }
 
-int state_runs(struct state *s, int (*each)(const struct state_run *, void *), void *data, struct etl_error *err)
+int state_runs(struct state *s, int (*each)(const struct state_run *, void *), void *data,
+	       struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = 0, step = SQLITE_DONE;
 
-	if (sqlite3_prepare_v2(s->db, "SELECT id, pipeline, verb, status, phase, started, ended, error, pid, exit, tables, rows, "
-				      "rejected FROM runs ORDER BY started DESC, rowid DESC", -1, &stmt, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(s->db,
+			       "SELECT id, pipeline, verb, status, phase, started, ended, error, "
+			       "pid, exit, tables, rows, "
+			       "rejected FROM runs ORDER BY started DESC, rowid DESC",
+			       -1, &stmt, NULL) != SQLITE_OK)
 		return fail(s, "read", err);
 	while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct state_run run = { text(stmt, 0), text(stmt, 1), text(stmt, 2), text(stmt, 3), text(stmt, 4),
-					 text(stmt, 5), text(stmt, 6), text(stmt, 7), sqlite3_column_int64(stmt, 8),
-					 sqlite3_column_int(stmt, 9), (uint64_t)sqlite3_column_int64(stmt, 10),
-					 (uint64_t)sqlite3_column_int64(stmt, 11), (uint64_t)sqlite3_column_int64(stmt, 12) };
+		struct state_run run = { text(stmt, 0),
+					 text(stmt, 1),
+					 text(stmt, 2),
+					 text(stmt, 3),
+					 text(stmt, 4),
+					 text(stmt, 5),
+					 text(stmt, 6),
+					 text(stmt, 7),
+					 sqlite3_column_int64(stmt, 8),
+					 sqlite3_column_int(stmt, 9),
+					 (uint64_t)sqlite3_column_int64(stmt, 10),
+					 (uint64_t)sqlite3_column_int64(stmt, 11),
+					 (uint64_t)sqlite3_column_int64(stmt, 12) };
 
 		rc = each(&run, data);
 	}

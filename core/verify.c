@@ -1,6 +1,6 @@
 /*
- * Peers over real rows. FROM needs no reading when the load kept its digest; when rows have to be named, the source
- * is read again inside the same pin and led through the same transforms.
+ * Peers over real rows. FROM needs no reading when the load kept its digest; when rows have to be
+ * named, the source is read again inside the same pin and led through the same transforms.
  */
 #include "config.h"
 
@@ -14,15 +14,16 @@
 #include "peer.h"
 #include "verify.h"
 
-#define NAMED_FINDINGS 10       /* findings of one validator that are written to the log */
+#define NAMED_FINDINGS 10 /* findings of one validator that are written to the log */
 
-/* A side, with what its rows are opened from. The peer is first: the validator's pointer is also ours. */
+/* A side, with what its rows are opened from. The peer is first: the validator's pointer is also
+ * ours. */
 struct side_peer {
 	struct etl_peer peer;
 	const struct verify *verify;
 	struct job *job;
-	struct etl_context context;     /* of FROM: what it refuses was counted when it was loaded */
-	struct etl_dataset dataset;     /* of INTO */
+	struct etl_context context; /* of FROM: what it refuses was counted when it was loaded */
+	struct etl_dataset dataset; /* of INTO */
 	struct etl_token token;
 	char *schema, *table;
 };
@@ -77,8 +78,8 @@ static void plain_release(struct ArrowArrayStream *stream)
 
 /* ---- The two sides ---- */
 
-static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret, bool *ret_more,
-		     struct etl_error *err)
+static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
+		     bool *ret_more, struct etl_error *err)
 {
 	struct side_peer *side = (struct side_peer *)(void *)peer;
 	const struct flow_setup *flow = side->verify->flow;
@@ -87,39 +88,51 @@ static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 	int rc;
 
 	if (!job->repeats)
-		return error_set(err, ETL_USAGE, "\"%s\": a transform of it does not repeat, so its rows cannot be made "
-				 "again to name those that differ", job_source_name(job));
+		return error_set(
+			err, ETL_USAGE,
+			"\"%s\": a transform of it does not repeat, so its rows cannot be made "
+			"again to name those that differ",
+			job_source_name(job));
 	*ret_more = part + 1 < job->split_count;
 	plain = calloc(1, sizeof(*plain));
 	if (!plain)
 		return error_memory(err);
 	side->context.err = err;
 	side->context.gone_count = 0;
-	rc = flow_open(flow, job, flow->source, &job->splits[part].split, &side->context, &plain->in, err);
+	rc = flow_open(flow, job, flow->source, &job->splits[part].split, &side->context,
+		       &plain->in, err);
 	if (rc < 0) {
 		free(plain);
 		return rc;
 	}
 	plain->schema = &job->rows;
-	*ret = (struct ArrowArrayStream){ plain_schema, plain_next, plain_error, plain_release, plain };
+	*ret = (struct ArrowArrayStream){ plain_schema, plain_next, plain_error, plain_release,
+					  plain };
 	return 0;
 }
 
-static int into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret, bool *ret_more,
-		     struct etl_error *err)
+static int into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
+		     bool *ret_more, struct etl_error *err)
 {
-	static const struct etl_split everything = { .first = INT64_MIN, .last = INT64_MAX, .rows = ETL_UNKNOWN };
+	static const struct etl_split everything = { .first = INT64_MIN,
+						     .last = INT64_MAX,
+						     .rows = ETL_UNKNOWN };
 	struct side_peer *side = (struct side_peer *)(void *)peer;
 	struct instance *target = side->verify->flow->target;
-	struct etl_read read = { .dataset = side->dataset, .want = &side->job->rows, .context = &side->context };
+	struct etl_read read = { .dataset = side->dataset,
+				 .want = &side->job->rows,
+				 .context = &side->context };
 
 	(void)part;
 	*ret_more = false;
 	if (!target->plugin->has_source)
-		return error_set(err, ETL_USAGE, "plugin %s cannot read back what it holds, so its rows cannot be compared",
-				 target->plugin->base.name);
+		return error_set(
+			err, ETL_USAGE,
+			"plugin %s cannot read back what it holds, so its rows cannot be compared",
+			target->plugin->base.name);
 	side->context.err = instance_error(target, err);
-	return target->plugin->source.read(target->self, &read, &everything, ret, instance_error(target, err));
+	return target->plugin->source.read(target->self, &read, &everything, ret,
+					   instance_error(target, err));
 }
 
 struct dataset_copy {
@@ -138,10 +151,12 @@ static int copy_dataset(struct etl_dataset_sink *self, const struct etl_dataset 
 		side->token = *dataset->token;
 		side->dataset.token = &side->token;
 	}
-	return (dataset->schema && !side->schema) || (dataset->table && !side->table) ? ETL_FAILED : 0;
+	return (dataset->schema && !side->schema) || (dataset->table && !side->table) ? ETL_FAILED :
+											0;
 }
 
-/* Rows that the target refused while it checks itself are faults of the target: a reject there has no file. */
+/* Rows that the target refused while it checks itself are faults of the target: a reject there has
+ * no file. */
 static int find_into(struct side_peer *side, struct etl_error *err)
 {
 	struct instance *target = side->verify->flow->target;
@@ -149,13 +164,15 @@ static int find_into(struct side_peer *side, struct etl_error *err)
 	struct job *job = side->job;
 
 	if (!side->verify->staged) {
-		side->dataset = (struct etl_dataset){ .schema = job->target->schema, .table = job->target->name,
+		side->dataset = (struct etl_dataset){ .schema = job->target->schema,
+						      .table = job->target->name,
 						      .options = job->rule->to };
 		return 0;
 	}
 	if (!target->plugin->can_staged)
 		return 0;
-	return target->plugin->target.staged(target->self, &job->load, &job->token, &copy.sink, instance_error(target, err));
+	return target->plugin->target.staged(target->self, &job->load, &job->token, &copy.sink,
+					     instance_error(target, err));
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -173,9 +190,13 @@ static void peer_init(struct side_peer *side, const struct verify *verify, struc
 	side->verify = verify;
 	side->job = job;
 	side->context = (struct etl_context){ .job = job, .side = SIDE_SOURCE };
-	side->peer = (struct etl_peer){ .table = job->target, .schema = &job->rows, .key = job->key,
-					.key_count = job->key_count, .batch_rows = limits->batch_rows,
-					.batch_bytes = limits->batch_bytes, .max_row = limits->max_row,
+	side->peer = (struct etl_peer){ .table = job->target,
+					.schema = &job->rows,
+					.key = job->key,
+					.key_count = job->key_count,
+					.batch_rows = limits->batch_rows,
+					.batch_bytes = limits->batch_bytes,
+					.max_row = limits->max_row,
 					.known_rows = -1 };
 }
 
@@ -232,14 +253,16 @@ static int on_finding(struct etl_finding_sink *self, const struct etl_finding *f
 	if (finding->message && !check->message && !replace_text(&check->message, finding->message))
 		return error_memory(f->err);
 	if (f->said++ < NAMED_FINDINGS)
-		log_line(finding->severity == ETL_FAIL ? ETL_LOG_ERROR : ETL_LOG_WARN, "%s: %s: %s", check->validator,
-			 f->job->target->name, finding->message ? finding->message : finding->code);
+		log_line(finding->severity == ETL_FAIL ? ETL_LOG_ERROR : ETL_LOG_WARN, "%s: %s: %s",
+			 check->validator, f->job->target->name,
+			 finding->message ? finding->message : finding->code);
 	return 0;
 }
 
 static struct report_check *add_check(struct report_line *line, const char *validator)
 {
-	struct report_check *checks = realloc(line->checks, (line->check_count + 1) * sizeof(*checks));
+	struct report_check *checks = realloc(line->checks,
+					      (line->check_count + 1) * sizeof(*checks));
 
 	if (!checks)
 		return NULL;
@@ -249,10 +272,12 @@ static struct report_check *add_check(struct report_line *line, const char *vali
 }
 
 static int run_validator(const struct verify *verify, struct job *job, const struct plugin_use *use,
-			 struct side_peer *from, struct side_peer *into, struct report_line *line, bool *ret_failed,
-			 struct etl_error *err)
+			 struct side_peer *from, struct side_peer *into, struct report_line *line,
+			 bool *ret_failed, struct etl_error *err)
 {
-	struct findings findings = { { on_finding }, add_check(line, use->plugin->base.name), job, err, 0 };
+	struct findings findings = {
+		{ on_finding }, add_check(line, use->plugin->base.name), job, err, 0
+	};
 	struct instance *instance = NULL;
 	int rc;
 
@@ -268,8 +293,8 @@ static int run_validator(const struct verify *verify, struct job *job, const str
 	return rc;
 }
 
-int verify_job(const struct verify *verify, struct job *job, struct report_line *line, bool *ret_failed,
-	       struct etl_error *err)
+int verify_job(const struct verify *verify, struct job *job, struct report_line *line,
+	       bool *ret_failed, struct etl_error *err)
 {
 	struct side_peer from, into;
 	int rc;
@@ -284,14 +309,18 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 		into.peer.known_rows = (int64_t)job->staged;
 	for (size_t i = 0; i < job->validators.count && rc == 0; i++)
 		if (job->validators.at[i].plugin->can_check)
-			rc = run_validator(verify, job, &job->validators.at[i], &from, &into, line, ret_failed, err);
+			rc = run_validator(verify, job, &job->validators.at[i], &from, &into, line,
+					   ret_failed, err);
 	if (!verify->loaded && from.peer.known_rows >= 0)
 		line->read = (uint64_t)from.peer.known_rows;
 	if (into.peer.known_rows >= 0)
 		line->in_target = (uint64_t)into.peer.known_rows;
 	if (rc == 0 && into.context.rejected)
-		rc = error_set(err, ETL_DATA, "table \"%s\": %" PRIu64 " rows of the target cannot be read back in the type they "
-			       "were written in", job->target->name, into.context.rejected);
+		rc = error_set(err, ETL_DATA,
+			       "table \"%s\": %" PRIu64
+			       " rows of the target cannot be read back in the type they "
+			       "were written in",
+			       job->target->name, into.context.rejected);
 	context_clear(&from.context);
 	context_clear(&into.context);
 	free(into.schema);

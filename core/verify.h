@@ -1,6 +1,7 @@
 /*
- * Validation: the validators of a table over its two sides. FROM is what the source gave after transforms, cast and
- * rejects, INTO is the staged table, or (for the verb `validate`) the published one.
+ * Validation: the validators of a table over its two sides. FROM is what the source gave after
+ * transforms, cast and rejects, INTO is the staged table, or (for the verb `validate`) the
+ * published one.
  */
 #ifndef CORE_VERIFY_H
 #define CORE_VERIFY_H
@@ -10,12 +11,13 @@
 
 struct verify {
 	const struct flow_setup *flow;
-	bool staged;            /* INTO is the staging place; else what is published */
-	bool loaded;            /* the job's counts and digest are those of this process's load */
+	bool staged; /* INTO is the staging place; else what is published */
+	bool loaded; /* the job's counts and digest are those of this process's load */
 };
 
 /* Runs every validator of the job and notes its verdict in LINE. 0: all said what they had to say;
  * *ret_failed when one of them failed the table. */
-int verify_job(const struct verify *, struct job *, struct report_line *line, bool *ret_failed, struct etl_error *);
+int verify_job(const struct verify *, struct job *, struct report_line *line, bool *ret_failed,
+	       struct etl_error *);
 
 #endif

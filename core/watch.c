@@ -1,5 +1,6 @@
 /*
- * A thread that polls: a signal handler can set a switch, but it can wake nobody and call no plugin.
+ * A thread that polls: a signal handler can set a switch, but it can wake nobody and call no
+ * plugin.
  */
 #include "config.h"
 

@@ -1,13 +1,13 @@
 /*
- * While a call into a plugin is under way nobody looks at the cancel switch; this thread does, and calls the
- * `cancel` of every open instance once when it is set.
+ * While a call into a plugin is under way nobody looks at the cancel switch; this thread does, and
+ * calls the `cancel` of every open instance once when it is set.
  */
 #ifndef CORE_WATCH_H
 #define CORE_WATCH_H
 
 struct watch;
 
-struct watch *watch_start(void);        /* NULL: no thread, which is no failure */
+struct watch *watch_start(void); /* NULL: no thread, which is no failure */
 void watch_stop(struct watch *);
 
 #endif
