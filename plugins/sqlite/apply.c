@@ -131,7 +131,12 @@ static int emit_rest(struct checking *c, int64_t rest)
 	return c->sink->emit(c->sink, &f);
 }
 
-/* "foreign key mismatch": the parent has no such unique columns, which SQLite lets a schema say. */
+/* The parent has no such unique columns, which SQLite lets a schema say and finds out only now. */
+static bool is_mismatch(sqlite3 *db)
+{
+	return sqlite3_errcode(db) == SQLITE_ERROR && strstr(sqlite3_errmsg(db), "foreign key mismatch");
+}
+
 static int emit_mismatch(struct checking *c)
 {
 	struct etl_text reason = { 0 };
@@ -157,7 +162,7 @@ static int emit_found(struct checking *c, sqlite3_stmt *found)
 		if (count++ < FOUND_MOST)
 			rc = emit_row(c, found);
 	}
-	if (!rc && step == SQLITE_ERROR && strstr(sqlite3_errmsg(c->inst->stage), "foreign key mismatch"))
+	if (!rc && step == SQLITE_ERROR && is_mismatch(c->inst->stage))
 		rc = emit_mismatch(c);
 	else if (!rc && step != SQLITE_DONE)
 		rc = sqlite_fail(c->inst, c->inst->stage, c->err, "checking the foreign keys of \"%s\"",
@@ -178,9 +183,10 @@ static int check_keys(struct etl_instance *inst, const struct etl_load *load, co
 		rc = sqlite_prepare(inst, inst->stage,
 				    "SELECT \"from\" FROM pragma_foreign_key_list(?1) WHERE id = ?2 ORDER BY seq",
 				    &c.keys, err);
-	if (!rc)
-		rc = sqlite_prepare(inst, inst->stage, step->sql, &found, err);
-	if (!rc)
+	if (!rc && sqlite3_prepare_v2(inst->stage, step->sql, -1, &found, NULL) != SQLITE_OK)
+		rc = is_mismatch(inst->stage) ? emit_mismatch(&c)
+			: sqlite_fail(inst, inst->stage, err, "checking the foreign keys of \"%s\"", load->table->name);
+	else if (!rc)
 		rc = emit_found(&c, found);
 	sqlite3_finalize(found);
 	sqlite3_finalize(c.keys);

@@ -193,7 +193,8 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 	if (!S_ISREG(st.st_mode))
 		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: is not a regular file", path);
 	if (st.st_size == 0) {
-		if (has_wal(path))
+		/* For a target it is a database without tables. */
+		if (has_wal(path) || inst->host->role == ETL_ROLE_TARGET)
 			return ETL_OK;
 		return inst->host->fail(err, ETL_FATAL, NULL, 0,
 					"%s: is empty (0 bytes), so it is no database yet; look at path", path);
@@ -241,7 +242,6 @@ static int busy_milliseconds(const struct etl_instance *inst)
 static int configure(struct etl_instance *inst, const char *path, sqlite3 *db, struct etl_error *err)
 {
 	int code;
-
 
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_timeout(db, busy_milliseconds(inst));
@@ -310,6 +310,17 @@ static int peek_db(struct etl_instance *inst, const char *path, struct etl_error
 	return ETL_OK;
 }
 
+static int open_main(struct etl_instance *inst, struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	if (!inst->main)
+		rc = open_read_only(inst, inst->path, immutable_asked(inst), &inst->main, err);
+	if (!rc)
+		sqlite_source_enter(inst);
+	return rc;
+}
+
 int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 **ret, struct etl_error *err)
 {
 	int rc = ETL_OK;
@@ -321,8 +332,10 @@ int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 
 		if (!rc)
 			*ret = inst->peek;
 	} else {
-		if (!inst->main)
-			rc = open_read_only(inst, inst->path, immutable_asked(inst), &inst->main, err);
+		/* Each time: the source may have been opened after this. */
+		rc = sqlite_not_source(inst, err);
+		if (!rc)
+			rc = open_main(inst, err);
 		if (!rc)
 			*ret = inst->main;
 	}
@@ -331,6 +344,7 @@ int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 
 
 void sqlite_disconnect(struct etl_instance *inst)
 {
+	sqlite_source_leave(inst);
 	sqlite_close(inst, inst->main);
 	sqlite_close(inst, inst->peek);
 	free(inst->peek_path);

@@ -64,7 +64,9 @@ int sqlite_old_open(struct etl_instance *inst, struct sqlite_stage *stage, struc
 		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be looked at: %s",
 					inst->path, strerror(errno));
 	}
-	rc = check_file(inst, stage, err);
+	rc = sqlite_not_source(inst, err);
+	if (!rc)
+		rc = check_file(inst, stage, err);
 	if (rc)
 		return rc;
 	if (sqlite3_open_v2(stage->target, &stage->old, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=

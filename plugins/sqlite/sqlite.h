@@ -6,6 +6,7 @@
 #define SQLITE_PLUGIN_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <sqlite3.h>
 
@@ -25,6 +26,10 @@ struct etl_instance {
 	sqlite3 *peek;                  /* another instance's staging file, read only, or NULL */
 	char *peek_path;
 	struct sqlite_stage *building;  /* stage.c's own state, or NULL */
+	bool is_source;                 /* same.c's, and the next three */
+	dev_t device;
+	ino_t number;
+	struct etl_instance *next_source;
 	pthread_mutex_t lock;           /* of live */
 	sqlite3 *live[SQLITE_LIVE];     /* what `cancel` interrupts */
 };
@@ -47,6 +52,11 @@ int sqlite_fail(struct etl_instance *, sqlite3 *, struct etl_error *, const char
 /* Runs statements that return nothing. */
 int sqlite_run(struct etl_instance *, sqlite3 *, const char *sql, struct etl_error *);
 int sqlite_prepare(struct etl_instance *, sqlite3 *, const char *sql, sqlite3_stmt **ret, struct etl_error *);
+
+/* same.c: a source's file from its opening to its closing; a target fails when its file is one of them. */
+void sqlite_source_enter(struct etl_instance *);
+void sqlite_source_leave(struct etl_instance *);
+int sqlite_not_source(struct etl_instance *, struct etl_error *);
 
 /* describe.c, profile.c: members of struct etl_store and etl_source */
 int sqlite_describe(struct etl_instance *, const struct etl_dataset *, struct etl_table_sink *, struct etl_error *);
