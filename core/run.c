@@ -294,6 +294,7 @@ static int publish(struct run *run, struct etl_error *err)
 		if (run->jobs.at[i]->failed)
 			continue;
 		loads[count] = &run->jobs.at[i]->load;
+		outcomes[count].inserted = run->jobs.at[i]->staged;
 		tokens[count++] = &run->jobs.at[i]->token;
 	}
 	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++) {

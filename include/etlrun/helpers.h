@@ -288,6 +288,15 @@ bool etl_filter_open(struct ArrowArrayStream *out, struct ArrowArrayStream *in, 
 bool etl_batch_take(struct ArrowArray *ret, const struct ArrowSchema *schema,
 		    const struct ArrowArray *batch, const int64_t *rows, int64_t count);
 
+/*
+ * The least a target writes: a function that takes one batch. etl_stream_pull calls it for each batch until the
+ * stream ends. False: BATCH returned false, the stream failed (who made it has said why), or no memory.
+ */
+struct etl_consumer {
+	bool (*batch)(struct etl_consumer *self, const struct etl_view *view);
+};
+bool etl_stream_pull(struct ArrowArrayStream *stream, struct etl_consumer *consumer);
+
 /* ---- Conversion (convert.c) ----------------------------------------------------------------------------- */
 
 /*
@@ -324,6 +333,8 @@ void etl_text_add_json(struct etl_text *, const char *text, size_t size);
 void etl_text_add_value(struct etl_text *, const struct etl_column_view *, int64_t row);
 /* A value as JSON: numbers as numbers, bytes as {"hex": "00ff"}, a real that JSON has not as a string. */
 void etl_text_add_json_value(struct etl_text *, const struct etl_column_view *, int64_t row);
+/* A row of a batch as a line with a JSON array of such values. */
+void etl_text_add_json_line(struct etl_text *, const struct etl_view *, int64_t row);
 /* The text, or NULL when memory ran out; the struct is emptied and the caller frees. */
 char *etl_text_take(struct etl_text *);
 

@@ -604,7 +604,9 @@ struct etl_commit {
 	const struct etl_load *const *loads;    /* every load of the run, those without rows too */
 	const struct etl_token *const *tokens;  /* beside them, as `begin` gave them */
 	size_t load_count;
-	struct etl_outcome *outcomes;   /* beside them; filled by the target */
+	/* Beside them. The host has put the staged rows into `inserted`; a target that did otherwise with
+	 * them (updated some, found some unchanged) says so. */
+	struct etl_outcome *outcomes;
 	const char *state;              /* the run's state as JSON, to be stored with the rows */
 	struct etl_found_sink *found;   /* parked and overwritten rows */
 };
@@ -622,7 +624,7 @@ enum etl_target_flags {
 };
 
 /* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
- * staged → commit or abort. All of it is repeatable with the token from a process that died. */
+ * staged → commit or abort. Without `schema` a target is given tables only, no views, and no steps. All of it is repeatable with the token from a process that died. */
 struct etl_target {
 	size_t size;
 	uint32_t flags;                 /* enum etl_target_flags */

@@ -310,3 +310,23 @@ bool etl_filter_open(struct ArrowArrayStream *out, struct ArrowArrayStream *in, 
 	out->private_data = f;
 	return true;
 }
+
+/* ---- Pulling ---- */
+
+bool etl_stream_pull(struct ArrowArrayStream *stream, struct etl_consumer *consumer)
+{
+	struct ArrowSchema schema = { .release = NULL };
+	struct ArrowArray batch = { .release = NULL };
+	struct etl_view *view = stream->get_schema(stream, &schema) == 0 ? etl_view_new(&schema) : NULL;
+	bool ok = view != NULL;
+
+	/* A batch without a release is the end. */
+	while (ok && (ok = stream->get_next(stream, &batch) == 0) && batch.release) {
+		ok = etl_view_set(view, &batch) && consumer->batch(consumer, view);
+		batch.release(&batch);
+	}
+	etl_view_free(view);
+	if (schema.release)
+		schema.release(&schema);
+	return ok;
+}

@@ -304,6 +304,16 @@ void etl_text_add_json_value(struct etl_text *t, const struct etl_column_view *c
 	add_value(t, c, row, true);
 }
 
+void etl_text_add_json_line(struct etl_text *text, const struct etl_view *view, int64_t row)
+{
+	etl_text_add(text, "[");
+	for (int64_t i = 0; i < view->count; i++) {
+		etl_text_add(text, i > 0 ? ", " : "");
+		etl_text_add_json_value(text, &view->columns[i], row);
+	}
+	etl_text_add(text, "]\n");
+}
+
 char *etl_text_take(struct etl_text *t)
 {
 	char *ret = NULL;

@@ -69,6 +69,19 @@ skip_unless_command() {
 	command -v "$1" >/dev/null || skip "no $1 on this machine"
 }
 
+# A build --without-NAME leaves out the stories that name the plugin, themselves or in an example they run;
+# without sqlite, all of them.
+skip_unless_built() {
+	examples=$(grep -o 'etc/[a-z-]*\.cfg' "$story" | sort -u | sed "s|^|$TOP_SRCDIR/|")
+	for plugin in ${ETLRUN_LEFT_OUT:-}; do
+		# The examples are a list of paths.
+		# shellcheck disable=SC2086
+		if [ "$plugin" = sqlite ] || grep -qw "$plugin" "$story" $examples; then
+			skip "this build has no plugin $plugin"
+		fi
+	done
+}
+
 # ---- Given -----------------------------------------------------------------------------------------
 
 # given_sql FILE.db <<EOF: a database made by these statements; more of them when it is there already.

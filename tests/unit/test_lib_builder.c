@@ -245,6 +245,50 @@ START_TEST(a_failing_producer_ends_the_stream_with_an_error)
 }
 END_TEST
 
+/* Adds up the ids, and refuses to go on after `most` batches. */
+struct adder {
+	struct etl_consumer consumer;
+	int64_t sum, batches, most;
+};
+
+static bool add_batch(struct etl_consumer *self, const struct etl_view *view)
+{
+	struct adder *a = (struct adder *)self;
+
+	for (int64_t row = 0; row < view->rows; row++)
+		a->sum += etl_get_int64(&view->columns[0], row);
+	return ++a->batches < a->most;
+}
+
+static bool pulled(struct adder *adder, int64_t fail_at)
+{
+	struct counter c = { { counter_fill, counter_close }, 1, fail_at, 0 };
+	struct ArrowSchema schema = three_columns();
+	struct ArrowArrayStream in;
+	bool ok;
+
+	ck_assert(etl_stream_open(&in, &host, &schema, &c.producer));
+	ok = etl_stream_pull(&in, &adder->consumer);
+	in.release(&in);
+	ck_assert_int_eq(c.closed, 1);
+	schema.release(&schema);
+	return ok;
+}
+
+START_TEST(a_consumer_gets_every_batch_until_something_fails)
+{
+	struct adder all = { { add_batch }, 0, 0, 9 }, broken = all, enough = { { add_batch }, 0, 0, 2 };
+
+	ck_assert(pulled(&all, 0));
+	ck_assert_int_eq(all.sum, 55);
+	ck_assert_int_eq(all.batches, 3);
+	ck_assert(!pulled(&broken, 6));
+	ck_assert_int_eq(broken.sum, 10);
+	ck_assert(!pulled(&enough, 0));
+	ck_assert_int_eq(enough.sum, 36);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lib builder");
@@ -259,6 +303,7 @@ int main(void)
 	tcase_add_test(tests, a_view_refuses_other_columns_and_heeds_offsets);
 	tcase_add_test(tests, a_filter_keeps_the_chosen_rows_in_order);
 	tcase_add_test(tests, a_failing_producer_ends_the_stream_with_an_error);
+	tcase_add_test(tests, a_consumer_gets_every_batch_until_something_fails);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
