@@ -191,6 +191,70 @@ static void chain_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
+/* ---- Whose failure it is ----
+ * All streams of a chain fail into one struct etl_error, and the outer ones pull from the inner: a
+ * source that fails while a transform pulls is still the source's failure. So whoever is at work is
+ * written into the error before each pull, and who pulled is written back behind it. */
+struct stamp {
+	struct ArrowArrayStream in;
+	const struct instance *instance;
+	struct etl_error *err;
+};
+
+static int stamp_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct stamp *s = stream->private_data;
+
+	return s->in.get_schema(&s->in, out);
+}
+
+static int stamp_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	struct stamp *s = stream->private_data;
+	int32_t role = s->err->role;
+	char plugin[sizeof(s->err->plugin)];
+	int rc;
+
+	memcpy(plugin, s->err->plugin, sizeof(plugin));
+	instance_error(s->instance, s->err);
+	rc = s->in.get_next(&s->in, out);
+	if (!s->err->set) {
+		s->err->role = role;
+		memcpy(s->err->plugin, plugin, sizeof(plugin));
+	}
+	return rc;
+}
+
+static const char *stamp_error(struct ArrowArrayStream *stream)
+{
+	struct stamp *s = stream->private_data;
+
+	return s->in.get_last_error(&s->in);
+}
+
+static void stamp_release(struct ArrowArrayStream *stream)
+{
+	struct stamp *s = stream->private_data;
+
+	s->in.release(&s->in);
+	free(s);
+	stream->release = NULL;
+}
+
+/* Replaces STREAM by one that stamps; on failure it is untouched. */
+static int stamp_open(const struct instance *instance, struct ArrowArrayStream *stream,
+		      struct etl_error *err)
+{
+	struct stamp *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return error_memory(err);
+	*s = (struct stamp){ *stream, instance, err };
+	*stream = (struct ArrowArrayStream){ stamp_schema, stamp_next, stamp_error, stamp_release,
+					     s };
+	return 0;
+}
+
 typedef int wrap_function(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *,
 			  struct ArrowArrayStream *, struct etl_error *);
 
@@ -207,9 +271,10 @@ static int wrap_one(const struct flow_setup *f, struct chain *c, const struct pl
 		return rc;
 	c->instances[c->count++] = instance;
 	rc = wrap(instance->self, shape, &c->in, &out, instance_error(instance, err));
-	if (rc == 0)
-		c->in = out;
-	return rc;
+	if (rc < 0)
+		return rc;
+	c->in = out;
+	return stamp_open(instance, &c->in, err);
 }
 
 static int add_transforms(const struct flow_setup *f, struct chain *c, struct job *job,
@@ -281,6 +346,8 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 	*ret = (struct ArrowArrayStream){ chain_schema, chain_next, chain_error, chain_release, c };
 	rc = source->plugin->source.read(source->self, &read, split, &in,
 					 instance_error(source, err));
+	if (rc == 0)
+		rc = stamp_open(source, &in, err);
 	if (rc == 0)
 		rc = meter_open(f, job, source, context, &in, &c->in, err);
 	if (in.release)

@@ -85,7 +85,7 @@ static int stream_failed(const char *table, struct ArrowArrayStream *stream, int
 {
 	const char *words = stream->get_last_error(stream);
 
-	if (code == ECANCELED || host_canceled())
+	if (host_canceled())
 		return ETL_CANCELED;
 	if (code == ENOMEM)
 		return error_memory(err);
@@ -160,6 +160,8 @@ static int read_item(struct flow *flow, struct item *item, struct instance *sour
 	if (rc == 0)
 		rc = pump(item, &stream, err);
 	stream.release(&stream);
+	canon_free(item->canon);
+	item->canon = NULL;
 	return rc;
 }
 
@@ -196,8 +198,8 @@ static void read_all(struct flow *flow, struct instance *source)
 		if (rc < 0 && rc != ETL_CANCELED)
 			fail(flow, item, &err);
 		queue_close(item->queue, rc < 0);
+		error_clear(&err);
 	}
-	error_clear(&err);
 }
 
 /* A reader of its own instance; it ends quietly when the store gives no more connections. */
@@ -231,6 +233,7 @@ static void *reader_main(void *data)
 struct intake {
 	struct item *item;
 	struct ArrowArray ordinals;
+	bool ended;
 };
 
 static int intake_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
@@ -250,6 +253,7 @@ static int intake_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	if (intake->ordinals.release)
 		intake->ordinals.release(&intake->ordinals);
 	intake->item->target.ordinals = NULL;
+	intake->ended = rc == 0;
 	if (rc <= 0)
 		return rc == 0 ? 0 : ECANCELED;
 	if (!batch_detach(&batch, &intake->ordinals)) {
@@ -299,6 +303,22 @@ static void account(struct item *item, const struct etl_stats *stats)
 	pthread_mutex_unlock(&job->mutex);
 }
 
+/* Rows that a target leaves in the queue would be lost in silence. */
+static int all_taken(struct intake *intake, const struct instance *target, struct etl_error *err)
+{
+	struct ArrowArray rest = { 0 };
+	int rc = intake->ended ? 0 : queue_pop(intake->item->queue, &rest);
+
+	if (rest.release)
+		rest.release(&rest);
+	if (rc < 0)
+		return ETL_CANCELED;
+	return rc == 0 ? 0 :
+			 error_set(err, ETL_BUG,
+				   "plugin %s stopped taking the rows of \"%s\" before their end",
+				   target->plugin->base.name, intake->item->job->target->name);
+}
+
 static int write_item(struct item *item, struct instance *target, struct etl_error *err)
 {
 	struct job *job = item->job;
@@ -309,14 +329,18 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 	struct etl_stats stats = { 0 };
 	int rc;
 
+	pthread_mutex_lock(&job->mutex);
 	if (!job->started)
 		job->started = now();
+	pthread_mutex_unlock(&job->mutex);
 	item->target.err = instance_error(target, err);
 	item->target.canon = canon_new(&job->rows, job->key, job->key_count, ETL_HASH_X1);
 	if (!item->target.canon)
 		return error_memory(err);
 	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream,
 					 &stats, item->target.err);
+	if (rc == 0)
+		rc = all_taken(&intake, target, err);
 	if (stream.release)
 		stream.release(&stream);
 	if (rc == 0)
@@ -327,6 +351,8 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 static void finish(struct flow *flow, struct item *item)
 {
 	queue_abandon(item->queue);
+	canon_free(item->target.canon);
+	item->target.canon = NULL;
 	pthread_mutex_lock(&flow->mutex);
 	flow->finished++;
 	pthread_cond_broadcast(&flow->room);

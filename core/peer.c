@@ -126,6 +126,8 @@ static int walk_next(struct walk *w)
 				return rc;
 		}
 		rc = w->stream.get_next(&w->stream, &w->batch);
+		if (rc && host_canceled())
+			return ETL_CANCELED;
 		if (rc)
 			return w->err->set ?
 				       ETL_FAILED :

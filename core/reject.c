@@ -17,12 +17,16 @@
 #include "batch.h"
 #include "reject.h"
 
+#define SPOOL_NAME     4300 /* bytes: a path, and two numbers */
+#define ORDINAL_DIGITS 20   /* before each line of the spool, and a space */
+
 struct rejects {
 	const struct pipeline *pipeline;
 	char *run, *path, *spool;
 	pthread_mutex_t mutex;
 	uint64_t count;
 	bool spooled; /* the folder is there */
+	bool joined;
 };
 
 int rejects_open(const struct pipeline *pipeline, const char *run, const char *path,
@@ -32,6 +36,7 @@ int rejects_open(const struct pipeline *pipeline, const char *run, const char *p
 
 	if (!r)
 		return error_memory(err);
+	pthread_mutex_init(&r->mutex, NULL);
 	r->pipeline = pipeline;
 	r->run = strdup(run);
 	r->path = strdup(path);
@@ -40,7 +45,6 @@ int rejects_open(const struct pipeline *pipeline, const char *run, const char *p
 		rejects_free(r);
 		return error_memory(err);
 	}
-	pthread_mutex_init(&r->mutex, NULL);
 	*ret = r;
 	return 0;
 }
@@ -64,6 +68,7 @@ void rejects_free(struct rejects *r)
 		return;
 	if (r->spooled)
 		remove_spool(r);
+	pthread_mutex_destroy(&r->mutex);
 	free(r->run);
 	free(r->path);
 	free(r->spool);
@@ -193,32 +198,40 @@ static void make_line(const struct etl_context *c, const struct etl_reject *reje
 	etl_text_add(line, "}\n");
 }
 
+static const char *spool_name(const struct rejects *r, size_t job, uint64_t split, char *buf,
+			      size_t size)
+{
+	snprintf(buf, size, "%s/%zu-%" PRIu64, r->spool, job, split);
+	return buf;
+}
+
+/* Closes FILE; on failure errno says why. */
+static bool put_line(FILE *file, const struct etl_text *line, int64_t ordinal)
+{
+	bool ok = fprintf(file, "%0*" PRId64 " ", ORDINAL_DIGITS, ordinal) > 0 &&
+		  fwrite(line->at, 1, line->length, file) == line->length && fflush(file) == 0;
+	int why = errno;
+
+	ok &= fclose(file) == 0;
+	if (!ok && why)
+		errno = why;
+	return ok;
+}
+
 static int write_line(const struct etl_context *c, const struct etl_text *line, int64_t ordinal)
 {
 	struct rejects *r = c->rejects;
-	char name[64];
+	char name[SPOOL_NAME];
 	FILE *file;
-	int folder;
 
 	if (!r->spooled && mkdir(r->spool, 0700) < 0 && errno != EEXIST)
 		return error_set(c->err, ETL_MEMORY, "the rejects folder %s cannot be made: %s",
 				 r->spool, strerror(errno));
 	r->spooled = true;
-	snprintf(name, sizeof(name), "%zu-%" PRIu64, c->job->index, c->split);
-	folder = open(r->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	file = folder < 0 ?
-		       NULL :
-		       fdopen(openat(folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600),
-			      "a");
-	if (file) {
-		fprintf(file, "%020" PRId64 " ", ordinal);
-		fwrite(line->at, 1, line->length, file);
-	}
-	if (folder >= 0)
-		close(folder);
-	if (!file || (ferror(file) | fclose(file)))
-		return error_set(c->err, ETL_MEMORY, "the rejects file in %s cannot be written: %s",
-				 r->spool, strerror(errno));
+	file = fopen(spool_name(r, c->job->index, c->split, name, sizeof(name)), "ae");
+	if (!file || !put_line(file, line, ordinal))
+		return error_set(c->err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
+				 name, strerror(errno));
 	return 0;
 }
 
@@ -255,12 +268,14 @@ static int take_out(struct etl_context *c, const struct etl_reject *reject)
 		struct digest digest = { 0 };
 
 		ok = digest_batch(&digest, c->canon, &one, job->needs.ppm, job->needs.seed);
+		pthread_mutex_lock(&job->mutex);
 		job->digest.total.rows -= digest.total.rows;
 		job->digest.total.sum -= digest.total.sum;
 		for (size_t i = 0; i < ETL_BUCKETS; i++) {
 			job->digest.buckets[i].rows -= digest.buckets[i].rows;
 			job->digest.buckets[i].sum -= digest.buckets[i].sum;
 		}
+		pthread_mutex_unlock(&job->mutex);
 	}
 	if (one.release)
 		one.release(&one);
@@ -368,63 +383,109 @@ void context_clear(struct etl_context *c)
 
 /* ---- Joining ---- */
 
-static int compare_lines(const void *a, const void *b)
+/* Where a line of a spool is: only this is kept in memory, whatever the size of the rows. */
+struct place {
+	int64_t ordinal;
+	off_t at; /* behind the ordinal */
+	size_t length;
+};
+
+struct places {
+	struct place *at;
+	size_t count, room;
+};
+
+static int compare_places(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const struct place *x = a, *y = b;
+
+	if (x->ordinal != y->ordinal)
+		return x->ordinal < y->ordinal ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool add_place(struct places *p, const char *line, off_t at, size_t length)
+{
+	if (p->count == p->room) {
+		size_t room = p->room ? p->room * 2 : 64;
+		struct place *more = realloc(p->at, room * sizeof(*more));
+
+		if (!more)
+			return false;
+		p->at = more;
+		p->room = room;
+	}
+	p->at[p->count++] = (struct place){ strtoll(line, NULL, 10), at + ORDINAL_DIGITS + 1,
+					    length - ORDINAL_DIGITS - 1 };
+	return true;
+}
+
+/* The lines of a spool by their ordinals. A row may be refused for two reasons: both stay. */
+static bool find_places(FILE *spool, struct places *p)
+{
+	char *line = NULL;
+	size_t size = 0;
+	off_t at = 0;
+	ssize_t length;
+	bool ok = true;
+
+	while (ok && (length = getline(&line, &size, spool)) > 0) {
+		/* A line that a full disk cut short was said when it was written. */
+		if (length > ORDINAL_DIGITS + 1)
+			ok = add_place(p, line, at, (size_t)length);
+		at += length;
+	}
+	free(line);
+	if (p->count)
+		qsort(p->at, p->count, sizeof(*p->at), compare_places);
+	return ok && !ferror(spool);
+}
+
+static bool copy_line(FILE *spool, const struct place *place, FILE *out)
+{
+	char buf[8192];
+	size_t left = place->length;
+
+	if (ftello(spool) != place->at && fseeko(spool, place->at, SEEK_SET) < 0)
+		return false;
+	while (left > 0) {
+		size_t part = left < sizeof(buf) ? left : sizeof(buf);
+
+		if (fread(buf, 1, part, spool) != part || fwrite(buf, 1, part, out) != part)
+			return false;
+		left -= part;
+	}
+	return true;
 }
 
 /* One split's lines, in order of their ordinals. */
-static int join_split(FILE *spool, FILE *out)
+static bool join_split(FILE *spool, FILE *out)
 {
-	char **lines = NULL, *line = NULL;
-	size_t count = 0, room = 0, size = 0;
-	int rc = 0;
+	struct places places = { 0 };
+	bool ok = find_places(spool, &places);
 
-	while (rc == 0 && getline(&line, &size, spool) > 0) {
-		if (count == room) {
-			char **more = realloc(lines,
-					      (room = room ? room * 2 : 64) * sizeof(*lines));
-
-			if (!more) {
-				rc = ETL_FAILED;
-				break;
-			}
-			lines = more;
-		}
-		lines[count++] = line;
-		line = NULL;
-		size = 0;
-	}
-	free(line);
-	if (count)
-		qsort(lines, count, sizeof(*lines), compare_lines);
-	for (size_t i = 0; i < count; i++) {
-		if (rc == 0 && fputs(lines[i] + 21, out) == EOF)
-			rc = ETL_FAILED;
-		free(lines[i]);
-	}
-	free(lines);
-	return rc;
+	clearerr(spool);
+	for (size_t i = 0; i < places.count && ok; i++)
+		ok = copy_line(spool, &places.at[i], out);
+	free(places.at);
+	return ok;
 }
 
-static int join_all(const struct rejects *r, const struct jobs *jobs, FILE *out)
+static bool join_all(const struct rejects *r, const struct jobs *jobs, FILE *out)
 {
-	char name[4200];
-	int rc = 0;
+	char name[SPOOL_NAME];
+	bool ok = true;
 
-	for (size_t i = 0; i < jobs->count && rc == 0; i++) {
-		for (size_t k = 0; k < jobs->at[i]->split_count && rc == 0; k++) {
-			FILE *spool;
+	for (size_t i = 0; i < jobs->count && ok; i++) {
+		for (size_t k = 0; k < jobs->at[i]->split_count && ok; k++) {
+			FILE *spool = fopen(spool_name(r, i, k, name, sizeof(name)), "re");
 
-			snprintf(name, sizeof(name), "%s/%zu-%zu", r->spool, i, k);
-			spool = fopen(name, "re");
-			if (!spool)
-				continue;
-			rc = join_split(spool, out);
-			fclose(spool);
+			ok = spool ? join_split(spool, out) : errno == ENOENT;
+			if (spool)
+				fclose(spool);
 		}
 	}
-	return rc;
+	return ok;
 }
 
 int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_path,
@@ -433,18 +494,18 @@ int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_pa
 	FILE *out;
 	int fd, rc;
 
-	*ret_path = NULL;
-	if (!r->spooled)
+	*ret_path = r->joined ? r->path : NULL;
+	if (!r->spooled || r->joined)
 		return 0;
 	fd = open(r->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out)
 		return error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
 				 r->path, strerror(errno));
-	rc = join_all(r, jobs, out);
-	if (rc < 0 || fflush(out) || fsync(fd) || ferror(out))
-		rc = error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
-			       r->path, strerror(errno));
+	r->joined = join_all(r, jobs, out) && fflush(out) == 0 && fsync(fd) == 0;
+	rc = r->joined ? 0 :
+			 error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
+				   r->path, strerror(errno));
 	fclose(out);
 	if (rc == 0)
 		*ret_path = r->path;

@@ -14,8 +14,9 @@ struct rejects;
 /* PATH: of the file to be; its spool is PATH.spool. Neither exists until a row is refused. */
 int rejects_open(const struct pipeline *, const char *run, const char *path, struct rejects **ret,
 		 struct etl_error *);
-/* Joins the spools of the jobs, in their order, into the file. *ret_path: the file, or NULL when no
- * row was refused; owned by the rejects. */
+/* Joins the spools of the jobs, in their order, into the file, once: before anything is published,
+ * or at the end of a run that failed. *ret_path: the file, or NULL when no row was refused; owned by
+ * the rejects. */
 int rejects_join(struct rejects *, const struct jobs *, const char **ret_path, struct etl_error *);
 /* Rows refused so far. */
 uint64_t rejects_count(const struct rejects *);

@@ -47,14 +47,15 @@ static void make_id(struct run *run)
 static void make_limits(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
-	int64_t readers = p->workers, each = p->memory_limit / 2 / readers;
+	/* A reader may be a split ahead of the writers (flow.c), with a queue for each. */
+	int64_t readers = p->workers, each = p->memory_limit / 2 / (2 * readers);
 
 	run->limits.workers = readers;
 	run->limits.batch_rows = p->batch_rows;
 	run->limits.batch_bytes = p->batch_bytes;
 	run->limits.max_row = p->max_row;
 	run->limits.memory = p->memory_limit / 4;
-	/* At least two batches a reader fit: one on its way, one being made. */
+	/* At least two batches a queue fit: one on its way, one being made. */
 	if (run->limits.batch_bytes > each / 2)
 		run->limits.batch_bytes = each / 2 > LEAST_BATCH ? each / 2 : LEAST_BATCH;
 	run->flow.depth = (size_t)(each / run->limits.batch_bytes);

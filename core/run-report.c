@@ -90,20 +90,16 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	const char *rejects = NULL, *status = STATE_DONE;
 	int sig = signals_caught();
 
-	if (rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0) {
-		log_error(&late);
-		if (!err->set)
-			error_move(err, &late);
-		error_clear(&late);
-	}
+	if (rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0)
+		error_move(err, &late);
 	report->exit = err->set	     ? error_exit(err) :
 		       sig && rc < 0 ? 128 + sig :
 		       rc < 0	     ? 1 :
-		       rejects	     ? 6 :
+		       rejects	     ? EXIT_REJECTED :
 				       0;
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;
-	if (report->exit != 0 && report->exit != 6)
+	if (report->exit != 0 && report->exit != EXIT_REJECTED)
 		status = sig ? STATE_INTERRUPTED : STATE_FAILED;
 	report->error = err->set && err->message ? strdup(err->message) : NULL;
 	report->rolled_back = !run->published;
@@ -115,8 +111,12 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	for (size_t i = 0; i < run->jobs.count; i++)
 		fill_line(run, run->jobs.at[i]);
 	if (run->state && state_run_end(run->state, report, status, &late) < 0) {
-		log_error(&late);
-		error_clear(&late);
+		/* A run that did its work and could not write that down is no success. */
+		if (report->exit == 0 || report->exit == EXIT_REJECTED) {
+			report->exit = error_exit(&late);
+			log_line(ETL_LOG_WARN, "the target is published all the same");
+		}
+		error_move(err, &late);
 	}
 	return report->exit;
 }

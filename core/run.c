@@ -52,6 +52,15 @@ static int abort_left(const struct state_left *left, void *data)
 	return 0;
 }
 
+/* Of a path, without the ".etlrun" that the default state has. */
+static size_t stem_length(const char *path)
+{
+	size_t length = strlen(path), suffix = strlen(".etlrun");
+
+	return length > suffix && strcmp(path + length - suffix, ".etlrun") == 0 ? length - suffix :
+										    length;
+}
+
 /* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
  * it. */
 static int lock_run(struct run *run, struct etl_error *err)
@@ -60,8 +69,7 @@ static int lock_run(struct run *run, struct etl_error *err)
 
 	snprintf(run->lock_path, sizeof(run->lock_path), "%s.lock", run->state_path);
 	snprintf(run->rejects_path, sizeof(run->rejects_path), "%.*s.rejects-%s.jsonl",
-		 (int)(strlen(run->state_path) - (strlen(run->state_path) > 7 ? 7 : 0)),
-		 run->state_path, run->id);
+		 (int)stem_length(run->state_path), run->state_path, run->id);
 	rc = lock_take(run->lock_path, &run->lock, err);
 	if (rc == 0)
 		rc = state_open(run->state_path, true, &run->state, err);
@@ -355,6 +363,7 @@ static void abandon(struct run *run)
 
 static int carry_out(struct run *run, struct etl_error *err)
 {
+	const char *rejects;
 	int rc = run_pin(run, err);
 
 	if (rc == 0 && !(rc = enter(run, "begin", err)))
@@ -377,6 +386,9 @@ static int carry_out(struct run *run, struct etl_error *err)
 		rc = run_validate(run, err);
 	if (rc == 0 && !(rc = enter(run, "after_load", err)))
 		rc = apply_sql(run, "after_load", &run->pipeline->after_load, REPORT_AFTER, err);
+	/* Rows that are not published must be on disk before the others are. */
+	if (rc == 0)
+		rc = rejects_join(run->rejects, &run->jobs, &rejects, err);
 	if (rc == 0 && !(rc = enter(run, "publish", err)))
 		rc = publish(run, err);
 	return rc;
@@ -407,7 +419,7 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 			log_error(err);
 			error_clear(err);
 		}
-		if (run_show(&run, err) < 0 && code == 0)
+		if (run_show(&run, err) < 0 && (code == 0 || code == EXIT_REJECTED))
 			code = ETL_FAILED;
 	}
 	/* The root cause is the last line, below the report. */

@@ -11,6 +11,9 @@
 #include "report.h"
 #include "state.h"
 
+/* Done, with rejected rows within the limits; other codes come from error_exit. */
+enum { EXIT_REJECTED = 6 };
+
 struct run {
 	const struct cli *cli;
 	const struct pipeline *pipeline;
