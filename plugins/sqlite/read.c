@@ -41,7 +41,7 @@ static void add_raw(struct reading *r, struct etl_text *raw, int64_t limit)
 		etl_text_add(raw, i ? ", " : "");
 		etl_text_add_json(raw, name, strlen(name));
 		etl_text_add(raw, ": ");
-		value_add_json(raw, r->stmt, (int)i, limit);
+		value_add_json(raw, sqlite3_column_value(r->stmt, (int)i), limit);
 	}
 	etl_text_add(raw, "}");
 }
@@ -60,7 +60,7 @@ static void add_reason(struct reading *r, struct etl_text *reason, int64_t colum
 		return;
 	}
 	etl_text_addf(reason, ": column \"%s\" holds ", r->want.children[column]->name);
-	value_add_words(reason, r->stmt, (int)column);
+	value_add_words(reason, sqlite3_column_value(r->stmt, (int)column));
 	etl_text_addf(reason, ", which does not go into %s exactly (%s)",
 		      etl_type_name(etl_type_of(r->want.children[column]), type, sizeof(type)), code);
 }
@@ -94,37 +94,29 @@ static int reject_row(struct reading *r, int64_t column, const char *code)
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------ */
 
-static bool too_large(const struct reading *r)
+/* Takes the value's bytes off what the row may still have. */
+static const char *put_checked(struct reading *r, struct etl_column_builder *b, int64_t i, int64_t *left)
 {
-	int64_t left = r->inst->host->max_row, i;
+	sqlite3_value *value = sqlite3_column_value(r->stmt, (int)i);
+	int type = sqlite3_value_type(value);
 
-	if (left <= 0)
-		return false;
-	for (i = 0; i < r->want.n_children && left >= 0; i++)
-		left -= value_size(r->stmt, (int)i);
-	return left < 0;
-}
-
-static const char *put_checked(struct reading *r, struct etl_column_builder *b, int64_t i)
-{
-	if (sqlite3_column_type(r->stmt, (int)i) == SQLITE_NULL &&
-	    !(r->want.children[i]->flags & ARROW_FLAG_NULLABLE))
+	if (type == SQLITE_NULL && !(r->want.children[i]->flags & ARROW_FLAG_NULLABLE))
 		return "not_null";
-	return value_put(b, r->stmt, (int)i);
+	if (type == SQLITE_TEXT || type == SQLITE_BLOB)
+		*left -= sqlite3_value_bytes(value);
+	return *left < 0 ? "max_row" : value_put(b, value);
 }
 
 static int add_row(struct reading *r, struct etl_builder *b)
 {
-	int64_t i, rows = etl_builder_rows(b);
+	int64_t i, rows = etl_builder_rows(b), left = r->inst->host->max_row;
 	const char *code = NULL;
 	int rc = ETL_OK;
 
-	if (too_large(r)) {
-		i = 0;
-		code = "max_row";
-	}
+	if (left <= 0)
+		left = INT64_MAX;
 	for (i = 0; !code && i < b->count; i++)
-		code = put_checked(r, &b->columns[i], i);
+		code = put_checked(r, &b->columns[i], i, &left);
 	if (code) {
 		etl_builder_truncate(b, rows);
 		rc = reject_row(r, i > 0 ? i - 1 : 0, code);

@@ -21,14 +21,14 @@ int select_prepare(struct etl_instance *, sqlite3 *, const struct etl_read *, co
 /* Binds one key, null-safe and by its type. False: no memory. */
 bool select_bind_key(sqlite3_stmt *, int parameter, const struct etl_column_view *, int64_t row);
 
-/* value.c */
-/* Puts column I of the row into B, exactly, or says by a word why not (etl_convert's words). */
-const char *value_put(struct etl_column_builder *b, sqlite3_stmt *, int i);
-/* Bytes the value takes, without converting it. */
-int64_t value_size(sqlite3_stmt *, int i);
+/* value.c: a value is the row's own (sqlite3_column_value), used by the thread of its connection only */
+/* Puts the value into B, exactly, or says by a word why not (etl_convert's words). */
+const char *value_put(struct etl_column_builder *b, sqlite3_value *);
+/* Bytes of text or blob, 8 of a number; without converting it. */
+int64_t value_size(sqlite3_value *);
 /* The value as JSON; a text or blob of more than LIMIT bytes as its size. */
-void value_add_json(struct etl_text *, sqlite3_stmt *, int i, int64_t limit);
+void value_add_json(struct etl_text *, sqlite3_value *, int64_t limit);
 /* What it is and how it looks, shortened, for a sentence: text 'abc'. */
-void value_add_words(struct etl_text *, sqlite3_stmt *, int i);
+void value_add_words(struct etl_text *, sqlite3_value *);
 
 #endif
