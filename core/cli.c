@@ -11,6 +11,7 @@
 
 #include "cmd.h"
 #include "log.h"
+#include "secret.h"
 
 struct option {
 	const char *name;     /* without the dashes */
@@ -40,7 +41,9 @@ static int set_set(struct cli *cli, const char *value, struct etl_error *err)
 
 static int set_profile(struct cli *cli, const char *value, struct etl_error *err)
 {
-	(void)err;
+	if (!*value)
+		return error_set(err, ETL_USAGE,
+				 "--profile names no profile; write --profile NAME");
 	cli->overlay.profile = value;
 	return 0;
 }
@@ -55,7 +58,8 @@ static int set_plugin_path(struct cli *cli, const char *value, struct etl_error 
 
 static int set_tables(struct cli *cli, const char *value, struct etl_error *err)
 {
-	(void)err;
+	if (!value[strspn(value, ",")])
+		return error_set(err, ETL_USAGE, "--tables names no table; write --tables A,B");
 	cli->run.tables = value;
 	return 0;
 }
@@ -203,7 +207,7 @@ static bool taken(const struct option *option, const struct verb *verb)
 
 /* ---- Usage ---- */
 
-static void usage_options(const struct verb *verb)
+static void usage_options(const struct verb *verb, FILE *out)
 {
 	char left[64];
 
@@ -213,25 +217,26 @@ static void usage_options(const struct verb *verb)
 		snprintf(left, sizeof(left), "%s--%s%s%s",
 			 o->letter ? (char[]){ '-', o->letter, ',', ' ', 0 } : "    ", o->name,
 			 o->argument ? " " : "", o->argument ? o->argument : "");
-		printf("  %-26s %s\n", left, o->help);
+		fprintf(out, "  %-26s %s\n", left, o->help);
 	}
-	printf("  %-26s %s\n", "-h, --help", "this text");
-	printf("  %-26s %s\n", "-V, --version", "the version and the plugin ABI");
+	fprintf(out, "  %-26s %s\n", "-h, --help", "this text");
+	fprintf(out, "  %-26s %s\n", "-V, --version", "the version and the plugin ABI");
 }
 
-void cli_usage(const struct verb *verb)
+void cli_usage(const struct verb *verb, FILE *out)
 {
 	if (verb) {
-		printf("usage: etlrun %s [OPTIONS] %s\n%s\n\n", verb->name, verb->words,
-		       verb->summary);
-		usage_options(verb);
+		fprintf(out, "usage: etlrun %s [OPTIONS] %s\n%s\n\n", verb->name, verb->words,
+			verb->summary);
+		usage_options(verb, out);
 		return;
 	}
-	printf("usage: etlrun PIPELINE.cfg\n       etlrun VERB [OPTIONS] …\n\n");
+	fprintf(out, "usage: etlrun PIPELINE.cfg\n       etlrun VERB [OPTIONS] …\n\n");
 	for (size_t i = 0; verbs[i]; i++)
-		printf("  %-10s %-24s %s\n", verbs[i]->name, verbs[i]->words, verbs[i]->summary);
-	printf("\n`etlrun VERB --help` lists a verb's options. Manual: etlrun(1), etlrun.cfg(5), "
-	       "etlrun-plugin(7).\n");
+		fprintf(out, "  %-10s %-24s %s\n", verbs[i]->name, verbs[i]->words,
+			verbs[i]->summary);
+	fprintf(out, "\n`etlrun VERB --help` lists a verb's options. Manual: etlrun(1), "
+		     "etlrun.cfg(5), etlrun-plugin(7).\n");
 }
 
 static void print_version(void)
@@ -327,66 +332,6 @@ static int check_words(const struct cli *cli, struct etl_error *err)
 	return 0;
 }
 
-int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, bool *ret_done,
-	      struct etl_error *err)
-{
-	struct arguments a = { .argc = argc, .argv = argv };
-	const char **words = (const char **)argv; /* reused for the words: never more than came */
-	bool only_words = false;
-	int rc = 0;
-
-	memset(cli, 0, sizeof(*cli));
-	cli->verb = verb;
-	cli->level = ETL_LOG_INFO;
-	cli->words = words;
-	while (rc == 0 && a.at < argc) {
-		const char *word = argv[a.at];
-
-		if (!only_words && strcmp(word, "--") == 0) {
-			only_words = true;
-			a.at++;
-		} else if (!only_words && is_word(word, "-h", "--help")) {
-			cli_usage(verb);
-			*ret_done = true;
-			return 0;
-		} else if (!only_words && is_word(word, "-V", "--version")) {
-			print_version();
-			*ret_done = true;
-			return 0;
-		} else if (!only_words && word[0] == '-' && word[1]) {
-			rc = parse_option(cli, &a, err);
-		} else {
-			words[cli->word_count++] = word;
-			a.at++;
-		}
-	}
-	return rc < 0 ? rc : check_words(cli, err);
-}
-
-void cli_free(struct cli *cli)
-{
-	free(cli->sets);
-	cli->sets = NULL;
-}
-
-/* A password on the command line is seen by every user of the machine: said, and overwritten. */
-static void hide_uri(const char *uri)
-{
-	char *at = strstr(uri, "://"), *end, *colon;
-
-	if (!at)
-		return;
-	end = strpbrk(at + 3, "/?");
-	colon = strchr(at + 3, ':');
-	at = strchr(at + 3, '@');
-	if (!at || !colon || colon > at || (end && at > end))
-		return;
-	log_line(ETL_LOG_WARN, "a password on the command line can be seen by other users; use a "
-			       "pipeline file with "
-			       "${env:…} or ${file:…}");
-	memset(colon + 1, '*', (size_t)(at - colon - 1));
-}
-
 static int open_log(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
@@ -407,19 +352,88 @@ static int open_log(const struct cli *cli, const struct pipeline *pipeline, stru
 	return log_open(&options_of_log, err);
 }
 
+int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, bool *ret_done,
+	      struct etl_error *err)
+{
+	struct arguments a = { .argc = argc, .argv = argv };
+	const char **words = (const char **)argv; /* reused for the words: never more than came */
+	bool only_words = false;
+	int rc = 0;
+
+	memset(cli, 0, sizeof(*cli));
+	cli->verb = verb;
+	cli->level = ETL_LOG_INFO;
+	cli->words = words;
+	while (rc == 0 && a.at < argc) {
+		const char *word = argv[a.at];
+
+		if (!only_words && strcmp(word, "--") == 0) {
+			only_words = true;
+			a.at++;
+		} else if (!only_words && is_word(word, "-h", "--help")) {
+			cli_usage(verb, stdout);
+			*ret_done = true;
+			return 0;
+		} else if (!only_words && is_word(word, "-V", "--version")) {
+			print_version();
+			*ret_done = true;
+			return 0;
+		} else if (!only_words && word[0] == '-' && word[1]) {
+			rc = parse_option(cli, &a, err);
+		} else {
+			words[cli->word_count++] = word;
+			a.at++;
+		}
+	}
+	/* From here on, errors too come as they were asked for, and without what is secret in a
+	 * URI. */
+	for (size_t i = 0; i < cli->word_count && rc == 0; i++)
+		if (strstr(cli->words[i], "://") && !secret_add_uri(cli->words[i]))
+			rc = error_memory(err);
+	for (size_t i = 0; i < cli->overlay.set_count && rc == 0; i++)
+		if (strstr(cli->sets[i], "://") && !secret_add_uri(strchr(cli->sets[i], '=') + 1))
+			rc = error_memory(err);
+	if (open_log(cli, NULL, err) < 0)
+		return ETL_FAILED;
+	return rc < 0 ? rc : check_words(cli, err);
+}
+
+void cli_free(struct cli *cli)
+{
+	free(cli->sets);
+	cli->sets = NULL;
+}
+
+/* A password on the command line is seen by every user of the machine: overwritten where it
+ * stands, and said. The words of a pipeline file are paths, in which nothing is secret. */
+static void hide_secrets(const struct cli *cli)
+{
+	bool hidden = false;
+
+	for (size_t i = 0; i < cli->word_count; i++)
+		if (pipeline_is_uri(cli->words[i]))
+			hidden |= secret_hide(
+				(char *)cli->words[i]); /* argv is the program's to write */
+	for (size_t i = 0; i < cli->overlay.set_count; i++)
+		hidden |= secret_hide(strchr(cli->sets[i], '='));
+	if (hidden)
+		log_line(ETL_LOG_WARN, "a password on the command line can be seen by other users; "
+				       "use a pipeline file with "
+				       "${env:…} or ${file:…}");
+}
+
 int cli_pipeline(const struct cli *cli, struct pipeline **ret, struct etl_error *err)
 {
 	bool uris = (cli->verb->takes & CLI_URIS) != 0;
-	int rc = open_log(cli, NULL, err);
+	int rc = uris ? pipeline_from_uris(cli->words[0], cli->words[1], &cli->overlay, ret, err) :
+			pipeline_read(cli->words[0], &cli->overlay, ret, err);
 
-	if (rc < 0)
-		return rc;
-	rc = uris ? pipeline_from_uris(cli->words[0], cli->words[1], &cli->overlay, ret, err) :
-		    pipeline_read(cli->words[0], &cli->overlay, ret, err);
-	if (uris) {
-		hide_uri(cli->words[0]);
-		hide_uri(cli->words[1]);
-	}
+	return cli_opened(cli, rc, ret, err);
+}
+
+int cli_opened(const struct cli *cli, int rc, struct pipeline **ret, struct etl_error *err)
+{
+	hide_secrets(cli);
 	if (rc < 0)
 		return rc;
 	rc = open_log(cli, *ret, err);

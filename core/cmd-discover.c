@@ -1,6 +1,7 @@
 /*
- * discover: what is in the source, and a pipeline file that moves it. The file is read with the
- * rest of the pipeline as it is written (${env:…} stays), so it runs as it is and shows no secret.
+ * discover: what is in the source of a pipeline file or of a URI, as a pipeline file that moves it.
+ * The rest of the pipeline is written as it was (${env:…} stays), so the file runs as it is and
+ * shows no secret.
  */
 #include "config.h"
 
@@ -11,28 +12,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "layer.h"
+#include <etlrun/helpers.h>
+
+#include "config-text.h"
 #include "log.h"
+#include "output.h"
 #include "run.h"
+#include "secret.h"
 
-static void print_quoted(FILE *out, const char *text)
+#define PASSWORD "ETL_PASSWORD" /* the variable that a password is taken from */
+
+/* A name as a value of the file: what would be filled in stays as it is. */
+static void print_name(FILE *out, const char *name)
 {
-	fputc('"', out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	char *plain = pipeline_literal(name);
 
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c == '\n')
-			fputs("\\n", out);
-		else if (c < 0x20)
-			fprintf(out, "\\x%02x", c);
-		else if (c == '$' && text[1] == '{')
-			fputs("$$", out); /* a literal ${ is written $${ */
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
+	if (plain)
+		config_text_quote(out, plain);
+	free(plain);
 }
 
 static void print_columns(FILE *out, const struct etl_table *table)
@@ -80,12 +77,13 @@ static void print_tables(FILE *out, const struct catalog *source)
 		first = false;
 		print_comment(out, table);
 		if (table->rows >= 0)
-			fprintf(out, "	# about %" PRId64 " rows%s\n", table->rows,
+			fprintf(out, "	# about %" PRId64 " row%s%s\n", table->rows,
+				table->rows == 1 ? "" : "s",
 				table->primary.column_count ?
 					"" :
 					", no primary key: rows are compared as a whole");
 		fputs("	{ name = ", out);
-		print_quoted(out, table->name);
+		print_name(out, table->name);
 		fputs("; }", out);
 	}
 	fputs("\n);\n", out);
@@ -102,90 +100,222 @@ static void print_others(FILE *out, const struct catalog *source)
 	}
 }
 
-/* Everything of the pipeline but its tables, as it was written. */
-static int print_settings(FILE *out, const char *path, struct etl_error *err)
-{
-	struct scan *scan = NULL;
-	config_t config;
-	int rc = scan_file(path, &scan, err);
+/* ---- The settings ---- */
 
-	if (rc < 0)
-		return rc;
-	rc = layer_parse(&config, scan, err);
-	scan_free(scan);
-	if (rc < 0)
-		return rc;
-	config_setting_remove(config_root_setting(&config), "tables");
-	config_write(&config, out);
-	config_destroy(&config);
-	return 0;
+/* A text without its secrets: each is to come from the environment. *RET is NULL when there is
+ * none in it. */
+static int without_secrets(const char *text, char **ret, struct etl_error *err)
+{
+	char *shown = secret_redact(text), *at = shown, *mask;
+	struct etl_text plain = { 0 };
+
+	*ret = NULL;
+	if (!shown)
+		return error_memory(err);
+	if (strcmp(shown, text) == 0 || strstr(text, "${")) {
+		free(shown);
+		return 0;
+	}
+	while ((mask = strstr(at, "***"))) {
+		etl_text_add_bytes(&plain, at, (size_t)(mask - at));
+		etl_text_add(&plain, "${env:" PASSWORD "}");
+		at = mask + 3;
+	}
+	etl_text_add(&plain, at);
+	free(shown);
+	*ret = etl_text_take(&plain);
+	return *ret ? 0 : error_memory(err);
 }
 
-static int print_file(FILE *out, const struct cli *cli, const struct catalog *source,
-		      struct etl_error *err)
+/* A password that stood in a URI on the command line is not written to a file. */
+static int hide_password(config_t *config, bool *ret_hidden, struct etl_error *err)
 {
-	int rc;
+	config_setting_t *uri = config_lookup(config, "source.uri");
+	char *plain = NULL;
+	int rc = uri ? without_secrets(config_setting_get_string(uri), &plain, err) : 0;
 
-	fprintf(out, "# Made by `etlrun discover %s`: every table of the source by its name.\n",
-		cli->words[0]);
-	rc = print_settings(out, cli->words[0], err);
-	if (rc == 0) {
-		print_tables(out, source);
-		print_others(out, source);
-	}
+	*ret_hidden = plain != NULL;
+	if (rc == 0 && plain && !config_setting_set_string(uri, plain))
+		rc = error_memory(err);
+	free(plain);
 	return rc;
 }
 
-/* Written whole or not at all, and never over a file that is there. */
-static int write_file(const struct cli *cli, const struct catalog *source, struct etl_error *err)
+/* The base name of what a URI or a path names, for the suggested target. */
+static void base_of(const char *word, char *buf, size_t size)
 {
-	FILE *out = cli->output ? fopen(cli->output, "wxe") : stdout;
+	const char *end = word + strcspn(word, "?#"), *at, *dot;
+
+	at = end;
+	while (at > word && at[-1] != '/' && at[-1] != ':')
+		at--;
+	dot = memchr(at, '.', (size_t)(end - at));
+	snprintf(buf, size, "%.*s", (int)((dot && dot > at ? dot : end) - at), at);
+	for (char *c = buf; *c; c++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *c))
+			*c = '_';
+}
+
+static void print_target(FILE *out, const char *word)
+{
+	char base[64];
+
+	base_of(word, base, sizeof(base));
+	fprintf(out,
+		"# Where it goes is a suggestion: the source did not say.\n"
+		"target = { plugin = \"sqlite\"; path = \"%s-copy.db\"; };\n",
+		*base ? base : "source");
+}
+
+/* Everything of the pipeline but its tables, as it was written; profiles last. */
+static void print_settings(FILE *out, const char *word, const config_setting_t *root)
+{
+	const config_setting_t *profiles = config_setting_get_member(root, "profiles");
+
+	if (!config_setting_get_member(root, "version"))
+		fputs("version = 1;\n", out);
+	for (int i = 0; i < config_setting_length(root); i++) {
+		const config_setting_t *s = config_setting_get_elem(root, (unsigned)i);
+
+		if (s != profiles && strcmp(config_setting_name(s), "tables") != 0)
+			config_text_member(out, s);
+	}
+	if (!config_setting_get_member(root, "target"))
+		print_target(out, word);
+	if (profiles)
+		config_text_member(out, profiles);
+}
+
+/* ---- The file ---- */
+
+struct sketch {
+	const char *word; /* a file or a URI */
+	config_t config;
+	struct pipeline *pipeline;
+	struct catalog source;
+};
+
+/* The folder a file is in, without links; NULL: there is none. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) :
+			       strdup(".");
+	char *real = folder ? realpath(folder, NULL) : NULL;
+
+	free(folder);
+	return real;
+}
+
+/* In another folder the file's relative paths would name other files. */
+static int settle(struct sketch *sketch, const char *output, struct etl_error *err)
+{
+	char *from = realpath(sketch->pipeline->folder, NULL),
+	     *to = output ? folder_of(output) : NULL;
+	int rc = 0;
+
+	if (to && from && strcmp(from, to) != 0)
+		rc = pipeline_uproot(sketch->pipeline, &sketch->config, err);
+	free(from);
+	free(to);
+	return rc;
+}
+
+static int print_file(FILE *out, struct sketch *sketch, const char *output, struct etl_error *err)
+{
+	bool hidden = false;
+	int rc = hide_password(&sketch->config, &hidden, err);
+
+	if (rc == 0)
+		rc = settle(sketch, output, err);
+	if (rc < 0)
+		return rc;
+	fputs("# Made by `etlrun discover`: every table of the source by its name.\n", out);
+	if (hidden)
+		fputs("# The password is not written down: set the environment variable " PASSWORD
+		      ".\n",
+		      out);
+	print_settings(out, sketch->word, config_root_setting(&sketch->config));
+	print_tables(out, &sketch->source);
+	print_others(out, &sketch->source);
+	return 0;
+}
+
+/* Written whole or not at all, and never over a file that is there. */
+static int write_file(const char *path, struct sketch *sketch, struct etl_error *err)
+{
+	FILE *out = fopen(path, "wxe");
 	int rc;
 
+	if (!out && errno == EEXIST)
+		return error_set(err, ETL_USAGE,
+				 "%s is there already, and discover never overwrites a file; name "
+				 "another one",
+				 path);
 	if (!out)
-		return error_set(err, ETL_USAGE, "%s cannot be written: %s", cli->output,
+		return error_set(err, ETL_MEMORY, "%s cannot be written: %s", path,
 				 strerror(errno));
-	rc = print_file(out, cli, source, err);
+	rc = print_file(out, sketch, path, err);
 	if ((fflush(out) | ferror(out)) && rc == 0)
-		rc = error_set(err, ETL_MEMORY, "%s cannot be written: %s",
-			       cli->output ? cli->output : "standard output", strerror(errno));
-	if (!cli->output)
-		return rc;
+		rc = error_set(err, ETL_MEMORY, "%s cannot be written: %s", path, strerror(errno));
 	fclose(out);
 	if (rc < 0)
-		unlink(cli->output);
+		unlink(path);
 	else
-		log_line(ETL_LOG_INFO, "%s is ready: etlrun %s", cli->output, cli->output);
+		log_line(ETL_LOG_INFO, "%s is ready: etlrun %s", path, path);
+	return rc;
+}
+
+static int print_out(struct sketch *sketch, struct etl_error *err)
+{
+	struct output output;
+	int rc = output_open(&output, err), closed;
+
+	if (rc < 0)
+		return rc;
+	rc = print_file(output.file, sketch, NULL, err);
+	closed = output_close(&output, err);
+	return rc < 0 ? rc : closed;
+}
+
+static int look(struct sketch *sketch, struct etl_error *err)
+{
+	struct host_limits limits = {
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+	};
+	struct catalog_sink sink = catalog_sink(&sketch->source, err);
+	struct instance *instance = NULL;
+	int rc = instance_open(&sketch->pipeline->source, ETL_ROLE_SOURCE, &limits, &instance, err);
+
+	if (rc == 0)
+		rc = instance->plugin->store.describe(instance->self, NULL, &sink.sink,
+						      instance_error(instance, err));
+	instance_close(instance);
 	return rc;
 }
 
 static int discover(const struct cli *cli, struct etl_error *err)
 {
-	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
-	};
-	struct catalog source = { 0 };
-	struct catalog_sink sink = catalog_sink(&source, err);
-	struct pipeline *pipeline = NULL;
-	struct instance *instance = NULL;
-	int rc = cli_pipeline(cli, &pipeline, err);
+	struct sketch sketch = { .word = cli->words[0] };
+	int rc = pipeline_sketch(cli->words[0], &cli->overlay, &sketch.config, &sketch.pipeline,
+				 err);
+	bool parsed = rc == 0;
 
+	rc = cli_opened(cli, rc, &sketch.pipeline, err);
 	if (rc == 0)
-		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &limits, &instance, err);
+		rc = look(&sketch, err);
 	if (rc == 0)
-		rc = instance->plugin->store.describe(instance->self, NULL, &sink.sink,
-						      instance_error(instance, err));
-	if (rc == 0)
-		rc = write_file(cli, &source, err);
-	catalog_clear(&source);
-	instance_close(instance);
-	pipeline_free(pipeline);
+		rc = cli->output ? write_file(cli->output, &sketch, err) : print_out(&sketch, err);
+	catalog_clear(&sketch.source);
+	pipeline_free(sketch.pipeline);
+	if (parsed)
+		config_destroy(&sketch.config);
 	return rc;
 }
 
 const struct verb verb_discover = {
 	.name = "discover",
-	.words = "PIPELINE.cfg",
+	.words = "PIPELINE.cfg|SOURCE_URI",
 	.summary = "what is in the source, as a pipeline file",
 	.takes = CLI_FILE | CLI_OUTPUT,
 	.min_words = 1,

@@ -53,9 +53,25 @@ static int validate_job(struct run *run, struct job *job, struct etl_error *err)
 	return 0;
 }
 
+/* "Every validator passed" must not be said where there is none. */
+static int check_validators(const struct run *run, struct etl_error *err)
+{
+	for (size_t i = 0; i < run->jobs.count; i++)
+		if (run->jobs.at[i]->validators.count)
+			return 0;
+	return error_set(
+		err, ETL_USAGE,
+		"%s has no validators, so there is nothing to compare with; write validators = "
+		"( { plugin = \"counts\"; }, { plugin = \"checksum\"; } )",
+		run->pipeline->path);
+}
+
 static int validate_all(struct run *run, struct etl_error *err)
 {
-	int rc = run_pin(run, err);
+	int rc = check_validators(run, err);
+
+	if (rc == 0)
+		rc = run_pin(run, err);
 
 	run->flow.pipeline = run->pipeline;
 	run->flow.jobs = &run->jobs;
@@ -92,7 +108,8 @@ static int validate(const struct cli *cli, struct etl_error *err)
 		run.report.exit = err->set ? error_exit(err) : 0;
 		run.report.error = err->set && err->message ? strdup(err->message) : NULL;
 		run.report.seconds = (double)(run_clock() - run.started) / 1e6;
-		if (cli->level >= ETL_LOG_INFO)
+		report_log(&run.report);
+		if (cli->level >= ETL_LOG_INFO && !log_json())
 			report_print(&run.report);
 		if (cli->summary)
 			rc = report_write(&run.report, cli->summary, err);

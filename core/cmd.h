@@ -5,6 +5,8 @@
 #ifndef CORE_CMD_H
 #define CORE_CMD_H
 
+#include <stdio.h>
+
 #include "job.h"
 #include "pipeline.h"
 
@@ -52,8 +54,10 @@ extern const struct verb *const verbs[];
 int cli_parse(int argc, char **argv, const struct verb *, struct cli *, bool *ret_done,
 	      struct etl_error *);
 void cli_free(struct cli *);
-void cli_usage(const struct verb *); /* NULL: of the program */
+void cli_usage(const struct verb *, FILE *); /* verb NULL: of the program */
 /* Opens the pipeline a verb was given: a file, or two URIs; and the log it asks for. */
 int cli_pipeline(const struct cli *, struct pipeline **ret, struct etl_error *);
+/* What follows when a verb reads its pipeline in a way of its own; RC is what that gave. */
+int cli_opened(const struct cli *, int rc, struct pipeline **ret, struct etl_error *);
 
 #endif

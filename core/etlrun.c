@@ -27,6 +27,17 @@ static const struct verb *find_verb(const char *word)
 	return NULL;
 }
 
+/* Verbs that are promised for a later version. */
+static bool is_later(const char *word)
+{
+	static const char *const later[] = { "diff", "resume", "rollback", "rejects" };
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
+		if (strcmp(word, later[i]) == 0)
+			return true;
+	return false;
+}
+
 /* A word that is no verb and names no file was meant as a verb. */
 static int unknown_verb(const char *word, struct etl_error *err)
 {
@@ -34,6 +45,11 @@ static int unknown_verb(const char *word, struct etl_error *err)
 	const char *near;
 	size_t count = 0;
 
+	if (is_later(word))
+		return error_set(err, ETL_USAGE,
+				 "`etlrun %s` is not in this version; `etlrun --help` lists the "
+				 "verbs that are",
+				 word);
 	while (verbs[count]) {
 		names[count] = verbs[count]->name;
 		count++;
@@ -41,8 +57,8 @@ static int unknown_verb(const char *word, struct etl_error *err)
 	near = option_nearest(word, names, count);
 	return error_set(
 		err, ETL_USAGE,
-		"\"%s\" is neither a verb nor a file%s%s%s; `etlrun --help` lists the verbs", word,
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		"\"%s\" is neither a verb nor a file; %s%s%s`etlrun --help` lists the verbs", word,
+		near ? "did you mean \"" : "", near ? near : "", near ? "\"? " : "");
 }
 
 static bool looks_like_file(const char *word)
@@ -71,12 +87,12 @@ static int dispatch(int argc, char **argv, struct etl_error *err)
 	const struct verb *verb;
 
 	if (argc < 2) {
-		cli_usage(NULL);
+		cli_usage(NULL, stderr);
 		return error_set(err, ETL_USAGE, "nothing to do: name a pipeline file or a verb");
 	}
 	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
-		cli_usage(NULL);
+		cli_usage(NULL, stdout);
 		return 0;
 	}
 	if (argv[1][0] == '-')

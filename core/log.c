@@ -260,26 +260,51 @@ static void add_place(struct etl_text *to, const char *word, const char *name, c
 			      quote);
 }
 
-/* "table \"Invoice\", key id=3: the words (SQLSTATE 22003, native code 7)" */
+static bool begins_with_table(const struct etl_error *err)
+{
+	size_t length = err->table ? strlen(err->table) : 0;
+
+	return length && err->message && strncmp(err->message, "table \"", 7) == 0 &&
+	       strncmp(err->message + 7, err->table, length) == 0 &&
+	       err->message[7 + length] == '"';
+}
+
 void log_note(const char *format, ...)
 {
-	char line[1024], *message; /* a longer name is cut: the report has it whole */
+	char *plain = NULL, *message;
 	va_list args;
+	int length;
 
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	length = vasprintf(&plain, format, args);
 	va_end(args);
-	message = secret_redact(line);
+	message = length < 0 ? NULL : secret_redact(plain);
+	if (length >= 0)
+		free(plain);
 	if (!message)
 		return;
 	flatten(message);
 	pthread_mutex_lock(&state.lock);
 	if (state.fd >= 0 && state.level >= ETL_LOG_INFO)
 		write_file(ETL_LOG_INFO, NULL, message);
+	if (state.screen_json && state.screen_level >= ETL_LOG_INFO)
+		write_screen(ETL_LOG_INFO, NULL, message);
 	pthread_mutex_unlock(&state.lock);
 	free(message);
 }
 
+bool log_json(void)
+{
+	bool json;
+
+	pthread_mutex_lock(&state.lock);
+	json = state.screen_json;
+	pthread_mutex_unlock(&state.lock);
+	return json;
+}
+
+/* "table \"Invoice\", key id=3: the words (SQLSTATE 22003, native code 7)". A place that the
+ * words name themselves is not said twice. */
 void log_error(const struct etl_error *err)
 {
 	static const char *const roles[] = { "", "source", "target", "transform", "validator" };
@@ -290,7 +315,8 @@ void log_error(const struct etl_error *err)
 		snprintf(who, sizeof(who), "%s%s%s",
 			 err->role > 0 && err->role <= ETL_ROLE_VALIDATOR ? roles[err->role] : "",
 			 err->role > 0 && err->role <= ETL_ROLE_VALIDATOR ? " " : "", err->plugin);
-	add_place(&text, "table", err->table, "\"");
+	if (!begins_with_table(err))
+		add_place(&text, "table", err->table, "\"");
 	add_place(&text, "column", err->column, "\"");
 	add_place(&text, "key", err->key, "");
 	if (text.length > 0)
@@ -320,5 +346,5 @@ bool log_has_terminal(void)
 {
 	const char *no_color = getenv("NO_COLOR");
 
-	return isatty(STDERR_FILENO) == 1 && !(no_color && *no_color);
+	return isatty(STDERR_FILENO) == 1 && !(no_color && *no_color) && !log_json();
 }

@@ -23,15 +23,18 @@ int log_open(const struct log_options *, struct etl_error *);
 void log_run(const char *id);
 void log_close(void);
 void log_line(int32_t level, const char *format, ...) ETL_PRINTF(2, 3);
-/* To the log file only, at level info: what a report shows on the screen anyway. */
+/* At level info to the log file, and to the screen where it is JSON: what the report shows to
+ * people anyway. */
 void log_note(const char *format, ...) ETL_PRINTF(1, 2);
+/* Lines on standard error are JSON: no table and no bar among them. */
+bool log_json(void);
 void log_linev(int32_t level, const char *who, const char *format, va_list) ETL_PRINTF(3, 0);
 /* The error as its sentence: where, what, the server's own words, SQLSTATE. */
 void log_error(const struct etl_error *);
 /* Takes the screen for a bar: called with 1 before and 0 after writing lines, so bars are
  * redrawn. */
 void log_on_screen(void (*around)(int before));
-/* True when standard error is a terminal and NO_COLOR is unset. */
+/* True when standard error is a terminal for people: NO_COLOR is unset, and lines are not JSON. */
 bool log_has_terminal(void);
 
 #endif

@@ -89,6 +89,10 @@ static const char *wanted(int32_t kind)
 		return "a group { … }";
 	case ETL_OPT_GROUPS:
 		return "a list of groups ( { … }, { … } )";
+	case ETL_OPT_PATH:
+		return "a path in quotes";
+	case ETL_OPT_URI:
+		return "a URI in quotes";
 	default:
 		return "a text in quotes";
 	}
@@ -181,6 +185,27 @@ static int check_choice(struct reading *r, const config_setting_t *s, const char
 	return rc;
 }
 
+bool uri_absolute(const char *uri, const char *folder, char **ret)
+{
+	size_t scheme = strspn(uri,
+			       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+	struct etl_text text = { 0 };
+
+	*ret = NULL;
+	/* Nothing behind the scheme, and ":memory:", are no paths. */
+	if (!folder || uri[scheme] != ':' || !uri[scheme + 1] || strchr("/?#:", uri[scheme + 1]))
+		return true;
+	etl_text_add_bytes(&text, uri, scheme + 1);
+	for (const char *p = strcmp(folder, "/") == 0 ? "" : folder; *p; p++)
+		if (strchr("%?#", *p))
+			etl_text_addf(&text, "%%%02X", (unsigned)(unsigned char)*p);
+		else
+			etl_text_add_bytes(&text, p, 1);
+	etl_text_addf(&text, "/%s", uri + scheme + 1);
+	*ret = etl_text_take(&text);
+	return *ret != NULL;
+}
+
 /* Takes TEXT and finishes it by the option's kind. S is only for messages. */
 static int set_text(struct reading *r, const config_setting_t *s, char *text)
 {
@@ -196,7 +221,12 @@ static int set_text(struct reading *r, const config_setting_t *s, char *text)
 		ok = secret_add(text);
 		break;
 	case ETL_OPT_URI:
-		ok = secret_add_uri(text);
+		ok = secret_add_uri(text) &&
+		     (!(r->option->flags & ETL_OPT_LOCAL) || uri_absolute(text, folder, &path));
+		if (path) {
+			free(text);
+			r->value->text = path;
+		}
 		break;
 	case ETL_OPT_PATH:
 		if (!*text)
@@ -215,17 +245,34 @@ static int set_text(struct reading *r, const config_setting_t *s, char *text)
 	return ok ? ETL_OK : error_memory(r->err);
 }
 
+/* A limit as a person would write it: "1MiB", not 1048576. */
+static void limit_text(int32_t kind, int64_t n, char *buf, size_t size)
+{
+	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	for (; kind == ETL_OPT_SIZE && n && n % 1024 == 0 && unit < 4; unit++)
+		n /= 1024;
+	snprintf(buf, size, "%" PRId64 "%s%s", n, units[unit],
+		 kind == ETL_OPT_DURATION ? "ms" : "");
+}
+
 static int set_number(struct reading *r, const config_setting_t *s, int64_t n)
 {
 	const struct etl_option *o = r->option;
-	char buf[ORIGIN_SIZE];
+	char buf[ORIGIN_SIZE], is[32], least[32], most[32];
 
 	r->value->number = n;
 	if ((o->min == 0 && o->max == 0) || (n >= o->min && n <= o->max))
 		return ETL_OK;
-	return error_set(r->err, ETL_USAGE,
-			 "%s: `%s` of %s is %" PRId64 ", but must be from %" PRId64 " to %" PRId64,
-			 where(s, buf), o->name, r->group->owner, n, o->min, o->max);
+	limit_text(o->kind, n, is, sizeof(is));
+	limit_text(o->kind, o->min, least, sizeof(least));
+	limit_text(o->kind, o->max, most, sizeof(most));
+	if (o->max == INT64_MAX)
+		return error_set(r->err, ETL_USAGE, "%s: `%s` of %s is %s, but must be at least %s",
+				 where(s, buf), o->name, r->group->owner, is, least);
+	return error_set(r->err, ETL_USAGE, "%s: `%s` of %s is %s, but must be from %s to %s",
+			 where(s, buf), o->name, r->group->owner, is, least, most);
 }
 
 static bool read_flag(const char *text, int64_t *ret)

@@ -42,6 +42,10 @@ size_t conf_list(const struct etl_conf *, const char *name);
 const char *conf_item(const struct etl_conf *, const char *name, size_t i);
 const struct etl_conf *conf_sub(const struct etl_conf *, const char *name, size_t i);
 
+/* "sqlite:shop.db" with the path made absolute; *RET is NULL when it is as it should be. False:
+ * no memory. */
+bool uri_absolute(const char *uri, const char *folder, char **ret);
+
 /* Text to number by kind, as conf_check does it; also for the command line. What is accepted:
  * ETL_OPT_SIZE "64MiB" "10kB" "512", ETL_OPT_DURATION "250ms" "30s", ETL_OPT_PERCENT "10%". */
 bool option_number(int32_t kind, const char *text, int64_t *ret);

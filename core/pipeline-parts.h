@@ -13,6 +13,8 @@ enum { PIPELINE_ORIGIN = 512 };
  * `delete` is the default of the tables'. */
 int pipeline_top(struct pipeline *, const config_setting_t *root, const char *name,
 		 int32_t *ret_deletes, struct etl_error *);
+/* The plain keys of the top level; ends with a NULL name. */
+const struct etl_option *pipeline_top_options(void);
 /* `tables`; source and target must be read. */
 int pipeline_tables(struct pipeline *, const config_setting_t *root, int32_t deletes,
 		    struct etl_error *);

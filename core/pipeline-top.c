@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,6 +118,11 @@ static const struct etl_option top_options[] = {
 };
 static const char *const top_others[] = { "source",	"target",      "tables",   "transforms",
 					  "validators", "max_rejects", "profiles", NULL };
+
+const struct etl_option *pipeline_top_options(void)
+{
+	return top_options;
+}
 
 /* ---- Choices ---- */
 
@@ -311,13 +317,57 @@ static int check_limits(const struct pipeline *p, const config_setting_t *root,
 			struct etl_error *err)
 {
 	const config_setting_t *s = config_setting_get_member(root, "memory_limit");
+	const config_setting_t *batch = config_setting_get_member(root, "batch");
 
 	if (p->batch_bytes <= p->memory_limit)
 		return ETL_OK;
+	if (batch && config_setting_get_member(batch, "bytes"))
+		s = config_setting_get_member(batch, "bytes");
 	return pipeline_fail(s ? s : root, err,
 			     "a batch of %lld bytes is more than memory_limit, %lld bytes; lower "
 			     "batch.bytes or raise memory_limit",
 			     (long long)p->batch_bytes, (long long)p->memory_limit);
+}
+
+/* Known keys that a later version fills with life: the file is right, the verbs that would need
+ * them refuse. */
+static int note_unready(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
+{
+	static const char *const modes[] = { "copy", "append", "merge", "sync" };
+	const char *key = p->mode != ETL_COPY ? "mode" :
+			  p->keep_old > 0     ? "keep_old" :
+			  p->undo	      ? "undo" :
+						NULL;
+	struct origin origin = { .text = NULL };
+	int length;
+
+	if (!key)
+		return ETL_OK;
+	if (pipeline_origin(config_setting_get_member(root, key), &origin, err) != ETL_OK)
+		return ETL_FAILED;
+	length = p->mode != ETL_COPY ?
+			 asprintf(&p->unready,
+				  "%s: mode = \"%s\" is not in this version; mode = \"copy\" is",
+				  origin.text, modes[p->mode]) :
+			 asprintf(&p->unready,
+				  "%s: `%s` is not in this version, which cannot roll a run back; "
+				  "remove it. The sqlite "
+				  "target keeps the old file with backup = true",
+				  origin.text, key);
+	free(origin.text);
+	if (length >= 0)
+		return ETL_OK;
+	p->unready = NULL;
+	return error_memory(err);
+}
+
+static int check_profiles(const config_setting_t *root, struct etl_error *err)
+{
+	const config_setting_t *s = config_setting_get_member(root, "profiles");
+
+	if (!s || config_setting_is_group(s))
+		return ETL_OK;
+	return pipeline_fail(s, err, "`profiles` wants a group of groups: { prod = { … }; }");
 }
 
 int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *name,
@@ -351,6 +401,10 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = check_schedule(c, root, err);
 	if (status == ETL_OK)
 		status = check_limits(p, root, err);
+	if (status == ETL_OK)
+		status = check_profiles(root, err);
+	if (status == ETL_OK)
+		status = note_unready(p, root, err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);
 	conf_free(c);
 	return status;

@@ -25,7 +25,7 @@ static int read_side(struct pipeline *p, const config_setting_t *root, const cha
 	if (!group)
 		return error_set(err, ETL_USAGE,
 				 "%s: there is no %s; write %s = { plugin = \"NAME\"; … };",
-				 p->path ? p->path : "copy", key, key);
+				 p->path ? p->path : "the command line", key, key);
 	return pipeline_plugin(p, group, role, ret, err);
 }
 
@@ -193,6 +193,11 @@ static char *plain_part(const char *at, size_t length, bool encoded)
 	return etl_text_take(&text);
 }
 
+char *pipeline_literal(const char *text)
+{
+	return plain_part(text, strlen(text), false);
+}
+
 /* One "key=value" of the query as an option of SIDE. */
 static int add_parameter(config_t *config, const char *side, const char *at, size_t length,
 			 struct etl_error *err)
@@ -333,6 +338,62 @@ int pipeline_from_uris(const char *source, const char *target, const struct over
 	return finish(p, status, ret);
 }
 
+bool pipeline_is_uri(const char *word)
+{
+	size_t length = strcspn(word, ":/?#");
+
+	return length > 1 && word[length] == ':' && access(word, F_OK) < 0;
+}
+
+/* ---- A source alone ---- */
+
+static int sketch_tree(struct pipeline *p, const char *word, config_t *config,
+		       struct etl_error *err)
+{
+	struct scan *scan = NULL;
+	int status;
+
+	if (pipeline_is_uri(word)) {
+		config_init(config);
+		config_set_destructor(config, free);
+		p->folder = current_folder(err);
+		status = p->folder ? add_side(config, "source", word, err) : ETL_FAILED;
+		if (status != ETL_OK)
+			config_destroy(config);
+		return status;
+	}
+	status = set_places(p, word, err);
+	if (status == ETL_OK)
+		status = scan_file(word, &scan, err);
+	if (status == ETL_OK)
+		status = layer_parse(config, scan, err);
+	scan_free(scan);
+	return status;
+}
+
+int pipeline_sketch(const char *word, const struct overlay *over, config_t *config,
+		    struct pipeline **ret, struct etl_error *err)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	int32_t deletes = ETL_DELETE_NONE;
+	char *name = NULL;
+	int status = p ? sketch_tree(p, word, config, err) : error_memory(err);
+
+	if (status != ETL_OK)
+		return finish(p, status, ret);
+	name = p->path ? base_name(word) : strdup("discover");
+	status = name ? lay_over(config, over, err) : error_memory(err);
+	if (status == ETL_OK)
+		status = pipeline_top(p, config_root_setting(config), name, &deletes, err);
+	if (status == ETL_OK)
+		status = read_side(p, config_root_setting(config), "source", ETL_ROLE_SOURCE,
+				   &p->source, err);
+	free(name);
+	if (status != ETL_OK)
+		config_destroy(config);
+	return finish(p, status, ret);
+}
+
 /* ---- The end ---- */
 
 static void free_types(struct pipeline *p)
@@ -367,5 +428,6 @@ void pipeline_free(struct pipeline *p)
 	free(p->log_format);
 	free(p->log_level);
 	free(p->rejects_file);
+	free(p->unready);
 	free(p);
 }

@@ -99,6 +99,7 @@ struct pipeline {
 	bool undo;
 	char *log_file, *log_format, *log_level; /* or NULL */
 	char *rejects_file;			 /* absolute, or NULL: beside the state */
+	char *unready; /* what of it this version does not do yet, a sentence; or NULL */
 };
 
 /* What the command line lays over the file. */
@@ -115,6 +116,18 @@ int pipeline_read(const char *path, const struct overlay *, struct pipeline **re
 /* The same for `copy SRC_URI DST_URI`. */
 int pipeline_from_uris(const char *source, const char *target, const struct overlay *,
 		       struct pipeline **ret, struct etl_error *);
+/* Only the top level and the source, of a file or of one URI: a source is enough to see what is
+ * in it. CONFIG is the tree it came from, for the caller to destroy when ETL_OK; a target that
+ * is not there is NULL in *ret. */
+int pipeline_sketch(const char *file_or_uri, const struct overlay *, config_t *config,
+		    struct pipeline **ret, struct etl_error *);
+/* Makes every relative path of the tree absolute, those in ${file:…} too, so that it means the
+ * same in another folder. */
+int pipeline_uproot(struct pipeline *, config_t *, struct etl_error *);
+/* TEXT so written that interpolation leaves it as it is; NULL: no memory. The caller frees. */
+char *pipeline_literal(const char *text);
+/* "PLUGIN:WHERE", and not the name of a file that is there. */
+bool pipeline_is_uri(const char *word);
 void pipeline_free(struct pipeline *);
 
 #endif

@@ -208,8 +208,9 @@ static void describe(struct progress *p, struct etl_text *text)
 {
 	pthread_mutex_lock(&p->lock);
 	if (p->phase) {
-		etl_text_addf(text, "%s, for ", p->phase);
+		etl_text_addf(text, "%s (", p->phase);
 		add_duration(text, now() - p->phase_since);
+		etl_text_add(text, ")");
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (text->length == 0)
@@ -222,7 +223,8 @@ static void add_bar(struct progress *p, struct etl_text *text)
 	const struct sum sum = sum_up(p->tables, p->count);
 	unsigned full;
 
-	if (sum.expected < 0)
+	/* Before and after the rows there is nothing to measure by. */
+	if (sum.expected < 0 || sum.loading == 0)
 		return;
 	full = percent_of(sum.rows, sum.expected) * BAR_CELLS / 100;
 	etl_text_add(text, "[");

@@ -28,8 +28,8 @@ void progress_describe(struct etl_text *, const struct progress_table *tables, s
 struct progress;
 /* Starts the thread; NULL when ENABLED is false or it cannot be started, which is no failure. */
 struct progress *progress_start(struct progress_table *tables, size_t count, bool enabled);
-/* What the run is doing beside loading: "indexes", "validation of Invoice"; copied. Progress NULL:
- * nothing. */
+/* What the run is doing beside loading: "making index by_name", "validating Invoice"; copied,
+ * and shown with how long it has taken. NULL: the tables are. Progress NULL: nothing. */
 void progress_phase(struct progress *, const char *what);
 void progress_stop(struct progress *);
 

@@ -6,11 +6,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "log.h"
 #include "report-form.h"
 #include "secret.h"
 
@@ -138,6 +141,33 @@ void report_print(const struct report *report)
 		fprintf(stderr, "no memory for the report; the exit code is %d\n", report->exit);
 	free(shown);
 	etl_text_free(&text);
+}
+
+void report_log(const struct report *report)
+{
+	for (size_t i = 0; i < report->line_count; i++) {
+		const struct report_line *line = &report->lines[i];
+
+		if (line->is_table)
+			log_note("table %s: read %" PRIu64 ", loaded %" PRIu64 ", rejected %" PRIu64
+				 ", %.3f s",
+				 line->name, line->read, line->loaded, line->rejected,
+				 line->seconds);
+		for (size_t n = 0; n < line->check_count; n++)
+			log_note("table %s: %s: %s%s%s", line->name, line->checks[n].validator,
+				 report_severity(line->checks[n].severity),
+				 line->checks[n].message ? ": " : "",
+				 line->checks[n].message ? line->checks[n].message : "");
+	}
+	if (report->rejects_file)
+		log_note("rejected rows are in %s", report->rejects_file);
+	log_note("%s %s of %s ends with exit %d after %.3f s%s",
+		 report->verb && strcmp(report->verb, "validate") == 0 ? "validation" : "run",
+		 report->run ? report->run : "", report->pipeline ? report->pipeline : "",
+		 report->exit, report->seconds,
+		 report->rolled_back && report->exit != 0 ? "; nothing was published" : "");
+	if (report->next_command)
+		log_note("go on with: %s", report->next_command);
 }
 
 static int write_to(const char *path, const struct etl_text *text)

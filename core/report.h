@@ -49,6 +49,8 @@ struct report {
 struct report_line *report_add(struct report *, enum report_phase, const char *name);
 /* The table on standard error. */
 void report_print(const struct report *);
+/* The same as lines of the log, for its file, and for a screen that takes JSON. */
+void report_log(const struct report *);
 /* --summary: JSON or CSV by the file's ending; ETL_MEMORY when it cannot be written. */
 int report_write(const struct report *, const char *path, struct etl_error *);
 void report_free(struct report *);

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,14 @@ static int table_failed(struct run *run, struct job *job, const struct report_li
 	return run->pipeline->table_scope ? 0 : ETL_FAILED;
 }
 
+static void show_table(struct run *run, const struct job *job)
+{
+	char words[256];
+
+	snprintf(words, sizeof(words), "validating %s", job->target->name);
+	progress_phase(run->progress, words);
+}
+
 int run_validate(struct run *run, struct etl_error *err)
 {
 	struct verify verify = { &run->flow, true, true };
@@ -174,7 +183,7 @@ int run_validate(struct run *run, struct etl_error *err)
 
 		if (job->failed)
 			continue;
-		progress_phase(run->progress, job->target->name);
+		show_table(run, job);
 		rc = verify_job(&verify, job, line, &failed, err);
 		if (rc == 0 && failed)
 			rc = table_failed(run, job, line, err);

@@ -86,17 +86,8 @@ static void make_info(struct run *run)
 static int refuse_unready(const struct pipeline *p, const struct run_options *options,
 			  struct etl_error *err)
 {
-	static const char *const modes[] = { "copy", "append", "merge", "sync" };
-
-	if (p->mode != ETL_COPY)
-		return error_set(err, ETL_USAGE,
-				 "mode = \"%s\" is not in this version; mode = \"copy\" is",
-				 modes[p->mode]);
-	if (p->keep_old > 0 || p->undo)
-		return error_set(err, ETL_USAGE,
-				 "keep_old and undo are not in this version: a run cannot be "
-				 "rolled back; the sqlite "
-				 "target's backup = true keeps the old file");
+	if (p->unready)
+		return error_set(err, ETL_USAGE, "%s", p->unready);
 	if (p->on_existing == ETL_EXISTING_REPLACE && p->on_existing_from_command && !options->yes)
 		return error_set(err, ETL_USAGE,
 				 "--set on_existing=replace destroys what is in the target; add "

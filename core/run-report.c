@@ -121,28 +121,12 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	return report->exit;
 }
 
-/* What the report shows on the screen, line by line into the log file. */
-static void note(const struct run *run)
-{
-	for (size_t i = 0; i < run->report.line_count; i++) {
-		const struct report_line *line = &run->report.lines[i];
-
-		if (line->is_table)
-			log_note("table %s: read %" PRIu64 ", loaded %" PRIu64 ", rejected %" PRIu64
-				 ", %.3f s",
-				 line->name, line->read, line->loaded, line->rejected,
-				 line->seconds);
-	}
-	log_note("run %s of %s ends with exit %d after %.3f s", run->id, run->pipeline->name,
-		 run->report.exit, run->report.seconds);
-}
-
 int run_show(struct run *run, struct etl_error *err)
 {
-	note(run);
+	report_log(&run->report);
 	progress_stop(run->progress);
 	run->progress = NULL;
-	if (run->cli->level >= ETL_LOG_INFO)
+	if (run->cli->level >= ETL_LOG_INFO && !log_json())
 		report_print(&run->report);
 	return run->cli->summary ? report_write(&run->report, run->cli->summary, err) : 0;
 }

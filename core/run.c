@@ -19,12 +19,29 @@
 #include "signals.h"
 #include "watch.h"
 
+/* A phase as people read it; NULL: what the tables say is better. */
+static const char *phase_words(const char *phase)
+{
+	static const char *const words[][2] = {
+		{ "screen", "checking foreign keys" },
+		{ "finish", "making indexes, views and triggers" },
+		{ "validate", "validating" },
+		{ "after_load", "running after_load" },
+		{ "publish", "publishing" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(words[i][0], phase) == 0)
+			return words[i][1];
+	return NULL;
+}
+
 static int enter(struct run *run, const char *phase, struct etl_error *err)
 {
 	if (host_canceled())
 		return ETL_CANCELED;
 	log_line(ETL_LOG_DEBUG, "phase %s", phase);
-	progress_phase(run->progress, phase);
+	progress_phase(run->progress, phase_words(phase));
 	return run->state ? state_run_phase(run->state, run->id, phase, err) : 0;
 }
 
@@ -144,6 +161,16 @@ static int no_finds(struct etl_found_sink *self, const struct etl_found *found)
 	return 0;
 }
 
+/* An index of a large table takes minutes: which one is it? */
+static void show_step(struct run *run, const struct etl_step *step)
+{
+	char words[256];
+
+	snprintf(words, sizeof(words), "making %s %s", step->kind,
+		 step->object ? step->object : "");
+	progress_phase(run->progress, words);
+}
+
 static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 {
 	struct etl_found_sink sink = { no_finds };
@@ -156,6 +183,7 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 			continue;
 		if (step->load < run->jobs.count && run->jobs.at[step->load]->failed)
 			continue;
+		show_step(run, step);
 		rc = run_apply(run, step, &sink, err);
 	}
 	return rc;

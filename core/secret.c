@@ -289,6 +289,25 @@ char *secret_redact(const char *text)
 	return ret;
 }
 
+bool secret_hide(char *text)
+{
+	bool hidden = false;
+
+	pthread_rwlock_rdlock(&secrets.lock);
+	while (*text) {
+		const char *found = secret_at(text);
+		size_t length = found ? strlen(found) : 1;
+
+		if (found) {
+			memset(text, '*', length);
+			hidden = true;
+		}
+		text += length;
+	}
+	pthread_rwlock_unlock(&secrets.lock);
+	return hidden;
+}
+
 void secret_clear(void)
 {
 	pthread_rwlock_wrlock(&secrets.lock);

@@ -16,6 +16,8 @@ bool secret_add(const char *value);
 bool secret_add_uri(const char *uri);
 /* A copy of TEXT with every known secret replaced by "***"; NULL: no memory. The caller frees. */
 char *secret_redact(const char *text);
+/* Overwrites every known secret in TEXT with asterisks; true: there was one. */
+bool secret_hide(char *text);
 /* Forgets all, overwriting the memory. */
 void secret_clear(void);
 

@@ -85,8 +85,10 @@ static int nothing_matches(const struct catalog *source, const char *what, const
 			names[count++] = source->at[i]->name;
 	near = option_nearest(name, names, count);
 	rc = error_set(err, ETL_USAGE,
-		       "%s%s%s \"%s\" matches no table of the source (it has %zu)%s%s%s",
+		       "%s%s%s \"%s\" matches nothing of the source, which has %zu table%s and "
+		       "view%s%s%s%s",
 		       origin ? origin : "", origin ? ": " : "", what, name, count,
+		       count == 1 ? "" : "s", count == 1 ? "" : "s",
 		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	free(names);
 	return rc;
@@ -270,12 +272,30 @@ static int check_rules(const struct pipeline *pipeline, const struct catalog *so
 	return 0;
 }
 
+/* A name that is excluded has to be there; a pattern is also for what may come. */
+static int check_excluded(const struct pipeline *pipeline, const struct catalog *source,
+			  struct etl_error *err)
+{
+	for (size_t i = 0; i < pipeline->exclude.count; i++) {
+		const char *name = pipeline->exclude.at[i];
+		bool found = is_pattern(name);
+
+		for (size_t k = 0; k < source->count && !found; k++)
+			found = rule_names(name, source->at[k]);
+		if (!found)
+			return nothing_matches(source, "exclude:", name, NULL, err);
+	}
+	return 0;
+}
+
 int select_tables(const struct pipeline *pipeline, const struct catalog *source, const char *only,
 		  struct picks *picks, struct etl_error *err)
 {
 	size_t tables = 0;
 	int rc = check_rules(pipeline, source, err);
 
+	if (rc == 0)
+		rc = check_excluded(pipeline, source, err);
 	if (rc == 0 && only)
 		rc = check_only(only, source, err);
 	for (size_t i = 0; i < source->count && rc == 0; i++) {

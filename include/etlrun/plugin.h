@@ -260,7 +260,10 @@ enum etl_option_flags {
 	/* Where it may stand; none of these: in the plugin's own group. */
 	ETL_OPT_PER_STORE = 1 << 4,     /* in the plugin's own group */
 	ETL_OPT_PER_TABLE = 1 << 5,     /* in a table's `from` or `to` */
-	ETL_OPT_PER_COLUMN = 1 << 6     /* in an entry of a table's `columns` */
+	ETL_OPT_PER_COLUMN = 1 << 6,    /* in an entry of a table's `columns` */
+	/* Of a URI: what follows "SCHEME:" is a file or folder, unless it begins with "//". A relative one is made
+	 * absolute by the host, as ETL_OPT_PATH is. */
+	ETL_OPT_LOCAL = 1 << 7
 };
 
 /* One option a plugin takes. The array ends with an entry whose name is NULL. */

@@ -16,9 +16,10 @@
 static const struct etl_option options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH,
 	  .help = "The database file. Give this or uri." },
-	{ .name = "uri", .kind = ETL_OPT_URI,
-	  .help = "The database file as a URI: \"sqlite:shop.db\" is relative to the current folder, "
-		  "\"sqlite:///srv/shop.db\" is absolute; %20 and the like are decoded." },
+	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL,
+	  .help = "The database file as a URI: \"sqlite:shop.db\" is relative to the pipeline file (with copy and "
+		  "discover to the current folder), \"sqlite:///srv/shop.db\" is absolute; %20 and the like are "
+		  "decoded." },
 	{ .name = "busy_timeout", .kind = ETL_OPT_DURATION, .default_text = "5s",
 	  .help = "How long to wait for a lock that another process holds." },
 	{ .name = "immutable", .kind = ETL_OPT_FLAG, .flags = ETL_OPT_SOURCE, .default_text = "false",
@@ -88,6 +89,8 @@ static char *uri_path(const char *uri, const char **why)
 		if (*at != '/')
 			*why = "names a host; a file is \"sqlite:shop.db\" or \"sqlite:///srv/shop.db\"";
 	}
+	if (!*why && strchr(at, '#'))
+		*why = "has a #, which would begin a fragment; write %23 for a # in the name";
 	if (!*why && !decode(at, &path))
 		*why = "has a % that is not followed by two hexadecimal digits of a character";
 	if (!*why && path.length == 0 && !path.failed)

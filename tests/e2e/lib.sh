@@ -240,13 +240,11 @@ schema_facts() {
 
 # Every value of every table with its storage class; REAL to the last bit.
 data_facts() {
-	sqlite3 -bail -readonly "$1" "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-		AND name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY name" >"$1.tables"
-	while IFS= read -r table; do
-		echo "== $table"
-		sqlite3 -bail -readonly "$1" ".mode quote" "SELECT * FROM \"$table\"" | sort
-	done <"$1.tables"
-	rm -f "$1.tables"
+	{
+		echo ".mode quote"
+		sqlite3 -bail -readonly "$1" "SELECT printf('SELECT %Q, * FROM \"%w\";', name, name) FROM pragma_table_list
+			WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY name"
+	} | sqlite3 -bail -readonly "$1" | sort
 	sqlite3 -bail -readonly "$1" "SELECT 'integrity', * FROM pragma_integrity_check"
 }
 

@@ -164,7 +164,7 @@ static const struct {
 	{ "path = \"x\"; backup = \"y\";", "shop.cfg:2: `backup` is an option of the target, not of the source" },
 	{ "path = \"x\"; rows = \"y\";",
 	  "shop.cfg:2: `rows` of plugin sqlite does not belong here; write it in a table's `from` or `to`" },
-	{ "path = 7;", "shop.cfg:2: `path` of plugin sqlite wants a text in quotes" },
+	{ "path = 7;", "shop.cfg:2: `path` of plugin sqlite wants a path in quotes" },
 	{ "path = \"x\"; workers = \"many\";",
 	  "shop.cfg:2: `workers` of plugin sqlite wants a whole number, not \"many\"" },
 	{ "path = \"x\"; workers = 1.5;", "shop.cfg:2: `workers` of plugin sqlite wants a whole number" },
