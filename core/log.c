@@ -253,14 +253,28 @@ void log_line(int32_t level, const char *format, ...)
 	va_end(args);
 }
 
-static void add_place(struct etl_text *to, const char *word, const char *name, const char *quote)
+/* A message that has the name in quotes says it well enough. */
+static bool says(const char *message, const char *name)
 {
-	if (name)
+	size_t length = strlen(name);
+	const char *at = message;
+
+	while (at && *name && (at = strstr(at, name))) {
+		if (at > message && at[-1] == '"' && at[length] == '"')
+			return true;
+		at++;
+	}
+	return false;
+}
+
+static void add_place(struct etl_text *to, const char *message, const char *word, const char *name,
+		      const char *quote)
+{
+	if (name && !(*quote && says(message, name)))
 		etl_text_addf(to, "%s%s %s%s%s", to->length > 0 ? ", " : "", word, quote, name,
 			      quote);
 }
 
-/* "table \"Invoice\", key id=3: the words (SQLSTATE 22003, native code 7)" */
 void log_note(const char *format, ...)
 {
 	char line[1024], *message; /* a longer name is cut: the report has it whole */
@@ -280,6 +294,7 @@ void log_note(const char *format, ...)
 	free(message);
 }
 
+/* "table \"Invoice\", key id=3: the words (SQLSTATE 22003, native code 7)" */
 void log_error(const struct etl_error *err)
 {
 	static const char *const roles[] = { "", "source", "target", "transform", "validator" };
@@ -290,9 +305,9 @@ void log_error(const struct etl_error *err)
 		snprintf(who, sizeof(who), "%s%s%s",
 			 err->role > 0 && err->role <= ETL_ROLE_VALIDATOR ? roles[err->role] : "",
 			 err->role > 0 && err->role <= ETL_ROLE_VALIDATOR ? " " : "", err->plugin);
-	add_place(&text, "table", err->table, "\"");
-	add_place(&text, "column", err->column, "\"");
-	add_place(&text, "key", err->key, "");
+	add_place(&text, err->message, "table", err->table, "\"");
+	add_place(&text, err->message, "column", err->column, "\"");
+	add_place(&text, err->message, "key", err->key, "");
 	if (text.length > 0)
 		etl_text_add(&text, ": ");
 	etl_text_add(&text,

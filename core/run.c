@@ -136,6 +136,19 @@ static int no_finds(struct etl_found_sink *self, const struct etl_found *found)
 	return 0;
 }
 
+struct job *run_job_of(const struct run *run, const struct etl_step *step)
+{
+	return step->load < run->jobs.count ? run->jobs.at[step->load] : NULL;
+}
+
+int run_alone(struct run *run, struct job *job, int rc, struct etl_error *err)
+{
+	if (rc >= 0 || !job || !job_fails_alone(run->pipeline, err))
+		return rc;
+	job_fail(job, err);
+	return 0;
+}
+
 static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 {
 	struct etl_found_sink sink = { no_finds };
@@ -143,12 +156,11 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
 		const struct etl_step *step = &run->plan.at[i];
+		struct job *job = run_job_of(run, step);
 
-		if (step->phase != phase || !step->sql)
+		if (step->phase != phase || !step->sql || (job && job->failed))
 			continue;
-		if (step->load < run->jobs.count && run->jobs.at[step->load]->failed)
-			continue;
-		rc = run_apply(run, step, &sink, err);
+		rc = run_alone(run, job, run_apply(run, step, &sink, err), err);
 	}
 	return rc;
 }
@@ -272,6 +284,15 @@ static int finish(struct run *run, struct etl_error *err)
 
 /* ---- publish ---- */
 
+static bool every_table_failed(const struct run *run)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		failed += run->jobs.at[i]->failed;
+	return failed > 0 && failed == run->jobs.count;
+}
+
 static int publish(struct run *run, struct etl_error *err)
 {
 	struct instance *target = run->target;
@@ -376,6 +397,8 @@ static int carry_out(struct run *run, struct etl_error *err)
 		rc = run_validate(run, err);
 	if (rc == 0 && !(rc = enter(run, "after_load", err)))
 		rc = apply_sql(run, "after_load", &run->pipeline->after_load, REPORT_AFTER, err);
+	if (rc == 0 && every_table_failed(run))
+		return 0;
 	if (rc == 0 && !(rc = enter(run, "publish", err)))
 		rc = publish(run, err);
 	return rc;

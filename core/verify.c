@@ -206,7 +206,8 @@ static void init_from(struct side_peer *side, const struct verify *verify, struc
 	side->peer.open = from_open;
 	if (!verify->loaded)
 		return;
-	qsort(job->refused, job->refused_count, sizeof(*job->refused), compare_hashes);
+	if (job->refused_count)
+		qsort(job->refused, job->refused_count, sizeof(*job->refused), compare_hashes);
 	side->peer.refused = job->refused;
 	side->peer.refused_count = job->refused_count;
 	side->peer.known_rows = (int64_t)(job->passed - job->rejected_by_target);

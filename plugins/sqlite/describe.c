@@ -9,9 +9,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "describe.h"
+#include "stage.h"
 
 int describe_no_memory(struct describing *d)
 {
@@ -401,6 +404,21 @@ static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *
 }
 
 
+/* The new file is built beside the target, whether that is there or not. */
+static int check_folder(struct etl_instance *inst, struct etl_error *err)
+{
+	char *target = NULL, *folder = NULL;
+	int rc = sqlite_where(inst, &target, &folder, err);
+
+	if (!rc && access(folder, W_OK | X_OK) != 0)
+		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
+				      "%s: the new file is built beside the target, and its folder may not be written (%s); "
+				      "change its permissions, or look at path", inst->path, strerror(errno));
+	free(target);
+	free(folder);
+	return rc;
+}
+
 int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
 	static const char *const pragmas[] = { "encoding", "journal_mode", "page_size", "page_count" };
@@ -413,6 +431,8 @@ int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct et
 	rc = sink->emit(sink, "server", server);
 	if (!rc)
 		rc = sink->emit(sink, "file", inst->path);
+	if (!rc && inst->host->role == ETL_ROLE_TARGET)
+		rc = check_folder(inst, err);
 	if (!rc && inst->host->role == ETL_ROLE_TARGET && is_missing(inst))
 		return sink->emit(sink, "state", "not there yet: the file will be made");
 	if (!rc)
