@@ -45,23 +45,12 @@ static int64_t now(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* A table may fail alone when its tables are published one by one and the rows are at fault. */
-static bool fails_alone(const struct flow *flow, const struct etl_error *err)
-{
-	return flow->setup->pipeline->table_scope && err->set && err->klass == ETL_DATA;
-}
-
 static void fail(struct flow *flow, struct item *item, struct etl_error *err)
 {
 	pthread_mutex_lock(&flow->mutex);
-	if (item && fails_alone(flow, err)) {
-		if (!item->job->failed)
-			log_error(err);
-		item->job->failed = true;
-		error_move(flow->err, err);
+	if (item && job_fails_alone(flow->setup->pipeline, err)) {
+		job_fail(item->job, err);
 	} else {
-		if (flow->setup->pipeline->table_scope && err->set)
-			error_clear(flow->err);
 		error_move(flow->err, err);
 		host_cancel();
 	}
@@ -487,7 +476,7 @@ int flow_run(const struct flow_setup *setup, struct etl_error *err)
 	pthread_cond_destroy(&flow.room);
 	if (rc < 0)
 		return rc;
-	if (err->set && !setup->pipeline->table_scope)
+	if (err->set)
 		return ETL_FAILED;
-	return host_canceled() ? (err->set ? ETL_FAILED : ETL_CANCELED) : 0;
+	return host_canceled() ? ETL_CANCELED : 0;
 }

@@ -58,8 +58,9 @@ struct job {
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;
 	size_t splits_done;
-	int64_t started, ended; /* CLOCK_MONOTONIC, microseconds */
-	atomic_bool failed;	/* with scope = "table" */
+	int64_t started, ended;	  /* CLOCK_MONOTONIC, microseconds */
+	atomic_bool failed;	  /* with scope = "table" */
+	struct etl_error failure; /* why, when it failed alone */
 	struct progress_table *progress;
 };
 
@@ -95,6 +96,11 @@ struct run_options {
 int jobs_make(const struct pipeline *, const struct run_options *, struct instance *source,
 	      struct instance *target, const struct etl_run *, struct jobs *, struct etl_error *);
 void jobs_free(struct jobs *);
+/* A table may fail alone when its tables are published one by one and its rows are at fault. */
+bool job_fails_alone(const struct pipeline *, const struct etl_error *);
+/* The table will not be published, the others go on. ERR is logged, kept with the job, and
+ * cleared. */
+void job_fail(struct job *, struct etl_error *err);
 /* How a job is called in messages: its name in the source, or "query 3". */
 const char *job_source_name(const struct job *);
 

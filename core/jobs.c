@@ -490,6 +490,7 @@ static void job_free(struct job *job)
 	free(job->key);
 	free(job->splits);
 	free(job->refused);
+	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);
 }
@@ -506,4 +507,19 @@ void jobs_free(struct jobs *jobs)
 	catalog_clear(&jobs->others);
 	etl_arena_free(&jobs->arena);
 	memset(jobs, 0, sizeof(*jobs));
+}
+
+bool job_fails_alone(const struct pipeline *pipeline, const struct etl_error *err)
+{
+	return pipeline->table_scope && err->set && err->klass == ETL_DATA;
+}
+
+void job_fail(struct job *job, struct etl_error *err)
+{
+	if (!err->table)
+		err->table = strdup(job->target->name);
+	if (!job->failed)
+		log_error(err);
+	job->failed = true;
+	error_move(&job->failure, err);
 }

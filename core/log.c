@@ -253,20 +253,26 @@ void log_line(int32_t level, const char *format, ...)
 	va_end(args);
 }
 
-static void add_place(struct etl_text *to, const char *word, const char *name, const char *quote)
+/* A message that has the name in quotes says it well enough. */
+static bool says(const char *message, const char *name)
 {
-	if (name)
-		etl_text_addf(to, "%s%s %s%s%s", to->length > 0 ? ", " : "", word, quote, name,
-			      quote);
+	size_t length = strlen(name);
+	const char *at = message;
+
+	while (at && *name && (at = strstr(at, name))) {
+		if (at > message && at[-1] == '"' && at[length] == '"')
+			return true;
+		at++;
+	}
+	return false;
 }
 
-static bool begins_with_table(const struct etl_error *err)
+static void add_place(struct etl_text *to, const char *message, const char *word, const char *name,
+		      const char *quote)
 {
-	size_t length = err->table ? strlen(err->table) : 0;
-
-	return length && err->message && strncmp(err->message, "table \"", 7) == 0 &&
-	       strncmp(err->message + 7, err->table, length) == 0 &&
-	       err->message[7 + length] == '"';
+	if (name && !(*quote && says(message, name)))
+		etl_text_addf(to, "%s%s %s%s%s", to->length > 0 ? ", " : "", word, quote, name,
+			      quote);
 }
 
 void log_note(const char *format, ...)
@@ -315,10 +321,9 @@ void log_error(const struct etl_error *err)
 		snprintf(who, sizeof(who), "%s%s%s",
 			 err->role > 0 && err->role <= ETL_ROLE_VALIDATOR ? roles[err->role] : "",
 			 err->role > 0 && err->role <= ETL_ROLE_VALIDATOR ? " " : "", err->plugin);
-	if (!begins_with_table(err))
-		add_place(&text, "table", err->table, "\"");
-	add_place(&text, "column", err->column, "\"");
-	add_place(&text, "key", err->key, "");
+	add_place(&text, err->message, "table", err->table, "\"");
+	add_place(&text, err->message, "column", err->column, "\"");
+	add_place(&text, err->message, "key", err->key, "");
 	if (text.length > 0)
 		etl_text_add(&text, ": ");
 	etl_text_add(&text,

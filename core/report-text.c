@@ -352,6 +352,25 @@ static void add_done(struct etl_text *text, const struct report *report,
 	etl_text_add(text, "\n");
 }
 
+/* With scope = "table": which tables are at the target as they were before the run. */
+static void add_unpublished(struct etl_text *text, const struct report *report)
+{
+	size_t tables = 0, left_out = 0;
+
+	for (size_t i = 0; i < report->line_count; i++) {
+		tables += report->lines[i].is_table;
+		left_out += report->lines[i].is_table && !report->lines[i].published;
+	}
+	if (left_out == 0 || left_out == tables)
+		return;
+	etl_text_addf(text, "%zu of %zu tables were published; as they were before the run:",
+		      tables - left_out, tables);
+	for (size_t i = 0; i < report->line_count; i++)
+		if (report->lines[i].is_table && !report->lines[i].published)
+			etl_text_addf(text, " %s", report->lines[i].name);
+	etl_text_add(text, "\n");
+}
+
 /* The root cause of a failed run is not said here: the verb says it below the report, as the last
  * line. */
 static void add_last(struct etl_text *text, const struct report *report,
@@ -361,6 +380,8 @@ static void add_last(struct etl_text *text, const struct report *report,
 		add_done(text, report, total);
 	else if (report->rolled_back)
 		etl_text_add(text, "nothing was published; the target is as it was\n");
+	else if (report->exit == 5)
+		add_unpublished(text, report);
 	if (report->next_command)
 		etl_text_addf(text, "go on with: %s\n", report->next_command);
 }

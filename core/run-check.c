@@ -127,12 +127,14 @@ int run_screen(struct run *run, struct etl_error *err)
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
 		const struct etl_step *step = &run->plan.at[i];
 		struct screen s = { .sink = { on_found }, .run = run, .step = step };
+		struct job *job = run_job_of(run, step);
 
-		if (step->phase != ETL_PHASE_SCREEN || !step->sql)
+		if (step->phase != ETL_PHASE_SCREEN || !step->sql || (job && job->failed))
 			continue;
 		rc = run_apply(run, step, &s.sink, err);
 		if (rc == 0)
 			rc = screen_verdict(&s, screen_policy(run), err);
+		rc = run_alone(run, job, rc, err);
 		screen_free(&s);
 	}
 	line = report_add(&run->report, REPORT_AFTER, "foreign keys checked");
@@ -144,7 +146,7 @@ int run_screen(struct run *run, struct etl_error *err)
 
 /* ---- validate ---- */
 
-static int table_failed(struct run *run, struct job *job, const struct report_line *line,
+static int table_failed(const struct run *run, struct job *job, const struct report_line *line,
 			struct etl_error *err)
 {
 	const char *why = "validation failed";
@@ -152,11 +154,9 @@ static int table_failed(struct run *run, struct job *job, const struct report_li
 	for (size_t i = 0; i < line->check_count; i++)
 		if (line->checks[i].severity == ETL_FAIL && line->checks[i].message)
 			why = line->checks[i].message;
-	job->failed = true;
-	if (!err->set)
-		error_at(err, job->target->name, NULL, NULL);
-	error_set(err, ETL_DATA, "%s; nothing of it was published", why);
-	return run->pipeline->table_scope ? 0 : ETL_FAILED;
+	error_at(err, job->target->name, NULL, NULL);
+	return error_set(err, ETL_DATA, "%s%s", why,
+			 run->pipeline->table_scope ? "" : "; nothing was published");
 }
 
 static void show_table(struct run *run, const struct job *job)
@@ -187,6 +187,7 @@ int run_validate(struct run *run, struct etl_error *err)
 		rc = verify_job(&verify, job, line, &failed, err);
 		if (rc == 0 && failed)
 			rc = table_failed(run, job, line, err);
+		rc = run_alone(run, job, rc, err);
 	}
 	after = report_add(&run->report, REPORT_AFTER, "validation");
 	if (!after)

@@ -9,6 +9,12 @@
 /* run.c: carries out one step in the staging place. */
 int run_apply(struct run *, const struct etl_step *, struct etl_found_sink *, struct etl_error *);
 
+/* What RC of a step or check of JOB means for the run: 0 when that table fails alone, which is then
+ * marked. JOB may be NULL: it was about the whole run. */
+int run_alone(struct run *, struct job *, int rc, struct etl_error *);
+/* The table a step belongs to, or NULL. */
+struct job *run_job_of(const struct run *, const struct etl_step *);
+
 /* run-check.c */
 /* Every identity of RUN.md, for every table: a row that cannot be accounted for is an error. */
 int run_check_counts(struct run *, struct etl_error *);

@@ -82,6 +82,50 @@ static char *next_command(const struct run *run)
 	return text;
 }
 
+static void set_failed(struct etl_error *, const struct etl_error *first, const char *format, ...)
+	ETL_PRINTF(3, 4);
+
+static void set_failed(struct etl_error *err, const struct etl_error *first, const char *format,
+		       ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	error_setv(err, ETL_DATA, first->sqlstate, first->native, format, args);
+	va_end(args);
+}
+
+/* Tables that failed alone: the first one's failure is the run's, and all of them are named. */
+static void sum_up(struct run *run, struct etl_error *err)
+{
+	struct etl_text names = { 0 };
+	struct etl_error *first = NULL;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		struct job *job = run->jobs.at[i];
+
+		if (!job->failed)
+			continue;
+		if (!first)
+			first = &job->failure;
+		etl_text_addf(&names, "%s%s", failed++ ? ", " : "", job->target->name);
+	}
+	if (!first || err->set) {
+		etl_text_free(&names);
+		return;
+	}
+	error_clear(err);
+	error_at(err, first->table, first->column, first->key);
+	err->role = first->role;
+	memcpy(err->plugin, first->plugin, sizeof(err->plugin));
+	set_failed(err, first, "%s; not published: %s; %zu of %zu tables were published",
+		   first->message ? first->message : "no memory to say why",
+		   names.failed ? "too many to name" : names.at,
+		   run->published ? run->jobs.count - failed : 0, run->jobs.count);
+	etl_text_free(&names);
+}
+
 /* The exit code; the report and the state say the same. */
 int run_settle(struct run *run, int rc, struct etl_error *err)
 {
@@ -90,6 +134,8 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	const char *rejects = NULL, *status = STATE_DONE;
 	int sig = signals_caught();
 
+	if (rc == 0)
+		sum_up(run, err);
 	if (rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0)
 		error_move(err, &late);
 	report->exit = err->set	     ? error_exit(err) :

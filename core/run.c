@@ -10,9 +10,11 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "run-parts.h"
@@ -78,6 +80,19 @@ static size_t stem_length(const char *path)
 										    length;
 }
 
+/* Beside the target the state cannot be written where the target cannot either: exit 4, not 10. */
+static void blame_folder(const struct run *run, struct etl_error *err)
+{
+	char folder[sizeof(run->state_path)];
+
+	snprintf(folder, sizeof(folder), "%s", run->state_path);
+	if (run->pipeline->state || err->klass != ETL_MEMORY || access(dirname(folder), W_OK | X_OK) == 0)
+		return;
+	err->klass = ETL_FATAL;
+	err->role = ETL_ROLE_TARGET;
+	snprintf(err->plugin, sizeof(err->plugin), "%s", run->target->plugin->base.name);
+}
+
 /* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
  * it. */
 static int lock_run(struct run *run, struct etl_error *err)
@@ -90,6 +105,8 @@ static int lock_run(struct run *run, struct etl_error *err)
 	rc = lock_take(run->lock_path, &run->lock, err);
 	if (rc == 0)
 		rc = state_open(run->state_path, true, &run->state, err);
+	if (rc < 0)
+		blame_folder(run, err);
 	if (rc == 0)
 		rc = state_cleanup(run->state, abort_left, run, err);
 	if (rc == 0)
@@ -171,6 +188,19 @@ static void show_step(struct run *run, const struct etl_step *step)
 	progress_phase(run->progress, words);
 }
 
+struct job *run_job_of(const struct run *run, const struct etl_step *step)
+{
+	return step->load < run->jobs.count ? run->jobs.at[step->load] : NULL;
+}
+
+int run_alone(struct run *run, struct job *job, int rc, struct etl_error *err)
+{
+	if (rc >= 0 || !job || !job_fails_alone(run->pipeline, err))
+		return rc;
+	job_fail(job, err);
+	return 0;
+}
+
 static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 {
 	struct etl_found_sink sink = { no_finds };
@@ -178,13 +208,12 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
 		const struct etl_step *step = &run->plan.at[i];
+		struct job *job = run_job_of(run, step);
 
-		if (step->phase != phase || !step->sql)
-			continue;
-		if (step->load < run->jobs.count && run->jobs.at[step->load]->failed)
+		if (step->phase != phase || !step->sql || (job && job->failed))
 			continue;
 		show_step(run, step);
-		rc = run_apply(run, step, &sink, err);
+		rc = run_alone(run, job, run_apply(run, step, &sink, err), err);
 	}
 	return rc;
 }
@@ -308,6 +337,15 @@ static int finish(struct run *run, struct etl_error *err)
 
 /* ---- publish ---- */
 
+static bool every_table_failed(const struct run *run)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		failed += run->jobs.at[i]->failed;
+	return failed > 0 && failed == run->jobs.count;
+}
+
 static int publish(struct run *run, struct etl_error *err)
 {
 	struct instance *target = run->target;
@@ -417,6 +455,8 @@ static int carry_out(struct run *run, struct etl_error *err)
 	/* Rows that are not published must be on disk before the others are. */
 	if (rc == 0)
 		rc = rejects_join(run->rejects, &run->jobs, &rejects, err);
+	if (rc == 0 && every_table_failed(run))
+		return 0;
 	if (rc == 0 && !(rc = enter(run, "publish", err)))
 		rc = publish(run, err);
 	return rc;

@@ -604,7 +604,9 @@ struct etl_outcome {
 
 struct etl_commit {
 	const struct etl_run *run;
-	const struct etl_load *const *loads;    /* every load of the run, those without rows too */
+	/* Every load of the run, those without rows too; with ETL_RUN_TABLE_SCOPE only those that passed: what the
+	 * target had under the name of another stays there as it was. */
+	const struct etl_load *const *loads;
 	const struct etl_token *const *tokens;  /* beside them, as `begin` gave them */
 	size_t load_count;
 	/* Beside them. The host has put the staged rows into `inserted`; a target that did otherwise with

@@ -171,13 +171,13 @@ static int explain(struct etl_instance *inst, const char *path, struct etl_error
 }
 
 /* Non-empty, so that a fresh WAL of a database without pages is not taken for an empty file. */
-static bool has_wal(const char *path)
+static bool has_beside(const char *path, const char *suffix)
 {
 	struct stat st;
-	char *wal = sqlite3_mprintf("%s-wal", path);
-	bool there = wal && stat(wal, &st) == 0 && st.st_size > 0;
+	char *name = sqlite3_mprintf("%s%s", path, suffix);
+	bool there = name && stat(name, &st) == 0 && st.st_size > 0;
 
-	sqlite3_free(wal);
+	sqlite3_free(name);
 	return there;
 }
 
@@ -194,7 +194,7 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: is not a regular file", path);
 	if (st.st_size == 0) {
 		/* For a target it is a database without tables. */
-		if (has_wal(path) || inst->host->role == ETL_ROLE_TARGET)
+		if (has_beside(path, "-wal") || inst->host->role == ETL_ROLE_TARGET)
 			return ETL_OK;
 		return inst->host->fail(err, ETL_FATAL, NULL, 0,
 					"%s: is empty (0 bytes), so it is no database yet; look at path", path);
@@ -209,7 +209,7 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 /* ---- Opening -------------------------------------------------------------------------------------------- */
 
 /* file:PATH?… with every byte encoded that a URI does not take as it is. NULL: no memory. */
-static char *make_uri(const char *path, bool immutable)
+static char *make_uri(const char *path, const char *how)
 {
 	struct etl_text uri = { 0 };
 	const char *p;
@@ -222,7 +222,7 @@ static char *make_uri(const char *path, bool immutable)
 		else
 			etl_text_addf(&uri, "%%%02X", (unsigned)(unsigned char)*p);
 	}
-	etl_text_add(&uri, immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+	etl_text_add(&uri, how);
 	return etl_text_take(&uri);
 }
 
@@ -256,24 +256,31 @@ static int configure(struct etl_instance *inst, const char *path, sqlite3 *db, s
 	return code == SQLITE_OK ? ETL_OK : sqlite_fail(inst, db, err, "opening the database");
 }
 
+/* A target whose last writer died in a transaction: SQLite takes that back, and has to write for it. */
+static bool must_roll_back(const struct etl_instance *inst, const char *path)
+{
+	return inst->host->role == ETL_ROLE_TARGET && strcmp(path, inst->path) == 0 && has_beside(path, "-journal");
+}
+
 static int open_read_only(struct etl_instance *inst, const char *path, bool immutable, sqlite3 **ret,
 			  struct etl_error *err)
 {
+	bool write = must_roll_back(inst, path);
 	sqlite3 *db = NULL;
 	char *uri;
 	int rc = look_at(inst, path, err);
 
-	if (!rc && immutable && has_wal(path))
+	if (!rc && immutable && has_beside(path, "-wal"))
 		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
 				      "%s: immutable = true would leave out what stands in the WAL beside it: take "
 				      "immutable away, or copy the file with its -wal to a writable folder", path);
 	if (rc)
 		return rc;
-	uri = make_uri(path, immutable);
+	uri = make_uri(path, write ? "?mode=rw" : immutable ? "?mode=ro&immutable=1" : "?mode=ro");
 	if (!uri)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to open it", path);
-	if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK)
+	if (sqlite3_open_v2(uri, &db, (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_URI |
+			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		rc = sqlite_fail(inst, db, err, "opening the database");
 	free(uri);
 	if (!rc)

@@ -9,9 +9,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "describe.h"
+#include "stage.h"
 
 int describe_no_memory(struct describing *d)
 {
@@ -401,6 +404,20 @@ static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *
 }
 
 
+/* A folder that is not there is an error; one that may not be written is a fact, which `check` shows and only a
+ * run minds. */
+static int check_folder(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
+{
+	char *target = NULL, *folder = NULL;
+	int rc = sqlite_where(inst, &target, &folder, err);
+
+	if (!rc && access(folder, W_OK | X_OK) != 0)
+		rc = sink->emit(sink, "folder", "may not be written: the new file cannot be built beside the target");
+	free(target);
+	free(folder);
+	return rc;
+}
+
 int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
 	static const char *const pragmas[] = { "encoding", "journal_mode", "page_size", "page_count" };
@@ -413,6 +430,8 @@ int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct et
 	rc = sink->emit(sink, "server", server);
 	if (!rc)
 		rc = sink->emit(sink, "file", inst->path);
+	if (!rc && inst->host->role == ETL_ROLE_TARGET)
+		rc = check_folder(inst, sink, err);
 	if (!rc && inst->host->role == ETL_ROLE_TARGET && is_missing(inst))
 		return sink->emit(sink, "state", "not there yet: the file will be made");
 	if (!rc)

@@ -220,7 +220,8 @@ int sqlite_old_views(struct etl_instance *inst, struct sqlite_stage *stage, stru
 	sqlite3_stmt *stmt = NULL;
 	int step = SQLITE_DONE, rc;
 
-	if (!stage->old || stage->carried)
+	/* Left out tables may have taken views along that were made anew over the old ones. */
+	if (!stage->old || (stage->carried && !stage->left_out))
 		return ETL_OK;
 	rc = sqlite_prepare(inst, stage->old,
 			    "SELECT type, name, sql FROM sqlite_schema s WHERE type = 'view' OR (type = 'trigger' "

@@ -179,7 +179,7 @@ static int check_unchanged(struct etl_instance *inst, struct sqlite_stage *stage
 
 	if (rc || version == stage->old_version)
 		return rc;
-	if (stage->carried || stage->goal_count == 0)
+	if (stage->carried || stage->left_out || stage->goal_count == 0)
 		return fail_changed(inst, err);
 	rc = sqlite_old_must_copy(inst, stage, &copy, err);
 	return rc || !copy ? rc : fail_changed(inst, err);
@@ -341,6 +341,8 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 	stage = inst->building;
 	sqlite_disconnect(inst);
 	rc = outcomes(inst, commit, err);
+	if (!rc)
+		rc = sqlite_leave_out(inst, commit, err);
 	if (!rc)
 		rc = seal(inst, err);
 	if (!rc)

@@ -258,10 +258,6 @@ static int check_run(struct etl_instance *inst, const struct etl_run *run, struc
 	if (run->mode != ETL_COPY)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
 					"%s: this version of sqlite publishes mode = \"copy\" only", inst->path);
-	if (run->flags & ETL_RUN_TABLE_SCOPE)
-		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"%s: an SQLite file is published as a whole; scope = \"table\" needs a server, "
-					"or one file for each table", inst->path);
 	return ETL_OK;
 }
 
@@ -296,6 +292,21 @@ static int check_empty(struct etl_instance *inst, struct sqlite_stage *stage, co
 				name, inst->path);
 }
 
+/* With scope = "table" a table that fails is put back row by row, which a module's tables do not allow. */
+static int check_ordinary(struct etl_instance *inst, struct sqlite_stage *stage, const char *name, struct etl_error *err)
+{
+	int64_t virtual = 0;
+	int rc = sqlite_number_of(inst, stage->old, "SELECT type = 'virtual' FROM pragma_table_list WHERE schema = 'main' AND "
+				  "name = ?1 COLLATE NOCASE", name, 0, &virtual, err);
+
+	if (rc || !virtual)
+		return rc;
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"\"%s\" is a virtual table in %s, which scope = \"table\" could not put back; drop it first, or "
+				"write scope = \"run\"", name, inst->path);
+}
+
 /* What is there under the load's name, and whether that is allowed. */
 static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const struct etl_load *load,
 		 struct etl_error *err)
@@ -327,6 +338,8 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 	if (found && load->run->on_existing == ETL_EXISTING_FAIL)
 		rc = data_only ? check_empty(inst, stage, table->name, err)
 			       : refuse(inst, "table", table->name, err);
+	if (!rc && found && load->run->flags & ETL_RUN_TABLE_SCOPE)
+		rc = check_ordinary(inst, stage, table->name, err);
 	return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
 }
 
@@ -378,7 +391,7 @@ static int attach(struct etl_instance *inst, const struct etl_token *token, stru
 		free_stage(inst, stage);
 		return rc;
 	}
-	stage->settled = true;
+	stage->settled = stage->taken_up = true;
 	inst->building = stage;
 	return ETL_OK;
 }

@@ -32,6 +32,8 @@ struct sqlite_stage {
 	int64_t old_version;            /* its data_version when it was looked through */
 	bool settled;                   /* what is carried over is there */
 	bool carried;                   /* the stage began as a copy of the old file */
+	bool left_out;                  /* some tables of the run are as in the old file, or not there */
+	bool taken_up;                  /* another process began it: goals are not known */
 	bool published;
 	bool wants_wal;                 /* the source's journal mode */
 	int32_t on_existing;            /* of the run */
@@ -77,6 +79,9 @@ int sqlite_old_carry(struct etl_instance *, struct sqlite_stage *, struct etl_er
 int sqlite_old_must_copy(struct etl_instance *, struct sqlite_stage *, bool *ret, struct etl_error *);
 /* Views, and triggers of views, that the stage does not have yet. */
 int sqlite_old_views(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
+
+/* left-out.c: with scope = "table", gives the tables of the run that are not committed back to what they were */
+int sqlite_leave_out(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 
 /* bind.c */
 /* Binds a value to parameter COLUMN + 1. NULL: done; else a constant word why it cannot be stored. */

@@ -129,6 +129,20 @@ START_TEST(an_error_as_its_sentence)
 }
 END_TEST
 
+START_TEST(a_place_that_the_message_names_is_not_said_twice)
+{
+	struct etl_error err = ERROR_INIT;
+
+	open_log((struct log_options){ .screen_level = ETL_LOG_ERROR });
+	error_at(&err, "Invoice", "Total", "id=3");
+	error_set(&err, ETL_FATAL, "table \"Invoice\" is there already, with \"Totals\"");
+	log_error(&err);
+	ck_assert_str_eq(content(screen), "etlrun: error: column \"Total\", key id=3: table \"Invoice\" is there "
+					  "already, with \"Totals\"\n");
+	error_clear(&err);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_opened)
 {
 	struct etl_error err = ERROR_INIT;
@@ -175,6 +189,7 @@ int main(void)
 	tcase_add_test(t, json_lines);
 	tcase_add_test(t, secrets_are_in_neither);
 	tcase_add_test(t, an_error_as_its_sentence);
+	tcase_add_test(t, a_place_that_the_message_names_is_not_said_twice);
 	tcase_add_test(t, a_file_that_cannot_be_opened);
 	tcase_add_test(t, the_bar_is_taken_away_and_put_back);
 	suite_add_tcase(suite, t);
