@@ -241,6 +241,19 @@ const char *sqlite_bind(sqlite3_stmt *stmt, int column, const struct etl_column_
 	}
 }
 
+bool sqlite_is_torn(const struct etl_column_view *c, int64_t row)
+{
+	const uint8_t *bytes;
+	int64_t size, skip = c->type.type == ETL_ANY;
+
+	if (etl_is_null(c, row) || (c->type.type != ETL_ANY && c->type.type != ETL_TEXT && c->type.type != ETL_JSON))
+		return false;
+	bytes = etl_get_bytes(c, row, &size);
+	if (size <= skip || (skip && bytes[0] != ETL_ANY_TEXT))
+		return false;
+	return etl_utf8_valid(bytes + skip, (size_t)(size - skip)) != (size_t)(size - skip);
+}
+
 uint64_t sqlite_batch_bytes(const struct etl_view *view)
 {
 	uint64_t bytes = 0;

@@ -21,6 +21,7 @@ struct loading {
 	sqlite3_stmt *insert;
 	char *scratch;                  /* SQLITE_SCRATCH bytes a column */
 	bool has_rowid;
+	bool utf16;                     /* how the file keeps its texts */
 	struct sqlite_part part;
 	uint64_t bytes;
 };
@@ -232,6 +233,8 @@ static int reject_value(struct loading *l, const struct ArrowArray *batch, int64
 	etl_text_addf(&reason, "the %s ", etl_type_name(c->type, type, sizeof(type)));
 	if (strcmp(code, "too_big") == 0)
 		etl_text_add(&reason, "is larger than SQLite takes");
+	else if (strcmp(code, "invalid_utf8") == 0)
+		etl_text_add(&reason, "is a text that is not valid UTF-8, which a UTF-16 database would change");
 	else {
 		etl_text_add_value(&reason, c, row);
 		etl_text_add(&reason, " cannot be stored by SQLite");
@@ -251,7 +254,8 @@ static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t
 	int rc;
 
 	for (i = 0; i < l->view->count; i++) {
-		code = sqlite_bind(l->insert, (int)i, &l->view->columns[i], row, l->scratch + i * SQLITE_SCRATCH);
+		code = l->utf16 && sqlite_is_torn(&l->view->columns[i], row) ? "invalid_utf8"
+			: sqlite_bind(l->insert, (int)i, &l->view->columns[i], row, l->scratch + i * SQLITE_SCRATCH);
 		if (code)
 			return reject_value(l, batch, row, i, code);
 	}
@@ -331,7 +335,7 @@ static char *insert_sql(const struct loading *l)
 static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 {
 	sqlite3 *db = l->inst->stage;
-	int64_t no_rowid = 0;
+	int64_t no_rowid = 0, utf16 = 0;
 	char *sql;
 	int rc = stream->get_schema(stream, &l->schema);
 
@@ -348,6 +352,9 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 	}
 	rc = sqlite_number_of(l->inst, db, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND "
 			      "name = ?1 COLLATE NOCASE", l->load->table->name, 0, &no_rowid, l->err);
+	if (!rc)
+		rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0, &utf16, l->err);
+	l->utf16 = utf16 != 0;
 	l->has_rowid = !no_rowid;
 	l->part.known = !no_rowid;
 	if (!rc && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->insert, NULL) != SQLITE_OK)

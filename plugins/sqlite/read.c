@@ -20,8 +20,10 @@ struct reading {
 	struct etl_context *context;
 	struct ArrowSchema want;        /* ours */
 	char *what;                     /* the table, or "the query", for messages */
-	bool has_rowid;
+	bool has_rowid;                 /* the last column of the result is it */
+	bool utf16, little_endian;      /* the encoding of the database */
 	int64_t ordinal;
+	int64_t last;                   /* rowid, of the row before */
 	struct etl_view *keys;          /* or NULL */
 	struct ArrowSchema key_schema;
 	const struct ArrowArray *key_batch;     /* the caller's, alive as long as the stream */
@@ -92,6 +94,30 @@ static int reject_row(struct reading *r, int64_t column, const char *code)
 	return rc;
 }
 
+/* What the text says is lost already, for SQLite converts it in place: so it is not shown. */
+static int reject_torn(struct reading *r, int64_t column)
+{
+	const char *name = r->want.children[column]->name;
+	struct etl_reject reject = { .code = "invalid_utf16", .column = name, .ordinal = r->ordinal,
+				     .schema = &r->want };
+	struct etl_text raw = { 0 }, reason = { 0 };
+	int rc;
+
+	etl_text_addf(&reason, "table %s", r->what);
+	if (r->has_rowid)
+		etl_text_addf(&reason, ", rowid %lld",
+			      (long long)sqlite3_column_int64(r->stmt, (int)r->want.n_children));
+	etl_text_addf(&reason, ": column \"%s\" holds a text that is no valid UTF-16 (half a character), which "
+		      "SQLite itself would change on reading it", name);
+	add_raw(r, &raw, INT64_MAX);
+	reject.reason = reason.at;
+	reject.raw = raw.at;
+	rc = raw.failed || reason.failed ? no_memory(r) : r->inst->host->reject(r->context, &reject);
+	etl_text_free(&raw);
+	etl_text_free(&reason);
+	return rc;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------------------------ */
 
 /* Takes the value's bytes off what the row may still have. */
@@ -107,12 +133,46 @@ static const char *put_checked(struct reading *r, struct etl_column_builder *b, 
 	return *left < 0 ? "max_row" : value_put(b, value);
 }
 
+/* The first torn text of the row, or -1. */
+static int64_t find_torn(const struct reading *r)
+{
+	int64_t i;
+
+	for (i = 0; r->utf16 && i < r->want.n_children; i++) {
+		if (value_is_torn(sqlite3_column_value(r->stmt, (int)i), r->little_endian))
+			return i;
+	}
+	return -1;
+}
+
+/* Rows come in the order of their rowids; a damaged table has them twice, or elsewhere. */
+static int check_order(struct reading *r)
+{
+	int64_t rowid;
+
+	if (!r->has_rowid || r->keys)
+		return ETL_OK;
+	rowid = sqlite3_column_int64(r->stmt, (int)r->want.n_children);
+	if (r->ordinal > 0 && rowid <= r->last)
+		return r->inst->host->fail(r->err, ETL_FATAL, NULL, SQLITE_CORRUPT,
+					   "%s: reading %s: rowid %lld comes after %lld; the file is damaged: restore it "
+					   "from a backup, or save what can be read with \"sqlite3 FILE .recover\"",
+					   r->inst->path, r->what, (long long)rowid, (long long)r->last);
+	r->last = rowid;
+	return ETL_OK;
+}
+
 static int add_row(struct reading *r, struct etl_builder *b)
 {
-	int64_t i, rows = etl_builder_rows(b), left = r->inst->host->max_row;
+	int64_t i = find_torn(r), rows = etl_builder_rows(b), left = r->inst->host->max_row;
 	const char *code = NULL;
 	int rc = ETL_OK;
 
+	if (i >= 0) {
+		rc = reject_torn(r, i);
+		r->ordinal++;
+		return rc;
+	}
 	if (left <= 0)
 		left = INT64_MAX;
 	for (i = 0; !code && i < b->count; i++)
@@ -176,7 +236,9 @@ static int fill(struct etl_producer *self, struct etl_builder *b)
 		rc = step(r);
 		if (rc <= ETL_FILL_END)
 			return rc;
-		rc = add_row(r, b);
+		rc = check_order(r);
+		if (!rc)
+			rc = add_row(r, b);
 		if (rc)
 			return rc;
 	}
@@ -233,6 +295,25 @@ static int check_dataset(struct etl_instance *inst, const struct etl_dataset *d,
 	return ETL_OK;
 }
 
+static int find_encoding(struct reading *r)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_prepare(r->inst, r->db, "PRAGMA main.encoding", &stmt, r->err);
+
+	if (rc)
+		return rc;
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(stmt, 0);
+
+		r->utf16 = name && strncmp(name, "UTF-16", 6) == 0;
+		r->little_endian = r->utf16 && strcmp(name, "UTF-16le") == 0;
+	} else {
+		rc = sqlite_fail(r->inst, r->db, r->err, "asking for the encoding");
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 static int open_statement(struct reading *r, const struct etl_read *read, const struct etl_split *split)
 {
 	const char *rowid = NULL;
@@ -240,8 +321,10 @@ static int open_statement(struct reading *r, const struct etl_read *read, const 
 
 	if (rc)
 		return rc;
-	r->has_rowid = rowid != NULL;
-	rc = select_prepare(r->inst, r->db, read, split, rowid, &r->stmt, r->err);
+	r->has_rowid = rowid && select_shows_rowid(r->db, read);
+	rc = find_encoding(r);
+	if (!rc)
+		rc = select_prepare(r->inst, r->db, read, split, rowid, &r->stmt, r->err);
 	if (!rc && !sqlite3_stmt_readonly(r->stmt))
 		rc = r->inst->host->fail(r->err, ETL_USAGE, NULL, 0, "%s: the query changes the database; it "
 					 "must be a SELECT", r->inst->path);

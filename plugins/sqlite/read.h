@@ -12,8 +12,10 @@ int select_rowid(struct etl_instance *, sqlite3 *, const struct etl_dataset *, c
 		 struct etl_error *);
 /* The table or the query, as FROM takes it. */
 void select_add_from(struct etl_text *, const struct etl_dataset *);
+/* Is there room for the rowid after the wanted columns? Not in a table of as many columns as SQLite takes. */
+bool select_shows_rowid(sqlite3 *, const struct etl_read *);
 /*
- * Prepares the SELECT of the wanted columns and, when there is a rowid, the rowid after them. Everything is
+ * Prepares the SELECT of the wanted columns and, when there is a rowid and room, the rowid after them. Everything is
  * bound but the keys: those are parameters 1 .. key_schema->n_children.
  */
 int select_prepare(struct etl_instance *, sqlite3 *, const struct etl_read *, const struct etl_split *,
@@ -24,6 +26,9 @@ bool select_bind_key(sqlite3_stmt *, int parameter, const struct etl_column_view
 /* value.c: a value is the row's own (sqlite3_column_value), used by the thread of its connection only */
 /* Puts the value into B, exactly, or says by a word why not (etl_convert's words). */
 const char *value_put(struct etl_column_builder *b, sqlite3_value *);
+/* Ask before anything else looks at the value, for that converts it: a text of a UTF-16 database that SQLite
+ * would change on its way to UTF-8. */
+bool value_is_torn(sqlite3_value *, bool little_endian);
 /* Bytes of text or blob, 8 of a number; without converting it. */
 int64_t value_size(sqlite3_value *);
 /* The value as JSON; a text or blob of more than LIMIT bytes as its size. */

@@ -60,6 +60,7 @@ struct select {
 	const struct etl_read *read;
 	const struct etl_split *split;
 	const char *rowid;              /* or NULL */
+	bool shows_rowid;
 	bool has_where;
 	bool untyped;                   /* the cursor's column has no affinity */
 	int parameters;
@@ -178,7 +179,7 @@ static void write_select(struct select *s)
 		etl_text_add(&s->sql, i ? ", " : "");
 		add_column(s, want->children[i]->name);
 	}
-	if (s->rowid) {
+	if (s->rowid && s->shows_rowid) {
 		etl_text_add(&s->sql, i ? ", " : "");
 		add_column(s, s->rowid);
 	} else if (want->n_children == 0) {
@@ -227,6 +228,11 @@ static bool bind_bounds(sqlite3_stmt *stmt, const struct select *s)
 	return ok;
 }
 
+bool select_shows_rowid(sqlite3 *db, const struct etl_read *read)
+{
+	return read->want->n_children < sqlite3_limit(db, SQLITE_LIMIT_COLUMN, -1);
+}
+
 int select_prepare(struct etl_instance *inst, sqlite3 *db, const struct etl_read *read,
 		   const struct etl_split *split, const char *rowid, sqlite3_stmt **ret, struct etl_error *err)
 {
@@ -234,6 +240,7 @@ int select_prepare(struct etl_instance *inst, sqlite3 *db, const struct etl_read
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
+	s.shows_rowid = select_shows_rowid(db, read);
 	if (read->cursor)
 		s.untyped = cursor_untyped(db, read);
 	write_select(&s);

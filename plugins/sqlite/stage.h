@@ -86,6 +86,8 @@ int sqlite_leave_out(struct etl_instance *, const struct etl_commit *, struct et
 /* bind.c */
 /* Binds a value to parameter COLUMN + 1. NULL: done; else a constant word why it cannot be stored. */
 const char *sqlite_bind(sqlite3_stmt *, int column, const struct etl_column_view *, int64_t row, char *scratch);
+/* Would SQLite change this value, a text that is not UTF-8, in a database that keeps texts as UTF-16? */
+bool sqlite_is_torn(const struct etl_column_view *, int64_t row);
 #define SQLITE_SCRATCH 64       /* bytes a column needs while its value is bound */
 /* Bytes of the values of a batch. */
 uint64_t sqlite_batch_bytes(const struct etl_view *);

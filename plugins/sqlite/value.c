@@ -109,6 +109,30 @@ static const char *put_converted(struct etl_column_builder *b, sqlite3_value *v)
 	return etl_convert(b, &one.view, 0);
 }
 
+/* Surrogates without their other half, or half a unit. */
+bool value_is_torn(sqlite3_value *v, bool little_endian)
+{
+	const unsigned char *p;
+	int n, at, high = little_endian ? 1 : 0;
+
+	if (sqlite3_value_type(v) != SQLITE_TEXT)
+		return false;
+	p = sqlite3_value_blob(v);
+	n = p ? sqlite3_value_bytes16(v) : 0;
+	for (at = 0; at + 1 < n; at += 2) {
+		int kind = p[at + high] & 0xfc;
+
+		if (kind == 0xdc)
+			return true;
+		if (kind != 0xd8)
+			continue;
+		at += 2;
+		if (at + 1 >= n || (p[at + high] & 0xfc) != 0xdc)
+			return true;
+	}
+	return n % 2 != 0;
+}
+
 int64_t value_size(sqlite3_value *v)
 {
 	switch (sqlite3_value_type(v)) {
