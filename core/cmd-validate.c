@@ -41,6 +41,7 @@ static int validate_job(struct run *run, struct job *job, struct etl_error *err)
 	if (!line)
 		return error_memory(err);
 	line->is_table = true;
+	line->compared = true;
 	line->in_target = UINT64_MAX;
 	rc = job->existing ? verify_job(&verify, job, line, &failed, err) : missing(line, err);
 	line->seconds = (double)(run_clock() - start) / 1e6;

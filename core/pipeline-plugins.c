@@ -40,6 +40,21 @@ int pipeline_origin(const config_setting_t *s, struct origin *ret, struct etl_er
 	return ret->text ? ETL_OK : error_memory(err);
 }
 
+int pipeline_later(struct pipeline *p, const config_setting_t *in, const char *key,
+		   struct etl_error *err)
+{
+	const config_setting_t *s = config_setting_get_member(in, key);
+	char buf[PIPELINE_ORIGIN];
+
+	if (!s || p->unready)
+		return ETL_OK;
+	if (asprintf(&p->unready, "%s: `%s` is not in this version, which only copies; remove it",
+		     setting_origin(s, buf, sizeof(buf)), key) >= 0)
+		return ETL_OK;
+	p->unready = NULL;
+	return error_memory(err);
+}
+
 int pipeline_text(const struct etl_conf *conf, const char *key, char **ret, struct etl_error *err)
 {
 	const char *text = conf_str(conf, key);

@@ -325,6 +325,10 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 	if (status == ETL_OK)
 		status = table_check(s, t, err);
 	if (status == ETL_OK)
+		status = pipeline_later(p, s, "cursor", err);
+	if (status == ETL_OK)
+		status = pipeline_later(p, s, "delete", err);
+	if (status == ETL_OK)
 		status = table_plugins(p, s, t, err);
 	conf_free(conf);
 	return status == ETL_OK ? pipeline_origin(s, &t->origin, err) : status;

@@ -405,6 +405,12 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = check_profiles(root, err);
 	if (status == ETL_OK)
 		status = note_unready(p, root, err);
+	if (status == ETL_OK)
+		status = pipeline_later(p, root, "schedule", err);
+	if (status == ETL_OK)
+		status = pipeline_later(p, root, "commit_every", err);
+	if (status == ETL_OK)
+		status = pipeline_later(p, root, "delete", err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);
 	conf_free(c);
 	return status;

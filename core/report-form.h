@@ -15,8 +15,10 @@ void report_csv(const struct report *, struct etl_text *);
 
 /* The sums of all tables; name and checks are NULL. */
 struct report_line report_total(const struct report *);
-/* read + created = loaded + filtered + merged + rejected; always true of a step. */
+/* read + created = loaded + filtered + merged + rejected; always true of a step and of what was only compared. */
 bool report_adds_up(const struct report_line *);
+/* It is the report of `validate`, which loads nothing. */
+bool report_compares(const struct report *);
 /* "pass", "warn", "fail". */
 const char *report_severity(int32_t severity);
 /* Rows a second, 0 when no time passed. */

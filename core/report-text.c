@@ -213,6 +213,11 @@ static void fill_sheet(struct sheet *sheet, const struct report *report,
 	add_rule(sheet);
 	fill_row(&sheet->rows[sheet->count++], total, "total");
 	sheet->hidden[COLUMN_FILTERED] = total->filtered == 0;
+	/* `validate` loads nothing, so what a load says of a table says nothing of it. */
+	if (report_compares(report))
+		for (int c = COLUMN_LOADED; c < COLUMNS; c++)
+			sheet->hidden[c] = c != COLUMN_IN_TARGET && c != COLUMN_SECONDS &&
+					   c != COLUMN_VERDICTS;
 }
 
 static void measure(struct sheet *sheet)
@@ -338,7 +343,7 @@ static void add_facts(struct etl_text *text, const struct report *report)
 static void add_done(struct etl_text *text, const struct report *report,
 		     const struct report_line *total)
 {
-	bool compared = report->verb && strcmp(report->verb, "validate") == 0;
+	bool compared = report_compares(report);
 	uint64_t rows = compared ? total->read : total->loaded;
 
 	etl_text_add(text, "done: ");

@@ -68,10 +68,16 @@ void report_free(struct report *report)
 	*report = (struct report){ 0 };
 }
 
+bool report_compares(const struct report *report)
+{
+	return report->verb && strcmp(report->verb, "validate") == 0;
+}
+
 struct report_line report_total(const struct report *report)
 {
 	struct report_line total = { .phase = REPORT_DATA,
 				     .is_table = true,
+				     .compared = report_compares(report),
 				     .seconds = report->seconds };
 
 	for (size_t i = 0; i < report->line_count; i++) {
@@ -100,9 +106,9 @@ struct report_line report_total(const struct report *report)
 
 bool report_adds_up(const struct report_line *line)
 {
-	return !line->is_table || line->read + line->created == line->loaded + line->filtered +
-									line->merged +
-									line->rejected;
+	return !line->is_table || line->compared ||
+	       line->read + line->created ==
+		       line->loaded + line->filtered + line->merged + line->rejected;
 }
 
 const char *report_severity(int32_t severity)

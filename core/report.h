@@ -23,6 +23,7 @@ struct report_line {
 	char *name;	   /* the table as it is called in the target, or what was done */
 	char *source_name; /* as it is called in the source, or NULL */
 	bool is_table, published;
+	bool compared; /* by `validate`: read, but nothing was to be loaded */
 	uint64_t read, filtered, created, merged, rejected;
 	uint64_t loaded;    /* staged */
 	uint64_t in_target; /* rows in the table after the run; UINT64_MAX: not known */

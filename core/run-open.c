@@ -88,11 +88,11 @@ static int refuse_unready(const struct pipeline *p, const struct run_options *op
 {
 	if (p->unready)
 		return error_set(err, ETL_USAGE, "%s", p->unready);
-	if (p->on_existing == ETL_EXISTING_REPLACE && p->on_existing_from_command && !options->yes)
+	if (p->on_existing != ETL_EXISTING_FAIL && p->on_existing_from_command && !options->yes)
 		return error_set(err, ETL_USAGE,
-				 "--set on_existing=replace destroys what is in the target; add "
-				 "--yes, or write it "
-				 "in the pipeline file");
+				 "--set on_existing=%s destroys what is in the target; add --yes, "
+				 "or write it in the pipeline file",
+				 p->on_existing == ETL_EXISTING_REPLACE ? "replace" : "truncate");
 	if (!p->source.plugin->has_source)
 		return error_set(err, ETL_USAGE, "%s: plugin %s is no source",
 				 p->source.origin.text, p->source.plugin->base.name);

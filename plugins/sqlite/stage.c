@@ -125,7 +125,7 @@ static int fail_create(struct etl_instance *inst, const char *path, struct etl_e
 	case EEXIST:
 		return inst->host->fail(err, ETL_FATAL, NULL, error,
 					"%s: the staging file of this run is there already; another process is at "
-					"it, or it was left behind: \"etlrun rollback\" removes it", path);
+					"it, or it was left behind: then remove it", path);
 	case EACCES:
 	case EPERM:
 	case EROFS:
