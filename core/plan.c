@@ -7,8 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
 #include "output.h"
 #include "plan.h"
+
+#define NAMES_SHOWN 5 /* of what is left out, for each kind */
+#define KINDS_MOST 24 /* more kinds of objects than there are */
 
 struct collect {
 	struct etl_step_sink sink;
@@ -90,6 +94,45 @@ const char *verdict_name(int32_t verdict)
 	static const char *const names[] = { "exact", "widened", "approximated", "skipped" };
 
 	return verdict >= 0 && verdict < 4 ? names[verdict] : "?";
+}
+
+struct left_out {
+	const char *kind;
+	size_t count;
+	struct etl_text names;
+};
+
+static void leave_out(struct left_out *kinds, int32_t verdict, const char *kind, const char *object)
+{
+	struct left_out *at = kinds;
+
+	if (verdict != ETL_SKIPPED || !kind)
+		return;
+	while (at < kinds + KINDS_MOST - 1 && at->kind && strcmp(at->kind, kind) != 0)
+		at++;
+	if (!at->kind)
+		at->kind = kind;
+	if (at->count++ < NAMES_SHOWN)
+		etl_text_addf(&at->names, "%s%s", at->count > 1 ? ", " : "", object ? object : "");
+}
+
+void plan_warn(const struct jobs *jobs, const struct plan *plan, uint32_t run_flags)
+{
+	struct left_out kinds[KINDS_MOST] = { { 0 } };
+
+	if (run_flags & (ETL_RUN_DATA_ONLY | ETL_RUN_SCHEMA_ONLY))
+		return;
+	for (size_t i = 0; i < jobs->verdict_count; i++)
+		leave_out(kinds, jobs->verdicts[i].verdict, jobs->verdicts[i].kind,
+			  jobs->verdicts[i].object);
+	for (size_t i = 0; i < plan->count; i++)
+		leave_out(kinds, plan->at[i].verdict, plan->at[i].kind, plan->at[i].object);
+	for (size_t i = 0; i < KINDS_MOST && kinds[i].kind; i++) {
+		log_line(ETL_LOG_WARN, "left out: %s %s%s (%zu in all); \"etlrun plan\" says why",
+			 kinds[i].kind, kinds[i].names.at ? kinds[i].names.at : "",
+			 kinds[i].count > NAMES_SHOWN ? ", …" : "", kinds[i].count);
+		etl_text_free(&kinds[i].names);
+	}
 }
 
 /* SQL on one screen line after the other, indented under its step. */

@@ -23,6 +23,8 @@ const struct etl_load *plan_load(const struct jobs *, const struct etl_step *);
  * verdict. */
 int plan_print(const struct pipeline *, const struct jobs *, const struct plan *,
 	       struct etl_error *);
+/* Warns of what the run leaves out, a line for each kind; DATA_ONLY and SCHEMA_ONLY ask for it. */
+void plan_warn(const struct jobs *, const struct plan *, uint32_t run_flags);
 const char *phase_name(int32_t phase);
 const char *verdict_name(int32_t verdict);
 

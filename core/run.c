@@ -432,6 +432,8 @@ static int carry_out(struct run *run, struct etl_error *err)
 	const char *rejects;
 	int rc = run_pin(run, err);
 
+	if (rc == 0)
+		plan_warn(&run->jobs, &run->plan, run->info.flags);
 	if (rc == 0 && !(rc = enter(run, "begin", err)))
 		rc = begin(run, err);
 	if (rc == 0 && !(rc = enter(run, "prepare", err)))

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "stage.h"
@@ -212,27 +213,53 @@ static int make_way(struct etl_instance *inst, const struct etl_load *load, cons
 	return rc;
 }
 
-/* A setting that decides how the file is laid out comes too late once there are tables; publish sets the
- * journal mode. */
+/* "PRAGMA name = value": is that the value the file has? */
+static int has_setting(struct etl_instance *inst, const struct etl_step *step, bool *ret, struct etl_error *err)
+{
+	const char *wanted = strchr(step->sql, '=');
+	char sql[64];
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	*ret = false;
+	snprintf(sql, sizeof(sql), "PRAGMA main.%.40s", step->object);
+	rc = sqlite_prepare(inst, inst->stage, sql, &stmt, err);
+	if (rc || !wanted)
+		return rc;
+	wanted += strspn(wanted, "= '");
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *value = (const char *)sqlite3_column_text(stmt, 0);
+		size_t size = value ? strlen(value) : 0;
+
+		*ret = value && strncmp(value, wanted, size) == 0 && wanted[size + strspn(wanted + size, "' ")] == '\0';
+	}
+	sqlite3_finalize(stmt);
+	return ETL_OK;
+}
+
+/* A file that keeps tables of its own keeps its settings too: its programs count on them, and how it is laid
+ * out can no longer be changed. publish sets the journal mode. */
 static int apply_setting(struct etl_instance *inst, const struct etl_step *step, struct etl_error *err)
 {
-	int64_t tables = 0;
-	int rc;
+	int64_t tables = inst->building->carried;
+	bool same = false;
+	int rc = ETL_OK;
 
 	if (strcmp(step->object, "journal_mode") == 0) {
 		inst->building->wants_wal = strstr(step->sql, "wal") != NULL;
 		return ETL_OK;
 	}
-	rc = sqlite_number(inst, inst->stage, "SELECT count(*) FROM sqlite_schema", 0, &tables, err);
+	if (!tables && step->phase == ETL_PHASE_PREPARE)
+		rc = sqlite_number(inst, inst->stage, "SELECT count(*) FROM sqlite_schema", 0, &tables, err);
+	if (!rc && tables)
+		rc = has_setting(inst, step, &same, err);
 	if (rc)
 		return rc;
-	if (tables && step->phase == ETL_PHASE_PREPARE) {
+	if (tables && !same)
 		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: the setting %s of the source was not taken over, because the new file has tables "
-				"already", inst->path, step->object);
-		return ETL_OK;
-	}
-	return sqlite_run(inst, inst->stage, step->sql, err);
+				"%s: keeps its own %s, because it keeps tables of its own; the source has: %s",
+				inst->path, step->object, step->sql);
+	return tables ? ETL_OK : sqlite_run(inst, inst->stage, step->sql, err);
 }
 
 static int apply_sql(struct etl_instance *inst, const struct etl_step *step, struct etl_error *err)
