@@ -291,6 +291,10 @@ int catalog_add(struct catalog *catalog, struct etl_table *table, struct etl_err
 		catalog->at = at;
 		catalog->room = room;
 	}
+	if (!name_index_add(&catalog->names, table->name ? table->name : "", catalog->count)) {
+		table_free(table);
+		return error_memory(err);
+	}
 	catalog->at[catalog->count++] = table;
 	return ETL_OK;
 }
@@ -298,14 +302,17 @@ int catalog_add(struct catalog *catalog, struct etl_table *table, struct etl_err
 struct etl_table *catalog_find(const struct catalog *catalog, int32_t kind, const char *schema,
 			       const char *name)
 {
-	for (int exact = 1; exact >= 0; exact--)
-		for (size_t i = 0; i < catalog->count; i++) {
+	for (int exact = 1; exact >= 0; exact--) {
+		size_t at = 0, i;
+
+		while ((i = name_index_next(&catalog->names, name, &at)) != NAME_INDEX_END) {
 			struct etl_table *t = catalog->at[i];
 
 			if (t->kind == kind && same_name(t->name, name, exact) &&
 			    (!schema || same_name(t->schema, schema, exact)))
 				return t;
 		}
+	}
 	return NULL;
 }
 
@@ -314,5 +321,6 @@ void catalog_clear(struct catalog *catalog)
 	for (size_t i = 0; i < catalog->count; i++)
 		table_free(catalog->at[i]);
 	free(catalog->at);
+	name_index_clear(&catalog->names);
 	*catalog = (struct catalog){ 0 };
 }

@@ -6,6 +6,7 @@
 #define CORE_CATALOG_H
 
 #include "error.h"
+#include "name-index.h"
 
 /* An owned etl_table: everything it points to is freed with it. The arrays are writable through the
  * casts below, so that the mapping can reshape a copy. */
@@ -26,6 +27,7 @@ const char *kind_name(int32_t kind);
 struct catalog {
 	struct etl_table **at;
 	size_t count, room;
+	struct name_index names; /* of `at` */
 };
 
 /* A sink that appends copies. */

@@ -80,7 +80,8 @@ struct jobs {
 	struct etl_token *other_tokens; /* likewise */
 	struct host_verdict *verdicts;
 	size_t verdict_count;
-	struct arena arena; /* of names that were made here */
+	struct name_index by_source; /* jobs by their source's name, while they are made */
+	struct arena arena;	     /* of names that were made here */
 	bool whole;	    /* every table of the source is in the run under its own name */
 };
 

@@ -233,7 +233,7 @@ static int describe_query(struct making *m, struct job *job)
 			       job->rule->origin.text, found.count);
 	if (rc == 0) {
 		job->source = found.at[0];
-		found.count = 0;
+		found.count = 0; /* it is the job's now */
 	}
 	catalog_clear(&found);
 	return rc;
@@ -291,21 +291,73 @@ static int make_job(struct making *m, const struct pick *pick)
 	return fill_job(m, job, pick);
 }
 
+/* Names of indexes are shared by all tables of a database. Two that renaming made equal, or those
+ * of a table that becomes several, get their table's name in front. */
+static int settle_index_name(struct making *m, struct name_index *taken,
+			     const struct etl_table *table, struct etl_index *index)
+{
+	struct etl_text name = { 0 };
+	size_t at = 0;
+	int rc = 0;
+
+	etl_text_add(&name, index->name);
+	for (int n = 1; !name.failed && name_index_next(taken, name.at, &at) != NAME_INDEX_END;
+	     n++, at = 0) {
+		name.length = 0;
+		etl_text_addf(&name, "%s_%s", table->name, index->name);
+		if (n > 1)
+			etl_text_addf(&name, "_%d", n);
+	}
+	if (!name.failed && strcmp(name.at, index->name) != 0) {
+		rc = host_verdict_add(m->jobs, ETL_APPROXIMATED, "index", index->name, m->err,
+				      "called \"%s\" in the target, where that name is taken",
+				      name.at);
+		index->name = etl_arena_copy(&m->jobs->arena, name.at);
+		index->ddl = NULL;
+	}
+	if (rc == 0 && (name.failed || !index->name || !name_index_add(taken, index->name, 0)))
+		rc = error_memory(m->err);
+	etl_text_free(&name);
+	return rc;
+}
+
+static int settle_index_names(struct making *m, struct name_index *taken, struct etl_table *table)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < table->index_count && rc == 0; i++) {
+		struct etl_index *index = ETL_AT(struct etl_index, table->indexes,
+						 table->index_size, i);
+
+		if (index->name && *index->name)
+			rc = settle_index_name(m, taken, table, index);
+	}
+	return rc;
+}
+
 static int check_names(struct making *m)
 {
-	for (size_t i = 0; i < m->jobs->count; i++)
-		for (size_t k = 0; k < i; k++)
-			if (strcasecmp(m->jobs->at[i]->target->name,
-				       m->jobs->at[k]->target->name) == 0)
-				return error_set(
-					m->err, ETL_USAGE,
-					"\"%s\" and \"%s\" would both become table \"%s\"; give "
-					"one of them "
-					"another name with tables = ( { name = …; as = … } )",
-					job_source_name(m->jobs->at[k]),
-					job_source_name(m->jobs->at[i]),
-					m->jobs->at[i]->target->name);
-	return 0;
+	struct name_index names = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < m->jobs->count && rc == 0; i++) {
+		const char *name = m->jobs->at[i]->target->name;
+		size_t at = 0, other = name_index_next(&names, name, &at);
+
+		if (other != NAME_INDEX_END)
+			rc = error_set(m->err, ETL_USAGE,
+				       "\"%s\" and \"%s\" would both become table \"%s\"; "
+				       "give one of them another name with tables = ( { name = …; "
+				       "as = … } )",
+				       job_source_name(m->jobs->at[other]),
+				       job_source_name(m->jobs->at[i]), name);
+		else if (!name_index_add(&names, name, i))
+			rc = error_memory(m->err);
+	}
+	for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
+		rc = settle_index_names(m, &names, m->jobs->at[i]->target);
+	name_index_clear(&names);
+	return rc;
 }
 
 /* The `after` of the file: by names in the source. */
@@ -505,6 +557,7 @@ void jobs_free(struct jobs *jobs)
 	catalog_clear(&jobs->source);
 	catalog_clear(&jobs->existing);
 	catalog_clear(&jobs->others);
+	name_index_clear(&jobs->by_source);
 	etl_arena_free(&jobs->arena);
 	memset(jobs, 0, sizeof(*jobs));
 }

@@ -238,7 +238,8 @@ static int table_texts(const struct etl_conf *conf, struct table_rule *t, struct
 		status = pipeline_list(conf, "key", &t->key, err);
 	if (status == ETL_OK)
 		status = pipeline_list(conf, "after", &t->after, err);
-	if (conf_given(conf, "delete"))
+	t->has_delete = conf_given(conf, "delete");
+	if (t->has_delete)
 		t->deletes = pipeline_choice(conf, "delete", deletes, ETL_DELETE_NONE);
 	return status;
 }
@@ -298,6 +299,8 @@ static int table_plugins(struct pipeline *p, const config_setting_t *s, struct t
 	if (status == ETL_OK)
 		status = pipeline_plugins(p, s, "validators", ETL_ROLE_VALIDATOR, &t->validators,
 					  err);
+	t->has_from = config_setting_get_member(s, "from") != NULL;
+	t->has_to = config_setting_get_member(s, "to") != NULL;
 	t->has_transforms = config_setting_get_member(s, "transforms") != NULL;
 	t->has_validators = config_setting_get_member(s, "validators") != NULL;
 	return status;

@@ -58,7 +58,8 @@ struct table_rule {
 	struct etl_conf *from,
 		*to; /* per-table options, with their defaults; NULL: the plugin has none */
 	struct plugin_uses transforms, validators;
-	bool has_transforms, has_validators; /* given, be it an empty list */
+	/* Given, be it an empty list. */
+	bool has_delete, has_from, has_to, has_transforms, has_validators;
 	struct origin origin;
 };
 

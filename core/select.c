@@ -127,42 +127,99 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 		rule->after = under->after;
 	if (!rule->cursor)
 		rule->cursor = under->cursor;
+	if (!rule->has_delete)
+		rule->deletes = under->deletes;
+	if (!rule->has_from)
+		rule->from = under->from;
+	if (!rule->has_to)
+		rule->to = under->to;
 	if (!rule->has_transforms)
 		rule->transforms = under->transforms;
 	if (!rule->has_validators)
 		rule->validators = under->validators;
+	rule->has_delete |= under->has_delete;
+	rule->has_from |= under->has_from;
+	rule->has_to |= under->has_to;
+	rule->has_transforms |= under->has_transforms;
+	rule->has_validators |= under->has_validators;
+}
+
+/* What of the pipeline's entries is looked up for every table. */
+struct selection {
+	const struct pipeline *pipeline;
+	const struct catalog *source;
+	struct name_index exact; /* entries by their name, and by what is behind each dot of it */
+	size_t *patterns;	 /* entries with a pattern, the most specific first */
+	size_t pattern_count;
+	bool *matched; /* beside the entries */
+};
+
+static int selection_make(struct selection *s, struct etl_error *err)
+{
+	const struct table_rule *rules = s->pipeline->tables;
+	size_t count = s->pipeline->table_count;
+
+	s->patterns = calloc(count + 1, sizeof(*s->patterns));
+	s->matched = calloc(count + 1, sizeof(*s->matched));
+	if (!s->patterns || !s->matched)
+		return error_memory(err);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = s->pattern_count;
+
+		if (!rules[i].name)
+			continue;
+		if (!is_pattern(rules[i].name)) {
+			for (const char *name = rules[i].name; name; name = strchr(name, '.')) {
+				name += *name == '.';
+				if (!name_index_add(&s->exact, name, i))
+					return error_memory(err);
+			}
+			continue;
+		}
+		while (at > 0 &&
+		       specificity(rules[s->patterns[at - 1]].name) < specificity(rules[i].name)) {
+			s->patterns[at] = s->patterns[at - 1];
+			at--;
+		}
+		s->patterns[at] = i;
+		s->pattern_count++;
+	}
+	return 0;
+}
+
+static void selection_clear(struct selection *s)
+{
+	name_index_clear(&s->exact);
+	free(s->patterns);
+	free(s->matched);
 }
 
 /* The wildcard that speaks for TABLE, the others laid under it; false: none does. */
-static bool wildcard_for(const struct pipeline *pipeline, const struct etl_table *table,
-			 struct table_rule *ret)
+static bool wildcard_for(struct selection *s, const struct etl_table *table, struct table_rule *ret)
 {
-	const struct table_rule *used[32];
-	size_t count = 0;
+	bool found = false;
 
-	while (count < sizeof(used) / sizeof(used[0])) {
-		const struct table_rule *best = NULL;
+	for (size_t i = 0; i < s->pattern_count; i++) {
+		const struct table_rule *rule = &s->pipeline->tables[s->patterns[i]];
 
-		for (size_t i = 0; i < pipeline->table_count; i++) {
-			const struct table_rule *rule = &pipeline->tables[i];
-			bool taken = false;
-
-			for (size_t k = 0; k < count; k++)
-				taken |= used[k] == rule;
-			if (!taken && rule->name && is_pattern(rule->name) &&
-			    rule_names(rule->name, table) &&
-			    (!best || specificity(rule->name) > specificity(best->name)))
-				best = rule;
-		}
-		if (!best)
-			break;
-		if (count == 0)
-			*ret = *best;
+		if (!rule_names(rule->name, table))
+			continue;
+		s->matched[s->patterns[i]] = true;
+		if (found)
+			lay_over(ret, rule);
 		else
-			lay_over(ret, best);
-		used[count++] = best;
+			*ret = *rule;
+		found = true;
 	}
-	return count > 0;
+	return found;
+}
+
+/* Whether an entry without a pattern means TABLE: exactly, or as the only one of its name in any
+ * case. */
+static bool entry_names(const struct selection *s, const char *name, const struct etl_table *table)
+{
+	return rule_names(name, table) ||
+	       (!table->schema && catalog_find(s->source, table->kind, NULL, name) == table);
 }
 
 static bool excluded(const struct pipeline *pipeline, const struct etl_table *table)
@@ -186,16 +243,22 @@ static bool item_names(const char *item, size_t length, const struct etl_table *
 	return matches;
 }
 
-static bool listed(const char *only, const struct etl_table *table, struct etl_error *err)
+/* How --tables speaks of a table. */
+enum listing { NOT_LISTED, BY_PATTERN, BY_NAME };
+
+static enum listing listed(const char *only, const struct etl_table *table, struct etl_error *err)
 {
-	for (const char *at = only; at && *at; at += strspn(at, ",")) {
+	enum listing ret = NOT_LISTED;
+
+	for (const char *at = only; at && *at && ret != BY_NAME; at += strspn(at, ",")) {
 		size_t length = strcspn(at, ",");
 
 		if (item_names(at, length, table, err))
-			return true;
+			ret = memchr(at, '*', length) || memchr(at, '?', length) ? BY_PATTERN :
+										   BY_NAME;
 		at += length;
 	}
-	return false;
+	return ret;
 }
 
 static int check_only(const char *only, const struct catalog *source, struct etl_error *err)
@@ -220,53 +283,38 @@ static int check_only(const char *only, const struct catalog *source, struct etl
 	return err->set ? ETL_FAILED : 0;
 }
 
-static int pick_table(const struct pipeline *pipeline, const struct catalog *source,
-		      const struct etl_table *table, struct picks *picks, struct etl_error *err)
+static int pick_table(struct selection *s, const struct etl_table *table, bool wanted, bool asked,
+		      struct picks *picks, struct etl_error *err)
 {
 	struct table_rule wild, rule;
-	bool has_wild = table->kind == ETL_TABLE && wildcard_for(pipeline, table, &wild),
-	     named = false;
+	bool has_wild = wildcard_for(s, table, &wild), named = false;
+	size_t at = 0, i;
 	int rc = 0;
 
-	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++) {
-		const struct table_rule *entry = &pipeline->tables[i];
-		const struct etl_table *found;
-
-		if (!entry->name || is_pattern(entry->name))
+	while (rc == 0 && (i = name_index_next(&s->exact, table->name, &at)) != NAME_INDEX_END) {
+		if (!entry_names(s, s->pipeline->tables[i].name, table))
 			continue;
-		found = rule_names(entry->name, table) ? table : NULL;
-		if (!found && !table->schema)
-			found = catalog_find(source, table->kind, NULL, entry->name) == table ?
-					table :
-					NULL;
-		if (!found)
-			continue;
-		named = true;
-		rule = *entry;
+		s->matched[i] = named = true;
+		rule = s->pipeline->tables[i];
 		if (has_wild)
 			lay_over(&rule, &wild);
-		rc = add(picks, table, &rule, err);
+		if (wanted)
+			rc = add(picks, table, &rule, err);
 	}
-	if (rc == 0 && !named && has_wild)
+	/* A view becomes a table only when it is named, here or on the command line. */
+	if (rc == 0 && wanted && !named && has_wild && (table->kind == ETL_TABLE || asked))
 		rc = add(picks, table, &wild, err);
 	return rc;
 }
 
 /* Every name and pattern of the file has to match something. */
-static int check_rules(const struct pipeline *pipeline, const struct catalog *source,
-		       struct etl_error *err)
+static int check_rules(const struct selection *s, struct etl_error *err)
 {
-	for (size_t i = 0; i < pipeline->table_count; i++) {
-		const struct table_rule *rule = &pipeline->tables[i];
-		bool found = !rule->name || strcmp(rule->name, "*") == 0;
+	for (size_t i = 0; i < s->pipeline->table_count; i++) {
+		const struct table_rule *rule = &s->pipeline->tables[i];
 
-		for (size_t k = 0; k < source->count && !found; k++)
-			found = source->at[k]->kind <= ETL_VIEW &&
-				(rule_names(rule->name, source->at[k]) ||
-				 (!is_pattern(rule->name) &&
-				  strcasecmp(rule->name, source->at[k]->name) == 0));
-		if (!found)
-			return nothing_matches(source, "tables: name", rule->name,
+		if (rule->name && !s->matched[i] && strcmp(rule->name, "*") != 0)
+			return nothing_matches(s->source, "tables: name", rule->name,
 					       rule->origin.text, err);
 	}
 	return 0;
@@ -288,29 +336,51 @@ static int check_excluded(const struct pipeline *pipeline, const struct catalog 
 	return 0;
 }
 
+static int pick_all(struct selection *s, const char *only, struct picks *picks,
+		    struct etl_error *err)
+{
+	size_t tables = 0, picked = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->source->count && rc == 0; i++) {
+		const struct etl_table *table = s->source->at[i];
+		size_t before = picks->count;
+		enum listing by;
+
+		if (table->kind != ETL_TABLE && table->kind != ETL_VIEW)
+			continue;
+		by = listed(only, table, err);
+		rc = pick_table(s, table, !excluded(s->pipeline, table) && (!only || by),
+				by == BY_NAME, picks, err);
+		if (rc == 0 && by == BY_NAME && picks->count == before)
+			rc = error_set(err, ETL_USAGE,
+				       "--tables names \"%s\", which this pipeline leaves out; see "
+				       "its `tables` and `exclude`",
+				       table->name);
+		tables += table->kind == ETL_TABLE;
+		picked += table->kind == ETL_TABLE && picks->count > before;
+	}
+	picks->whole = rc == 0 && picked == tables && picks->count == tables;
+	return rc;
+}
+
 int select_tables(const struct pipeline *pipeline, const struct catalog *source, const char *only,
 		  struct picks *picks, struct etl_error *err)
 {
-	size_t tables = 0;
-	int rc = check_rules(pipeline, source, err);
+	struct selection s = { .pipeline = pipeline, .source = source };
+	int rc = selection_make(&s, err);
 
 	if (rc == 0)
 		rc = check_excluded(pipeline, source, err);
 	if (rc == 0 && only)
 		rc = check_only(only, source, err);
-	for (size_t i = 0; i < source->count && rc == 0; i++) {
-		const struct etl_table *table = source->at[i];
-
-		if (table->kind != ETL_TABLE && table->kind != ETL_VIEW)
-			continue;
-		tables += table->kind == ETL_TABLE;
-		if (excluded(pipeline, table) || (only && !listed(only, table, err)))
-			continue;
-		rc = pick_table(pipeline, source, table, picks, err);
-	}
-	picks->whole = rc == 0 && picks->count == tables;
+	if (rc == 0)
+		rc = pick_all(&s, only, picks, err);
+	if (rc == 0)
+		rc = check_rules(&s, err);
 	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++)
 		if (pipeline->tables[i].query && !only)
 			rc = add(picks, NULL, &pipeline->tables[i], err);
+	selection_clear(&s);
 	return rc;
 }

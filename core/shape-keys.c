@@ -18,29 +18,40 @@ int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const
 {
 	struct host_verdict *at = etl_arena_push(&jobs->arena, jobs->verdicts, jobs->verdict_count,
 						 sizeof(*at));
-	char note[512];
+	char *note = NULL;
 	va_list args;
+	int length;
 
 	va_start(args, format);
-	vsnprintf(note, sizeof(note), format, args);
+	length = vasprintf(&note, format, args);
 	va_end(args);
-	if (!at)
+	if (!at || length < 0) {
+		if (length >= 0)
+			free(note);
 		return error_memory(err);
+	}
 	jobs->verdicts = at;
 	at[jobs->verdict_count++] = (struct host_verdict){ verdict,
 							   etl_arena_copy(&jobs->arena, kind),
 							   etl_arena_copy(&jobs->arena, object),
 							   etl_arena_copy(&jobs->arena, note) };
+	free(note);
 	return jobs->arena.failed ? error_memory(err) : 0;
 }
 
+/* A source table may become several: the one that kept its name is the parent, else the first. */
 static const struct job *parent_job(const struct jobs *jobs, const char *parent)
 {
-	for (size_t i = 0; i < jobs->count; i++)
-		if (jobs->at[i]->source && jobs->at[i]->source->name &&
-		    strcasecmp(jobs->at[i]->source->name, parent) == 0)
+	const struct job *first = NULL;
+	size_t at = 0, i;
+
+	while ((i = name_index_next(&jobs->by_source, parent, &at)) != NAME_INDEX_END) {
+		if (strcasecmp(jobs->at[i]->target->name, parent) == 0)
 			return jobs->at[i];
-	return NULL;
+		if (!first)
+			first = jobs->at[i];
+	}
+	return first;
 }
 
 /* What a column of the parent's source is called in its target, or NULL. */
@@ -110,8 +121,21 @@ static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key
 	return host_verdict_add(jobs, ETL_SKIPPED, "foreign key", name, err, "%s", why);
 }
 
+/* The jobs by their source's name, in the order they have now. */
+static bool index_jobs(struct jobs *jobs)
+{
+	name_index_clear(&jobs->by_source);
+	for (size_t i = 0; i < jobs->count; i++)
+		if (jobs->at[i]->source && jobs->at[i]->source->name &&
+		    !name_index_add(&jobs->by_source, jobs->at[i]->source->name, i))
+			return false;
+	return true;
+}
+
 int shape_foreign_keys(struct jobs *jobs, struct etl_error *err)
 {
+	if (!index_jobs(jobs))
+		return error_memory(err);
 	for (size_t i = 0; i < jobs->count; i++) {
 		struct etl_table *table = jobs->at[i]->target;
 		size_t kept = 0;

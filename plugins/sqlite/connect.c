@@ -359,3 +359,16 @@ void sqlite_disconnect(struct etl_instance *inst)
 	inst->peek_path = NULL;
 	inst->pinned = false;
 }
+
+/* pragma_table_list would say it too, but walks through every table of the database for each. */
+bool sqlite_has_rowid(sqlite3 *db, const char *table)
+{
+	static const char *const names[] = { "rowid", "oid", "_rowid_" };
+
+	/* A table WITHOUT ROWID answers only to columns that are really called so: hardly to all three. */
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (sqlite3_table_column_metadata(db, "main", table, names[i], NULL, NULL, NULL, NULL, NULL) !=
+		    SQLITE_OK)
+			return false;
+	return true;
+}

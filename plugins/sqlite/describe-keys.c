@@ -3,6 +3,9 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "describe.h"
 
 /* Runs EACH for every row of a query about NAME. */
@@ -346,16 +349,57 @@ static int fill_index(struct describing *d, struct etl_index *index, const struc
 	return rc;
 }
 
-/* name, unique, sql */
+/* name, sql: in the order of strcmp, as BINARY sorts */
+static int add_index_text(struct describing *d, sqlite3_stmt *row, void *data)
+{
+	struct index_text *texts = etl_arena_push(&d->kept, d->index_texts, d->index_text_count, sizeof(*texts));
+	struct index_text *text = texts ? &texts[d->index_text_count] : NULL;
+
+	(void)data;
+	if (!texts)
+		return describe_no_memory(d);
+	d->index_texts = texts;
+	text->name = etl_arena_copy(&d->kept, (const char *)sqlite3_column_text(row, 0));
+	text->sql = etl_arena_copy(&d->kept, (const char *)sqlite3_column_text(row, 1));
+	if (d->kept.failed || !text->name)
+		return describe_no_memory(d);
+	d->index_text_count++;
+	return ETL_OK;
+}
+
+static int read_index_texts(struct describing *d)
+{
+	if (d->index_texts)
+		return ETL_OK;
+	return for_each(d, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
+			   "ORDER BY name COLLATE BINARY", NULL, add_index_text, NULL);
+}
+
+static int compare_index_text(const void *name, const void *text)
+{
+	return strcmp(name, ((const struct index_text *)text)->name);
+}
+
+static char *index_sql(struct describing *d, const char *name)
+{
+	const struct index_text *found = NULL;
+
+	if (name && d->index_text_count)
+		found = bsearch(name, d->index_texts, d->index_text_count, sizeof(*found), compare_index_text);
+	return found ? etl_arena_copy(&d->memory, found->sql) : NULL;
+}
+
+/* name, unique */
 static int add_index(struct describing *d, sqlite3_stmt *row, void *data)
 {
 	struct etl_index **indexes = data;
-	struct etl_index index = { .name = describe_text(d, row, 0), .ddl = describe_text(d, row, 2) };
+	struct etl_index index = { .name = describe_text(d, row, 0) };
 	struct ddl_index ddl = { 0 };
 	int rc, status;
 
 	if (d->memory.failed || !index.name)
 		return describe_no_memory(d);
+	index.ddl = index_sql(d, index.name);
 	index.flags = sqlite3_column_int(row, 1) ? ETL_INDEX_UNIQUE : 0;
 	status = index.ddl ? ddl_index_parse(index.ddl, &ddl) : DDL_SYNTAX;
 	if (status == DDL_NO_MEMORY)
@@ -376,7 +420,8 @@ int describe_indexes(struct describing *d)
 {
 	struct etl_index *indexes = NULL;
 
-	return for_each(d, "SELECT l.name, l.\"unique\", s.sql FROM pragma_index_list(?1) l JOIN "
-			   "main.sqlite_schema s ON s.type = 'index' AND s.name = l.name WHERE l.origin = 'c' "
-			   "ORDER BY l.seq DESC", d->table.name, add_index, &indexes);
+	int rc = read_index_texts(d);
+
+	return rc ? rc : for_each(d, "SELECT name, \"unique\" FROM pragma_index_list(?1) WHERE origin = 'c' "
+				     "ORDER BY seq DESC", d->table.name, add_index, &indexes);
 }

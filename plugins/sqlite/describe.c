@@ -379,6 +379,7 @@ int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset
 	else
 		rc = describe_one(&d, dataset, sink);
 	forget(&d);
+	etl_arena_free(&d.kept);
 	return rc;
 }
 

@@ -9,6 +9,12 @@
 #include "ddl.h"
 #include "sqlite.h"
 
+/* The statement of an index. sqlite_schema has no index of its own, so looking each up there would take
+ * the square of their number. */
+struct index_text {
+	const char *name, *sql;
+};
+
 struct describing {
 	struct etl_instance *inst;
 	struct etl_error *err;
@@ -18,6 +24,9 @@ struct describing {
 	bool parsed;                    /* ddl is filled */
 	struct etl_table table;
 	struct etl_column *columns;     /* table.columns, while they are written */
+	struct index_text *index_texts; /* of all tables, by name; in `kept`; NULL: not read yet */
+	size_t index_text_count;
+	struct arena kept;              /* until the last table */
 };
 
 /* describe.c */

@@ -335,7 +335,7 @@ static char *insert_sql(const struct loading *l)
 static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 {
 	sqlite3 *db = l->inst->stage;
-	int64_t no_rowid = 0, utf16 = 0;
+	int64_t utf16 = 0;
 	char *sql;
 	int rc = stream->get_schema(stream, &l->schema);
 
@@ -350,13 +350,10 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 		free(sql);
 		return no_memory(l);
 	}
-	rc = sqlite_number_of(l->inst, db, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND "
-			      "name = ?1 COLLATE NOCASE", l->load->table->name, 0, &no_rowid, l->err);
-	if (!rc)
-		rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0, &utf16, l->err);
+	rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0, &utf16, l->err);
 	l->utf16 = utf16 != 0;
-	l->has_rowid = !no_rowid;
-	l->part.known = !no_rowid;
+	l->has_rowid = sqlite_has_rowid(db, l->load->table->name);
+	l->part.known = l->has_rowid;
 	if (!rc && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->insert, NULL) != SQLITE_OK)
 		rc = sqlite_fail(l->inst, db, l->err, "preparing the rows of \"%s\"", l->load->table->name);
 	free(sql);

@@ -15,8 +15,7 @@
 /* ---- The rowid ------------------------------------------------------------------------------------------ */
 
 #define ROWID_SQL \
-	"SELECT n.column1 FROM (VALUES ('rowid'), ('oid'), ('_rowid_')) n WHERE EXISTS (SELECT 1 FROM " \
-	"pragma_table_list(?1) WHERE schema = 'main' AND type IN ('table', 'shadow') AND NOT wr) AND NOT EXISTS " \
+	"SELECT n.column1 FROM (VALUES ('rowid'), ('oid'), ('_rowid_')) n WHERE NOT EXISTS " \
 	"(SELECT 1 FROM pragma_table_xinfo(?1) x WHERE x.name = n.column1 COLLATE NOCASE) LIMIT 1"
 
 static const char *constant_name(const char *name)
@@ -38,7 +37,7 @@ int select_rowid(struct etl_instance *inst, sqlite3 *db, const struct etl_datase
 	int step, rc;
 
 	*ret = NULL;
-	if (!dataset->table)
+	if (!dataset->table || !sqlite_has_rowid(db, dataset->table))
 		return ETL_OK;
 	rc = sqlite_prepare(inst, db, ROWID_SQL, &stmt, err);
 	if (rc)

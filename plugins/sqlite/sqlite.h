@@ -89,4 +89,7 @@ int sqlite_design(struct etl_instance *, const struct etl_table *, const struct 
 int sqlite_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *, const struct etl_step *,
 		 struct etl_found_sink *, struct etl_error *);
 
+/* connect.c: whether rows of a table in main have a rowid under one of its three names. */
+bool sqlite_has_rowid(sqlite3 *, const char *table);
+
 #endif
