@@ -344,6 +344,8 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 	if (!rc)
 		rc = sqlite_leave_out(inst, commit, err);
 	if (!rc)
+		rc = sqlite_aftermath(inst, stage, commit->loads[0]->run->foreign_keys, err);
+	if (!rc)
 		rc = seal(inst, err);
 	if (!rc)
 		rc = stage->old ? replace_old(inst, stage, err) : publish_new(inst, stage, err);

@@ -83,6 +83,10 @@ int sqlite_old_views(struct etl_instance *, struct sqlite_stage *, struct etl_er
 /* left-out.c: with scope = "table", gives the tables of the run that are not committed back to what they were */
 int sqlite_leave_out(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 
+/* aftermath.c */
+/* Warns of what goes with replaced tables; rows of tables that stay and lose their parents are told or fail. */
+int sqlite_aftermath(struct etl_instance *, struct sqlite_stage *, int32_t foreign_keys, struct etl_error *);
+
 /* bind.c */
 /* Binds a value to parameter COLUMN + 1. NULL: done; else a constant word why it cannot be stored. */
 const char *sqlite_bind(sqlite3_stmt *, int column, const struct etl_column_view *, int64_t row, char *scratch);
