@@ -318,6 +318,10 @@ static int check_words(const struct cli *cli, struct etl_error *err)
 {
 	const struct verb *verb = cli->verb;
 
+	for (size_t i = 0; verb == &verb_run && verbs[i] && cli->word_count; i++)
+		if (strcmp(verbs[i]->name, cli->words[0]) == 0 && access(cli->words[0], F_OK) < 0)
+			return error_set(err, ETL_USAGE, "the verb comes first: etlrun %s [OPTIONS] %s",
+					 verbs[i]->name, verbs[i]->words);
 	if (cli->word_count < verb->min_words)
 		return error_set(err, ETL_USAGE, "usage: etlrun %s [OPTIONS] %s", verb->name,
 				 verb->words);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "places.h"
 #include "run.h"
 
 struct print_facts {
@@ -60,6 +61,10 @@ static int check(const struct cli *cli, struct etl_error *err)
 	if (rc < 0)
 		return rc;
 	rc = run_open(&run, cli, pipeline, err);
+	if (rc == 0)
+		rc = place_writable("rejects file", pipeline->rejects_file, "rejects_file", err);
+	if (rc == 0)
+		rc = place_writable("state file", run.state_path, "state", err);
 	if (rc == 0)
 		rc = show(&run, err);
 	run_close(&run);

@@ -15,6 +15,8 @@ int cmd_run(const struct cli *cli, struct etl_error *err)
 	rc = cli_pipeline(cli, &pipeline, err);
 	if (rc == 0)
 		rc = run_pipeline(cli, pipeline, err);
+	else
+		run_summarise_failure(cli, NULL, NULL, err);
 	pipeline_free(pipeline);
 	return rc;
 }

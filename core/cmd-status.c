@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <errno.h>
 
+#include "output.h"
 #include "run.h"
 
 /* A run that says it is running but whose process is gone was interrupted; its lock says which. */
 struct listing {
+	FILE *out;
 	bool held; /* somebody holds the lock */
 	size_t count;
 	bool interrupted;
@@ -24,16 +26,16 @@ static int print_run(const struct state_run *r, void *data)
 	const char *status = r->status;
 
 	if (l->count++ == 0)
-		printf("%-24s %-9s %-12s %-10s %-21s %8s %14s %10s\n", "run", "verb", "status",
+		fprintf(l->out, "%-24s %-9s %-12s %-10s %-21s %8s %14s %10s\n", "run", "verb", "status",
 		       "phase", "started", "tables", "rows", "rejected");
 	if (strcmp(status, STATE_RUNNING) == 0 && !l->held) {
 		status = STATE_INTERRUPTED;
 		l->interrupted = true;
 	}
-	printf("%-24s %-9s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
+	fprintf(l->out, "%-24s %-9s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
 	       r->verb, status, r->phase, r->started, r->tables, r->rows, r->rejected);
 	if (r->error)
-		printf("    exit %d: %s\n", r->exit, r->error);
+		fprintf(l->out, "    exit %d: %s\n", r->exit, r->error);
 	return 0;
 }
 
@@ -51,9 +53,9 @@ static bool lock_held(const char *state_path)
 	return held;
 }
 
-static int list(const char *path, const struct pipeline *pipeline, struct etl_error *err)
+static int list(const char *path, const struct pipeline *pipeline, FILE *out, struct etl_error *err)
 {
-	struct listing listing = { 0 };
+	struct listing listing = { .out = out };
 	struct state *state = NULL;
 	int rc = state_open(path, false, &state, err);
 
@@ -64,12 +66,25 @@ static int list(const char *path, const struct pipeline *pipeline, struct etl_er
 		rc = state_runs(state, print_run, &listing, err);
 	}
 	if (rc == 0 && listing.count == 0)
-		printf("no runs of %s yet (no state in %s)\n", pipeline->name, path);
+		fprintf(out, "no runs of %s yet (no state in %s)\n", pipeline->name, path);
 	if (listing.interrupted)
-		printf("an interrupted run left the target untouched; the next `etlrun run` cleans "
-		       "up after it\n");
+		fprintf(out, "an interrupted run left the target untouched; the next `etlrun run` "
+			     "cleans up after it\n");
 	state_close(state);
 	return rc;
+}
+
+/* All of it or nothing, and without what is secret in a path. */
+static int show(const char *path, const struct pipeline *pipeline, struct etl_error *err)
+{
+	struct output output;
+	int rc = output_open(&output, err), closed;
+
+	if (rc < 0)
+		return rc;
+	rc = list(path, pipeline, output.file, err);
+	closed = output_close(&output, err);
+	return rc < 0 ? rc : closed;
 }
 
 static int status(const struct cli *cli, struct etl_error *err)
@@ -87,7 +102,7 @@ static int status(const struct cli *cli, struct etl_error *err)
 	if (rc == 0)
 		rc = run_state_path(pipeline, target, path, sizeof(path), err);
 	if (rc == 0)
-		rc = list(path, pipeline, err);
+		rc = show(path, pipeline, err);
 	instance_close(target);
 	pipeline_free(pipeline);
 	return rc;

@@ -115,6 +115,8 @@ static int validate(const struct cli *cli, struct etl_error *err)
 		if (cli->summary)
 			rc = report_write(&run.report, cli->summary, err);
 	}
+	if (rc < 0)
+		run_summarise_failure(cli, pipeline, run.id[0] ? run.id : NULL, err);
 	run_close(&run);
 	pipeline_free(pipeline);
 	watch_stop(watch);

@@ -403,6 +403,8 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = check_limits(p, root, err);
 	if (status == ETL_OK)
 		status = check_profiles(root, err);
+	if (status == ETL_OK && p->exclude.count)
+		status = pipeline_origin(config_setting_get_member(root, "exclude"), &p->exclude_origin, err);
 	if (status == ETL_OK)
 		status = note_unready(p, root, err);
 	if (status == ETL_OK)

@@ -418,6 +418,7 @@ void pipeline_free(struct pipeline *p)
 	plugin_use_clear(&p->target);
 	pipeline_tables_free(p);
 	string_list_clear(&p->exclude);
+	free(p->exclude_origin.text);
 	plugin_uses_clear(&p->transforms);
 	plugin_uses_clear(&p->validators);
 	free_types(p);

@@ -83,6 +83,7 @@ struct pipeline {
 	struct table_rule *tables; /* never empty: ( { name = "*" } ) when the file has none */
 	size_t table_count;
 	struct string_list exclude;
+	struct origin exclude_origin;
 	struct plugin_uses transforms, validators; /* for every table */
 	struct type_rule *types;
 	size_t type_count;

@@ -176,3 +176,23 @@ int run_show(struct run *run, struct etl_error *err)
 		report_print(&run->report);
 	return run->cli->summary ? report_write(&run->report, run->cli->summary, err) : 0;
 }
+
+void run_summarise_failure(const struct cli *cli, const struct pipeline *pipeline, const char *id,
+			   const struct etl_error *err)
+{
+	struct report report = { .rolled_back = true };
+	struct etl_error late = ERROR_INIT;
+	int sig = signals_caught();
+
+	if (!cli->summary)
+		return;
+	report.run = id ? strdup(id) : NULL;
+	report.pipeline = strdup(pipeline ? pipeline->name : cli->words[0]);
+	report.verb = strdup(cli->verb->name);
+	report.exit = sig ? 128 + sig : err->set ? error_exit(err) : 1;
+	report.error = err->set && err->message ? strdup(err->message) : NULL;
+	if (report_write(&report, cli->summary, &late) < 0)
+		log_error(&late);
+	error_clear(&late);
+	report_free(&report);
+}

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "places.h"
 #include "run-parts.h"
 #include "signals.h"
 #include "watch.h"
@@ -464,11 +465,25 @@ static int carry_out(struct run *run, struct etl_error *err)
 	return rc;
 }
 
+static int places_of(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
+{
+	int rc = place_writable("summary", cli->summary, "--summary", err);
+
+	return rc < 0 ? rc :
+			place_writable("rejects file", pipeline->rejects_file, "rejects_file", err);
+}
+
 int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	struct watch *watch = watch_start();
 	struct run run;
-	int rc = run_open(&run, cli, pipeline, err), code = rc;
+	int rc = places_of(cli, pipeline, err), code;
+
+	if (rc < 0) {
+		watch_stop(watch);
+		return rc;
+	}
+	rc = code = run_open(&run, cli, pipeline, err);
 
 	if (rc == 0)
 		log_note("run %s of %s: %s to %s, %zu tables", run.id, pipeline->name,
@@ -479,6 +494,8 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 	run.report.verb = strdup(cli->verb->name);
 	if (rc == 0)
 		rc = code = lock_run(&run, err);
+	if (rc < 0)
+		run_summarise_failure(cli, pipeline, run.id, err);
 	if (rc == 0) {
 		rc = carry_out(&run, err);
 		if (!run.published)

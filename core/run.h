@@ -48,6 +48,11 @@ int run_state_path(const struct pipeline *, struct instance *target, char *buf, 
  * begun. */
 int run_pipeline(const struct cli *, const struct pipeline *, struct etl_error *);
 
+/* --summary of a run that ended before it began: its exit code and its error, so that nobody takes
+ * yesterday's file for today's. ID and PIPELINE may be NULL. */
+void run_summarise_failure(const struct cli *, const struct pipeline *, const char *id,
+			   const struct etl_error *);
+
 /* What the verbs run and copy do. */
 int cmd_run(const struct cli *, struct etl_error *);
 

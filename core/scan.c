@@ -645,7 +645,10 @@ int scan_syntax_error(const struct scan *s, unsigned line, const char *text, str
 				 "line; add it");
 	scan_place(s, line, &at.file, &at.line);
 	if (text && strcmp(text, "syntax error") != 0)
-		return scan_fail(at, err, "%s", text);
+		return scan_fail(at, err, "%s%s", text,
+				 strstr(text, "mismatched element") ?
+					 "; an array [ … ] holds values of one type: write all of them in quotes" :
+					 "");
 	return scan_fail(
 		at, err,
 		"this is not libconfig syntax; look here and in the line before for a missing "

@@ -331,7 +331,7 @@ static int check_excluded(const struct pipeline *pipeline, const struct catalog 
 		for (size_t k = 0; k < source->count && !found; k++)
 			found = rule_names(name, source->at[k]);
 		if (!found)
-			return nothing_matches(source, "exclude:", name, NULL, err);
+			return nothing_matches(source, "exclude:", name, pipeline->exclude_origin.text, err);
 	}
 	return 0;
 }

@@ -36,7 +36,8 @@ static const char schema[] = "CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline T
 
 static int fail(struct state *s, const char *what, struct etl_error *err)
 {
-	return error_set(err, ETL_MEMORY, "the state file %s cannot be %s: %s", s->path, what,
+	return error_set(err, ETL_MEMORY,
+			 "the state file %s cannot be %s: %s; move it away, or name another with state = \"…\"", s->path, what,
 			 s->db ? sqlite3_errmsg(s->db) : strerror(errno));
 }
 

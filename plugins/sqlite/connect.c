@@ -139,9 +139,9 @@ static bool looks_encrypted(const unsigned char *bytes, size_t size)
 static int fail_stat(struct etl_instance *inst, const char *path, struct etl_error *err)
 {
 	if (errno == ENOENT || errno == ENOTDIR)
-		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: there is no such file; look at path",
+		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: there is no such file; look at path",
 					path);
-	return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be looked at: %s", path,
+	return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: cannot be looked at: %s", path,
 				strerror(errno));
 }
 
@@ -155,7 +155,7 @@ static int explain(struct etl_instance *inst, const char *path, struct etl_error
 	ssize_t n = read_header(path, head);
 
 	if (n < 0)
-		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be read: %s", path,
+		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: cannot be read: %s", path,
 					strerror(errno));
 	if (n >= 16 && memcmp(head, HEADER_MAGIC, 16) == 0)
 		return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
@@ -200,7 +200,7 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 					"%s: is empty (0 bytes), so it is no database yet; look at path", path);
 	}
 	if (access(path, R_OK) != 0)
-		return inst->host->fail(err, ETL_FATAL, NULL, errno,
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
 					"%s: cannot be read: %s; look at its owner and mode", path,
 					strerror(errno));
 	return ETL_OK;
