@@ -85,7 +85,7 @@ static int nothing_matches(const struct catalog *source, const char *what, const
 			names[count++] = source->at[i]->name;
 	near = option_nearest(name, names, count);
 	rc = error_set(err, ETL_USAGE,
-		       "%s%s%s \"%s\" matches nothing of the source, which has %zu table%s and "
+		       "%s%s%s \"%s\" matches nothing of the source, which has %zu table%s or "
 		       "view%s%s%s%s",
 		       origin ? origin : "", origin ? ": " : "", what, name, count,
 		       count == 1 ? "" : "s", count == 1 ? "" : "s",
