@@ -1,17 +1,23 @@
-# bash completion for etlrun: verbs, options, plugin names, pipeline files, runs.
+# bash completion for etlrun: verbs, options, plugin names, pipeline files. Verbs and options are asked of the
+# program itself, so a verb is only offered what it takes.
+_etlrun_options()
+{
+	"$1" ${2:+"$2"} --help 2>/dev/null | sed -n 's/^ *\(-[a-zA-Z]\), \(--[a-z-]*\).*/\1\n\2/p; s/^ *\(--[a-z-]*\).*/\1/p'
+}
+
 _etlrun()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' word
-	local verbs='run copy check plan discover validate status plugins'
-	local common='-v --verbose -q --quiet --log-format --no-progress --summary --set --profile --plugin-path --yes
-		-h --help -V --version'
-	local what='--dry-run --tables --limit --schema-only --data-only'
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} program=${COMP_WORDS[0]} verb='' word verbs
 	COMPREPLY=()
+	verbs=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *[A-Z[].*/\1/p')
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		[[ " $verbs " == *" $word "* ]] && verb=$word && break
+		[[ $'\n'$verbs$'\n' == *$'\n'$word$'\n'* ]] && verb=$word && break
 	done
 
+	# --log-format=json comes as three words.
+	[[ $cur == '=' ]] && cur=''
+	[[ $prev == '=' && COMP_CWORD -gt 1 ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
 	case $prev in
 	--log-format)
 		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
@@ -29,16 +35,12 @@ _etlrun()
 	esac
 
 	if [[ $cur == -* ]]; then
-		case $verb in
-		'' | run | plan | copy) mapfile -t COMPREPLY < <(compgen -W "$common $what" -- "$cur") ;;
-		discover) mapfile -t COMPREPLY < <(compgen -W "$common -o" -- "$cur") ;;
-		*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
-		esac
+		mapfile -t COMPREPLY < <(compgen -W "$(_etlrun_options "$program" "${verb:-run}")" -- "$cur")
 		return
 	fi
 
 	if [[ $verb == plugins ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" plugins 2>/dev/null | awk '/^[a-z]/ { print $1 }')" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$("$program" plugins 2>/dev/null | awk '/^[a-z]/ { print $1 }')" -- "$cur")
 		return
 	fi
 	[[ $verb == copy ]] && return
