@@ -68,6 +68,7 @@ struct job {
 struct host_verdict {
 	int32_t verdict;
 	char *kind, *object, *note;
+	const char *ddl; /* its text in the source, or NULL */
 };
 
 struct jobs {

@@ -451,10 +451,11 @@ static int take_others(struct making *m)
 			continue;
 		}
 		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same) {
-			rc = host_verdict_add(
-				jobs, ETL_SKIPPED, kind_name(object->kind), object->name, m->err,
-				"not every table is in this run under its own name; its text: %s",
-				object->ddl ? object->ddl : "");
+			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
+					      object->name, m->err,
+					      "not every table is in this run under its own name");
+			if (rc == 0)
+				jobs->verdicts[jobs->verdict_count - 1].ddl = object->ddl;
 			continue;
 		}
 		if (object->kind == ETL_DATABASE && m->options->tables)

@@ -11,8 +11,8 @@
 #include "output.h"
 #include "plan.h"
 
-#define NAMES_SHOWN 5 /* of what is left out, for each kind */
-#define KINDS_MOST 24 /* more kinds of objects than there are */
+#define NAMES_SHOWN 5  /* of what is left out, for each kind */
+#define KINDS_MOST  24 /* more kinds of objects than there are */
 
 struct collect {
 	struct etl_step_sink sink;
@@ -203,10 +203,16 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)
 		fprintf(out, "\nleft out or changed by this pipeline\n");
-	for (size_t i = 0; i < jobs->verdict_count; i++)
-		fprintf(out, "  %-12s %-16s %s\n      -- %s\n",
-			verdict_name(jobs->verdicts[i].verdict), jobs->verdicts[i].kind,
-			jobs->verdicts[i].object, jobs->verdicts[i].note);
+	for (size_t i = 0; i < jobs->verdict_count; i++) {
+		const struct host_verdict *v = &jobs->verdicts[i];
+		const struct etl_step step = { .verdict = v->verdict,
+					       .kind = v->kind,
+					       .object = v->object,
+					       .sql = v->ddl,
+					       .note = v->note };
+
+		print_step(out, &step);
+	}
 	for (int32_t phase = ETL_PHASE_PREPARE; phase <= ETL_PHASE_DISCARD; phase++) {
 		bool titled = false;
 

@@ -27,9 +27,11 @@ int run_check_counts(struct run *run, struct etl_error *err)
 		read += job->read;
 		if (job->failed)
 			continue;
-		if (job->splits_done != job->split_count && !(run->info.flags & ETL_RUN_SCHEMA_ONLY))
+		if (job->splits_done != job->split_count &&
+		    !(run->info.flags & ETL_RUN_SCHEMA_ONLY))
 			return error_set(err, ETL_BUG,
-					 "%zu of %zu parts of \"%s\" were loaded and nobody said why",
+					 "%zu of %zu parts of \"%s\" were loaded, and nobody "
+					 "said why",
 					 job->splits_done, job->split_count, job_source_name(job));
 		if (job->read + job->created !=
 		    job->passed + job->filtered + job->merged + rejected)

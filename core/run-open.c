@@ -55,9 +55,9 @@ static void make_limits(struct run *run)
 	run->limits.batch_bytes = p->batch_bytes;
 	run->limits.max_row = p->max_row;
 	run->limits.memory = p->memory_limit / 4;
-	/* At least two batches a queue fit: one on its way, one being made. */
-	if (run->limits.batch_bytes > each / 2)
-		run->limits.batch_bytes = each / 2 > LEAST_BATCH ? each / 2 : LEAST_BATCH;
+	/* Beside what is in a queue, each side has a batch in its hands. */
+	if (run->limits.batch_bytes > each / 4)
+		run->limits.batch_bytes = each / 4 > LEAST_BATCH ? each / 4 : LEAST_BATCH;
 	run->flow.depth = (size_t)(each / run->limits.batch_bytes);
 	if (run->flow.depth > DEEPEST_QUEUE)
 		run->flow.depth = DEEPEST_QUEUE;

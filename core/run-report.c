@@ -18,8 +18,11 @@ int run_add_lines(struct run *run, struct etl_error *err)
 {
 	for (size_t i = 0; i < run->jobs.count; i++) {
 		const struct job *job = run->jobs.at[i];
-		struct report_line *line = report_add(&run->report, REPORT_DATA, job->target->name);
+		struct report_line *line;
 
+		if (i == 0)
+			run->first_line = run->report.line_count;
+		line = report_add(&run->report, REPORT_DATA, job->target->name);
 		if (!line || !(line->source_name = strdup(job_source_name(job))))
 			return error_memory(err);
 		line->is_table = true;
@@ -30,12 +33,11 @@ int run_add_lines(struct run *run, struct etl_error *err)
 
 struct report_line *run_line_of(struct run *run, const struct job *job)
 {
-	size_t seen = 0;
+	size_t at = run->first_line + job->index;
 
-	for (size_t i = 0; i < run->report.line_count; i++)
-		if (run->report.lines[i].is_table && seen++ == job->index)
-			return &run->report.lines[i];
-	return NULL;
+	return at < run->report.line_count && run->report.lines[at].is_table ?
+		       &run->report.lines[at] :
+		       NULL;
 }
 
 static void fill_line(struct run *run, struct job *job)

@@ -78,7 +78,7 @@ static size_t stem_length(const char *path)
 	size_t length = strlen(path), suffix = strlen(".etlrun");
 
 	return length > suffix && strcmp(path + length - suffix, ".etlrun") == 0 ? length - suffix :
-										    length;
+										   length;
 }
 
 /* Beside the target the state cannot be written where the target cannot either: exit 4, not 10. */
@@ -87,7 +87,8 @@ static void blame_folder(const struct run *run, struct etl_error *err)
 	char folder[sizeof(run->state_path)];
 
 	snprintf(folder, sizeof(folder), "%s", run->state_path);
-	if (run->pipeline->state || err->klass != ETL_MEMORY || access(dirname(folder), W_OK | X_OK) == 0)
+	if (run->pipeline->state || err->klass != ETL_MEMORY ||
+	    access(dirname(folder), W_OK | X_OK) == 0)
 		return;
 	err->klass = ETL_FATAL;
 	err->role = ETL_ROLE_TARGET;

@@ -32,6 +32,7 @@ struct run {
 	struct progress *progress;
 	struct progress_table *bars;
 	struct report report;
+	size_t first_line; /* of the report: the first job's; the others' follow */
 	int64_t started; /* CLOCK_MONOTONIC, microseconds */
 };
 

@@ -31,10 +31,12 @@ int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const
 		return error_memory(err);
 	}
 	jobs->verdicts = at;
-	at[jobs->verdict_count++] = (struct host_verdict){ verdict,
-							   etl_arena_copy(&jobs->arena, kind),
-							   etl_arena_copy(&jobs->arena, object),
-							   etl_arena_copy(&jobs->arena, note) };
+	at[jobs->verdict_count++] = (struct host_verdict){
+		.verdict = verdict,
+		.kind = etl_arena_copy(&jobs->arena, kind),
+		.object = etl_arena_copy(&jobs->arena, object),
+		.note = etl_arena_copy(&jobs->arena, note)
+	};
 	free(note);
 	return jobs->arena.failed ? error_memory(err) : 0;
 }
