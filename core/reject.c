@@ -17,6 +17,7 @@
 #include "batch.h"
 #include "reject.h"
 
+#define VALUES_SHOWN 120 /* bytes of a row without a key, in a sentence */
 #define SPOOL_NAME     4300 /* bytes: a path, and two numbers */
 #define ORDINAL_DIGITS 20   /* before each line of the spool, and a space */
 
@@ -235,21 +236,61 @@ static int write_line(const struct etl_context *c, const struct etl_text *line, 
 	return 0;
 }
 
+/* Cuts the text to so many bytes, between two characters. */
+static void shorten(struct etl_text *text, size_t most)
+{
+	if (text->failed || text->length <= most)
+		return;
+	text->length = etl_utf8_valid(text->at, most);
+	text->at[text->length] = '\0';
+	etl_text_add(text, "…");
+}
+
+/* A row without a key is named by its first values: " (the row: a=1, b='x', …)". */
+static void add_values(const struct etl_reject *reject, const struct etl_view *view,
+		       struct etl_text *to)
+{
+	bool first = true;
+
+	for (int64_t i = 0; i < reject->schema->n_children && to->length < VALUES_SHOWN; i++) {
+		const char *name = reject->schema->children[i]->name;
+
+		if (strncmp(name, "etlrun.", 7) == 0)
+			continue;
+		etl_text_addf(to, "%s%s=", first ? " (the row: " : ", ", name);
+		etl_text_add_value(to, &view->columns[i], reject->row);
+		shorten(to, VALUES_SHOWN);
+		first = false;
+	}
+	if (!first)
+		etl_text_add(to, ")");
+}
+
 /* The first row too many ends the run and is named. */
-static int stop(const struct etl_context *c, const struct etl_reject *reject, const char *key)
+static int stop(const struct etl_context *c, const struct etl_reject *reject,
+		const struct etl_view *view, const char *key)
 {
 	const struct pipeline *p = c->rejects->pipeline;
+	struct etl_text values = { 0 };
+	const char *row;
+	int rc;
 
+	if (view && (!key || !*key))
+		add_values(reject, view, &values);
+	row = values.at && !values.failed ? values.at : "";
 	error_at(c->err, job_source_name(c->job), reject->column, key);
 	if (!p->reject_rows)
-		return error_set(
+		rc = error_set(
 			c->err, ETL_DATA,
-			"%s; on_error = \"reject\" would keep such rows in a file and go on",
-			reject->reason);
-	return error_set(c->err, ETL_DATA,
-			 "%s; that is reject %" PRIu64 ", more than max_rejects = \"%" PRId64
-			 "\" allows",
-			 reject->reason, c->rejects->count, p->max_rejects);
+			"%s%s; on_error = \"reject\" would keep such rows in a file and go on",
+			reject->reason, row);
+	else
+		rc = error_set(c->err, ETL_DATA,
+			       "%s%s; that is reject %" PRIu64
+			       ", more than max_rejects = \"%" PRId64 "\" allows",
+			       reject->reason, row, c->rejects->count, p->max_rejects);
+	etl_text_free(&values);
+	return rc;
 }
 
 /* A row the target refused is not in what will be published, so it leaves the source side's
@@ -321,7 +362,7 @@ static int keep(struct etl_context *c, const struct etl_reject *reject, const st
 	pthread_mutex_lock(&r->mutex);
 	r->count++;
 	if (over_limit(r)) {
-		rc = stop(c, reject, key);
+		rc = stop(c, reject, view, key);
 	} else {
 		make_line(c, reject, view, key, ordinal, &line);
 		rc = line.failed ? error_memory(c->err) : write_line(c, &line, ordinal);
