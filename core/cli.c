@@ -51,7 +51,9 @@ static int set_profile(struct cli *cli, const char *value, struct etl_error *err
 static int set_plugin_path(struct cli *cli, const char *value, struct etl_error *err)
 {
 	(void)cli;
-	(void)err;
+	if (!strchr(value, ':') && access(value, R_OK | X_OK) < 0)
+		return error_set(err, ETL_USAGE, "--plugin-path %s: %s; name a folder of plugins", value,
+				 strerror(errno));
 	registry_add_path(value);
 	return 0;
 }

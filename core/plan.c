@@ -160,7 +160,8 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 	if (strcmp(job_source_name(job), job->target->name) != 0)
 		fprintf(out, "  from %s", job_source_name(job));
 	if (job->source->rows >= 0)
-		fprintf(out, "  about %" PRId64 " rows", job->source->rows);
+		fprintf(out, "  about %" PRId64 " row%s", job->source->rows,
+			job->source->rows == 1 ? "" : "s");
 	fprintf(out, "\n");
 	if (job->existing)
 		fprintf(out, "  -- the target has this table: %s\n",
@@ -196,9 +197,9 @@ static void print_step(FILE *out, const struct etl_step *step)
 static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs,
 		      const struct plan *plan)
 {
-	fprintf(out, "pipeline %s: %s -> %s, %zu tables\n\n", pipeline->name,
+	fprintf(out, "pipeline %s: %s -> %s, %zu table%s\n\n", pipeline->name,
 		pipeline->source.plugin->base.name, pipeline->target.plugin->base.name,
-		jobs->count);
+		jobs->count, jobs->count == 1 ? "" : "s");
 	for (size_t i = 0; i < jobs->count; i++)
 		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)

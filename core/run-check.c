@@ -95,19 +95,20 @@ static int screen_verdict(struct screen *s, int32_t policy, struct etl_error *er
 		return 0;
 	if (policy == ETL_FK_REPORT) {
 		log_line(ETL_LOG_WARN,
-			 "%s: %" PRIu64 " rows refer to a parent that is not there; they are "
-			 "carried as they are in the "
-			 "source (foreign_keys = \"enforce\" would refuse them)",
-			 object, s->count);
+			 "%s: %" PRIu64 " row%s a parent that is not there; carried as in the "
+			 "source (foreign_keys = \"enforce\" would refuse %s)",
+			 object, s->count, s->count == 1 ? " refers to" : "s refer to",
+			 s->count == 1 ? "it" : "them");
 		return 0;
 	}
 	error_at(err, s->table ? s->table : object, s->column, s->key);
 	return error_set(
 		err, ETL_DATA,
 		"%s (%" PRIu64
-		" such rows); foreign_keys = \"report\" carries them as they are, \"drop\" "
+		" such row%s); foreign_keys = \"report\" carries them as they are, \"drop\" "
 		"leaves the foreign key out",
-		s->first ? s->first : "a row refers to a parent that is not there", s->count);
+		s->first ? s->first : "a row refers to a parent that is not there", s->count,
+		s->count == 1 ? "" : "s");
 }
 
 /* A run that refused rows may have made orphans of their children, whatever the source was. */

@@ -487,9 +487,9 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 	rc = code = run_open(&run, cli, pipeline, err);
 
 	if (rc == 0)
-		log_note("run %s of %s: %s to %s, %zu tables", run.id, pipeline->name,
+		log_note("run %s of %s: %s to %s, %zu table%s", run.id, pipeline->name,
 			 pipeline->source.plugin->base.name, pipeline->target.plugin->base.name,
-			 run.jobs.count);
+			 run.jobs.count, run.jobs.count == 1 ? "" : "s");
 	run.report.run = strdup(run.id);
 	run.report.pipeline = strdup(pipeline->name);
 	run.report.verb = strdup(cli->verb->name);

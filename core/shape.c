@@ -241,9 +241,10 @@ static int check_collisions(struct shaping *s)
 			if (strcasecmp(s->columns[i].name, s->columns[k].name) == 0)
 				return error_set(
 					s->err, ETL_USAGE,
-					"two columns of \"%s\" would be called \"%s\" in the "
+					"%s: two columns of \"%s\" would be called \"%s\" in the "
 					"target; give one of "
 					"them another name with columns = ( { name = …; as = … } )",
+					s->rule->origin.text ? s->rule->origin.text : "tables",
 					job_source_name(s->job), s->columns[i].name);
 	return 0;
 }
@@ -264,7 +265,9 @@ static int shape_columns(struct shaping *s)
 		if (!s->rule->columns[i].name)
 			rc = make_column(s, &s->rule->columns[i]);
 	if (rc == 0 && s->column_count == 0)
-		rc = error_set(s->err, ETL_USAGE, "no column of \"%s\" is left",
+		rc = error_set(s->err, ETL_USAGE,
+			       "%s: no column of \"%s\" is left; exclude the table instead",
+			       s->rule->origin.text ? s->rule->origin.text : "tables",
 			       job_source_name(s->job));
 	return rc < 0 ? rc : check_collisions(s);
 }

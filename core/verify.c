@@ -319,9 +319,10 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 	if (rc == 0 && into.context.rejected)
 		rc = error_set(err, ETL_DATA,
 			       "table \"%s\": %" PRIu64
-			       " rows of the target cannot be read back in the type they "
-			       "were written in",
-			       job->target->name, into.context.rejected);
+			       " row%s of the target cannot be read back in the type that was "
+			       "written",
+			       job->target->name, into.context.rejected,
+			       into.context.rejected == 1 ? "" : "s");
 	context_clear(&from.context);
 	context_clear(&into.context);
 	free(into.schema);
