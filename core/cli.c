@@ -358,6 +358,13 @@ static int open_log(const struct cli *cli, const struct pipeline *pipeline, stru
 	return log_open(&options_of_log, err);
 }
 
+static void *memdup(const void *at, size_t size)
+{
+	void *copy = malloc(size ? size : 1);
+
+	return copy && size ? memcpy(copy, at, size) : copy;
+}
+
 int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, bool *ret_done,
 	      struct etl_error *err)
 {
@@ -369,6 +376,8 @@ int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, b
 	memset(cli, 0, sizeof(*cli));
 	cli->verb = verb;
 	cli->level = ETL_LOG_INFO;
+	cli->typed = memdup(argv, (size_t)argc * sizeof(*argv));
+	cli->typed_count = cli->typed ? (size_t)argc : 0;
 	cli->words = words;
 	while (rc == 0 && a.at < argc) {
 		const char *word = argv[a.at];
@@ -407,7 +416,9 @@ int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, b
 void cli_free(struct cli *cli)
 {
 	free(cli->sets);
+	free((void *)cli->typed); /* the words are argv's */
 	cli->sets = NULL;
+	cli->typed = NULL;
 }
 
 /* A password on the command line is seen by every user of the machine: overwritten where it

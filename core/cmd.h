@@ -33,6 +33,8 @@ struct cli {
 	bool dry_run, man, probe;
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */
+	const char *const *typed; /* everything behind the verb; the array is owned */
+	size_t typed_count;
 	const char **sets; /* overlay.sets, owned */
 };
 

@@ -4,10 +4,12 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "log.h"
@@ -105,10 +107,25 @@ static int dispatch(int argc, char **argv, struct etl_error *err)
 	return run_verb(&verb_run, argc - 1, argv + 1, err);
 }
 
+/* Where one of the three is closed, the next file opened would take its place, and what is meant for a
+ * person would be written into it. */
+static void fill_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct etl_error err = ERROR_INIT;
 	int rc;
+
+	fill_standard_files();
 
 	/* Numbers and texts are the same in every place; only the names of things are UTF-8. */
 	setlocale(LC_ALL, "C");

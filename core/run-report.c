@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <etlrun/helpers.h>
+
 #include "log.h"
 #include "run-parts.h"
 #include "signals.h"
@@ -75,13 +77,34 @@ static uint64_t peak_memory(void)
 	return (uint64_t)kilobytes * 1024;
 }
 
+/* A word as a shell takes it. */
+static void add_word(struct etl_text *text, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+
+	etl_text_add(text, " ");
+	if (*word && strspn(word, plain) == strlen(word)) {
+		etl_text_add(text, word);
+		return;
+	}
+	etl_text_add(text, "'");
+	for (; *word; word++)
+		if (*word == '\'')
+			etl_text_add(text, "'\\''");
+		else
+			etl_text_add_bytes(text, word, 1);
+	etl_text_add(text, "'");
+}
+
+/* The command as it was typed, its --set and --profile too: without them it would be another run. */
 static char *next_command(const struct run *run)
 {
-	char *text = NULL;
+	struct etl_text text = { 0 };
 
-	if (!run->pipeline->path || asprintf(&text, "etlrun run %s", run->pipeline->path) < 0)
-		return NULL;
-	return text;
+	etl_text_addf(&text, "etlrun %s", run->cli->verb->name);
+	for (size_t i = 0; i < run->cli->typed_count; i++)
+		add_word(&text, run->cli->typed[i]);
+	return etl_text_take(&text);
 }
 
 static void set_failed(struct etl_error *, const struct etl_error *first, const char *format, ...)
