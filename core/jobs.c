@@ -239,6 +239,19 @@ static int describe_query(struct making *m, struct job *job)
 	return rc;
 }
 
+/* A source that knows no conditions refuses them here, instead of giving every row later. */
+static int ask_where(struct making *m, struct job *job)
+{
+	struct catalog found = { 0 };
+	int rc = describe(m->source, &job->dataset, &found, m->err);
+
+	if (rc == 0 && found.count != 1)
+		rc = error_set(m->err, ETL_FATAL, "table \"%s\" is not in the source any more",
+			       job_source_name(job));
+	catalog_clear(&found);
+	return rc;
+}
+
 static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 {
 	const struct etl_table *from = NULL;
@@ -254,6 +267,8 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 		job->source = table_copy(pick->table);
 		if (!job->source)
 			return error_memory(m->err);
+		if (pick->rule.where)
+			rc = ask_where(m, job);
 	} else {
 		rc = describe_query(m, job);
 	}

@@ -380,6 +380,9 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 	struct etl_text key = { 0 };
 	int rc = 0;
 
+	/* What etl_convert says when memory is short is nothing about the row. */
+	if (reject->code && strcmp(reject->code, "no_memory") == 0)
+		return error_memory(c->err);
 	c->rejected++;
 	if (!reject->batch && !remember_gone(c, reject->ordinal))
 		return error_memory(c->err);

@@ -256,7 +256,8 @@ static inline const uint8_t *etl_get_bytes(const struct etl_column_view *c, int6
 enum etl_fill { ETL_FILL_MORE = 1, ETL_FILL_END = 0 /* or a negative enum etl_status */ };
 
 struct etl_producer {
-	/* Adds rows; ETL_FILL_MORE with at least one row, or ETL_FILL_END (with the last rows, or none). */
+	/* Adds rows, each to every column of the builder; ETL_FILL_MORE with at least one row, or
+	 * ETL_FILL_END (with the last rows, or none). */
 	int (*fill)(struct etl_producer *self, struct etl_builder *builder);
 	void (*close)(struct etl_producer *self);       /* called once, when the stream is released */
 };
@@ -305,7 +306,8 @@ bool etl_stream_pull(struct ArrowArrayStream *stream, struct etl_consumer *consu
  * "not_a_number", "not_a_date", "not_a_time", "not_a_timestamp", "not_a_bool", "not_a_uuid", "not_json",
  * "invalid_utf8", "type", "no_memory". Numbers must survive a round trip; text takes every value but bytes in
  * its canonical spelling, bytes take a text's UTF-8; a timestamp without a zone does not become an instant,
- * nor the other way round.
+ * nor the other way round. A code may be handed to host->reject as it is: of "no_memory" the host makes a
+ * failure. A row of several columns that fails at one of them is taken back with etl_builder_truncate.
  */
 const char *etl_convert(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row);
 const char *etl_convert_text(struct etl_column_builder *to, const char *text, size_t size);

@@ -299,14 +299,16 @@ enum etl_count { ETL_COUNT_CREATED, ETL_COUNT_FILTERED, ETL_COUNT_MERGED };
 
 /* A row that cannot go on. Where it stands is (context, ordinal). All pointers are borrowed. */
 struct etl_reject {
-	const char *code;       /* a stable word: "not_null", "out_of_range", "invalid_utf8", … */
+	const char *code;       /* a stable word: "not_null", "out_of_range", "invalid_utf8", …; "no_memory"
+				 * is no reject but the stream's failure */
 	const char *column;     /* or NULL: the whole row */
 	const char *reason;     /* a sentence: the value, the rule, the server's own words */
 	const char *raw;        /* the row as text, when no batch could be made of it; else NULL */
 	const struct ArrowSchema *schema;       /* of the batch */
 	const struct ArrowArray *batch; /* the batch the row stands in, or NULL */
 	int64_t row;            /* its index there */
-	int64_t ordinal;        /* without a batch: its place in the split, from 0 */
+	int64_t ordinal;        /* without a batch: its place in the split, from 0: how many rows of it
+				 * were given or rejected before */
 };
 
 enum etl_range_kind {
@@ -340,7 +342,7 @@ struct etl_host {
 	int32_t role;                   /* enum etl_role: what this instance is for */
 	int64_t batch_rows;             /* the most rows of a batch, 1 .. 65536 */
 	int64_t batch_bytes;            /* bytes after which a batch is closed */
-	int64_t max_row;                /* bytes; a larger row is a reject with code "max_row" */
+	int64_t max_row;                /* bytes; a source rejects a larger row, with code "max_row" */
 	int64_t memory;                 /* bytes this instance may use for caches */
 	int64_t workers;                /* how many workers the run has */
 
@@ -425,7 +427,8 @@ struct etl_store {
 	uint32_t flags;                 /* enum etl_store_flags */
 	uint32_t reserved;
 	/* What the store holds. dataset NULL: every object, tables first. A table: that table, or nothing
-	 * when it is not there (no error). A query: its result's columns. */
+	 * when it is not there (no error). A query: its result's columns. A dataset with a query or a `where`
+	 * that the plugin does not know is refused here, with ETL_USAGE: the host asks before it reads. */
 	int (*describe)(struct etl_instance *, const struct etl_dataset *dataset,
 			struct etl_table_sink *sink, struct etl_error *err);
 	/* Optional. Connects when it must and says what it found: version, user, limits, what is missing.
@@ -482,7 +485,8 @@ struct etl_source {
 	uint32_t flags;                 /* none yet */
 	uint32_t reserved;
 	/* Opens the rows of one split in exactly the wanted types. STREAM is used by the thread of the
-	 * instance, and ERR lives until it is released. */
+	 * instance, and ERR lives until it is released. Without plan, SPLIT is one of everything. The host
+	 * calls it again for the same split when a validator wants rows named. */
 	int (*read)(struct etl_instance *, const struct etl_read *, const struct etl_split *split,
 		    struct ArrowArrayStream *stream, struct etl_error *err);
 	/* Optional, the three together. pin opens one consistent view, join enters it from another instance,
