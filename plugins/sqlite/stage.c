@@ -55,6 +55,7 @@ static void free_stage(struct etl_instance *inst, struct sqlite_stage *stage)
 	if (!stage)
 		return;
 	sqlite_old_close(inst, stage);
+	sqlite_let_go(stage);
 	for (i = 0; i < stage->goal_count; i++)
 		free(stage->goals[i].name);
 	for (i = 0; i < stage->part_count; i++)
@@ -85,6 +86,7 @@ static int look(struct etl_instance *inst, const struct etl_run *run, struct sql
 
 	if (!stage)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	stage->hold = -1;
 	if (run) {
 		stage->on_existing = run->on_existing;
 		stage->run_flags = run->flags;
@@ -226,7 +228,7 @@ static int open_stage(struct etl_instance *inst, const char *path, struct etl_er
 	return ETL_OK;
 }
 
-static int make(struct etl_instance *inst, const struct sqlite_stage *stage, const char *run,
+static int make(struct etl_instance *inst, struct sqlite_stage *stage, const char *run,
 		struct etl_error *err)
 {
 	char *path = sqlite_stage_name(stage->target, run);
@@ -240,8 +242,10 @@ static int make(struct etl_instance *inst, const struct sqlite_stage *stage, con
 				      "publish into a folder with a shorter path", inst->path, strlen(path),
 				      ETL_TOKEN_MAX - 1);
 	} else {
+		sqlite_sweep(inst, stage);
 		rc = create(inst, stage, path, err);
 		if (!rc) {
+			sqlite_hold(stage, path);
 			rc = open_stage(inst, path, err);
 			if (rc)
 				unlink(path);
@@ -385,8 +389,10 @@ static int attach(struct etl_instance *inst, const struct etl_token *token, stru
 	if (rc)
 		return rc;
 	rc = check_token(inst, stage->target, token->text, err);
-	if (!rc)
+	if (!rc) {
+		sqlite_hold(stage, token->text);
 		rc = open_stage(inst, token->text, err);
+	}
 	if (rc) {
 		free_stage(inst, stage);
 		return rc;

@@ -30,6 +30,7 @@ struct sqlite_stage {
 	struct stat old_stat;           /* of it */
 	bool old_wal;                   /* it is in WAL mode */
 	int64_t old_version;            /* its data_version when it was looked through */
+	int hold;                       /* sweep.c's lock on the staging file, or -1 */
 	bool settled;                   /* what is carried over is there */
 	bool carried;                   /* the stage began as a copy of the old file */
 	bool left_out;                  /* some tables of the run are as in the old file, or not there */
@@ -82,6 +83,12 @@ int sqlite_old_views(struct etl_instance *, struct sqlite_stage *, struct etl_er
 
 /* left-out.c: with scope = "table", gives the tables of the run that are not committed back to what they were */
 int sqlite_leave_out(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+
+/* sweep.c */
+/* Removes staging files of this target that no living run holds. */
+void sqlite_sweep(struct etl_instance *, const struct sqlite_stage *);
+void sqlite_hold(struct sqlite_stage *, const char *path);
+void sqlite_let_go(struct sqlite_stage *);
 
 /* aftermath.c */
 /* Warns of what goes with replaced tables; rows of tables that stay and lose their parents are told or fail. */
