@@ -350,6 +350,11 @@ static int settle_index_names(struct making *m, struct name_index *taken, struct
 	return rc;
 }
 
+static bool keeps_name(const struct job *job)
+{
+	return strcmp(job_source_name(job), job->target->name) == 0;
+}
+
 static int check_names(struct making *m)
 {
 	struct name_index names = { 0 };
@@ -369,8 +374,11 @@ static int check_names(struct making *m)
 		else if (!name_index_add(&names, name, i))
 			rc = error_memory(m->err);
 	}
-	for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
-		rc = settle_index_names(m, &names, m->jobs->at[i]->target);
+	/* A table that keeps its name keeps those of its indexes. */
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
+			if (keeps_name(m->jobs->at[i]) == (pass == 0))
+				rc = settle_index_names(m, &names, m->jobs->at[i]->target);
 	name_index_clear(&names);
 	return rc;
 }

@@ -24,7 +24,8 @@ static const char *const level_names[] = { "error", "warning", "info", "debug" }
 
 static struct {
 	pthread_mutex_t lock;
-	int fd; /* of the log file, or -1 */
+	int fd;	   /* of the log file, or -1 */
+	bool lost; /* a line could not be written to it */
 	bool json, screen_json;
 	int32_t level, screen_level;
 	char *file, *run;
@@ -157,7 +158,23 @@ static void write_file(int32_t level, const char *who, const char *message)
 		 state.file, strerror(errno));
 	close(state.fd);
 	state.fd = -1;
+	state.lost = true;
 	write_screen(ETL_LOG_WARN, NULL, text);
+}
+
+int log_lost(struct etl_error *err)
+{
+	bool lost;
+
+	pthread_mutex_lock(&state.lock);
+	lost = state.lost;
+	pthread_mutex_unlock(&state.lock);
+	return lost ? error_set(
+			      err, ETL_MEMORY,
+			      "the log file %s could not be written to its end; free space there, "
+			      "or name another with log.file",
+			      state.file) :
+		      0;
 }
 
 static void emit(int32_t level, const char *who, const char *plain)

@@ -22,6 +22,9 @@ int log_open(const struct log_options *, struct etl_error *);
 /* The run whose lines follow, for JSON lines; NULL: none. */
 void log_run(const char *id);
 void log_close(void);
+/* ETL_MEMORY (exit 10) when lines are missing in the log file: a full disk does not end a run, but
+ * it is said at its end. */
+int log_lost(struct etl_error *);
 void log_line(int32_t level, const char *format, ...) ETL_PRINTF(2, 3);
 /* At level info to the log file, and to the screen where it is JSON: what the report shows to
  * people anyway. */

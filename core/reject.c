@@ -475,7 +475,7 @@ static bool find_places(FILE *spool, struct places *p)
 
 	while (ok && (length = getline(&line, &size, spool)) > 0) {
 		/* A line that a full disk cut short was said when it was written. */
-		if (length > ORDINAL_DIGITS + 1)
+		if (length > ORDINAL_DIGITS + 1 && line[length - 1] == '\n')
 			ok = add_place(p, line, at, (size_t)length);
 		at += length;
 	}
@@ -535,6 +535,7 @@ static bool join_all(const struct rejects *r, const struct jobs *jobs, FILE *out
 int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_path,
 		 struct etl_error *err)
 {
+	struct stat at;
 	FILE *out;
 	int fd, rc;
 
@@ -550,6 +551,9 @@ int rejects_join(struct rejects *r, const struct jobs *jobs, const char **ret_pa
 	rc = r->joined ? 0 :
 			 error_set(err, ETL_MEMORY, "the rejects file %s cannot be written: %s",
 				   r->path, strerror(errno));
+	/* Half a list would be taken for the whole. */
+	if (rc < 0 && fstat(fd, &at) == 0 && S_ISREG(at.st_mode))
+		unlink(r->path);
 	fclose(out);
 	if (rc == 0)
 		*ret_path = r->path;

@@ -151,6 +151,16 @@ static void sum_up(struct run *run, struct etl_error *err)
 	etl_text_free(&names);
 }
 
+/* A run that did its work and could not write that down is no success. */
+static void note_late(struct report *report, struct etl_error *late, struct etl_error *err)
+{
+	if (report->exit == 0 || report->exit == EXIT_REJECTED) {
+		report->exit = error_exit(late);
+		log_line(ETL_LOG_WARN, "the target is published all the same");
+	}
+	error_move(err, late);
+}
+
 /* The exit code; the report and the state say the same. */
 int run_settle(struct run *run, int rc, struct etl_error *err)
 {
@@ -181,14 +191,10 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	report->peak_bytes = peak_memory();
 	for (size_t i = 0; i < run->jobs.count; i++)
 		fill_line(run, run->jobs.at[i]);
-	if (run->state && state_run_end(run->state, report, status, &late) < 0) {
-		/* A run that did its work and could not write that down is no success. */
-		if (report->exit == 0 || report->exit == EXIT_REJECTED) {
-			report->exit = error_exit(&late);
-			log_line(ETL_LOG_WARN, "the target is published all the same");
-		}
-		error_move(err, &late);
-	}
+	if (log_lost(&late) < 0)
+		note_late(report, &late, err);
+	if (run->state && state_run_end(run->state, report, status, &late) < 0)
+		note_late(report, &late, err);
 	return report->exit;
 }
 
