@@ -15,7 +15,8 @@ top=$(pwd)
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
-libconfig-dev libxxhash-dev libsqlite3-dev sqlite3 check valgrind python3 groff-base xz-utils"
+libconfig-dev libxxhash-dev libsqlite3-dev sqlite3"
+check_packages="check clang groff-base locales python3 valgrind xz-utils"
 
 say() { printf '%s\n' "$*"; }
 die() { say "autogen.sh: $*" >&2; exit 1; }
@@ -68,7 +69,9 @@ build_files() {
 	autoreconf -fi
 }
 
+# prepare [PACKAGE…]: these too.
 prepare() {
+	packages="$packages $*"
 	install_packages
 	[ ! -f config.status ] ||
 		die "this folder itself is configured, which hides every other build: run 'make distclean' in it first"
@@ -162,73 +165,95 @@ part() {
 	say "---"
 }
 
-# tested FOLDER OPTIONS…: a build with these options and all its tests.
+# built FOLDER OPTIONS…: a build with these options.
+built() {
+	configured "$@" && make -C "$1" -j"$jobs"
+}
+
+# tested FOLDER OPTIONS…: … and all its tests.
 tested() {
-	configured "$@" && make -C "$1" -j"$jobs" && make -C "$1" -j"$jobs" check
+	built "$@" && make -C "$1" -j"$jobs" check
+}
+
+# A second opinion on every line, the tests' included; then the main job.
+clang_tested() {
+	built build-clang --enable-werror CC=clang CXX=clang++ && make -C build-clang -j"$jobs" check TESTS= &&
+		make -C build-clang check-smoke
 }
 
 threads_tested() {
-	configured build-tsan --enable-sanitizers=thread --enable-werror && make -C build-tsan -j"$jobs" &&
-		make -C build-tsan -j"$jobs" check-flow
+	built build-tsan --enable-werror --enable-sanitizers=thread && make -C build-tsan -j"$jobs" check-flow
 }
 
+# Without a plugin the rest builds, and its tests pass. The objects of one build serve all four.
 without_tested() {
 	for plugin in sqlite map counts checksum; do
-		configured build-without --without-"$plugin" || return 1
-		make -C build-without -j"$jobs" all || return 1
+		rm -f "build-without/plugins/$plugin.la" build-without/plugins/.libs/"$plugin".*
+		tested build-without --enable-werror --without-"$plugin" || return 1
 		! build-without/etlrun plugins "$plugin" || { say "--without-$plugin still has $plugin"; return 1; }
 	done
 }
 
-static_tested() {
-	configured build-static --disable-shared && make -C build-static -j"$jobs" &&
-		make -C build-static check-smoke
-}
-
+# A source tree in which everything is made in place, as people do who unpack the release.
 in_tree_tested() {
-	rm -rf build-intree && mkdir build-intree && tar -xf build/etlrun-*.tar.xz -C build-intree --strip-components=1 &&
-		cd build-intree && ./configure -q && make -j"$jobs" && make check-smoke
+	make -C build dist && rm -rf build-intree && mkdir build-intree &&
+		tar -xf build/etlrun-*.tar.xz -C build-intree --strip-components=1 &&
+		(cd build-intree && ./configure -q --enable-werror && make -j"$jobs" && make check-smoke)
 }
 
-installed_tested() {
-	rm -rf "$top/build-installed"
-	configured build --enable-werror --prefix="$top/build-installed" && make -C build -j"$jobs" install &&
-		make -C build installcheck
+# install_tested FOLDER: installed below an empty folder, used from there, and taken away without a trace.
+install_tested() {
+	below=$top/$1/installed
+	rm -rf "$below"
+	make -C "$1" install DESTDIR="$below" || return 1
+	"$below/usr/local/bin/etlrun" plugins | grep -q '^sqlite ' || { say "the installed program finds no plugin"; return 1; }
+	"$below/usr/local/bin/etlrun" copy "sqlite:$logs/shop.db" "sqlite:$below/copy.db" && rm "$below"/copy.db* || return 1
+	make -C "$1" installcheck DESTDIR="$below" && make -C "$1" uninstall DESTDIR="$below" || return 1
+	left=$(find "$below" ! -type d)
+	[ -z "$left" ] || { say "make uninstall left: $left"; return 1; }
+}
+
+installs_tested() {
+	sh tests/data/make_demo.sh "$logs/shop.db" && install_tested build && install_tested build-static
 }
 
 # Every skipped test and its own reason, once.
 say_skips() {
 	[ "$skipped" -gt 0 ] || return 0
 	say "skipped:"
-	for folder in build build-asan build-tsan; do
-		[ -d "$folder/tests" ] && find "$folder/tests" -name '*.log' -exec sed -n 's/^skipped: /  /p' {} +
-	done | sort -u
+	{
+		find build build-* -path build-check -prune -o -name '*.log' -exec sed -n 's/^skipped: //p' {} +
+		sed -n 's/^skipped: //p' "$logs"/*.log
+	} | sort -u | sed 's/^/  /'
 }
 
 check() {
 	began_all=$(date +%s)
-	prepare
-	rm -rf "$logs" build build-asan build-tsan build-static build-without
+	# shellcheck disable=SC2086
+	prepare $check_packages
+	rm -rf "$logs" build build-asan build-tsan build-static build-without build-clang build-intree
 	mkdir -p "$logs"
 	# The tests look for shared data beside the checkout; a copy of the tree inside the build has none there.
 	[ -n "${ETLRUN_SHARED:-}" ] || [ ! -d "$top/../shared" ] || ETLRUN_SHARED=$(cd "$top/../shared" && pwd)
 	export ETLRUN_SHARED="${ETLRUN_SHARED:-}"
 
-	part check tested build --enable-werror
+	part gcc tested build --enable-werror
+	part clang clang_tested
 	part sanitizers tested build-asan --enable-werror --enable-sanitizers=address,undefined
 	part threads threads_tested
 	part valgrind make -C build check-valgrind
 	part manuals make -C build check-manuals
+	part static tested build-static --enable-werror --disable-shared
 	part without without_tested
-	part static static_tested
-	part distcheck make -C build -j"$jobs" distcheck
 	part in-tree in_tree_tested
-	part install installed_tested
+	part install installs_tested
+	part distcheck make -C build -j"$jobs" distcheck
 
 	say
 	say_skips
 	[ -z "$failures" ] || say "failed parts:$failures (logs in build-check/)"
 	say "$(($(date +%s) - began_all)) seconds in all"
+	say
 	say "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" -eq 0 ]
 }
