@@ -12,8 +12,9 @@
  *  - Memory. Strings are UTF-8, NUL-terminated and borrowed for the call. Nobody frees what the other
  *    side allocated: results go into the caller's structs or through its sinks, and Arrow structs
  *    carry their own release.
- *  - Threads. One thread at a time uses an instance; the host opens one instance for each worker. Only
- *    `cancel` may come from another thread. A plugin keeps no global mutable state and is never unloaded.
+ *  - Threads. One thread at a time uses an instance, not always the same one; the host opens one instance
+ *    for each worker, and short-lived ones to ask for a shape (etlrun-plugin(7), "Who calls what, when").
+ *    Only `cancel` may come from another thread. A plugin keeps no global mutable state and is never unloaded.
  *  - Growth. Every struct that the host fills is always fully readable, because a plugin is only loaded
  *    by a host of the same major and at least the same minor version. Every table of functions that a
  *    plugin fills begins with its `size`; the host copies it into a zeroed one of its own. Arrays of
@@ -95,7 +96,7 @@ enum etl_any { ETL_ANY_INT = 'i', ETL_ANY_REAL = 'f', ETL_ANY_TEXT = 't', ETL_AN
 /*
  * The host carries the place of a row in its split as a last column of this name (int64), so that a
  * reject says which row it was whatever came between. A transform or validator passes columns it does
- * not know through unchanged; a target never sees it.
+ * not know through unchanged, this one too, which is not in the shapes of etl_wrap; a target never sees it.
  */
 #define ETL_ORDINAL_COLUMN "etlrun.ordinal"
 
@@ -435,7 +436,8 @@ struct etl_store {
 	 * A store that is not there yet (a new file as target) is a fact, no failure. */
 	int (*ping)(struct etl_instance *, struct etl_fact_sink *sink, struct etl_error *err);
 	/* Optional: the digests of a range computed by the store; ret as in peer_digest. Only offered for
-	 * types where the store computes the same as the host's reference. */
+	 * types where the store computes the same as the host's reference. No host of 1.0 calls it: it reads the
+	 * rows and hashes them itself. */
 	int (*digest)(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
 		      int32_t hash, struct etl_digest *ret, struct etl_error *err);
 };
@@ -490,7 +492,8 @@ struct etl_source {
 	int (*read)(struct etl_instance *, const struct etl_read *, const struct etl_split *split,
 		    struct ArrowArrayStream *stream, struct etl_error *err);
 	/* Optional, the three together. pin opens one consistent view, join enters it from another instance,
-	 * stamp names the content of the pinned view ("none" when nothing identifies it). */
+	 * stamp names the content of the pinned view ("none" when nothing identifies it). stamp is for resume:
+	 * no host of 1.0 calls it. */
 	int (*pin)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
 	int (*join)(struct etl_instance *, const struct etl_token *token, struct etl_error *err);
 	int (*stamp)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
@@ -498,7 +501,7 @@ struct etl_source {
 	 * the rows stand; valid inside the pin. Without it there is one split of everything. */
 	int (*plan)(struct etl_instance *, const struct etl_read *, int64_t wanted,
 		    struct etl_split_sink *sink, struct etl_error *err);
-	/* Optional: the cursor's upper bound now, taken before reading. */
+	/* Optional: the cursor's upper bound now, taken before reading. For sync: no host of 1.0 calls it. */
 	int (*watermark)(struct etl_instance *, const struct etl_read *, struct etl_token *ret,
 			 struct etl_error *err);
 	/* Optional, for stores with ETL_DYNAMIC: one pass over the dataset inside the pin. */
@@ -633,7 +636,8 @@ enum etl_target_flags {
 };
 
 /* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
- * staged → commit or abort. Without `schema` a target is given tables only, no views, and no steps. All of it is repeatable with the token from a process that died. */
+ * staged → commit or abort. Without `schema` a target is given tables only, no views, and no steps. All of it
+ * is repeatable with the token from a process that died. */
 struct etl_target {
 	size_t size;
 	uint32_t flags;                 /* enum etl_target_flags */
@@ -655,7 +659,7 @@ struct etl_target {
 	/* Optional: where the rows wait, as a dataset that read and digest take. */
 	int (*staged)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		      struct etl_dataset_sink *sink, struct etl_error *err);
-	/* Optional: the stored states of a pipeline, newest first. */
+	/* Optional: the stored states of a pipeline, newest first. No host of 1.0 calls it. */
 	int (*recall)(struct etl_instance *, const char *pipeline, struct etl_state_sink *sink,
 		      struct etl_error *err);
 	/* Optional, pure: the type, enum etl_type, in which this target wants the values of a column whose
@@ -694,7 +698,8 @@ struct etl_transform {
 	 * releases it; on failure it is untouched. ERR lives until OUT is released. */
 	int (*wrap)(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *in,
 		    struct ArrowArrayStream *out, struct etl_error *err);
-	/* Optional: what it does to the shape. Pure. Emits the main table first, then side tables. */
+	/* Optional: what it does to the shape. Pure, on an instance of its own. Emits the one table that becomes
+	 * of IN; anything else is refused in this release. */
 	int (*derive)(struct etl_instance *, const struct etl_table *in, struct etl_table_sink *sink,
 		      struct etl_error *err);
 };
