@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -82,11 +83,13 @@ static char *uri_path(const char *uri, const char **why)
 	*why = NULL;
 	if (strncmp(at, SCHEME, strlen(SCHEME)) == 0)
 		at += strlen(SCHEME);
+	else
+		*why = "does not begin with sqlite: as \"sqlite:shop.db\" does; a plain file name is written as path";
 	if (strncmp(at, "//", 2) == 0) {
 		at += 2;
 		if (strncmp(at, "localhost/", 10) == 0)
 			at += 9;
-		if (*at != '/')
+		if (*at != '/' && !*why)
 			*why = "names a host; a file is \"sqlite:shop.db\" or \"sqlite:///srv/shop.db\"";
 	}
 	if (!*why && strchr(at, '#'))
@@ -117,6 +120,25 @@ static char *absolute(char *path)
 	return etl_text_take(&text);
 }
 
+/* `copy` sets the options that its URI names; a URI in a file does not, and must not seem to. */
+static int check_query(const struct etl_host *host, const struct etl_conf *conf, const char *uri,
+		       struct etl_error *err)
+{
+	const char *at = strchr(uri, '?');
+	char key[64];
+
+	for (at = at ? at + 1 : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
+		size_t length = strcspn(at, "=&");
+
+		snprintf(key, sizeof(key), "%.*s", length < sizeof(key) ? (int)length : (int)sizeof(key) - 1, at);
+		if (length && !host->given(conf, key))
+			return host->fail(err, ETL_USAGE, NULL, 0,
+					  "sqlite: ?%s in the uri sets nothing in a pipeline file; write %s beside "
+					  "uri, if it is an option (`etlrun plugins sqlite`)", key, key);
+	}
+	return ETL_OK;
+}
+
 static int find_path(const struct etl_host *host, const struct etl_conf *conf, char **ret,
 		     struct etl_error *err)
 {
@@ -133,6 +155,10 @@ static int find_path(const struct etl_host *host, const struct etl_conf *conf, c
 	copy = absolute(path ? strdup(path) : uri_path(uri, &why));
 	if (why)
 		return host->fail(err, ETL_USAGE, NULL, 0, "sqlite: the uri \"%s\" %s", uri, why);
+	if (copy && uri && check_query(host, conf, uri, err) != ETL_OK) {
+		free(copy);
+		return ETL_FAILED;
+	}
 	if (!copy)
 		return host->fail(err, ETL_MEMORY, NULL, 0, "sqlite: no memory for the path");
 	*ret = copy;

@@ -87,6 +87,31 @@ static struct etl_conf *good(const char *text)
 	return conf;
 }
 
+START_TEST(a_local_uri_is_relative_to_the_folder)
+{
+	static const char *const uris[][2] = {
+		{ "sqlite:shop.db", "sqlite:/srv/50%25 off/shop.db" },
+		{ "json:profiles/?rows=x", "json:/srv/50%25 off/profiles/?rows=x" },
+		{ "sqlite:/srv/shop.db", NULL },
+		{ "sqlite:///srv/shop.db", NULL },
+		{ "sqlite::memory:", NULL },
+		{ "sqlite:", NULL },
+		{ "shop.db", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(uris) / sizeof(*uris); i++) {
+		char *moved = NULL;
+
+		ck_assert(uri_absolute(uris[i][0], "/srv/50% off", &moved));
+		if (uris[i][1])
+			ck_assert_str_eq(moved, uris[i][1]);
+		else
+			ck_assert_ptr_null(moved);
+		free(moved);
+	}
+}
+END_TEST
+
 START_TEST(defaults_are_typed)
 {
 	struct etl_conf *c = good("plugin = \"sqlite\"; path = \"shop.db\";");
@@ -279,6 +304,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, a_local_uri_is_relative_to_the_folder);
 	tcase_add_test(t, defaults_are_typed);
 	tcase_add_test(t, values_of_every_kind);
 	tcase_add_test(t, secrets_are_registered);

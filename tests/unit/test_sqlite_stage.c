@@ -327,7 +327,7 @@ START_TEST(a_uri_names_a_file)
 	struct target_run r;
 	char uri[600];
 
-	snprintf(uri, sizeof(uri), "sqlite://%s/two%%20words.db?x=1", folder);
+	snprintf(uri, sizeof(uri), "sqlite://%s/two%%20words.db", folder);
 	start_run(&r, "unused.db", ETL_EXISTING_FAIL);
 	r.conf.given[0] = (struct host_option){ "uri", uri, 0 };
 	stage_run(&r);
@@ -340,6 +340,9 @@ START_TEST(a_uri_names_a_file)
 	r.conf.given[0].text = "sqlite:a%zz.db";
 	ck_assert_int_eq(sqlite_LTX_etl_plugin()->open(&r.host, &r.conf, &r.inst, &r.err), ETL_FAILED);
 	ck_assert_ptr_nonnull(strstr(r.err.text, "two hexadecimal digits"));
+	r.conf.given[0].text = "sqlite:a.db?x=1";
+	ck_assert_int_eq(sqlite_LTX_etl_plugin()->open(&r.host, &r.conf, &r.inst, &r.err), ETL_FAILED);
+	ck_assert_ptr_nonnull(strstr(r.err.text, "?x in the uri sets nothing"));
 }
 END_TEST
 
