@@ -1,6 +1,6 @@
 /*
- * What replacing tables did to what stays in the target: rows of other tables whose parents are gone, and
- * triggers and indexes that belonged to a replaced table and that the source does not have. Looked at just
+ * What replacing tables did to what stays in the target: rows of other tables whose parents are gone, views
+ * that do not fit any more, and triggers and indexes that the source does not have. Looked at just
  * before publishing, while the old file is still there to compare with.
  */
 #include "config.h"
@@ -24,26 +24,41 @@ static bool is_goal(const struct sqlite_stage *stage, const char *name)
 
 /* ---- Triggers and indexes -------------------------------------------------------------------------------- */
 
-/* "trigger a, b, index c" of the replaced tables, which are not in the new file. */
+/* A trigger or index of that name and table in the new file? */
+static int is_there(struct etl_instance *inst, sqlite3_stmt *object, bool *ret, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int step, rc = sqlite_prepare(inst, inst->stage,
+				      "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND "
+				      "tbl_name = ?2 COLLATE NOCASE", &stmt, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_value(stmt, 1, sqlite3_column_value(object, 1));
+	sqlite3_bind_value(stmt, 2, sqlite3_column_value(object, 2));
+	step = sqlite3_step(stmt);
+	*ret = step == SQLITE_ROW;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = sqlite_fail(inst, inst->stage, err, "looking for what is there");
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* "trigger a of t, index c of t": what the old file has and the new one does not. */
 static int list_gone(struct etl_instance *inst, struct sqlite_stage *stage, sqlite3_stmt *stmt, struct etl_text *ret,
 		     struct etl_error *err)
 {
-	int64_t there;
 	int step = SQLITE_DONE, rc = ETL_OK, count = 0;
+	bool there = false;
 
 	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(stmt, 1);
-
-		if (!is_goal(stage, (const char *)sqlite3_column_text(stmt, 2)))
-			continue;
-		there = 0;
-		rc = sqlite_number_of(inst, inst->stage, "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE",
-				      name, 0, &there, err);
+		rc = is_there(inst, stmt, &there, err);
 		if (rc || there)
 			continue;
 		if (count++ < NAMES_SHOWN)
 			etl_text_addf(ret, "%s%s %s of %s", ret->length ? ", " : "",
-				      (const char *)sqlite3_column_text(stmt, 0), name,
+				      (const char *)sqlite3_column_text(stmt, 0),
+				      (const char *)sqlite3_column_text(stmt, 1),
 				      (const char *)sqlite3_column_text(stmt, 2));
 	}
 	if (!rc && step != SQLITE_DONE)
@@ -66,9 +81,48 @@ static int tell_gone(struct etl_instance *inst, struct sqlite_stage *stage, stru
 	sqlite3_finalize(stmt);
 	if (!rc && gone.length)
 		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: the source has none of these, so they go with the tables that are replaced: %s",
+				"%s: the source has none of these, so they go with what is replaced: %s",
 				inst->path, gone.at);
 	etl_text_free(&gone);
+	return rc;
+}
+
+/* ---- Views ------------------------------------------------------------------------------------------------ */
+
+/* Can its rows be asked for? What SQLite says when not is in the connection; -1: no memory. */
+static int works(sqlite3 *db, const char *view)
+{
+	char *sql = sqlite3_mprintf("SELECT * FROM main.\"%w\" LIMIT 0", view);
+	sqlite3_stmt *stmt = NULL;
+	int ret;
+
+	if (!sql)
+		return -1;
+	ret = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK;
+	sqlite3_finalize(stmt);
+	sqlite3_free(sql);
+	return ret;
+}
+
+/* Views that worked over the old tables and do not over the new ones. */
+static int tell_broken(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int step, rc = sqlite_prepare(inst, stage->old, "SELECT name FROM sqlite_schema WHERE type = 'view'", &stmt, err);
+
+	if (rc)
+		return rc;
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const char *view = (const char *)sqlite3_column_text(stmt, 0);
+
+		if (works(stage->old, view) == 1 && works(inst->stage, view) == 0)
+			inst->host->log(inst->host, ETL_LOG_WARN,
+					"%s: the view \"%s\" stays, but does not fit the tables that were replaced: %s",
+					inst->path, view, sqlite3_errmsg(inst->stage));
+	}
+	if (step != SQLITE_DONE)
+		rc = sqlite_fail(inst, stage->old, err, "reading the views that are there");
+	sqlite3_finalize(stmt);
 	return rc;
 }
 
@@ -147,5 +201,7 @@ int sqlite_aftermath(struct etl_instance *inst, struct sqlite_stage *stage, int3
 		return ETL_OK;
 	if (foreign_keys != ETL_FK_DROP && stage->carried)
 		rc = check_stayed(inst, stage, foreign_keys != ETL_FK_REPORT, err);
-	return rc ? rc : tell_gone(inst, stage, err);
+	if (!rc)
+		rc = tell_gone(inst, stage, err);
+	return rc ? rc : tell_broken(inst, stage, err);
 }

@@ -82,9 +82,9 @@ static int sync_file(struct etl_instance *inst, const char *path, struct etl_err
 static int seal(struct etl_instance *inst, struct etl_error *err)
 {
 	const char *path = inst->stage_path;
-	int rc = sqlite_old_views(inst, inst->building, err);
+	int rc = ETL_OK;
 
-	if (!rc && inst->host->flag(inst->conf, "integrity_check"))
+	if (inst->host->flag(inst->conf, "integrity_check"))
 		rc = check_integrity(inst, err);
 	if (!rc && !set_mode(inst->stage, wants_wal(inst) ? "wal" : "delete"))
 		rc = sqlite_fail(inst, inst->stage, err, "finishing the new file");
@@ -343,6 +343,8 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 	rc = outcomes(inst, commit, err);
 	if (!rc)
 		rc = sqlite_leave_out(inst, commit, err);
+	if (!rc)
+		rc = sqlite_old_views(inst, stage, err);
 	if (!rc)
 		rc = sqlite_aftermath(inst, stage, commit->loads[0]->run->foreign_keys, err);
 	if (!rc)
