@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "refused.h"
 #include "run.h"
 #include "verify.h"
 #include "watch.h"
@@ -29,9 +30,10 @@ static int missing(struct report_line *line, struct etl_error *err)
 	return check->validator && check->message ? 0 : error_memory(err);
 }
 
-static int validate_job(struct run *run, struct job *job, struct etl_error *err)
+static int validate_job(struct run *run, struct job *job, const struct refused *refused,
+			struct etl_error *err)
 {
-	struct verify verify = { &run->flow, false, false };
+	struct verify verify = { .flow = &run->flow, .refused = refused };
 	struct report_line *line = report_add(&run->report, REPORT_DATA, job->target->name);
 	const char *why = NULL;
 	bool failed = false;
@@ -89,8 +91,9 @@ static int validate_all(struct run *run, struct etl_error *err)
 				 "\"counts\"; }, "
 				 "{ plugin = \"checksum\"; } )",
 				 run->jobs.at[i]->target->name);
-		rc = validate_job(run, run->jobs.at[i], err);
+		rc = validate_job(run, run->jobs.at[i], &refused, err);
 	}
+	refused_clear(&refused);
 	return rc;
 }
 

@@ -172,7 +172,7 @@ static void show_table(struct run *run, const struct job *job)
 
 int run_validate(struct run *run, struct etl_error *err)
 {
-	struct verify verify = { &run->flow, true, true };
+	struct verify verify = { .flow = &run->flow, .staged = true, .loaded = true };
 	int64_t start = run_clock();
 	struct report_line *after;
 	int rc = 0;

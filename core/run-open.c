@@ -208,6 +208,20 @@ int run_state_path(const struct pipeline *p, struct instance *target, char *buf,
 	return 0;
 }
 
+void run_rejects_path(const struct run *run, const char *id, char *buf, size_t size)
+{
+	static const char suffix[] = ".etlrun";
+	size_t length = strlen(run->state_path), end = sizeof(suffix) - 1;
+
+	if (run->pipeline->rejects_file) {
+		snprintf(buf, size, "%s", run->pipeline->rejects_file);
+		return;
+	}
+	if (length > end && strcmp(run->state_path + length - end, suffix) == 0)
+		length -= end;
+	snprintf(buf, size, "%.*s.rejects-%s.jsonl", (int)length, run->state_path, id);
+}
+
 /* ---- Pin and splits ---- */
 
 struct split_collect {

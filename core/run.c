@@ -72,29 +72,6 @@ static int abort_left(const struct state_left *left, void *data)
 	return 0;
 }
 
-/* Of a path, without the ".etlrun" that the default state has. */
-static size_t stem_length(const char *path)
-{
-	size_t length = strlen(path), suffix = strlen(".etlrun");
-
-	return length > suffix && strcmp(path + length - suffix, ".etlrun") == 0 ? length - suffix :
-										   length;
-}
-
-/* Beside the target the state cannot be written where the target cannot either: exit 4, not 10. */
-static void blame_folder(const struct run *run, struct etl_error *err)
-{
-	char folder[sizeof(run->state_path)];
-
-	snprintf(folder, sizeof(folder), "%s", run->state_path);
-	if (run->pipeline->state || err->klass != ETL_MEMORY ||
-	    access(dirname(folder), W_OK | X_OK) == 0)
-		return;
-	err->klass = ETL_FATAL;
-	err->role = ETL_ROLE_TARGET;
-	snprintf(err->plugin, sizeof(err->plugin), "%s", run->target->plugin->base.name);
-}
-
 /* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
  * it. */
 static int lock_run(struct run *run, struct etl_error *err)
@@ -102,8 +79,7 @@ static int lock_run(struct run *run, struct etl_error *err)
 	int rc;
 
 	snprintf(run->lock_path, sizeof(run->lock_path), "%s.lock", run->state_path);
-	snprintf(run->rejects_path, sizeof(run->rejects_path), "%.*s.rejects-%s.jsonl",
-		 (int)stem_length(run->state_path), run->state_path, run->id);
+	run_rejects_path(run, run->id, run->rejects_path, sizeof(run->rejects_path));
 	rc = lock_take(run->lock_path, &run->lock, err);
 	if (rc == 0)
 		rc = state_open(run->state_path, true, &run->state, err);
@@ -114,10 +90,7 @@ static int lock_run(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = state_run_begin(run->state, &run->info, run->cli->verb->name, err);
 	return rc < 0 ? rc :
-			rejects_open(run->pipeline, run->id,
-				     run->pipeline->rejects_file ? run->pipeline->rejects_file :
-								   run->rejects_path,
-				     &run->rejects, err);
+			rejects_open(run->pipeline, run->id, run->rejects_path, &run->rejects, err);
 }
 
 /* ---- begin ---- */

@@ -33,7 +33,7 @@ struct run {
 	struct progress_table *bars;
 	struct report report;
 	size_t first_line; /* of the report: the first job's; the others' follow */
-	int64_t started; /* CLOCK_MONOTONIC, microseconds */
+	int64_t started;   /* CLOCK_MONOTONIC, microseconds */
 };
 
 /* Opens both ends, makes jobs and plan. What `plan`, `run` and `validate` begin with; run_close in
@@ -45,6 +45,8 @@ int run_pin(struct run *, struct etl_error *);
 /* Where the state of a pipeline lives, by the target's own word. */
 int run_state_path(const struct pipeline *, struct instance *target, char *buf, size_t size,
 		   struct etl_error *);
+/* Where the rejects of a run are. */
+void run_rejects_path(const struct run *, const char *id, char *buf, size_t size);
 /* The whole run; the exit code, or negative. The report is printed either way once a run has
  * begun. */
 int run_pipeline(const struct cli *, const struct pipeline *, struct etl_error *);

@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "log.h"
 #include "peer.h"
+#include "refused.h"
 #include "verify.h"
 
 #define NAMED_FINDINGS 10 /* findings of one validator that are written to the log */
@@ -33,6 +34,9 @@ struct side_peer {
 struct plain {
 	struct ArrowArrayStream in;
 	const struct ArrowSchema *schema;
+	const struct refused *refused; /* rows to leave out, or NULL */
+	size_t job;
+	uint64_t split;
 };
 
 static int plain_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
@@ -42,22 +46,59 @@ static int plain_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out
 	return etl_schema_copy(out, p->schema) ? 0 : ENOMEM;
 }
 
+/* Leaves out what the target refused; *batch has no rows, and is released, when that were all. */
+static bool leave_out(const struct plain *p, const struct ArrowArray *ordinals,
+		      struct ArrowArray *batch)
+{
+	const int64_t *at = batch_int64(ordinals);
+	int64_t *kept = malloc(((size_t)batch->length + 1) * sizeof(*kept)), count = 0;
+	struct ArrowArray rest = { 0 };
+	bool ok = kept != NULL;
+
+	for (int64_t i = 0; ok && i < batch->length; i++)
+		if (!refused_has(p->refused, p->job, p->split, at[i]))
+			kept[count++] = i;
+	if (ok && count < batch->length) {
+		ok = count == 0 || etl_batch_take(&rest, p->schema, batch, kept, count);
+		if (ok) {
+			batch->release(batch);
+			*batch = rest;
+		}
+	}
+	free(kept);
+	return ok;
+}
+
+static int plain_batch(struct plain *p, struct ArrowArray *batch, bool *ret_end)
+{
+	struct ArrowArray ordinals;
+	int rc = p->in.get_next(&p->in, batch);
+	bool ok;
+
+	*ret_end = rc == 0 && !batch->release;
+	if (rc || *ret_end)
+		return rc;
+	ok = batch_detach(batch, &ordinals);
+	if (ok) {
+		ok = !p->refused || leave_out(p, &ordinals, batch);
+		ordinals.release(&ordinals);
+	}
+	if (!ok)
+		batch->release(batch);
+	return ok ? 0 : ENOMEM;
+}
+
 static int plain_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
 	struct plain *p = stream->private_data;
-	struct ArrowArray batch = { 0 }, ordinals;
-	int rc = p->in.get_next(&p->in, &batch);
+	bool end = false;
+	int rc;
 
-	out->release = NULL;
-	if (rc || !batch.release)
-		return rc;
-	if (!batch_detach(&batch, &ordinals)) {
-		batch.release(&batch);
-		return ENOMEM;
-	}
-	ordinals.release(&ordinals);
-	*out = batch;
-	return 0;
+	do {
+		*out = (struct ArrowArray){ 0 };
+		rc = plain_batch(p, out, &end);
+	} while (rc == 0 && !end && !out->release);
+	return rc;
 }
 
 static const char *plain_error(struct ArrowArrayStream *stream)
@@ -106,6 +147,11 @@ static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 		return rc;
 	}
 	plain->schema = &job->rows;
+	plain->job = job->index;
+	plain->split = part;
+	plain->refused = side->verify->refused && side->verify->refused->count ?
+				 side->verify->refused :
+				 NULL;
 	*ret = (struct ArrowArrayStream){ plain_schema, plain_next, plain_error, plain_release,
 					  plain };
 	return 0;

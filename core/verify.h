@@ -9,10 +9,14 @@
 #include "flow.h"
 #include "report.h"
 
+struct refused;
+
 struct verify {
 	const struct flow_setup *flow;
 	bool staged; /* INTO is the staging place; else what is published */
 	bool loaded; /* the job's counts and digest are those of this process's load */
+	const struct refused
+		*refused; /* rows of FROM to leave out, when it was not loaded; or NULL */
 };
 
 /* Runs every validator of the job and notes its verdict in LINE. 0: all said what they had to say;
