@@ -74,11 +74,13 @@ static int check_validators(const struct run *run, struct etl_error *err)
 
 static int validate_all(struct run *run, struct etl_error *err)
 {
+	struct refused refused = { 0 };
 	int rc = check_validators(run, err);
 
 	if (rc == 0)
 		rc = run_pin(run, err);
-
+	if (rc == 0)
+		rc = refused_read(run, &refused, err);
 	run->flow.pipeline = run->pipeline;
 	run->flow.jobs = &run->jobs;
 	run->flow.source = run->source;

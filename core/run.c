@@ -72,6 +72,20 @@ static int abort_left(const struct state_left *left, void *data)
 	return 0;
 }
 
+/* Beside the target the state cannot be written where the target cannot either: exit 4, not 10. */
+static void blame_folder(const struct run *run, struct etl_error *err)
+{
+	char folder[sizeof(run->state_path)];
+
+	snprintf(folder, sizeof(folder), "%s", run->state_path);
+	if (run->pipeline->state || err->klass != ETL_MEMORY ||
+	    access(dirname(folder), W_OK | X_OK) == 0)
+		return;
+	err->klass = ETL_FATAL;
+	err->role = ETL_ROLE_TARGET;
+	snprintf(err->plugin, sizeof(err->plugin), "%s", run->target->plugin->base.name);
+}
+
 /* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
  * it. */
 static int lock_run(struct run *run, struct etl_error *err)
