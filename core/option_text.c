@@ -4,7 +4,11 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <etlrun/helpers.h>
 
 #include "options.h"
 
@@ -155,4 +159,66 @@ const char *option_nearest(const char *word, const char *const *names, size_t co
 		}
 	}
 	return ret;
+}
+
+const char *option_wanted(int32_t kind)
+{
+	switch (kind) {
+	case ETL_OPT_INT:
+		return "a whole number";
+	case ETL_OPT_FLAG:
+		return "true or false";
+	case ETL_OPT_SIZE:
+		return "a size such as \"64MiB\" or \"10kB\"";
+	case ETL_OPT_DURATION:
+		return "a duration such as \"250ms\", \"30s\", \"5m\" or \"2h\"";
+	case ETL_OPT_PERCENT:
+		return "a percentage from \"0%\" to \"100%\"";
+	case ETL_OPT_LIST:
+		return "a list of texts such as [ \"a\", \"b\" ]";
+	case ETL_OPT_PAIRS:
+		return "a list of pairs such as ( ( \"a\", \"b\" ) )";
+	case ETL_OPT_GROUP:
+		return "a group { … }";
+	case ETL_OPT_GROUPS:
+		return "a list of groups ( { … }, { … } )";
+	case ETL_OPT_PATH:
+		return "a path in quotes";
+	case ETL_OPT_URI:
+		return "a URI in quotes";
+	default:
+		return "a text in quotes";
+	}
+}
+
+void option_limit(int32_t kind, int64_t n, char *buf, size_t size)
+{
+	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	for (; kind == ETL_OPT_SIZE && n && n % 1024 == 0 && unit < 4; unit++)
+		n /= 1024;
+	snprintf(buf, size, "%" PRId64 "%s%s", n, units[unit],
+		 kind == ETL_OPT_DURATION ? "ms" : "");
+}
+
+bool uri_absolute(const char *uri, const char *folder, char **ret)
+{
+	size_t scheme = strspn(uri,
+			       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+	struct etl_text text = { 0 };
+
+	*ret = NULL;
+	/* Nothing behind the scheme, and ":memory:", are no paths. */
+	if (!folder || uri[scheme] != ':' || !uri[scheme + 1] || strchr("/?#:", uri[scheme + 1]))
+		return true;
+	etl_text_add_bytes(&text, uri, scheme + 1);
+	for (const char *p = strcmp(folder, "/") == 0 ? "" : folder; *p; p++)
+		if (strchr("%?#", *p))
+			etl_text_addf(&text, "%%%02X", (unsigned)(unsigned char)*p);
+		else
+			etl_text_add_bytes(&text, p, 1);
+	etl_text_addf(&text, "/%s", uri + scheme + 1);
+	*ret = etl_text_take(&text);
+	return *ret != NULL;
 }

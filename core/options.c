@@ -68,36 +68,6 @@ static const char *where(const config_setting_t *s, char *buf)
 
 /* ---- One value ------------------------------------------------------------------------------- */
 
-static const char *wanted(int32_t kind)
-{
-	switch (kind) {
-	case ETL_OPT_INT:
-		return "a whole number";
-	case ETL_OPT_FLAG:
-		return "true or false";
-	case ETL_OPT_SIZE:
-		return "a size such as \"64MiB\" or \"10kB\"";
-	case ETL_OPT_DURATION:
-		return "a duration such as \"250ms\", \"30s\", \"5m\" or \"2h\"";
-	case ETL_OPT_PERCENT:
-		return "a percentage from \"0%\" to \"100%\"";
-	case ETL_OPT_LIST:
-		return "a list of texts such as [ \"a\", \"b\" ]";
-	case ETL_OPT_PAIRS:
-		return "a list of pairs such as ( ( \"a\", \"b\" ) )";
-	case ETL_OPT_GROUP:
-		return "a group { … }";
-	case ETL_OPT_GROUPS:
-		return "a list of groups ( { … }, { … } )";
-	case ETL_OPT_PATH:
-		return "a path in quotes";
-	case ETL_OPT_URI:
-		return "a URI in quotes";
-	default:
-		return "a text in quotes";
-	}
-}
-
 static int fail_type(struct reading *r, const config_setting_t *s, const char *text)
 {
 	char buf[ORIGIN_SIZE];
@@ -105,9 +75,9 @@ static int fail_type(struct reading *r, const config_setting_t *s, const char *t
 	if (text)
 		return error_set(r->err, ETL_USAGE, "%s: `%s` of %s wants %s, not \"%s\"",
 				 where(s, buf), r->option->name, r->group->owner,
-				 wanted(r->option->kind), text);
+				 option_wanted(r->option->kind), text);
 	return error_set(r->err, ETL_USAGE, "%s: `%s` of %s wants %s", where(s, buf),
-			 r->option->name, r->group->owner, wanted(r->option->kind));
+			 r->option->name, r->group->owner, option_wanted(r->option->kind));
 }
 
 static bool is_secret(int32_t kind)
@@ -185,27 +155,6 @@ static int check_choice(struct reading *r, const config_setting_t *s, const char
 	return rc;
 }
 
-bool uri_absolute(const char *uri, const char *folder, char **ret)
-{
-	size_t scheme = strspn(uri,
-			       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
-	struct etl_text text = { 0 };
-
-	*ret = NULL;
-	/* Nothing behind the scheme, and ":memory:", are no paths. */
-	if (!folder || uri[scheme] != ':' || !uri[scheme + 1] || strchr("/?#:", uri[scheme + 1]))
-		return true;
-	etl_text_add_bytes(&text, uri, scheme + 1);
-	for (const char *p = strcmp(folder, "/") == 0 ? "" : folder; *p; p++)
-		if (strchr("%?#", *p))
-			etl_text_addf(&text, "%%%02X", (unsigned)(unsigned char)*p);
-		else
-			etl_text_add_bytes(&text, p, 1);
-	etl_text_addf(&text, "/%s", uri + scheme + 1);
-	*ret = etl_text_take(&text);
-	return *ret != NULL;
-}
-
 /* Takes TEXT and finishes it by the option's kind. S is only for messages. */
 static int set_text(struct reading *r, const config_setting_t *s, char *text)
 {
@@ -245,18 +194,6 @@ static int set_text(struct reading *r, const config_setting_t *s, char *text)
 	return ok ? ETL_OK : error_memory(r->err);
 }
 
-/* A limit as a person would write it: "1MiB", not 1048576. */
-static void limit_text(int32_t kind, int64_t n, char *buf, size_t size)
-{
-	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
-	size_t unit = 0;
-
-	for (; kind == ETL_OPT_SIZE && n && n % 1024 == 0 && unit < 4; unit++)
-		n /= 1024;
-	snprintf(buf, size, "%" PRId64 "%s%s", n, units[unit],
-		 kind == ETL_OPT_DURATION ? "ms" : "");
-}
-
 static int set_number(struct reading *r, const config_setting_t *s, int64_t n)
 {
 	const struct etl_option *o = r->option;
@@ -265,9 +202,9 @@ static int set_number(struct reading *r, const config_setting_t *s, int64_t n)
 	r->value->number = n;
 	if ((o->min == 0 && o->max == 0) || (n >= o->min && n <= o->max))
 		return ETL_OK;
-	limit_text(o->kind, n, is, sizeof(is));
-	limit_text(o->kind, o->min, least, sizeof(least));
-	limit_text(o->kind, o->max, most, sizeof(most));
+	option_limit(o->kind, n, is, sizeof(is));
+	option_limit(o->kind, o->min, least, sizeof(least));
+	option_limit(o->kind, o->max, most, sizeof(most));
 	if (o->max == INT64_MAX)
 		return error_set(r->err, ETL_USAGE, "%s: `%s` of %s is %s, but must be at least %s",
 				 where(s, buf), o->name, r->group->owner, is, least);

@@ -42,6 +42,11 @@ size_t conf_list(const struct etl_conf *, const char *name);
 const char *conf_item(const struct etl_conf *, const char *name, size_t i);
 const struct etl_conf *conf_sub(const struct etl_conf *, const char *name, size_t i);
 
+/* What an option of a kind wants, for messages: "a whole number". */
+const char *option_wanted(int32_t kind);
+/* A limit as a person would write it: "1MiB", not 1048576. */
+void option_limit(int32_t kind, int64_t n, char *buf, size_t size);
+
 /* "sqlite:shop.db" with the path made absolute; *RET is NULL when it is as it should be. False:
  * no memory. */
 bool uri_absolute(const char *uri, const char *folder, char **ret);
