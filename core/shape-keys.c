@@ -68,9 +68,11 @@ static const char *column_now(const struct etl_table *target, const char *name)
 	return NULL;
 }
 
-/* 1: points at the parent's new names; 0: a column of the parent is gone; negative: no memory. */
+/* 1: points at the parent's new names; 0: a column of the parent is gone; negative: no memory. A
+ * column that the source's parent never had (SQLite takes such keys) is not gone: with UNTOUCHED,
+ * the child's own statement goes along as it is. */
 static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct job *parent,
-		    bool *ret_changed)
+		    bool untouched, bool *ret_changed)
 {
 	const char **columns;
 
@@ -86,6 +88,9 @@ static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct
 		return ETL_FAILED;
 	for (size_t i = 0; i < key->column_count; i++) {
 		columns[i] = column_now(parent->target, key->parent_columns[i]);
+		if (!columns[i] && untouched &&
+		    !column_now(parent->source, key->parent_columns[i]))
+			columns[i] = key->parent_columns[i];
 		if (!columns[i])
 			return 0;
 		*ret_changed |= strcasecmp(columns[i], key->parent_columns[i]) != 0;
@@ -105,7 +110,7 @@ static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key
 	int rc;
 
 	if (parent) {
-		rc = point_at(jobs, key, parent, &changed);
+		rc = point_at(jobs, key, parent, job->target->ddl != NULL, &changed);
 		if (rc < 0)
 			return error_memory(err);
 		why = "the parent's column is not in the target";
