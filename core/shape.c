@@ -80,6 +80,24 @@ static int unknown_column(struct shaping *s, const char *origin, const char *key
 	return rc;
 }
 
+/* Of two entries for one column the second would be passed over in silence. */
+static int check_rule_once(struct shaping *s)
+{
+	const struct table_rule *rule = s->rule;
+
+	for (size_t i = 0; i < rule->column_count; i++)
+		if (rule->columns[i].name &&
+		    rule_of(rule, rule->columns[i].name) != &rule->columns[i])
+			return error_set(s->err, ETL_USAGE,
+					 "%s: columns: column \"%s\" of \"%s\" is listed twice; "
+					 "write all its keys in one entry",
+					 rule->columns[i].origin.text ?
+						 rule->columns[i].origin.text :
+						 "tables",
+					 rule->columns[i].name, job_source_name(s->job));
+	return 0;
+}
+
 static int check_rule_names(struct shaping *s)
 {
 	const struct table_rule *rule = s->rule;
@@ -92,7 +110,7 @@ static int check_rule_names(struct shaping *s)
 		if (table_find_column(s->from, rule->exclude_columns.at[i]) < 0)
 			return unknown_column(s, rule->origin.text, "exclude_columns",
 					      rule->exclude_columns.at[i]);
-	return 0;
+	return check_rule_once(s);
 }
 
 static const char *renamed(struct shaping *s, const char *as, const char *name)
