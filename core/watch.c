@@ -22,12 +22,12 @@ static void *watch_main(void *data)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
 	struct watch *watch = data;
-	bool told = false;
 
+	/* Again and again: a call may begin just after its thread looked at the switch and just after
+	 * the last `cancel`, which then ended nothing. */
 	while (!atomic_load(&watch->stop)) {
-		if (host_canceled() && !told)
+		if (host_canceled())
 			instances_cancel();
-		told = host_canceled();
 		nanosleep(&pause, NULL);
 	}
 	return NULL;

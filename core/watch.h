@@ -1,6 +1,6 @@
 /*
  * While a call into a plugin is under way nobody looks at the cancel switch; this thread does, and
- * calls the `cancel` of every open instance once when it is set.
+ * calls the `cancel` of every open instance, every moment until the switch is off.
  */
 #ifndef CORE_WATCH_H
 #define CORE_WATCH_H

@@ -762,7 +762,8 @@ struct etl_plugin {
 	int (*open)(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
 		    struct etl_error *err);
 	void (*close)(struct etl_instance *);   /* accepts NULL */
-	void (*cancel)(struct etl_instance *);  /* optional; from any thread: the call under way ends soon */
+	/* Optional; from any thread, and more than once: the call under way ends soon. */
+	void (*cancel)(struct etl_instance *);
 	/* Not NULL: the role is offered. */
 	const struct etl_store *store;
 	const struct etl_source *source;        /* needs store */
