@@ -309,8 +309,8 @@ static int load_file(struct reader *r, const struct reader *by, char **ret, stru
 
 		if (by)
 			scan_fail(here(by), err,
-				  "cannot read the included file %s: %s; includes are relative to "
-				  "the pipeline file",
+				  "cannot read the included file %s: %s; an include is relative to "
+				  "the file it stands in",
 				  r->name, strerror(code));
 		else
 			error_set(err, ETL_USAGE, "%s: cannot read the pipeline file: %s", r->name,
