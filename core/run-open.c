@@ -83,12 +83,15 @@ static void make_info(struct run *run)
 }
 
 /* What is promised elsewhere but not yet there is refused before anything is opened. */
-static int refuse_unready(const struct pipeline *p, const struct run_options *options,
-			  struct etl_error *err)
+static int refuse_unready(const struct pipeline *p, const struct cli *cli, struct etl_error *err)
 {
+	/* A verb that can be run dry writes when it is not. */
+	bool writes = (cli->verb->takes & CLI_DRY_RUN) && !cli->dry_run;
+
 	if (p->unready)
 		return error_set(err, ETL_USAGE, "%s", p->unready);
-	if (p->on_existing != ETL_EXISTING_FAIL && p->on_existing_from_command && !options->yes)
+	if (writes && p->on_existing != ETL_EXISTING_FAIL && p->on_existing_from_command &&
+	    !cli->run.yes)
 		return error_set(err, ETL_USAGE,
 				 "--set on_existing=%s destroys what is in the target; add --yes, "
 				 "or write it in the pipeline file",
@@ -149,7 +152,7 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 	log_run(run->id);
 	make_limits(run);
 	make_info(run);
-	rc = refuse_unready(pipeline, &cli->run, err);
+	rc = refuse_unready(pipeline, cli, err);
 	if (rc == 0)
 		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &run->limits, &run->source,
 				   err);
