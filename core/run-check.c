@@ -95,10 +95,10 @@ static int screen_verdict(struct screen *s, int32_t policy, struct etl_error *er
 		return 0;
 	if (policy == ETL_FK_REPORT) {
 		log_line(ETL_LOG_WARN,
-			 "%s: %" PRIu64 " row%s a parent that is not there; carried as in the "
-			 "source (foreign_keys = \"enforce\" would refuse %s)",
+			 "%s: %" PRIu64 " row%s a parent that is not there; carried as %s "
+			 "(foreign_keys = \"enforce\" would refuse %s)",
 			 object, s->count, s->count == 1 ? " refers to" : "s refer to",
-			 s->count == 1 ? "it" : "them");
+			 s->count == 1 ? "it is" : "they are", s->count == 1 ? "it" : "them");
 		return 0;
 	}
 	error_at(err, s->table ? s->table : object, s->column, s->key);

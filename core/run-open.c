@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "run.h"
+#include "shape.h"
 #include "signals.h"
 
 #define ROWS_A_SPLIT  250000 /* a second's work or so; the number must not depend on the workers */
@@ -110,9 +111,9 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 }
 
 /* Unless the file says so: rows that were orphans in a source that does not enforce its keys are
- * carried into a target that does not either, and reported; a run that leaves rows out must not
- * make new ones. */
-static int32_t key_policy(const struct run *run)
+ * carried into a target that does not either, and reported; a run that leaves rows out, or sets its
+ * rows beside parents that it did not bring, must not make new ones. */
+static int32_t key_policy(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
 	bool loose = (p->source.plugin->store.flags & p->target.plugin->store.flags &
@@ -122,6 +123,7 @@ static int32_t key_policy(const struct run *run)
 		return p->foreign_keys;
 	for (size_t i = 0; i < run->jobs.count; i++)
 		loose &= run->jobs.at[i]->keeps_rows;
+	loose = loose && !shape_keys_reach_out(&run->jobs);
 	return loose || (run->info.flags & ETL_RUN_PARTIAL) ? ETL_FK_REPORT : ETL_FK_ENFORCE;
 }
 

@@ -169,3 +169,25 @@ int shape_foreign_keys(struct jobs *jobs, struct etl_error *err)
 	}
 	return 0;
 }
+
+bool shape_keys_reach_out(struct jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		const struct etl_table *table = jobs->at[i]->target;
+
+		for (size_t k = 0; k < table->foreign_key_count; k++) {
+			const struct etl_foreign_key *key =
+				ETL_AT(const struct etl_foreign_key, table->foreign_keys,
+				       table->foreign_key_size, k);
+			size_t other = 0;
+
+			while (other < jobs->count &&
+			       strcasecmp(jobs->at[other]->target->name, key->parent) != 0)
+				other++;
+			if (other == jobs->count &&
+			    catalog_find(&jobs->existing, ETL_TABLE, NULL, key->parent))
+				return true;
+		}
+	}
+	return false;
+}

@@ -26,4 +26,7 @@ int host_verdict_add(struct jobs *, int32_t verdict, const char *kind, const cha
  * whose parent will not be there are left out with a verdict. */
 int shape_foreign_keys(struct jobs *, struct etl_error *);
 
+/* After that: a foreign key speaks of a table of the target that is not in this run. */
+bool shape_keys_reach_out(struct jobs *);
+
 #endif

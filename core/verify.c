@@ -294,7 +294,11 @@ static int on_finding(struct etl_finding_sink *self, const struct etl_finding *f
 		return error_memory(f->err);
 	if (finding->severity == ETL_PASS)
 		return 0;
-	check->findings++;
+	if (check->findings > 0 && finding->code &&
+	    strcmp(finding->code, "rows_differ") == 0)
+		check->findings = finding->rows;
+	else
+		check->findings++;
 	if (finding->severity > check->severity)
 		check->severity = finding->severity;
 	if (finding->message && !check->message && !replace_text(&check->message, finding->message))

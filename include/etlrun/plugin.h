@@ -710,7 +710,8 @@ struct etl_finding {
 	int32_t severity;       /* enum etl_severity */
 	int32_t reserved;
 	const char *extent;     /* how much was looked at: "counts", "full", "sample 10 %" */
-	const char *code;       /* a stable word: "rows_differ", "row_missing", "row_extra", "row_changed" */
+	const char *code;       /* a stable word: "rows_differ", "row_missing", "row_extra", "row_changed";
+	                         * "rows_differ" after any of those sums them up */
 	const char *column;     /* or NULL */
 	const char *key;        /* or NULL */
 	const char *message;    /* a sentence */
