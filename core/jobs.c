@@ -306,50 +306,6 @@ static int make_job(struct making *m, const struct pick *pick)
 	return fill_job(m, job, pick);
 }
 
-/* Names of indexes are shared by all tables of a database. Two that renaming made equal, or those
- * of a table that becomes several, get their table's name in front. */
-static int settle_index_name(struct making *m, struct name_index *taken,
-			     const struct etl_table *table, struct etl_index *index)
-{
-	struct etl_text name = { 0 };
-	size_t at = 0;
-	int rc = 0;
-
-	etl_text_add(&name, index->name);
-	for (int n = 1; !name.failed && name_index_next(taken, name.at, &at) != NAME_INDEX_END;
-	     n++, at = 0) {
-		name.length = 0;
-		etl_text_addf(&name, "%s_%s", table->name, index->name);
-		if (n > 1)
-			etl_text_addf(&name, "_%d", n);
-	}
-	if (!name.failed && strcmp(name.at, index->name) != 0) {
-		rc = host_verdict_add(m->jobs, ETL_APPROXIMATED, "index", index->name, m->err,
-				      "called \"%s\" in the target, where that name is taken",
-				      name.at);
-		index->name = etl_arena_copy(&m->jobs->arena, name.at);
-		index->ddl = NULL;
-	}
-	if (rc == 0 && (name.failed || !index->name || !name_index_add(taken, index->name, 0)))
-		rc = error_memory(m->err);
-	etl_text_free(&name);
-	return rc;
-}
-
-static int settle_index_names(struct making *m, struct name_index *taken, struct etl_table *table)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < table->index_count && rc == 0; i++) {
-		struct etl_index *index = ETL_AT(struct etl_index, table->indexes,
-						 table->index_size, i);
-
-		if (index->name && *index->name)
-			rc = settle_index_name(m, taken, table, index);
-	}
-	return rc;
-}
-
 static bool keeps_name(const struct job *job)
 {
 	return strcmp(job_source_name(job), job->target->name) == 0;
@@ -378,7 +334,8 @@ static int check_names(struct making *m)
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
 			if (keeps_name(m->jobs->at[i]) == (pass == 0))
-				rc = settle_index_names(m, &names, m->jobs->at[i]->target);
+				rc = shape_index_names(m->jobs, &names, m->jobs->at[i]->target,
+						       m->err);
 	name_index_clear(&names);
 	return rc;
 }

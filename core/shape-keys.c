@@ -88,8 +88,7 @@ static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct
 		return ETL_FAILED;
 	for (size_t i = 0; i < key->column_count; i++) {
 		columns[i] = column_now(parent->target, key->parent_columns[i]);
-		if (!columns[i] && untouched &&
-		    !column_now(parent->source, key->parent_columns[i]))
+		if (!columns[i] && untouched && !column_now(parent->source, key->parent_columns[i]))
 			columns[i] = key->parent_columns[i];
 		if (!columns[i])
 			return 0;
@@ -181,13 +180,60 @@ bool shape_keys_reach_out(struct jobs *jobs)
 				       table->foreign_key_size, k);
 			size_t other = 0;
 
+			if (!catalog_find(&jobs->existing, ETL_TABLE, NULL, key->parent))
+				continue;
 			while (other < jobs->count &&
 			       strcasecmp(jobs->at[other]->target->name, key->parent) != 0)
 				other++;
-			if (other == jobs->count &&
-			    catalog_find(&jobs->existing, ETL_TABLE, NULL, key->parent))
+			if (other == jobs->count)
 				return true;
 		}
 	}
 	return false;
+}
+
+/* Names of indexes are shared by all tables of a database. Two that renaming made equal, or those
+ * of a table that becomes several, get their table's name in front. */
+static int settle_index_name(struct jobs *jobs, struct name_index *taken,
+			     const struct etl_table *table, struct etl_index *index,
+			     struct etl_error *err)
+{
+	struct etl_text name = { 0 };
+	size_t at = 0;
+	int rc = 0;
+
+	etl_text_add(&name, index->name);
+	for (int n = 1; !name.failed && name_index_next(taken, name.at, &at) != NAME_INDEX_END;
+	     n++, at = 0) {
+		name.length = 0;
+		etl_text_addf(&name, "%s_%s", table->name, index->name);
+		if (n > 1)
+			etl_text_addf(&name, "_%d", n);
+	}
+	if (!name.failed && strcmp(name.at, index->name) != 0) {
+		rc = host_verdict_add(jobs, ETL_APPROXIMATED, "index", index->name, err,
+				      "called \"%s\" in the target, where that name is taken",
+				      name.at);
+		index->name = etl_arena_copy(&jobs->arena, name.at);
+		index->ddl = NULL;
+	}
+	if (rc == 0 && (name.failed || !index->name || !name_index_add(taken, index->name, 0)))
+		rc = error_memory(err);
+	etl_text_free(&name);
+	return rc;
+}
+
+int shape_index_names(struct jobs *jobs, struct name_index *taken, struct etl_table *table,
+		      struct etl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < table->index_count && rc == 0; i++) {
+		struct etl_index *index = ETL_AT(struct etl_index, table->indexes,
+						 table->index_size, i);
+
+		if (index->name && *index->name)
+			rc = settle_index_name(jobs, taken, table, index, err);
+	}
+	return rc;
 }

@@ -29,4 +29,9 @@ int shape_foreign_keys(struct jobs *, struct etl_error *);
 /* After that: a foreign key speaks of a table of the target that is not in this run. */
 bool shape_keys_reach_out(struct jobs *);
 
+/* Gives TABLE's indexes names that are not in TAKEN, with a verdict where one changes, and adds them
+ * to it. */
+int shape_index_names(struct jobs *, struct name_index *taken, struct etl_table *,
+		      struct etl_error *);
+
 #endif
