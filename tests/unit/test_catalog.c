@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,29 @@ START_TEST(found_exactly_first)
 }
 END_TEST
 
+/* The index grows several times, and a name keeps its values in the order in which they came. */
+START_TEST(names_in_any_case)
+{
+	struct name_index index = { 0 };
+	char names[3000][16];
+	size_t at = 0;
+
+	ck_assert_uint_eq(name_index_next(&index, "t1", &at), NAME_INDEX_END);
+	for (size_t i = 0; i < 3000; i++) {
+		snprintf(names[i], sizeof(names[i]), "%c%zu", i % 2 ? 'T' : 't', i / 2);
+		ck_assert(name_index_add(&index, names[i], i));
+	}
+	for (size_t i = 0; i < 1500; i++) {
+		at = 0;
+		ck_assert_uint_eq(name_index_next(&index, names[2 * i + 1], &at), 2 * i);
+		ck_assert_uint_eq(name_index_next(&index, names[2 * i + 1], &at), 2 * i + 1);
+		ck_assert_uint_eq(name_index_next(&index, names[2 * i + 1], &at), NAME_INDEX_END);
+	}
+	name_index_clear(&index);
+	ck_assert_uint_eq(index.count, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("catalog");
@@ -178,6 +202,7 @@ int main(void)
 	tcase_add_test(t, every_member_is_copied);
 	tcase_add_test(t, strides_become_the_hosts);
 	tcase_add_test(t, found_exactly_first);
+	tcase_add_test(t, names_in_any_case);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
