@@ -170,9 +170,13 @@ built() {
 	configured "$@" && make -C "$1" -j"$jobs"
 }
 
-# tested FOLDER OPTIONS…: … and all its tests.
+# tested FOLDER OPTIONS…: … and all its tests; what they skip and why is in the log too.
 tested() {
-	built "$@" && make -C "$1" -j"$jobs" check
+	built "$@" || return 1
+	rc=0
+	make -C "$1" -j"$jobs" check || rc=1
+	find "$1/tests" -name '*.log' ! -name test-suite.log -exec sed -n '/^skipped: /p' {} +
+	return $rc
 }
 
 # A second opinion on every line, the tests' included; then the main job.
@@ -217,14 +221,13 @@ installs_tested() {
 	sh tests/data/make_demo.sh "$logs/shop.db" && install_tested build && install_tested build-static
 }
 
-# Every skipped test and its own reason, once.
+# Each reason to skip, and the tests that had it.
 say_skips() {
 	[ "$skipped" -gt 0 ] || return 0
 	say "skipped:"
-	{
-		find build build-* -path build-check -prune -o -name '*.log' -exec sed -n 's/^skipped: //p' {} +
-		sed -n 's/^skipped: //p' "$logs"/*.log
-	} | sort -u | sed 's/^/  /'
+	cat "$logs"/*.log | sed -n 's/^skipped: \([^:]*\): \(.*\)/\2\t\1/p' | sort -u |
+		awk -F '\t' '$1 != last { printf "%s  %s:", last ? "\n" : "", $1; last = $1 } { printf " %s", $2 } END { print "" }' |
+		fold -s -w 100
 }
 
 check() {
