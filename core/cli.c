@@ -283,12 +283,25 @@ static int unknown_option(const char *word, const struct verb *verb, struct etl_
 struct arguments {
 	int argc, at;
 	char **argv;
+	bool given[sizeof(options) / sizeof(options[0])];
 };
+
+/* The last of two would win in silence; only what adds up may come again. */
+static int check_again(struct arguments *a, const struct option *option, struct etl_error *err)
+{
+	bool *given = &a->given[option - options];
+
+	if (*given && option->argument && option->set != set_set && option->set != set_plugin_path)
+		return error_set(err, ETL_USAGE, "--%s is given twice; give it once", option->name);
+	*given = true;
+	return 0;
+}
 
 static int parse_option(struct cli *cli, struct arguments *a, struct etl_error *err)
 {
 	const char *word = a->argv[a->at++], *equals = strchr(word, '='), *value = NULL;
 	const struct option *option;
+	int rc;
 
 	if (word[1] == '-')
 		option = find_long(word + 2,
@@ -308,7 +321,8 @@ static int parse_option(struct cli *cli, struct arguments *a, struct etl_error *
 	} else if (word[1] == '-' && equals) {
 		return error_set(err, ETL_USAGE, "--%s takes no value", option->name);
 	}
-	return option->set(cli, value, err);
+	rc = check_again(a, option, err);
+	return rc < 0 ? rc : option->set(cli, value, err);
 }
 
 static bool is_word(const char *text, const char *letter, const char *name)

@@ -340,74 +340,6 @@ static int check_names(struct making *m)
 	return rc;
 }
 
-/* The `after` of the file: by names in the source. */
-static int extra_edges(struct making *m, struct graph_edge **ret, size_t *ret_count)
-{
-	struct jobs *jobs = m->jobs;
-
-	for (size_t i = 0; i < jobs->count; i++) {
-		const struct string_list *after = &jobs->at[i]->rule->after;
-
-		for (size_t k = 0; k < after->count; k++) {
-			bool found = false;
-
-			for (size_t p = 0; p < jobs->count; p++) {
-				struct graph_edge *edges;
-
-				if (strcasecmp(job_source_name(jobs->at[p]), after->at[k]) != 0)
-					continue;
-				found = true;
-				edges = realloc(*ret, (*ret_count + 1) * sizeof(*edges));
-				if (!edges)
-					return error_memory(m->err);
-				*ret = edges;
-				edges[(*ret_count)++] = (struct graph_edge){ .before = p,
-									     .after = i };
-			}
-			if (!found)
-				return error_set(m->err, ETL_USAGE,
-						 "%s: after: \"%s\" is no table of this run",
-						 jobs->at[i]->rule->origin.text, after->at[k]);
-		}
-	}
-	return 0;
-}
-
-static int sort_jobs(struct making *m)
-{
-	struct jobs *jobs = m->jobs;
-	const struct etl_table **tables = calloc(jobs->count + 1, sizeof(*tables));
-	size_t *order = calloc(jobs->count + 1, sizeof(*order)), extra_count = 0, cycles = 0;
-	struct job **sorted = calloc(jobs->count + 1, sizeof(*sorted));
-	struct graph_edge *extra = NULL;
-	int rc = tables && order && sorted ? extra_edges(m, &extra, &extra_count) :
-					     error_memory(m->err);
-
-	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
-		tables[i] = jobs->at[i]->target;
-	if (rc == 0 &&
-	    graph_order(tables, jobs->count, extra, extra_count, order, NULL, &cycles) < 0)
-		rc = error_memory(m->err);
-	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
-		sorted[i] = jobs->at[order[i]];
-	if (rc == 0) {
-		free(jobs->at);
-		jobs->at = sorted;
-		sorted = NULL;
-		if (cycles)
-			log_line(ETL_LOG_DEBUG,
-				 "%zu groups of tables refer to each other in a circle; their keys "
-				 "are "
-				 "checked after all rows",
-				 cycles);
-	}
-	free(tables);
-	free(order);
-	free(sorted);
-	free(extra);
-	return rc;
-}
-
 /* Views, triggers and settings go along when the whole database does, under its own names: what
  * they say cannot be followed otherwise. */
 static int take_others(struct making *m)
@@ -496,7 +428,7 @@ int jobs_make(const struct pipeline *pipeline, const struct run_options *options
 	if (rc == 0)
 		rc = shape_foreign_keys(jobs, err);
 	if (rc == 0)
-		rc = sort_jobs(&m);
+		rc = jobs_sort(m.jobs, m.err);
 	if (rc == 0)
 		rc = take_others(&m);
 	return rc < 0 ? rc : make_loads(&m);

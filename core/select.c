@@ -381,6 +381,10 @@ int select_tables(const struct pipeline *pipeline, const struct catalog *source,
 	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++)
 		if (pipeline->tables[i].query && !only)
 			rc = add(picks, NULL, &pipeline->tables[i], err);
+	if (rc == 0 && picks->count == 0 && !picks->whole)
+		rc = error_set(err, ETL_USAGE,
+			       "nothing is left to copy: `tables` and `exclude` leave out every table "
+			       "of the source");
 	selection_clear(&s);
 	return rc;
 }

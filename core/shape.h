@@ -26,7 +26,10 @@ int host_verdict_add(struct jobs *, int32_t verdict, const char *kind, const cha
  * whose parent will not be there are left out with a verdict. */
 int shape_foreign_keys(struct jobs *, struct etl_error *);
 
-/* After that: a foreign key speaks of a table of the target that is not in this run. */
+/* After that: parents stand before their children, and every `after` of the file is kept. */
+int jobs_sort(struct jobs *, struct etl_error *);
+
+/* A foreign key speaks of a table of the target that is not in this run. */
 bool shape_keys_reach_out(struct jobs *);
 
 /* Gives TABLE's indexes names that are not in TAKEN, with a verdict where one changes, and adds them
