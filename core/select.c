@@ -261,7 +261,27 @@ static enum listing listed(const char *only, const struct etl_table *table, stru
 	return ret;
 }
 
-static int check_only(const char *only, const struct catalog *source, struct etl_error *err)
+/* A query goes by the name of the table that it makes. */
+static bool item_is_query(const char *item, size_t length, const struct table_rule *rule)
+{
+	return rule->query && rule->as && strlen(rule->as) == length &&
+	       strncasecmp(item, rule->as, length) == 0;
+}
+
+static bool query_listed(const char *only, const struct table_rule *rule)
+{
+	for (const char *at = only; *at; at += strspn(at, ",")) {
+		size_t length = strcspn(at, ",");
+
+		if (item_is_query(at, length, rule))
+			return true;
+		at += length;
+	}
+	return false;
+}
+
+static int check_only(const char *only, const struct pipeline *pipeline,
+		      const struct catalog *source, struct etl_error *err)
 {
 	for (const char *at = only; at && *at; at += strspn(at, ",")) {
 		size_t length = strcspn(at, ",");
@@ -270,6 +290,8 @@ static int check_only(const char *only, const struct catalog *source, struct etl
 		for (size_t i = 0; i < source->count; i++)
 			found |= source->at[i]->kind <= ETL_VIEW &&
 				 item_names(at, length, source->at[i], err);
+		for (size_t i = 0; i < pipeline->table_count; i++)
+			found |= item_is_query(at, length, &pipeline->tables[i]);
 		if (!found && !err->set) {
 			char *name = strndup(at, length);
 			int rc = name ? nothing_matches(source, "--tables", name, NULL, err) :
@@ -373,13 +395,14 @@ int select_tables(const struct pipeline *pipeline, const struct catalog *source,
 	if (rc == 0)
 		rc = check_excluded(pipeline, source, err);
 	if (rc == 0 && only)
-		rc = check_only(only, source, err);
+		rc = check_only(only, pipeline, source, err);
 	if (rc == 0)
 		rc = pick_all(&s, only, picks, err);
 	if (rc == 0)
 		rc = check_rules(&s, err);
 	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++)
-		if (pipeline->tables[i].query && !only)
+		if (pipeline->tables[i].query &&
+		    (!only || query_listed(only, &pipeline->tables[i])))
 			rc = add(picks, NULL, &pipeline->tables[i], err);
 	if (rc == 0 && picks->count == 0 && !picks->whole)
 		rc = error_set(err, ETL_USAGE,
