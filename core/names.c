@@ -73,7 +73,7 @@ int name_transform(enum names_rule rule, const char *name, char **ret)
 		snake(name, to);
 		break;
 	case NAMES_KEEP:
-		strcpy(to, name);
+		memcpy(to, name, strlen(name) + 1);
 		break;
 	}
 	*ret = to;

@@ -105,7 +105,7 @@ static bool add_build_folder(void)
 		slash = strrchr(exe, '/');
 		if (!slash)
 			return true;
-		strcpy(slash, "/plugins/.libs");
+		memcpy(slash, "/plugins/.libs", sizeof("/plugins/.libs"));
 		if (stat(exe, &st) == 0 && S_ISDIR(st.st_mode))
 			return names_add(&registry.folders, exe, strlen(exe));
 		*slash = '\0';

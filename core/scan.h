@@ -13,7 +13,7 @@ enum { SCAN_FILE_LIMIT = 1 << 20 /* bytes of one file, and of all together */ };
 
 struct scan;
 
-/* Reads PATH and what it includes; an include is relative to the file it stands in. ETL_USAGE
+/* Reads PATH and what it includes; an include is relative to PATH's folder. ETL_USAGE
  * with "FILE:LINE: what; what to do". */
 int scan_file(const char *path, struct scan **ret, struct etl_error *);
 /* The same for a text that is in no file; NAME stands for it in messages. It may include

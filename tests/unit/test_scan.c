@@ -143,7 +143,7 @@ START_TEST(includes_refused)
 	refuses("a = 1;\n@include \"x.cfg\"\n",
 		"y.cfg:1: a cycle of includes: a.cfg -> x.cfg -> y.cfg -> a.cfg; remove one of them");
 	refuses("\n@include \"none.cfg\"", "a.cfg:2: cannot read the included file none.cfg: No such file or directory; "
-		"an include is relative to the file it stands in");
+		"an include is relative to the folder of the pipeline file");
 	refuses("@include \"/etc/x.cfg\"", "a.cfg:1: @include \"/etc/x.cfg\" is absolute; write a path relative to the "
 		"pipeline file, below its folder");
 	refuses("@include \"sub/../x.cfg\"", "a.cfg:1: @include \"sub/../x.cfg\" leaves the pipeline file's folder; "
