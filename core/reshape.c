@@ -11,10 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "reshape.h"
-#include "../plugins/lib/spell.h"
-
-#define SHOWN_MAX 120 /* bytes of a value that a reason shows */
+#include "reshape-words.h"
 
 struct wanted {
 	struct reshape_column column; /* its texts are copies */
@@ -43,90 +40,6 @@ struct reshaping {
 	struct etl_context *context;
 	struct etl_error *err;
 };
-
-/* ---- Words ----------------------------------------------------------------------------------- */
-
-static const char *phrase_of(const char *code)
-{
-	static const char *const phrases[][2] = {
-		{ "out_of_range", "is out of range" },
-		{ "too_precise", "has more digits than can be kept" },
-		{ "not_a_number", "is not a number" },
-		{ "not_a_date", "is not a date" },
-		{ "not_a_time", "is not a time of day" },
-		{ "not_a_timestamp",
-		  "is not a timestamp of that kind (with a zone for instant, else without)" },
-		{ "not_a_bool", "is not true or false" },
-		{ "not_a_uuid", "is not a UUID" },
-		{ "not_json", "is not JSON" },
-		{ "invalid_utf8", "is not valid UTF-8" },
-	};
-
-	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
-		if (strcmp(phrases[i][0], code) == 0)
-			return phrases[i][1];
-	return "is of another kind";
-}
-
-/* The text of a value as null_values compare it and reasons quote it; NULL for bytes. */
-static const char *spelling_of(const struct etl_column_view *c, int64_t row, char *buf,
-			       size_t *ret_size)
-{
-	const uint8_t *bytes;
-	int64_t size, whole;
-	double real;
-
-	if (c->width != 0) {
-		*ret_size = etl_spell_fixed(buf, c, row);
-		return buf;
-	}
-	bytes = etl_get_bytes(c, row, &size);
-	*ret_size = (size_t)size;
-	if (c->type.type == ETL_BYTES)
-		return NULL;
-	if (c->type.type != ETL_ANY)
-		return (const char *)bytes;
-	*ret_size = size > 0 ? (size_t)size - 1 : 0;
-	if (size == 9 && bytes[0] == ETL_ANY_INT) {
-		memcpy(&whole, bytes + 1, 8);
-		*ret_size = etl_spell_int(buf, whole);
-		return buf;
-	}
-	if (size == 9 && bytes[0] == ETL_ANY_REAL) {
-		memcpy(&real, bytes + 1, 8);
-		*ret_size = etl_spell_double(buf, real);
-		return buf;
-	}
-	return size > 0 && bytes[0] == ETL_ANY_TEXT ? (const char *)bytes + 1 : NULL;
-}
-
-static void add_shown(struct etl_text *t, const struct etl_column_view *c, int64_t row)
-{
-	char buf[SPELL_MAX];
-	size_t size = 0, shown;
-	const char *text = spelling_of(c, row, buf, &size);
-
-	if (!text) {
-		etl_text_addf(t, "a value of %zu bytes", size);
-	} else if (text == buf) {
-		etl_text_add_bytes(t, text, size);
-	} else {
-		shown = size < SHOWN_MAX ? size : SHOWN_MAX;
-		while (shown < size && shown > 0 && ((uint8_t)text[shown] & 0xc0) == 0x80)
-			shown--;
-		etl_text_add_json(t, text, shown);
-		if (shown < size)
-			etl_text_addf(t, " (and %zu bytes more)", size - shown);
-	}
-}
-
-static void add_wish(struct etl_text *t, const struct reshape_column *column, const char *code)
-{
-	char name[32];
-
-	etl_text_addf(t, " %s; column %s wants %s", phrase_of(code), column->name,
-		      etl_type_name(column->type, name, sizeof(name)));
-}
 
 /* ---- Plan ------------------------------------------------------------------------------------ */
 
@@ -285,7 +198,7 @@ static int put_given(struct reshaping *r, struct etl_builder *b, int64_t i)
 		return error_memory(r->err);
 	etl_text_addf(&why, "the %s ", w->column.from < 0 ? "value" : "fallback");
 	etl_text_add_json(&why, text, strlen(text));
-	add_wish(&why, &w->column, code);
+	reshape_add_wish(&why, &w->column, code);
 	error_at(r->err, NULL, w->column.name, NULL);
 	ret = why.failed ? error_memory(r->err) : error_set(r->err, ETL_USAGE, "%s", why.at);
 	etl_text_free(&why);
@@ -337,7 +250,7 @@ static bool is_null(const struct reshape_column *column, const struct etl_column
 		return true;
 	if (column->null_count == 0)
 		return false;
-	text = spelling_of(from, row, buf, &size);
+	text = reshape_spelling(from, row, buf, &size);
 	for (size_t i = 0; text && i < column->null_count; i++)
 		if (strlen(column->null_values[i]) == size &&
 		    memcmp(column->null_values[i], text, size) == 0)
@@ -387,8 +300,8 @@ static int reject_row(struct reshaping *r, const struct ArrowArray *batch, int64
 				     .row = row };
 	int status;
 
-	add_shown(&why, &r->view->columns[column->from], row);
-	add_wish(&why, column, failure->code);
+	reshape_add_shown(&why, &r->view->columns[column->from], row);
+	reshape_add_wish(&why, column, failure->code);
 	reject.reason = why.at;
 	status = why.failed ? error_memory(r->err) : context_reject(r->context, &reject);
 	etl_text_free(&why);

@@ -35,7 +35,7 @@ static const char *advice(const struct etl_instance *inst, int code, int extende
 	case SQLITE_NOTADB:
 		return "; the file is encrypted or not an SQLite database";
 	case SQLITE_FULL:
-		return "; free some space and resume";
+		return "; free some space and run again";
 	case SQLITE_IOERR:
 		return "; the file system failed: look at the system's log";
 	case SQLITE_READONLY:
