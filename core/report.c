@@ -168,7 +168,7 @@ void report_log(const struct report *report)
 	if (report->rejects_file)
 		log_note("rejected rows are in %s", report->rejects_file);
 	log_note("%s %s of %s ends with exit %d after %.3f s%s",
-		 report->verb && strcmp(report->verb, "validate") == 0 ? "validation" : "run",
+		 report_compares(report) ? "validation" : "run",
 		 report->run ? report->run : "", report->pipeline ? report->pipeline : "",
 		 report->exit, report->seconds,
 		 report->rolled_back && report->exit != 0 ? "; nothing was published" : "");

@@ -36,6 +36,7 @@ void signals_start(void)
 	sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL); /* a limit of the shell: write() says it, and staging is cleaned */
 }
 
 int signals_caught(void)
