@@ -189,20 +189,36 @@ threads_tested() {
 	built build-tsan --enable-werror --enable-sanitizers=thread && make -C build-tsan -j"$jobs" check-flow
 }
 
-# Without a plugin the rest builds, and its tests pass. The objects of one build serve all four.
-without_tested() {
-	for plugin in sqlite map counts checksum; do
+# without_built NAME…: the objects of one folder serve all such builds, but not the plugins that were there before.
+without_built() {
+	without=
+	for plugin in "$@"; do
 		rm -f "build-without/plugins/$plugin.la" build-without/plugins/.libs/"$plugin".*
-		tested build-without --enable-werror --without-"$plugin" || return 1
+		without="$without --without-$plugin"
+	done
+	# shellcheck disable=SC2086
+	built build-without --enable-werror $without || return 1
+	for plugin in "$@"; do
 		! build-without/etlrun plugins "$plugin" || { say "--without-$plugin still has $plugin"; return 1; }
 	done
 }
 
-# A source tree in which everything is made in place, as people do who unpack the release.
+# Without any one plugin the rest builds and does its job; without several, all tests pass.
+without_tested() {
+	for plugin in map counts checksum; do
+		without_built $plugin && make -C build-without check-smoke || return 1
+	done
+	without_built sqlite && tested build-without --enable-werror --without-sqlite &&
+		without_built map counts checksum &&
+		tested build-without --enable-werror --without-map --without-counts --without-checksum
+}
+
+# A source tree in which everything is made in place and installed, as people do who unpack the release.
 in_tree_tested() {
 	make -C build dist && rm -rf build-intree && mkdir build-intree &&
 		tar -xf build/etlrun-*.tar.xz -C build-intree --strip-components=1 &&
-		(cd build-intree && ./configure -q --enable-werror && make -j"$jobs" && make check-smoke)
+		(cd build-intree && ./configure -q --enable-werror --prefix="$top/build-intree/prefix" && make -j"$jobs" &&
+			make check-smoke && make install && prefix/bin/etlrun plugins sqlite)
 }
 
 # install_tested FOLDER: installed below an empty folder, used from there, and taken away without a trace.
@@ -210,8 +226,8 @@ install_tested() {
 	below=$top/$1/installed
 	rm -rf "$below"
 	make -C "$1" install DESTDIR="$below" || return 1
-	"$below/usr/local/bin/etlrun" plugins | grep -q '^sqlite ' || { say "the installed program finds no plugin"; return 1; }
-	"$below/usr/local/bin/etlrun" copy "sqlite:$logs/shop.db" "sqlite:$below/copy.db" && rm "$below"/copy.db* || return 1
+	"$below/usr/local/bin/etlrun" copy --plugin-path "$below/usr/local/lib/etlrun/plugins-1" \
+		"sqlite:$logs/shop.db" "sqlite:$below/copy.db" && rm "$below"/copy.db* || return 1
 	make -C "$1" installcheck DESTDIR="$below" && make -C "$1" uninstall DESTDIR="$below" || return 1
 	left=$(find "$below" ! -type d)
 	[ -z "$left" ] || { say "make uninstall left: $left"; return 1; }
