@@ -360,6 +360,8 @@ static void write_all(struct flow *flow, struct instance *target)
 			fail(flow, item, &err);
 		error_clear(&err);
 		finish(flow, item);
+		if (rc == 0 && flow->setup->staged)
+			flow->setup->staged(flow->setup->data);
 	}
 }
 

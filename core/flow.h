@@ -20,6 +20,9 @@ struct flow_setup {
 	int64_t row_limit; /* rows a table; 0: all */
 	int32_t readers, writers;
 	size_t depth; /* of each queue, batches */
+	/* Called after each split, by the thread that staged it; or NULL. */
+	void (*staged)(void *data);
+	void *data;
 };
 
 /* Reads, transforms and stages every split of every job. On failure the first error is in ERR; with

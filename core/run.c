@@ -22,6 +22,8 @@
 #include "signals.h"
 #include "watch.h"
 
+#define STATE_PERIOD_US 1000000 /* between two writes of how far the load is */
+
 /* A phase as people read it; NULL: what the tables say is better. */
 static const char *phase_words(const char *phase)
 {
@@ -287,8 +289,27 @@ static int start_progress(struct run *run, struct etl_error *err)
 	return 0;
 }
 
+/* Once a second, for `status`. That it could not be written is seen at the end of the load. */
+static void tell_state(void *data)
+{
+	struct run *run = data;
+	struct etl_error ignored = ERROR_INIT;
+	int64_t now = run_clock();
+
+	if (!run->state || atomic_exchange(&run->telling, true))
+		return;
+	if (now - run->told >= STATE_PERIOD_US) {
+		state_run_progress(run->state, &run->jobs, run->id, &ignored);
+		error_clear(&ignored);
+		run->told = now;
+	}
+	atomic_store(&run->telling, false);
+}
+
 static int load(struct run *run, struct etl_error *err)
 {
+	int rc;
+
 	int32_t most = run->target->plugin->target.max_instances, workers = run->pipeline->workers;
 
 	if (run->info.flags & ETL_RUN_SCHEMA_ONLY)
@@ -304,7 +325,11 @@ static int load(struct run *run, struct etl_error *err)
 	/* Without a common view only one reader sees one state. */
 	run->flow.readers = run->pinned ? workers : 1;
 	run->flow.writers = most > 0 && most < workers ? most : workers;
-	return flow_run(&run->flow, err);
+	run->flow.staged = tell_state;
+	run->flow.data = run;
+	rc = flow_run(&run->flow, err);
+	return rc < 0 || !run->state ? rc :
+				       state_run_progress(run->state, &run->jobs, run->id, err);
 }
 
 /* ---- finish ---- */

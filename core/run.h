@@ -29,6 +29,8 @@ struct run {
 	bool pinned, begun, published;
 	struct rejects *rejects;
 	struct flow_setup flow;
+	atomic_bool telling; /* a worker writes to the state how far the load is; it did so at `told` */
+	int64_t told;
 	struct progress *progress;
 	struct progress_table *bars;
 	struct report report;

@@ -185,6 +185,25 @@ int state_run_phase(struct state *s, const char *run, const char *phase, struct 
 	return write_row(s, err, "UPDATE runs SET phase = ?2 WHERE id = ?1", "ss", run, phase);
 }
 
+int state_run_progress(struct state *s, const struct jobs *jobs, const char *run,
+		       struct etl_error *err)
+{
+	uint64_t tables = 0, rows = 0, rejected = 0;
+
+	for (size_t i = 0; i < jobs->count; i++) {
+		struct job *job = jobs->at[i];
+
+		pthread_mutex_lock(&job->mutex);
+		tables += job->splits_done == job->split_count;
+		rows += job->staged;
+		rejected += job->rejected;
+		pthread_mutex_unlock(&job->mutex);
+	}
+	return write_row(s, err,
+			 "UPDATE runs SET tables = ?2, rows = ?3, rejected = ?4 WHERE id = ?1",
+			 "siii", run, (int64_t)tables, (int64_t)rows, (int64_t)rejected);
+}
+
 static int put_load(struct state *s, const char *run, uint64_t index, const char *name,
 		    const struct etl_token *token, struct etl_error *err)
 {

@@ -25,6 +25,8 @@ void state_close(struct state *);
 
 int state_run_begin(struct state *, const struct etl_run *, const char *verb, struct etl_error *);
 int state_run_phase(struct state *, const char *run, const char *phase, struct etl_error *);
+/* What is staged so far, for `status`. */
+int state_run_progress(struct state *, const struct jobs *, const char *run, struct etl_error *);
 /* The staging places of all loads that have one, in one transaction. */
 int state_run_loads(struct state *, const struct jobs *, const char *run, struct etl_error *);
 int state_run_end(struct state *, const struct report *, const char *status, struct etl_error *);
