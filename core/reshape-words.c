@@ -31,7 +31,7 @@ static const char *phrase_of(const char *code)
 
 /* The text of a value as null_values compare it and reasons quote it; NULL for bytes. */
 const char *reshape_spelling(const struct etl_column_view *c, int64_t row, char *buf,
-			       size_t *ret_size)
+			     size_t *ret_size)
 {
 	const uint8_t *bytes;
 	int64_t size, whole;

@@ -99,8 +99,7 @@ out:
 }
 
 /* The scan's own copy of a name, alive as long as the scan. */
-const char *scan_keep(struct scan *s, const char *folder, const char *name,
-			     struct etl_error *err)
+const char *scan_keep(struct scan *s, const char *folder, const char *name, struct etl_error *err)
 {
 	char **grown = reallocarray(s->files, s->file_count + 1, sizeof(*grown)), *copy = NULL;
 

@@ -15,7 +15,6 @@
 
 enum { ALL_LIMIT = 4 * SCAN_FILE_LIMIT };
 
-
 /* ---- The text and its map ---- */
 
 static bool add_line(struct scan *s, struct scan_at at)
@@ -179,8 +178,8 @@ static int read_name(struct reader *r, struct etl_error *err)
 
 	while (r->at < r->end && is_name(*r->at))
 		r->at++;
-	return scan_order_next(&r->scan->order, scan_here(r), TOKEN_NAME, begin, (size_t)(r->at - begin),
-			       err);
+	return scan_order_next(&r->scan->order, scan_here(r), TOKEN_NAME, begin,
+			       (size_t)(r->at - begin), err);
 }
 
 /* A word of digits, letters and points, cut to SIZE: what begins with a digit, a sign or a
@@ -211,8 +210,8 @@ static int read_number(struct reader *r, struct etl_error *err)
 	if (word[0] == '-' || word[0] == '+')
 		plain++;
 	if (length >= sizeof(word))
-		return scan_fail(scan_here(r), err, "a number of %zu characters; write a smaller one",
-				 length);
+		return scan_fail(scan_here(r), err,
+				 "a number of %zu characters; write a smaller one", length);
 	if (scan_number_integer(plain, &is_long)) {
 		if (scan_number_range(scan_here(r), plain, negative, is_long, err) != ETL_OK)
 			return ETL_FAILED;
@@ -384,7 +383,8 @@ int scan_syntax_error(const struct scan *s, unsigned line, const char *text, str
 	if (text && strcmp(text, "syntax error") != 0)
 		return scan_fail(at, err, "%s%s", text,
 				 strstr(text, "mismatched element") ?
-					 "; an array [ … ] holds values of one type: write all of them in quotes" :
+					 "; an array [ … ] holds values of one type: write all of "
+					 "them in quotes" :
 					 "");
 	return scan_fail(
 		at, err,
