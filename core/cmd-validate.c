@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "log.h"
 #include "refused.h"
@@ -14,19 +15,40 @@
 #include "verify.h"
 #include "watch.h"
 
-/* The table has to be there before it can be compared. */
-static int missing(struct report_line *line, struct etl_error *err)
+/* The first column to compare that the target's table does not have, or NULL. */
+static const char *lost_column(const struct job *job)
+{
+	for (int64_t i = 0; i < job->rows.n_children; i++) {
+		const char *name = job->rows.children[i]->name;
+		size_t k = 0;
+
+		while (k < job->existing->column_count &&
+		       strcasecmp(table_column(job->existing, k)->name, name) != 0)
+			k++;
+		if (k == job->existing->column_count)
+			return name;
+	}
+	return NULL;
+}
+
+/* The table has to be there, COLUMN (or NULL: all of it) too, before it can be compared. */
+static int missing(struct report_line *line, const char *column, struct etl_error *err)
 {
 	struct report_check *check = calloc(1, sizeof(*check));
+	struct etl_text text = { 0 };
 
 	if (!check)
 		return error_memory(err);
+	if (column)
+		etl_text_addf(&text, "the column \"%s\" is not in the target", column);
+	else
+		etl_text_add(&text, "the table is not in the target");
 	line->checks = check;
 	line->check_count = 1;
 	check->validator = strdup("tables");
 	check->severity = ETL_FAIL;
 	check->findings = 1;
-	check->message = strdup("the table is not in the target");
+	check->message = etl_text_take(&text);
 	return check->validator && check->message ? 0 : error_memory(err);
 }
 
@@ -35,8 +57,8 @@ static int validate_job(struct run *run, struct job *job, const struct refused *
 {
 	struct verify verify = { .flow = &run->flow, .refused = refused };
 	struct report_line *line = report_add(&run->report, REPORT_DATA, job->target->name);
-	const char *why = NULL;
-	bool failed = false;
+	const char *why = NULL, *lost = job->existing ? lost_column(job) : NULL;
+	bool failed = false, whole = job->existing && !lost;
 	int64_t start = run_clock();
 	int rc;
 
@@ -45,9 +67,9 @@ static int validate_job(struct run *run, struct job *job, const struct refused *
 	line->is_table = true;
 	line->compared = true;
 	line->in_target = UINT64_MAX;
-	rc = job->existing ? verify_job(&verify, job, line, &failed, err) : missing(line, err);
+	rc = whole ? verify_job(&verify, job, line, &failed, err) : missing(line, lost, err);
 	line->seconds = (double)(run_clock() - start) / 1e6;
-	if (rc < 0 || (!failed && job->existing))
+	if (rc < 0 || (!failed && whole))
 		return rc;
 	for (size_t i = 0; i < line->check_count && !why; i++)
 		why = line->checks[i].severity == ETL_FAIL ? line->checks[i].message : NULL;
