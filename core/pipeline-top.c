@@ -313,17 +313,17 @@ static int check_version(const struct etl_conf *c, const config_setting_t *root,
 			     (long long)conf_num(c, "version"));
 }
 
-static int check_limits(const struct pipeline *p, const config_setting_t *root,
-			struct etl_error *err)
+/* A default gives way to what the file says; two things that it says must agree. */
+static int check_limits(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
 {
-	const config_setting_t *s = config_setting_get_member(root, "memory_limit");
 	const config_setting_t *batch = config_setting_get_member(root, "batch");
+	const config_setting_t *bytes = batch ? config_setting_get_member(batch, "bytes") : NULL;
 
+	if (!bytes && p->batch_bytes > p->memory_limit)
+		p->batch_bytes = p->memory_limit;
 	if (p->batch_bytes <= p->memory_limit)
 		return ETL_OK;
-	if (batch && config_setting_get_member(batch, "bytes"))
-		s = config_setting_get_member(batch, "bytes");
-	return pipeline_fail(s ? s : root, err,
+	return pipeline_fail(bytes, err,
 			     "a batch of %lld bytes is more than memory_limit, %lld bytes; lower "
 			     "batch.bytes or raise memory_limit",
 			     (long long)p->batch_bytes, (long long)p->memory_limit);
