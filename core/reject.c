@@ -278,7 +278,8 @@ static int stop(const struct etl_context *c, const struct etl_reject *reject,
 	if (view && (!key || !*key))
 		add_values(reject, view, &values);
 	row = values.at && !values.failed ? values.at : "";
-	error_at(c->err, job_source_name(c->job), reject->column, key);
+	/* By its name in the target: several targets may come from one table of the source. */
+	error_at(c->err, c->job->target->name, reject->column, key);
 	if (!p->reject_rows)
 		rc = error_set(
 			c->err, ETL_DATA,

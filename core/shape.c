@@ -169,6 +169,7 @@ static int wanted_type(struct shaping *s, const struct column_rule *rule, struct
 	column->precision = type.precision;
 	column->scale = type.scale;
 	column->length = length;
+	column->type = s->takes(column);
 	s->changed = true;
 	*ret_given = true;
 	return 0;

@@ -255,6 +255,20 @@ int sqlite_close(struct etl_instance *inst, sqlite3 *db)
 	return sqlite3_close(db);
 }
 
+/* SQLite's INTEGER has 64 bits and its REAL is a double, whatever they are called. */
+static int32_t takes(const struct etl_column *column)
+{
+	switch (column->type) {
+	case ETL_INT16:
+	case ETL_INT32:
+		return ETL_INT64;
+	case ETL_FLOAT32:
+		return ETL_FLOAT64;
+	default:
+		return column->type;
+	}
+}
+
 /* ---- The tables ----------------------------------------------------------------------------------------- */
 
 static const struct etl_store store = {
@@ -283,6 +297,7 @@ static const struct etl_target target = {
 	.commit = sqlite_commit,
 	.abort = sqlite_abort,
 	.staged = sqlite_staged,
+	.takes = takes,
 };
 
 static const struct etl_schema schema = {
