@@ -60,8 +60,8 @@ static struct etl_range range_of(const struct etl_instance *self, int32_t kind)
 	return range;
 }
 
-static struct etl_range bucket_range(
-	const struct etl_instance *self, uint32_t of, uint32_t first, uint32_t count)
+static struct etl_range bucket_range(const struct etl_instance *self, uint32_t of, uint32_t first,
+				     uint32_t count)
 {
 	struct etl_range range = range_of(self, ETL_RANGE_BUCKETS);
 
@@ -77,7 +77,7 @@ static bool equal(const struct etl_digest *a, const struct etl_digest *b)
 }
 
 static int emit_text(const struct etl_instance *self, struct etl_finding_sink *sink,
-	struct etl_finding *finding, struct etl_text *text, struct etl_error *err)
+		     struct etl_finding *finding, struct etl_text *text, struct etl_error *err)
 {
 	int r;
 
@@ -92,23 +92,23 @@ static int emit_text(const struct etl_instance *self, struct etl_finding_sink *s
 }
 
 static int emit_pass(const struct etl_instance *self, uint64_t rows, struct etl_finding_sink *sink,
-	struct etl_error *err)
+		     struct etl_error *err)
 {
 	struct etl_finding finding = { .severity = ETL_PASS, .code = "rows_equal", .rows = rows };
 	struct etl_text text = { 0 };
 	char n[32];
 
-	etl_text_addf(
-		&text, "%s row%s compared, all equal", grouped(rows, n), rows == 1 ? "" : "s");
+	etl_text_addf(&text, "%s row%s compared, all equal", grouped(rows, n),
+		      rows == 1 ? "" : "s");
 	return emit_text(self, sink, &finding, &text, err);
 }
 
 static int emit_row(const struct etl_instance *self, const struct difference *d,
-	struct etl_finding_sink *sink, struct etl_error *err)
+		    struct etl_finding_sink *sink, struct etl_error *err)
 {
 	static const char *const codes[] = { "row_missing", "row_extra", "row_changed" };
 	static const char *const words[] = { "is in the source, but not in the target",
-		"is in the target, but not in the source", "differs" };
+					     "is in the target, but not in the source", "differs" };
 	struct etl_finding finding = {
 		.severity = ETL_FAIL, .code = codes[d->kind], .key = d->key, .rows = 1
 	};
@@ -123,8 +123,8 @@ static int emit_row(const struct etl_instance *self, const struct difference *d,
 	return emit_text(self, sink, &finding, &text, err);
 }
 
-static int emit_totals(
-	const struct comparison *c, struct etl_finding_sink *sink, struct etl_error *err)
+static int emit_totals(const struct comparison *c, struct etl_finding_sink *sink,
+		       struct etl_error *err)
 {
 	const uint64_t *totals = c->differences.totals;
 	struct etl_finding finding = { .severity = ETL_FAIL, .code = "rows_differ" };
@@ -133,12 +133,14 @@ static int emit_totals(
 
 	finding.rows = totals[ROW_MISSING] + totals[ROW_EXTRA] + totals[ROW_CHANGED];
 	if (finding.rows == 0)
-		etl_text_add(&text,
+		etl_text_add(
+			&text,
 			"the checksums differ, but no row did when the rows were read again: one "
 			"side "
 			"changes while it is compared; stop what writes to it and run again");
 	else
-		etl_text_addf(&text,
+		etl_text_addf(
+			&text,
 			"of %s rows in the source and %s in the target %s missing in the target, "
 			"%s "
 			"only there, %s changed",
@@ -149,7 +151,7 @@ static int emit_totals(
 }
 
 static int compare_range(struct comparison *c, const struct etl_range *range, uint64_t buckets,
-	struct etl_error *err)
+			 struct etl_error *err)
 {
 	const struct etl_host *host = c->self->host;
 	struct hashed_rows from = { 0 }, into = { 0 };
@@ -172,8 +174,9 @@ static int compare_range(struct comparison *c, const struct etl_range *range, ui
 /* How many rows fit, both sides together: arrays double as they grow and qsort wants a copy. */
 static uint64_t rows_at_once(const struct etl_host *host)
 {
-	uint64_t rows =
-		host->memory > 0 ? (uint64_t)host->memory / (3 * sizeof(struct hashed_row)) : 0;
+	uint64_t rows = host->memory > 0 ?
+				(uint64_t)host->memory / (3 * sizeof(struct hashed_row)) :
+				0;
 
 	return rows < LEAST_ROWS ? LEAST_ROWS : rows;
 }
@@ -184,17 +187,17 @@ static uint64_t bucket_rows(const struct comparison *c, uint32_t bucket)
 }
 
 /* A bucket too large for the memory, in parts: hash modulo 64 × parts is i × 64 + bucket. */
-static int compare_in_parts(
-	struct comparison *c, uint32_t bucket, uint64_t room, struct etl_error *err)
+static int compare_in_parts(struct comparison *c, uint32_t bucket, uint64_t room,
+			    struct etl_error *err)
 {
 	uint64_t wanted = bucket_rows(c, bucket) / room + 1;
-	uint32_t parts =
-		wanted < UINT32_MAX / ETL_BUCKETS ? (uint32_t)wanted : UINT32_MAX / ETL_BUCKETS;
+	uint32_t parts = wanted < UINT32_MAX / ETL_BUCKETS ? (uint32_t)wanted :
+							     UINT32_MAX / ETL_BUCKETS;
 	int r = ETL_OK;
 
 	for (uint32_t i = 0; r == ETL_OK && i < parts; i++) {
-		struct etl_range range =
-			bucket_range(c->self, ETL_BUCKETS * parts, i * ETL_BUCKETS + bucket, 1);
+		struct etl_range range = bucket_range(c->self, ETL_BUCKETS * parts,
+						      i * ETL_BUCKETS + bucket, 1);
 
 		r = compare_range(c, &range, UINT64_C(1) << bucket, err);
 	}
@@ -224,8 +227,8 @@ static int compare_buckets(struct comparison *c, struct etl_error *err)
 			end = i + 1;
 		}
 		if (buckets != 0) {
-			struct etl_range range =
-				bucket_range(c->self, ETL_BUCKETS, first, end - first);
+			struct etl_range range = bucket_range(c->self, ETL_BUCKETS, first,
+							      end - first);
 
 			r = compare_range(c, &range, buckets, err);
 		} else {
@@ -246,8 +249,8 @@ static int find_differences(struct comparison *c, struct etl_error *err)
 	return r == ETL_OK ? compare_buckets(c, err) : r;
 }
 
-static int name_differences(
-	struct comparison *c, struct etl_finding_sink *sink, struct etl_error *err)
+static int name_differences(struct comparison *c, struct etl_finding_sink *sink,
+			    struct etl_error *err)
 {
 	int r;
 
@@ -267,10 +270,10 @@ static int name_differences(
 }
 
 static int checksum_check(struct etl_instance *self, struct etl_peer *from, struct etl_peer *into,
-	struct etl_finding_sink *sink, struct etl_error *err)
+			  struct etl_finding_sink *sink, struct etl_error *err)
 {
-	const struct etl_range range =
-		range_of(self, self->ppm < PPM_ALL ? ETL_RANGE_SAMPLE : ETL_RANGE_ALL);
+	const struct etl_range range = range_of(self, self->ppm < PPM_ALL ? ETL_RANGE_SAMPLE :
+									    ETL_RANGE_ALL);
 	struct comparison c = { .self = self, .from = from, .into = into };
 	struct etl_digest a, b;
 	int r = self->host->peer_digest(from, &range, ETL_HASH_X1, &a, err);
@@ -309,18 +312,18 @@ static void name_extent(struct etl_instance *self)
 		snprintf(self->extent, sizeof(self->extent), "sample %u %%", whole);
 	else
 		snprintf(self->extent, sizeof(self->extent), "sample %u.%0*u %%", whole, digits,
-			rest);
+			 rest);
 }
 
 static int checksum_open(const struct etl_host *host, const struct etl_conf *conf,
-	struct etl_instance **ret, struct etl_error *err)
+			 struct etl_instance **ret, struct etl_error *err)
 {
 	int64_t ppm = host->num(conf, "sample");
 	struct etl_instance *self;
 
 	if (ppm <= 0 || ppm > PPM_ALL)
 		return host->fail(err, ETL_USAGE, NULL, 0,
-			"checksum: sample must be more than 0 %% and at most 100 %%");
+				  "checksum: sample must be more than 0 %% and at most 100 %%");
 	self = calloc(1, sizeof(*self));
 	if (!self)
 		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory for the validator");
@@ -346,21 +349,21 @@ static const struct etl_validator checksum_validator = {
 
 static const struct etl_option checksum_options[] = {
 	{ .name = "sample",
-		.kind = ETL_OPT_PERCENT,
-		.default_text = "100%",
-		.help = "How much of each table is compared. The rows are chosen by their key, so "
-			"they are the same "
-			"on both sides and in every run." },
+	  .kind = ETL_OPT_PERCENT,
+	  .default_text = "100%",
+	  .help = "How much of each table is compared. The rows are chosen by their key, so "
+		  "they are the same "
+		  "on both sides and in every run." },
 	{ .name = "seed",
-		.kind = ETL_OPT_INT,
-		.default_text = "1",
-		.max = INT64_MAX,
-		.help = "Another number chooses another sample." },
+	  .kind = ETL_OPT_INT,
+	  .default_text = "1",
+	  .max = INT64_MAX,
+	  .help = "Another number chooses another sample." },
 	{ .name = "max_rows",
-		.kind = ETL_OPT_INT,
-		.default_text = "10",
-		.max = 10000,
-		.help = "How many differing rows of a table are named." },
+	  .kind = ETL_OPT_INT,
+	  .default_text = "10",
+	  .max = 10000,
+	  .help = "How many differing rows of a table are named." },
 	{ .name = NULL },
 };
 

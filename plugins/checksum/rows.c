@@ -33,12 +33,12 @@ static int out_of_memory(const struct etl_host *host, struct etl_error *err)
 
 static int broken(const struct etl_host *host, struct etl_error *err)
 {
-	return host->fail(
-		err, ETL_BUG, NULL, 0, "the hashes of rows do not come as key, key_hash, row_hash");
+	return host->fail(err, ETL_BUG, NULL, 0,
+			  "the hashes of rows do not come as key, key_hash, row_hash");
 }
 
 static int make_view(const struct etl_host *host, struct ArrowArrayStream *stream,
-	struct etl_view **ret, struct etl_error *err)
+		     struct etl_view **ret, struct etl_error *err)
 {
 	struct ArrowSchema schema;
 	struct etl_view *view;
@@ -50,8 +50,8 @@ static int make_view(const struct etl_host *host, struct ArrowArrayStream *strea
 	if (!view)
 		return out_of_memory(host, err);
 	if (view->count != COLUMNS || view->columns[COLUMN_KEY].type.type != ETL_TEXT ||
-		view->columns[COLUMN_KEY_HASH].type.type != ETL_INT64 ||
-		view->columns[COLUMN_ROW_HASH].type.type != ETL_INT64) {
+	    view->columns[COLUMN_KEY_HASH].type.type != ETL_INT64 ||
+	    view->columns[COLUMN_ROW_HASH].type.type != ETL_INT64) {
 		etl_view_free(view);
 		return broken(host, err);
 	}
@@ -60,7 +60,7 @@ static int make_view(const struct etl_host *host, struct ArrowArrayStream *strea
 }
 
 static int read_batches(struct ArrowArrayStream *stream, struct etl_view *view,
-	struct batch_reader *reader, struct etl_error *err)
+			struct batch_reader *reader, struct etl_error *err)
 {
 	int r = ETL_OK;
 
@@ -73,15 +73,15 @@ static int read_batches(struct ArrowArrayStream *stream, struct etl_view *view,
 			return ETL_FAILED;
 		if (!batch.release)
 			break;
-		r = etl_view_set(view, &batch) ? reader->batch(reader, view, err)
-					       : broken(reader->host, err);
+		r = etl_view_set(view, &batch) ? reader->batch(reader, view, err) :
+						 broken(reader->host, err);
 		batch.release(&batch);
 	}
 	return r;
 }
 
 static int read_range(struct etl_peer *peer, const struct etl_range *range,
-	struct batch_reader *reader, struct etl_error *err)
+		      struct batch_reader *reader, struct etl_error *err)
 {
 	struct ArrowArrayStream stream;
 	struct etl_view *view = NULL;
@@ -142,7 +142,7 @@ static int collect(struct batch_reader *reader, const struct etl_view *view, str
 }
 
 int rows_read(const struct etl_host *host, struct etl_peer *peer, const struct etl_range *range,
-	uint64_t buckets, struct hashed_rows *rows, struct etl_error *err)
+	      uint64_t buckets, struct hashed_rows *rows, struct etl_error *err)
 {
 	struct collector self = { { collect, host }, rows, buckets };
 
@@ -166,8 +166,8 @@ static void note(struct differences *d, int kind, struct hashed_row row)
 }
 
 /* Moves the rows of one key that the other side has not to the front; returns how many stay. */
-static size_t remove_shared(
-	struct hashed_row *a, size_t *a_count, struct hashed_row *b, size_t *b_count)
+static size_t remove_shared(struct hashed_row *a, size_t *a_count, struct hashed_row *b,
+			    size_t *b_count)
 {
 	size_t i = 0, j = 0, a_left = 0, b_left = 0;
 
@@ -208,10 +208,10 @@ void rows_compare(struct hashed_rows *from, struct hashed_rows *into, struct dif
 	sort_rows(from);
 	sort_rows(into);
 	while (i < from->count || j < into->count) {
-		uint64_t key =
-			j == into->count || (i < from->count && from->at[i].key < into->at[j].key)
-				? from->at[i].key
-				: into->at[j].key;
+		uint64_t key = j == into->count || (i < from->count &&
+						    from->at[i].key < into->at[j].key) ?
+				       from->at[i].key :
+				       into->at[j].key;
 		size_t a = same_key(from, i, key), b = same_key(into, j, key), a_left = a,
 		       b_left = b;
 		struct hashed_row *x = a > 0 ? from->at + i : NULL,
@@ -235,7 +235,7 @@ struct namer {
 };
 
 static int name_row(struct namer *self, const struct etl_view *view, int64_t i,
-	struct difference *d, struct etl_error *err)
+		    struct difference *d, struct etl_error *err)
 {
 	int64_t size;
 	const uint8_t *text = etl_get_bytes(&view->columns[COLUMN_KEY], i, &size);
@@ -248,8 +248,8 @@ static int name_row(struct namer *self, const struct etl_view *view, int64_t i,
 	return ETL_OK;
 }
 
-static int name_rows(
-	struct batch_reader *reader, const struct etl_view *view, struct etl_error *err)
+static int name_rows(struct batch_reader *reader, const struct etl_view *view,
+		     struct etl_error *err)
 {
 	struct namer *self = (struct namer *)reader;
 	int r = ETL_OK;
@@ -261,7 +261,7 @@ static int name_rows(
 			struct difference *d = &self->differences->at[n];
 
 			if (!d->key && (d->kind != ROW_EXTRA) == self->is_source &&
-				d->row.key == row.key && d->row.row == row.row)
+			    d->row.key == row.key && d->row.row == row.row)
 				r = name_row(self, view, i, d, err);
 		}
 	}
@@ -269,7 +269,7 @@ static int name_rows(
 }
 
 int rows_name(const struct etl_host *host, struct etl_peer *peer, const struct etl_range *range,
-	bool is_source, struct differences *d, size_t first, struct etl_error *err)
+	      bool is_source, struct differences *d, size_t first, struct etl_error *err)
 {
 	struct namer self = { { name_rows, host }, d, first, is_source };
 	bool needed = false;

@@ -20,16 +20,16 @@ enum difference_kind { ROW_MISSING, ROW_EXTRA, ROW_CHANGED };
 
 /* A row that only one side has; of a changed row, the source's. */
 struct difference {
-	int kind;                       /* enum difference_kind */
+	int kind; /* enum difference_kind */
 	struct hashed_row row;
-	char *key;                      /* as a person reads it; NULL until rows_name found it */
+	char *key; /* as a person reads it; NULL until rows_name found it */
 };
 
 /* The first ROOM differences, and how many of each kind there are. */
 struct differences {
 	struct difference *at;
 	size_t count, room;
-	uint64_t totals[3];             /* by enum difference_kind */
+	uint64_t totals[3]; /* by enum difference_kind */
 };
 
 /* Sets of buckets are bits: bit I is bucket I of ETL_BUCKETS. */
@@ -37,8 +37,8 @@ _Static_assert(ETL_BUCKETS == 64, "a bucket is a bit");
 
 void rows_free(struct hashed_rows *);
 /* Appends the rows of a range that are in a wanted bucket. */
-int rows_read(const struct etl_host *, struct etl_peer *, const struct etl_range *, uint64_t buckets,
-	      struct hashed_rows *, struct etl_error *);
+int rows_read(const struct etl_host *, struct etl_peer *, const struct etl_range *,
+	      uint64_t buckets, struct hashed_rows *, struct etl_error *);
 /* Sorts both sides and appends what they do not share. A row that stands twice on one side and once on
  * the other differs once. */
 void rows_compare(struct hashed_rows *from, struct hashed_rows *into, struct differences *);

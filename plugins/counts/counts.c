@@ -35,16 +35,17 @@ static void describe(struct etl_text *text, uint64_t from, uint64_t into)
 	uint64_t apart = from > into ? from - into : into - from;
 
 	if (apart == 0)
-		etl_text_addf(
-			text, "both sides have %s row%s", grouped(from, a), from == 1 ? "" : "s");
+		etl_text_addf(text, "both sides have %s row%s", grouped(from, a),
+			      from == 1 ? "" : "s");
 	else
 		etl_text_addf(text, "the source gave %s row%s, the target has %s: %s %s %s",
-			grouped(from, a), from == 1 ? "" : "s", grouped(into, b), grouped(apart, c),
-			apart == 1 ? "is" : "are", from > into ? "missing" : "too many");
+			      grouped(from, a), from == 1 ? "" : "s", grouped(into, b),
+			      grouped(apart, c), apart == 1 ? "is" : "are",
+			      from > into ? "missing" : "too many");
 }
 
 static int counts_check(struct etl_instance *self, struct etl_peer *from, struct etl_peer *into,
-	struct etl_finding_sink *sink, struct etl_error *err)
+			struct etl_finding_sink *sink, struct etl_error *err)
 {
 	const struct etl_host *host = self->host;
 	const struct etl_range all = { .kind = ETL_RANGE_ALL };
@@ -72,7 +73,7 @@ static int counts_check(struct etl_instance *self, struct etl_peer *from, struct
 }
 
 static int counts_open(const struct etl_host *host, const struct etl_conf *conf,
-	struct etl_instance **ret, struct etl_error *err)
+		       struct etl_instance **ret, struct etl_error *err)
 {
 	struct etl_instance *self = calloc(1, sizeof(*self));
 

@@ -11,7 +11,7 @@
 
 #include "arena.h"
 
-#define ARENA_BLOCK 4000        /* bytes; a page with malloc's own header */
+#define ARENA_BLOCK 4000 /* bytes; a page with malloc's own header */
 
 struct arena_block {
 	struct arena_block *next;

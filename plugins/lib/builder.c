@@ -123,7 +123,7 @@ int64_t etl_builder_bytes(const struct etl_builder *b)
 static void clear_bits(uint8_t *bits, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
-		bits[i >> 3] &= (uint8_t)~(1u << (i & 7));
+		bits[i >> 3] &= (uint8_t) ~(1u << (i & 7));
 }
 
 static int64_t count_nulls(const struct etl_column_builder *c, int64_t from)

@@ -28,7 +28,9 @@ static const char *as_number(const struct value *v, char *buf, struct number *re
 	size_t size;
 
 	if (v->form == FORM_TEXT || v->form == FORM_NUMERIC)
-		return etl_number_parse(ret, (const char *)v->bytes, (size_t)v->size) ? NULL : "not_a_number";
+		return etl_number_parse(ret, (const char *)v->bytes, (size_t)v->size) ?
+			       NULL :
+			       "not_a_number";
 	if (v->form > FORM_DECIMAL || v->form == FORM_BOOL)
 		return "type";
 	if ((v->form == FORM_DOUBLE || v->form == FORM_FLOAT) && !isfinite(v->real))
@@ -256,7 +258,8 @@ static const char *to_text(struct etl_column_builder *to, const struct value *v)
 
 static const char *to_bytes(struct etl_column_builder *to, const struct value *v)
 {
-	if (v->form != FORM_BYTES && v->form != FORM_UUID && v->form != FORM_TEXT && v->form != FORM_JSON)
+	if (v->form != FORM_BYTES && v->form != FORM_UUID && v->form != FORM_TEXT &&
+	    v->form != FORM_JSON)
 		return "type";
 	return put_result(etl_put_bytes(to, v->bytes, v->size));
 }
@@ -462,7 +465,8 @@ static const char *put_value(struct etl_column_builder *to, const struct value *
 	}
 }
 
-const char *etl_convert(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row)
+const char *etl_convert(struct etl_column_builder *to, const struct etl_column_view *from,
+			int64_t row)
 {
 	struct value v;
 
@@ -473,7 +477,9 @@ const char *etl_convert(struct etl_column_builder *to, const struct etl_column_v
 
 const char *etl_convert_text(struct etl_column_builder *to, const char *text, size_t size)
 {
-	struct value v = { .form = FORM_TEXT, .bytes = (const uint8_t *)text, .size = (int64_t)size };
+	struct value v = { .form = FORM_TEXT,
+			   .bytes = (const uint8_t *)text,
+			   .size = (int64_t)size };
 
 	return put_value(to, &v);
 }

@@ -5,11 +5,11 @@
 #include "spell.h"
 
 struct moment {
-	int64_t days;           /* since 1970-01-01; 0 for a time alone */
-	int64_t micros;         /* since midnight, zone not applied */
-	int64_t zone;           /* seconds east of UTC */
-	bool timed, zoned;      /* which parts were there */
-	bool finer;             /* digits beyond microseconds that are not zero */
+	int64_t days;	   /* since 1970-01-01; 0 for a time alone */
+	int64_t micros;	   /* since midnight, zone not applied */
+	int64_t zone;	   /* seconds east of UTC */
+	bool timed, zoned; /* which parts were there */
+	bool finer;	   /* digits beyond microseconds that are not zero */
 };
 
 /* "2024-02-29", "2024-02-29 23:59:59.123456", with T, Z, +02:00. */

@@ -6,8 +6,8 @@
 
 #include "number.h"
 
-#define EXPONENT_MAX 16384      /* places: what a numeric written out may grow to */
-#define PROOF_DIGITS 40         /* significant digits up to which a float is proved to be the number */
+#define EXPONENT_MAX 16384 /* places: what a numeric written out may grow to */
+#define PROOF_DIGITS 40	   /* significant digits up to which a float is proved to be the number */
 
 static char digit_at(const struct number *n, int64_t i)
 {
@@ -106,7 +106,8 @@ const char *etl_number_int64(const struct number *n, int64_t *ret)
 	return NULL;
 }
 
-const char *etl_number_decimal(const struct number *n, int32_t precision, int32_t scale, etl_i128 *ret)
+const char *etl_number_decimal(const struct number *n, int32_t precision, int32_t scale,
+			       etl_i128 *ret)
 {
 	etl_i128 v;
 

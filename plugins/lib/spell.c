@@ -13,8 +13,8 @@
 #include "spell.h"
 
 #define MICROS_PER_DAY INT64_C(86400000000)
-#define POSITIONAL_MIN (-5)     /* floats from 1e-5 … */
-#define POSITIONAL_MAX 16       /* … below 1e16 are written without an exponent */
+#define POSITIONAL_MIN (-5) /* floats from 1e-5 … */
+#define POSITIONAL_MAX 16   /* … below 1e16 are written without an exponent */
 
 static size_t copy(char *buf, const char *text)
 {
@@ -147,7 +147,8 @@ static size_t spell_real(char *buf, double v, int least, int most, bool single)
 		snprintf(again, sizeof(again), "%se%d", digits, exponent);
 		if (n == most)
 			break;
-		if (single ? (double)strtof(again, NULL) == fabs(v) : strtod(again, NULL) == fabs(v))
+		if (single ? (double)strtof(again, NULL) == fabs(v) :
+			     strtod(again, NULL) == fabs(v))
 			break;
 	}
 	return spell_digits(buf, signbit(v), digits, exponent);
@@ -176,15 +177,15 @@ size_t etl_spell_date(char *buf, int64_t days)
 	int64_t year = yoe + era * 400 + (month <= 2);
 	const char *sign = year < 0 ? "-" : year > 9999 ? "+" : "";
 
-	return (size_t)sprintf(buf, "%s%04lld-%02d-%02d", sign, (long long)(year < 0 ? -year : year), month,
-			       day);
+	return (size_t)sprintf(buf, "%s%04lld-%02d-%02d", sign,
+			       (long long)(year < 0 ? -year : year), month, day);
 }
 
 size_t etl_spell_time(char *buf, int64_t micros)
 {
 	int64_t seconds = micros / 1000000, fraction = micros % 1000000;
-	size_t n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
-				   (int)(seconds % 60));
+	size_t n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600),
+				   (int)(seconds / 60 % 60), (int)(seconds % 60));
 
 	if (fraction == 0)
 		return n;
@@ -248,7 +249,8 @@ size_t etl_spell_fixed(char *buf, const struct etl_column_view *c, int64_t row)
 	case ETL_FLOAT64:
 		return etl_spell_double(buf, etl_get_float64(c, row));
 	case ETL_DECIMAL:
-		return etl_spell_decimal(buf, etl_decimal_get(etl_get_fixed(c, row)), c->type.scale);
+		return etl_spell_decimal(buf, etl_decimal_get(etl_get_fixed(c, row)),
+					 c->type.scale);
 	case ETL_DATE:
 		return etl_spell_date(buf, etl_get_int32(c, row));
 	case ETL_TIME:

@@ -10,7 +10,7 @@
 __extension__ typedef __int128 etl_i128;
 __extension__ typedef unsigned __int128 etl_u128;
 
-#define SPELL_MAX 400           /* bytes that any fixed-width value fits, with its NUL */
+#define SPELL_MAX 400 /* bytes that any fixed-width value fits, with its NUL */
 
 /* Each writes a NUL-terminated text of at most SPELL_MAX bytes and returns its length. */
 size_t etl_spell_int(char *buf, int64_t v);

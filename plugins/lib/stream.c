@@ -15,7 +15,7 @@ struct producing {
 	struct etl_producer *producer;
 	struct etl_builder *builder;
 	struct ArrowSchema schema;
-	const char *error;              /* a constant, or NULL */
+	const char *error; /* a constant, or NULL */
 	bool ended;
 };
 
@@ -26,9 +26,9 @@ struct filtering {
 	struct ArrowArrayStream in;
 	struct ArrowSchema schema;
 	struct etl_view *view;
-	int64_t *keep;                  /* rows of the batch at hand */
+	int64_t *keep; /* rows of the batch at hand */
 	int64_t room;
-	const char *error;              /* a constant, or NULL: ask IN */
+	const char *error; /* a constant, or NULL: ask IN */
 };
 
 static const char out_of_memory[] = "out of memory";
@@ -119,8 +119,8 @@ bool etl_stream_open(struct ArrowArrayStream *stream, const struct etl_host *hos
 	return true;
 }
 
-static void take_column(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row,
-			bool *failed)
+static void take_column(struct etl_column_builder *to, const struct etl_column_view *from,
+			int64_t row, bool *failed)
 {
 	const uint8_t *bytes;
 	int64_t size;
@@ -286,8 +286,9 @@ static void filtering_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
-bool etl_filter_open(struct ArrowArrayStream *out, struct ArrowArrayStream *in, const struct etl_host *host,
-		     struct etl_context *context, struct etl_filter *filter)
+bool etl_filter_open(struct ArrowArrayStream *out, struct ArrowArrayStream *in,
+		     const struct etl_host *host, struct etl_context *context,
+		     struct etl_filter *filter)
 {
 	struct filtering *f = calloc(1, sizeof(*f));
 
@@ -317,7 +318,8 @@ bool etl_stream_pull(struct ArrowArrayStream *stream, struct etl_consumer *consu
 {
 	struct ArrowSchema schema = { .release = NULL };
 	struct ArrowArray batch = { .release = NULL };
-	struct etl_view *view = stream->get_schema(stream, &schema) == 0 ? etl_view_new(&schema) : NULL;
+	struct etl_view *view = stream->get_schema(stream, &schema) == 0 ? etl_view_new(&schema) :
+									   NULL;
 	bool ok = view != NULL;
 
 	/* A batch without a release is the end. */

@@ -255,7 +255,8 @@ static void add_any(struct etl_text *t, const uint8_t *bytes, int64_t size, bool
 	}
 }
 
-static void add_variable(struct etl_text *t, const struct etl_column_view *c, int64_t row, bool json)
+static void add_variable(struct etl_text *t, const struct etl_column_view *c, int64_t row,
+			 bool json)
 {
 	int64_t size;
 	const uint8_t *bytes = etl_get_bytes(c, row, &size);

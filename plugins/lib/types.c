@@ -14,10 +14,10 @@
 #define EXTENSION_KEY "ARROW:extension:name"
 
 struct type_row {
-	int32_t type;           /* enum etl_type */
+	int32_t type; /* enum etl_type */
 	const char *name;
 	const char *format;
-	const char *extension;  /* or NULL */
+	const char *extension; /* or NULL */
 };
 
 /* Decimal's format is made for each column. */
@@ -156,8 +156,8 @@ static void schema_release(struct ArrowSchema *schema)
 }
 
 /* One node whose strings live in one block; the children's places are empty. */
-static bool node_make(struct ArrowSchema *ret, const char *format, const char *name, const char *metadata,
-		      size_t meta_size, int64_t children)
+static bool node_make(struct ArrowSchema *ret, const char *format, const char *name,
+		      const char *metadata, size_t meta_size, int64_t children)
 {
 	size_t format_size = strlen(format) + 1, name_size = name ? strlen(name) + 1 : 0;
 	char *block = malloc(format_size + name_size + meta_size);
@@ -191,7 +191,8 @@ static bool node_make(struct ArrowSchema *ret, const char *format, const char *n
 /* Packs one pair with the extension's name into BUF and returns the size. */
 static size_t pack_extension(char *buf, const char *extension)
 {
-	int32_t one = 1, key_size = (int32_t)strlen(EXTENSION_KEY), size = (int32_t)strlen(extension);
+	int32_t one = 1, key_size = (int32_t)strlen(EXTENSION_KEY),
+		size = (int32_t)strlen(extension);
 	char *at = buf;
 
 	memcpy(at, &one, 4);
@@ -215,7 +216,8 @@ static bool column_make(struct ArrowSchema *ret, const struct etl_column *column
 		if (row->extension)
 			size = pack_extension(metadata, row->extension);
 	} else {
-		snprintf(format, sizeof(format), "d:%d,%d", (int)column->precision, (int)column->scale);
+		snprintf(format, sizeof(format), "d:%d,%d", (int)column->precision,
+			 (int)column->scale);
 		if (column->type != ETL_DECIMAL || decimal_of(format).type == ETL_TYPE_NONE)
 			return false;
 	}
@@ -251,13 +253,14 @@ bool etl_schema_copy(struct ArrowSchema *ret, const struct ArrowSchema *from)
 
 	if (!from->format || from->dictionary)
 		return false;
-	if (!node_make(&schema, from->format, from->name, from->metadata, metadata_size(from->metadata),
-		       from->n_children))
+	if (!node_make(&schema, from->format, from->name, from->metadata,
+		       metadata_size(from->metadata), from->n_children))
 		return false;
 	schema.flags = from->flags;
 	for (int64_t i = 0; i < from->n_children; i++) {
 		schema.children[i] = calloc(1, sizeof(struct ArrowSchema));
-		if (!schema.children[i] || !etl_schema_copy(schema.children[i], from->children[i])) {
+		if (!schema.children[i] ||
+		    !etl_schema_copy(schema.children[i], from->children[i])) {
 			schema.release(&schema);
 			return false;
 		}

@@ -45,8 +45,9 @@ static bool read_bytes(struct value *v, const struct etl_column_view *from, int6
 	if (from->type.type == ETL_ANY)
 		return read_any(v, v->bytes, v->size);
 	v->form = from->type.type == ETL_NUMERIC ? FORM_NUMERIC :
-		  from->type.type == ETL_JSON ? FORM_JSON :
-		  from->type.type == ETL_BYTES ? FORM_BYTES : FORM_TEXT;
+		  from->type.type == ETL_JSON	 ? FORM_JSON :
+		  from->type.type == ETL_BYTES	 ? FORM_BYTES :
+						   FORM_TEXT;
 	return true;
 }
 

@@ -8,18 +8,30 @@
 #include "spell.h"
 
 enum form {
-	FORM_INT, FORM_BOOL, FORM_DOUBLE, FORM_FLOAT, FORM_DECIMAL, FORM_NUMERIC, FORM_TEXT, FORM_JSON,
-	FORM_BYTES, FORM_DATE, FORM_TIME, FORM_TIMESTAMP, FORM_INSTANT, FORM_UUID
+	FORM_INT,
+	FORM_BOOL,
+	FORM_DOUBLE,
+	FORM_FLOAT,
+	FORM_DECIMAL,
+	FORM_NUMERIC,
+	FORM_TEXT,
+	FORM_JSON,
+	FORM_BYTES,
+	FORM_DATE,
+	FORM_TIME,
+	FORM_TIMESTAMP,
+	FORM_INSTANT,
+	FORM_UUID
 };
 
 struct value {
 	enum form form;
-	bool trusted;           /* a text that is known to be UTF-8 */
-	int32_t scale;          /* of a decimal */
-	int64_t whole;          /* int, bool, date, time, timestamps */
+	bool trusted;  /* a text that is known to be UTF-8 */
+	int32_t scale; /* of a decimal */
+	int64_t whole; /* int, bool, date, time, timestamps */
 	double real;
 	etl_i128 decimal;
-	const uint8_t *bytes;   /* text, json, numeric, bytes, uuid */
+	const uint8_t *bytes; /* text, json, numeric, bytes, uuid */
 	int64_t size;
 };
 

@@ -22,8 +22,8 @@ struct shape {
 
 static int no_memory(struct shape *s)
 {
-	return s->self->host->fail(
-		s->err, ETL_MEMORY, NULL, 0, "no memory for the shape of table %s", s->in->name);
+	return s->self->host->fail(s->err, ETL_MEMORY, NULL, 0,
+				   "no memory for the shape of table %s", s->in->name);
 }
 
 /* Takes over an allocation; NULL: there was none, or no memory to remember it. */
@@ -48,8 +48,8 @@ static void *keep(struct shape *s, void *block)
 static void said(const struct shape *s, const char *what, const char *name)
 {
 	s->self->host->log(s->self->host, ETL_LOG_WARN,
-		"map: table %s: %s%s%s goes, because a column of it is dropped", s->in->name, what,
-		name ? " " : "", name ? name : "");
+			   "map: table %s: %s%s%s goes, because a column of it is dropped",
+			   s->in->name, what, name ? " " : "", name ? name : "");
 }
 
 /* The name a column has now: NULL when it is dropped, the same when the table has no such column.
@@ -62,8 +62,8 @@ static const char *renamed(const struct shape *s, const char *name)
 }
 
 /* 1: *RET has the new names. 0: one is dropped. Negative: memory. */
-static int rename_list(
-	struct shape *s, const char *const *columns, size_t count, const char *const **ret)
+static int rename_list(struct shape *s, const char *const *columns, size_t count,
+		       const char *const **ret)
 {
 	const char **list = keep(s, calloc(count + 1, sizeof(*list)));
 
@@ -112,7 +112,8 @@ static int apply_cast(struct shape *s, struct etl_column *column, const struct m
 	if (cast->misfit != MISFIT_NULL || !(column->flags & ETL_NOT_NULL))
 		return ETL_OK;
 	s->self->host->at(s->err, s->in->name, cast->column, NULL);
-	return s->self->host->fail(s->err, ETL_USAGE, NULL, 0,
+	return s->self->host->fail(
+		s->err, ETL_USAGE, NULL, 0,
 		"map: column \"%s\" takes no NULL, so on_misfit = \"null\" cannot stand; use "
 		"\"reject\" or \"default\"",
 		cast->column);
@@ -124,12 +125,12 @@ static int make_column(struct shape *s, const struct map_column *plan, struct et
 
 	if (plan->from < 0) {
 		*column = (struct etl_column){ .declared = "text",
-			.type = ETL_TEXT,
-			.flags = ETL_CONSTANT,
-			.identity_last = ETL_UNKNOWN };
+					       .type = ETL_TEXT,
+					       .flags = ETL_CONSTANT,
+					       .identity_last = ETL_UNKNOWN };
 	} else {
-		*column = *ETL_AT(
-			const struct etl_column, s->in->columns, s->in->column_size, plan->from);
+		*column = *ETL_AT(const struct etl_column, s->in->columns, s->in->column_size,
+				  plan->from);
 		if (strcmp(plan->name, column->name) != 0 && !column->origin)
 			column->origin = column->name;
 	}
@@ -137,7 +138,8 @@ static int make_column(struct shape *s, const struct map_column *plan, struct et
 	r = rename_sql(s, &column->generated_sql);
 	if (r == 0) {
 		s->self->host->at(s->err, s->in->name, column->name, NULL);
-		return s->self->host->fail(s->err, ETL_USAGE, NULL, 0,
+		return s->self->host->fail(
+			s->err, ETL_USAGE, NULL, 0,
 			"map: column \"%s\" is computed from a column that is dropped; drop it "
 			"too, or keep the other",
 			column->name);
@@ -164,8 +166,8 @@ static int make_keys(struct shape *s)
 {
 	struct etl_key *keys = keep(s, calloc(s->in->unique_count + 1, sizeof(*keys)));
 	size_t count = 0;
-	int r = rename_list(
-		s, s->in->primary.columns, s->in->primary.column_count, &s->out.primary.columns);
+	int r = rename_list(s, s->in->primary.columns, s->in->primary.column_count,
+			    &s->out.primary.columns);
 
 	if (r < 0 || !keys)
 		return r < 0 ? r : no_memory(s);
@@ -176,8 +178,8 @@ static int make_keys(struct shape *s)
 	}
 	for (size_t i = 0; i < s->in->unique_count; i++) {
 		keys[count] = *ETL_AT(const struct etl_key, s->in->uniques, s->in->unique_size, i);
-		r = rename_list(
-			s, keys[count].columns, keys[count].column_count, &keys[count].columns);
+		r = rename_list(s, keys[count].columns, keys[count].column_count,
+				&keys[count].columns);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -194,7 +196,7 @@ static bool is_self(const struct shape *s, const struct etl_foreign_key *fk)
 {
 	return strcmp(fk->parent, s->in->name) == 0 &&
 	       (!fk->parent_schema ||
-		       (s->in->schema && strcmp(fk->parent_schema, s->in->schema) == 0));
+		(s->in->schema && strcmp(fk->parent_schema, s->in->schema) == 0));
 }
 
 static int make_foreign_keys(struct shape *s)
@@ -209,11 +211,11 @@ static int make_foreign_keys(struct shape *s)
 		int r;
 
 		*fk = *ETL_AT(const struct etl_foreign_key, s->in->foreign_keys,
-			s->in->foreign_key_size, i);
+			      s->in->foreign_key_size, i);
 		r = rename_list(s, fk->columns, fk->column_count, &fk->columns);
 		if (r > 0 && is_self(s, fk) && fk->parent_columns)
-			r = rename_list(
-				s, fk->parent_columns, fk->column_count, &fk->parent_columns);
+			r = rename_list(s, fk->parent_columns, fk->column_count,
+					&fk->parent_columns);
 		else if (r > 0 && is_self(s, fk) && s->out.primary.column_count != fk->column_count)
 			r = 0;
 		if (r < 0)
@@ -289,8 +291,8 @@ static int make_indexes(struct shape *s)
 	for (size_t i = 0; i < s->in->index_count; i++) {
 		int r;
 
-		indexes[count] =
-			*ETL_AT(const struct etl_index, s->in->indexes, s->in->index_size, i);
+		indexes[count] = *ETL_AT(const struct etl_index, s->in->indexes, s->in->index_size,
+					 i);
 		r = make_parts(s, &indexes[count]);
 		if (r < 0)
 			return r;
@@ -329,7 +331,7 @@ static int make_shape(struct shape *s)
 }
 
 int map_derive(struct etl_instance *self, const struct etl_table *in, struct etl_table_sink *sink,
-	struct etl_error *err)
+	       struct etl_error *err)
 {
 	struct shape s = { .self = self, .in = in, .err = err };
 	int r = make_shape(&s);

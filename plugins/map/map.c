@@ -11,19 +11,19 @@
 
 static int misfit_of(const char *word)
 {
-	return strcmp(word, "null") == 0      ? MISFIT_NULL
-	       : strcmp(word, "default") == 0 ? MISFIT_DEFAULT
-					      : MISFIT_REJECT;
+	return strcmp(word, "null") == 0    ? MISFIT_NULL :
+	       strcmp(word, "default") == 0 ? MISFIT_DEFAULT :
+					      MISFIT_REJECT;
 }
 
 /* A default, or a constant, has to be of its own type: found here and not at the first misfit. */
 static int check_value(struct etl_instance *self, const struct map_cast *cast, const char *value,
-	struct etl_error *err)
+		       struct etl_error *err)
 {
 	struct etl_column column = { .name = cast->column,
-		.type = cast->type.type,
-		.precision = cast->type.precision,
-		.scale = cast->type.scale };
+				     .type = cast->type.type,
+				     .precision = cast->type.precision,
+				     .scale = cast->type.scale };
 	struct ArrowSchema schema;
 	struct etl_builder *builder;
 	const char *code = "no_memory";
@@ -39,24 +39,24 @@ static int check_value(struct etl_instance *self, const struct map_cast *cast, c
 		return ETL_OK;
 	self->host->at(err, NULL, cast->column, NULL);
 	return self->host->fail(err, ETL_USAGE, NULL, 0,
-		"map: cast of \"%s\": \"%s\" is no %s (%s)", cast->column, value, cast->type_text,
-		code);
+				"map: cast of \"%s\": \"%s\" is no %s (%s)", cast->column, value,
+				cast->type_text, code);
 }
 
-static int check_constant(
-	struct etl_instance *self, const struct map_cast *cast, struct etl_error *err)
+static int check_constant(struct etl_instance *self, const struct map_cast *cast,
+			  struct etl_error *err)
 {
 	const struct etl_host *host = self->host;
 
 	for (size_t i = 0; i + 1 < host->list(self->conf, "constant"); i += 2)
 		if (strcmp(host->item(self->conf, "constant", i), cast->column) == 0)
-			return check_value(
-				self, cast, host->item(self->conf, "constant", i + 1), err);
+			return check_value(self, cast, host->item(self->conf, "constant", i + 1),
+					   err);
 	return ETL_OK;
 }
 
 static int read_cast(struct etl_instance *self, const struct etl_conf *conf, struct map_cast *cast,
-	struct etl_error *err)
+		     struct etl_error *err)
 {
 	const struct etl_host *host = self->host;
 
@@ -65,16 +65,19 @@ static int read_cast(struct etl_instance *self, const struct etl_conf *conf, str
 	cast->misfit = misfit_of(host->str(conf, "on_misfit"));
 	cast->fallback = host->str(conf, "default");
 	if (!etl_type_parse(cast->type_text, &cast->type, &cast->length))
-		return host->fail(err, ETL_USAGE, NULL, 0,
+		return host->fail(
+			err, ETL_USAGE, NULL, 0,
 			"map: cast of \"%s\": there is no type \"%s\"; write for example int64, "
 			"decimal(10,2), text, date, timestamp or bool",
 			cast->column, cast->type_text);
 	if (cast->misfit == MISFIT_DEFAULT && !cast->fallback)
-		return host->fail(err, ETL_USAGE, NULL, 0,
+		return host->fail(
+			err, ETL_USAGE, NULL, 0,
 			"map: cast of \"%s\": on_misfit = \"default\" needs the key default",
 			cast->column);
 	if (cast->misfit != MISFIT_DEFAULT && cast->fallback)
-		return host->fail(err, ETL_USAGE, NULL, 0,
+		return host->fail(
+			err, ETL_USAGE, NULL, 0,
 			"map: cast of \"%s\": default is only used with on_misfit = \"default\"",
 			cast->column);
 	if (cast->fallback && check_value(self, cast, cast->fallback, err) < 0)
@@ -106,7 +109,7 @@ static void map_close(struct etl_instance *self)
 }
 
 static int map_open(const struct etl_host *host, const struct etl_conf *conf,
-	struct etl_instance **ret, struct etl_error *err)
+		    struct etl_instance **ret, struct etl_error *err)
 {
 	struct etl_instance *self = calloc(1, sizeof(*self));
 	int r;
@@ -133,45 +136,45 @@ static const struct etl_transform map_transform = {
 
 static const struct etl_option cast_members[] = {
 	{ .name = "column",
-		.kind = ETL_OPT_TEXT,
-		.flags = ETL_OPT_REQUIRED,
-		.help = "The column, by the name it comes with." },
+	  .kind = ETL_OPT_TEXT,
+	  .flags = ETL_OPT_REQUIRED,
+	  .help = "The column, by the name it comes with." },
 	{ .name = "type",
-		.kind = ETL_OPT_TEXT,
-		.flags = ETL_OPT_REQUIRED,
-		.help = "Its type from here on, as decimal(10,2)." },
+	  .kind = ETL_OPT_TEXT,
+	  .flags = ETL_OPT_REQUIRED,
+	  .help = "Its type from here on, as decimal(10,2)." },
 	{ .name = "on_misfit",
-		.kind = ETL_OPT_CHOICE,
-		.default_text = "reject",
-		.choices = "reject|null|default",
-		.help = "What becomes of a value that the type cannot hold exactly: its row is "
-			"rejected, or the value "
-			"becomes NULL or the default." },
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "reject",
+	  .choices = "reject|null|default",
+	  .help = "What becomes of a value that the type cannot hold exactly: its row is "
+		  "rejected, or the value "
+		  "becomes NULL or the default." },
 	{ .name = "default",
-		.kind = ETL_OPT_TEXT,
-		.help = "The value for on_misfit = \"default\"." },
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The value for on_misfit = \"default\"." },
 	{ .name = NULL },
 };
 
 static const struct etl_option map_options[] = {
 	{ .name = "rename",
-		.kind = ETL_OPT_PAIRS,
-		.help = "Pairs of a column and its new name. Keys, indexes and checks follow." },
+	  .kind = ETL_OPT_PAIRS,
+	  .help = "Pairs of a column and its new name. Keys, indexes and checks follow." },
 	{ .name = "choose",
-		.kind = ETL_OPT_LIST,
-		.help = "Only these columns, in this order, by the names they come with." },
+	  .kind = ETL_OPT_LIST,
+	  .help = "Only these columns, in this order, by the names they come with." },
 	{ .name = "drop",
-		.kind = ETL_OPT_LIST,
-		.help = "Columns that go, and with them the keys, indexes and checks that need "
-			"them." },
+	  .kind = ETL_OPT_LIST,
+	  .help = "Columns that go, and with them the keys, indexes and checks that need "
+		  "them." },
 	{ .name = "constant",
-		.kind = ETL_OPT_PAIRS,
-		.help = "Pairs of a new column and its value in every row, as text; a cast gives "
-			"it another type." },
+	  .kind = ETL_OPT_PAIRS,
+	  .help = "Pairs of a new column and its value in every row, as text; a cast gives "
+		  "it another type." },
 	{ .name = "cast",
-		.kind = ETL_OPT_GROUPS,
-		.members = cast_members,
-		.help = "Columns that get another type." },
+	  .kind = ETL_OPT_GROUPS,
+	  .members = cast_members,
+	  .help = "Columns that get another type." },
 	{ .name = NULL },
 };
 

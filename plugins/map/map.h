@@ -9,12 +9,12 @@
 enum map_misfit { MISFIT_REJECT, MISFIT_NULL, MISFIT_DEFAULT };
 
 struct map_cast {
-	const char *column;             /* as the input calls it; or a constant */
+	const char *column; /* as the input calls it; or a constant */
 	const char *type_text;
 	struct etl_type_info type;
 	int64_t length;
-	int misfit;                     /* enum map_misfit */
-	const char *fallback;           /* with MISFIT_DEFAULT */
+	int misfit;	      /* enum map_misfit */
+	const char *fallback; /* with MISFIT_DEFAULT */
 };
 
 /* Texts are the configuration's, which lives as long. */
@@ -28,9 +28,9 @@ struct etl_instance {
 /* A column of the output. */
 struct map_column {
 	const char *name;
-	int64_t from;                   /* the input's index; -1: `value` */
+	int64_t from; /* the input's index; -1: `value` */
 	const char *value;
-	const struct map_cast *cast;    /* or NULL */
+	const struct map_cast *cast; /* or NULL */
 };
 
 struct map_plan {
@@ -49,14 +49,15 @@ const char *map_plan_name(const struct map_plan *, int64_t from);
 /* The index of a name, exact first, then in any ASCII case; -1: none. */
 int64_t map_find(const char *const *names, size_t count, const char *name);
 
-int map_derive(struct etl_instance *, const struct etl_table *in, struct etl_table_sink *, struct etl_error *);
+int map_derive(struct etl_instance *, const struct etl_table *in, struct etl_table_sink *,
+	       struct etl_error *);
 int map_wrap(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *in,
 	     struct ArrowArrayStream *out, struct etl_error *);
 
 enum map_sql { MAP_SQL_SAME, MAP_SQL_RENAMED, MAP_SQL_DROPPED, MAP_SQL_MEMORY };
 /* What the plan does to an expression in SQL: MAP_SQL_RENAMED fills RET, which the caller frees, with the
  * expression under the new names; MAP_SQL_DROPPED: it mentions a column that is dropped, *RET_COLUMN. */
-enum map_sql map_sql(const struct map_plan *, const char *const *names, size_t count, const char *sql,
-		     char **ret, const char **ret_column);
+enum map_sql map_sql(const struct map_plan *, const char *const *names, size_t count,
+		     const char *sql, char **ret, const char **ret_column);
 
 #endif

@@ -66,7 +66,7 @@ static const char *nearest(const char *const *names, size_t count, const char *n
 }
 
 static int unknown(const struct etl_instance *self, const char *option, const char *name,
-	const char *const *names, size_t count, struct etl_error *err)
+		   const char *const *names, size_t count, struct etl_error *err)
 {
 	const char *near = nearest(names, count, name);
 	struct etl_text text = { 0 };
@@ -79,8 +79,8 @@ static int unknown(const struct etl_instance *self, const char *option, const ch
 	for (size_t i = 0; i < count; i++)
 		etl_text_addf(&text, "%s%s", i > 0 ? ", " : "", names[i]);
 	self->host->at(err, NULL, name, NULL);
-	r = self->host->fail(
-		err, ETL_USAGE, NULL, 0, "%s", text.failed ? "map: unknown column" : text.at);
+	r = self->host->fail(err, ETL_USAGE, NULL, 0, "%s",
+			     text.failed ? "map: unknown column" : text.at);
 	etl_text_free(&text);
 	return r;
 }
@@ -108,8 +108,8 @@ struct making {
 	bool *dropped;
 };
 
-static int check_names(
-	const struct making *m, const char *option, size_t step, struct etl_error *err)
+static int check_names(const struct making *m, const char *option, size_t step,
+		       struct etl_error *err)
 {
 	const struct etl_host *host = m->self->host;
 
@@ -155,7 +155,7 @@ static const char *new_name(const struct making *m, size_t column)
 
 	for (size_t i = 0; i + 1 < host->list(m->self->conf, "rename"); i += 2)
 		if (map_find(m->names, m->count, host->item(m->self->conf, "rename", i)) ==
-			(int64_t)column)
+		    (int64_t)column)
 			return host->item(m->self->conf, "rename", i + 1);
 	return m->names[column];
 }
@@ -165,8 +165,8 @@ static const struct map_cast *cast_of(const struct making *m, int64_t column, co
 	for (size_t i = 0; i < m->self->cast_count; i++) {
 		const struct map_cast *cast = &m->self->casts[i];
 
-		if (constant ? strcmp(cast->column, constant) == 0
-			     : map_find(m->names, m->count, cast->column) == column)
+		if (constant ? strcmp(cast->column, constant) == 0 :
+			       map_find(m->names, m->count, cast->column) == column)
 			return cast;
 	}
 	return NULL;
@@ -177,7 +177,8 @@ static int add(struct making *m, struct map_column column, struct etl_error *err
 	for (size_t i = 0; i < m->plan.count; i++)
 		if (strcasecmp(m->plan.at[i].name, column.name) == 0) {
 			m->self->host->at(err, NULL, column.name, NULL);
-			return m->self->host->fail(err, ETL_USAGE, NULL, 0,
+			return m->self->host->fail(
+				err, ETL_USAGE, NULL, 0,
 				"map: two columns would be called \"%s\"; rename one of them "
 				"or drop it",
 				column.name);
@@ -189,7 +190,7 @@ static int add(struct making *m, struct map_column column, struct etl_error *err
 static int add_column(struct making *m, size_t i, struct etl_error *err)
 {
 	struct map_column column = { new_name(m, i), (int64_t)i, NULL,
-		cast_of(m, (int64_t)i, NULL) };
+				     cast_of(m, (int64_t)i, NULL) };
 
 	return m->dropped[i] ? ETL_OK : add(m, column, err);
 }
@@ -220,17 +221,17 @@ static int add_all(struct making *m, struct etl_error *err)
 
 		r = add(m,
 			(struct map_column){ name, -1, host->item(conf, "constant", i + 1),
-				cast_of(m, -1, name) },
+					     cast_of(m, -1, name) },
 			err);
 	}
 	if (r == ETL_OK && m->plan.count == 0)
-		r = host->fail(
-			err, ETL_USAGE, NULL, 0, "map: no column is left; drop fewer of them");
+		r = host->fail(err, ETL_USAGE, NULL, 0,
+			       "map: no column is left; drop fewer of them");
 	return r;
 }
 
 int map_plan_make(const struct etl_instance *self, const char *const *names, size_t count,
-	bool strict, struct map_plan *ret, struct etl_error *err)
+		  bool strict, struct map_plan *ret, struct etl_error *err)
 {
 	struct making m = { .self = self, .names = names, .count = count };
 	size_t room = count + self->host->list(self->conf, "choose") +

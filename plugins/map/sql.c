@@ -81,7 +81,7 @@ static char *name_of(const char *token, const char *end, bool *failed)
 }
 
 enum map_sql map_sql(const struct map_plan *plan, const char *const *names, size_t count,
-	const char *sql, char **ret, const char **ret_column)
+		     const char *sql, char **ret, const char **ret_column)
 {
 	struct etl_text text = { 0 };
 	enum map_sql result = MAP_SQL_SAME;

@@ -41,7 +41,7 @@ static struct etl_type_info type_of(const struct map_column *column)
 }
 
 static int reject(struct mapping *m, const struct map_column *column,
-	const struct ArrowArray *batch, int64_t row, const char *code)
+		  const struct ArrowArray *batch, int64_t row, const char *code)
 {
 	struct etl_text reason = { 0 };
 	struct etl_reject what = {
@@ -64,7 +64,8 @@ static int reject(struct mapping *m, const struct map_column *column,
 
 /* One value into TO: 0, or an errno. *RET_KEEP becomes false when the row is rejected. */
 static int cast_value(struct mapping *m, const struct map_column *column,
-	struct etl_column_builder *to, const struct ArrowArray *batch, int64_t row, bool *ret_keep)
+		      struct etl_column_builder *to, const struct ArrowArray *batch, int64_t row,
+		      bool *ret_keep)
 {
 	const char *code = NULL;
 
@@ -79,9 +80,10 @@ static int cast_value(struct mapping *m, const struct map_column *column,
 		return no_memory(m);
 	if (column->cast->misfit == MISFIT_DEFAULT) {
 		m->defaults++;
-		return etl_convert_text(to, column->cast->fallback, strlen(column->cast->fallback))
-			       ? no_memory(m)
-			       : 0;
+		return etl_convert_text(to, column->cast->fallback,
+					strlen(column->cast->fallback)) ?
+			       no_memory(m) :
+			       0;
 	}
 	etl_put_null(to);
 	if (column->cast->misfit == MISFIT_NULL) {
@@ -95,7 +97,7 @@ static int cast_value(struct mapping *m, const struct map_column *column,
 }
 
 static int make_row(struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch,
-	int64_t row, bool *ret_keep)
+		    int64_t row, bool *ret_keep)
 {
 	struct etl_column_builder *to = builder ? builder->columns : NULL;
 
@@ -119,10 +121,10 @@ static int make_row(struct mapping *m, struct etl_builder *builder, const struct
 
 /* Fills MADE with the casts and constants of a batch, KEEP with the rows that stay. */
 static int make_values(struct mapping *m, const struct ArrowArray *batch, struct ArrowArray *made,
-	int64_t *keep, int64_t *ret_kept)
+		       int64_t *keep, int64_t *ret_kept)
 {
-	struct etl_builder *builder =
-		etl_builder_new(&m->made_schema, batch->length > 0 ? batch->length : 1);
+	struct etl_builder *builder = etl_builder_new(&m->made_schema,
+						      batch->length > 0 ? batch->length : 1);
 	int64_t kept = 0;
 	int r = 0;
 
@@ -187,7 +189,7 @@ static void move_child(struct ArrowArray *to, struct ArrowArray *batch, int64_t 
 }
 
 static void fill_frame(const struct mapping *m, struct ArrowArray *frame, struct ArrowArray *batch,
-	struct ArrowArray *made)
+		       struct ArrowArray *made)
 {
 	int64_t ordinal = etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN), next = 0;
 
@@ -289,7 +291,8 @@ static void mapping_release(struct ArrowArrayStream *stream)
 	struct mapping *m = stream->private_data;
 
 	if (m->nulls > 0 || m->defaults > 0)
-		m->self->host->log(m->self->host, ETL_LOG_INFO,
+		m->self->host->log(
+			m->self->host, ETL_LOG_INFO,
 			"map: table %s: of the values that did not fit their cast %" PRIu64
 			" became NULL and %" PRIu64 " the default",
 			m->table, m->nulls, m->defaults);
@@ -309,16 +312,16 @@ static size_t describe(const struct mapping *m, struct etl_column *columns, bool
 
 		if (made_only && !is_made(column))
 			continue;
-		type = is_made(column) ? type_of(column)
-				       : etl_type_of(m->in_schema.children[column->from]);
+		type = is_made(column) ? type_of(column) :
+					 etl_type_of(m->in_schema.children[column->from]);
 		columns[count++] = (struct etl_column){ .name = column->name,
-			.type = type.type,
-			.precision = type.precision,
-			.scale = type.scale };
+							.type = type.type,
+							.precision = type.precision,
+							.scale = type.scale };
 	}
 	if (!made_only && etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN) >= 0)
-		columns[count++] =
-			(struct etl_column){ .name = ETL_ORDINAL_COLUMN, .type = ETL_INT64 };
+		columns[count++] = (struct etl_column){ .name = ETL_ORDINAL_COLUMN,
+							.type = ETL_INT64 };
 	return count;
 }
 
@@ -349,8 +352,8 @@ static int make_plan(struct mapping *m)
 	int r;
 
 	if (!names)
-		return m->self->host->fail(
-			m->err, ETL_MEMORY, NULL, 0, "no memory for the columns of map");
+		return m->self->host->fail(m->err, ETL_MEMORY, NULL, 0,
+					   "no memory for the columns of map");
 	for (int64_t i = 0; i < m->in_schema.n_children; i++)
 		if (strcmp(m->in_schema.children[i]->name, ETL_ORDINAL_COLUMN) != 0)
 			names[count++] = m->in_schema.children[i]->name;
@@ -360,7 +363,7 @@ static int make_plan(struct mapping *m)
 }
 
 int map_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct ArrowArrayStream *in,
-	struct ArrowArrayStream *out, struct etl_error *err)
+	     struct ArrowArrayStream *out, struct etl_error *err)
 {
 	struct mapping *m = calloc(1, sizeof(*m));
 	int r;

@@ -25,12 +25,15 @@ static bool is_goal(const struct sqlite_stage *stage, const char *name)
 /* ---- Triggers and indexes -------------------------------------------------------------------------------- */
 
 /* A trigger or index of that name and table in the new file? */
-static int is_there(struct etl_instance *inst, sqlite3_stmt *object, bool *ret, struct etl_error *err)
+static int is_there(struct etl_instance *inst, sqlite3_stmt *object, bool *ret,
+		    struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(inst, inst->stage,
-				      "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND "
-				      "tbl_name = ?2 COLLATE NOCASE", &stmt, err);
+	int step, rc = sqlite_prepare(
+			  inst, inst->stage,
+			  "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND "
+			  "tbl_name = ?2 COLLATE NOCASE",
+			  &stmt, err);
 
 	if (rc)
 		return rc;
@@ -45,8 +48,8 @@ static int is_there(struct etl_instance *inst, sqlite3_stmt *object, bool *ret, 
 }
 
 /* "trigger a of t, index c of t": what the old file has and the new one does not. */
-static int list_gone(struct etl_instance *inst, struct sqlite_stage *stage, sqlite3_stmt *stmt, struct etl_text *ret,
-		     struct etl_error *err)
+static int list_gone(struct etl_instance *inst, struct sqlite_stage *stage, sqlite3_stmt *stmt,
+		     struct etl_text *ret, struct etl_error *err)
 {
 	int step = SQLITE_DONE, rc = ETL_OK, count = 0;
 	bool there = false;
@@ -62,7 +65,8 @@ static int list_gone(struct etl_instance *inst, struct sqlite_stage *stage, sqli
 				      (const char *)sqlite3_column_text(stmt, 2));
 	}
 	if (!rc && step != SQLITE_DONE)
-		rc = sqlite_fail(inst, stage->old, err, "reading the triggers and indexes that are there");
+		rc = sqlite_fail(inst, stage->old, err,
+				 "reading the triggers and indexes that are there");
 	if (count > NAMES_SHOWN)
 		etl_text_addf(ret, " and %d more", count - NAMES_SHOWN);
 	return rc;
@@ -73,16 +77,19 @@ static int tell_gone(struct etl_instance *inst, struct sqlite_stage *stage, stru
 	struct etl_text gone = { 0 };
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite_prepare(inst, stage->old,
-				"SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'index') AND "
-				"sql IS NOT NULL ORDER BY type DESC, rowid", &stmt, err);
+				"SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN "
+				"('trigger', 'index') AND "
+				"sql IS NOT NULL ORDER BY type DESC, rowid",
+				&stmt, err);
 
 	if (!rc)
 		rc = list_gone(inst, stage, stmt, &gone, err);
 	sqlite3_finalize(stmt);
 	if (!rc && gone.length)
-		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: the source has none of these, so they go with what is replaced: %s",
-				inst->path, gone.at);
+		inst->host->log(
+			inst->host, ETL_LOG_WARN,
+			"%s: the source has none of these, so they go with what is replaced: %s",
+			inst->path, gone.at);
 	etl_text_free(&gone);
 	return rc;
 }
@@ -108,7 +115,9 @@ static int works(sqlite3 *db, const char *view)
 static int tell_broken(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(inst, stage->old, "SELECT name FROM sqlite_schema WHERE type = 'view'", &stmt, err);
+	int step, rc = sqlite_prepare(inst, stage->old,
+				      "SELECT name FROM sqlite_schema WHERE type = 'view'", &stmt,
+				      err);
 
 	if (rc)
 		return rc;
@@ -117,7 +126,8 @@ static int tell_broken(struct etl_instance *inst, struct sqlite_stage *stage, st
 
 		if (works(stage->old, view) == 1 && works(inst->stage, view) == 0)
 			inst->host->log(inst->host, ETL_LOG_WARN,
-					"%s: the view \"%s\" stays, but does not fit the tables that were replaced: %s",
+					"%s: the view \"%s\" stays, but does not fit the tables "
+					"that were replaced: %s",
 					inst->path, view, sqlite3_errmsg(inst->stage));
 	}
 	if (step != SQLITE_DONE)
@@ -129,11 +139,13 @@ static int tell_broken(struct etl_instance *inst, struct sqlite_stage *stage, st
 /* ---- Rows of the tables that stay ------------------------------------------------------------------------ */
 
 /* Rows of TABLE that refer to rows which the run's tables do not have. A key SQLite cannot check has none. */
-static int count_orphans(struct etl_instance *inst, struct sqlite_stage *stage, sqlite3 *db, const char *table,
-			 int64_t *ret, struct etl_error *err)
+static int count_orphans(struct etl_instance *inst, struct sqlite_stage *stage, sqlite3 *db,
+			 const char *table, int64_t *ret, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(inst, db, "SELECT \"parent\" FROM pragma_foreign_key_check(?1)", &stmt, err);
+	int step,
+		rc = sqlite_prepare(inst, db, "SELECT \"parent\" FROM pragma_foreign_key_check(?1)",
+				    &stmt, err);
 
 	*ret = 0;
 	if (rc)
@@ -147,8 +159,8 @@ static int count_orphans(struct etl_instance *inst, struct sqlite_stage *stage, 
 	return rc;
 }
 
-static int check_table(struct etl_instance *inst, struct sqlite_stage *stage, const char *table, bool enforce,
-		       struct etl_error *err)
+static int check_table(struct etl_instance *inst, struct sqlite_stage *stage, const char *table,
+		       bool enforce, struct etl_error *err)
 {
 	int64_t before = 0, after = 0;
 	int rc = count_orphans(inst, stage, inst->stage, table, &after, err);
@@ -159,25 +171,31 @@ static int check_table(struct etl_instance *inst, struct sqlite_stage *stage, co
 		return rc;
 	if (!enforce) {
 		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: %lld rows of table \"%s\", which stays, refer to rows that the replaced tables no "
-				"longer have (foreign_keys = \"enforce\" would refuse that)", inst->path,
-				(long long)(after - before), table);
+				"%s: %lld rows of table \"%s\", which stays, refer to rows that "
+				"the replaced tables no "
+				"longer have (foreign_keys = \"enforce\" would refuse that)",
+				inst->path, (long long)(after - before), table);
 		return ETL_OK;
 	}
 	inst->host->at(err, table, NULL, NULL);
-	return inst->host->fail(err, ETL_DATA, NULL, 0,
-				"%lld rows of table \"%s\" of %s, which stays, would refer to rows that the replaced tables "
-				"no longer have; bring that table too, or write foreign_keys = \"report\"",
-				(long long)(after - before), table, inst->path);
+	return inst->host->fail(
+		err, ETL_DATA, NULL, 0,
+		"%lld rows of table \"%s\" of %s, which stays, would refer to rows that the "
+		"replaced tables "
+		"no longer have; bring that table too, or write foreign_keys = \"report\"",
+		(long long)(after - before), table, inst->path);
 }
 
-static int check_stayed(struct etl_instance *inst, struct sqlite_stage *stage, bool enforce, struct etl_error *err)
+static int check_stayed(struct etl_instance *inst, struct sqlite_stage *stage, bool enforce,
+			struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int step = SQLITE_DONE;
-	int rc = sqlite_prepare(inst, inst->stage,
-				"SELECT DISTINCT s.name FROM sqlite_schema s, pragma_foreign_key_list(s.name) "
-				"WHERE s.type = 'table'", &stmt, err);
+	int rc = sqlite_prepare(
+		inst, inst->stage,
+		"SELECT DISTINCT s.name FROM sqlite_schema s, pragma_foreign_key_list(s.name) "
+		"WHERE s.type = 'table'",
+		&stmt, err);
 
 	if (rc)
 		return rc;
@@ -188,12 +206,14 @@ static int check_stayed(struct etl_instance *inst, struct sqlite_stage *stage, b
 			rc = check_table(inst, stage, name, enforce, err);
 	}
 	if (!rc && step != SQLITE_DONE)
-		rc = sqlite_fail(inst, inst->stage, err, "listing the foreign keys of the tables that stay");
+		rc = sqlite_fail(inst, inst->stage, err,
+				 "listing the foreign keys of the tables that stay");
 	sqlite3_finalize(stmt);
 	return rc;
 }
 
-int sqlite_aftermath(struct etl_instance *inst, struct sqlite_stage *stage, int32_t foreign_keys, struct etl_error *err)
+int sqlite_aftermath(struct etl_instance *inst, struct sqlite_stage *stage, int32_t foreign_keys,
+		     struct etl_error *err)
 {
 	int rc = ETL_OK;
 

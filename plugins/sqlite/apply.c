@@ -9,15 +9,15 @@
 
 #include "stage.h"
 
-#define FOUND_MOST 1000         /* rows named for one step; the rest is counted */
+#define FOUND_MOST 1000 /* rows named for one step; the rest is counted */
 
 struct checking {
 	struct etl_instance *inst;
 	const struct etl_table *table;
 	struct etl_found_sink *sink;
 	struct etl_error *err;
-	sqlite3_stmt *keys;             /* of the foreign key `id`: its columns, and the parent's */
-	sqlite3_stmt *row;              /* the row's primary key, or NULL: its rowid says all */
+	sqlite3_stmt *keys; /* of the foreign key `id`: its columns, and the parent's */
+	sqlite3_stmt *row;  /* the row's primary key, or NULL: its rowid says all */
 };
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
@@ -54,8 +54,8 @@ static int prepare_row(struct checking *c)
 	etl_text_add(&sql, " FROM ");
 	etl_text_add_name(&sql, c->table->name, '"');
 	etl_text_add(&sql, " WHERE rowid = ?1");
-	rc = sql.failed ? no_memory(c->inst, c->err)
-			: sqlite_prepare(c->inst, c->inst->stage, sql.at, &c->row, c->err);
+	rc = sql.failed ? no_memory(c->inst, c->err) :
+			  sqlite_prepare(c->inst, c->inst->stage, sql.at, &c->row, c->err);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -94,9 +94,10 @@ static int add_columns(struct checking *c, int64_t id, struct etl_text *text)
 		etl_text_addf(text, "%s%s", text->length ? ", " : "", name ? name : "");
 	}
 	sqlite3_reset(c->keys);
-	return step == SQLITE_DONE ? ETL_OK
-				   : sqlite_fail(c->inst, c->inst->stage, c->err, "reading the foreign keys of \"%s\"",
-						 c->table->name);
+	return step == SQLITE_DONE ?
+		       ETL_OK :
+		       sqlite_fail(c->inst, c->inst->stage, c->err,
+				   "reading the foreign keys of \"%s\"", c->table->name);
 }
 
 static int emit_row(struct checking *c, sqlite3_stmt *found)
@@ -107,8 +108,8 @@ static int emit_row(struct checking *c, sqlite3_stmt *found)
 	int rc = add_columns(c, sqlite3_column_int64(found, 3), &columns);
 
 	add_key(c, found, &key);
-	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have", columns.at ? columns.at : "it",
-		      parent ? parent : "");
+	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have",
+		      columns.at ? columns.at : "it", parent ? parent : "");
 	if (!rc && (key.failed || columns.failed || reason.failed))
 		rc = no_memory(c->inst, c->err);
 	f.column = columns.at;
@@ -127,7 +128,8 @@ static int emit_rest(struct checking *c, int64_t rest)
 	char reason[128];
 	struct etl_found f = { .code = "foreign_key", .table = c->table->name, .reason = reason };
 
-	sqlite3_snprintf(sizeof(reason), reason, "%lld more rows of this table refer to rows that are not there",
+	sqlite3_snprintf(sizeof(reason), reason,
+			 "%lld more rows of this table refer to rows that are not there",
 			 (long long)rest);
 	return c->sink->emit(c->sink, &f);
 }
@@ -135,7 +137,8 @@ static int emit_rest(struct checking *c, int64_t rest)
 /* The parent has no such unique columns, which SQLite lets a schema say and finds out only now. */
 static bool is_mismatch(sqlite3 *db)
 {
-	return sqlite3_errcode(db) == SQLITE_ERROR && strstr(sqlite3_errmsg(db), "foreign key mismatch");
+	return sqlite3_errcode(db) == SQLITE_ERROR &&
+	       strstr(sqlite3_errmsg(db), "foreign key mismatch");
 }
 
 static int emit_mismatch(struct checking *c)
@@ -144,8 +147,11 @@ static int emit_mismatch(struct checking *c)
 	struct etl_found f = { .code = "foreign_key", .table = c->table->name };
 	int rc;
 
-	etl_text_addf(&reason, "its foreign keys cannot be checked, SQLite says: %s; the columns it refers to are "
-		      "not a primary key or unique", sqlite3_errmsg(c->inst->stage));
+	etl_text_addf(
+		&reason,
+		"its foreign keys cannot be checked, SQLite says: %s; the columns it refers to are "
+		"not a primary key or unique",
+		sqlite3_errmsg(c->inst->stage));
 	f.reason = reason.at;
 	rc = reason.failed ? no_memory(c->inst, c->err) : c->sink->emit(c->sink, &f);
 	etl_text_free(&reason);
@@ -166,15 +172,16 @@ static int emit_found(struct checking *c, sqlite3_stmt *found)
 	if (!rc && step == SQLITE_ERROR && is_mismatch(c->inst->stage))
 		rc = emit_mismatch(c);
 	else if (!rc && step != SQLITE_DONE)
-		rc = sqlite_fail(c->inst, c->inst->stage, c->err, "checking the foreign keys of \"%s\"",
-				 c->table->name);
+		rc = sqlite_fail(c->inst, c->inst->stage, c->err,
+				 "checking the foreign keys of \"%s\"", c->table->name);
 	if (!rc && count > FOUND_MOST)
 		rc = emit_rest(c, count - FOUND_MOST);
 	return rc;
 }
 
-static int check_keys(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,
-		      struct etl_found_sink *sink, struct etl_error *err)
+static int check_keys(struct etl_instance *inst, const struct etl_load *load,
+		      const struct etl_step *step, struct etl_found_sink *sink,
+		      struct etl_error *err)
 {
 	struct checking c = { .inst = inst, .table = load->table, .sink = sink, .err = err };
 	sqlite3_stmt *found = NULL;
@@ -182,11 +189,14 @@ static int check_keys(struct etl_instance *inst, const struct etl_load *load, co
 
 	if (!rc)
 		rc = sqlite_prepare(inst, inst->stage,
-				    "SELECT \"from\" FROM pragma_foreign_key_list(?1) WHERE id = ?2 ORDER BY seq",
+				    "SELECT \"from\" FROM pragma_foreign_key_list(?1) WHERE id = "
+				    "?2 ORDER BY seq",
 				    &c.keys, err);
 	if (!rc && sqlite3_prepare_v2(inst->stage, step->sql, -1, &found, NULL) != SQLITE_OK)
-		rc = is_mismatch(inst->stage) ? emit_mismatch(&c)
-			: sqlite_fail(inst, inst->stage, err, "checking the foreign keys of \"%s\"", load->table->name);
+		rc = is_mismatch(inst->stage) ?
+			     emit_mismatch(&c) :
+			     sqlite_fail(inst, inst->stage, err,
+					 "checking the foreign keys of \"%s\"", load->table->name);
 	else if (!rc)
 		rc = emit_found(&c, found);
 	sqlite3_finalize(found);
@@ -198,15 +208,16 @@ static int check_keys(struct etl_instance *inst, const struct etl_load *load, co
 /* ---- SQL -------------------------------------------------------------------------------------------------- */
 
 /* A view or trigger that was carried over under this name gives way; begin has refused where it may not. */
-static int make_way(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,
-		    struct etl_error *err)
+static int make_way(struct etl_instance *inst, const struct etl_load *load,
+		    const struct etl_step *step, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
 	int rc;
 
 	if (load->run->on_existing == ETL_EXISTING_FAIL)
 		return ETL_OK;
-	etl_text_addf(&sql, "DROP %s IF EXISTS ", strcmp(step->kind, "view") == 0 ? "VIEW" : "TRIGGER");
+	etl_text_addf(&sql, "DROP %s IF EXISTS ",
+		      strcmp(step->kind, "view") == 0 ? "VIEW" : "TRIGGER");
 	etl_text_add_name(&sql, step->object, '"');
 	rc = sql.failed ? no_memory(inst, err) : sqlite_run(inst, inst->stage, sql.at, err);
 	etl_text_free(&sql);
@@ -214,7 +225,8 @@ static int make_way(struct etl_instance *inst, const struct etl_load *load, cons
 }
 
 /* "PRAGMA name = value": is that the value the file has? */
-static int has_setting(struct etl_instance *inst, const struct etl_step *step, bool *ret, struct etl_error *err)
+static int has_setting(struct etl_instance *inst, const struct etl_step *step, bool *ret,
+		       struct etl_error *err)
 {
 	const char *wanted = strchr(step->sql, '=');
 	char sql[64];
@@ -231,7 +243,8 @@ static int has_setting(struct etl_instance *inst, const struct etl_step *step, b
 		const char *value = (const char *)sqlite3_column_text(stmt, 0);
 		size_t size = value ? strlen(value) : 0;
 
-		*ret = value && strncmp(value, wanted, size) == 0 && wanted[size + strspn(wanted + size, "' ")] == '\0';
+		*ret = value && strncmp(value, wanted, size) == 0 &&
+		       wanted[size + strspn(wanted + size, "' ")] == '\0';
 	}
 	sqlite3_finalize(stmt);
 	return ETL_OK;
@@ -239,7 +252,8 @@ static int has_setting(struct etl_instance *inst, const struct etl_step *step, b
 
 /* A file that keeps tables of its own keeps its settings too: its programs count on them, and how it is laid
  * out can no longer be changed. publish sets the journal mode. */
-static int apply_setting(struct etl_instance *inst, const struct etl_step *step, struct etl_error *err)
+static int apply_setting(struct etl_instance *inst, const struct etl_step *step,
+			 struct etl_error *err)
 {
 	int64_t tables = inst->building->carried;
 	bool same = false;
@@ -250,14 +264,16 @@ static int apply_setting(struct etl_instance *inst, const struct etl_step *step,
 		return ETL_OK;
 	}
 	if (!tables && step->phase == ETL_PHASE_PREPARE)
-		rc = sqlite_number(inst, inst->stage, "SELECT count(*) FROM sqlite_schema", 0, &tables, err);
+		rc = sqlite_number(inst, inst->stage, "SELECT count(*) FROM sqlite_schema", 0,
+				   &tables, err);
 	if (!rc && tables)
 		rc = has_setting(inst, step, &same, err);
 	if (rc)
 		return rc;
 	if (tables && !same)
 		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: keeps its own %s, because it keeps tables of its own; the source has: %s",
+				"%s: keeps its own %s, because it keeps tables of its own; the "
+				"source has: %s",
 				inst->path, step->object, step->sql);
 	return tables ? ETL_OK : sqlite_run(inst, inst->stage, step->sql, err);
 }
@@ -267,20 +283,22 @@ static int apply_sql(struct etl_instance *inst, const struct etl_step *step, str
 	int rc = ETL_OK;
 
 	if (sqlite3_exec(inst->stage, step->sql, NULL, NULL, NULL) != SQLITE_OK)
-		rc = sqlite_fail(inst, inst->stage, err, "%s \"%s\": running \"%.300s\"", step->kind,
-				 step->object ? step->object : "", step->sql);
+		rc = sqlite_fail(inst, inst->stage, err, "%s \"%s\": running \"%.300s\"",
+				 step->kind, step->object ? step->object : "", step->sql);
 	if (sqlite3_get_autocommit(inst->stage))
 		return rc;
 	sqlite3_exec(inst->stage, "ROLLBACK", NULL, NULL, NULL);
 	if (!rc)
-		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "%s: \"%.300s\" leaves a transaction open; end it with COMMIT", inst->path,
-				      step->sql);
+		rc = inst->host->fail(
+			err, ETL_USAGE, NULL, 0,
+			"%s: \"%.300s\" leaves a transaction open; end it with COMMIT", inst->path,
+			step->sql);
 	return rc;
 }
 
-int sqlite_apply(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
-		 const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err)
+int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
+		 const struct etl_token *token, const struct etl_step *step,
+		 struct etl_found_sink *sink, struct etl_error *err)
 {
 	bool object = strcmp(step->kind, "view") == 0 || strcmp(step->kind, "trigger") == 0;
 	int rc = sqlite_staging(inst, token, err);

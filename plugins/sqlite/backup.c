@@ -14,10 +14,10 @@
 
 #include "stage.h"
 
-#define KEPT 5
-#define STAMP_LENGTH 16         /* YYYYmmddTHHMMSSZ */
-#define TRIES 60                /* seconds to go forward when a name is taken */
-#define COPY_BYTES (1 << 18)
+#define KEPT	     5
+#define STAMP_LENGTH 16 /* YYYYmmddTHHMMSSZ */
+#define TRIES	     60 /* seconds to go forward when a name is taken */
+#define COPY_BYTES   (1 << 18)
 
 static char *dated_name(const char *target, time_t when)
 {
@@ -58,7 +58,7 @@ static int keep_as(const struct sqlite_stage *stage, const char *name, int *ret_
 	if (link(stage->target, name) == 0)
 		return 0;
 	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK && errno != ENOSYS)
-		return -1;      /* EEXIST too */
+		return -1; /* EEXIST too */
 	to = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, stage->old_stat.st_mode & 0777);
 	if (to < 0)
 		return -1;
@@ -73,8 +73,8 @@ static int keep_as(const struct sqlite_stage *stage, const char *name, int *ret_
 	return rc;
 }
 
-int sqlite_backup_keep(struct etl_instance *inst, const struct sqlite_stage *stage, char **ret, int *ret_fd,
-		       struct etl_error *err)
+int sqlite_backup_keep(struct etl_instance *inst, const struct sqlite_stage *stage, char **ret,
+		       int *ret_fd, struct etl_error *err)
 {
 	time_t now = time(NULL);
 	char *name = NULL;
@@ -83,7 +83,8 @@ int sqlite_backup_keep(struct etl_instance *inst, const struct sqlite_stage *sta
 	for (i = 0; i < TRIES; i++) {
 		name = dated_name(stage->target, now + i);
 		if (!name)
-			return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+			return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory",
+						inst->path);
 		if (keep_as(stage, name, ret_fd) == 0) {
 			*ret = name;
 			return ETL_OK;
@@ -94,8 +95,8 @@ int sqlite_backup_keep(struct etl_instance *inst, const struct sqlite_stage *sta
 		name = NULL;
 	}
 	(void)inst->host->fail(err, ETL_FATAL, NULL, errno,
-			       "%s: the backup %s cannot be made: %s; the old file stays as it is", inst->path,
-			       name ? name : "beside it", strerror(errno));
+			       "%s: the backup %s cannot be made: %s; the old file stays as it is",
+			       inst->path, name ? name : "beside it", strerror(errno));
 	free(name);
 	return ETL_FAILED;
 }
@@ -112,7 +113,9 @@ static bool is_backup(const char *file, const char *name)
 	    strlen(stamp) != STAMP_LENGTH + 4 || strcmp(stamp + STAMP_LENGTH, ".bak") != 0)
 		return false;
 	for (i = 0; i < STAMP_LENGTH; i++) {
-		if (i == 8 ? stamp[i] != 'T' : i == 15 ? stamp[i] != 'Z' : !isdigit((unsigned char)stamp[i]))
+		if (i == 8  ? stamp[i] != 'T' :
+		    i == 15 ? stamp[i] != 'Z' :
+			      !isdigit((unsigned char)stamp[i]))
 			return false;
 	}
 	return true;
@@ -144,8 +147,8 @@ void sqlite_backup_prune(struct etl_instance *inst, const struct sqlite_stage *s
 	int i;
 
 	if (!dir) {
-		inst->host->log(inst->host, ETL_LOG_WARN, "%s: old backups are not removed: %s", stage->folder,
-				strerror(errno));
+		inst->host->log(inst->host, ETL_LOG_WARN, "%s: old backups are not removed: %s",
+				stage->folder, strerror(errno));
 		return;
 	}
 	while ((entry = readdir(dir)) != NULL) {

@@ -4,10 +4,9 @@
  */
 #include "config.h"
 
-
 #include "stage.h"
 
-#define DAY_US INT64_C(86400000000)
+#define DAY_US	   INT64_C(86400000000)
 #define UUID_BYTES 16
 
 __extension__ typedef unsigned __int128 etl_uint128;
@@ -22,7 +21,7 @@ static void put2(char *at, int64_t v)
  * SQLite's own date functions do not know. */
 static bool put_date(char *at, int64_t days)
 {
-	int64_t shifted = days + 719468;        /* from 0000-03-01 */
+	int64_t shifted = days + 719468; /* from 0000-03-01 */
 	int64_t era, day, year, day_of_year, month;
 
 	if (days < -719528 || days > 2932896)
@@ -117,15 +116,16 @@ static int put_uuid(char *at, const uint8_t *bytes)
 static const char *bind_text(sqlite3_stmt *stmt, int at, const void *text, int64_t size)
 {
 	/* A NULL pointer would be stored as NULL, an empty text is none. */
-	int rc = sqlite3_bind_text64(stmt, at, text && size ? text : "", (sqlite3_uint64)size, SQLITE_STATIC,
-				     SQLITE_UTF8);
+	int rc = sqlite3_bind_text64(stmt, at, text && size ? text : "", (sqlite3_uint64)size,
+				     SQLITE_STATIC, SQLITE_UTF8);
 
 	return rc == SQLITE_OK ? NULL : rc == SQLITE_TOOBIG ? "too_big" : "no_memory";
 }
 
 static const char *bind_blob(sqlite3_stmt *stmt, int at, const void *bytes, int64_t size)
 {
-	int rc = sqlite3_bind_blob64(stmt, at, bytes && size ? bytes : "", (sqlite3_uint64)size, SQLITE_STATIC);
+	int rc = sqlite3_bind_blob64(stmt, at, bytes && size ? bytes : "", (sqlite3_uint64)size,
+				     SQLITE_STATIC);
 
 	return rc == SQLITE_OK ? NULL : rc == SQLITE_TOOBIG ? "too_big" : "no_memory";
 }
@@ -168,8 +168,8 @@ static const char *bind_any(sqlite3_stmt *stmt, int at, const uint8_t *bytes, in
 	}
 }
 
-static const char *bind_formatted(sqlite3_stmt *stmt, int at, const struct etl_column_view *c, int64_t row,
-				  char *scratch)
+static const char *bind_formatted(sqlite3_stmt *stmt, int at, const struct etl_column_view *c,
+				  int64_t row, char *scratch)
 {
 	int64_t us;
 	int n;
@@ -198,7 +198,8 @@ static const char *bind_formatted(sqlite3_stmt *stmt, int at, const struct etl_c
 	return n ? bind_text(stmt, at, scratch, n) : "out_of_range";
 }
 
-const char *sqlite_bind(sqlite3_stmt *stmt, int column, const struct etl_column_view *c, int64_t row, char *scratch)
+const char *sqlite_bind(sqlite3_stmt *stmt, int column, const struct etl_column_view *c,
+			int64_t row, char *scratch)
 {
 	int at = column + 1;
 	const uint8_t *bytes;
@@ -246,7 +247,8 @@ bool sqlite_is_torn(const struct etl_column_view *c, int64_t row)
 	const uint8_t *bytes;
 	int64_t size, skip = c->type.type == ETL_ANY;
 
-	if (etl_is_null(c, row) || (c->type.type != ETL_ANY && c->type.type != ETL_TEXT && c->type.type != ETL_JSON))
+	if (etl_is_null(c, row) ||
+	    (c->type.type != ETL_ANY && c->type.type != ETL_TEXT && c->type.type != ETL_JSON))
 		return false;
 	bytes = etl_get_bytes(c, row, &size);
 	if (size <= skip || (skip && bytes[0] != ETL_ANY_TEXT))
@@ -267,7 +269,8 @@ uint64_t sqlite_batch_bytes(const struct etl_view *view)
 		else if (c->width < 0)
 			bytes += (uint64_t)(view->rows + 7) / 8;
 		else if (view->rows > 0)
-			bytes += (uint64_t)(c->offsets[c->offset + view->rows] - c->offsets[c->offset]);
+			bytes += (uint64_t)(c->offsets[c->offset + view->rows] -
+					    c->offsets[c->offset]);
 	}
 	return bytes;
 }

@@ -15,9 +15,9 @@
 
 #include "sqlite.h"
 
-#define HEADER_SIZE 100         /* of an SQLite database file, by its file format */
-#define HEADER_MAGIC "SQLite format 3"  /* with its NUL: 16 bytes */
-#define WORDS_MAX 1024
+#define HEADER_SIZE  100	       /* of an SQLite database file, by its file format */
+#define HEADER_MAGIC "SQLite format 3" /* with its NUL: 16 bytes */
+#define WORDS_MAX    1024
 
 /* ---- What SQLite said ------------------------------------------------------------------------------- */
 
@@ -30,7 +30,8 @@ static const char *advice(const struct etl_instance *inst, int code, int extende
 	case SQLITE_LOCKED:
 		return "; another process holds the database: let it finish, or raise busy_timeout";
 	case SQLITE_CORRUPT:
-		return "; the file is damaged: restore it from a backup, or save what can be read with "
+		return "; the file is damaged: restore it from a backup, or save what can be read "
+		       "with "
 		       "\"sqlite3 FILE .recover\"";
 	case SQLITE_NOTADB:
 		return "; the file is encrypted or not an SQLite database";
@@ -40,13 +41,18 @@ static const char *advice(const struct etl_instance *inst, int code, int extende
 		return "; the file system failed: look at the system's log";
 	case SQLITE_READONLY:
 		if (extended == SQLITE_READONLY_ROLLBACK)
-			return "; a hot journal lies beside the file and must be rolled back by a process "
+			return "; a hot journal lies beside the file and must be rolled back by a "
+			       "process "
 			       "that may write: open the database once with sqlite3";
-		return source ? "; a WAL lies beside the file and its folder is read-only: make the folder "
-				"writable, or set immutable = true when nobody writes to the file" : "";
+		return source ? "; a WAL lies beside the file and its folder is read-only: make "
+				"the folder "
+				"writable, or set immutable = true when nobody writes to the file" :
+				"";
 	case SQLITE_CANTOPEN:
-		return source ? "; if a WAL lies beside it and the folder is read-only, make the folder "
-				"writable, or set immutable = true when nobody writes to the file" : "";
+		return source ? "; if a WAL lies beside it and the folder is read-only, make the "
+				"folder "
+				"writable, or set immutable = true when nobody writes to the file" :
+				"";
 	default:
 		return "";
 	}
@@ -66,7 +72,8 @@ static int32_t class_of(int code)
 	}
 }
 
-int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, const char *format, ...)
+int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, const char *format,
+		...)
 {
 	int extended = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
 	int code = extended & 0xff;
@@ -78,8 +85,9 @@ int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, c
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	return inst->host->fail(err, class_of(code), NULL, extended, "%s: %s: %s%s", inst->path, what,
-				db ? sqlite3_errmsg(db) : "out of memory", advice(inst, code, extended));
+	return inst->host->fail(err, class_of(code), NULL, extended, "%s: %s: %s%s", inst->path,
+				what, db ? sqlite3_errmsg(db) : "out of memory",
+				advice(inst, code, extended));
 }
 
 int sqlite_run(struct etl_instance *inst, sqlite3 *db, const char *sql, struct etl_error *err)
@@ -97,7 +105,8 @@ int sqlite_prepare(struct etl_instance *inst, sqlite3 *db, const char *sql, sqli
 	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
 		return sqlite_fail(inst, db, err, "preparing \"%.300s\"", sql);
 	if (!stmt)
-		return inst->host->fail(err, ETL_USAGE, NULL, 0, "%s: the query is empty", inst->path);
+		return inst->host->fail(err, ETL_USAGE, NULL, 0, "%s: the query is empty",
+					inst->path);
 	*ret = stmt;
 	return ETL_OK;
 }
@@ -139,8 +148,8 @@ static bool looks_encrypted(const unsigned char *bytes, size_t size)
 static int fail_stat(struct etl_instance *inst, const char *path, struct etl_error *err)
 {
 	if (errno == ENOENT || errno == ENOTDIR)
-		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: there is no such file; look at path",
-					path);
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
+					"%s: there is no such file; look at path", path);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: cannot be looked at: %s", path,
 				strerror(errno));
 }
@@ -158,16 +167,20 @@ static int explain(struct etl_instance *inst, const char *path, struct etl_error
 		return inst->host->fail(err, ETL_FATAL, NULL, 0, "%s: cannot be read: %s", path,
 					strerror(errno));
 	if (n >= 16 && memcmp(head, HEADER_MAGIC, 16) == 0)
-		return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
-					"%s: begins as an SQLite database, but its header makes no sense: the "
-					"file is damaged or encrypted; restore it from a backup", path);
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, SQLITE_NOTADB,
+			"%s: begins as an SQLite database, but its header makes no sense: the "
+			"file is damaged or encrypted; restore it from a backup",
+			path);
 	if (looks_encrypted(head, (size_t)n))
-		return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
-					"%s: looks encrypted (SQLCipher or the like): write a plain copy with "
-					"the program that has its key, and read that", path);
-	return inst->host->fail(err, ETL_FATAL, NULL, SQLITE_NOTADB,
-				"%s: is not an SQLite database: it does not begin with \"" HEADER_MAGIC "\"",
-				path);
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, SQLITE_NOTADB,
+			"%s: looks encrypted (SQLCipher or the like): write a plain copy with "
+			"the program that has its key, and read that",
+			path);
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, SQLITE_NOTADB,
+		"%s: is not an SQLite database: it does not begin with \"" HEADER_MAGIC "\"", path);
 }
 
 /* Non-empty, so that a fresh WAL of a database without pages is not taken for an empty file. */
@@ -196,8 +209,9 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 		/* For a target it is a database without tables. */
 		if (has_beside(path, "-wal") || inst->host->role == ETL_ROLE_TARGET)
 			return ETL_OK;
-		return inst->host->fail(err, ETL_FATAL, NULL, 0,
-					"%s: is empty (0 bytes), so it is no database yet; look at path", path);
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, 0,
+			"%s: is empty (0 bytes), so it is no database yet; look at path", path);
 	}
 	if (access(path, R_OK) != 0)
 		return inst->host->fail(err, ETL_FATAL, NULL, 0,
@@ -216,8 +230,8 @@ static char *make_uri(const char *path, const char *how)
 
 	etl_text_add(&uri, "file:");
 	for (p = path; *p; p++) {
-		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-		    strchr("/._-~", *p))
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		    (*p >= '0' && *p <= '9') || strchr("/._-~", *p))
 			etl_text_add_bytes(&uri, p, 1);
 		else
 			etl_text_addf(&uri, "%%%02X", (unsigned)(unsigned char)*p);
@@ -239,7 +253,8 @@ static int busy_milliseconds(const struct etl_instance *inst)
 	return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static int configure(struct etl_instance *inst, const char *path, sqlite3 *db, struct etl_error *err)
+static int configure(struct etl_instance *inst, const char *path, sqlite3 *db,
+		     struct etl_error *err)
 {
 	int code;
 
@@ -259,11 +274,12 @@ static int configure(struct etl_instance *inst, const char *path, sqlite3 *db, s
 /* A target whose last writer died in a transaction: SQLite takes that back, and has to write for it. */
 static bool must_roll_back(const struct etl_instance *inst, const char *path)
 {
-	return inst->host->role == ETL_ROLE_TARGET && strcmp(path, inst->path) == 0 && has_beside(path, "-journal");
+	return inst->host->role == ETL_ROLE_TARGET && strcmp(path, inst->path) == 0 &&
+	       has_beside(path, "-journal");
 }
 
-static int open_read_only(struct etl_instance *inst, const char *path, bool immutable, sqlite3 **ret,
-			  struct etl_error *err)
+static int open_read_only(struct etl_instance *inst, const char *path, bool immutable,
+			  sqlite3 **ret, struct etl_error *err)
 {
 	bool write = must_roll_back(inst, path);
 	sqlite3 *db = NULL;
@@ -271,16 +287,21 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 	int rc = look_at(inst, path, err);
 
 	if (!rc && immutable && has_beside(path, "-wal"))
-		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "%s: immutable = true would leave out what stands in the WAL beside it: take "
-				      "immutable away, or copy the file with its -wal to a writable folder", path);
+		rc = inst->host->fail(
+			err, ETL_USAGE, NULL, 0,
+			"%s: immutable = true would leave out what stands in the WAL beside it: "
+			"take "
+			"immutable away, or copy the file with its -wal to a writable folder",
+			path);
 	if (rc)
 		return rc;
 	uri = make_uri(path, write ? "?mode=rw" : immutable ? "?mode=ro&immutable=1" : "?mode=ro");
 	if (!uri)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to open it", path);
-	if (sqlite3_open_v2(uri, &db, (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_URI |
-			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(uri, &db,
+			    (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+				    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK)
 		rc = sqlite_fail(inst, db, err, "opening the database");
 	free(uri);
 	if (!rc)
@@ -328,11 +349,13 @@ static int open_main(struct etl_instance *inst, struct etl_error *err)
 	return rc;
 }
 
-int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 **ret, struct etl_error *err)
+int sqlite_db(struct etl_instance *inst, const struct etl_token *token, sqlite3 **ret,
+	      struct etl_error *err)
 {
 	int rc = ETL_OK;
 
-	if (token && inst->stage && inst->stage_path && strcmp(inst->stage_path, token->text) == 0) {
+	if (token && inst->stage && inst->stage_path &&
+	    strcmp(inst->stage_path, token->text) == 0) {
 		*ret = inst->stage;
 	} else if (token) {
 		rc = peek_db(inst, token->text, err);
@@ -367,8 +390,8 @@ bool sqlite_has_rowid(sqlite3 *db, const char *table)
 
 	/* A table WITHOUT ROWID answers only to columns that are really called so: hardly to all three. */
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (sqlite3_table_column_metadata(db, "main", table, names[i], NULL, NULL, NULL, NULL, NULL) !=
-		    SQLITE_OK)
+		if (sqlite3_table_column_metadata(db, "main", table, names[i], NULL, NULL, NULL,
+						  NULL, NULL) != SQLITE_OK)
 			return false;
 	return true;
 }

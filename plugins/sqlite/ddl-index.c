@@ -25,7 +25,8 @@ static bool parse(struct ddl_parser *p, struct ddl_index *index)
 		return false;
 	index->unique = ddl_word(p, "UNIQUE");
 	if (!ddl_word(p, "INDEX") || !ddl_object_name(p, &index->name) || !ddl_word(p, "ON") ||
-	    !ddl_identifier(p, &index->table) || !ddl_parts(p, &index->parts, &index->part_count, NULL))
+	    !ddl_identifier(p, &index->table) ||
+	    !ddl_parts(p, &index->parts, &index->part_count, NULL))
 		return false;
 	if (ddl_word(p, "WHERE") && !rest(p, &index->where))
 		return false;

@@ -11,8 +11,8 @@
 
 struct ddl_parser {
 	struct token_cursor cursor;
-	struct token t;                 /* the one that comes next */
-	const char *past;               /* the end of the one taken last */
+	struct token t;	  /* the one that comes next */
+	const char *past; /* the end of the one taken last */
 	struct arena *memory;
 };
 

@@ -13,17 +13,17 @@
 struct renamer {
 	const struct ddl_names *names;
 	struct etl_text *out;
-	const char *copied;             /* the text up to here is in OUT */
+	const char *copied; /* the text up to here is in OUT */
 	struct token before, t;
 	struct token_cursor cursor;
 	size_t depth;
-	size_t list_depth;              /* of a FROM list whose commas bring tables; valid with in_list */
+	size_t list_depth; /* of a FROM list whose commas bring tables; valid with in_list */
 	bool in_list;
-	bool head_on;                   /* CREATE INDEX or TRIGGER, before its ON: a table follows that */
+	bool head_on; /* CREATE INDEX or TRIGGER, before its ON: a table follows that */
 	bool unsure;
 	/* Inside the parentheses of a table's columns (REFERENCES t (…), ON t (…)): whose they are. */
 	struct token owner;
-	size_t owner_depth;             /* 0: not inside */
+	size_t owner_depth; /* 0: not inside */
 };
 
 /* A word SQLite may read as a keyword or as a name, by where it stands. */
@@ -45,7 +45,8 @@ static bool any_word(const struct token *t, const char *const *words)
 
 static bool after_table_word(const struct renamer *r)
 {
-	static const char *const words[] = { "FROM", "JOIN", "INTO", "UPDATE", "TABLE", "REFERENCES", NULL };
+	static const char *const words[] = { "FROM",  "JOIN",	    "INTO", "UPDATE",
+					     "TABLE", "REFERENCES", NULL };
 
 	return any_word(&r->before, words);
 }
@@ -61,8 +62,9 @@ static bool in_table_place(const struct renamer *r)
 
 static void follow_list(struct renamer *r)
 {
-	static const char *const ends[] = { "WHERE", "GROUP", "ORDER", "LIMIT", "HAVING", "WINDOW", "UNION",
-					    "EXCEPT", "INTERSECT", "ON", "USING", "SELECT", "SET", NULL };
+	static const char *const ends[] = { "WHERE",  "GROUP",	"ORDER",  "LIMIT",     "HAVING",
+					    "WINDOW", "UNION",	"EXCEPT", "INTERSECT", "ON",
+					    "USING",  "SELECT", "SET",	  NULL };
 
 	if (token_is_word(&r->t, "FROM")) {
 		r->in_list = true;
@@ -109,20 +111,23 @@ static bool owns(const struct renamer *r, const struct token *owner, const char 
 	if (!owner)
 		return own && sqlite3_stricmp(own, table) == 0;
 	if (own && sqlite3_stricmp(own, table) == 0 &&
-	    (token_is_word(owner, "NEW") || token_is_word(owner, "OLD") || token_is_word(owner, "excluded")))
+	    (token_is_word(owner, "NEW") || token_is_word(owner, "OLD") ||
+	     token_is_word(owner, "excluded")))
 		return true;
 	return token_names(owner, table);
 }
 
 /* OWNER NULL: unqualified. */
-static const char *new_column(const struct renamer *r, const struct token *owner, const struct token *t)
+static const char *new_column(const struct renamer *r, const struct token *owner,
+			      const struct token *t)
 {
 	const struct ddl_name *n;
 	size_t i;
 
 	for (i = 0; i < r->names->column_count; i++) {
 		n = &r->names->columns[i];
-		if (token_names(t, n->from) && owns(r, owner, n->table ? n->table : r->names->table))
+		if (token_names(t, n->from) &&
+		    owns(r, owner, n->table ? n->table : r->names->table))
 			return n->to;
 	}
 	return NULL;
@@ -192,8 +197,9 @@ static void rename_name(struct renamer *r)
 			enter_owner(r, &name);
 		return;
 	}
-	to = table_place ? new_table(r, &name)
-	   : token_is(&next, "(") ? NULL : new_column(r, owner, &name);
+	to = table_place	  ? new_table(r, &name) :
+	     token_is(&next, "(") ? NULL :
+				    new_column(r, owner, &name);
 	if (to && is_keyword(&name) && !table_place)
 		r->unsure = r->unsure || !surely_keyword(r);
 	else

@@ -11,8 +11,9 @@
 /* Words at which a column's type ends: each is reserved, so no type contains it unquoted. */
 static bool ends_type(const struct ddl_parser *p)
 {
-	static const char *const words[] = { "CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK",
-					     "DEFAULT", "COLLATE", "REFERENCES", "AS", "DEFERRABLE" };
+	static const char *const words[] = { "CONSTRAINT", "PRIMARY", "NOT",	   "NULL",
+					     "UNIQUE",	   "CHECK",   "DEFAULT",   "COLLATE",
+					     "REFERENCES", "AS",      "DEFERRABLE" };
 	struct token next;
 	size_t i;
 
@@ -87,9 +88,10 @@ static bool take_reference_clauses(struct ddl_parser *p, struct ddl_reference *r
 			if (!ddl_identifier(p, &ref->match))
 				return false;
 		} else if (ddl_word(p, "ON")) {
-			int32_t *action = ddl_word(p, "DELETE") ? &ref->on_delete
-					: ddl_word(p, "UPDATE") ? &ref->on_update
-					: ddl_word(p, "INSERT") ? &ignored : NULL;
+			int32_t *action = ddl_word(p, "DELETE") ? &ref->on_delete :
+					  ddl_word(p, "UPDATE") ? &ref->on_update :
+					  ddl_word(p, "INSERT") ? &ignored :
+								  NULL;
 
 			if (!action || !take_action(p, action))
 				return false;
@@ -106,7 +108,7 @@ static bool take_deferral(struct ddl_parser *p, struct ddl_reference *ref)
 	bool not = token_is_word(&p->t, "NOT") && token_is_word(&next, "DEFERRABLE");
 	bool deferred = false;
 
-	if (not)
+	if (not )
 		ddl_take(p);
 	if (!ddl_word(p, "DEFERRABLE"))
 		return true;
@@ -115,8 +117,9 @@ static bool take_deferral(struct ddl_parser *p, struct ddl_reference *ref)
 		if (!deferred && !ddl_word(p, "IMMEDIATE"))
 			return false;
 	}
-	ref->deferrable = not ? ETL_NOT_DEFERRABLE
-			: deferred ? ETL_DEFERRABLE_DEFERRED : ETL_DEFERRABLE_IMMEDIATE;
+	ref->deferrable = not	   ? ETL_NOT_DEFERRABLE :
+			  deferred ? ETL_DEFERRABLE_DEFERRED :
+				     ETL_DEFERRABLE_IMMEDIATE;
 	return true;
 }
 
@@ -236,7 +239,8 @@ static bool take_column_constraint(struct ddl_parser *p, struct ddl_constraint *
 }
 
 /* A key written at a column has that column as its only part. */
-static bool own_part(struct ddl_parser *p, const struct ddl_column *column, struct ddl_constraint *c)
+static bool own_part(struct ddl_parser *p, const struct ddl_column *column,
+		     struct ddl_constraint *c)
 {
 	if (c->kind != DDL_PRIMARY_KEY && c->kind != DDL_UNIQUE && c->kind != DDL_REFERENCES)
 		return true;
@@ -260,7 +264,8 @@ static struct ddl_constraint *last_reference(struct ddl_column *column)
 	return NULL;
 }
 
-static bool add_column_constraint(struct ddl_parser *p, struct ddl_column *column, const char **name)
+static bool add_column_constraint(struct ddl_parser *p, struct ddl_column *column,
+				  const char **name)
 {
 	struct ddl_constraint c = { .name = *name }, *last = last_reference(column);
 	const char *start = p->t.at;
@@ -272,8 +277,8 @@ static bool add_column_constraint(struct ddl_parser *p, struct ddl_column *colum
 		return true;
 	if (!take_column_constraint(p, &c) || !own_part(p, column, &c))
 		return false;
-	column->constraints = etl_arena_push(p->memory, column->constraints, column->constraint_count,
-					     sizeof(c));
+	column->constraints = etl_arena_push(p->memory, column->constraints,
+					     column->constraint_count, sizeof(c));
 	if (!column->constraints)
 		return false;
 	column->constraints[column->constraint_count++] = c;
@@ -296,7 +301,8 @@ static bool take_column(struct ddl_parser *p, struct ddl_table *table)
 			return false;
 		}
 	}
-	table->columns = etl_arena_push(p->memory, table->columns, table->column_count, sizeof(column));
+	table->columns = etl_arena_push(p->memory, table->columns, table->column_count,
+					sizeof(column));
 	if (!table->columns)
 		return false;
 	table->columns[table->column_count++] = column;
@@ -322,7 +328,8 @@ static bool take_table_constraint(struct ddl_parser *p, struct ddl_constraint *c
 	}
 	if (ddl_word(p, "UNIQUE")) {
 		c->kind = DDL_UNIQUE;
-		return ddl_parts(p, &c->parts, &c->part_count, NULL) && take_conflict(p, &c->conflict);
+		return ddl_parts(p, &c->parts, &c->part_count, NULL) &&
+		       take_conflict(p, &c->conflict);
 	}
 	if (ddl_word(p, "CHECK")) {
 		c->kind = DDL_CHECK;
@@ -340,7 +347,8 @@ static bool add_table_constraint(struct ddl_parser *p, struct ddl_table *table, 
 
 	if (!take_table_constraint(p, &c))
 		return false;
-	table->constraints = etl_arena_push(p->memory, table->constraints, table->constraint_count, sizeof(c));
+	table->constraints = etl_arena_push(p->memory, table->constraints, table->constraint_count,
+					    sizeof(c));
 	if (!table->constraints)
 		return false;
 	table->constraints[table->constraint_count++] = c;

@@ -8,7 +8,7 @@
 #include "describe.h"
 #include "token.h"
 
-#define DECIMAL_MAX 38          /* digits of a 128-bit decimal */
+#define DECIMAL_MAX 38 /* digits of a 128-bit decimal */
 
 struct meaning {
 	const char *word;
@@ -16,12 +16,26 @@ struct meaning {
 };
 
 static const struct meaning meanings[] = {
-	{ "BOOL", ETL_BOOL }, { "BOOLEAN", ETL_BOOL }, { "DATE", ETL_DATE }, { "TIME", ETL_TIME },
-	{ "DATETIME", ETL_TIMESTAMP }, { "DATETIME2", ETL_TIMESTAMP }, { "TIMESTAMP", ETL_TIMESTAMP },
-	{ "SMALLDATETIME", ETL_TIMESTAMP }, { "TIMESTAMPTZ", ETL_INSTANT }, { "DATETIMEOFFSET", ETL_INSTANT },
-	{ "JSON", ETL_JSON }, { "JSONB", ETL_JSON }, { "UUID", ETL_UUID }, { "GUID", ETL_UUID },
-	{ "UNIQUEIDENTIFIER", ETL_UUID }, { "DECIMAL", ETL_DECIMAL }, { "DEC", ETL_DECIMAL },
-	{ "NUMERIC", ETL_DECIMAL }, { "NUMBER", ETL_DECIMAL }, { "ANY", ETL_ANY },
+	{ "BOOL", ETL_BOOL },
+	{ "BOOLEAN", ETL_BOOL },
+	{ "DATE", ETL_DATE },
+	{ "TIME", ETL_TIME },
+	{ "DATETIME", ETL_TIMESTAMP },
+	{ "DATETIME2", ETL_TIMESTAMP },
+	{ "TIMESTAMP", ETL_TIMESTAMP },
+	{ "SMALLDATETIME", ETL_TIMESTAMP },
+	{ "TIMESTAMPTZ", ETL_INSTANT },
+	{ "DATETIMEOFFSET", ETL_INSTANT },
+	{ "JSON", ETL_JSON },
+	{ "JSONB", ETL_JSON },
+	{ "UUID", ETL_UUID },
+	{ "GUID", ETL_UUID },
+	{ "UNIQUEIDENTIFIER", ETL_UUID },
+	{ "DECIMAL", ETL_DECIMAL },
+	{ "DEC", ETL_DECIMAL },
+	{ "NUMERIC", ETL_DECIMAL },
+	{ "NUMBER", ETL_DECIMAL },
+	{ "ANY", ETL_ANY },
 };
 
 static char upper(char c)

@@ -18,8 +18,9 @@ static int for_each(struct describing *d, const char *sql, const char *name,
 	if (rc)
 		return rc;
 	while (!rc && (step = sqlite3_step(stmt)) != SQLITE_DONE) {
-		rc = step == SQLITE_ROW ? each(d, stmt, data)
-		   : sqlite_fail(d->inst, d->db, d->err, "describing \"%s\"", d->table.name);
+		rc = step == SQLITE_ROW ? each(d, stmt, data) :
+					  sqlite_fail(d->inst, d->db, d->err, "describing \"%s\"",
+						      d->table.name);
 	}
 	sqlite3_finalize(stmt);
 	if (!rc && d->memory.failed)
@@ -42,8 +43,9 @@ static bool same_parts(const struct ddl_constraint *c, const char *const *column
 	return true;
 }
 
-static const struct ddl_constraint *search(const struct ddl_constraint *list, size_t n, enum ddl_kind kind,
-					   const char *const *columns, size_t count, const char *parent)
+static const struct ddl_constraint *search(const struct ddl_constraint *list, size_t n,
+					   enum ddl_kind kind, const char *const *columns,
+					   size_t count, const char *parent)
 {
 	size_t i;
 
@@ -57,7 +59,8 @@ static const struct ddl_constraint *search(const struct ddl_constraint *list, si
 
 /* The constraint over exactly these columns, wherever it was written; NULL: the statement has none. */
 static const struct ddl_constraint *written(const struct describing *d, enum ddl_kind kind,
-					    const char *const *columns, size_t count, const char *parent)
+					    const char *const *columns, size_t count,
+					    const char *parent)
 {
 	const struct ddl_constraint *c = NULL;
 	size_t i;
@@ -65,17 +68,21 @@ static const struct ddl_constraint *written(const struct describing *d, enum ddl
 	if (!d->parsed)
 		return NULL;
 	for (i = 0; !c && i < d->ddl.column_count; i++)
-		c = search(d->ddl.columns[i].constraints, d->ddl.columns[i].constraint_count, kind, columns,
-			   count, parent);
-	return c ? c : search(d->ddl.constraints, d->ddl.constraint_count, kind, columns, count, parent);
+		c = search(d->ddl.columns[i].constraints, d->ddl.columns[i].constraint_count, kind,
+			   columns, count, parent);
+	return c ? c :
+		   search(d->ddl.constraints, d->ddl.constraint_count, kind, columns, count,
+			  parent);
 }
 
 static void note_disagreement(const struct describing *d, const char *what)
 {
 	if (d->parsed)
-		d->inst->host->log(d->inst->host, ETL_LOG_WARN,
-				   "%s: the statement of table \"%s\" does not show a %s that SQLite reports; "
-				   "SQLite is believed", d->inst->path, d->table.name, what);
+		d->inst->host->log(
+			d->inst->host, ETL_LOG_WARN,
+			"%s: the statement of table \"%s\" does not show a %s that SQLite reports; "
+			"SQLite is believed",
+			d->inst->path, d->table.name, what);
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------------------------- */
@@ -83,7 +90,7 @@ static void note_disagreement(const struct describing *d, const char *what)
 struct key_list {
 	const char **columns, **collations;
 	size_t count;
-	bool own_collation;             /* one differs from its column's */
+	bool own_collation; /* one differs from its column's */
 };
 
 static bool same_collation(const struct describing *d, const char *column, const char *collation)
@@ -113,7 +120,8 @@ static int add_key_column(struct describing *d, sqlite3_stmt *row, void *data)
 	return ETL_OK;
 }
 
-static void set_key(struct describing *d, struct etl_key *key, const struct key_list *k, enum ddl_kind kind)
+static void set_key(struct describing *d, struct etl_key *key, const struct key_list *k,
+		    enum ddl_kind kind)
 {
 	const struct ddl_constraint *c = written(d, kind, k->columns, k->count, NULL);
 
@@ -132,10 +140,12 @@ static void set_key(struct describing *d, struct etl_key *key, const struct key_
 static int describe_primary(struct describing *d)
 {
 	struct key_list k = { 0 };
-	int rc = for_each(d, "SELECT x.name, (SELECT i.coll FROM pragma_index_list(?1) l, "
-			     "pragma_index_xinfo(l.name) i WHERE l.origin = 'pk' AND i.cid = x.cid AND i.key) "
-			     "FROM pragma_table_xinfo(?1) x WHERE x.pk > 0 ORDER BY x.pk", d->table.name,
-			  add_key_column, &k);
+	int rc = for_each(
+		d,
+		"SELECT x.name, (SELECT i.coll FROM pragma_index_list(?1) l, "
+		"pragma_index_xinfo(l.name) i WHERE l.origin = 'pk' AND i.cid = x.cid AND i.key) "
+		"FROM pragma_table_xinfo(?1) x WHERE x.pk > 0 ORDER BY x.pk",
+		d->table.name, add_key_column, &k);
 
 	if (!rc && k.count > 0)
 		set_key(d, &d->table.primary, &k, DDL_PRIMARY_KEY);
@@ -151,8 +161,8 @@ static int add_unique(struct describing *d, sqlite3_stmt *row, void *data)
 
 	if (!name)
 		return describe_no_memory(d);
-	rc = for_each(d, "SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno", name,
-		      add_key_column, &k);
+	rc = for_each(d, "SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno",
+		      name, add_key_column, &k);
 	if (rc)
 		return rc;
 	*keys = etl_arena_push(&d->memory, *keys, d->table.unique_count, sizeof(**keys));
@@ -167,13 +177,14 @@ static int add_unique(struct describing *d, sqlite3_stmt *row, void *data)
 
 struct reference_list {
 	struct etl_foreign_key *keys;
-	const char **columns, **parents;        /* of the last one */
+	const char **columns, **parents; /* of the last one */
 	int last_id;
 };
 
 static int32_t action_of(const char *text)
 {
-	static const char *const words[] = { "NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT" };
+	static const char *const words[] = { "NO ACTION", "RESTRICT", "CASCADE", "SET NULL",
+					     "SET DEFAULT" };
 	int32_t i;
 
 	for (i = ETL_NO_ACTION; i <= ETL_SET_DEFAULT; i++) {
@@ -213,8 +224,10 @@ static int add_foreign_column(struct describing *d, sqlite3_stmt *row, void *dat
 	if (rc)
 		return rc;
 	f = &list->keys[d->table.foreign_key_count - 1];
-	list->columns = etl_arena_push(&d->memory, list->columns, f->column_count, sizeof(*list->columns));
-	list->parents = etl_arena_push(&d->memory, list->parents, f->column_count, sizeof(*list->parents));
+	list->columns = etl_arena_push(&d->memory, list->columns, f->column_count,
+				       sizeof(*list->columns));
+	list->parents = etl_arena_push(&d->memory, list->parents, f->column_count,
+				       sizeof(*list->parents));
 	if (!list->columns || !list->parents)
 		return describe_no_memory(d);
 	list->columns[f->column_count] = describe_text(d, row, FK_FROM);
@@ -227,7 +240,8 @@ static int add_foreign_column(struct describing *d, sqlite3_stmt *row, void *dat
 
 static void add_written(struct describing *d, struct etl_foreign_key *f)
 {
-	const struct ddl_constraint *c = written(d, DDL_REFERENCES, f->columns, f->column_count, f->parent);
+	const struct ddl_constraint *c = written(d, DDL_REFERENCES, f->columns, f->column_count,
+						 f->parent);
 
 	if (!c) {
 		note_disagreement(d, "foreign key");
@@ -244,8 +258,8 @@ static void add_written(struct describing *d, struct etl_foreign_key *f)
 static int describe_foreign_keys(struct describing *d)
 {
 	struct reference_list list = { 0 };
-	int rc = for_each(d, "SELECT * FROM pragma_foreign_key_list(?1) ORDER BY id DESC, seq", d->table.name,
-			  add_foreign_column, &list);
+	int rc = for_each(d, "SELECT * FROM pragma_foreign_key_list(?1) ORDER BY id DESC, seq",
+			  d->table.name, add_foreign_column, &list);
 	size_t i;
 
 	for (i = 0; !rc && i < d->table.foreign_key_count; i++)
@@ -255,8 +269,8 @@ static int describe_foreign_keys(struct describing *d)
 
 /* ---- Checks ---------------------------------------------------------------------------------------------------------- */
 
-static void add_checks(struct describing *d, struct etl_check **checks, const struct ddl_constraint *list,
-		       size_t n, const char *column)
+static void add_checks(struct describing *d, struct etl_check **checks,
+		       const struct ddl_constraint *list, size_t n, const char *column)
 {
 	struct etl_check *c;
 	size_t i;
@@ -282,8 +296,8 @@ static int describe_checks(struct describing *d)
 	if (!d->parsed)
 		return ETL_OK;
 	for (i = 0; i < d->ddl.column_count; i++)
-		add_checks(d, &checks, d->ddl.columns[i].constraints, d->ddl.columns[i].constraint_count,
-			   d->ddl.columns[i].name);
+		add_checks(d, &checks, d->ddl.columns[i].constraints,
+			   d->ddl.columns[i].constraint_count, d->ddl.columns[i].name);
 	add_checks(d, &checks, d->ddl.constraints, d->ddl.constraint_count, NULL);
 	d->table.checks = checks;
 	return d->memory.failed ? describe_no_memory(d) : ETL_OK;
@@ -295,7 +309,9 @@ int describe_keys(struct describing *d)
 	int rc = describe_primary(d);
 
 	if (!rc)
-		rc = for_each(d, "SELECT name FROM pragma_index_list(?1) WHERE origin = 'u' ORDER BY seq DESC",
+		rc = for_each(d,
+			      "SELECT name FROM pragma_index_list(?1) WHERE origin = 'u' ORDER BY "
+			      "seq DESC",
 			      d->table.name, add_unique, &uniques);
 	if (!rc)
 		rc = describe_foreign_keys(d);
@@ -305,7 +321,7 @@ int describe_keys(struct describing *d)
 /* ---- Indexes ----------------------------------------------------------------------------------------------------------- */
 
 struct index_parts {
-	const struct ddl_index *ddl;    /* or NULL */
+	const struct ddl_index *ddl; /* or NULL */
 	struct etl_index_part *parts;
 	size_t count;
 };
@@ -314,8 +330,9 @@ struct index_parts {
 static int add_part(struct describing *d, sqlite3_stmt *row, void *data)
 {
 	struct index_parts *list = data;
-	const struct ddl_part *ddl = list->ddl && list->count < list->ddl->part_count
-				   ? &list->ddl->parts[list->count] : NULL;
+	const struct ddl_part *ddl = list->ddl && list->count < list->ddl->part_count ?
+					     &list->ddl->parts[list->count] :
+					     NULL;
 	struct etl_index_part *p;
 	const char *collation = (const char *)sqlite3_column_text(row, 2);
 
@@ -329,8 +346,8 @@ static int add_part(struct describing *d, sqlite3_stmt *row, void *data)
 		p->column = etl_arena_copy(&d->memory, ddl->column);
 	if (!p->column && ddl)
 		p->expression = etl_arena_copy(&d->memory, ddl->expression);
-	if (p->column ? !same_collation(d, p->column, collation)
-		      : collation && sqlite3_stricmp(collation, "BINARY") != 0)
+	if (p->column ? !same_collation(d, p->column, collation) :
+			collation && sqlite3_stricmp(collation, "BINARY") != 0)
 		p->collation = describe_text(d, row, 2);
 	return ETL_OK;
 }
@@ -338,8 +355,9 @@ static int add_part(struct describing *d, sqlite3_stmt *row, void *data)
 static int fill_index(struct describing *d, struct etl_index *index, const struct ddl_index *ddl)
 {
 	struct index_parts list = { .ddl = ddl };
-	int rc = for_each(d, "SELECT name, desc, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno",
-			  index->name, add_part, &list);
+	int rc = for_each(
+		d, "SELECT name, desc, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno",
+		index->name, add_part, &list);
 
 	index->parts = list.parts;
 	index->part_count = list.count;
@@ -352,7 +370,8 @@ static int fill_index(struct describing *d, struct etl_index *index, const struc
 /* name, sql: in the order of strcmp, as BINARY sorts */
 static int add_index_text(struct describing *d, sqlite3_stmt *row, void *data)
 {
-	struct index_text *texts = etl_arena_push(&d->kept, d->index_texts, d->index_text_count, sizeof(*texts));
+	struct index_text *texts = etl_arena_push(&d->kept, d->index_texts, d->index_text_count,
+						  sizeof(*texts));
 	struct index_text *text = texts ? &texts[d->index_text_count] : NULL;
 
 	(void)data;
@@ -371,8 +390,11 @@ static int read_index_texts(struct describing *d)
 {
 	if (d->index_texts)
 		return ETL_OK;
-	return for_each(d, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
-			   "ORDER BY name COLLATE BINARY", NULL, add_index_text, NULL);
+	return for_each(
+		d,
+		"SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
+		"ORDER BY name COLLATE BINARY",
+		NULL, add_index_text, NULL);
 }
 
 static int compare_index_text(const void *name, const void *text)
@@ -385,7 +407,8 @@ static char *index_sql(struct describing *d, const char *name)
 	const struct index_text *found = NULL;
 
 	if (name && d->index_text_count)
-		found = bsearch(name, d->index_texts, d->index_text_count, sizeof(*found), compare_index_text);
+		found = bsearch(name, d->index_texts, d->index_text_count, sizeof(*found),
+				compare_index_text);
 	return found ? etl_arena_copy(&d->memory, found->sql) : NULL;
 }
 
@@ -422,6 +445,10 @@ int describe_indexes(struct describing *d)
 
 	int rc = read_index_texts(d);
 
-	return rc ? rc : for_each(d, "SELECT name, \"unique\" FROM pragma_index_list(?1) WHERE origin = 'c' "
-				     "ORDER BY seq DESC", d->table.name, add_index, &indexes);
+	return rc ? rc :
+		    for_each(
+			    d,
+			    "SELECT name, \"unique\" FROM pragma_index_list(?1) WHERE origin = 'c' "
+			    "ORDER BY seq DESC",
+			    d->table.name, add_index, &indexes);
 }

@@ -6,7 +6,7 @@
 #include "describe.h"
 #include "token.h"
 
-#define CELL_MIN 4      /* bytes: the least a row takes in a table's page */
+#define CELL_MIN 4 /* bytes: the least a row takes in a table's page */
 
 enum { XINFO_CID, XINFO_NAME, XINFO_TYPE, XINFO_NOTNULL, XINFO_DEFAULT, XINFO_PK, XINFO_HIDDEN };
 enum { HIDDEN_VTAB = 1, HIDDEN_VIRTUAL, HIDDEN_STORED };
@@ -26,7 +26,8 @@ static const char *default_text(struct describing *d, const char *text)
 	struct etl_text literal = { 0 };
 	char *name, *ret;
 
-	if (next.kind != TOKEN_END || (t.kind != TOKEN_NAME && t.kind != TOKEN_WORD) || is_constant_word(&t))
+	if (next.kind != TOKEN_END || (t.kind != TOKEN_NAME && t.kind != TOKEN_WORD) ||
+	    is_constant_word(&t))
 		return text;
 	name = etl_arena_alloc(&d->memory, t.length + 1);
 	if (!name)
@@ -54,7 +55,8 @@ static void set_default(struct describing *d, const struct ddl_column *ddl, sqli
 		c->default_sql = default_text(d, text);
 }
 
-static void set_generated(struct describing *d, const struct ddl_column *ddl, int hidden, struct etl_column *c)
+static void set_generated(struct describing *d, const struct ddl_column *ddl, int hidden,
+			  struct etl_column *c)
 {
 	const struct ddl_constraint *written = ddl ? ddl_find(ddl, DDL_GENERATED) : NULL;
 
@@ -69,8 +71,8 @@ static void set_metadata(struct describing *d, struct etl_column *c)
 	const char *collation = NULL;
 	int autoincrement = 0;
 
-	if (sqlite3_table_column_metadata(d->db, "main", d->table.name, c->name, NULL, &collation, NULL, NULL,
-					  &autoincrement) != SQLITE_OK)
+	if (sqlite3_table_column_metadata(d->db, "main", d->table.name, c->name, NULL, &collation,
+					  NULL, NULL, &autoincrement) != SQLITE_OK)
 		return;
 	if (collation && sqlite3_stricmp(collation, "BINARY") != 0)
 		c->collation = etl_arena_copy(&d->memory, collation);
@@ -128,10 +130,12 @@ static int add_column(struct describing *d, sqlite3_stmt *row)
 static int find_alias(struct describing *d, struct etl_column **ret)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = describe_query(d, "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND upper(type) = "
-				   "'INTEGER' AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE pk > 1) "
-				   "AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')",
-				d->table.name, &stmt);
+	int rc = describe_query(
+		d,
+		"SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND upper(type) = "
+		"'INTEGER' AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE pk > 1) "
+		"AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')",
+		d->table.name, &stmt);
 
 	if (rc)
 		return rc;
@@ -151,7 +155,8 @@ static int find_alias(struct describing *d, struct etl_column **ret)
 static int set_identity_last(struct describing *d, struct etl_column *c)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = describe_query(d, "SELECT seq FROM main.sqlite_sequence WHERE name = ?1", d->table.name, &stmt);
+	int rc = describe_query(d, "SELECT seq FROM main.sqlite_sequence WHERE name = ?1",
+				d->table.name, &stmt);
 
 	if (rc)
 		return rc;
@@ -176,13 +181,15 @@ static int mark_alias(struct describing *d)
 int describe_columns(struct describing *d)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = describe_query(d, "SELECT * FROM pragma_table_xinfo(?1)", d->table.name, &stmt);
+	int step, rc = describe_query(d, "SELECT * FROM pragma_table_xinfo(?1)", d->table.name,
+				      &stmt);
 
 	if (rc)
 		return rc;
 	while (!rc && (step = sqlite3_step(stmt)) != SQLITE_DONE) {
-		rc = step == SQLITE_ROW ? add_column(d, stmt)
-		   : sqlite_fail(d->inst, d->db, d->err, "describing \"%s\"", d->table.name);
+		rc = step == SQLITE_ROW ? add_column(d, stmt) :
+					  sqlite_fail(d->inst, d->db, d->err, "describing \"%s\"",
+						      d->table.name);
 	}
 	sqlite3_finalize(stmt);
 	if (rc || d->table.kind == ETL_VIEW || d->table.kind == ETL_VIRTUAL_TABLE ||
@@ -212,8 +219,9 @@ static int64_t one_number(struct describing *d, const char *sql, const char *nam
 /* Sparse rowids make the range too wide; no more rows than cells fit into the file. */
 static int64_t by_rowid(struct describing *d)
 {
-	char *sql = sqlite3_mprintf("SELECT (SELECT max(\"%w\") FROM \"%w\") - (SELECT min(\"%w\") FROM \"%w\") + 1.0",
-				    "rowid", d->table.name, "rowid", d->table.name);
+	char *sql = sqlite3_mprintf(
+		"SELECT (SELECT max(\"%w\") FROM \"%w\") - (SELECT min(\"%w\") FROM \"%w\") + 1.0",
+		"rowid", d->table.name, "rowid", d->table.name);
 	int64_t bytes = one_number(d, "PRAGMA main.page_count", NULL) *
 			one_number(d, "PRAGMA main.page_size", NULL);
 	int64_t n = sql ? one_number(d, sql, NULL) : ETL_UNKNOWN;
@@ -233,8 +241,11 @@ static bool shadows_rowid(const struct describing *d)
 
 int describe_rows(struct describing *d)
 {
-	d->table.rows = one_number(d, "SELECT max(CAST(stat AS INTEGER)) FROM main.sqlite_stat1 WHERE tbl = ?1 "
-				      "COLLATE NOCASE", d->table.name);
+	d->table.rows = one_number(
+		d,
+		"SELECT max(CAST(stat AS INTEGER)) FROM main.sqlite_stat1 WHERE tbl = ?1 "
+		"COLLATE NOCASE",
+		d->table.name);
 	if (d->table.rows == ETL_UNKNOWN && !(d->table.flags & ETL_NO_ROWID) && !shadows_rowid(d))
 		d->table.rows = by_rowid(d);
 	return ETL_OK;

@@ -92,10 +92,11 @@ static int parse_ddl(struct describing *d)
 	if (status == DDL_NO_MEMORY)
 		return describe_no_memory(d);
 	if (!d->parsed)
-		d->inst->host->log(d->inst->host, ETL_LOG_WARN,
-				   "%s: the statement of table \"%s\" is not understood; its checks and the "
-				   "names of its constraints are only in its original text", d->inst->path,
-				   d->table.name);
+		d->inst->host->log(
+			d->inst->host, ETL_LOG_WARN,
+			"%s: the statement of table \"%s\" is not understood; its checks and the "
+			"names of its constraints are only in its original text",
+			d->inst->path, d->table.name);
 	return ETL_OK;
 }
 
@@ -126,8 +127,8 @@ static int describe_loose(struct describing *d)
 	sqlite3_finalize(stmt);
 	if (rc == SQLITE_OK)
 		return describe_columns(d);
-	d->inst->host->log(d->inst->host, ETL_LOG_WARN, "%s: \"%s\" cannot be read: %s", d->inst->path,
-			   d->table.name, sqlite3_errmsg(d->db));
+	d->inst->host->log(d->inst->host, ETL_LOG_WARN, "%s: \"%s\" cannot be read: %s",
+			   d->inst->path, d->table.name, sqlite3_errmsg(d->db));
 	return ETL_OK;
 }
 
@@ -146,9 +147,12 @@ static int32_t kind_of(const char *type, const char *list_type)
 static int find_shadow_parent(struct describing *d)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = describe_query(d, "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE "
-				   "'CREATE VIRTUAL%' AND substr(?1, 1, length(name) + 1) = name || '_' "
-				   "ORDER BY length(name) DESC LIMIT 1", d->table.name, &stmt);
+	int rc = describe_query(
+		d,
+		"SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE "
+		"'CREATE VIRTUAL%' AND substr(?1, 1, length(name) + 1) = name || '_' "
+		"ORDER BY length(name) DESC LIMIT 1",
+		d->table.name, &stmt);
 
 	if (rc)
 		return rc;
@@ -240,14 +244,14 @@ static int pragma_text(struct describing *d, const char *pragma, struct etl_text
 
 static bool has_statistics(struct describing *d)
 {
-	return sqlite3_table_column_metadata(d->db, "main", "sqlite_stat1", NULL, NULL, NULL, NULL, NULL,
-					     NULL) == SQLITE_OK;
+	return sqlite3_table_column_metadata(d->db, "main", "sqlite_stat1", NULL, NULL, NULL, NULL,
+					     NULL, NULL) == SQLITE_OK;
 }
 
 static int describe_database(struct describing *d, struct etl_table_sink *sink)
 {
-	static const char *const pragmas[] = { "encoding", "page_size", "auto_vacuum", "user_version",
-					       "application_id", "journal_mode" };
+	static const char *const pragmas[] = { "encoding",     "page_size",	 "auto_vacuum",
+					       "user_version", "application_id", "journal_mode" };
 	struct etl_text text = { 0 };
 	int rc = ETL_OK;
 	size_t i;
@@ -269,9 +273,10 @@ static int describe_database(struct describing *d, struct etl_table_sink *sink)
 
 static int fail_twice(struct describing *d, const char *name)
 {
-	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-				   "%s: the query has two columns called \"%s\": give one another name with AS",
-				   d->inst->path, name);
+	return d->inst->host->fail(
+		d->err, ETL_USAGE, NULL, 0,
+		"%s: the query has two columns called \"%s\": give one another name with AS",
+		d->inst->path, name);
 }
 
 static int add_result_columns(struct describing *d, sqlite3_stmt *stmt)
@@ -309,9 +314,11 @@ static int describe_result(struct describing *d, const char *query, struct etl_t
 	start_table(d);
 	d->table.name = "query";
 	if (!sqlite3_stmt_readonly(stmt) || sqlite3_column_count(stmt) == 0)
-		rc = d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-					 "%s: the query returns no rows or changes the database; it must be a "
-					 "SELECT: %.300s", d->inst->path, query);
+		rc = d->inst->host->fail(
+			d->err, ETL_USAGE, NULL, 0,
+			"%s: the query returns no rows or changes the database; it must be a "
+			"SELECT: %.300s",
+			d->inst->path, query);
 	if (!rc)
 		rc = add_result_columns(d, stmt);
 	if (!rc)
@@ -321,15 +328,20 @@ static int describe_result(struct describing *d, const char *query, struct etl_t
 	return rc;
 }
 
-#define OBJECTS "SELECT s.type, s.name, s.tbl_name, s.sql, l.type, l.wr, l.strict FROM main.sqlite_schema s " \
-		"LEFT JOIN pragma_table_list(s.name) l ON l.schema = 'main' AND s.type <> 'trigger' "
+#define OBJECTS                                                                                    \
+	"SELECT s.type, s.name, s.tbl_name, s.sql, l.type, l.wr, l.strict FROM "                   \
+	"main.sqlite_schema s "                                                                    \
+	"LEFT JOIN pragma_table_list(s.name) l ON l.schema = 'main' AND s.type <> 'trigger' "
 
 static int describe_all(struct describing *d, struct etl_table_sink *sink)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = describe_query(d, OBJECTS "WHERE s.type IN ('table', 'view', 'trigger') AND "
-				   "s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY CASE s.type WHEN "
-				   "'table' THEN 0 WHEN 'view' THEN 1 ELSE 2 END, s.rowid", NULL, &stmt);
+	int rc = describe_query(
+		d,
+		OBJECTS "WHERE s.type IN ('table', 'view', 'trigger') AND "
+			"s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY CASE s.type WHEN "
+			"'table' THEN 0 WHEN 'view' THEN 1 ELSE 2 END, s.rowid",
+		NULL, &stmt);
 
 	if (rc)
 		return rc;
@@ -338,15 +350,17 @@ static int describe_all(struct describing *d, struct etl_table_sink *sink)
 	return rc ? rc : describe_database(d, sink);
 }
 
-static int describe_one(struct describing *d, const struct etl_dataset *dataset, struct etl_table_sink *sink)
+static int describe_one(struct describing *d, const struct etl_dataset *dataset,
+			struct etl_table_sink *sink)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
 	if (dataset->schema && sqlite3_stricmp(dataset->schema, "main") != 0)
 		return ETL_OK;
-	rc = describe_query(d, OBJECTS "WHERE s.type IN ('table', 'view') AND s.name = ?1 COLLATE NOCASE",
-			    dataset->table, &stmt);
+	rc = describe_query(
+		d, OBJECTS "WHERE s.type IN ('table', 'view') AND s.name = ?1 COLLATE NOCASE",
+		dataset->table, &stmt);
 	if (rc)
 		return rc;
 	rc = describe_each(d, stmt, sink);
@@ -361,8 +375,8 @@ static bool is_missing(const struct etl_instance *inst)
 	return stat(inst->path, &st) != 0 && errno == ENOENT;
 }
 
-int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset, struct etl_table_sink *sink,
-		    struct etl_error *err)
+int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset,
+		    struct etl_table_sink *sink, struct etl_error *err)
 {
 	struct describing d = { .inst = inst, .err = err };
 	int rc;
@@ -404,16 +418,18 @@ static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *
 	return rc;
 }
 
-
 /* A folder that is not there is an error; one that may not be written is a fact, which `check` shows and only a
  * run minds. */
-static int check_folder(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
+static int check_folder(struct etl_instance *inst, struct etl_fact_sink *sink,
+			struct etl_error *err)
 {
 	char *target = NULL, *folder = NULL;
 	int rc = sqlite_where(inst, &target, &folder, err);
 
 	if (!rc && access(folder, W_OK | X_OK) != 0)
-		rc = sink->emit(sink, "folder", "may not be written: the new file cannot be built beside the target");
+		rc = sink->emit(
+			sink, "folder",
+			"may not be written: the new file cannot be built beside the target");
 	free(target);
 	free(folder);
 	return rc;
@@ -421,7 +437,8 @@ static int check_folder(struct etl_instance *inst, struct etl_fact_sink *sink, s
 
 int sqlite_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
-	static const char *const pragmas[] = { "encoding", "journal_mode", "page_size", "page_count" };
+	static const char *const pragmas[] = { "encoding", "journal_mode", "page_size",
+					       "page_count" };
 	struct describing d = { .inst = inst, .err = err };
 	char server[40];
 	int rc;

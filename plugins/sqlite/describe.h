@@ -21,12 +21,12 @@ struct describing {
 	sqlite3 *db;
 	struct arena memory;
 	struct ddl_table ddl;
-	bool parsed;                    /* ddl is filled */
+	bool parsed; /* ddl is filled */
 	struct etl_table table;
-	struct etl_column *columns;     /* table.columns, while they are written */
+	struct etl_column *columns;	/* table.columns, while they are written */
 	struct index_text *index_texts; /* of all tables, by name; in `kept`; NULL: not read yet */
 	size_t index_text_count;
-	struct arena kept;              /* until the last table */
+	struct arena kept; /* until the last table */
 };
 
 /* describe.c */

@@ -17,8 +17,9 @@ static int skip(struct design *d, const char *kind, const char *why)
 	etl_text_add(&note, why);
 	if (d->table->ddl)
 		etl_text_addf(&note, "; its text: %s", d->table->ddl);
-	rc = note.failed ? design_no_memory(d)
-			 : design_step(d, ETL_PHASE_LAST, ETL_SKIPPED, kind, d->table->name, NULL, note.at);
+	rc = note.failed ? design_no_memory(d) :
+			   design_step(d, ETL_PHASE_LAST, ETL_SKIPPED, kind, d->table->name, NULL,
+				       note.at);
 	etl_text_free(&note);
 	return rc;
 }
@@ -28,7 +29,8 @@ static int design_program(struct design *d, const char *kind)
 	if (d->load && d->load->run->flags & ETL_RUN_DATA_ONLY)
 		return skip(d, kind, "--data-only brings rows only");
 	if (!d->same)
-		return skip(d, kind, "it is written in another dialect, and statements are not translated");
+		return skip(d, kind,
+			    "it is written in another dialect, and statements are not translated");
 	if (!d->table->ddl)
 		return skip(d, kind, "its text is not known in the new names");
 	return design_step(d, ETL_PHASE_LAST, ETL_EXACT, kind, d->table->name, d->table->ddl, NULL);
@@ -42,7 +44,8 @@ static int design_page_size(struct design *d, const char *sql)
 	int64_t size;
 
 	if (!d->inst->conf || !d->inst->host->given(d->inst->conf, "page_size"))
-		return design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "setting", "page_size", sql, NULL);
+		return design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "setting", "page_size", sql,
+				   NULL);
 	size = d->inst->host->num(d->inst->conf, "page_size");
 	snprintf(own, sizeof(own), "PRAGMA page_size = %lld", (long long)size);
 	return design_step(d, ETL_PHASE_PREPARE, ETL_APPROXIMATED, "setting", "page_size", own,
@@ -59,7 +62,8 @@ static int design_setting(struct design *d, const char *name, const char *sql)
 		return design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "setting", name, sql, NULL);
 	if (strcmp(name, "journal_mode") == 0)
 		return design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "setting", name, sql,
-				   "unless the option journal_mode or the file that is replaced says otherwise");
+				   "unless the option journal_mode or the file that is replaced "
+				   "says otherwise");
 	return design_step(d, ETL_PHASE_FINISH, ETL_SKIPPED, "setting", name, NULL,
 			   "this setting is not taken over");
 }
@@ -71,8 +75,8 @@ static int design_line(struct design *d, char *line)
 	size_t n;
 
 	if (strcmp(line, "ANALYZE") == 0)
-		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "statistics", d->table->name, "ANALYZE",
-				   "counted again, as the source keeps them too");
+		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "statistics", d->table->name,
+				   "ANALYZE", "counted again, as the source keeps them too");
 	if (strncmp(line, "PRAGMA ", 7) != 0)
 		return ETL_OK;
 	n = strcspn(line + 7, " =");
@@ -91,8 +95,9 @@ static int design_database(struct design *d)
 	if (!d->table->ddl)
 		return ETL_OK;
 	if (!d->same || (d->load && d->load->run->flags & ETL_RUN_DATA_ONLY))
-		return skip(d, "setting", d->same ? "--data-only brings rows only"
-						  : "the settings of another database mean nothing here");
+		return skip(d, "setting",
+			    d->same ? "--data-only brings rows only" :
+				      "the settings of another database mean nothing here");
 	text = strdup(d->table->ddl);
 	if (!text)
 		return design_no_memory(d);
@@ -110,12 +115,16 @@ int design_other(struct design *d)
 	case ETL_TRIGGER:
 		return design_program(d, "trigger");
 	case ETL_VIRTUAL_TABLE:
-		return skip(d, "virtual table", "its rows belong to a module that may not be there; make it again and "
+		return skip(d, "virtual table",
+			    "its rows belong to a module that may not be there; make it again and "
 			    "fill it from its content");
 	case ETL_SHADOW_TABLE:
-		return skip(d, "shadow table", "it is the storage of a virtual table and comes with that");
+		return skip(d, "shadow table",
+			    "it is the storage of a virtual table and comes with that");
 	case ETL_SEQUENCE:
-		return skip(d, "sequence", "SQLite has no sequences; AUTOINCREMENT columns keep their own counter");
+		return skip(
+			d, "sequence",
+			"SQLite has no sequences; AUTOINCREMENT columns keep their own counter");
 	case ETL_DATABASE:
 		return design_database(d);
 	default:

@@ -26,8 +26,10 @@ static const struct type_name type_names[] = {
 	{ ETL_INT64, "INTEGER", ETL_EXACT, NULL },
 	{ ETL_FLOAT32, "REAL", ETL_WIDENED, "64 bits" },
 	{ ETL_FLOAT64, "REAL", ETL_EXACT, NULL },
-	{ ETL_DECIMAL, "TEXT", ETL_APPROXIMATED, "as decimal text: SQLite's own numbers would round it" },
-	{ ETL_NUMERIC, "TEXT", ETL_APPROXIMATED, "as decimal text: SQLite's own numbers would round it" },
+	{ ETL_DECIMAL, "TEXT", ETL_APPROXIMATED,
+	  "as decimal text: SQLite's own numbers would round it" },
+	{ ETL_NUMERIC, "TEXT", ETL_APPROXIMATED,
+	  "as decimal text: SQLite's own numbers would round it" },
 	{ ETL_TEXT, "TEXT", ETL_EXACT, NULL },
 	{ ETL_BYTES, "BLOB", ETL_EXACT, NULL },
 	{ ETL_DATE, "DATE", ETL_APPROXIMATED, "as text, YYYY-MM-DD" },
@@ -58,7 +60,10 @@ static const char *strict_name(const char *name)
 		return "ANY";
 	if (strcmp(name, "BOOLEAN") == 0)
 		return "INTEGER";
-	return strcmp(name, "DATE") == 0 || strcmp(name, "TIME") == 0 || strcmp(name, "DATETIME") == 0 ? "TEXT" : name;
+	return strcmp(name, "DATE") == 0 || strcmp(name, "TIME") == 0 ||
+			       strcmp(name, "DATETIME") == 0 ?
+		       "TEXT" :
+		       name;
 }
 
 /* ---- Trying an expression -------------------------------------------------------------------------------- */
@@ -76,8 +81,11 @@ static char *try_it(struct design *d, const char *extra, const char *make)
 	etl_text_add_name(&sql, d->table->name, '"');
 	for (i = 0; i < d->table->column_count; i++) {
 		etl_text_add(&sql, i ? ", " : "(");
-		etl_text_add_name(&sql, ETL_AT(const struct etl_column, d->table->columns,
-					       d->table->column_size, i)->name, '"');
+		etl_text_add_name(
+			&sql,
+			ETL_AT(const struct etl_column, d->table->columns, d->table->column_size, i)
+				->name,
+			'"');
 	}
 	etl_text_addf(&sql, "%s);\n%s", extra, make);
 	if (!sql.failed && sqlite3_open(":memory:", &db) == SQLITE_OK) {
@@ -97,7 +105,8 @@ static char *take_expression(struct design *d, const char *sql, char **why)
 
 	*why = NULL;
 	if (!design_renamed(d, sql, &text)) {
-		*why = sqlite3_mprintf("its columns were renamed, and it cannot be rewritten safely");
+		*why = sqlite3_mprintf(
+			"its columns were renamed, and it cannot be rewritten safely");
 		return NULL;
 	}
 	etl_text_addf(&extra, ", CHECK (%s)", text.at ? text.at : "");
@@ -109,7 +118,8 @@ static char *take_expression(struct design *d, const char *sql, char **why)
 	return NULL;
 }
 
-static int skip_expression(struct design *d, const char *kind, const char *part, const char *sql, char *why)
+static int skip_expression(struct design *d, const char *kind, const char *part, const char *sql,
+			   char *why)
 {
 	char *note;
 	int rc;
@@ -140,8 +150,12 @@ static bool is_literal(const char *sql)
 static const char *foreign_default(const char *sql)
 {
 	static const char *const words[][2] = {
-		{ "NULL", "NULL" }, { "TRUE", "1" }, { "FALSE", "0" }, { "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP" },
-		{ "CURRENT_DATE", "CURRENT_DATE" }, { "CURRENT_TIME", "CURRENT_TIME" },
+		{ "NULL", "NULL" },
+		{ "TRUE", "1" },
+		{ "FALSE", "0" },
+		{ "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP" },
+		{ "CURRENT_DATE", "CURRENT_DATE" },
+		{ "CURRENT_TIME", "CURRENT_TIME" },
 		{ "NOW()", "CURRENT_TIMESTAMP" },
 	};
 	size_t i;
@@ -194,8 +208,9 @@ static int add_generated(struct design *d, const struct etl_column *c, const cha
 		return skip_expression(d, "generated column", c->name, text, why);
 	etl_text_add(&d->sql, separator);
 	etl_text_add_name(&d->sql, c->name, '"');
-	etl_text_addf(&d->sql, "%s%s GENERATED ALWAYS AS (%s) %s%s", c->declared && *c->declared ? " " : "",
-		      c->declared ? c->declared : "", sql, c->flags & ETL_STORED ? "STORED" : "VIRTUAL",
+	etl_text_addf(&d->sql, "%s%s GENERATED ALWAYS AS (%s) %s%s",
+		      c->declared && *c->declared ? " " : "", c->declared ? c->declared : "", sql,
+		      c->flags & ETL_STORED ? "STORED" : "VIRTUAL",
 		      c->flags & ETL_NOT_NULL ? " NOT NULL" : "");
 	free(sql);
 	return design_part(d, ETL_EXACT, "generated column", c->name, NULL);
@@ -217,7 +232,8 @@ static int add_type(struct design *d, const struct etl_column *c, bool key)
 		name = "INTEGER";
 	if (*name)
 		etl_text_addf(&d->sql, " %s", name);
-	return design_part(d, keeps ? ETL_EXACT : type->verdict, "column", c->name, keeps ? NULL : type->note);
+	return design_part(d, keeps ? ETL_EXACT : type->verdict, "column", c->name,
+			   keeps ? NULL : type->note);
 }
 
 int design_add_column(struct design *d, const struct etl_column *c, bool first)
@@ -232,7 +248,8 @@ int design_add_column(struct design *d, const struct etl_column *c, bool first)
 	etl_text_add_name(&d->sql, c->name, '"');
 	rc = add_type(d, c, key);
 	if (!rc && key)
-		etl_text_addf(&d->sql, " PRIMARY KEY%s%s%s", primary->conflict_sql && d->same ? " " : "",
+		etl_text_addf(&d->sql, " PRIMARY KEY%s%s%s",
+			      primary->conflict_sql && d->same ? " " : "",
 			      primary->conflict_sql && d->same ? primary->conflict_sql : "",
 			      c->flags & ETL_NEVER_REUSED ? " AUTOINCREMENT" : "");
 	else if (c->flags & ETL_NOT_NULL)
@@ -243,7 +260,8 @@ int design_add_column(struct design *d, const struct etl_column *c, bool first)
 		rc = add_collation(d, c);
 	if (!rc && c->flags & ETL_IDENTITY && !key)
 		rc = design_part(d, ETL_SKIPPED, "identity", c->name,
-				 "SQLite makes values only for an INTEGER PRIMARY KEY; the rows keep theirs");
+				 "SQLite makes values only for an INTEGER PRIMARY KEY; the rows "
+				 "keep theirs");
 	return rc;
 }
 
@@ -268,10 +286,12 @@ int design_add_key(struct design *d, const struct etl_key *key, bool primary)
 	if (primary && d->inline_key)
 		return design_part(d, ETL_EXACT, kind, part, NULL);
 	if (!design_names(d, key->columns, key->collations, key->column_count, &names))
-		return design_part(d, ETL_SKIPPED, kind, part, "one of its columns was left out by the pipeline");
+		return design_part(d, ETL_SKIPPED, kind, part,
+				   "one of its columns was left out by the pipeline");
 	add_name(d, key->name);
-	etl_text_addf(&d->sql, "%s (%s)%s%s", primary ? "PRIMARY KEY" : "UNIQUE", names.at ? names.at : "",
-		      key->conflict_sql && d->same ? " " : "", key->conflict_sql && d->same ? key->conflict_sql : "");
+	etl_text_addf(&d->sql, "%s (%s)%s%s", primary ? "PRIMARY KEY" : "UNIQUE",
+		      names.at ? names.at : "", key->conflict_sql && d->same ? " " : "",
+		      key->conflict_sql && d->same ? key->conflict_sql : "");
 	d->sql.failed = d->sql.failed || names.failed;
 	etl_text_free(&names);
 	if (!primary && key->flags & ETL_KEY_NULLS_EQUAL)
@@ -281,7 +301,8 @@ int design_add_key(struct design *d, const struct etl_key *key, bool primary)
 
 static void add_parent(struct design *d, const struct etl_foreign_key *f)
 {
-	static const char *const actions[] = { NULL, "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT" };
+	static const char *const actions[] = { NULL, "RESTRICT", "CASCADE", "SET NULL",
+					       "SET DEFAULT" };
 	static const char *const defer[] = { "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED" };
 	size_t i;
 
@@ -309,16 +330,19 @@ int design_add_foreign_key(struct design *d, const struct etl_foreign_key *f)
 	struct etl_text names = { 0 };
 
 	if (d->load && d->load->run->foreign_keys == ETL_FK_DROP)
-		return design_part(d, ETL_SKIPPED, "foreign key", part, "foreign_keys = \"drop\" in the pipeline");
+		return design_part(d, ETL_SKIPPED, "foreign key", part,
+				   "foreign_keys = \"drop\" in the pipeline");
 	if (!design_names(d, f->columns, NULL, f->column_count, &names))
-		return design_part(d, ETL_SKIPPED, "foreign key", part, "one of its columns was left out by the pipeline");
+		return design_part(d, ETL_SKIPPED, "foreign key", part,
+				   "one of its columns was left out by the pipeline");
 	add_name(d, f->name);
 	etl_text_addf(&d->sql, "FOREIGN KEY (%s)", names.at ? names.at : "");
 	add_parent(d, f);
 	d->sql.failed = d->sql.failed || names.failed;
 	etl_text_free(&names);
 	if (f->match && !d->same)
-		return design_part(d, ETL_WIDENED, "foreign key", part, "SQLite does not look at MATCH");
+		return design_part(d, ETL_WIDENED, "foreign key", part,
+				   "SQLite does not look at MATCH");
 	return design_part(d, ETL_EXACT, "foreign key", part, NULL);
 }
 
@@ -328,7 +352,8 @@ int design_add_check(struct design *d, const struct etl_check *c)
 	char *why = NULL, *sql;
 
 	if (!d->same)
-		return design_part_of(d, ETL_SKIPPED, "check", part, "it is written in another dialect: ", c->sql);
+		return design_part_of(d, ETL_SKIPPED, "check", part,
+				      "it is written in another dialect: ", c->sql);
 	sql = take_expression(d, c->sql, &why);
 	if (!sql)
 		return skip_expression(d, "check", part, c->sql, why);
@@ -367,7 +392,10 @@ static bool write_index(struct design *d, const struct etl_index *index, struct 
 	etl_text_add_name(sql, d->table->name, '"');
 	for (i = 0; i < index->part_count; i++) {
 		etl_text_add(sql, i ? ", " : " (");
-		if (!add_part(d, ETL_AT(const struct etl_index_part, index->parts, index->part_size, i), sql))
+		if (!add_part(
+			    d,
+			    ETL_AT(const struct etl_index_part, index->parts, index->part_size, i),
+			    sql))
 			return false;
 	}
 	etl_text_add(sql, ")");
@@ -393,9 +421,11 @@ static int skip_index(struct design *d, const struct etl_index *index, const cha
 	struct etl_text note = { 0 };
 	int rc;
 
-	etl_text_addf(&note, "%s%s%s", why, index->ddl ? "; its text: " : "", index->ddl ? index->ddl : "");
-	rc = note.failed ? design_no_memory(d) : design_step(d, ETL_PHASE_FINISH, ETL_SKIPPED, "index",
-							     index->name, NULL, note.at);
+	etl_text_addf(&note, "%s%s%s", why, index->ddl ? "; its text: " : "",
+		      index->ddl ? index->ddl : "");
+	rc = note.failed ? design_no_memory(d) :
+			   design_step(d, ETL_PHASE_FINISH, ETL_SKIPPED, "index", index->name, NULL,
+				       note.at);
 	etl_text_free(&note);
 	return rc;
 }
@@ -404,9 +434,10 @@ static int try_index(struct design *d, const struct etl_index *index, const char
 {
 	bool other = index->method && !d->same && sqlite3_stricmp(index->method, "btree") != 0;
 	char *why = try_it(d, "", sql);
-	int rc = why ? skip_index(d, index, why)
-		     : design_step(d, ETL_PHASE_FINISH, other ? ETL_APPROXIMATED : ETL_EXACT, "index", index->name,
-				   sql, other ? "as a B-tree, the only kind SQLite has" : NULL);
+	int rc = why ? skip_index(d, index, why) :
+		       design_step(d, ETL_PHASE_FINISH, other ? ETL_APPROXIMATED : ETL_EXACT,
+				   "index", index->name, sql,
+				   other ? "as a B-tree, the only kind SQLite has" : NULL);
 
 	sqlite3_free(why);
 	return rc;
@@ -418,11 +449,14 @@ int design_index(struct design *d, const struct etl_index *index)
 	int rc;
 
 	if (d->same && d->table->ddl && index->ddl)
-		return design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "index", index->name, index->ddl, NULL);
+		return design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "index", index->name, index->ddl,
+				   NULL);
 	if (!d->same && has_expressions(index))
 		return skip_index(d, index, "its expressions are written in another dialect");
 	if (!write_index(d, index, &sql))
-		rc = skip_index(d, index, "one of its columns was left out by the pipeline, or it cannot be rewritten "
+		rc = skip_index(d, index,
+				"one of its columns was left out by the pipeline, or it cannot be "
+				"rewritten "
 				"safely in the new names");
 	else
 		rc = sql.failed ? design_no_memory(d) : try_index(d, index, sql.at);

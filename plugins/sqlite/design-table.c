@@ -8,7 +8,8 @@
 
 #include "design.h"
 
-#define EACH(d, type, member, i) ETL_AT(const struct type, (d)->table->member##s, (d)->table->member##_size, i)
+#define EACH(d, type, member, i)                                                                   \
+	ETL_AT(const struct type, (d)->table->member##s, (d)->table->member##_size, i)
 
 static bool drops_keys(const struct design *d)
 {
@@ -32,16 +33,20 @@ static int check_existing(struct design *d, const struct etl_column *c)
 	size_t i;
 
 	for (i = 0; there && i < there->column_count; i++) {
-		if (sqlite3_stricmp(ETL_AT(const struct etl_column, there->columns, there->column_size, i)->name,
-				    c->name) == 0)
+		if (sqlite3_stricmp(
+			    ETL_AT(const struct etl_column, there->columns, there->column_size, i)
+				    ->name,
+			    c->name) == 0)
 			return ETL_OK;
 	}
 	if (!there || c->flags & ETL_GENERATED)
 		return ETL_OK;
 	d->inst->host->at(d->err, d->table->name, c->name, NULL);
 	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-				   "table \"%s\" of %s has no column \"%s\"; leave it out with exclude_columns, or use "
-				   "on_existing = \"replace\"", d->table->name, d->inst->path, c->name);
+				   "table \"%s\" of %s has no column \"%s\"; leave it out with "
+				   "exclude_columns, or use "
+				   "on_existing = \"replace\"",
+				   d->table->name, d->inst->path, c->name);
 }
 
 static int design_rows(struct design *d)
@@ -58,7 +63,8 @@ static int design_rows(struct design *d)
 	if (d->sql.failed)
 		return design_no_memory(d);
 	return design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", d->table->name, d->sql.at,
-			   "the table that is there is kept with its keys and indexes, and its rows are swapped");
+			   "the table that is there is kept with its keys and indexes, and its "
+			   "rows are swapped");
 }
 
 /* ---- From its own DDL ------------------------------------------------------------------------------------ */
@@ -76,7 +82,8 @@ static int approve_columns(struct design *d)
 	for (i = 0; !rc && i < d->table->column_count; i++) {
 		const struct etl_column *c = EACH(d, etl_column, column, i);
 
-		rc = design_part(d, ETL_EXACT, c->flags & ETL_GENERATED ? "generated column" : "column", c->name,
+		rc = design_part(d, ETL_EXACT,
+				 c->flags & ETL_GENERATED ? "generated column" : "column", c->name,
 				 NULL);
 	}
 	return rc;
@@ -90,22 +97,30 @@ static int approve(struct design *d)
 	int rc = approve_columns(d);
 
 	if (!rc && t->primary.column_count)
-		rc = design_part(d, ETL_EXACT, "primary key", key_name(t->primary.name, t->primary.columns,
-								       t->primary.column_count), NULL);
+		rc = design_part(
+			d, ETL_EXACT, "primary key",
+			key_name(t->primary.name, t->primary.columns, t->primary.column_count),
+			NULL);
 	for (i = 0; !rc && i < t->unique_count; i++) {
 		const struct etl_key *k = EACH(d, etl_key, unique, i);
 
-		rc = design_part(d, ETL_EXACT, "unique", key_name(k->name, k->columns, k->column_count), NULL);
+		rc = design_part(d, ETL_EXACT, "unique",
+				 key_name(k->name, k->columns, k->column_count), NULL);
 	}
 	for (i = 0; !rc && i < t->foreign_key_count; i++) {
 		const struct etl_foreign_key *f = EACH(d, etl_foreign_key, foreign_key, i);
 
-		rc = design_part(d, ETL_EXACT, "foreign key", key_name(f->name, f->columns, f->column_count), NULL);
+		rc = design_part(d, ETL_EXACT, "foreign key",
+				 key_name(f->name, f->columns, f->column_count), NULL);
 	}
 	for (i = 0; !rc && i < t->check_count; i++) {
 		const struct etl_check *c = EACH(d, etl_check, check, i);
 
-		rc = design_part(d, ETL_EXACT, "check", c->name ? c->name : c->column ? c->column : c->sql, NULL);
+		rc = design_part(d, ETL_EXACT, "check",
+				 c->name   ? c->name :
+				 c->column ? c->column :
+					     c->sql,
+				 NULL);
 	}
 	return rc;
 }
@@ -116,7 +131,8 @@ static int approve(struct design *d)
 static void choose_key(struct design *d)
 {
 	const struct etl_key *key = &d->table->primary;
-	const struct etl_column *c = key->column_count == 1 ? design_column(d, key->columns[0]) : NULL;
+	const struct etl_column *c = key->column_count == 1 ? design_column(d, key->columns[0]) :
+							      NULL;
 
 	d->inline_key = c && c->flags & ETL_IDENTITY && !(d->table->flags & ETL_NO_ROWID);
 }
@@ -159,8 +175,8 @@ static int write_table(struct design *d)
 	}
 	if (!rc)
 		rc = add_constraints(d);
-	etl_text_addf(&d->sql, "\n)%s%s%s", no_rowid ? " WITHOUT ROWID" : "", no_rowid && strict ? "," : "",
-		      strict ? " STRICT" : "");
+	etl_text_addf(&d->sql, "\n)%s%s%s", no_rowid ? " WITHOUT ROWID" : "",
+		      no_rowid && strict ? "," : "", strict ? " STRICT" : "");
 	return rc || !d->sql.failed ? rc : design_no_memory(d);
 }
 
@@ -172,9 +188,11 @@ static int create_table(struct design *d)
 	if (!own)
 		rc = write_table(d);
 	if (!rc)
-		rc = design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", d->table->name,
-				 own ? d->table->ddl : d->sql.at,
-				 own ? NULL : "written from its structure; comments in its text are not kept");
+		rc = design_step(
+			d, ETL_PHASE_PREPARE, ETL_EXACT, "table", d->table->name,
+			own ? d->table->ddl : d->sql.at,
+			own ? NULL :
+			      "written from its structure; comments in its text are not kept");
 	return rc || !own ? rc : approve(d);
 }
 
@@ -188,7 +206,8 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	if (!(c->flags & ETL_NEVER_REUSED) || c->identity_last == ETL_UNKNOWN)
 		return ETL_OK;
 	if (d->load && d->load->run->flags & ETL_RUN_SCHEMA_ONLY)
-		return design_part(d, ETL_SKIPPED, "sequence", c->name, "the counter belongs to the rows, which "
+		return design_part(d, ETL_SKIPPED, "sequence", c->name,
+				   "the counter belongs to the rows, which "
 				   "--schema-only leaves out");
 	etl_text_add(&sql, "DELETE FROM sqlite_sequence WHERE name = ");
 	etl_text_add_literal(&sql, d->table->name);
@@ -198,9 +217,9 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	etl_text_add_name(&sql, c->name, '"');
 	etl_text_addf(&sql, "), %lld)) FROM ", (long long)c->identity_last);
 	etl_text_add_name(&sql, d->table->name, '"');
-	rc = sql.failed ? design_no_memory(d)
-			: design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", d->table->name, sql.at,
-				      "the counter of AUTOINCREMENT goes on where it was");
+	rc = sql.failed ? design_no_memory(d) :
+			  design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", d->table->name,
+				      sql.at, "the counter of AUTOINCREMENT goes on where it was");
 	etl_text_free(&sql);
 	return rc;
 }
@@ -215,10 +234,12 @@ static int design_screen(struct design *d)
 	etl_text_add(&sql, "PRAGMA foreign_key_check(");
 	etl_text_add_name(&sql, d->table->name, '"');
 	etl_text_add(&sql, ")");
-	rc = sql.failed ? design_no_memory(d)
-			: design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, "foreign key check", d->table->name, sql.at,
-				      d->load && d->load->run->foreign_keys == ETL_FK_REPORT
-					      ? "broken keys are reported" : NULL);
+	rc = sql.failed ? design_no_memory(d) :
+			  design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, "foreign key check",
+				      d->table->name, sql.at,
+				      d->load && d->load->run->foreign_keys == ETL_FK_REPORT ?
+					      "broken keys are reported" :
+					      NULL);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -232,7 +253,8 @@ int design_table(struct design *d)
 	if (!rc)
 		rc = design_screen(d);
 	for (i = 0; !rc && !keeps && i < d->table->index_count; i++)
-		rc = design_index(d, ETL_AT(const struct etl_index, d->table->indexes, d->table->index_size, i));
+		rc = design_index(d, ETL_AT(const struct etl_index, d->table->indexes,
+					    d->table->index_size, i));
 	for (i = 0; !rc && i < d->table->column_count; i++)
 		rc = design_counter(d, EACH(d, etl_column, column, i));
 	return rc;

@@ -10,20 +10,26 @@
 
 int design_no_memory(struct design *d)
 {
-	return d->inst->host->fail(d->err, ETL_MEMORY, NULL, 0, "%s: no memory to design \"%s\"", d->inst->path,
-				   d->table->name);
+	return d->inst->host->fail(d->err, ETL_MEMORY, NULL, 0, "%s: no memory to design \"%s\"",
+				   d->inst->path, d->table->name);
 }
 
-int design_step(struct design *d, int32_t phase, int32_t verdict, const char *kind, const char *object,
-		const char *sql, const char *note)
+int design_step(struct design *d, int32_t phase, int32_t verdict, const char *kind,
+		const char *object, const char *sql, const char *note)
 {
-	struct etl_step step = { .phase = phase, .verdict = verdict, .kind = kind, .object = object, .sql = sql,
-				 .note = note, .load = d->load ? d->load->index : UINT64_MAX };
+	struct etl_step step = { .phase = phase,
+				 .verdict = verdict,
+				 .kind = kind,
+				 .object = object,
+				 .sql = sql,
+				 .note = note,
+				 .load = d->load ? d->load->index : UINT64_MAX };
 
 	return d->sink->emit(d->sink, &step);
 }
 
-int design_part(struct design *d, int32_t verdict, const char *kind, const char *part, const char *note)
+int design_part(struct design *d, int32_t verdict, const char *kind, const char *part,
+		const char *note)
 {
 	struct etl_text object = { 0 };
 	int rc;
@@ -31,14 +37,15 @@ int design_part(struct design *d, int32_t verdict, const char *kind, const char 
 	etl_text_add(&object, d->table->name);
 	if (part)
 		etl_text_addf(&object, ".%s", part);
-	rc = object.failed ? design_no_memory(d)
-			   : design_step(d, ETL_PHASE_PREPARE, verdict, kind, object.at, NULL, note);
+	rc = object.failed ?
+		     design_no_memory(d) :
+		     design_step(d, ETL_PHASE_PREPARE, verdict, kind, object.at, NULL, note);
 	etl_text_free(&object);
 	return rc;
 }
 
-int design_part_of(struct design *d, int32_t verdict, const char *kind, const char *part, const char *before,
-		   const char *text)
+int design_part_of(struct design *d, int32_t verdict, const char *kind, const char *part,
+		   const char *before, const char *text)
 {
 	struct etl_text note = { 0 };
 	int rc;
@@ -77,8 +84,8 @@ bool design_renamed(struct design *d, const char *sql, struct etl_text *ret)
 	return rc != DDL_SYNTAX;
 }
 
-bool design_names(struct design *d, const char *const *columns, const char *const *collations, size_t count,
-		  struct etl_text *ret)
+bool design_names(struct design *d, const char *const *columns, const char *const *collations,
+		  size_t count, struct etl_text *ret)
 {
 	size_t i;
 
@@ -119,8 +126,9 @@ static int find_renames(struct design *d)
 						    d->table->column_size, i);
 
 		if (c->origin && strcmp(c->origin, c->name) != 0)
-			d->columns[d->names.column_count++] =
-				(struct ddl_name){ .table = was, .from = c->origin, .to = c->name };
+			d->columns[d->names.column_count++] = (struct ddl_name){ .table = was,
+										 .from = c->origin,
+										 .to = c->name };
 	}
 	return ETL_OK;
 }
@@ -134,8 +142,11 @@ static int show_end(struct design *d)
 
 	if (!d->load || d->load->index != 0)
 		return ETL_OK;
-	etl_text_addf(&note, "the finished file is synced and renamed over %s, which is locked, checkpointed and "
-		      "freed of its -wal, -shm and -journal first", d->inst->path);
+	etl_text_addf(&note,
+		      "the finished file is synced and renamed over %s, which is locked, "
+		      "checkpointed and "
+		      "freed of its -wal, -shm and -journal first",
+		      d->inst->path);
 	if (note.failed)
 		return design_no_memory(d);
 	step.phase = ETL_PHASE_PUBLISH;
@@ -149,8 +160,8 @@ static int show_end(struct design *d)
 	return d->sink->emit(d->sink, &step);
 }
 
-int sqlite_design(struct etl_instance *inst, const struct etl_table *table, const struct etl_load *load,
-		  struct etl_step_sink *sink, struct etl_error *err)
+int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
+		  const struct etl_load *load, struct etl_step_sink *sink, struct etl_error *err)
 {
 	struct design d = { .inst = inst, .table = table, .load = load, .sink = sink, .err = err };
 	int rc;

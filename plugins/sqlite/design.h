@@ -14,29 +14,30 @@ struct design {
 	const struct etl_load *load;
 	struct etl_step_sink *sink;
 	struct etl_error *err;
-	bool same;                      /* the texts are SQLite's SQL */
-	struct ddl_names names;         /* what the pipeline renamed */
-	struct ddl_name *columns;       /* of names, owned */
-	struct ddl_name renamed;        /* of names: the table */
-	struct etl_text sql;            /* the CREATE TABLE under construction */
-	bool inline_key;                /* the primary key stands at its column */
+	bool same;		  /* the texts are SQLite's SQL */
+	struct ddl_names names;	  /* what the pipeline renamed */
+	struct ddl_name *columns; /* of names, owned */
+	struct ddl_name renamed;  /* of names: the table */
+	struct etl_text sql;	  /* the CREATE TABLE under construction */
+	bool inline_key;	  /* the primary key stands at its column */
 };
 
 int design_no_memory(struct design *);
 /* A step or a verdict for OBJECT. */
-int design_step(struct design *, int32_t phase, int32_t verdict, const char *kind, const char *object,
-		const char *sql, const char *note);
+int design_step(struct design *, int32_t phase, int32_t verdict, const char *kind,
+		const char *object, const char *sql, const char *note);
 /* A verdict for a part of the table: object "table.part". PART NULL: the table's name alone. */
-int design_part(struct design *, int32_t verdict, const char *kind, const char *part, const char *note);
+int design_part(struct design *, int32_t verdict, const char *kind, const char *part,
+		const char *note);
 /* The same with a note made of FORMAT and one text. */
-int design_part_of(struct design *, int32_t verdict, const char *kind, const char *part, const char *before,
-		   const char *text);
+int design_part_of(struct design *, int32_t verdict, const char *kind, const char *part,
+		   const char *before, const char *text);
 const struct etl_column *design_column(const struct design *, const char *name);
 /* SQL in the new names appended to RET. False: it cannot be said safely; RET is as it was. */
 bool design_renamed(struct design *, const char *sql, struct etl_text *ret);
 /* "a", "b" with their collations; false: a column is not among the table's. */
-bool design_names(struct design *, const char *const *columns, const char *const *collations, size_t count,
-		  struct etl_text *ret);
+bool design_names(struct design *, const char *const *columns, const char *const *collations,
+		  size_t count, struct etl_text *ret);
 
 /* design-table.c */
 int design_table(struct design *);

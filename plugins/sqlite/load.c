@@ -8,8 +8,8 @@
 
 #include "stage.h"
 
-#define RANGES_MOST 65536       /* of one split; beyond it the split cannot be replaced */
-#define NAMES_MAX 512           /* bytes of the column names of a reject */
+#define RANGES_MOST 65536 /* of one split; beyond it the split cannot be replaced */
+#define NAMES_MAX   512	  /* bytes of the column names of a reject */
 
 struct loading {
 	struct etl_instance *inst;
@@ -19,17 +19,18 @@ struct loading {
 	struct ArrowSchema schema;
 	struct etl_view *view;
 	sqlite3_stmt *insert;
-	char *scratch;                  /* SQLITE_SCRATCH bytes a column */
+	char *scratch; /* SQLITE_SCRATCH bytes a column */
 	bool has_rowid;
-	bool utf16;                     /* how the file keeps its texts */
+	bool utf16; /* how the file keeps its texts */
 	struct sqlite_part part;
 	uint64_t bytes;
 };
 
 static int no_memory(struct loading *l)
 {
-	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0, "%s: no memory to load table \"%s\"",
-				   l->inst->path, l->load->table->name);
+	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0,
+				   "%s: no memory to load table \"%s\"", l->inst->path,
+				   l->load->table->name);
 }
 
 static int fail_stream(struct loading *l, struct ArrowArrayStream *stream, int code)
@@ -95,18 +96,21 @@ static int remove_part(struct loading *l, const struct sqlite_part *part)
 		return ETL_OK;
 	if (!part->known)
 		return l->inst->host->fail(l->err, ETL_FATAL, NULL, 0,
-					   "table \"%s\": split %llu is staged already, and its rows cannot be told from "
-					   "the others'; run again from the start", l->load->table->name,
-					   (unsigned long long)part->split);
+					   "table \"%s\": split %llu is staged already, and its "
+					   "rows cannot be told from "
+					   "the others'; run again from the start",
+					   l->load->table->name, (unsigned long long)part->split);
 	etl_text_add(&sql, "DELETE FROM ");
 	etl_text_add_name(&sql, l->load->table->name, '"');
 	etl_text_add(&sql, " WHERE rowid BETWEEN ?1 AND ?2");
-	rc = sql.failed ? no_memory(l) : sqlite_prepare(l->inst, l->inst->stage, sql.at, &stmt, l->err);
+	rc = sql.failed ? no_memory(l) :
+			  sqlite_prepare(l->inst, l->inst->stage, sql.at, &stmt, l->err);
 	for (i = 0; !rc && i < part->range_count; i++) {
 		sqlite3_bind_int64(stmt, 1, part->ranges[2 * i]);
 		sqlite3_bind_int64(stmt, 2, part->ranges[2 * i + 1]);
 		if (sqlite3_step(stmt) != SQLITE_DONE)
-			rc = sqlite_fail(l->inst, l->inst->stage, l->err, "removing split %llu of \"%s\"",
+			rc = sqlite_fail(l->inst, l->inst->stage, l->err,
+					 "removing split %llu of \"%s\"",
 					 (unsigned long long)part->split, l->load->table->name);
 		sqlite3_reset(stmt);
 	}
@@ -125,7 +129,8 @@ static struct sqlite_part *room_for_part(struct loading *l)
 	if (part)
 		return part;
 	if ((stage->part_count & (stage->part_count - 1)) == 0) {
-		more = realloc(stage->parts, (stage->part_count ? 2 * stage->part_count : 1) * sizeof(*more));
+		more = realloc(stage->parts,
+			       (stage->part_count ? 2 * stage->part_count : 1) * sizeof(*more));
 		if (!more)
 			return NULL;
 		stage->parts = more;
@@ -190,8 +195,13 @@ static const char *columns_of(const char *words, const char *table, char *buf)
 static int reject(struct loading *l, const struct ArrowArray *batch, int64_t row, const char *code,
 		  const char *column, const char *reason)
 {
-	struct etl_reject r = { .code = code, .column = column, .reason = reason, .schema = &l->schema,
-				.batch = batch, .row = row, .ordinal = -1 };
+	struct etl_reject r = { .code = code,
+				.column = column,
+				.reason = reason,
+				.schema = &l->schema,
+				.batch = batch,
+				.row = row,
+				.ordinal = -1 };
 
 	return l->inst->host->reject(l->split->context, &r);
 }
@@ -208,8 +218,9 @@ static int reject_step(struct loading *l, const struct ArrowArray *batch, int64_
 	if (!code)
 		return sqlite_fail(l->inst, l->inst->stage, l->err, "writing a row of \"%s\"",
 				   l->load->table->name);
-	column = extended == SQLITE_CONSTRAINT_CHECK ? NULL
-						     : columns_of(words, l->load->table->name, columns);
+	column = extended == SQLITE_CONSTRAINT_CHECK ?
+			 NULL :
+			 columns_of(words, l->load->table->name, columns);
 	if (extended == SQLITE_MISMATCH && l->load->table->primary.column_count == 1)
 		column = l->load->table->primary.columns[0];
 	reason = sqlite3_mprintf("SQLite refuses the row: %s", words);
@@ -220,8 +231,8 @@ static int reject_step(struct loading *l, const struct ArrowArray *batch, int64_
 	return rc;
 }
 
-static int reject_value(struct loading *l, const struct ArrowArray *batch, int64_t row, int64_t column,
-			const char *code)
+static int reject_value(struct loading *l, const struct ArrowArray *batch, int64_t row,
+			int64_t column, const char *code)
 {
 	const struct etl_column_view *c = &l->view->columns[column];
 	struct etl_text reason = { 0 };
@@ -234,13 +245,16 @@ static int reject_value(struct loading *l, const struct ArrowArray *batch, int64
 	if (strcmp(code, "too_big") == 0)
 		etl_text_add(&reason, "is larger than SQLite takes");
 	else if (strcmp(code, "invalid_utf8") == 0)
-		etl_text_add(&reason, "is a text that is not valid UTF-8, which a UTF-16 database would change");
+		etl_text_add(
+			&reason,
+			"is a text that is not valid UTF-8, which a UTF-16 database would change");
 	else {
 		etl_text_add_value(&reason, c, row);
 		etl_text_add(&reason, " cannot be stored by SQLite");
 	}
-	rc = reason.failed ? no_memory(l) : reject(l, batch, row, code, l->schema.children[column]->name,
-						   reason.at);
+	rc = reason.failed ?
+		     no_memory(l) :
+		     reject(l, batch, row, code, l->schema.children[column]->name, reason.at);
 	etl_text_free(&reason);
 	return rc;
 }
@@ -254,8 +268,10 @@ static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t
 	int rc;
 
 	for (i = 0; i < l->view->count; i++) {
-		code = l->utf16 && sqlite_is_torn(&l->view->columns[i], row) ? "invalid_utf8"
-			: sqlite_bind(l->insert, (int)i, &l->view->columns[i], row, l->scratch + i * SQLITE_SCRATCH);
+		code = l->utf16 && sqlite_is_torn(&l->view->columns[i], row) ?
+			       "invalid_utf8" :
+			       sqlite_bind(l->insert, (int)i, &l->view->columns[i], row,
+					   l->scratch + i * SQLITE_SCRATCH);
 		if (code)
 			return reject_value(l, batch, row, i, code);
 	}
@@ -265,7 +281,10 @@ static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t
 	else {
 		l->part.rows++;
 		rc = l->has_rowid && l->part.known &&
-		     !note_rowid(&l->part, sqlite3_last_insert_rowid(l->inst->stage)) ? no_memory(l) : ETL_OK;
+				     !note_rowid(&l->part,
+						 sqlite3_last_insert_rowid(l->inst->stage)) ?
+			     no_memory(l) :
+			     ETL_OK;
 	}
 	sqlite3_reset(l->insert);
 	return rc;
@@ -277,9 +296,10 @@ static int insert_batch(struct loading *l, const struct ArrowArray *batch)
 	int rc = ETL_OK;
 
 	if (!etl_view_set(l->view, batch))
-		return l->inst->host->fail(l->err, ETL_BUG, NULL, 0,
-					   "table \"%s\": a batch does not have the columns of its stream",
-					   l->load->table->name);
+		return l->inst->host->fail(
+			l->err, ETL_BUG, NULL, 0,
+			"table \"%s\": a batch does not have the columns of its stream",
+			l->load->table->name);
 	for (row = 0; !rc && row < l->view->rows; row++)
 		rc = insert_row(l, batch, row);
 	if (!rc)
@@ -350,12 +370,15 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 		free(sql);
 		return no_memory(l);
 	}
-	rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0, &utf16, l->err);
+	rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0,
+			   &utf16, l->err);
 	l->utf16 = utf16 != 0;
 	l->has_rowid = sqlite_has_rowid(db, l->load->table->name);
 	l->part.known = l->has_rowid;
-	if (!rc && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->insert, NULL) != SQLITE_OK)
-		rc = sqlite_fail(l->inst, db, l->err, "preparing the rows of \"%s\"", l->load->table->name);
+	if (!rc && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->insert, NULL) !=
+			   SQLITE_OK)
+		rc = sqlite_fail(l->inst, db, l->err, "preparing the rows of \"%s\"",
+				 l->load->table->name);
 	free(sql);
 	return rc;
 }
@@ -386,9 +409,9 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 	return ETL_OK;
 }
 
-int sqlite_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
-		const struct etl_part *split, struct ArrowArrayStream *stream, struct etl_stats *ret,
-		struct etl_error *err)
+int sqlite_load(struct etl_instance *inst, const struct etl_load *load,
+		const struct etl_token *token, const struct etl_part *split,
+		struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
 {
 	struct loading l = { .inst = inst, .load = load, .split = split, .err = err };
 	int rc = sqlite_staging(inst, token, err);

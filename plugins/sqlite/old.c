@@ -10,31 +10,34 @@
 
 #include "stage.h"
 
-#define COPY_PAGES 4096         /* between two looks at `canceled` */
+#define COPY_PAGES 4096 /* between two looks at `canceled` */
 
 static int check_file(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
 {
 	const struct etl_host *host = inst->host;
 
 	if (S_ISDIR(stage->old_stat.st_mode))
-		return host->fail(err, ETL_FATAL, NULL, EISDIR,
-				  "%s: is a folder, so no database can be published there; give a file name",
-				  inst->path);
+		return host->fail(
+			err, ETL_FATAL, NULL, EISDIR,
+			"%s: is a folder, so no database can be published there; give a file name",
+			inst->path);
 	if (!S_ISREG(stage->old_stat.st_mode))
-		return host->fail(err, ETL_FATAL, NULL, 0, "%s: is not a regular file; it is left alone",
-				  inst->path);
+		return host->fail(err, ETL_FATAL, NULL, 0,
+				  "%s: is not a regular file; it is left alone", inst->path);
 	if (access(stage->target, R_OK | W_OK) != 0)
-		return host->fail(err, ETL_FATAL, NULL, errno,
-				  "%s: may not be written by this user (%s), so it is not replaced either",
-				  inst->path, strerror(errno));
+		return host->fail(
+			err, ETL_FATAL, NULL, errno,
+			"%s: may not be written by this user (%s), so it is not replaced either",
+			inst->path, strerror(errno));
 	if (stage->old_stat.st_nlink > 1)
 		host->log(host, ETL_LOG_WARN,
-			  "%s has %lu names (hard links); the others will keep the old content", inst->path,
-			  (unsigned long)stage->old_stat.st_nlink);
+			  "%s has %lu names (hard links); the others will keep the old content",
+			  inst->path, (unsigned long)stage->old_stat.st_nlink);
 	return ETL_OK;
 }
 
-static int configure(struct etl_instance *inst, struct sqlite_stage *stage, bool has_wal, struct etl_error *err)
+static int configure(struct etl_instance *inst, struct sqlite_stage *stage, bool has_wal,
+		     struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc;
@@ -42,7 +45,8 @@ static int configure(struct etl_instance *inst, struct sqlite_stage *stage, bool
 	sqlite3_extended_result_codes(stage->old, 1);
 	sqlite3_busy_timeout(stage->old, (int)inst->host->num(inst->conf, "busy_timeout"));
 	/* A run that fails leaves the WAL as it found it. */
-	sqlite3_db_config(stage->old, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_wal ? 1 : 0, (int *)NULL);
+	sqlite3_db_config(stage->old, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_wal ? 1 : 0,
+			  (int *)NULL);
 	rc = sqlite_prepare(inst, stage->old, "PRAGMA journal_mode", &stmt, err);
 	if (!rc && sqlite3_step(stmt) == SQLITE_ROW)
 		stage->old_wal = strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
@@ -69,15 +73,15 @@ int sqlite_old_open(struct etl_instance *inst, struct sqlite_stage *stage, struc
 		rc = check_file(inst, stage, err);
 	if (rc)
 		return rc;
-	if (sqlite3_open_v2(stage->target, &stage->old, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK) {
+	if (sqlite3_open_v2(stage->target, &stage->old, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
 		rc = sqlite_fail(inst, stage->old, err, "opening the file that is there");
 	} else {
 		sqlite_enlist(inst, stage->old);
 		rc = configure(inst, stage, has_wal, err);
 		if (!rc)
-			rc = sqlite_number(inst, stage->old, "SELECT count(*) FROM sqlite_schema", 0, &count,
-					   err);
+			rc = sqlite_number(inst, stage->old, "SELECT count(*) FROM sqlite_schema",
+					   0, &count, err);
 	}
 	if (rc)
 		sqlite_old_close(inst, stage);
@@ -115,7 +119,8 @@ int sqlite_old_must_copy(struct etl_instance *inst, struct sqlite_stage *stage, 
 	bool found = false;
 	int rc = sqlite_prepare(inst, stage->old,
 				"SELECT name FROM sqlite_schema WHERE type = 'table' AND "
-				"name NOT LIKE 'sqlite!_%' ESCAPE '!'", &stmt, err);
+				"name NOT LIKE 'sqlite!_%' ESCAPE '!'",
+				&stmt, err);
 
 	if (rc)
 		return rc;
@@ -155,7 +160,8 @@ static int copy_pages(struct etl_instance *inst, struct sqlite_stage *stage, str
 	return sqlite_fail(inst, inst->stage, err, "copying the file that is there");
 }
 
-static int drop_replaced(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
+static int drop_replaced(struct etl_instance *inst, struct sqlite_stage *stage,
+			 struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
 	size_t i;
@@ -185,7 +191,8 @@ int sqlite_old_carry(struct etl_instance *inst, struct sqlite_stage *stage, stru
 		return rc;
 	rc = sqlite_old_must_copy(inst, stage, &copy, err);
 	if (!rc)
-		rc = sqlite_number(inst, stage->old, "PRAGMA data_version", 0, &stage->old_version, err);
+		rc = sqlite_number(inst, stage->old, "PRAGMA data_version", 0, &stage->old_version,
+				   err);
 	if (!rc && copy)
 		rc = copy_pages(inst, stage, err);
 	sqlite3_exec(stage->old, "ROLLBACK", NULL, NULL, NULL);
@@ -193,7 +200,8 @@ int sqlite_old_carry(struct etl_instance *inst, struct sqlite_stage *stage, stru
 		return rc;
 	stage->carried = true;
 	/* The copy brought the old file's mode along. */
-	rc = sqlite_run(inst, inst->stage, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF", err);
+	rc = sqlite_run(inst, inst->stage,
+			"PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF", err);
 	return rc || keeps_tables(stage) ? rc : drop_replaced(inst, stage, err);
 }
 
@@ -204,14 +212,15 @@ static int carry_one(struct etl_instance *inst, const char *type, const char *na
 {
 	int64_t there = 0;
 	int rc = sqlite_number_of(inst, inst->stage,
-				  "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", name, 0, &there,
-				  err);
+				  "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE",
+				  name, 0, &there, err);
 
 	if (rc || there)
 		return rc;
 	if (sqlite3_exec(inst->stage, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_fail(inst, inst->stage, err,
-				   "carrying over the %s \"%s\", which the run does not bring", type, name);
+				   "carrying over the %s \"%s\", which the run does not bring",
+				   type, name);
 	return ETL_OK;
 }
 
@@ -224,9 +233,11 @@ int sqlite_old_views(struct etl_instance *inst, struct sqlite_stage *stage, stru
 	if (!stage->old || (stage->carried && !stage->left_out))
 		return ETL_OK;
 	rc = sqlite_prepare(inst, stage->old,
-			    "SELECT type, name, sql FROM sqlite_schema s WHERE type = 'view' OR (type = 'trigger' "
+			    "SELECT type, name, sql FROM sqlite_schema s WHERE type = 'view' OR "
+			    "(type = 'trigger' "
 			    "AND EXISTS (SELECT 1 FROM sqlite_schema v WHERE v.type = 'view' AND "
-			    "v.name = s.tbl_name COLLATE NOCASE)) ORDER BY type = 'trigger', rowid", &stmt, err);
+			    "v.name = s.tbl_name COLLATE NOCASE)) ORDER BY type = 'trigger', rowid",
+			    &stmt, err);
 	if (rc)
 		return rc;
 	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW)

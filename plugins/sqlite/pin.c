@@ -13,19 +13,19 @@
 
 #include "sqlite.h"
 
-#define TRIES 20                /* to begin between two commits of a busy writer */
-#define FILE_HEADER 100         /* bytes, SQLite's file format */
+#define TRIES		  20  /* to begin between two commits of a busy writer */
+#define FILE_HEADER	  100 /* bytes, SQLite's file format */
 #define AT_CHANGE_COUNTER 24
-#define AT_PAGE_COUNT 28
-#define INDEX_HEADER 48         /* bytes of one copy of the wal-index header; two copies stand in a row */
-#define INDEX_REGION 32768      /* bytes of the first block of a wal-index */
-#define AT_INDEX_FRAMES 16      /* mxFrame, nPage, aFrameCksum[2], aSalt[2]: 24 bytes */
-#define INDEX_CONTENT 24
-#define STATE_MAX 256
+#define AT_PAGE_COUNT	  28
+#define INDEX_HEADER	  48 /* bytes of one copy of the wal-index header; two copies stand in a row */
+#define INDEX_REGION	  32768 /* bytes of the first block of a wal-index */
+#define AT_INDEX_FRAMES	  16	/* mxFrame, nPage, aFrameCksum[2], aSalt[2]: 24 bytes */
+#define INDEX_CONTENT	  24
+#define STATE_MAX	  256
 
 struct state {
 	bool wal;
-	bool known;                     /* false: nothing reliable was found */
+	bool known; /* false: nothing reliable was found */
 	unsigned char index[INDEX_HEADER];
 	uint32_t counter, pages;
 };
@@ -89,8 +89,8 @@ static bool same_state(const struct state *a, const struct state *b)
 {
 	if (!a->known || !b->known || a->wal != b->wal)
 		return false;
-	return a->wal ? memcmp(a->index, b->index, INDEX_HEADER) == 0
-		      : a->counter == b->counter && a->pages == b->pages;
+	return a->wal ? memcmp(a->index, b->index, INDEX_HEADER) == 0 :
+			a->counter == b->counter && a->pages == b->pages;
 }
 
 static int find_mode(struct etl_instance *inst, sqlite3 *db, bool *ret_wal, struct etl_error *err)
@@ -114,15 +114,17 @@ static int find_mode(struct etl_instance *inst, sqlite3 *db, bool *ret_wal, stru
 /* BEGIN alone locks nothing: the first read takes the snapshot. */
 static int begin(struct etl_instance *inst, sqlite3 *db, bool joining, struct etl_error *err)
 {
-	int code = sqlite3_exec(db, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL);
+	int code = sqlite3_exec(db, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL,
+				NULL);
 	int extended = sqlite3_extended_errcode(db), rc;
 
 	if (code == SQLITE_OK)
 		return ETL_OK;
 	if (joining && (code & 0xff) == SQLITE_BUSY)
-		rc = inst->host->fail(err, ETL_FEWER_WORKERS, NULL, extended,
-				      "%s: a writer waits for the database, so no further reader gets in (%s)",
-				      inst->path, sqlite3_errmsg(db));
+		rc = inst->host->fail(
+			err, ETL_FEWER_WORKERS, NULL, extended,
+			"%s: a writer waits for the database, so no further reader gets in (%s)",
+			inst->path, sqlite3_errmsg(db));
 	else
 		rc = sqlite_fail(inst, db, err, "beginning to read");
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
@@ -180,7 +182,8 @@ static bool identify(const struct etl_instance *inst, sqlite3 *db, struct stat *
 	return !moved && stat(inst->path, ret) == 0;
 }
 
-static void write_token(const struct etl_instance *inst, sqlite3 *db, const struct state *state, char *ret)
+static void write_token(const struct etl_instance *inst, sqlite3 *db, const struct state *state,
+			char *ret)
 {
 	char hex[2 * INDEX_HEADER + 1] = "";
 	struct stat st;
@@ -192,8 +195,8 @@ static void write_token(const struct etl_instance *inst, sqlite3 *db, const stru
 	if (state->wal)
 		add_hex(hex, state->index, INDEX_HEADER);
 	snprintf(ret, STATE_MAX, "%s %llx %llx %08lx %08lx %s", state->wal ? "wal" : "rollback",
-		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (unsigned long)state->counter,
-		 (unsigned long)state->pages, hex);
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+		 (unsigned long)state->counter, (unsigned long)state->pages, hex);
 }
 
 /* ---- Stamp ------------------------------------------------------------------------------------------------ */
@@ -206,9 +209,11 @@ static void write_stamp(const struct state *state, const struct stat *st, char *
 
 	if (state->wal)
 		add_hex(hex, state->index + AT_INDEX_FRAMES, INDEX_CONTENT);
-	snprintf(ret, STATE_MAX, "%s %llx %llx %lld %lld.%09ld %08lx %s", state->wal ? "wal" : "rollback",
-		 (unsigned long long)st->st_dev, (unsigned long long)st->st_ino, (long long)st->st_size,
-		 (long long)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec, (unsigned long)state->counter, hex);
+	snprintf(ret, STATE_MAX, "%s %llx %llx %lld %lld.%09ld %08lx %s",
+		 state->wal ? "wal" : "rollback", (unsigned long long)st->st_dev,
+		 (unsigned long long)st->st_ino, (long long)st->st_size,
+		 (long long)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec,
+		 (unsigned long)state->counter, hex);
 }
 
 /* Call inside the transaction whose state it is. A commit meanwhile may have changed the file's time. */
@@ -269,12 +274,16 @@ int sqlite_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_erro
 static int fail_changed(struct etl_instance *inst, const char *wanted, struct etl_error *err)
 {
 	if (strcmp(wanted, "unknown") == 0)
-		return inst->host->fail(err, ETL_FEWER_WORKERS, NULL, 0,
-					"%s: the state of the database cannot be told apart from others, so "
-					"only one connection can read it consistently", inst->path);
-	return inst->host->fail(err, ETL_FEWER_WORKERS, NULL, 0,
-				"%s: the database was changed after the first reader began, so no further "
-				"connection can see the same rows", inst->path);
+		return inst->host->fail(
+			err, ETL_FEWER_WORKERS, NULL, 0,
+			"%s: the state of the database cannot be told apart from others, so "
+			"only one connection can read it consistently",
+			inst->path);
+	return inst->host->fail(
+		err, ETL_FEWER_WORKERS, NULL, 0,
+		"%s: the database was changed after the first reader began, so no further "
+		"connection can see the same rows",
+		inst->path);
 }
 
 int sqlite_join(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)

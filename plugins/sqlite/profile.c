@@ -10,8 +10,8 @@
 #include "read.h"
 
 #define CANCEL_ROWS 4096
-#define SCALE_MAX 40            /* decimals; beyond what any decimal type of a target takes */
-#define EXACT 9007199254740992.0        /* 2^53 */
+#define SCALE_MAX   40 /* decimals; beyond what any decimal type of a target takes */
+#define EXACT	    9007199254740992.0 /* 2^53 */
 
 struct profiling {
 	struct etl_instance *inst;
@@ -156,7 +156,8 @@ static bool is_number(const char *text, size_t size)
 }
 
 /* Characters and UTF-16 units; a byte that is no UTF-8 counts as one of each. */
-static void count_chars(const unsigned char *text, size_t size, int64_t *ret_chars, int64_t *ret_utf16)
+static void count_chars(const unsigned char *text, size_t size, int64_t *ret_chars,
+			int64_t *ret_utf16)
 {
 	int64_t chars = 0, wide = 0;
 	size_t i;
@@ -199,8 +200,9 @@ static void look_at_text(struct etl_profile *p, sqlite3_stmt *stmt, int i)
 /* V has at most SCALE decimals: a whole number below 2^53 divided by the power of ten gives it back. */
 static bool fits_scale(double v, int64_t scale)
 {
-	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-					 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+	static const double powers[] = { 1e0,  1e1,  1e2,  1e3,	 1e4,  1e5,  1e6,  1e7,
+					 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+					 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 	double shifted, whole;
 
 	if (scale >= (int64_t)(sizeof(powers) / sizeof(*powers)))
@@ -215,7 +217,8 @@ static bool fits_scale(double v, int64_t scale)
 /* The decimals of the shortest text that gives the value back: "1.25" 2, "1e-7" 7, "1e+20" 0. */
 static int64_t decimals(double v)
 {
-	struct etl_column_view view = { .type = { .type = ETL_FLOAT64 }, .width = 8,
+	struct etl_column_view view = { .type = { .type = ETL_FLOAT64 },
+					.width = 8,
 					.values = (const uint8_t *)&v };
 	struct etl_text text = { 0 };
 	const char *point, *e;
@@ -289,15 +292,17 @@ static int pass(struct profiling *p, const char *what)
 		for (i = 0; i < p->count; i++)
 			look(&p->profiles[i], p->stmt, i);
 	}
-	return code == SQLITE_DONE ? ETL_OK : sqlite_fail(p->inst, p->db, p->err, "profiling %s", what);
+	return code == SQLITE_DONE ? ETL_OK :
+				     sqlite_fail(p->inst, p->db, p->err, "profiling %s", what);
 }
 
 /* Every column that is read: a generated one is computed again by its table. */
 static int column_list(struct profiling *p, const struct etl_dataset *d, struct etl_text *ret)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_prepare(p->inst, p->db, "SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0",
-				&stmt, p->err);
+	int rc = sqlite_prepare(p->inst, p->db,
+				"SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0", &stmt,
+				p->err);
 
 	if (rc)
 		return rc;
@@ -311,10 +316,11 @@ static int column_list(struct profiling *p, const struct etl_dataset *d, struct 
 		etl_text_add_name(ret, name ? name : "", '"');
 	}
 	if (sqlite3_finalize(stmt) != SQLITE_OK)
-		return sqlite_fail(p->inst, p->db, p->err, "listing the columns of \"%s\"", d->table);
+		return sqlite_fail(p->inst, p->db, p->err, "listing the columns of \"%s\"",
+				   d->table);
 	if (ret->length == 0)
-		return p->inst->host->fail(p->err, ETL_FATAL, NULL, 0, "%s: there is no table \"%s\"",
-					   p->inst->path, d->table);
+		return p->inst->host->fail(p->err, ETL_FATAL, NULL, 0,
+					   "%s: there is no table \"%s\"", p->inst->path, d->table);
 	return ETL_OK;
 }
 
@@ -332,7 +338,8 @@ static int prepare(struct profiling *p, const struct etl_dataset *d)
 	if (d->where)
 		etl_text_addf(&sql, " WHERE (%s\n)", d->where);
 	if (!rc && (sql.failed || columns.failed))
-		rc = p->inst->host->fail(p->err, ETL_MEMORY, NULL, 0, "%s: no memory to profile", p->inst->path);
+		rc = p->inst->host->fail(p->err, ETL_MEMORY, NULL, 0, "%s: no memory to profile",
+					 p->inst->path);
 	if (!rc)
 		rc = sqlite_prepare(p->inst, p->db, sql.at, &p->stmt, p->err);
 	etl_text_free(&columns);
@@ -351,8 +358,8 @@ static int emit(struct profiling *p, struct etl_profile_sink *sink)
 	return rc;
 }
 
-int sqlite_profile(struct etl_instance *inst, const struct etl_dataset *d, struct etl_profile_sink *sink,
-		   struct etl_error *err)
+int sqlite_profile(struct etl_instance *inst, const struct etl_dataset *d,
+		   struct etl_profile_sink *sink, struct etl_error *err)
 {
 	struct profiling p = { .inst = inst, .err = err };
 	int rc = sqlite_db(inst, d->token, &p.db, err);
@@ -364,7 +371,8 @@ int sqlite_profile(struct etl_instance *inst, const struct etl_dataset *d, struc
 	p.count = sqlite3_column_count(p.stmt);
 	p.profiles = calloc((size_t)p.count + 1, sizeof(*p.profiles));
 	if (!p.profiles)
-		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to profile", inst->path);
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to profile",
+				      inst->path);
 	if (!rc)
 		rc = pass(&p, d->table ? d->table : "the query");
 	if (!rc)

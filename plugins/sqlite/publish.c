@@ -14,7 +14,7 @@
 #include "stage.h"
 
 #define PENDING_BYTE 0x40000000 /* where SQLite's locks begin, by its file format */
-#define LOCK_BYTES 512          /* and how far they reach */
+#define LOCK_BYTES   512	/* and how far they reach */
 
 /* ---- The new file ---------------------------------------------------------------------------------------- */
 
@@ -32,7 +32,8 @@ static int check_integrity(struct etl_instance *inst, struct etl_error *err)
 		words = (const char *)sqlite3_column_text(stmt, 0);
 		if (!words || strcmp(words, "ok") != 0)
 			rc = inst->host->fail(err, ETL_DATA, NULL, 0,
-					      "%s: integrity_check of the new file says: %s; nothing was published",
+					      "%s: integrity_check of the new file says: %s; "
+					      "nothing was published",
 					      inst->path, words ? words : "nothing");
 	}
 	sqlite3_finalize(stmt);
@@ -57,7 +58,8 @@ static bool set_mode(sqlite3 *db, const char *mode)
 	bool done = false;
 
 	snprintf(sql, sizeof(sql), "PRAGMA journal_mode = %s", mode);
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
 		done = sqlite3_stricmp((const char *)sqlite3_column_text(stmt, 0), mode) == 0;
 	sqlite3_finalize(stmt);
 	return done;
@@ -71,8 +73,8 @@ static int sync_file(struct etl_instance *inst, const char *path, struct etl_err
 	if (fd >= 0 && stage->old)
 		rc = fchmod(fd, stage->old_stat.st_mode & 07777);
 	if (fd < 0 || rc != 0 || fsync(fd) != 0)
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s", path,
-				      strerror(errno));
+		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s",
+				      path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -91,11 +93,13 @@ static int seal(struct etl_instance *inst, struct etl_error *err)
 	if (rc)
 		return rc;
 	if (sqlite_close(inst, inst->stage) != SQLITE_OK)
-		return inst->host->fail(err, ETL_BUG, NULL, 0, "%s: the new file is still being used", path);
+		return inst->host->fail(err, ETL_BUG, NULL, 0,
+					"%s: the new file is still being used", path);
 	inst->stage = NULL;
 	if (sqlite_beside_size(path, "-wal") > 0 || sqlite_beside_size(path, "-journal") > 0)
 		return inst->host->fail(err, ETL_BUG, NULL, 0,
-					"%s: somebody else has the new file open, so its journal could not be merged",
+					"%s: somebody else has the new file open, so its journal "
+					"could not be merged",
 					path);
 	sqlite_beside_remove(path, "-wal");
 	sqlite_beside_remove(path, "-shm");
@@ -107,10 +111,14 @@ static int seal(struct etl_instance *inst, struct etl_error *err)
 /* The process that holds a lock on the target, or 0. Opens it, so only after our own locks are gone. */
 static long holder(const char *target)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = PENDING_BYTE,
+	struct flock lock = { .l_type = F_WRLCK,
+			      .l_whence = SEEK_SET,
+			      .l_start = PENDING_BYTE,
 			      .l_len = LOCK_BYTES };
 	int fd = open(target, O_RDWR | O_CLOEXEC);
-	long pid = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? (long)lock.l_pid : 0;
+	long pid = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ?
+			   (long)lock.l_pid :
+			   0;
 
 	if (fd >= 0)
 		close(fd);
@@ -127,10 +135,12 @@ static int fail_busy(struct etl_instance *inst, struct sqlite_stage *stage, stru
 	pid = holder(stage->target);
 	if (pid > 0)
 		snprintf(who, sizeof(who), "process %ld", pid);
-	return inst->host->fail(err, ETL_FATAL, NULL, code,
-				"%s: %s is using it, so it cannot be replaced now (waited %lld ms); nothing was "
-				"changed; let that process close the database, or raise busy_timeout, and run again",
-				inst->path, who, (long long)inst->host->num(inst->conf, "busy_timeout"));
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, code,
+		"%s: %s is using it, so it cannot be replaced now (waited %lld ms); nothing was "
+		"changed; let that process close the database, or raise busy_timeout, and run "
+		"again",
+		inst->path, who, (long long)inst->host->num(inst->conf, "busy_timeout"));
 }
 
 /* SQLITE_OK, SQLITE_BUSY, or what else failed. */
@@ -158,20 +168,25 @@ static void release_old(struct etl_instance *inst, struct sqlite_stage *stage)
 	sqlite3_exec(stage->old, "ROLLBACK", NULL, NULL, NULL);
 	if (stage->old_wal && !set_mode(stage->old, "wal"))
 		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: was in WAL mode and is now in rollback mode; \"PRAGMA journal_mode = WAL\" "
-				"sets it again", inst->path);
+				"%s: was in WAL mode and is now in rollback mode; \"PRAGMA "
+				"journal_mode = WAL\" "
+				"sets it again",
+				inst->path);
 	sqlite_old_close(inst, stage);
 }
 
 static int fail_changed(struct etl_instance *inst, struct etl_error *err)
 {
-	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"%s: somebody changed it while the run went on, and replacing it would lose that; "
-				"nothing was changed; run again while nobody writes to it", inst->path);
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, 0,
+		"%s: somebody changed it while the run went on, and replacing it would lose that; "
+		"nothing was changed; run again while nobody writes to it",
+		inst->path);
 }
 
 /* With the lock: nothing was written since what had to be carried over was. */
-static int check_unchanged(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
+static int check_unchanged(struct etl_instance *inst, struct sqlite_stage *stage,
+			   struct etl_error *err)
 {
 	int64_t version = 0;
 	bool copy = false;
@@ -185,19 +200,23 @@ static int check_unchanged(struct etl_instance *inst, struct sqlite_stage *stage
 	return rc || !copy ? rc : fail_changed(inst, err);
 }
 
-static int remove_companions(struct etl_instance *inst, const struct sqlite_stage *stage, struct etl_error *err)
+static int remove_companions(struct etl_instance *inst, const struct sqlite_stage *stage,
+			     struct etl_error *err)
 {
 	static const char *const suffixes[] = { "-wal", "-shm", "-journal" };
 	size_t i;
 
 	if (sqlite_beside_size(stage->target, "-wal") > 0)
 		return inst->host->fail(err, ETL_FATAL, NULL, 0,
-					"%s-wal is not empty after a checkpoint; somebody else is using the database; "
-					"nothing was changed", stage->target);
+					"%s-wal is not empty after a checkpoint; somebody else is "
+					"using the database; "
+					"nothing was changed",
+					stage->target);
 	for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		if (sqlite_beside_remove(stage->target, suffixes[i]) != 0)
-			return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s%s: cannot be removed: %s",
-						stage->target, suffixes[i], strerror(errno));
+			return inst->host->fail(err, ETL_FATAL, NULL, errno,
+						"%s%s: cannot be removed: %s", stage->target,
+						suffixes[i], strerror(errno));
 	}
 	return ETL_OK;
 }
@@ -219,7 +238,8 @@ static int hold_old(struct etl_instance *inst, struct sqlite_stage *stage, struc
 			set_mode(db, "wal");
 		return fail_busy(inst, stage, err);
 	}
-	rc = step == SQLITE_OK ? ETL_OK : sqlite_fail(inst, db, err, "locking the file that is there");
+	rc = step == SQLITE_OK ? ETL_OK :
+				 sqlite_fail(inst, db, err, "locking the file that is there");
 	if (!rc)
 		rc = check_unchanged(inst, stage, err);
 	if (!rc)
@@ -254,8 +274,10 @@ static int publish_new(struct etl_instance *inst, struct sqlite_stage *stage, st
 		return ETL_OK;
 	if (errno == EEXIST)
 		return inst->host->fail(err, ETL_FATAL, NULL, errno,
-					"%s: was not there when the run began, and is now; it is left alone; look at "
-					"it and run again", inst->path);
+					"%s: was not there when the run began, and is now; it is "
+					"left alone; look at "
+					"it and run again",
+					inst->path);
 	return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be renamed to %s: %s",
 				inst->stage_path, stage->target, strerror(errno));
 }
@@ -270,8 +292,9 @@ static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage, st
 	if (inst->host->flag(inst->conf, "backup"))
 		rc = sqlite_backup_keep(inst, stage, &kept, &fd, err);
 	if (!rc && rename(inst->stage_path, stage->target) != 0) {
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be renamed to %s: %s",
-				      inst->stage_path, stage->target, strerror(errno));
+		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
+				      "%s: cannot be renamed to %s: %s", inst->stage_path,
+				      stage->target, strerror(errno));
 		if (kept)
 			unlink(kept);
 	}
@@ -291,21 +314,23 @@ static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage, st
 
 /* ---- commit ------------------------------------------------------------------------------------------------ */
 
-static int count_rows(struct etl_instance *inst, const struct etl_load *load, int64_t *ret, struct etl_error *err)
+static int count_rows(struct etl_instance *inst, const struct etl_load *load, int64_t *ret,
+		      struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
 	int rc;
 
 	etl_text_add(&sql, "SELECT count(*) FROM ");
 	etl_text_add_name(&sql, load->table->name, '"');
-	rc = sql.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path)
-			: sqlite_number(inst, inst->stage, sql.at, 0, ret, err);
+	rc = sql.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path) :
+			  sqlite_number(inst, inst->stage, sql.at, 0, ret, err);
 	etl_text_free(&sql);
 	return rc;
 }
 
 /* What each table's load staged: counted while it was loaded, or, after another process did, now. */
-static int outcomes(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+static int outcomes(struct etl_instance *inst, const struct etl_commit *commit,
+		    struct etl_error *err)
 {
 	const struct sqlite_stage *stage = inst->building;
 	int64_t rows;
@@ -317,7 +342,9 @@ static int outcomes(struct etl_instance *inst, const struct etl_commit *commit, 
 
 		rows = 0;
 		for (p = 0; p < stage->part_count; p++)
-			rows += stage->parts[p].load == load->index ? (int64_t)stage->parts[p].rows : 0;
+			rows += stage->parts[p].load == load->index ?
+					(int64_t)stage->parts[p].rows :
+					0;
 		if (stage->goal_count == 0 && load->table && load->table->kind == ETL_TABLE) {
 			rc = count_rows(inst, load, &rows, err);
 			if (rc)
@@ -359,7 +386,9 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 	stage->published = true;
 	if (sqlite_sync_folder(stage->folder) != 0)
 		inst->host->log(inst->host, ETL_LOG_WARN,
-				"%s: is published, but its folder could not be synced (%s): after a power failure the "
-				"old file may be back", inst->path, strerror(errno));
+				"%s: is published, but its folder could not be synced (%s): after "
+				"a power failure the "
+				"old file may be back",
+				inst->path, strerror(errno));
 	return ETL_OK;
 }

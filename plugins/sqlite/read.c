@@ -8,26 +8,26 @@
 
 #include "read.h"
 
-#define CANCEL_ROWS 1024        /* how often the host is asked between batches */
-#define RAW_MAX (64 << 10)      /* bytes of one value in a reject, when the row was too large */
+#define CANCEL_ROWS 1024       /* how often the host is asked between batches */
+#define RAW_MAX	    (64 << 10) /* bytes of one value in a reject, when the row was too large */
 
 struct reading {
-	struct etl_producer producer;   /* first: the stream hands it back */
+	struct etl_producer producer; /* first: the stream hands it back */
 	struct etl_instance *inst;
 	sqlite3 *db;
 	sqlite3_stmt *stmt;
 	struct etl_error *err;
 	struct etl_context *context;
-	struct ArrowSchema want;        /* ours */
-	char *what;                     /* the table, or "the query", for messages */
-	bool has_rowid;                 /* the last column of the result is it */
-	bool utf16, little_endian;      /* the encoding of the database */
+	struct ArrowSchema want;   /* ours */
+	char *what;		   /* the table, or "the query", for messages */
+	bool has_rowid;		   /* the last column of the result is it */
+	bool utf16, little_endian; /* the encoding of the database */
 	int64_t ordinal;
-	int64_t last;                   /* rowid, of the row before */
-	struct etl_view *keys;          /* or NULL */
+	int64_t last;	       /* rowid, of the row before */
+	struct etl_view *keys; /* or NULL */
 	struct ArrowSchema key_schema;
-	const struct ArrowArray *key_batch;     /* the caller's, alive as long as the stream */
-	int64_t key;                    /* the next one to be bound */
+	const struct ArrowArray *key_batch; /* the caller's, alive as long as the stream */
+	int64_t key;			    /* the next one to be bound */
 };
 
 /* ---- Rejects ----------------------------------------------------------------------------------------------- */
@@ -64,13 +64,14 @@ static void add_reason(struct reading *r, struct etl_text *reason, int64_t colum
 	etl_text_addf(reason, ": column \"%s\" holds ", r->want.children[column]->name);
 	value_add_words(reason, sqlite3_column_value(r->stmt, (int)column));
 	etl_text_addf(reason, ", which does not go into %s exactly (%s)",
-		      etl_type_name(etl_type_of(r->want.children[column]), type, sizeof(type)), code);
+		      etl_type_name(etl_type_of(r->want.children[column]), type, sizeof(type)),
+		      code);
 }
 
 static int no_memory(struct reading *r)
 {
-	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "%s: no memory to read %s", r->inst->path,
-				   r->what);
+	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "%s: no memory to read %s",
+				   r->inst->path, r->what);
 }
 
 static int reject_row(struct reading *r, int64_t column, const char *code)
@@ -88,7 +89,8 @@ static int reject_row(struct reading *r, int64_t column, const char *code)
 	reject.reason = reason.at;
 	reject.raw = raw.at;
 	reject.schema = &r->want;
-	rc = raw.failed || reason.failed ? no_memory(r) : r->inst->host->reject(r->context, &reject);
+	rc = raw.failed || reason.failed ? no_memory(r) :
+					   r->inst->host->reject(r->context, &reject);
 	etl_text_free(&raw);
 	etl_text_free(&reason);
 	return rc;
@@ -98,8 +100,9 @@ static int reject_row(struct reading *r, int64_t column, const char *code)
 static int reject_torn(struct reading *r, int64_t column)
 {
 	const char *name = r->want.children[column]->name;
-	struct etl_reject reject = { .code = "invalid_utf16", .column = name, .ordinal = r->ordinal,
-				     .schema = &r->want };
+	struct etl_reject reject = {
+		.code = "invalid_utf16", .column = name, .ordinal = r->ordinal, .schema = &r->want
+	};
 	struct etl_text raw = { 0 }, reason = { 0 };
 	int rc;
 
@@ -107,12 +110,16 @@ static int reject_torn(struct reading *r, int64_t column)
 	if (r->has_rowid)
 		etl_text_addf(&reason, ", rowid %lld",
 			      (long long)sqlite3_column_int64(r->stmt, (int)r->want.n_children));
-	etl_text_addf(&reason, ": column \"%s\" holds a text that is no valid UTF-16 (half a character), which "
-		      "SQLite itself would change on reading it", name);
+	etl_text_addf(
+		&reason,
+		": column \"%s\" holds a text that is no valid UTF-16 (half a character), which "
+		"SQLite itself would change on reading it",
+		name);
 	add_raw(r, &raw, INT64_MAX);
 	reject.reason = reason.at;
 	reject.raw = raw.at;
-	rc = raw.failed || reason.failed ? no_memory(r) : r->inst->host->reject(r->context, &reject);
+	rc = raw.failed || reason.failed ? no_memory(r) :
+					   r->inst->host->reject(r->context, &reject);
 	etl_text_free(&raw);
 	etl_text_free(&reason);
 	return rc;
@@ -121,7 +128,8 @@ static int reject_torn(struct reading *r, int64_t column)
 /* ---- Rows ------------------------------------------------------------------------------------------------------ */
 
 /* Takes the value's bytes off what the row may still have. */
-static const char *put_checked(struct reading *r, struct etl_column_builder *b, int64_t i, int64_t *left)
+static const char *put_checked(struct reading *r, struct etl_column_builder *b, int64_t i,
+			       int64_t *left)
 {
 	sqlite3_value *value = sqlite3_column_value(r->stmt, (int)i);
 	int type = sqlite3_value_type(value);
@@ -154,10 +162,12 @@ static int check_order(struct reading *r)
 		return ETL_OK;
 	rowid = sqlite3_column_int64(r->stmt, (int)r->want.n_children);
 	if (r->ordinal > 0 && rowid <= r->last)
-		return r->inst->host->fail(r->err, ETL_FATAL, NULL, SQLITE_CORRUPT,
-					   "%s: reading %s: rowid %lld comes after %lld; the file is damaged: restore it "
-					   "from a backup, or save what can be read with \"sqlite3 FILE .recover\"",
-					   r->inst->path, r->what, (long long)rowid, (long long)r->last);
+		return r->inst->host->fail(
+			r->err, ETL_FATAL, NULL, SQLITE_CORRUPT,
+			"%s: reading %s: rowid %lld comes after %lld; the file is damaged: restore "
+			"it "
+			"from a backup, or save what can be read with \"sqlite3 FILE .recover\"",
+			r->inst->path, r->what, (long long)rowid, (long long)r->last);
 	r->last = rowid;
 	return ETL_OK;
 }
@@ -283,15 +293,16 @@ static bool take_keys(struct reading *r, const struct etl_read *read)
 	return r->keys && etl_view_set(r->keys, read->keys);
 }
 
-static int check_dataset(struct etl_instance *inst, const struct etl_dataset *d, struct etl_error *err)
+static int check_dataset(struct etl_instance *inst, const struct etl_dataset *d,
+			 struct etl_error *err)
 {
 	if (d->schema && sqlite3_stricmp(d->schema, "main") != 0)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"%s: there is no schema \"%s\": SQLite has only \"main\"", inst->path,
-					d->schema);
+					"%s: there is no schema \"%s\": SQLite has only \"main\"",
+					inst->path, d->schema);
 	if (!d->table && !d->query)
-		return inst->host->fail(err, ETL_USAGE, NULL, 0, "%s: neither a table nor a query is named",
-					inst->path);
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"%s: neither a table nor a query is named", inst->path);
 	return ETL_OK;
 }
 
@@ -314,7 +325,8 @@ static int find_encoding(struct reading *r)
 	return rc;
 }
 
-static int open_statement(struct reading *r, const struct etl_read *read, const struct etl_split *split)
+static int open_statement(struct reading *r, const struct etl_read *read,
+			  const struct etl_split *split)
 {
 	const char *rowid = NULL;
 	int rc = select_rowid(r->inst, r->db, &read->dataset, &rowid, r->err);
@@ -326,13 +338,16 @@ static int open_statement(struct reading *r, const struct etl_read *read, const 
 	if (!rc)
 		rc = select_prepare(r->inst, r->db, read, split, rowid, &r->stmt, r->err);
 	if (!rc && !sqlite3_stmt_readonly(r->stmt))
-		rc = r->inst->host->fail(r->err, ETL_USAGE, NULL, 0, "%s: the query changes the database; it "
-					 "must be a SELECT", r->inst->path);
+		rc = r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
+					 "%s: the query changes the database; it "
+					 "must be a SELECT",
+					 r->inst->path);
 	return rc;
 }
 
-int sqlite_read(struct etl_instance *inst, const struct etl_read *read, const struct etl_split *split,
-		struct ArrowArrayStream *stream, struct etl_error *err)
+int sqlite_read(struct etl_instance *inst, const struct etl_read *read,
+		const struct etl_split *split, struct ArrowArrayStream *stream,
+		struct etl_error *err)
 {
 	struct reading *r;
 	sqlite3 *db;
@@ -344,7 +359,8 @@ int sqlite_read(struct etl_instance *inst, const struct etl_read *read, const st
 		return rc;
 	r = calloc(1, sizeof(*r));
 	if (!r)
-		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to read", inst->path);
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to read",
+					inst->path);
 	r->producer.fill = fill;
 	r->producer.close = close_reading;
 	r->inst = inst;
@@ -352,7 +368,8 @@ int sqlite_read(struct etl_instance *inst, const struct etl_read *read, const st
 	r->err = err;
 	r->context = read->context;
 	if (!copy_texts(r, read) || !take_keys(r, read))
-		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to read", inst->path);
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to read",
+				      inst->path);
 	if (!rc)
 		rc = open_statement(r, read, split);
 	if (!rc && !etl_stream_open(stream, inst->host, &r->want, &r->producer))
@@ -372,13 +389,16 @@ struct bounds {
 static int find_bounds(struct etl_instance *inst, sqlite3 *db, const char *table, const char *rowid,
 		       struct bounds *ret, struct etl_error *err)
 {
-	char *sql = sqlite3_mprintf("SELECT (SELECT min(\"%w\".%s) FROM main.\"%w\"), (SELECT max(\"%w\".%s) "
-				    "FROM main.\"%w\")", table, rowid, table, table, rowid, table);
+	char *sql = sqlite3_mprintf(
+		"SELECT (SELECT min(\"%w\".%s) FROM main.\"%w\"), (SELECT max(\"%w\".%s) "
+		"FROM main.\"%w\")",
+		table, rowid, table, table, rowid, table);
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
 	if (!sql)
-		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to plan", inst->path);
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to plan",
+					inst->path);
 	rc = sqlite_prepare(inst, db, sql, &stmt, err);
 	sqlite3_free(sql);
 	if (rc)
@@ -413,7 +433,8 @@ static int emit_ranges(const struct bounds *b, uint64_t count, struct etl_split_
 		struct etl_split split = {
 			.index = i,
 			.first = i == 0 ? INT64_MIN : (int64_t)((uint64_t)b->first + i * width),
-			.last = last ? INT64_MAX : (int64_t)((uint64_t)b->first + (i + 1) * width - 1),
+			.last = last ? INT64_MAX :
+				       (int64_t)((uint64_t)b->first + (i + 1) * width - 1),
 			.rows = width > INT64_MAX ? ETL_UNKNOWN : (int64_t)width,
 		};
 

@@ -18,8 +18,9 @@ bool select_shows_rowid(sqlite3 *, const struct etl_read *);
  * Prepares the SELECT of the wanted columns and, when there is a rowid and room, the rowid after them. Everything is
  * bound but the keys: those are parameters 1 .. key_schema->n_children.
  */
-int select_prepare(struct etl_instance *, sqlite3 *, const struct etl_read *, const struct etl_split *,
-		   const char *rowid, sqlite3_stmt **ret, struct etl_error *);
+int select_prepare(struct etl_instance *, sqlite3 *, const struct etl_read *,
+		   const struct etl_split *, const char *rowid, sqlite3_stmt **ret,
+		   struct etl_error *);
 /* Binds one key, null-safe and by its type. False: no memory. */
 bool select_bind_key(sqlite3_stmt *, int parameter, const struct etl_column_view *, int64_t row);
 

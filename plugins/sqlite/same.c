@@ -55,7 +55,9 @@ int sqlite_not_source(struct etl_instance *inst, struct etl_error *err)
 	pthread_mutex_unlock(&sources_lock);
 	if (!same)
 		return ETL_OK;
-	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"%s: is the very file that the source reads, and a database cannot be copied onto "
-				"itself; name another target", inst->path);
+	return inst->host->fail(
+		err, ETL_USAGE, NULL, 0,
+		"%s: is the very file that the source reads, and a database cannot be copied onto "
+		"itself; name another target",
+		inst->path);
 }

@@ -14,8 +14,8 @@
 
 /* ---- The rowid ------------------------------------------------------------------------------------------ */
 
-#define ROWID_SQL \
-	"SELECT n.column1 FROM (VALUES ('rowid'), ('oid'), ('_rowid_')) n WHERE NOT EXISTS " \
+#define ROWID_SQL                                                                                  \
+	"SELECT n.column1 FROM (VALUES ('rowid'), ('oid'), ('_rowid_')) n WHERE NOT EXISTS "       \
 	"(SELECT 1 FROM pragma_table_xinfo(?1) x WHERE x.name = n.column1 COLLATE NOCASE) LIMIT 1"
 
 static const char *constant_name(const char *name)
@@ -30,8 +30,8 @@ static const char *constant_name(const char *name)
 	return NULL;
 }
 
-int select_rowid(struct etl_instance *inst, sqlite3 *db, const struct etl_dataset *dataset, const char **ret,
-		 struct etl_error *err)
+int select_rowid(struct etl_instance *inst, sqlite3 *db, const struct etl_dataset *dataset,
+		 const char **ret, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int step, rc;
@@ -58,18 +58,19 @@ struct select {
 	struct etl_text sql;
 	const struct etl_read *read;
 	const struct etl_split *split;
-	const char *rowid;              /* or NULL */
+	const char *rowid; /* or NULL */
 	bool shows_rowid;
 	bool has_where;
-	bool untyped;                   /* the cursor's column has no affinity */
+	bool untyped; /* the cursor's column has no affinity */
 	int parameters;
-	const char *texts[2];           /* cursor bounds to bind, */
+	const char *texts[2]; /* cursor bounds to bind, */
 	int text_count;
 };
 
 static bool bounded(const struct select *s)
 {
-	return s->rowid && s->split && (s->split->first != INT64_MIN || s->split->last != INT64_MAX);
+	return s->rowid && s->split &&
+	       (s->split->first != INT64_MIN || s->split->last != INT64_MAX);
 }
 
 static void add_column(struct select *s, const char *name)
@@ -81,7 +82,7 @@ static void add_column(struct select *s, const char *name)
 	etl_text_add_name(&s->sql, name, '"');
 }
 
-static void and(struct select *s)
+static void and (struct select * s)
 {
 	etl_text_add(&s->sql, s->has_where ? " AND " : " WHERE ");
 	s->has_where = true;
@@ -203,8 +204,8 @@ static bool cursor_untyped(sqlite3 *db, const struct etl_read *r)
 	struct etl_column column = { 0 };
 
 	if (!r->dataset.table ||
-	    sqlite3_table_column_metadata(db, "main", r->dataset.table, r->cursor, &declared, NULL, NULL, NULL,
-					  NULL) != SQLITE_OK)
+	    sqlite3_table_column_metadata(db, "main", r->dataset.table, r->cursor, &declared, NULL,
+					  NULL, NULL, NULL) != SQLITE_OK)
 		return true;
 	declared_type(declared ? declared : "", &column);
 	return column.type == ETL_ANY;
@@ -223,7 +224,8 @@ static bool bind_bounds(sqlite3_stmt *stmt, const struct select *s)
 		sqlite3_bind_int64(stmt, ++at, s->split->last);
 	}
 	for (i = 0; i < s->text_count; i++)
-		ok = ok && sqlite3_bind_text(stmt, ++at, s->texts[i], -1, SQLITE_TRANSIENT) == SQLITE_OK;
+		ok = ok &&
+		     sqlite3_bind_text(stmt, ++at, s->texts[i], -1, SQLITE_TRANSIENT) == SQLITE_OK;
 	return ok;
 }
 
@@ -233,7 +235,8 @@ bool select_shows_rowid(sqlite3 *db, const struct etl_read *read)
 }
 
 int select_prepare(struct etl_instance *inst, sqlite3 *db, const struct etl_read *read,
-		   const struct etl_split *split, const char *rowid, sqlite3_stmt **ret, struct etl_error *err)
+		   const struct etl_split *split, const char *rowid, sqlite3_stmt **ret,
+		   struct etl_error *err)
 {
 	struct select s = { .read = read, .split = split, .rowid = rowid };
 	sqlite3_stmt *stmt = NULL;
@@ -244,7 +247,8 @@ int select_prepare(struct etl_instance *inst, sqlite3 *db, const struct etl_read
 		s.untyped = cursor_untyped(db, read);
 	write_select(&s);
 	if (s.sql.failed)
-		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to read", inst->path);
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to read",
+				      inst->path);
 	else
 		rc = sqlite_prepare(inst, db, s.sql.at, &stmt, err);
 	if (!rc && !bind_bounds(stmt, &s)) {
@@ -266,8 +270,9 @@ static bool bind_any(sqlite3_stmt *stmt, int parameter, const uint8_t *bytes, in
 	int i;
 
 	if (bytes[0] == ETL_ANY_TEXT)
-		return sqlite3_bind_text64(stmt, parameter, (const char *)bytes + 1, (sqlite3_uint64)size - 1,
-					   SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK;
+		return sqlite3_bind_text64(stmt, parameter, (const char *)bytes + 1,
+					   (sqlite3_uint64)size - 1, SQLITE_TRANSIENT,
+					   SQLITE_UTF8) == SQLITE_OK;
 	if (bytes[0] == ETL_ANY_BLOB)
 		return sqlite3_bind_blob64(stmt, parameter, bytes + 1, (sqlite3_uint64)size - 1,
 					   SQLITE_TRANSIENT) == SQLITE_OK;
@@ -279,7 +284,8 @@ static bool bind_any(sqlite3_stmt *stmt, int parameter, const uint8_t *bytes, in
 	return sqlite3_bind_double(stmt, parameter, real) == SQLITE_OK;
 }
 
-static bool bind_bytes(sqlite3_stmt *stmt, int parameter, const struct etl_column_view *c, int64_t row)
+static bool bind_bytes(sqlite3_stmt *stmt, int parameter, const struct etl_column_view *c,
+		       int64_t row)
 {
 	int64_t size;
 	const uint8_t *bytes = etl_get_bytes(c, row, &size);
@@ -290,16 +296,18 @@ static bool bind_bytes(sqlite3_stmt *stmt, int parameter, const struct etl_colum
 	case ETL_BYTES:
 		if (size == 0)
 			return sqlite3_bind_zeroblob(stmt, parameter, 0) == SQLITE_OK;
-		return sqlite3_bind_blob64(stmt, parameter, bytes, (sqlite3_uint64)size, SQLITE_TRANSIENT) ==
-		       SQLITE_OK;
+		return sqlite3_bind_blob64(stmt, parameter, bytes, (sqlite3_uint64)size,
+					   SQLITE_TRANSIENT) == SQLITE_OK;
 	default:
 		return sqlite3_bind_text64(stmt, parameter, size ? (const char *)bytes : "",
-					   (sqlite3_uint64)size, SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK;
+					   (sqlite3_uint64)size, SQLITE_TRANSIENT,
+					   SQLITE_UTF8) == SQLITE_OK;
 	}
 }
 
 /* Dates, decimals, uuids: as their text, which the column's affinity makes a number where it wants one. */
-static bool bind_words(sqlite3_stmt *stmt, int parameter, const struct etl_column_view *c, int64_t row)
+static bool bind_words(sqlite3_stmt *stmt, int parameter, const struct etl_column_view *c,
+		       int64_t row)
 {
 	struct etl_text text = { 0 };
 	bool ok;
@@ -311,7 +319,8 @@ static bool bind_words(sqlite3_stmt *stmt, int parameter, const struct etl_colum
 	return ok;
 }
 
-bool select_bind_key(sqlite3_stmt *stmt, int parameter, const struct etl_column_view *c, int64_t row)
+bool select_bind_key(sqlite3_stmt *stmt, int parameter, const struct etl_column_view *c,
+		     int64_t row)
 {
 	if (etl_is_null(c, row))
 		return sqlite3_bind_null(stmt, parameter) == SQLITE_OK;
@@ -325,7 +334,8 @@ bool select_bind_key(sqlite3_stmt *stmt, int parameter, const struct etl_column_
 	case ETL_INT64:
 		return sqlite3_bind_int64(stmt, parameter, etl_get_int64(c, row)) == SQLITE_OK;
 	case ETL_FLOAT32:
-		return sqlite3_bind_double(stmt, parameter, (double)etl_get_float32(c, row)) == SQLITE_OK;
+		return sqlite3_bind_double(stmt, parameter, (double)etl_get_float32(c, row)) ==
+		       SQLITE_OK;
 	case ETL_FLOAT64:
 		return sqlite3_bind_double(stmt, parameter, etl_get_float64(c, row)) == SQLITE_OK;
 	case ETL_TEXT:

@@ -15,31 +15,56 @@
 #define SCHEME "sqlite:"
 
 static const struct etl_option options[] = {
-	{ .name = "path", .kind = ETL_OPT_PATH,
-	  .help = "The database file. Give this or uri." },
-	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL,
-	  .help = "The database file as a URI: \"sqlite:shop.db\" is relative to the pipeline file (with copy and "
-		  "discover to the current folder), \"sqlite:///srv/shop.db\" is absolute; %20 and the like are "
+	{ .name = "path", .kind = ETL_OPT_PATH, .help = "The database file. Give this or uri." },
+	{ .name = "uri",
+	  .kind = ETL_OPT_URI,
+	  .flags = ETL_OPT_LOCAL,
+	  .help = "The database file as a URI: \"sqlite:shop.db\" is relative to the pipeline file "
+		  "(with copy and "
+		  "discover to the current folder), \"sqlite:///srv/shop.db\" is absolute; %20 and "
+		  "the like are "
 		  "decoded." },
-	{ .name = "busy_timeout", .kind = ETL_OPT_DURATION, .default_text = "5s",
+	{ .name = "busy_timeout",
+	  .kind = ETL_OPT_DURATION,
+	  .default_text = "5s",
 	  .help = "How long to wait for a lock that another process holds." },
-	{ .name = "immutable", .kind = ETL_OPT_FLAG, .flags = ETL_OPT_SOURCE, .default_text = "false",
-	  .help = "Nobody writes to the file while it is read, so no locks are taken: for files on read-only "
+	{ .name = "immutable",
+	  .kind = ETL_OPT_FLAG,
+	  .flags = ETL_OPT_SOURCE,
+	  .default_text = "false",
+	  .help = "Nobody writes to the file while it is read, so no locks are taken: for files on "
+		  "read-only "
 		  "media. Wrong results when somebody does write." },
-	{ .name = "integrity_check", .kind = ETL_OPT_FLAG, .flags = ETL_OPT_TARGET, .default_text = "false",
-	  .help = "Run PRAGMA integrity_check on the new file before it is published. It reads everything "
+	{ .name = "integrity_check",
+	  .kind = ETL_OPT_FLAG,
+	  .flags = ETL_OPT_TARGET,
+	  .default_text = "false",
+	  .help = "Run PRAGMA integrity_check on the new file before it is published. It reads "
+		  "everything "
 		  "again and may take longer than the load." },
-	{ .name = "backup", .kind = ETL_OPT_FLAG, .flags = ETL_OPT_TARGET, .default_text = "false",
-	  .help = "Keep the file that is replaced as NAME.YYYYmmddTHHMMSSZ.bak beside it; the newest five are "
+	{ .name = "backup",
+	  .kind = ETL_OPT_FLAG,
+	  .flags = ETL_OPT_TARGET,
+	  .default_text = "false",
+	  .help = "Keep the file that is replaced as NAME.YYYYmmddTHHMMSSZ.bak beside it; the "
+		  "newest five are "
 		  "kept." },
-	{ .name = "page_size", .kind = ETL_OPT_SIZE, .flags = ETL_OPT_TARGET,
-	  .help = "The page size of a new file, a power of two from 512 to 65536. Default: as the source, "
+	{ .name = "page_size",
+	  .kind = ETL_OPT_SIZE,
+	  .flags = ETL_OPT_TARGET,
+	  .help = "The page size of a new file, a power of two from 512 to 65536. Default: as the "
+		  "source, "
 		  "else 4096." },
-	{ .name = "journal_mode", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_TARGET, .default_text = "keep",
+	{ .name = "journal_mode",
+	  .kind = ETL_OPT_CHOICE,
+	  .flags = ETL_OPT_TARGET,
+	  .default_text = "keep",
 	  .choices = "keep|delete|wal",
-	  .help = "The journal mode of the published file; keep: that of the file it replaces, else the "
+	  .help = "The journal mode of the published file; keep: that of the file it replaces, "
+		  "else the "
 		  "source's, else delete." },
-	{ .name = "cache", .kind = ETL_OPT_SIZE,
+	{ .name = "cache",
+	  .kind = ETL_OPT_SIZE,
 	  .help = "Memory for SQLite's page cache. Default: a share of memory_limit." },
 	{ .name = NULL }
 };
@@ -84,13 +109,15 @@ static char *uri_path(const char *uri, const char **why)
 	if (strncmp(at, SCHEME, strlen(SCHEME)) == 0)
 		at += strlen(SCHEME);
 	else
-		*why = "does not begin with sqlite: as \"sqlite:shop.db\" does; a plain file name is written as path";
+		*why = "does not begin with sqlite: as \"sqlite:shop.db\" does; a plain file name "
+		       "is written as path";
 	if (strncmp(at, "//", 2) == 0) {
 		at += 2;
 		if (strncmp(at, "localhost/", 10) == 0)
 			at += 9;
 		if (*at != '/' && !*why)
-			*why = "names a host; a file is \"sqlite:shop.db\" or \"sqlite:///srv/shop.db\"";
+			*why = "names a host; a file is \"sqlite:shop.db\" or "
+			       "\"sqlite:///srv/shop.db\"";
 	}
 	if (!*why && strchr(at, '#'))
 		*why = "has a #, which would begin a fragment; write %23 for a # in the name";
@@ -130,11 +157,14 @@ static int check_query(const struct etl_host *host, const struct etl_conf *conf,
 	for (at = at ? at + 1 : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
 		size_t length = strcspn(at, "=&");
 
-		snprintf(key, sizeof(key), "%.*s", length < sizeof(key) ? (int)length : (int)sizeof(key) - 1, at);
+		snprintf(key, sizeof(key), "%.*s",
+			 length < sizeof(key) ? (int)length : (int)sizeof(key) - 1, at);
 		if (length && !host->given(conf, key))
 			return host->fail(err, ETL_USAGE, NULL, 0,
-					  "sqlite: ?%s in the uri sets nothing in a pipeline file; write %s beside "
-					  "uri, if it is an option (`etlrun plugins sqlite`)", key, key);
+					  "sqlite: ?%s in the uri sets nothing in a pipeline file; "
+					  "write %s beside "
+					  "uri, if it is an option (`etlrun plugins sqlite`)",
+					  key, key);
 	}
 	return ETL_OK;
 }
@@ -146,9 +176,9 @@ static int find_path(const struct etl_host *host, const struct etl_conf *conf, c
 	char *copy;
 
 	if (!path == !uri)
-		return host->fail(err, ETL_USAGE, NULL, 0, path
-				  ? "sqlite: path and uri both name a file; give one of them"
-				  : "sqlite: no file is named; give path = \"shop.db\"");
+		return host->fail(err, ETL_USAGE, NULL, 0,
+				  path ? "sqlite: path and uri both name a file; give one of them" :
+					 "sqlite: no file is named; give path = \"shop.db\"");
 	if (strcmp(path ? path : uri, path ? ":memory:" : SCHEME ":memory:") == 0)
 		return host->fail(err, ETL_USAGE, NULL, 0,
 				  "sqlite: a database in memory has nothing to move; give a file");
@@ -165,7 +195,8 @@ static int find_path(const struct etl_host *host, const struct etl_conf *conf, c
 	return ETL_OK;
 }
 
-static int check_page_size(const struct etl_host *host, const struct etl_conf *conf, struct etl_error *err)
+static int check_page_size(const struct etl_host *host, const struct etl_conf *conf,
+			   struct etl_error *err)
 {
 	int64_t size = host->given(conf, "page_size") ? host->num(conf, "page_size") : 4096;
 
@@ -189,8 +220,8 @@ static void close_instance(struct etl_instance *inst)
 	free(inst);
 }
 
-static int open_instance(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
-			 struct etl_error *err)
+static int open_instance(const struct etl_host *host, const struct etl_conf *conf,
+			 struct etl_instance **ret, struct etl_error *err)
 {
 	struct etl_instance *inst;
 	char *path = NULL;

@@ -13,11 +13,11 @@
 
 #include "stage.h"
 
-#define CACHE_LEAST (2 << 20)   /* bytes: SQLite's own default */
-#define NEW_FILE_MODE 0666      /* the umask takes its part */
+#define CACHE_LEAST   (2 << 20) /* bytes: SQLite's own default */
+#define NEW_FILE_MODE 0666	/* the umask takes its part */
 
-int sqlite_number_of(struct etl_instance *inst, sqlite3 *db, const char *sql, const char *text, int64_t fallback,
-		     int64_t *ret, struct etl_error *err)
+int sqlite_number_of(struct etl_instance *inst, sqlite3 *db, const char *sql, const char *text,
+		     int64_t fallback, int64_t *ret, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite_prepare(inst, db, sql, &stmt, err);
@@ -40,8 +40,8 @@ int sqlite_number_of(struct etl_instance *inst, sqlite3 *db, const char *sql, co
 	return rc;
 }
 
-int sqlite_number(struct etl_instance *inst, sqlite3 *db, const char *sql, int64_t fallback, int64_t *ret,
-		  struct etl_error *err)
+int sqlite_number(struct etl_instance *inst, sqlite3 *db, const char *sql, int64_t fallback,
+		  int64_t *ret, struct etl_error *err)
 {
 	return sqlite_number_of(inst, db, sql, NULL, fallback, ret, err);
 }
@@ -101,8 +101,8 @@ static int look(struct etl_instance *inst, const struct etl_run *run, struct sql
 	return rc;
 }
 
-static int add_goal(struct etl_instance *inst, struct sqlite_stage *stage, const char *name, bool in_old,
-		    struct etl_error *err)
+static int add_goal(struct etl_instance *inst, struct sqlite_stage *stage, const char *name,
+		    bool in_old, struct etl_error *err)
 {
 	struct sqlite_goal *more;
 	char *copy = strdup(name);
@@ -125,52 +125,58 @@ static int fail_create(struct etl_instance *inst, const char *path, struct etl_e
 
 	switch (error) {
 	case EEXIST:
-		return inst->host->fail(err, ETL_FATAL, NULL, error,
-					"%s: the staging file of this run is there already; another process is at "
-					"it, or it was left behind: then remove it", path);
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, error,
+			"%s: the staging file of this run is there already; another process is at "
+			"it, or it was left behind: then remove it",
+			path);
 	case EACCES:
 	case EPERM:
 	case EROFS:
-		return inst->host->fail(err, ETL_FATAL, NULL, error,
-					"%s: the new file is built beside the target, and its folder may not be "
-					"written (%s); change its permissions, or look at path", inst->path,
-					strerror(error));
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, error,
+			"%s: the new file is built beside the target, and its folder may not be "
+			"written (%s); change its permissions, or look at path",
+			inst->path, strerror(error));
 	default:
-		return inst->host->fail(err, ETL_FATAL, NULL, error, "%s: cannot be created: %s", path,
-					strerror(error));
+		return inst->host->fail(err, ETL_FATAL, NULL, error, "%s: cannot be created: %s",
+					path, strerror(error));
 	}
 }
 
 /* Owner and mode of the file that will be replaced, from the start: what is in it is as private. */
-static int take_owner(struct etl_instance *inst, const struct sqlite_stage *stage, int fd, struct etl_error *err)
+static int take_owner(struct etl_instance *inst, const struct sqlite_stage *stage, int fd,
+		      struct etl_error *err)
 {
 	const struct stat *old = &stage->old_stat;
 	struct stat now;
 
 	if (!stage->old)
 		return ETL_OK;
-	if (fstat(fd, &now) == 0 &&
-	    ((now.st_uid == old->st_uid && now.st_gid == old->st_gid) ||
-	     fchown(fd, old->st_uid, old->st_gid) == 0))
+	if (fstat(fd, &now) == 0 && ((now.st_uid == old->st_uid && now.st_gid == old->st_gid) ||
+				     fchown(fd, old->st_uid, old->st_gid) == 0))
 		return ETL_OK;
 	return inst->host->fail(err, ETL_FATAL, NULL, errno,
-				"%s: belongs to user %lu, group %lu, and the new file cannot be given to them (%s); "
-				"run as that user", inst->path, (unsigned long)old->st_uid,
-				(unsigned long)old->st_gid, strerror(errno));
+				"%s: belongs to user %lu, group %lu, and the new file cannot be "
+				"given to them (%s); "
+				"run as that user",
+				inst->path, (unsigned long)old->st_uid, (unsigned long)old->st_gid,
+				strerror(errno));
 }
 
 static int create(struct etl_instance *inst, const struct sqlite_stage *stage, const char *path,
 		  struct etl_error *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, stage->old ? 0600 : NEW_FILE_MODE);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		      stage->old ? 0600 : NEW_FILE_MODE);
 	int rc;
 
 	if (fd < 0)
 		return fail_create(inst, path, err);
 	rc = take_owner(inst, stage, fd, err);
 	if (!rc && (fsync(fd) != 0 || sqlite_sync_folder(stage->folder) != 0))
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s", path,
-				      strerror(errno));
+		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s",
+				      path, strerror(errno));
 	close(fd);
 	if (rc)
 		unlink(path);
@@ -189,7 +195,9 @@ static int64_t cache_bytes(const struct etl_instance *inst)
 static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
 {
 	char sql[512];
-	int64_t page_size = inst->host->given(inst->conf, "page_size") ? inst->host->num(inst->conf, "page_size") : 0;
+	int64_t page_size = inst->host->given(inst->conf, "page_size") ?
+				    inst->host->num(inst->conf, "page_size") :
+				    0;
 
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_timeout(db, (int)inst->host->num(inst->conf, "busy_timeout"));
@@ -199,7 +207,8 @@ static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *e
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
 	/* Without a page_size of ours, what the file has, or 4096. */
 	snprintf(sql, sizeof(sql),
-		 "PRAGMA page_size = %lld; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; "
+		 "PRAGMA page_size = %lld; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = "
+		 "OFF; "
 		 "PRAGMA temp_store = FILE; PRAGMA cache_size = -%lld",
 		 (long long)(page_size ? page_size : 4096), (long long)(cache_bytes(inst) >> 10));
 	return sqlite_run(inst, db, sql, err);
@@ -213,7 +222,8 @@ static int open_stage(struct etl_instance *inst, const char *path, struct etl_er
 
 	if (!copy)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
 		rc = sqlite_fail(inst, db, err, "opening its staging file %s", path);
 	if (!rc)
 		rc = configure(inst, db, err);
@@ -238,9 +248,10 @@ static int make(struct etl_instance *inst, struct sqlite_stage *stage, const cha
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
 	if (strlen(path) >= ETL_TOKEN_MAX) {
 		rc = inst->host->fail(err, ETL_FATAL, NULL, ENAMETOOLONG,
-				      "%s: the path of its staging file would have %zu bytes, and %d are the most; "
-				      "publish into a folder with a shorter path", inst->path, strlen(path),
-				      ETL_TOKEN_MAX - 1);
+				      "%s: the path of its staging file would have %zu bytes, and "
+				      "%d are the most; "
+				      "publish into a folder with a shorter path",
+				      inst->path, strlen(path), ETL_TOKEN_MAX - 1);
 	} else {
 		sqlite_sweep(inst, stage);
 		rc = create(inst, stage, path, err);
@@ -261,17 +272,20 @@ static int check_run(struct etl_instance *inst, const struct etl_run *run, struc
 {
 	if (run->mode != ETL_COPY)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"%s: this version of sqlite publishes mode = \"copy\" only", inst->path);
+					"%s: this version of sqlite publishes mode = \"copy\" only",
+					inst->path);
 	return ETL_OK;
 }
 
-static int refuse(struct etl_instance *inst, const char *kind, const char *name, struct etl_error *err)
+static int refuse(struct etl_instance *inst, const char *kind, const char *name,
+		  struct etl_error *err)
 {
 	inst->host->at(err, name, NULL, NULL);
-	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"%s \"%s\" is already in %s; write on_existing = \"replace\" to replace it, "
-				"\"truncate\" to keep it and swap its rows, or name another file",
-				kind, name, inst->path);
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, 0,
+		"%s \"%s\" is already in %s; write on_existing = \"replace\" to replace it, "
+		"\"truncate\" to keep it and swap its rows, or name another file",
+		kind, name, inst->path);
 }
 
 /* DATA_ONLY with on_existing = fail: there must be a table, without rows. */
@@ -285,30 +299,37 @@ static int check_empty(struct etl_instance *inst, struct sqlite_stage *stage, co
 	etl_text_add(&sql, "SELECT EXISTS (SELECT 1 FROM ");
 	etl_text_add_name(&sql, name, '"');
 	etl_text_add(&sql, ")");
-	rc = sql.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path)
-			: sqlite_number(inst, stage->old, sql.at, 0, &rows, err);
+	rc = sql.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path) :
+			  sqlite_number(inst, stage->old, sql.at, 0, &rows, err);
 	etl_text_free(&sql);
 	if (rc || !rows)
 		return rc;
 	inst->host->at(err, name, NULL, NULL);
-	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"table \"%s\" of %s has rows; write on_existing = \"truncate\" to swap them",
-				name, inst->path);
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, 0,
+		"table \"%s\" of %s has rows; write on_existing = \"truncate\" to swap them", name,
+		inst->path);
 }
 
 /* With scope = "table" a table that fails is put back row by row, which a module's tables do not allow. */
-static int check_ordinary(struct etl_instance *inst, struct sqlite_stage *stage, const char *name, struct etl_error *err)
+static int check_ordinary(struct etl_instance *inst, struct sqlite_stage *stage, const char *name,
+			  struct etl_error *err)
 {
 	int64_t virtual = 0;
-	int rc = sqlite_number_of(inst, stage->old, "SELECT type = 'virtual' FROM pragma_table_list WHERE schema = 'main' AND "
-				  "name = ?1 COLLATE NOCASE", name, 0, &virtual, err);
+	int rc = sqlite_number_of(
+		inst, stage->old,
+		"SELECT type = 'virtual' FROM pragma_table_list WHERE schema = 'main' AND "
+		"name = ?1 COLLATE NOCASE",
+		name, 0, &virtual, err);
 
 	if (rc || !virtual)
 		return rc;
 	inst->host->at(err, name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"\"%s\" is a virtual table in %s, which scope = \"table\" could not put back; drop it first, or "
-				"write scope = \"run\"", name, inst->path);
+				"\"%s\" is a virtual table in %s, which scope = \"table\" could "
+				"not put back; drop it first, or "
+				"write scope = \"run\"",
+				name, inst->path);
 }
 
 /* What is there under the load's name, and whether that is allowed. */
@@ -317,31 +338,37 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 {
 	const struct etl_table *table = load->table;
 	bool data_only = load->run->flags & ETL_RUN_DATA_ONLY;
-	int64_t found = 0;      /* 1: a table, 2: a view */
+	int64_t found = 0; /* 1: a table, 2: a view */
 	int rc = ETL_OK;
 
 	if (!table || (table->kind != ETL_TABLE && table->kind != ETL_VIEW))
 		return ETL_OK;
 	if (stage->old)
 		rc = sqlite_number_of(inst, stage->old,
-				      "SELECT 1 + (type = 'view') FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE "
-				      "AND type IN ('table', 'view')", table->name, 0, &found, err);
+				      "SELECT 1 + (type = 'view') FROM sqlite_schema WHERE name = "
+				      "?1 COLLATE NOCASE "
+				      "AND type IN ('table', 'view')",
+				      table->name, 0, &found, err);
 	if (rc || table->kind == ETL_VIEW)
-		return rc || !found || data_only || load->run->on_existing != ETL_EXISTING_FAIL
-			       ? rc : refuse(inst, found == 2 ? "view" : "table", table->name, err);
+		return rc || !found || data_only || load->run->on_existing != ETL_EXISTING_FAIL ?
+			       rc :
+			       refuse(inst, found == 2 ? "view" : "table", table->name, err);
 	if (found == 2)
-		return inst->host->fail(err, ETL_FATAL, NULL, 0,
-					"\"%s\" is a view in %s, so no table of that name can be made; drop it, or "
-					"give the table another name with `as`", table->name, inst->path);
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, 0,
+			"\"%s\" is a view in %s, so no table of that name can be made; drop it, or "
+			"give the table another name with `as`",
+			table->name, inst->path);
 	if (data_only && !found) {
 		inst->host->at(err, table->name, NULL, NULL);
-		return inst->host->fail(err, ETL_FATAL, NULL, 0,
-					"table \"%s\" is not in %s, and --data-only makes no tables", table->name,
-					inst->path);
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, 0,
+			"table \"%s\" is not in %s, and --data-only makes no tables", table->name,
+			inst->path);
 	}
 	if (found && load->run->on_existing == ETL_EXISTING_FAIL)
-		rc = data_only ? check_empty(inst, stage, table->name, err)
-			       : refuse(inst, "table", table->name, err);
+		rc = data_only ? check_empty(inst, stage, table->name, err) :
+				 refuse(inst, "table", table->name, err);
 	if (!rc && found && load->run->flags & ETL_RUN_TABLE_SCOPE)
 		rc = check_ordinary(inst, stage, table->name, err);
 	return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
@@ -372,12 +399,14 @@ int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct 
 
 /* ---- After begin ---------------------------------------------------------------------------------------- */
 
-static int check_token(struct etl_instance *inst, const char *target, const char *token, struct etl_error *err)
+static int check_token(struct etl_instance *inst, const char *target, const char *token,
+		       struct etl_error *err)
 {
 	if (sqlite_is_stage_of(target, token))
 		return ETL_OK;
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"\"%s\" is no staging file of %s; nothing was touched", token, target);
+				"\"%s\" is no staging file of %s; nothing was touched", token,
+				target);
 }
 
 /* Takes up what another process began: all was carried over before the first row came. */
@@ -410,8 +439,9 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 	if (!stage)
 		return attach(inst, token, err);
 	if (!inst->stage || strcmp(inst->stage_path, token->text) != 0)
-		return inst->host->fail(err, ETL_BUG, NULL, 0, "%s: is building another file than \"%s\"",
-					inst->path, token->text);
+		return inst->host->fail(err, ETL_BUG, NULL, 0,
+					"%s: is building another file than \"%s\"", inst->path,
+					token->text);
 	if (stage->settled)
 		return ETL_OK;
 	rc = stage->old ? sqlite_old_carry(inst, stage, err) : ETL_OK;
@@ -420,8 +450,9 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 	return rc;
 }
 
-int sqlite_staged(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
-		  struct etl_dataset_sink *sink, struct etl_error *err)
+int sqlite_staged(struct etl_instance *inst, const struct etl_load *load,
+		  const struct etl_token *token, struct etl_dataset_sink *sink,
+		  struct etl_error *err)
 {
 	struct etl_dataset dataset = { .token = token, .options = load->options };
 	int rc = sqlite_staging(inst, token, err);
@@ -432,8 +463,8 @@ int sqlite_staged(struct etl_instance *inst, const struct etl_load *load, const 
 	return sink->emit(sink, &dataset);
 }
 
-int sqlite_abort(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
-		 struct etl_error *err)
+int sqlite_abort(struct etl_instance *inst, const struct etl_load *load,
+		 const struct etl_token *token, struct etl_error *err)
 {
 	static const char *const files[] = { "-journal", "-wal", "-shm", "" };
 	char *target = NULL, *folder = NULL;
@@ -450,12 +481,13 @@ int sqlite_abort(struct etl_instance *inst, const struct etl_load *load, const s
 		sqlite_stage_close(inst);
 	for (i = 0; !rc && i < sizeof(files) / sizeof(*files); i++) {
 		if (sqlite_beside_remove(token->text, files[i]) != 0)
-			rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s%s: cannot be removed: %s",
-					      token->text, files[i], strerror(errno));
+			rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
+					      "%s%s: cannot be removed: %s", token->text, files[i],
+					      strerror(errno));
 	}
 	if (!rc && sqlite_sync_folder(folder) != 0)
-		inst->host->log(inst->host, ETL_LOG_WARN, "%s: its folder cannot be synced: %s", inst->path,
-				strerror(errno));
+		inst->host->log(inst->host, ETL_LOG_WARN, "%s: its folder cannot be synced: %s",
+				inst->path, strerror(errno));
 	free(target);
 	free(folder);
 	return rc;

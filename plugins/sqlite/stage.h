@@ -12,32 +12,32 @@
 /* A table of the run: what is not one is carried over from the old file. */
 struct sqlite_goal {
 	char *name;
-	bool in_old;                    /* the old file has it too */
+	bool in_old; /* the old file has it too */
 };
 
 /* The rows a split staged, so that loading it again replaces them. */
 struct sqlite_part {
 	uint64_t load, split, rows;
-	bool known;                     /* ranges say it all */
-	int64_t *ranges;                /* first and last rowid, in pairs */
+	bool known;	 /* ranges say it all */
+	int64_t *ranges; /* first and last rowid, in pairs */
 	size_t range_count;
 };
 
 struct sqlite_stage {
-	char *target;                   /* what will be replaced: links followed */
-	char *folder;                   /* its folder */
-	sqlite3 *old;                   /* the file that is there, or NULL: none */
-	struct stat old_stat;           /* of it */
-	bool old_wal;                   /* it is in WAL mode */
-	int64_t old_version;            /* its data_version when it was looked through */
-	int hold;                       /* sweep.c's lock on the staging file, or -1 */
-	bool settled;                   /* what is carried over is there */
-	bool carried;                   /* the stage began as a copy of the old file */
-	bool left_out;                  /* some tables of the run are as in the old file, or not there */
-	bool taken_up;                  /* another process began it: goals are not known */
+	char *target;	      /* what will be replaced: links followed */
+	char *folder;	      /* its folder */
+	sqlite3 *old;	      /* the file that is there, or NULL: none */
+	struct stat old_stat; /* of it */
+	bool old_wal;	      /* it is in WAL mode */
+	int64_t old_version;  /* its data_version when it was looked through */
+	int hold;	      /* sweep.c's lock on the staging file, or -1 */
+	bool settled;	      /* what is carried over is there */
+	bool carried;	      /* the stage began as a copy of the old file */
+	bool left_out;	      /* some tables of the run are as in the old file, or not there */
+	bool taken_up;	      /* another process began it: goals are not known */
 	bool published;
-	bool wants_wal;                 /* the source's journal mode */
-	int32_t on_existing;            /* of the run */
+	bool wants_wal;	     /* the source's journal mode */
+	int32_t on_existing; /* of the run */
 	uint32_t run_flags;
 	struct sqlite_goal *goals;
 	size_t goal_count;
@@ -59,7 +59,7 @@ int64_t sqlite_beside_size(const char *path, const char *suffix);
 int sqlite_beside_remove(const char *path, const char *suffix);
 /* Fails when a -wal or -journal lies beside a target that is not there: it would be taken for the new file's. */
 int sqlite_no_stale(struct etl_instance *, const char *target, struct etl_error *);
-int sqlite_sync_folder(const char *folder);    /* 0, or -1 with errno */
+int sqlite_sync_folder(const char *folder); /* 0, or -1 with errno */
 
 /* stage.c */
 /* The instance's staging file, open, with everything carried over: what load, apply and commit begin with. */
@@ -68,8 +68,8 @@ int sqlite_staging(struct etl_instance *, const struct etl_token *, struct etl_e
 int sqlite_number(struct etl_instance *, sqlite3 *, const char *sql, int64_t fallback, int64_t *ret,
 		  struct etl_error *);
 /* The same with one text bound to ?1. */
-int sqlite_number_of(struct etl_instance *, sqlite3 *, const char *sql, const char *text, int64_t fallback,
-		     int64_t *ret, struct etl_error *);
+int sqlite_number_of(struct etl_instance *, sqlite3 *, const char *sql, const char *text,
+		     int64_t fallback, int64_t *ret, struct etl_error *);
 
 /* old.c: the file that is there now */
 int sqlite_old_open(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
@@ -77,7 +77,8 @@ void sqlite_old_close(struct etl_instance *, struct sqlite_stage *);
 /* Copies what is not of this run into the stage. */
 int sqlite_old_carry(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
 /* Is there a table that the new file needs and the run does not bring? */
-int sqlite_old_must_copy(struct etl_instance *, struct sqlite_stage *, bool *ret, struct etl_error *);
+int sqlite_old_must_copy(struct etl_instance *, struct sqlite_stage *, bool *ret,
+			 struct etl_error *);
 /* Views, and triggers of views, that the stage does not have yet. */
 int sqlite_old_views(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
 
@@ -92,14 +93,16 @@ void sqlite_let_go(struct sqlite_stage *);
 
 /* aftermath.c */
 /* Warns of what goes with replaced tables; rows of tables that stay and lose their parents are told or fail. */
-int sqlite_aftermath(struct etl_instance *, struct sqlite_stage *, int32_t foreign_keys, struct etl_error *);
+int sqlite_aftermath(struct etl_instance *, struct sqlite_stage *, int32_t foreign_keys,
+		     struct etl_error *);
 
 /* bind.c */
 /* Binds a value to parameter COLUMN + 1. NULL: done; else a constant word why it cannot be stored. */
-const char *sqlite_bind(sqlite3_stmt *, int column, const struct etl_column_view *, int64_t row, char *scratch);
+const char *sqlite_bind(sqlite3_stmt *, int column, const struct etl_column_view *, int64_t row,
+			char *scratch);
 /* Would SQLite change this value, a text that is not UTF-8, in a database that keeps texts as UTF-16? */
 bool sqlite_is_torn(const struct etl_column_view *, int64_t row);
-#define SQLITE_SCRATCH 64       /* bytes a column needs while its value is bound */
+#define SQLITE_SCRATCH 64 /* bytes a column needs while its value is bound */
 /* Bytes of the values of a batch. */
 uint64_t sqlite_batch_bytes(const struct etl_view *);
 

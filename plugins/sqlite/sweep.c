@@ -59,7 +59,8 @@ static void sweep_one(struct etl_instance *inst, char *path)
 	for (i = 0; i < sizeof(companions) / sizeof(*companions); i++)
 		sqlite_beside_remove(path, companions[i]);
 	if (unlink(path) == 0)
-		inst->host->log(inst->host, ETL_LOG_INFO, "%s: removed, a run that died left it behind", path);
+		inst->host->log(inst->host, ETL_LOG_INFO,
+				"%s: removed, a run that died left it behind", path);
 }
 
 void sqlite_sweep(struct etl_instance *inst, const struct sqlite_stage *stage)
@@ -70,8 +71,8 @@ void sqlite_sweep(struct etl_instance *inst, const struct sqlite_stage *stage)
 	while (dir && (entry = readdir(dir)) != NULL) {
 		struct etl_text path = { 0 };
 
-		etl_text_addf(&path, "%s%s%s", stage->folder, strcmp(stage->folder, "/") == 0 ? "" : "/",
-			      entry->d_name);
+		etl_text_addf(&path, "%s%s%s", stage->folder,
+			      strcmp(stage->folder, "/") == 0 ? "" : "/", entry->d_name);
 		if (!path.failed && sqlite_is_stage_of(stage->target, path.at))
 			sweep_one(inst, path.at);
 		etl_text_free(&path);

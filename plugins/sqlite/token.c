@@ -26,7 +26,8 @@ static bool is_hex(char c)
 /* SQLite takes every byte from 0x80 on as a letter. */
 static bool is_letter(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       (unsigned char)c >= 0x80;
 }
 
 static bool is_word_byte(char c)
@@ -122,8 +123,8 @@ static const char *number(const char *p, const char *end)
 static size_t operator_length(const char *p, const char *end)
 {
 	static const char *const operators[] = {
-		"->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "==", "!=", "(", ")", ",", ";", ".", "+",
-		"-", "*", "/", "%", "&", "|", "~", "<", ">", "=",
+		"->>", "->", "||", "<<", ">>", "<=", ">=", "<>", "==", "!=", "(", ")", ",",
+		";",   ".",  "+",  "-",	 "*",  "/",  "%",  "&",	 "|",  "~",  "<", ">", "=",
 	};
 	size_t i, n;
 
@@ -142,7 +143,8 @@ static struct token make(enum token_kind kind, const char *at, const char *end)
 	return t;
 }
 
-static struct token make_quoted(enum token_kind kind, const char *at, const char *open, const char *end)
+static struct token make_quoted(enum token_kind kind, const char *at, const char *open,
+				const char *end)
 {
 	const char *close = quoted(open, end);
 

@@ -12,20 +12,20 @@ struct etl_text;
 
 enum token_kind {
 	TOKEN_END,
-	TOKEN_WORD,             /* a keyword or a plain identifier */
-	TOKEN_NAME,             /* "x", [x] or `x` */
-	TOKEN_STRING,           /* 'x' */
-	TOKEN_BLOB,             /* x'00' */
+	TOKEN_WORD,   /* a keyword or a plain identifier */
+	TOKEN_NAME,   /* "x", [x] or `x` */
+	TOKEN_STRING, /* 'x' */
+	TOKEN_BLOB,   /* x'00' */
 	TOKEN_NUMBER,
-	TOKEN_PARAMETER,        /* ?1 :a @a $a */
-	TOKEN_OPERATOR,         /* || -> <= ( ) , ; . … */
-	TOKEN_BAD               /* a quote that is never closed (to the end), or a byte that begins nothing */
+	TOKEN_PARAMETER, /* ?1 :a @a $a */
+	TOKEN_OPERATOR,	 /* || -> <= ( ) , ; . … */
+	TOKEN_BAD /* a quote that is never closed (to the end), or a byte that begins nothing */
 };
 
 struct token {
 	enum token_kind kind;
-	const char *at;         /* not NUL-terminated */
-	size_t length;          /* of TOKEN_END: 0 */
+	const char *at; /* not NUL-terminated */
+	size_t length;	/* of TOKEN_END: 0 */
 };
 
 struct token_cursor {

@@ -6,7 +6,7 @@
 
 #include "read.h"
 
-#define WORDS_MAX 60    /* bytes of a value that a sentence shows */
+#define WORDS_MAX 60 /* bytes of a value that a sentence shows */
 
 /* A view of the one value V, which must not be NULL nor text. */
 struct one {
@@ -192,8 +192,10 @@ void value_add_json(struct etl_text *to, sqlite3_value *v, int64_t limit)
 
 void value_add_words(struct etl_text *to, sqlite3_value *v)
 {
-	static const char *const names[] = { [SQLITE_INTEGER] = "integer", [SQLITE_FLOAT] = "real",
-					     [SQLITE_TEXT] = "text", [SQLITE_BLOB] = "blob" };
+	static const char *const names[] = { [SQLITE_INTEGER] = "integer",
+					     [SQLITE_FLOAT] = "real",
+					     [SQLITE_TEXT] = "text",
+					     [SQLITE_BLOB] = "blob" };
 	int type = sqlite3_value_type(v);
 	struct etl_text json = { 0 };
 

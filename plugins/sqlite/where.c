@@ -14,8 +14,8 @@
 
 #include "stage.h"
 
-#define LINKS_MAX 40            /* as Linux follows */
-#define RUN_ID_MAX 64           /* of etl_run.id */
+#define LINKS_MAX  40 /* as Linux follows */
+#define RUN_ID_MAX 64 /* of etl_run.id */
 #define STAGE_MARK ".etlrun-"
 
 static char *join(const char *folder, const char *name)
@@ -85,21 +85,24 @@ done:
 	return next;
 }
 
-int sqlite_where(struct etl_instance *inst, char **ret_target, char **ret_folder, struct etl_error *err)
+int sqlite_where(struct etl_instance *inst, char **ret_target, char **ret_folder,
+		 struct etl_error *err)
 {
 	char *target = resolve(inst->path), *folder;
 
 	if (!target && (errno == ENOENT || errno == ENOTDIR))
 		return inst->host->fail(err, ETL_FATAL, NULL, errno,
-					"%s: its folder does not exist; create it, or look at path", inst->path);
+					"%s: its folder does not exist; create it, or look at path",
+					inst->path);
 	if (!target)
 		return inst->host->fail(err, errno == ENOMEM ? ETL_MEMORY : ETL_FATAL, NULL, errno,
 					"%s: cannot be reached: %s", inst->path, strerror(errno));
 	folder = real_folder(target);
 	if (!folder) {
 		free(target);
-		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: its folder cannot be reached: %s",
-					inst->path, strerror(errno));
+		return inst->host->fail(err, ETL_FATAL, NULL, errno,
+					"%s: its folder cannot be reached: %s", inst->path,
+					strerror(errno));
 	}
 	*ret_target = target;
 	*ret_folder = folder;
@@ -173,10 +176,12 @@ int sqlite_no_stale(struct etl_instance *inst, const char *target, struct etl_er
 
 	for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		if (sqlite_beside_size(target, suffixes[i]) > 0)
-			return inst->host->fail(err, ETL_FATAL, NULL, 0,
-						"%s%s is left of a database that is gone, and SQLite would "
-						"take it for a part of the new %s and destroy that; move it "
-						"away, or back to its database", target, suffixes[i], target);
+			return inst->host->fail(
+				err, ETL_FATAL, NULL, 0,
+				"%s%s is left of a database that is gone, and SQLite would "
+				"take it for a part of the new %s and destroy that; move it "
+				"away, or back to its database",
+				target, suffixes[i], target);
 	}
 	return ETL_OK;
 }
