@@ -123,11 +123,12 @@ static int validate_all(struct run *run, struct etl_error *err)
 
 static int validate(const struct cli *cli, struct etl_error *err)
 {
-	struct watch *watch = watch_start();
+	struct watch *watch;
 	struct pipeline *pipeline = NULL;
 	struct run run = { 0 };
 	int rc = cli_pipeline(cli, &pipeline, err);
 
+	watch = watch_start();
 	if (rc == 0)
 		rc = run_open(&run, cli, pipeline, err);
 	if (rc == 0)

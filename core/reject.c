@@ -397,7 +397,8 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 			add_key(c, reject, view, &key);
 	}
 	if (rc == 0)
-		rc = key.failed ? error_memory(c->err) : keep(c, reject, view, key.at);
+		rc = key.failed ? error_memory(c->err) :
+				 keep(c, reject, view, key.at ? key.at : reject->key);
 	etl_text_free(&key);
 	etl_view_free(view);
 	return rc;

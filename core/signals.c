@@ -39,6 +39,17 @@ void signals_start(void)
 	sigaction(SIGXFSZ, &action, NULL); /* a limit of the shell: write() says it, and staging is cleaned */
 }
 
+void signals_accept(bool accept)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(accept ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
 int signals_caught(void)
 {
 	return atomic_load(&host_signal);

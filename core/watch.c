@@ -1,6 +1,7 @@
 /*
  * A thread that polls: a signal handler can set a switch, but it can wake nobody and call no
- * plugin.
+ * plugin. While it runs it is also the one that the signals go to: the others may be deep in a
+ * database's code.
  */
 #include "config.h"
 
@@ -9,6 +10,7 @@
 #include <time.h>
 
 #include "host.h"
+#include "signals.h"
 #include "watch.h"
 
 #define LOOK_MS 50
@@ -23,6 +25,7 @@ static void *watch_main(void *data)
 	static const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
 	struct watch *watch = data;
 
+	signals_accept(true);
 	/* Again and again: a call may begin just after its thread looked at the switch and just after
 	 * the last `cancel`, which then ended nothing. */
 	while (!atomic_load(&watch->stop)) {
@@ -37,7 +40,11 @@ struct watch *watch_start(void)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 
-	if (watch && pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
+	if (!watch)
+		return NULL;
+	signals_accept(false);
+	if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
+		signals_accept(true);
 		free(watch);
 		return NULL;
 	}
@@ -50,5 +57,6 @@ void watch_stop(struct watch *watch)
 		return;
 	atomic_store(&watch->stop, true);
 	pthread_join(watch->thread, NULL);
+	signals_accept(true);
 	free(watch);
 }

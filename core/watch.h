@@ -7,6 +7,7 @@
 
 struct watch;
 
+/* To be called before any other thread is started: those leave the signals to it too. */
 struct watch *watch_start(void); /* NULL: no thread, which is no failure */
 void watch_stop(struct watch *);
 

@@ -310,6 +310,7 @@ struct etl_reject {
 	int64_t row;            /* its index there */
 	int64_t ordinal;        /* without a batch: its place in the split, from 0: how many rows of it
 				 * were given or rejected before */
+	const char *key;        /* without a batch: the row's key as a person reads it, "id=3"; or NULL */
 };
 
 enum etl_range_kind {

@@ -76,6 +76,7 @@ static int no_memory(struct reading *r)
 
 static int reject_row(struct reading *r, int64_t column, const char *code)
 {
+	char key[32];
 	bool large = strcmp(code, "max_row") == 0;
 	struct etl_text raw = { 0 }, reason = { 0 };
 	struct etl_reject reject = { .code = code, .ordinal = r->ordinal, .row = 0 };
@@ -88,6 +89,11 @@ static int reject_row(struct reading *r, int64_t column, const char *code)
 	reject.column = large ? NULL : r->want.children[column]->name;
 	reject.reason = reason.at;
 	reject.raw = raw.at;
+	if (r->has_rowid) {
+		sqlite3_snprintf(sizeof(key), key, "rowid=%lld",
+				 sqlite3_column_int64(r->stmt, (int)r->want.n_children));
+		reject.key = key;
+	}
 	reject.schema = &r->want;
 	rc = raw.failed || reason.failed ? no_memory(r) :
 					   r->inst->host->reject(r->context, &reject);
