@@ -129,6 +129,9 @@ run_etlrun() {
 start_etlrun() {
 	last_command="etlrun $* &"
 	code=0
+	# Emptied here: what is waited for in them must come from this run.
+	: >stdout
+	: >stderr
 	"$ETLRUN" "$@" >stdout 2>stderr </dev/null &
 	background=$!
 }
