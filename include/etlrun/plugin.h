@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 #define ETL_ABI_MAJOR 1
-#define ETL_ABI_MINOR 0
+#define ETL_ABI_MINOR 1
 #define ETL_ABI ((uint32_t)ETL_ABI_MAJOR << 16 | (uint32_t)ETL_ABI_MINOR)
 
 #if defined(__GNUC__)
