@@ -33,6 +33,7 @@ struct job {
 	struct plugin_uses validators;
 	bool repeats;	 /* every transform does: the rows can be made again */
 	bool keeps_rows; /* 1:1, no where, no query: the table is whole */
+	bool one_stream; /* a transform or validator wants every row in one split */
 
 	struct etl_dataset dataset;	/* of the source */
 	struct ArrowSchema want;	/* what the source is asked for */

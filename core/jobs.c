@@ -101,8 +101,8 @@ static int derive_emit(struct etl_table_sink *self, const struct etl_table *tabl
 	return sink->table ? 0 : ETL_FAILED;
 }
 
-static int derive_one(struct making *m, const struct plugin_use *use, const struct etl_table *in,
-		      struct etl_table **ret)
+static int derive_one(struct making *m, struct job *job, const struct plugin_use *use,
+		      const struct etl_table *in, struct etl_table **ret)
 {
 	struct derive_sink sink = { .sink = { derive_emit } };
 	struct host_limits limits = {
@@ -114,6 +114,8 @@ static int derive_one(struct making *m, const struct plugin_use *use, const stru
 	if (rc == 0)
 		rc = use->plugin->transform.derive(instance->self, in, &sink.sink,
 						   instance_error(instance, m->err));
+	if (rc == 0)
+		job->one_stream |= use->plugin->transform.whole(instance->self) > 0;
 	instance_close(instance);
 	if (rc == 0 && sink.count != 1)
 		rc = error_set(
@@ -173,7 +175,8 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	for (size_t i = 0; i < job->transforms.count; i++) {
 		const struct plugin *plugin = job->transforms.at[i].plugin;
 		struct ArrowSchema next = { 0 };
-		int rc = derive_one(m, &job->transforms.at[i], table, &job->shapes[i]);
+		int rc = derive_one(m, job, &job->transforms.at[i], table,
+				    &job->shapes[i]);
 
 		if (rc < 0)
 			return rc;
@@ -189,7 +192,8 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	return 0;
 }
 
-/* The validators' common wish: the fullest digest anyone asks for. */
+/* The validators' common wish: the fullest digest anyone asks for, and whether one of them wants all
+ * rows in one stream. */
 static int ask_needs(struct making *m, struct job *job)
 {
 	struct host_limits limits = {
@@ -202,12 +206,14 @@ static int ask_needs(struct making *m, struct job *job)
 		struct instance *instance = NULL;
 		int rc;
 
-		if (!use->plugin->can_needs)
+		if (!use->plugin->can_needs && !use->plugin->can_wrap)
 			continue;
 		rc = instance_open(use, ETL_ROLE_VALIDATOR, &limits, &instance, m->err);
 		if (rc == 0)
 			rc = use->plugin->validator.needs(instance->self, &needs,
 							  instance_error(instance, m->err));
+		if (rc == 0)
+			job->one_stream |= use->plugin->validator.whole(instance->self) > 0;
 		instance_close(instance);
 		if (rc < 0)
 			return rc;

@@ -47,6 +47,12 @@ static int need_nothing(struct etl_instance *i, struct etl_needs *ret, struct et
 	return ETL_OK;
 }
 
+static int any_split(struct etl_instance *i)
+{
+	(void)i;
+	return 0;
+}
+
 static int fill_transform(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_transform *from = p->base.transform;
@@ -62,6 +68,8 @@ static int fill_transform(struct plugin *p, struct etl_error *err)
 	p->can_derive = p->transform.derive;
 	if (!p->can_derive)
 		p->transform.derive = same_shape;
+	if (!p->transform.whole)
+		p->transform.whole = any_split;
 	return ETL_OK;
 }
 
@@ -86,6 +94,8 @@ static int fill_validator(struct plugin *p, struct etl_error *err)
 		p->validator.check = find_nothing;
 	if (!p->can_needs)
 		p->validator.needs = need_nothing;
+	if (!p->can_wrap || !p->validator.whole)
+		p->validator.whole = any_split;
 	return ETL_OK;
 }
 

@@ -259,7 +259,7 @@ static int64_t splits_wanted(const struct run *run, const struct job *job)
 {
 	int64_t wanted = job->source->rows / ROWS_A_SPLIT + 1;
 
-	if (run->cli->run.limit || job->source->rows < 0)
+	if (run->cli->run.limit || job->source->rows < 0 || job->one_stream)
 		return 1;
 	return wanted < MOST_SPLITS ? wanted : MOST_SPLITS;
 }
@@ -278,6 +278,11 @@ int run_pin(struct run *run, struct etl_error *err)
 
 		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job),
 						 &collect.sink, instance_error(source, err));
+		if (rc == 0 && job->one_stream && job->split_count > 1)
+			rc = error_set(err, ETL_BUG,
+				       "plugin %s gave %zu splits of \"%s\" where one was asked for",
+				       source->plugin->base.name, job->split_count,
+				       job_source_name(job));
 	}
 	return rc;
 }

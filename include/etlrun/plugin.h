@@ -498,8 +498,8 @@ struct etl_source {
 	int (*pin)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
 	int (*join)(struct etl_instance *, const struct etl_token *token, struct etl_error *err);
 	int (*stamp)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
-	/* Optional: splits that cover the dataset exactly once, about WANTED of them, in the order in which
-	 * the rows stand; valid inside the pin. Without it there is one split of everything. */
+	/* Optional: splits that cover the dataset exactly once, about WANTED of them (exactly one when that
+	 * is 1), in the order in which the rows stand; valid inside the pin. Without it there is one split of everything. */
 	int (*plan)(struct etl_instance *, const struct etl_read *, int64_t wanted,
 		    struct etl_split_sink *sink, struct etl_error *err);
 	/* Optional: the cursor's upper bound now, taken before reading. For sync: no host of 1.0 calls it. */
@@ -703,6 +703,9 @@ struct etl_transform {
 	 * of IN; anything else is refused in this release. */
 	int (*derive)(struct etl_instance *, const struct etl_table *in, struct etl_table_sink *sink,
 		      struct etl_error *err);
+	/* Since 1.1. Optional. 1: this instance needs every row of its table in one stream, in the order in which
+	 * they stand; the host then plans one split. 0: any split will do, as without it. Pure. */
+	int (*whole)(struct etl_instance *);
 };
 
 enum etl_severity { ETL_PASS, ETL_WARN, ETL_FAIL };
@@ -743,6 +746,8 @@ struct etl_validator {
 		     struct etl_finding_sink *sink, struct etl_error *err);
 	/* Optional, with check. */
 	int (*needs)(struct etl_instance *, struct etl_needs *ret, struct etl_error *err);
+	/* Since 1.1. Optional, with wrap: as in etl_transform. */
+	int (*whole)(struct etl_instance *);
 };
 
 /* ---- The plugin ------------------------------------------------------------------------------------- */
