@@ -99,6 +99,12 @@ static int no_recall(struct etl_instance *i, const char *pipeline, struct etl_st
 	return ETL_OK;
 }
 
+static int no_revert(struct etl_instance *i, const char *run, struct etl_error *err)
+{
+	(void)i;
+	return error_set(err, ETL_USAGE, "this target cannot take run %s back", run);
+}
+
 static int32_t own_type(const struct etl_column *column)
 {
 	return column->type;
@@ -202,8 +208,11 @@ static int fill_target(struct plugin *p, struct etl_error *err)
 		p->target.staged = not_staged;
 	if (!p->can_recall)
 		p->target.recall = no_recall;
+	p->can_revert = p->target.revert;
 	if (!p->can_takes)
 		p->target.takes = own_type;
+	if (!p->can_revert)
+		p->target.revert = no_revert;
 	return ETL_OK;
 }
 

@@ -78,9 +78,19 @@ static void target_promises(const struct plugin *p, promise_line *line, void *da
 	line("target", flags & ETL_DDL ? "makes tables, keys and indexes" : "makes no tables",
 	     data);
 	line("target",
-	     flags & ETL_KEEPS_STATE ? "keeps the run's state with the rows, in one transaction" :
-				       "the run's state is kept beside it",
+	     !(flags & ETL_KEEPS_STATE) ? "the run's state is kept beside it" :
+	     flags & ETL_COPY_BESIDE ? "keeps the run's state with the rows, in one transaction; of a "
+				       "copy, beside it" :
+				       "keeps the run's state with the rows, in one transaction",
 	     data);
+	if (flags & (ETL_APPENDS | ETL_MERGES))
+		line("target",
+		     !(flags & ETL_MERGES)  ? "appends to tables that are there" :
+		     !(flags & ETL_APPENDS) ? "merges into tables that are there" :
+					      "appends to and merges into tables that are there",
+		     data);
+	if (p->can_revert)
+		line("target", "can take a published run back", data);
 	line("target",
 	     p->can_staged ? "rows can be validated before they are published" :
 			     "rows cannot be read back before they are published",

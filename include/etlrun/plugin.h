@@ -519,7 +519,9 @@ enum etl_run_flags {
 	ETL_RUN_SCHEMA_ONLY = 1 << 0,   /* no rows are loaded */
 	ETL_RUN_DATA_ONLY = 1 << 1,     /* the tables are there; no DDL */
 	ETL_RUN_PARTIAL = 1 << 2,       /* --limit: not every row comes */
-	ETL_RUN_TABLE_SCOPE = 1 << 3    /* scope = "table": tables are published one by one */
+	ETL_RUN_TABLE_SCOPE = 1 << 3,   /* scope = "table": tables are published one by one */
+	ETL_RUN_EMPTY = 1 << 4,         /* the target held nothing at all: append and merge make it as copy does */
+	ETL_RUN_UNDO = 1 << 5           /* append, merge: keep with the rows what `revert` needs */
 };
 
 /* What all loads of a run share. */
@@ -545,6 +547,11 @@ struct etl_load {
 	uint64_t index;                 /* of the load in the run, from 0 */
 	int32_t deletes;                /* enum etl_delete: merge, sync */
 	int32_t reserved;
+	/* merge: by which columns of `table` rows meet, a primary key or unique in the target, in its order; else NULL.
+	 * With `existing`, append and merge give `table` the shape of the columns of `existing` that come. */
+	const char *const *key;
+	size_t key_count;
+	const char *delete_column;      /* with ETL_DELETE_SOFT: a column of `existing` that does not come */
 };
 
 /* When a step is applied. */
@@ -622,6 +629,9 @@ struct etl_commit {
 	struct etl_outcome *outcomes;
 	const char *state;              /* the run's state as JSON, to be stored with the rows */
 	struct etl_found_sink *found;   /* parked and overwritten rows */
+	/* Beside the loads: how many rows of the source were rejected before the target saw them. They are still in the
+	 * source and nobody knows their keys, so a merge deletes nothing from such a table. */
+	const uint64_t *withheld;
 };
 
 struct etl_state_sink {
@@ -633,7 +643,10 @@ enum etl_target_flags {
 	ETL_ATOMIC_RUN = 1 << 1,        /* commit publishes every table or none */
 	ETL_DDL = 1 << 2,               /* makes tables: `schema` is there */
 	ETL_KEEPS_STATE = 1 << 3,       /* writes commit's state with the rows, and `recall` reads it */
-	ETL_IN_ORDER = 1 << 4           /* the order of loads decides the bytes: give splits in order */
+	ETL_IN_ORDER = 1 << 4,          /* the order of loads decides the bytes: give splits in order */
+	ETL_COPY_BESIDE = 1 << 5,       /* … ETL_KEEPS_STATE holds for append, merge and sync, not for copy */
+	ETL_APPENDS = 1 << 6,           /* takes ETL_APPEND */
+	ETL_MERGES = 1 << 7             /* takes ETL_MERGE with every enum etl_delete */
 };
 
 /* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
@@ -666,6 +679,10 @@ struct etl_target {
 	/* Optional, pure: the type, enum etl_type, in which this target wants the values of a column whose
 	 * type is known. Default: the column's own. */
 	int32_t (*takes)(const struct etl_column *column);
+	/* Optional: takes a published run back, all of it or nothing. Refuses, with ETL_USAGE and a sentence, when what
+	 * it would need was not kept (naming the key of the pipeline that keeps it) or when rows that it would touch
+	 * were changed since. A run that is not known here, or was taken back already, is refused too. */
+	int (*revert)(struct etl_instance *, const char *run, struct etl_error *err);
 };
 
 /* A target with tables. `design` is pure: it looks at nothing but its arguments and the options. */
