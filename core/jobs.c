@@ -175,8 +175,7 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	for (size_t i = 0; i < job->transforms.count; i++) {
 		const struct plugin *plugin = job->transforms.at[i].plugin;
 		struct ArrowSchema next = { 0 };
-		int rc = derive_one(m, job, &job->transforms.at[i], table,
-				    &job->shapes[i]);
+		int rc = derive_one(m, job, &job->transforms.at[i], table, &job->shapes[i]);
 
 		if (rc < 0)
 			return rc;

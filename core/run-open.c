@@ -279,10 +279,10 @@ int run_pin(struct run *run, struct etl_error *err)
 		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job),
 						 &collect.sink, instance_error(source, err));
 		if (rc == 0 && job->one_stream && job->split_count > 1)
-			rc = error_set(err, ETL_BUG,
-				       "plugin %s gave %zu splits of \"%s\" where one was asked for",
-				       source->plugin->base.name, job->split_count,
-				       job_source_name(job));
+			rc = error_set(
+				err, ETL_BUG,
+				"plugin %s gave %zu splits of \"%s\" where one was asked for",
+				source->plugin->base.name, job->split_count, job_source_name(job));
 	}
 	return rc;
 }

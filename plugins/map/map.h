@@ -6,6 +6,8 @@
 
 #include <etlrun/helpers.h>
 
+#include "derive.h"
+
 enum map_misfit { MISFIT_REJECT, MISFIT_NULL, MISFIT_DEFAULT };
 
 struct map_cast {
@@ -46,18 +48,10 @@ int map_plan_make(const struct etl_instance *, const char *const *names, size_t 
 void map_plan_free(struct map_plan *);
 /* The output's name of an input column; NULL: it is dropped. */
 const char *map_plan_name(const struct map_plan *, int64_t from);
-/* The index of a name, exact first, then in any ASCII case; -1: none. */
-int64_t map_find(const char *const *names, size_t count, const char *name);
 
 int map_derive(struct etl_instance *, const struct etl_table *in, struct etl_table_sink *,
 	       struct etl_error *);
 int map_wrap(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *in,
 	     struct ArrowArrayStream *out, struct etl_error *);
-
-enum map_sql { MAP_SQL_SAME, MAP_SQL_RENAMED, MAP_SQL_DROPPED, MAP_SQL_MEMORY };
-/* What the plan does to an expression in SQL: MAP_SQL_RENAMED fills RET, which the caller frees, with the
- * expression under the new names; MAP_SQL_DROPPED: it mentions a column that is dropped, *RET_COLUMN. */
-enum map_sql map_sql(const struct map_plan *, const char *const *names, size_t count,
-		     const char *sql, char **ret, const char **ret_column);
 
 #endif

@@ -10,65 +10,10 @@
 
 #include "map.h"
 
-/* Names longer than this are not compared letter by letter. */
-#define NEAR_MAX 64
-
-int64_t map_find(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return (int64_t)i;
-	for (size_t i = 0; i < count; i++)
-		if (strcasecmp(names[i], name) == 0)
-			return (int64_t)i;
-	return -1;
-}
-
-/* Levenshtein's distance, two rows at a time. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b), row[NEAR_MAX + 1];
-
-	if (n > NEAR_MAX || m > NEAR_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			size_t best = corner + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
-
-			corner = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[m];
-}
-
-static const char *nearest(const char *const *names, size_t count, const char *name)
-{
-	size_t most = strlen(name) / 3 + 1;
-	const char *found = NULL;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t d = distance(names[i], name);
-
-		if (d <= most && (!found || d < distance(found, name)))
-			found = names[i];
-	}
-	return found;
-}
-
 static int unknown(const struct etl_instance *self, const char *option, const char *name,
 		   const char *const *names, size_t count, struct etl_error *err)
 {
-	const char *near = nearest(names, count, name);
+	const char *near = etl_name_nearest(names, count, name);
 	struct etl_text text = { 0 };
 	int r;
 
@@ -116,7 +61,7 @@ static int check_names(const struct making *m, const char *option, size_t step,
 	for (size_t i = 0; i < host->list(m->self->conf, option); i += step) {
 		const char *name = host->item(m->self->conf, option, i);
 
-		if (map_find(m->names, m->count, name) < 0)
+		if (etl_name_find(m->names, m->count, name) < 0)
 			return unknown(m->self, option, name, m->names, m->count, err);
 	}
 	return ETL_OK;
@@ -143,7 +88,7 @@ static int check_all(const struct making *m, struct etl_error *err)
 	for (size_t i = 0; r == ETL_OK && i < m->self->cast_count; i++) {
 		const char *name = m->self->casts[i].column;
 
-		if (map_find(m->names, m->count, name) < 0 && !is_constant(m, name))
+		if (etl_name_find(m->names, m->count, name) < 0 && !is_constant(m, name))
 			r = unknown(m->self, "cast", name, m->names, m->count, err);
 	}
 	return r;
@@ -154,7 +99,7 @@ static const char *new_name(const struct making *m, size_t column)
 	const struct etl_host *host = m->self->host;
 
 	for (size_t i = 0; i + 1 < host->list(m->self->conf, "rename"); i += 2)
-		if (map_find(m->names, m->count, host->item(m->self->conf, "rename", i)) ==
+		if (etl_name_find(m->names, m->count, host->item(m->self->conf, "rename", i)) ==
 		    (int64_t)column)
 			return host->item(m->self->conf, "rename", i + 1);
 	return m->names[column];
@@ -166,7 +111,7 @@ static const struct map_cast *cast_of(const struct making *m, int64_t column, co
 		const struct map_cast *cast = &m->self->casts[i];
 
 		if (constant ? strcmp(cast->column, constant) == 0 :
-			       map_find(m->names, m->count, cast->column) == column)
+			       etl_name_find(m->names, m->count, cast->column) == column)
 			return cast;
 	}
 	return NULL;
@@ -203,13 +148,13 @@ static int add_all(struct making *m, struct etl_error *err)
 	int r = ETL_OK;
 
 	for (size_t i = 0; i < host->list(conf, "drop"); i++) {
-		int64_t at = map_find(m->names, m->count, host->item(conf, "drop", i));
+		int64_t at = etl_name_find(m->names, m->count, host->item(conf, "drop", i));
 
 		if (at >= 0)
 			m->dropped[at] = true;
 	}
 	for (size_t i = 0; r == ETL_OK && i < chosen; i++) {
-		int64_t at = map_find(m->names, m->count, host->item(conf, "choose", i));
+		int64_t at = etl_name_find(m->names, m->count, host->item(conf, "choose", i));
 
 		if (at >= 0)
 			r = add_column(m, (size_t)at, err);

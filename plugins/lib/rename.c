@@ -6,9 +6,12 @@
 #include "config.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
-#include "map.h"
+#include "derive.h"
+
+/* Names longer than this are not compared letter by letter. */
+#define NEAR_MAX 64
 
 static bool starts_word(unsigned char c)
 {
@@ -80,33 +83,85 @@ static char *name_of(const char *token, const char *end, bool *failed)
 	return name;
 }
 
-enum map_sql map_sql(const struct map_plan *plan, const char *const *names, size_t count,
-		     const char *sql, char **ret, const char **ret_column)
+enum etl_renamed etl_rename_sql(const char *const *names, const char *const *new_names,
+				size_t count, const char *sql, struct arena *arena,
+				const char **ret)
 {
 	struct etl_text text = { 0 };
-	enum map_sql result = MAP_SQL_SAME;
-	bool failed = false;
+	bool failed = false, changed = false, gone = false;
 
-	for (const char *at = sql, *end; *at && result != MAP_SQL_DROPPED; at = end) {
+	for (const char *at = sql, *end; *at && !gone; at = end) {
 		char *name = name_of(at, end = token_end(at), &failed);
-		int64_t column = name ? map_find(names, count, name) : -1;
-		const char *to = column >= 0 ? map_plan_name(plan, column) : NULL;
+		int64_t column = name ? etl_name_find(names, count, name) : -1;
 
 		free(name);
-		if (column >= 0 && !to) {
-			*ret_column = names[column];
-			result = MAP_SQL_DROPPED;
-		} else if (column >= 0 && strcmp(to, names[column]) != 0) {
-			etl_text_add_name(&text, to, *at == '`' || *at == '[' ? *at : '"');
-			result = MAP_SQL_RENAMED;
+		if (column >= 0 && !new_names[column]) {
+			gone = true;
+		} else if (column >= 0 && strcmp(new_names[column], names[column]) != 0) {
+			etl_text_add_name(&text, new_names[column],
+					  *at == '`' || *at == '[' ? *at : '"');
+			changed = true;
 		} else {
 			etl_text_add_bytes(&text, at, (size_t)(end - at));
 		}
 	}
-	if (failed || text.failed)
-		result = MAP_SQL_MEMORY;
-	else if (result == MAP_SQL_RENAMED)
-		*ret = etl_text_take(&text);
+	failed |= text.failed;
+	if (!failed && !gone)
+		*ret = changed ? etl_arena_text(arena, text.at, text.length) : sql;
 	etl_text_free(&text);
-	return result;
+	return failed || arena->failed ? ETL_RENAMED_MEMORY : gone ? ETL_RENAMED_GONE : ETL_RENAMED;
+}
+
+/* ---- Names ---- */
+
+int64_t etl_name_find(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return (int64_t)i;
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(names[i], name) == 0)
+			return (int64_t)i;
+	return -1;
+}
+
+/* Levenshtein's distance, two rows at a time. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b), row[NEAR_MAX + 1];
+
+	if (n > NEAR_MAX || m > NEAR_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t corner = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = corner + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
+
+			corner = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[m];
+}
+
+const char *etl_name_nearest(const char *const *names, size_t count, const char *name)
+{
+	size_t most = strlen(name) / 3 + 1;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t d = distance(names[i], name);
+
+		if (d <= most && (!found || d < distance(found, name)))
+			found = names[i];
+	}
+	return found;
 }
