@@ -99,9 +99,52 @@ static int no_recall(struct etl_instance *i, const char *pipeline, struct etl_st
 	return ETL_OK;
 }
 
-static int no_revert(struct etl_instance *i, const char *run, struct etl_error *err)
+static int no_mark(struct etl_instance *i, const struct etl_token *stage, struct etl_token *ret,
+		   struct etl_error *err)
 {
 	(void)i;
+	(void)stage;
+	(void)err;
+	snprintf(ret->text, sizeof(ret->text), "none");
+	return ETL_OK;
+}
+
+static int never_known(struct etl_instance *i, const struct etl_token *stage,
+		       const struct etl_token *mark, int32_t *ret, struct etl_error *err)
+{
+	(void)i;
+	(void)stage;
+	(void)mark;
+	(void)err;
+	*ret = ETL_UNKNOWN;
+	return ETL_OK;
+}
+
+static int no_seal(struct etl_instance *i, const struct etl_commit *commit, struct etl_token *ret,
+		   struct etl_error *err)
+{
+	(void)i;
+	(void)commit;
+	(void)err;
+	ret->text[0] = '\0';
+	return ETL_OK;
+}
+
+static int not_sealed(struct etl_instance *i, const struct etl_token *seal, int32_t *ret,
+		      struct etl_error *err)
+{
+	(void)i;
+	(void)seal;
+	(void)err;
+	*ret = 0;
+	return ETL_OK;
+}
+
+static int no_revert(struct etl_instance *i, const char *run, const struct etl_token *seal,
+		     struct etl_error *err)
+{
+	(void)i;
+	(void)seal;
 	return error_set(err, ETL_USAGE, "this target cannot take run %s back", run);
 }
 
@@ -192,6 +235,30 @@ static int check_target(const struct plugin *p, struct etl_error *err)
 	return ETL_OK;
 }
 
+static int fill_pairs(struct plugin *p, struct etl_error *err)
+{
+	struct etl_target *t = &p->target;
+
+	if (!t->mark != !t->since)
+		return normalise_missing("target.mark and target.since together, or neither", err);
+	if (!t->seal != !t->sealed)
+		return normalise_missing("target.seal and target.sealed together, or neither", err);
+	p->can_mark = t->mark;
+	p->can_seal = t->seal;
+	p->can_revert = t->revert;
+	if (!p->can_mark) {
+		t->mark = no_mark;
+		t->since = never_known;
+	}
+	if (!p->can_seal) {
+		t->seal = no_seal;
+		t->sealed = not_sealed;
+	}
+	if (!p->can_revert)
+		t->revert = no_revert;
+	return ETL_OK;
+}
+
 static int fill_target(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_target *from = p->base.target;
@@ -208,12 +275,9 @@ static int fill_target(struct plugin *p, struct etl_error *err)
 		p->target.staged = not_staged;
 	if (!p->can_recall)
 		p->target.recall = no_recall;
-	p->can_revert = p->target.revert;
 	if (!p->can_takes)
 		p->target.takes = own_type;
-	if (!p->can_revert)
-		p->target.revert = no_revert;
-	return ETL_OK;
+	return fill_pairs(p, err);
 }
 
 static int fill_schema(struct plugin *p, struct etl_error *err)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
 #include "places.h"
 #include "run-parts.h"
@@ -368,12 +369,14 @@ static int publish(struct run *run, struct etl_error *err)
 	const struct etl_token **tokens = calloc(room + 1, sizeof(*tokens));
 	struct etl_outcome *outcomes = calloc(room + 1, sizeof(*outcomes));
 	struct etl_found_sink found = { no_finds };
+	struct etl_token kept = { "" };
 	struct etl_commit commit = { .run = &run->info,
 				     .loads = loads,
 				     .tokens = tokens,
 				     .outcomes = outcomes,
 				     .state = "{}",
-				     .found = &found };
+				     .found = &found,
+				     .kept = &kept };
 	int64_t start = run_clock();
 	struct report_line *line;
 	int rc = loads && tokens && outcomes ? 0 : error_memory(err);

@@ -493,8 +493,8 @@ struct etl_source {
 	int (*read)(struct etl_instance *, const struct etl_read *, const struct etl_split *split,
 		    struct ArrowArrayStream *stream, struct etl_error *err);
 	/* Optional, the three together. pin opens one consistent view, join enters it from another instance,
-	 * stamp names the content of the pinned view ("none" when nothing identifies it). stamp is for resume:
-	 * no host of 1.0 calls it. */
+	 * stamp names the content of the pinned view ("none" when nothing identifies it): a resumed
+	 * run reads only what is missing when it is the same. */
 	int (*pin)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
 	int (*join)(struct etl_instance *, const struct etl_token *token, struct etl_error *err);
 	int (*stamp)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
@@ -521,7 +521,8 @@ enum etl_run_flags {
 	ETL_RUN_PARTIAL = 1 << 2,       /* --limit: not every row comes */
 	ETL_RUN_TABLE_SCOPE = 1 << 3,   /* scope = "table": tables are published one by one */
 	ETL_RUN_EMPTY = 1 << 4,         /* the target held nothing at all: append and merge make it as copy does */
-	ETL_RUN_UNDO = 1 << 5           /* append, merge: keep with the rows what `revert` needs */
+	ETL_RUN_UNDO = 1 << 5,          /* append, merge: keep with the rows what `revert` needs */
+	ETL_RUN_RESUMED = 1 << 6        /* an interrupted run goes on: begin takes up the staging place that it made */
 };
 
 /* What all loads of a run share. */
@@ -632,6 +633,11 @@ struct etl_commit {
 	/* Beside the loads: how many rows of the source were rejected before the target saw them. They are still in the
 	 * source and nobody knows their keys, so a merge deletes nothing from such a table. */
 	const uint64_t *withheld;
+	/* What `seal` gave for these loads, maybe in a process that died; NULL: it was not asked. */
+	const struct etl_token *seal;
+	/* Never NULL. Where the target keeps what it replaced, for people; left as it is ("") when
+	 * it keeps nothing. */
+	struct etl_token *kept;
 };
 
 struct etl_state_sink {
@@ -679,10 +685,30 @@ struct etl_target {
 	/* Optional, pure: the type, enum etl_type, in which this target wants the values of a column whose
 	 * type is known. Default: the column's own. */
 	int32_t (*takes)(const struct etl_column *column);
-	/* Optional: takes a published run back, all of it or nothing. Refuses, with ETL_USAGE and a sentence, when what
-	 * it would need was not kept (naming the key of the pipeline that keeps it) or when rows that it would touch
-	 * were changed since. A run that is not known here, or was taken back already, is refused too. */
-	int (*revert)(struct etl_instance *, const char *run, struct etl_error *err);
+	/* Optional: takes a published run back, all of it or nothing: afterwards the target is as it was before. Called
+	 * without begin. SEAL is what `seal` gave for the run, or "". Refuses, with ETL_USAGE and a sentence, when what
+	 * it would need was not kept (naming the key of the pipeline that keeps it: keep_old, undo) and, with ETL_FATAL,
+	 * when what it would touch was changed since. Idempotent: a run that was taken back already is no failure. */
+	int (*revert)(struct etl_instance *, const char *run, const struct etl_token *seal,
+		      struct etl_error *err);
+	/* Optional: mark and since, together, for ETL_RESUMABLE with ETL_IN_ORDER: where the work in a staging place stands.
+	 * The host takes a mark before each load of a split and each step. A process that takes the staging place
+	 * up asks `since` with the last mark: *ret is 0 when nothing was done after it, 1 when exactly the one
+	 * unit of work that followed it is there as a whole, ETL_UNKNOWN when neither is sure (the place lost
+	 * something, what it rests on changed, …): then the host makes it anew. `log` says why. */
+	int (*mark)(struct etl_instance *, const struct etl_token *stage, struct etl_token *ret,
+		    struct etl_error *err);
+	int (*since)(struct etl_instance *, const struct etl_token *stage, const struct etl_token *mark,
+		     int32_t *ret, struct etl_error *err);
+	/* Optional: seal and sealed, together: seal does all of commit that can be done before the target changes, and
+	 * says by what the published target will be known. The host keeps that, durably, before it calls commit.
+	 * A commit of what is sealed already, maybe by another process, only publishes it. */
+	int (*seal)(struct etl_instance *, const struct etl_commit *, struct etl_token *ret,
+		    struct etl_error *err);
+	/* *ret: 1 when the target is now what the commit of SEAL made of it, and 0 when it is not. Called
+	 * without begin. */
+	int (*sealed)(struct etl_instance *, const struct etl_token *seal, int32_t *ret,
+		      struct etl_error *err);
 };
 
 /* A target with tables. `design` is pure: it looks at nothing but its arguments and the options. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fault.h"
 #include "stage.h"
 
 #define FOUND_MOST 1000 /* rows named for one step; the rest is counted */
@@ -311,5 +312,8 @@ int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 		return apply_setting(inst, step, err);
 	if (object)
 		rc = make_way(inst, load, step, err);
-	return rc ? rc : apply_sql(inst, step, err);
+	ETL_FAULT("sqlite.apply_before");
+	rc = rc ? rc : apply_sql(inst, step, err);
+	ETL_FAULT("sqlite.apply_after");
+	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "fault.h"
 #include "stage.h"
 
 #define RANGES_MOST 65536 /* of one split; beyond it the split cannot be replaced */
@@ -322,6 +323,7 @@ static int insert_all(struct loading *l, struct ArrowArrayStream *stream)
 		if (!batch.release)
 			return ETL_OK;
 		rc = insert_batch(l, &batch);
+		ETL_FAULT("sqlite.load_batch");
 		/* The statement still points into the batch. */
 		sqlite3_clear_bindings(l->insert);
 		batch.release(&batch);
@@ -392,12 +394,15 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 
 	if (rc)
 		return rc;
+	ETL_FAULT("sqlite.load_begun");
 	part = room_for_part(l);
 	rc = part ? remove_part(l, part) : no_memory(l);
 	if (!rc)
 		rc = insert_all(l, stream);
+	ETL_FAULT("sqlite.load_before_commit");
 	if (!rc)
 		rc = sqlite_run(l->inst, db, "COMMIT", l->err);
+	ETL_FAULT("sqlite.load_after_commit");
 	if (rc) {
 		if (!sqlite3_get_autocommit(db))
 			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "stage.h"
 
 #define COPY_PAGES 4096 /* between two looks at `canceled` */
@@ -147,6 +148,7 @@ static int copy_pages(struct etl_instance *inst, struct sqlite_stage *stage, str
 	if (!copy)
 		return sqlite_fail(inst, inst->stage, err, "copying the file that is there");
 	while (rc == SQLITE_OK || rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
+		ETL_FAULT("sqlite.copy_pages");
 		if (inst->host->canceled(inst->host)) {
 			sqlite3_backup_finish(copy);
 			return ETL_CANCELED;

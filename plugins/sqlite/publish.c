@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "stage.h"
 
 #define PENDING_BYTE 0x40000000 /* where SQLite's locks begin, by its file format */
@@ -88,6 +89,7 @@ static int seal(struct etl_instance *inst, struct etl_error *err)
 
 	if (inst->host->flag(inst->conf, "integrity_check"))
 		rc = check_integrity(inst, err);
+	ETL_FAULT("sqlite.seal_begun");
 	if (!rc && !set_mode(inst->stage, wants_wal(inst) ? "wal" : "delete"))
 		rc = sqlite_fail(inst, inst->stage, err, "finishing the new file");
 	if (rc)
@@ -96,6 +98,7 @@ static int seal(struct etl_instance *inst, struct etl_error *err)
 		return inst->host->fail(err, ETL_BUG, NULL, 0,
 					"%s: the new file is still being used", path);
 	inst->stage = NULL;
+	ETL_FAULT("sqlite.seal_closed");
 	if (sqlite_beside_size(path, "-wal") > 0 || sqlite_beside_size(path, "-journal") > 0)
 		return inst->host->fail(err, ETL_BUG, NULL, 0,
 					"%s: somebody else has the new file open, so its journal "
@@ -270,6 +273,7 @@ static int publish_new(struct etl_instance *inst, struct sqlite_stage *stage, st
 		rc = remove_companions(inst, stage, err);
 	if (rc)
 		return rc;
+	ETL_FAULT("sqlite.before_rename_new");
 	if (rename_new(inst->stage_path, stage->target) == 0)
 		return ETL_OK;
 	if (errno == EEXIST)
@@ -291,6 +295,7 @@ static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage, st
 		return rc;
 	if (inst->host->flag(inst->conf, "backup"))
 		rc = sqlite_backup_keep(inst, stage, &kept, &fd, err);
+	ETL_FAULT("sqlite.before_rename");
 	if (!rc && rename(inst->stage_path, stage->target) != 0) {
 		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
 				      "%s: cannot be renamed to %s: %s", inst->stage_path,
@@ -383,6 +388,7 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 		sqlite_stage_close(inst);
 		return rc;
 	}
+	ETL_FAULT("sqlite.after_rename");
 	stage->published = true;
 	if (sqlite_sync_folder(stage->folder) != 0)
 		inst->host->log(inst->host, ETL_LOG_WARN,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "stage.h"
 
 #define CACHE_LEAST   (2 << 20) /* bytes: SQLite's own default */
@@ -256,6 +257,7 @@ static int make(struct etl_instance *inst, struct sqlite_stage *stage, const cha
 		sqlite_sweep(inst, stage);
 		rc = create(inst, stage, path, err);
 		if (!rc) {
+			ETL_FAULT("sqlite.stage_created");
 			sqlite_hold(stage, path);
 			rc = open_stage(inst, path, err);
 			if (rc)
@@ -392,6 +394,7 @@ int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct 
 			free_stage(inst, stage);
 		return rc;
 	}
+	ETL_FAULT("sqlite.begun");
 	inst->building = stage;
 	memcpy(ret->text, inst->stage_path, strlen(inst->stage_path) + 1);
 	return ETL_OK;
@@ -445,6 +448,7 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 	if (stage->settled)
 		return ETL_OK;
 	rc = stage->old ? sqlite_old_carry(inst, stage, err) : ETL_OK;
+	ETL_FAULT("sqlite.carried_over");
 	if (!rc)
 		stage->settled = true;
 	return rc;
@@ -480,6 +484,7 @@ int sqlite_abort(struct etl_instance *inst, const struct etl_load *load,
 	if (!rc)
 		sqlite_stage_close(inst);
 	for (i = 0; !rc && i < sizeof(files) / sizeof(*files); i++) {
+		ETL_FAULT("sqlite.abort");
 		if (sqlite_beside_remove(token->text, files[i]) != 0)
 			rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
 					      "%s%s: cannot be removed: %s", token->text, files[i],
