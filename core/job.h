@@ -55,6 +55,7 @@ struct job {
 	pthread_mutex_t mutex;
 	uint64_t read, passed, filtered, created, merged, rejected, bytes, staged;
 	uint64_t rejected_by_target;
+	struct etl_outcome outcome; /* what commit did with the staged rows */
 	struct digest digest;
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;

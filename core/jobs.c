@@ -338,7 +338,8 @@ static int check_names(struct making *m)
 	/* A table that keeps its name keeps those of its indexes. */
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
-			if (keeps_name(m->jobs->at[i]) == (pass == 0))
+			if (!m->jobs->at[i]->existing &&
+			    keeps_name(m->jobs->at[i]) == (pass == 0))
 				rc = shape_index_names(m->jobs, &names, m->jobs->at[i]->target,
 						       m->err);
 	name_index_clear(&names);
@@ -383,19 +384,49 @@ static int take_others(struct making *m)
 	return rc;
 }
 
+/* The names of the key's columns in the target, in the target's order. */
+static const char *const *key_names(struct jobs *jobs, const struct job *job)
+{
+	const char **names = etl_arena_alloc(&jobs->arena, (job->key_count + 1) * sizeof(*names));
+
+	for (size_t i = 0; names && i < job->key_count; i++)
+		names[i] = job->rows.children[job->key[i]]->name;
+	return names;
+}
+
+/* append, merge: what this mode asks of a table beyond its shape. */
+static int check_mode(struct making *m, struct job *job)
+{
+	if (m->options->data_only && !job->existing)
+		return error_set(m->err, ETL_USAGE,
+				 "table \"%s\" is not in the target, and --data-only makes no tables",
+				 job->target->name);
+	if (m->pipeline->mode != ETL_MERGE)
+		return 0;
+	job->load.key = key_names(m->jobs, job);
+	job->load.key_count = job->key_count;
+	if (job->rule->deletes == ETL_DELETE_SOFT)
+		job->load.delete_column = job->rule->delete_column;
+	return job->load.key ? shape_check_merge(job, m->options->limit > 0, m->err) :
+			       error_memory(m->err);
+}
+
 static int make_loads(struct making *m)
 {
 	struct jobs *jobs = m->jobs;
+	bool copies = m->pipeline->mode == ETL_COPY;
+	int rc = 0;
 
 	jobs->other_loads = calloc(jobs->others.count + 1, sizeof(*jobs->other_loads));
 	jobs->other_tokens = calloc(jobs->others.count + 1, sizeof(*jobs->other_tokens));
 	if (!jobs->other_loads || !jobs->other_tokens)
 		return error_memory(m->err);
-	for (size_t i = 0; i < jobs->count; i++) {
+	for (size_t i = 0; i < jobs->count && rc == 0; i++) {
 		struct job *job = jobs->at[i];
 
 		job->index = i;
-		job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL, job->target->name);
+		if (!job->existing)
+			job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL, job->target->name);
 		job->load = (struct etl_load){ .run = m->run,
 					       .table = job->target,
 					       .existing = job->existing,
@@ -403,13 +434,18 @@ static int make_loads(struct making *m)
 					       .options = job->rule->to,
 					       .index = i,
 					       .deletes = job->rule->deletes };
+		if (!copies)
+			rc = check_mode(m, job);
 	}
 	for (size_t i = 0; i < jobs->others.count; i++)
 		jobs->other_loads[i] = (struct etl_load){ .run = m->run,
 							  .table = jobs->others.at[i],
 							  .source_name = jobs->others.at[i]->name,
 							  .index = jobs->count + i };
-	return 0;
+	for (size_t i = 0; i < jobs->others.count && !copies; i++)
+		jobs->other_loads[i].existing = catalog_find(
+			&jobs->existing, jobs->others.at[i]->kind, NULL, jobs->others.at[i]->name);
+	return rc;
 }
 
 int jobs_make(const struct pipeline *pipeline, const struct run_options *options,
@@ -432,6 +468,8 @@ int jobs_make(const struct pipeline *pipeline, const struct run_options *options
 		rc = check_names(&m);
 	if (rc == 0)
 		rc = shape_foreign_keys(jobs, err);
+	if (rc == 0 && pipeline->mode != ETL_COPY)
+		shape_name_parents(jobs);
 	if (rc == 0)
 		rc = jobs_sort(m.jobs, m.err);
 	if (rc == 0)

@@ -37,6 +37,9 @@ int pipeline_scoped(struct pipeline *, const struct plugin_use *, uint32_t scope
 /* A KEY that only modes of a later release obey is refused when the run is opened. */
 int pipeline_later(struct pipeline *, const config_setting_t *in, const char *key,
 		   struct etl_error *);
+/* A KEY that speaks of merging, in a file with another mode, is an error. */
+int pipeline_merges_only(struct pipeline *, const config_setting_t *in, const char *key,
+			 struct etl_error *);
 /* "ORIGIN: sentence" as ETL_USAGE. */
 int pipeline_fail(const config_setting_t *, struct etl_error *, const char *format, ...)
 	ETL_PRINTF(3, 4);

@@ -55,6 +55,17 @@ int pipeline_later(struct pipeline *p, const config_setting_t *in, const char *k
 	return error_memory(err);
 }
 
+int pipeline_merges_only(struct pipeline *p, const config_setting_t *in, const char *key,
+			 struct etl_error *err)
+{
+	const config_setting_t *s = config_setting_get_member(in, key);
+
+	if (!s || p->mode == ETL_MERGE || p->mode == ETL_SYNC)
+		return ETL_OK;
+	return pipeline_fail(s, err, "`%s` belongs to mode = \"merge\"; remove it, or write that mode",
+			     key);
+}
+
 int pipeline_text(const struct etl_conf *conf, const char *key, char **ret, struct etl_error *err)
 {
 	const char *text = conf_str(conf, key);

@@ -20,6 +20,7 @@ static const struct etl_option table_options[] = {
 	{ .name = "after", .kind = ETL_OPT_LIST },
 	{ .name = "cursor", .kind = ETL_OPT_TEXT },
 	{ .name = "delete", .kind = ETL_OPT_CHOICE, .choices = "none|soft|hard" },
+	{ .name = "delete_column", .kind = ETL_OPT_TEXT },
 	{ .name = NULL }
 };
 static const char *const table_others[] = { "columns",	  "from",	"to",
@@ -200,6 +201,7 @@ static void table_clear(struct table_rule *t)
 	free(t->as);
 	free(t->where);
 	free(t->cursor);
+	free(t->delete_column);
 	string_list_clear(&t->exclude_columns);
 	string_list_clear(&t->key);
 	string_list_clear(&t->after);
@@ -232,6 +234,8 @@ static int table_texts(const struct etl_conf *conf, struct table_rule *t, struct
 		status = pipeline_text(conf, "where", &t->where, err);
 	if (status == ETL_OK)
 		status = pipeline_text(conf, "cursor", &t->cursor, err);
+	if (status == ETL_OK)
+		status = pipeline_text(conf, "delete_column", &t->delete_column, err);
 	if (status == ETL_OK)
 		status = pipeline_list(conf, "exclude_columns", &t->exclude_columns, err);
 	if (status == ETL_OK)
@@ -330,7 +334,9 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 	if (status == ETL_OK)
 		status = pipeline_later(p, s, "cursor", err);
 	if (status == ETL_OK)
-		status = pipeline_later(p, s, "delete", err);
+		status = pipeline_merges_only(p, s, "delete", err);
+	if (status == ETL_OK)
+		status = pipeline_merges_only(p, s, "delete_column", err);
 	if (status == ETL_OK)
 		status = table_plugins(p, s, t, err);
 	conf_free(conf);
@@ -372,10 +378,10 @@ int pipeline_tables(struct pipeline *p, const config_setting_t *root, int32_t de
 	if (!p->tables)
 		return error_memory(err);
 	p->table_count = n > 0 ? n : 1;
-	if (n == 0)
-		return every_table(p, root, err);
 	for (i = 0; i < p->table_count; i++)
 		p->tables[i].deletes = deletes;
+	if (n == 0)
+		return every_table(p, root, err);
 	for (i = 0; status == ETL_OK && i < n; i++)
 		status = read_table(p, config_setting_get_elem(list, i), &p->tables[i], err);
 	return status;

@@ -333,11 +333,7 @@ static int check_limits(struct pipeline *p, const config_setting_t *root, struct
  * them refuse. */
 static int note_unready(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
 {
-	static const char *const modes[] = { "copy", "append", "merge", "sync" };
-	const char *key = p->mode != ETL_COPY ? "mode" :
-			  p->keep_old > 0     ? "keep_old" :
-			  p->undo	      ? "undo" :
-						NULL;
+	const char *key = p->mode == ETL_SYNC ? "mode" : p->keep_old > 0 ? "keep_old" : NULL;
 	struct origin origin = { .text = NULL };
 	int length;
 
@@ -345,10 +341,11 @@ static int note_unready(struct pipeline *p, const config_setting_t *root, struct
 		return ETL_OK;
 	if (pipeline_origin(config_setting_get_member(root, key), &origin, err) != ETL_OK)
 		return ETL_FAILED;
-	length = p->mode != ETL_COPY ?
+	length = p->mode == ETL_SYNC ?
 			 asprintf(&p->unready,
-				  "%s: mode = \"%s\" is not in this version; mode = \"copy\" is",
-				  origin.text, modes[p->mode]) :
+				  "%s: mode = \"sync\" is not in this version; copy, append and "
+				  "merge are",
+				  origin.text) :
 			 asprintf(&p->unready,
 				  "%s: `%s` is not in this version, which cannot roll a run back; "
 				  "remove it. The sqlite "
@@ -359,6 +356,24 @@ static int note_unready(struct pipeline *p, const config_setting_t *root, struct
 		return ETL_OK;
 	p->unready = NULL;
 	return error_memory(err);
+}
+
+/* Keys that one mode has and another has not: passed over they would promise something. */
+static int check_mode(const struct pipeline *p, const config_setting_t *root, struct etl_error *err)
+{
+	const config_setting_t *existing = config_setting_get_member(root, "on_existing");
+	const config_setting_t *undo = config_setting_get_member(root, "undo");
+
+	if ((p->mode == ETL_APPEND || p->mode == ETL_MERGE) && existing &&
+	    p->on_existing != ETL_EXISTING_FAIL)
+		return pipeline_fail(existing, err,
+				     "`on_existing` is about mode = \"copy\"; this mode keeps the tables "
+				     "that are there; remove it");
+	if (p->mode == ETL_COPY && p->undo)
+		return pipeline_fail(undo, err,
+				     "`undo` keeps the rows that mode = \"merge\" changes; a copy keeps "
+				     "whole files with keep_old");
+	return ETL_OK;
 }
 
 static int check_profiles(const config_setting_t *root, struct etl_error *err)
@@ -403,6 +418,8 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = check_limits(p, root, err);
 	if (status == ETL_OK)
 		status = check_profiles(root, err);
+	if (status == ETL_OK)
+		status = check_mode(p, root, err);
 	if (status == ETL_OK && p->exclude.count)
 		status = pipeline_origin(config_setting_get_member(root, "exclude"), &p->exclude_origin, err);
 	if (status == ETL_OK)
@@ -412,7 +429,7 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 	if (status == ETL_OK)
 		status = pipeline_later(p, root, "commit_every", err);
 	if (status == ETL_OK)
-		status = pipeline_later(p, root, "delete", err);
+		status = pipeline_merges_only(p, root, "delete", err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);
 	conf_free(c);
 	return status;

@@ -54,7 +54,8 @@ struct table_rule {
 	struct string_list exclude_columns;
 	struct string_list key, after;
 	char *cursor;
-	int32_t deletes; /* enum etl_delete */
+	char *delete_column; /* what delete = "soft" writes to; or NULL */
+	int32_t deletes;     /* enum etl_delete */
 	struct etl_conf *from,
 		*to; /* per-table options, with their defaults; NULL: the plugin has none */
 	struct plugin_uses transforms, validators;

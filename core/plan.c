@@ -163,7 +163,12 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 		fprintf(out, "  about %" PRId64 " row%s", job->source->rows,
 			job->source->rows == 1 ? "" : "s");
 	fprintf(out, "\n");
-	if (job->existing)
+	if (pipeline->mode != ETL_COPY)
+		fprintf(out, "  -- %s\n",
+			!job->existing		      ? "the target does not have this table: it will be made" :
+			pipeline->mode == ETL_APPEND ? "the rows will be added to the target's table" :
+						       "the rows will be merged into the target's table");
+	else if (job->existing)
 		fprintf(out, "  -- the target has this table: %s\n",
 			existing[pipeline->on_existing]);
 	for (size_t i = 0; i < job->target->column_count; i++) {

@@ -15,6 +15,10 @@ enum column {
 	COLUMN_LOADED,
 	COLUMN_REJECTED,
 	COLUMN_FILTERED,
+	COLUMN_INSERTED,
+	COLUMN_UPDATED,
+	COLUMN_UNCHANGED,
+	COLUMN_DELETED,
 	COLUMN_IN_TARGET,
 	COLUMN_BYTES,
 	COLUMN_SECONDS,
@@ -23,9 +27,9 @@ enum column {
 	COLUMNS
 };
 
-static const char *const titles[COLUMNS] = { "table",	 "read",      "loaded", "rejected",
-					     "filtered", "in target", "bytes",	"seconds",
-					     "rows/s",	 "verdicts" };
+static const char *const titles[COLUMNS] = { "table",	 "read",    "loaded",	 "rejected", "filtered",
+					     "inserted", "updated", "unchanged", "deleted",  "in target",
+					     "bytes",	 "seconds", "rows/s",	 "verdicts" };
 
 struct row {
 	bool rule;
@@ -180,6 +184,12 @@ static void fill_row(struct row *row, const struct report_line *line, const char
 	add_grouped(&cells[COLUMN_LOADED], line->loaded);
 	add_grouped(&cells[COLUMN_REJECTED], line->rejected);
 	add_grouped(&cells[COLUMN_FILTERED], line->filtered);
+	if (line->merges) {
+		add_grouped(&cells[COLUMN_INSERTED], line->inserted);
+		add_grouped(&cells[COLUMN_UPDATED], line->updated);
+		add_grouped(&cells[COLUMN_UNCHANGED], line->unchanged);
+		add_grouped(&cells[COLUMN_DELETED], line->deleted);
+	}
 	if (line->in_target == UINT64_MAX)
 		etl_text_add(&cells[COLUMN_IN_TARGET], "?");
 	else
@@ -213,6 +223,9 @@ static void fill_sheet(struct sheet *sheet, const struct report *report,
 	add_rule(sheet);
 	fill_row(&sheet->rows[sheet->count++], total, "total");
 	sheet->hidden[COLUMN_FILTERED] = total->filtered == 0;
+	for (int c = COLUMN_INSERTED; c <= COLUMN_DELETED; c++)
+		sheet->hidden[c] = !total->merges;
+	sheet->hidden[COLUMN_IN_TARGET] = total->merges && total->in_target == UINT64_MAX;
 	/* `validate` loads nothing, so what a load says of a table says nothing of it. */
 	if (report_compares(report))
 		for (int c = COLUMN_LOADED; c < COLUMNS; c++)

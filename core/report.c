@@ -85,6 +85,7 @@ struct report_line report_total(const struct report *report)
 
 		if (!line->is_table)
 			continue;
+		total.merges |= line->merges;
 		total.read += line->read;
 		total.filtered += line->filtered;
 		total.created += line->created;
@@ -106,9 +107,12 @@ struct report_line report_total(const struct report *report)
 
 bool report_adds_up(const struct report_line *line)
 {
-	return !line->is_table || line->compared ||
-	       line->read + line->created ==
-		       line->loaded + line->filtered + line->merged + line->rejected;
+	if (!line->is_table || line->compared)
+		return true;
+	if (line->published && line->loaded != line->inserted + line->updated + line->unchanged)
+		return false;
+	return line->read + line->created ==
+	       line->loaded + line->filtered + line->merged + line->rejected;
 }
 
 const char *report_severity(int32_t severity)

@@ -24,6 +24,7 @@ struct report_line {
 	char *source_name; /* as it is called in the source, or NULL */
 	bool is_table, published;
 	bool compared; /* by `validate`: read, but nothing was to be loaded */
+	bool merges;   /* into a table that may have been there: append, merge */
 	uint64_t read, filtered, created, merged, rejected;
 	uint64_t loaded;    /* staged */
 	uint64_t in_target; /* rows in the table after the run; UINT64_MAX: not known */

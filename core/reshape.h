@@ -20,6 +20,7 @@ struct reshape_column {
 	const char *fallback;	   /* instead of NULL; or NULL */
 	const char *const *null_values;
 	size_t null_count;
+	bool given; /* the type was written in the file */
 };
 
 /* What a reshape needs to do nothing: same names, types and order. */

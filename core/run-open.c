@@ -79,7 +79,8 @@ static void make_info(struct run *run)
 	run->info.flags = (options->schema_only ? ETL_RUN_SCHEMA_ONLY : 0u) |
 			  (options->data_only ? ETL_RUN_DATA_ONLY : 0u) |
 			  (options->limit ? ETL_RUN_PARTIAL : 0u) |
-			  (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u);
+			  (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u) |
+			  (p->undo ? ETL_RUN_UNDO : 0u);
 	run->info.state_path = run->state_path;
 }
 
@@ -103,6 +104,13 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 	if (!p->target.plugin->has_target)
 		return error_set(err, ETL_USAGE, "%s: plugin %s is no target",
 				 p->target.origin.text, p->target.plugin->base.name);
+	if ((p->mode == ETL_APPEND && !(p->target.plugin->target.flags & ETL_APPENDS)) ||
+	    (p->mode == ETL_MERGE && !(p->target.plugin->target.flags & ETL_MERGES)))
+		return error_set(err, ETL_USAGE,
+				 "plugin %s does not %s; write mode = \"copy\"",
+				 p->target.plugin->base.name,
+				 p->mode == ETL_APPEND ? "append to tables that are there" :
+							 "merge into tables that are there");
 	if (!p->target.plugin->has_schema && (p->before.count || p->after_load.count))
 		return error_set(err, ETL_USAGE,
 				 "before and after_load need a target that runs SQL; %s does not",
@@ -121,6 +129,9 @@ static int32_t key_policy(struct run *run)
 
 	if (p->foreign_keys >= 0)
 		return p->foreign_keys;
+	/* What others keep in the target is not ours to break. */
+	if (p->mode != ETL_COPY && !(run->info.flags & (ETL_RUN_EMPTY | ETL_RUN_PARTIAL)))
+		return ETL_FK_ENFORCE;
 	for (size_t i = 0; i < run->jobs.count; i++)
 		loose &= run->jobs.at[i]->keeps_rows;
 	loose = loose && !shape_keys_reach_out(&run->jobs);
@@ -171,6 +182,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 			       &run->jobs, err);
 	if (rc < 0)
 		return rc;
+	if (run->jobs.existing.count == 0)
+		run->info.flags |= ETL_RUN_EMPTY;
 	run->info.foreign_keys = key_policy(run);
 	return plan_make(&run->jobs, run->target, &run->plan, err);
 }

@@ -54,12 +54,19 @@ static void fill_line(struct run *run, struct job *job)
 	line->merged = job->merged;
 	line->rejected = job->rejected;
 	line->loaded = job->staged;
-	line->inserted = job->staged;
 	line->bytes = job->bytes;
 	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
 	line->published = run->published && !job->failed;
-	if (line->in_target == UINT64_MAX && line->published &&
-	    !(run->info.flags & ETL_RUN_DATA_ONLY))
+	line->inserted = line->published ? job->outcome.inserted : job->staged;
+	line->updated = job->outcome.updated;
+	line->unchanged = job->outcome.unchanged;
+	line->deleted = job->outcome.deleted;
+	line->merges = run->info.mode != ETL_COPY;
+	/* What validators counted is what comes, not what the table holds. */
+	if (line->merges && job->existing)
+		line->in_target = UINT64_MAX;
+	else if (line->in_target == UINT64_MAX && line->published &&
+		 !(run->info.flags & ETL_RUN_DATA_ONLY))
 		line->in_target = job->staged;
 }
 

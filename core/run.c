@@ -361,6 +361,16 @@ static bool every_table_failed(const struct run *run)
 	return failed > 0 && failed == run->jobs.count;
 }
 
+/* In the order in which publish listed the loads. */
+static void keep_outcomes(struct run *run, const struct etl_outcome *outcomes)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		if (!run->jobs.at[i]->failed)
+			run->jobs.at[i]->outcome = outcomes[count++];
+}
+
 static int publish(struct run *run, struct etl_error *err)
 {
 	struct instance *target = run->target;
@@ -368,24 +378,27 @@ static int publish(struct run *run, struct etl_error *err)
 	const struct etl_load **loads = calloc(room + 1, sizeof(*loads));
 	const struct etl_token **tokens = calloc(room + 1, sizeof(*tokens));
 	struct etl_outcome *outcomes = calloc(room + 1, sizeof(*outcomes));
+	uint64_t *withheld = calloc(room + 1, sizeof(*withheld));
 	struct etl_found_sink found = { no_finds };
 	struct etl_token kept = { "" };
 	struct etl_commit commit = { .run = &run->info,
 				     .loads = loads,
 				     .tokens = tokens,
 				     .outcomes = outcomes,
+				     .withheld = withheld,
 				     .state = "{}",
 				     .found = &found,
 				     .kept = &kept };
 	int64_t start = run_clock();
 	struct report_line *line;
-	int rc = loads && tokens && outcomes ? 0 : error_memory(err);
+	int rc = loads && tokens && outcomes && withheld ? 0 : error_memory(err);
 
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		if (run->jobs.at[i]->failed)
 			continue;
 		loads[count] = &run->jobs.at[i]->load;
 		outcomes[count].inserted = run->jobs.at[i]->staged;
+		withheld[count] = run->jobs.at[i]->rejected - run->jobs.at[i]->rejected_by_target;
 		tokens[count++] = &run->jobs.at[i]->token;
 	}
 	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++) {
@@ -397,6 +410,9 @@ static int publish(struct run *run, struct etl_error *err)
 		rc = target->plugin->target.commit(target->self, &commit,
 						   instance_error(target, err));
 	run->published = rc == 0;
+	if (rc == 0)
+		keep_outcomes(run, outcomes);
+	free(withheld);
 	free(loads);
 	free(tokens);
 	free(outcomes);

@@ -129,6 +129,8 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 		rule->cursor = under->cursor;
 	if (!rule->has_delete)
 		rule->deletes = under->deletes;
+	if (!rule->delete_column)
+		rule->delete_column = under->delete_column;
 	if (!rule->has_from)
 		rule->from = under->from;
 	if (!rule->has_to)

@@ -146,6 +146,10 @@ int shape_foreign_keys(struct jobs *jobs, struct etl_error *err)
 		struct etl_table *table = jobs->at[i]->target;
 		size_t kept = 0;
 
+		/* The target's own table speaks of the target's own parents. */
+		if (jobs->at[i]->existing)
+			continue;
+
 		for (size_t k = 0; k < table->foreign_key_count; k++) {
 			struct etl_foreign_key *key = ETL_AT(struct etl_foreign_key,
 							     table->foreign_keys,

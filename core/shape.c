@@ -21,6 +21,7 @@ struct shaping {
 	struct job *job;
 	const struct etl_table *from;
 	struct arena arena;
+	const struct etl_table *there; /* the target's, which gives the shape; or NULL */
 	struct etl_table table; /* what is built; its arrays are in the arena */
 	struct etl_column *columns;
 	size_t column_count;
@@ -176,11 +177,11 @@ static int wanted_type(struct shaping *s, const struct column_rule *rule, struct
 }
 
 static int add_cast(struct shaping *s, const char *name, int64_t from, struct etl_type_info type,
-		    const struct column_rule *rule)
+		    bool given, const struct column_rule *rule)
 {
 	struct reshape_column *cast = &s->cast[s->cast_count++];
 
-	*cast = (struct reshape_column){ .name = name, .from = from, .type = type };
+	*cast = (struct reshape_column){ .name = name, .from = from, .type = type, .given = given };
 	if (rule) {
 		cast->value = from < 0 ? rule->value : NULL;
 		cast->fallback = rule->fallback;
@@ -229,7 +230,7 @@ static int take_column(struct shaping *s, size_t i)
 		column->type = s->takes(column);
 		type = (struct etl_type_info){ column->type, column->precision, column->scale };
 	}
-	return add_cast(s, column->name, at, type, rule);
+	return add_cast(s, column->name, at, type, given, rule);
 }
 
 /* A column that only the pipeline knows. */
@@ -250,7 +251,7 @@ static int make_column(struct shaping *s, const struct column_rule *rule)
 		return rc;
 	return add_cast(s, column->name, -1,
 			(struct etl_type_info){ column->type, column->precision, column->scale },
-			rule);
+			given, rule);
 }
 
 static int check_collisions(struct shaping *s)
@@ -268,9 +269,33 @@ static int check_collisions(struct shaping *s)
 	return 0;
 }
 
+/* What the columns of FROM are called once the target's own spelling is known. */
+static void rename_again(struct shaping *s)
+{
+	for (size_t i = 0; i < s->from->column_count; i++)
+		for (size_t k = 0; s->new_names[i] && k < s->column_count; k++)
+			if (strcasecmp(s->columns[k].name, s->new_names[i]) == 0)
+				s->new_names[i] = s->columns[k].name;
+}
+
+/* append and merge: the shape of the table that is there. */
+static int take_shape(struct shaping *s)
+{
+	const struct shape_stores stores = { s->dynamic_target, s->takes };
+	int rc = shape_existing_columns(s->job, s->there, &stores, s->columns, &s->column_count,
+					s->cast, s->cast_count, s->err);
+
+	if (rc == 0)
+		rc = shape_existing_rest(s->job, s->there, s->columns, s->column_count, s->err);
+	s->changed = true;
+	rename_again(s);
+	return rc;
+}
+
 static int shape_columns(struct shaping *s)
 {
-	size_t room = s->from->column_count + s->rule->column_count + 1;
+	size_t room = s->from->column_count + s->rule->column_count + 1 +
+		      (s->there ? s->there->column_count : 0);
 	int rc = check_rule_names(s);
 
 	s->columns = etl_arena_alloc(&s->arena, room * sizeof(*s->columns));
@@ -288,7 +313,9 @@ static int shape_columns(struct shaping *s)
 			       "%s: no column of \"%s\" is left; exclude the table instead",
 			       s->rule->origin.text ? s->rule->origin.text : "tables",
 			       job_source_name(s->job));
-	return rc < 0 ? rc : check_collisions(s);
+	if (rc == 0)
+		rc = check_collisions(s);
+	return rc == 0 && s->there ? take_shape(s) : rc;
 }
 
 /* ---- Parts that name columns ---- */
@@ -438,12 +465,24 @@ static void shape_checks(struct shaping *s)
 	s->table.check_size = sizeof(*checks);
 }
 
+/* The parts of the target's own table: whoever stages the rows takes what their columns allow. */
+static void keep_parts(struct shaping *s)
+{
+	struct etl_table *table = &s->table;
+
+	*table = *s->there;
+	table->rows = s->from->rows;
+	table->bytes = s->from->bytes;
+}
+
 static int shape_name(struct shaping *s)
 {
 	s->table.name = s->rule->query ? etl_arena_copy(&s->arena, s->rule->as) :
 					 renamed(s, s->rule->as, s->from->name);
 	if (!s->table.name)
 		return error_memory(s->err);
+	if (s->pipeline->mode != ETL_COPY)
+		s->there = catalog_find(&s->jobs->existing, ETL_TABLE, NULL, s->table.name);
 	s->changed |= strcmp(s->table.name, s->from->name) != 0;
 	return 0;
 }
@@ -541,13 +580,17 @@ int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job 
 	rc = shape_name(&s);
 	if (rc == 0)
 		rc = shape_columns(&s);
-	if (rc == 0) {
+	if (rc == 0 && s.there) {
+		keep_parts(&s);
+	} else if (rc == 0) {
 		shape_keys(&s);
 		shape_foreign(&s);
 		shape_checks(&s);
 		shape_indexes(&s);
-		rc = settle(&s);
 	}
+	if (rc == 0)
+		rc = settle(&s);
+	job->existing = s.there;
 	if (!job->cast)
 		free(s.cast);
 	etl_arena_free(&s.arena);

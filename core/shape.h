@@ -12,6 +12,26 @@
 struct etl_type_info shape_stream_type(const struct etl_table *, size_t column,
 				       bool dynamic_source);
 
+/* What the two ends take and give. */
+struct shape_stores {
+	bool dynamic_target;
+	int32_t (*takes)(const struct etl_column *);
+};
+
+/* shape-existing.c: append and merge, where the target's table THERE gives the shape. COLUMNS has
+ * room for those of THERE behind its own; names are borrowed from THERE. */
+int shape_existing_columns(struct job *, const struct etl_table *there,
+			   const struct shape_stores *, struct etl_column *columns,
+			   size_t *count, struct reshape_column *cast, size_t cast_count,
+			   struct etl_error *);
+/* Every column of THERE that does not come can be left to the target. */
+int shape_existing_rest(struct job *, const struct etl_table *there,
+			const struct etl_column *columns, size_t count, struct etl_error *);
+/* merge: the key and the deletes of a shaped job; PARTIAL: --limit. */
+int shape_check_merge(const struct job *, bool partial, struct etl_error *);
+/* Writes the parents' columns into foreign keys that leave them out. */
+void shape_name_parents(struct jobs *);
+
 /* Fills job->target (foreign keys still speak of the parents by their source names), job->cast,
  * job->rows and job->key, from FROM (the last shape) and job->before_cast. */
 int shape_target(const struct pipeline *, struct jobs *, struct job *, const struct etl_table *from,
