@@ -21,13 +21,13 @@ static struct report shop(void)
 	line->seconds = 0.25;
 	line = report_add(&r, REPORT_DATA, "顧客");
 	line->is_table = line->published = true;
-	line->read = line->loaded = line->in_target = 1234567;
+	line->read = line->loaded = line->inserted = line->in_target = 1234567;
 	line->bytes = 1536;
 	line->seconds = 2.0;
 	line = report_add(&r, REPORT_DATA, "Invoice, \"old\"");
 	line->is_table = line->published = true;
 	line->read = 10;
-	line->loaded = line->in_target = 8;
+	line->loaded = line->inserted = line->in_target = 8;
 	line->rejected = 2;
 	line->seconds = 0.5;
 	line->checks = calloc(1, sizeof(*line->checks));
@@ -123,7 +123,7 @@ START_TEST(programs_read_json_and_csv)
 	ck_assert_int_eq(report_write(&r, path, &err), 0);
 	text = slurp(path);
 	ck_assert_ptr_nonnull(strstr(text, "\r\nbefore,design,,,,,,,,,,,,,,0.250,,\r\n"));
-	ck_assert_ptr_nonnull(strstr(text, "\r\ndata,\"Invoice, \"\"old\"\"\",\"Invoice, \"\"old\"\"\",10,0,0,0,2,8,8,0,0,0,0,"
+	ck_assert_ptr_nonnull(strstr(text, "\r\ndata,\"Invoice, \"\"old\"\"\",\"Invoice, \"\"old\"\"\",10,0,0,0,2,8,8,8,0,0,0,"
 					   "0,0.500,true,checksum=fail\r\n"));
 	free(text);
 	unlink(path);
