@@ -16,7 +16,7 @@ jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
 libconfig-dev libxxhash-dev libsqlite3-dev sqlite3"
-check_packages="check clang groff-base locales python3 valgrind xz-utils"
+check_packages="check clang libclang-rt-14-dev groff-base locales python3 valgrind xz-utils"
 
 say() { printf '%s\n' "$*"; }
 die() { say "autogen.sh: $*" >&2; exit 1; }
@@ -189,6 +189,12 @@ threads_tested() {
 	built build-tsan --enable-werror --enable-sanitizers=thread && make -C build-tsan -j"$jobs" check-flow
 }
 
+# A minute of fuzzing over all targets together; an hour is `make -C build-fuzz fuzz FUZZ_SECONDS=…`.
+fuzz_tested() {
+	built build-fuzz --enable-werror --enable-sanitizers=address,undefined --enable-fuzzers CC=clang CXX=clang++ &&
+		make -C build-fuzz fuzz
+}
+
 # without_built NAME…: the objects of one folder serve all such builds, but not the plugins that were there before.
 without_built() {
 	without=
@@ -250,7 +256,7 @@ check() {
 	began_all=$(date +%s)
 	# shellcheck disable=SC2086
 	prepare $check_packages
-	rm -rf "$logs" build build-asan build-tsan build-static build-without build-clang build-intree
+	rm -rf "$logs" build build-asan build-tsan build-static build-without build-clang build-intree build-fuzz
 	mkdir -p "$logs"
 	# The tests look for shared data beside the checkout; a copy of the tree inside the build has none there.
 	[ -n "${ETLRUN_SHARED:-}" ] || [ ! -d "$top/../shared" ] || ETLRUN_SHARED=$(cd "$top/../shared" && pwd)
@@ -260,6 +266,7 @@ check() {
 	part clang clang_tested
 	part sanitizers tested build-asan --enable-werror --enable-sanitizers=address,undefined
 	part threads threads_tested
+	part fuzz fuzz_tested
 	part valgrind make -C build check-valgrind
 	part manuals make -C build check-manuals
 	part static tested build-static --enable-werror --disable-shared

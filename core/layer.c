@@ -83,6 +83,14 @@ int layer_parse(config_t *config, const struct scan *scan, struct etl_error *err
 static int copy_into(config_setting_t *parent, const char *name, const config_setting_t *from,
 		     const char *origin, const char *layer, struct etl_error *err);
 
+static int fail_name(const char *name, const char *origin, struct etl_error *err)
+{
+	return error_set(err, ETL_USAGE,
+			 "%s: %s is no name of a setting; names are letters, digits, _ and "
+			 "-, and begin with a letter",
+			 origin, name);
+}
+
 static bool copy_scalar(config_setting_t *to, const config_setting_t *from)
 {
 	switch (config_setting_type(from)) {
@@ -111,6 +119,8 @@ static int copy_into(config_setting_t *parent, const char *name, const config_se
 	int status;
 	unsigned i;
 
+	if (!to && name && origin)
+		return fail_name(name, origin, err);
 	if (!to || !copy_scalar(to, from))
 		return error_memory(err);
 	if (!origin) {
@@ -228,10 +238,7 @@ static int add_text(config_setting_t *parent, const char *name, const char *text
 	config_setting_t *s = config_setting_add(parent, name, CONFIG_TYPE_STRING);
 
 	if (!s)
-		return error_set(err, ETL_USAGE,
-				 "%s: %s is no name of a setting; names are letters, digits, _ and "
-				 "-, and begin with a letter",
-				 origin, name);
+		return fail_name(name, origin, err);
 	if (!config_setting_set_string(s, text))
 		return error_memory(err);
 	return set_origin(s, origin, err);

@@ -135,13 +135,20 @@ static const char *new_column(const struct renamer *r, const struct token *owner
 
 /* ---- Writing ----------------------------------------------------------------------------------------------- */
 
+/* A name in quotes that touches another one would be one with it: a"b" is two names, "c""b" is one. */
 static void replace(struct renamer *r, const struct token *t, const char *name)
 {
+	const char *past = t->at + t->length;
+
 	if (!name)
 		return;
 	etl_text_add_bytes(r->out, r->copied, (size_t)(t->at - r->copied));
+	if (r->out->length > 0 && r->out->at[r->out->length - 1] == '"')
+		etl_text_add(r->out, " ");
 	etl_text_add_name(r->out, name, '"');
-	r->copied = t->at + t->length;
+	if (*past == '"')
+		etl_text_add(r->out, " ");
+	r->copied = past;
 }
 
 /* PRIMARY KEY and FOREIGN KEY say KEY and nothing else; elsewhere an unquoted keyword may be the name. */

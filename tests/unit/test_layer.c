@@ -149,6 +149,8 @@ START_TEST(wrong_paths)
 		  "group.key, or list.[0].key");
 	set_fails(&config, "tables.[2].name=x", "--set tables.[2].name: there is no entry [2]; the file has 2 there");
 	set_fails(&config, "tables.[x].name=x", "--set tables.[x].name: [x] is no index; write [0] for the first entry");
+	set_fails(&config, "4a=\"1\"", "--set 4a: 4a is no name of a setting; names are letters, digits, _ and -, and begin "
+		  "with a letter");
 	set_fails(&config, "4a=1", "--set 4a: 4a is no name of a setting; names are letters, digits, _ and -, and begin "
 		  "with a letter");
 	set_fails(&config, "=1", "--set : a name is missing; write --set group.key=value");

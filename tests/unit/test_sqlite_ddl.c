@@ -173,6 +173,8 @@ START_TEST(names_are_renamed_where_they_are_names)
 	renamed("CREATE VIEW v AS SELECT p.x FROM q, p WHERE p.x IN (SELECT 'p')",
 		"CREATE VIEW v AS SELECT \"parent\".\"ex\" FROM q, \"parent\" WHERE \"parent\".\"ex\" IN (SELECT 'p')");
 	renamed("\"key\" > 1 AND z", "\"k\" > 1 AND z");
+	/* Names that touch stay two. */
+	renamed("SELECT a\"b\", \"b\"a FROM old", "SELECT \"alpha\" \"b\", \"b\" \"alpha\" FROM \"new t\"");
 	ck_assert_int_eq(ddl_rename("key > 1", &names, &text), DDL_SYNTAX);
 	ck_assert_ptr_null(text.at);
 }

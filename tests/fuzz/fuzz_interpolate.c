@@ -1,0 +1,76 @@
+/*
+ * ${env:}, ${file:}, ${exec:} in a text. A text without any stays as it is; a text made literal comes back as
+ * it was; what came from outside is masked wherever it turns up; a refusal names the place.
+ */
+#include "config.h"
+
+#include "../../core/interpolate.h"
+#include "../../core/pipeline.h"
+#include "../../core/secret.h"
+#include "fuzz.h"
+#include "outside.h"
+
+#define VARIABLE_SAYS "set-in-the-environment"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	setenv("FUZZ", VARIABLE_SAYS, 1);
+	setenv("EMPTY", "", 1);
+	return 0;
+}
+
+static void hides(const char *text, const char *secret)
+{
+	char *shown = secret_redact(text);
+
+	FUZZ_HOLDS(shown && !strstr(shown, secret));
+	free(shown);
+}
+
+static void fill(const char *text)
+{
+	struct etl_error err = ERROR_INIT;
+	char *filled = NULL;
+
+	if (interpolate(text, "/folder", "fuzz.cfg:1", true, &filled, &err) == ETL_OK) {
+		FUZZ_HOLDS(filled);
+		if (!strstr(text, "${"))
+			FUZZ_HOLDS(strcmp(filled, text) == 0);
+		if (!strstr(text, OUTSIDE_FILE_SAYS))
+			hides(filled, OUTSIDE_FILE_SAYS);
+		if (!strstr(text, OUTSIDE_COMMAND_SAYS))
+			hides(filled, OUTSIDE_COMMAND_SAYS);
+		if (!strstr(text, VARIABLE_SAYS))
+			hides(filled, VARIABLE_SAYS);
+	} else {
+		FUZZ_HOLDS(!filled && err.klass == ETL_USAGE);
+		FUZZ_HOLDS(strncmp(err.message, "fuzz.cfg:1: ", 12) == 0);
+	}
+	free(filled);
+	error_clear(&err);
+}
+
+static void literal(const char *text)
+{
+	struct etl_error err = ERROR_INIT;
+	char *quoted = pipeline_literal(text), *filled = NULL;
+
+	FUZZ_HOLDS(quoted);
+	FUZZ_HOLDS(interpolate(quoted, "/folder", "fuzz.cfg:1", false, &filled, &err) == ETL_OK);
+	FUZZ_HOLDS(strcmp(filled, text) == 0);
+	free(filled);
+	free(quoted);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = fuzz_text(data, size);
+
+	fill(text);
+	literal(text);
+	secret_clear();
+	free(text);
+	return 0;
+}

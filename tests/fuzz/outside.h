@@ -1,0 +1,12 @@
+/*
+ * The world around a pipeline file while it is fuzzed: plugins with options of every kind, files and commands
+ * that always say the same. No file is opened and no command is run, whatever the bytes ask for.
+ */
+#ifndef FUZZ_OUTSIDE_H
+#define FUZZ_OUTSIDE_H
+
+/* What every ${exec:…} and every ${file:…} gives, but for names with "missing" in them. */
+#define OUTSIDE_COMMAND_SAYS "told-by-the-command"
+#define OUTSIDE_FILE_SAYS    "kept-in-the-file"
+
+#endif
