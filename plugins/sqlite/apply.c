@@ -297,6 +297,35 @@ static int apply_sql(struct etl_instance *inst, const struct etl_step *step, str
 	return rc;
 }
 
+/* What is made after the rows is made as a whole, so that a run that was interrupted can tell. What the pipeline's
+ * own SQL does with transactions is its own affair. */
+static bool is_one_piece(const struct etl_step *step)
+{
+	return (step->phase == ETL_PHASE_FINISH || step->phase == ETL_PHASE_LAST) &&
+	       strcmp(step->kind, "sql") != 0;
+}
+
+static int apply_whole(struct etl_instance *inst, const struct etl_load *load,
+		       const struct etl_step *step, bool object, struct etl_error *err)
+{
+	sqlite3 *db = inst->stage;
+	int rc = sqlite_run(inst, db, "BEGIN IMMEDIATE", err);
+
+	if (rc)
+		return rc;
+	if (object)
+		rc = make_way(inst, load, step, err);
+	if (!rc && sqlite3_exec(db, step->sql, NULL, NULL, NULL) != SQLITE_OK)
+		rc = sqlite_fail(inst, db, err, "%s \"%s\": running \"%.300s\"", step->kind,
+				 step->object ? step->object : "", step->sql);
+	ETL_FAULT("sqlite.apply_before_commit");
+	if (!rc)
+		rc = sqlite_run(inst, db, "COMMIT", err);
+	if (rc && !sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
 int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 		 const struct etl_token *token, const struct etl_step *step,
 		 struct etl_found_sink *sink, struct etl_error *err)
@@ -310,10 +339,9 @@ int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 		return check_keys(inst, load, step, sink, err);
 	if (strcmp(step->kind, "setting") == 0)
 		return apply_setting(inst, step, err);
-	if (object)
-		rc = make_way(inst, load, step, err);
 	ETL_FAULT("sqlite.apply_before");
-	rc = rc ? rc : apply_sql(inst, step, err);
+	rc = is_one_piece(step) ? apply_whole(inst, load, step, object, err) :
+				  apply_sql(inst, step, err);
 	ETL_FAULT("sqlite.apply_after");
 	return rc;
 }

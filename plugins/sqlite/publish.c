@@ -52,7 +52,7 @@ static bool wants_wal(const struct etl_instance *inst)
 }
 
 /* Sets the journal mode and says whether it is the one that was asked for. */
-static bool set_mode(sqlite3 *db, const char *mode)
+bool sqlite_set_mode(sqlite3 *db, const char *mode)
 {
 	sqlite3_stmt *stmt = NULL;
 	char sql[64];
@@ -90,7 +90,7 @@ static int seal(struct etl_instance *inst, struct etl_error *err)
 	if (inst->host->flag(inst->conf, "integrity_check"))
 		rc = check_integrity(inst, err);
 	ETL_FAULT("sqlite.seal_begun");
-	if (!rc && !set_mode(inst->stage, wants_wal(inst) ? "wal" : "delete"))
+	if (!rc && !sqlite_set_mode(inst->stage, wants_wal(inst) ? "wal" : "delete"))
 		rc = sqlite_fail(inst, inst->stage, err, "finishing the new file");
 	if (rc)
 		return rc;
@@ -160,16 +160,16 @@ static int leave_wal(sqlite3 *db)
 	if (rc != SQLITE_OK)
 		return rc;
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
-	return set_mode(db, "delete") ? SQLITE_OK : SQLITE_BUSY;
+	return sqlite_set_mode(db, "delete") ? SQLITE_OK : SQLITE_BUSY;
 }
 
 /* Undoes hold_old: the old file goes on as it was. */
-static void release_old(struct etl_instance *inst, struct sqlite_stage *stage)
+void sqlite_release_old(struct etl_instance *inst, struct sqlite_stage *stage)
 {
 	if (!stage->old)
 		return;
 	sqlite3_exec(stage->old, "ROLLBACK", NULL, NULL, NULL);
-	if (stage->old_wal && !set_mode(stage->old, "wal"))
+	if (stage->old_wal && !sqlite_set_mode(stage->old, "wal"))
 		inst->host->log(inst->host, ETL_LOG_WARN,
 				"%s: was in WAL mode and is now in rollback mode; \"PRAGMA "
 				"journal_mode = WAL\" "
@@ -225,7 +225,7 @@ static int remove_companions(struct etl_instance *inst, const struct sqlite_stag
 }
 
 /* Nobody reads or writes the old file from here on, and it is one file. On failure it is as it was. */
-static int hold_old(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
+int sqlite_hold_old(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
 {
 	sqlite3 *db = stage->old;
 	int moved = 0, step = SQLITE_OK, rc;
@@ -238,7 +238,7 @@ static int hold_old(struct etl_instance *inst, struct sqlite_stage *stage, struc
 		step = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
 	if ((step & 0xff) == SQLITE_BUSY || (step & 0xff) == SQLITE_LOCKED) {
 		if (stage->old_wal)
-			set_mode(db, "wal");
+			sqlite_set_mode(db, "wal");
 		return fail_busy(inst, stage, err);
 	}
 	rc = step == SQLITE_OK ? ETL_OK :
@@ -248,7 +248,7 @@ static int hold_old(struct etl_instance *inst, struct sqlite_stage *stage, struc
 	if (!rc)
 		rc = remove_companions(inst, stage, err);
 	if (rc)
-		release_old(inst, stage);
+		sqlite_release_old(inst, stage);
 	return rc;
 }
 
@@ -286,15 +286,17 @@ static int publish_new(struct etl_instance *inst, struct sqlite_stage *stage, st
 				inst->stage_path, stage->target, strerror(errno));
 }
 
-static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage, struct etl_error *err)
+static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage,
+		       const struct etl_commit *commit, struct etl_error *err)
 {
+	int64_t count = sqlite_backup_count(inst, commit->run);
 	char *kept = NULL;
-	int fd = -1, rc = hold_old(inst, stage, err);
+	int fd = -1, rc = sqlite_hold_old(inst, stage, err);
 
 	if (rc)
 		return rc;
-	if (inst->host->flag(inst->conf, "backup"))
-		rc = sqlite_backup_keep(inst, stage, &kept, &fd, err);
+	if (count)
+		rc = sqlite_backup_keep(inst, stage, commit->run->id, &kept, &fd, err);
 	ETL_FAULT("sqlite.before_rename");
 	if (!rc && rename(inst->stage_path, stage->target) != 0) {
 		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
@@ -304,14 +306,17 @@ static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage, st
 			unlink(kept);
 	}
 	if (rc)
-		release_old(inst, stage);
+		sqlite_release_old(inst, stage);
 	else
 		sqlite_old_close(inst, stage);
 	if (fd >= 0)
 		close(fd);
 	if (!rc && kept) {
 		inst->host->log(inst->host, ETL_LOG_INFO, "the old file is kept as %s", kept);
-		sqlite_backup_prune(inst, stage);
+		if (commit->kept)
+			snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", kept);
+		ETL_FAULT("sqlite.before_prune");
+		sqlite_backup_prune(inst, stage, count);
 	}
 	free(kept);
 	return rc;
@@ -342,7 +347,8 @@ static int outcomes(struct etl_instance *inst, const struct etl_commit *commit,
 	size_t i, p;
 	int rc;
 
-	for (i = 0; i < commit->load_count; i++) {
+	/* Of a run that goes on the host knows it. */
+	for (i = 0; i < commit->load_count && !stage->resumed; i++) {
 		const struct etl_load *load = commit->loads[i];
 
 		rows = 0;
@@ -360,14 +366,13 @@ static int outcomes(struct etl_instance *inst, const struct etl_commit *commit,
 	return ETL_OK;
 }
 
-int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+/* Everything that can be done before the target changes; the staging file is closed then. */
+static int finish_file(struct etl_instance *inst, const struct etl_commit *commit,
+		       struct etl_error *err)
 {
-	struct sqlite_stage *stage = inst->building;
-	int rc;
+	struct sqlite_stage *stage;
+	int rc = sqlite_staging(inst, commit->tokens[0], err);
 
-	if (commit->load_count == 0 || (stage && stage->published))
-		return ETL_OK;
-	rc = sqlite_staging(inst, commit->tokens[0], err);
 	if (rc)
 		return rc;
 	stage = inst->building;
@@ -381,8 +386,53 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 		rc = sqlite_aftermath(inst, stage, commit->loads[0]->run->foreign_keys, err);
 	if (!rc)
 		rc = seal(inst, err);
+	stage->sealed = !rc;
+	return rc;
+}
+
+int sqlite_seal(struct etl_instance *inst, const struct etl_commit *commit, struct etl_token *ret,
+		struct etl_error *err)
+{
+	int rc;
+
+	ret->text[0] = '\0';
+	if (commit->load_count == 0 || (inst->building && !inst->building->replaces))
+		return ETL_OK;
+	rc = finish_file(inst, commit, err);
 	if (!rc)
-		rc = stage->old ? replace_old(inst, stage, err) : publish_new(inst, stage, err);
+		rc = sqlite_write_seal(inst, ret, err);
+	if (rc)
+		sqlite_stage_close(inst);
+	return rc;
+}
+
+/* What another process finished is only published. */
+static int take_sealed(struct etl_instance *inst, const struct etl_commit *commit,
+		       struct etl_error *err)
+{
+	struct sqlite_stage *stage = inst->building;
+
+	if (stage && stage->sealed)
+		return ETL_OK;
+	if (!stage || !commit->seal || !sqlite_is_sealed(commit->tokens[0]->text, commit->seal))
+		return finish_file(inst, commit, err);
+	sqlite_disconnect(inst);
+	stage->sealed = true;
+	return ETL_OK;
+}
+
+int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	struct sqlite_stage *stage = inst->building;
+	int rc;
+
+	if (commit->load_count == 0 || (stage && stage->published))
+		return ETL_OK;
+	rc = take_sealed(inst, commit, err);
+	stage = inst->building;
+	if (!rc)
+		rc = stage->old ? replace_old(inst, stage, commit, err) :
+				  publish_new(inst, stage, err);
 	if (rc) {
 		/* The file stays for another try, which takes it up by its token. */
 		sqlite_stage_close(inst);

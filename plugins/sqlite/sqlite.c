@@ -321,7 +321,7 @@ static const struct etl_source source = {
 
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
-	.flags = ETL_ATOMIC_RUN | ETL_DDL | ETL_IN_ORDER,
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_IN_ORDER,
 	.max_instances = 1,
 	.begin = sqlite_begin,
 	.load = sqlite_load,
@@ -329,6 +329,11 @@ static const struct etl_target target = {
 	.abort = sqlite_abort,
 	.staged = sqlite_staged,
 	.takes = takes,
+	.revert = sqlite_revert,
+	.mark = sqlite_mark,
+	.since = sqlite_since,
+	.seal = sqlite_seal,
+	.sealed = sqlite_sealed,
 };
 
 static const struct etl_schema schema = {

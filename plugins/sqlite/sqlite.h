@@ -88,6 +88,16 @@ int sqlite_abort(struct etl_instance *, const struct etl_load *, const struct et
 		 struct etl_error *);
 int sqlite_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		  struct etl_dataset_sink *, struct etl_error *);
+/* known.c, revert.c: likewise */
+int sqlite_mark(struct etl_instance *, const struct etl_token *, struct etl_token *,
+		struct etl_error *);
+int sqlite_since(struct etl_instance *, const struct etl_token *, const struct etl_token *mark,
+		 int32_t *, struct etl_error *);
+int sqlite_seal(struct etl_instance *, const struct etl_commit *, struct etl_token *,
+		struct etl_error *);
+int sqlite_sealed(struct etl_instance *, const struct etl_token *, int32_t *, struct etl_error *);
+int sqlite_revert(struct etl_instance *, const char *run, const struct etl_token *seal,
+		  struct etl_error *);
 /* Frees what stage.c keeps in the instance; accepts an instance that never staged anything. */
 void sqlite_stage_close(struct etl_instance *);
 

@@ -49,7 +49,7 @@ int sqlite_number(struct etl_instance *inst, sqlite3 *db, const char *sql, int64
 
 /* ---- State in memory ---------------------------------------------------------------------------------- */
 
-static void free_stage(struct etl_instance *inst, struct sqlite_stage *stage)
+void sqlite_stage_free(struct etl_instance *inst, struct sqlite_stage *stage)
 {
 	size_t i;
 
@@ -74,12 +74,12 @@ void sqlite_stage_close(struct etl_instance *inst)
 	inst->stage = NULL;
 	free(inst->stage_path);
 	inst->stage_path = NULL;
-	free_stage(inst, inst->building);
+	sqlite_stage_free(inst, inst->building);
 	inst->building = NULL;
 }
 
 /* What is known before any file is made. */
-static int look(struct etl_instance *inst, const struct etl_run *run, struct sqlite_stage **ret,
+int sqlite_look(struct etl_instance *inst, const struct etl_run *run, struct sqlite_stage **ret,
 		struct etl_error *err)
 {
 	struct sqlite_stage *stage = calloc(1, sizeof(*stage));
@@ -91,12 +91,15 @@ static int look(struct etl_instance *inst, const struct etl_run *run, struct sql
 	if (run) {
 		stage->on_existing = run->on_existing;
 		stage->run_flags = run->flags;
+		stage->replaces = run->mode == ETL_COPY || run->flags & ETL_RUN_EMPTY;
 	}
 	rc = sqlite_where(inst, &stage->target, &stage->folder, err);
 	if (!rc)
 		rc = sqlite_old_open(inst, stage, err);
+	if (!rc)
+		rc = sqlite_find_basis(inst, stage, err);
 	if (rc)
-		free_stage(inst, stage);
+		sqlite_stage_free(inst, stage);
 	else
 		*ret = stage;
 	return rc;
@@ -193,9 +196,9 @@ static int64_t cache_bytes(const struct etl_instance *inst)
 	return bytes > CACHE_LEAST ? bytes : CACHE_LEAST;
 }
 
-static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
+static int configure(struct etl_instance *inst, sqlite3 *db, bool anew, struct etl_error *err)
 {
-	char sql[512];
+	char sql[512] = "";
 	int64_t page_size = inst->host->given(inst->conf, "page_size") ?
 				    inst->host->num(inst->conf, "page_size") :
 				    0;
@@ -206,36 +209,45 @@ static int configure(struct etl_instance *inst, sqlite3 *db, struct etl_error *e
 	/* Triggers of a table that is only emptied must not fire for the rows that come. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
-	/* Without a page_size of ours, what the file has, or 4096. */
-	snprintf(sql, sizeof(sql),
-		 "PRAGMA page_size = %lld; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = "
-		 "OFF; "
+	/* A file that is there keeps its size of pages, also through a VACUUM. */
+	if (anew)
+		snprintf(sql, sizeof(sql), "PRAGMA page_size = %lld; ",
+			 (long long)(page_size ? page_size : 4096));
+	snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql),
+		 "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; "
 		 "PRAGMA temp_store = FILE; PRAGMA cache_size = -%lld",
-		 (long long)(page_size ? page_size : 4096), (long long)(cache_bytes(inst) >> 10));
+		 (long long)(cache_bytes(inst) >> 10));
 	return sqlite_run(inst, db, sql, err);
 }
 
-static int open_stage(struct etl_instance *inst, const char *path, struct etl_error *err)
+/* Names the staging file; it is opened when it is needed. */
+static int name_stage(struct etl_instance *inst, const char *path, struct etl_error *err)
 {
-	sqlite3 *db = NULL;
 	char *copy = strdup(path);
-	int rc = ETL_OK;
 
 	if (!copy)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	free(inst->stage_path);
+	inst->stage_path = copy;
+	return ETL_OK;
+}
+
+static int open_stage(struct etl_instance *inst, const char *path, bool anew, struct etl_error *err)
+{
+	sqlite3 *db = NULL;
+	int rc = ETL_OK;
+
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		rc = sqlite_fail(inst, db, err, "opening its staging file %s", path);
 	if (!rc)
-		rc = configure(inst, db, err);
+		rc = configure(inst, db, anew, err);
 	if (rc) {
 		sqlite3_close(db);
-		free(copy);
 		return rc;
 	}
 	sqlite_enlist(inst, db);
 	inst->stage = db;
-	inst->stage_path = copy;
 	return ETL_OK;
 }
 
@@ -259,13 +271,46 @@ static int make(struct etl_instance *inst, struct sqlite_stage *stage, const cha
 		if (!rc) {
 			ETL_FAULT("sqlite.stage_created");
 			sqlite_hold(stage, path);
-			rc = open_stage(inst, path, err);
+			rc = name_stage(inst, path, err);
+			if (!rc)
+				rc = open_stage(inst, path, true, err);
 			if (rc)
 				unlink(path);
 		}
 	}
 	free(path);
 	return rc;
+}
+
+/* What the interrupted run began goes on; without a file it is begun anew. What it carried over is there, or
+ * `since` says that it is not. */
+static int take_up(struct etl_instance *inst, struct sqlite_stage *stage, const char *run,
+		   struct etl_error *err)
+{
+	char *path = sqlite_stage_name(stage->target, run);
+	int rc;
+
+	if (!path)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	sqlite_hold(stage, path);
+	if (stage->hold < 0) {
+		free(path);
+		return make(inst, stage, run, err);
+	}
+	rc = name_stage(inst, path, err);
+	stage->settled = stage->resumed = true;
+	free(path);
+	return rc;
+}
+
+/* The mode that the source's settings ask for: an interrupted run has applied that step. */
+static void note_wal(struct sqlite_stage *stage, const struct etl_load *load)
+{
+	const struct etl_table *table = load->table;
+
+	if (table && table->kind == ETL_DATABASE && table->ddl && table->dialect &&
+	    strcmp(table->dialect, "sqlite") == 0 && !(load->run->flags & ETL_RUN_DATA_ONLY))
+		stage->wants_wal |= strstr(table->ddl, "PRAGMA journal_mode = wal") != NULL;
 }
 
 /* ---- begin ---------------------------------------------------------------------------------------------- */
@@ -383,15 +428,18 @@ int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct 
 	int rc = check_run(inst, load->run, err);
 
 	if (!rc && !stage)
-		rc = look(inst, load->run, &stage, err);
+		rc = sqlite_look(inst, load->run, &stage, err);
 	if (rc)
 		return rc;
 	rc = admit(inst, stage, load, err);
 	if (!rc && !inst->building)
-		rc = make(inst, stage, load->run->id, err);
+		rc = load->run->flags & ETL_RUN_RESUMED ? take_up(inst, stage, load->run->id, err) :
+							  make(inst, stage, load->run->id, err);
+	if (!rc && stage->resumed)
+		note_wal(stage, load);
 	if (rc) {
 		if (!inst->building)
-			free_stage(inst, stage);
+			sqlite_stage_free(inst, stage);
 		return rc;
 	}
 	ETL_FAULT("sqlite.begun");
@@ -416,22 +464,41 @@ static int check_token(struct etl_instance *inst, const char *target, const char
 static int attach(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
 {
 	struct sqlite_stage *stage = NULL;
-	int rc = look(inst, NULL, &stage, err);
+	int rc = sqlite_look(inst, NULL, &stage, err);
 
 	if (rc)
 		return rc;
 	rc = check_token(inst, stage->target, token->text, err);
 	if (!rc) {
 		sqlite_hold(stage, token->text);
-		rc = open_stage(inst, token->text, err);
+		rc = name_stage(inst, token->text, err);
 	}
+	if (!rc)
+		rc = open_stage(inst, token->text, false, err);
 	if (rc) {
-		free_stage(inst, stage);
+		sqlite_stage_free(inst, stage);
 		return rc;
 	}
 	stage->settled = stage->taken_up = true;
 	inst->building = stage;
 	return ETL_OK;
+}
+
+/* The first read takes back what was under way when the other process died. */
+static int open_taken_up(struct etl_instance *inst, struct sqlite_stage *stage,
+			 struct etl_error *err)
+{
+	int64_t count;
+	bool copy = false;
+	int rc = open_stage(inst, inst->stage_path, false, err);
+
+	if (!rc)
+		rc = sqlite_number(inst, inst->stage, "SELECT count(*) FROM sqlite_schema", 0,
+				   &count, err);
+	if (!rc && stage->old)
+		rc = sqlite_old_must_copy(inst, stage, &copy, err);
+	stage->carried = copy;
+	return rc;
 }
 
 int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
@@ -441,10 +508,15 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 
 	if (!stage)
 		return attach(inst, token, err);
-	if (!inst->stage || strcmp(inst->stage_path, token->text) != 0)
+	if (!inst->stage_path || strcmp(inst->stage_path, token->text) != 0 || stage->sealed)
 		return inst->host->fail(err, ETL_BUG, NULL, 0,
 					"%s: is building another file than \"%s\"", inst->path,
 					token->text);
+	if (!inst->stage) {
+		rc = open_taken_up(inst, stage, err);
+		if (rc)
+			return rc;
+	}
 	if (stage->settled)
 		return ETL_OK;
 	rc = stage->old ? sqlite_old_carry(inst, stage, err) : ETL_OK;
@@ -483,6 +555,8 @@ int sqlite_abort(struct etl_instance *inst, const struct etl_load *load,
 		rc = check_token(inst, target, token->text, err);
 	if (!rc)
 		sqlite_stage_close(inst);
+	if (!rc)
+		sqlite_backup_drop(target, sqlite_stage_run(target, token->text));
 	for (i = 0; !rc && i < sizeof(files) / sizeof(*files); i++) {
 		ETL_FAULT("sqlite.abort");
 		if (sqlite_beside_remove(token->text, files[i]) != 0)

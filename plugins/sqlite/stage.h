@@ -23,6 +23,8 @@ struct sqlite_part {
 	size_t range_count;
 };
 
+#define SQLITE_IDENTITY 160 /* bytes of what a file is known by: known.c */
+
 struct sqlite_stage {
 	char *target;	      /* what will be replaced: links followed */
 	char *folder;	      /* its folder */
@@ -34,8 +36,12 @@ struct sqlite_stage {
 	bool settled;	      /* what is carried over is there */
 	bool carried;	      /* the stage began as a copy of the old file */
 	bool left_out;	      /* some tables of the run are as in the old file, or not there */
+	bool resumed;	     /* another process began it, and what this run brings is known */
 	bool taken_up;	      /* another process began it: goals are not known */
+	bool sealed;	     /* the file is finished and closed */
 	bool published;
+	bool replaces;	     /* the new file takes the target's place */
+	char basis[SQLITE_IDENTITY]; /* what the target was when the stage was begun; "": not looked at yet */
 	bool wants_wal;	     /* the source's journal mode */
 	int32_t on_existing; /* of the run */
 	uint32_t run_flags;
@@ -50,6 +56,8 @@ struct sqlite_stage {
 int sqlite_where(struct etl_instance *, char **ret_target, char **ret_folder, struct etl_error *);
 /* A staging file of TARGET for a run. NULL: no memory. */
 char *sqlite_stage_name(const char *target, const char *run);
+/* The run whose staging file of TARGET that is, in PATH; NULL: it is none. */
+const char *sqlite_stage_run(const char *target, const char *path);
 bool sqlite_is_stage_of(const char *target, const char *path);
 /* PATH with a suffix ("-wal"); NULL: no memory. */
 char *sqlite_beside(const char *path, const char *suffix);
@@ -70,6 +78,31 @@ int sqlite_number(struct etl_instance *, sqlite3 *, const char *sql, int64_t fal
 /* The same with one text bound to ?1. */
 int sqlite_number_of(struct etl_instance *, sqlite3 *, const char *sql, const char *text,
 		     int64_t fallback, int64_t *ret, struct etl_error *);
+
+/* What is known of the target before any file is made; RUN may be NULL. Freed by sqlite_stage_free. */
+int sqlite_look(struct etl_instance *, const struct etl_run *, struct sqlite_stage **ret,
+		struct etl_error *);
+void sqlite_stage_free(struct etl_instance *, struct sqlite_stage *);
+
+/* known.c */
+/* What a file is known by, SQLITE_IDENTITY bytes without spaces; "none": it is not there. False with errno. DB:
+ * the connection that has it open, or NULL: none of this process has. */
+bool sqlite_identity(const char *path, sqlite3 *db, char *ret);
+/* What the stage rests on: what was carried over is of that file. */
+int sqlite_find_basis(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
+/* The seal of the finished and closed staging file. */
+int sqlite_write_seal(struct etl_instance *, struct etl_token *ret, struct etl_error *);
+bool sqlite_is_identity_of(const struct etl_token *seal, const char *identity);
+bool sqlite_is_sealed(const char *path, const struct etl_token *seal);
+/* What the sealed file replaces; RET has SQLITE_IDENTITY bytes. False: it is no seal. */
+bool sqlite_seal_basis(const struct etl_token *seal, char *ret);
+
+/* publish.c: for revert.c too */
+/* Nobody reads or writes the old file from here on, and it is one file. On failure it is as it was. */
+int sqlite_hold_old(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
+void sqlite_release_old(struct etl_instance *, struct sqlite_stage *);
+/* Sets the journal mode and says whether it is the one that was asked for. */
+bool sqlite_set_mode(sqlite3 *, const char *mode);
 
 /* old.c: the file that is there now */
 int sqlite_old_open(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
@@ -107,11 +140,17 @@ bool sqlite_is_torn(const struct etl_column_view *, int64_t row);
 uint64_t sqlite_batch_bytes(const struct etl_view *);
 
 /* backup.c */
-/* Makes a dated second name of the target, or a copy where there are no hard links. RET is its path. FD is
+/* How many generations this run keeps: keep_old, or five with `backup`. */
+int64_t sqlite_backup_count(struct etl_instance *, const struct etl_run *);
+/* The name of the generation that RUN replaces. NULL: no memory. */
+char *sqlite_backup_name(const char *target, const char *run);
+/* Makes a second name of the target, or a copy where there are no hard links. RET is its path. FD is
  * -1, or a descriptor to be closed only when SQLite's locks on the target are no longer needed. */
-int sqlite_backup_keep(struct etl_instance *, const struct sqlite_stage *, char **ret, int *ret_fd,
-		       struct etl_error *);
-/* Removes all but the newest five. */
-void sqlite_backup_prune(struct etl_instance *, const struct sqlite_stage *);
+int sqlite_backup_keep(struct etl_instance *, const struct sqlite_stage *, const char *run,
+		       char **ret, int *ret_fd, struct etl_error *);
+/* Takes away the second name that a run made and did not need. */
+void sqlite_backup_drop(const char *target, const char *run);
+/* Removes all but the newest COUNT. */
+void sqlite_backup_prune(struct etl_instance *, const struct sqlite_stage *, int64_t count);
 
 #endif

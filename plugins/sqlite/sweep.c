@@ -39,7 +39,7 @@ static bool is_left_over(const char *path)
 	return ret;
 }
 
-static void sweep_one(struct etl_instance *inst, char *path)
+static void sweep_one(struct etl_instance *inst, const char *target, char *path)
 {
 	size_t base = companion_of(path), i;
 
@@ -58,6 +58,7 @@ static void sweep_one(struct etl_instance *inst, char *path)
 		return;
 	for (i = 0; i < sizeof(companions) / sizeof(*companions); i++)
 		sqlite_beside_remove(path, companions[i]);
+	sqlite_backup_drop(target, sqlite_stage_run(target, path));
 	if (unlink(path) == 0)
 		inst->host->log(inst->host, ETL_LOG_INFO,
 				"%s: removed, a run that died left it behind", path);
@@ -74,7 +75,7 @@ void sqlite_sweep(struct etl_instance *inst, const struct sqlite_stage *stage)
 		etl_text_addf(&path, "%s%s%s", stage->folder,
 			      strcmp(stage->folder, "/") == 0 ? "" : "/", entry->d_name);
 		if (!path.failed && sqlite_is_stage_of(stage->target, path.at))
-			sweep_one(inst, path.at);
+			sweep_one(inst, stage->target, path.at);
 		etl_text_free(&path);
 	}
 	if (dir)

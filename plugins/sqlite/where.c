@@ -128,7 +128,7 @@ char *sqlite_stage_name(const char *target, const char *run)
 	return ret;
 }
 
-bool sqlite_is_stage_of(const char *target, const char *path)
+const char *sqlite_stage_run(const char *target, const char *path)
 {
 	char *prefix = stage_prefix(target);
 	const char *id = NULL, *at;
@@ -138,7 +138,12 @@ bool sqlite_is_stage_of(const char *target, const char *path)
 	free(prefix);
 	for (at = id; at && (isalnum((unsigned char)*at) || *at == '-'); at++)
 		;
-	return id && at > id && !*at && at - id <= RUN_ID_MAX;
+	return id && at > id && !*at && at - id <= RUN_ID_MAX ? id : NULL;
+}
+
+bool sqlite_is_stage_of(const char *target, const char *path)
+{
+	return sqlite_stage_run(target, path) != NULL;
 }
 
 char *sqlite_beside(const char *path, const char *suffix)

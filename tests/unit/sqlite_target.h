@@ -140,7 +140,7 @@ static inline void start_run(struct target_run *r, const char *name, int32_t on_
 	static int number;
 
 	memset(r, 0, sizeof(*r));
-	snprintf(id, sizeof(id), "r%d", ++number);
+	snprintf(id, sizeof(id), "20261125T000000Z-%06d", ++number);
 	snprintf(r->path, sizeof(r->path), "%s", in_folder(name));
 	r->host = host_of(ETL_ROLE_TARGET);
 	r->conf.table = sqlite_LTX_etl_plugin()->options;
