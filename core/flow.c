@@ -330,6 +330,8 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 					 &stats, item->target.err);
 	if (rc == 0)
 		rc = all_taken(&intake, target, err);
+	if (rc == 0)
+		rc = rejects_settle(item->target.rejects, job, item->split->index, err);
 	if (stream.release)
 		stream.release(&stream);
 	if (rc == 0)

@@ -54,7 +54,8 @@ struct job {
 	/* Written by the workers under `mutex`. */
 	pthread_mutex_t mutex;
 	uint64_t read, passed, filtered, created, merged, rejected, bytes, staged;
-	uint64_t rejected_by_target;
+	uint64_t rejected_by_target; /* those taken out by screen too */
+	uint64_t screened;	     /* rows that screen took out; no longer in `staged` */
 	struct etl_outcome outcome; /* what commit did with the staged rows */
 	struct digest digest;
 	uint64_t *refused; /* row hashes of rows the target refused */

@@ -18,13 +18,30 @@ int rejects_open(const struct pipeline *, const char *run, const char *path, str
  * or at the end of a run that failed. *ret_path: the file, or NULL when no row was refused; owned by
  * the rejects. */
 int rejects_join(struct rejects *, const struct jobs *, const char **ret_path, struct etl_error *);
+/* Closes what a split refused and brings it to the disk: before the split counts as loaded. */
+int rejects_settle(struct rejects *, const struct job *, uint64_t split, struct etl_error *);
+/* Leaves what is spooled to a later process: of a run that was interrupted and whose staging place stays. */
+void rejects_keep(struct rejects *);
+/* Takes up what another process of this run spooled, before any row is read: of splits that are STAGED it is
+ * kept and counted, the others' is removed, for they are loaded again. A table whose staged rows were looked
+ * through already (phase "screen" of a run that takes rows out) has to be staged again: its rows are not whole. */
+int rejects_take_up(struct rejects *, const struct jobs *,
+		    bool (*staged)(void *data, const struct job *, uint64_t split), void *data,
+		    struct etl_error *);
+struct flow_setup;
+/* After everything was looked through: finds for each screened row where it came from, and spools it. */
+int rejects_place(struct rejects *, const struct flow_setup *, struct etl_error *);
 /* Rows refused so far. */
 uint64_t rejects_count(const struct rejects *);
 /* Whether they are more than the pipeline allows, of READ rows; fails with the sentence. */
 int rejects_within(const struct rejects *, uint64_t read, struct etl_error *);
 void rejects_free(struct rejects *);
 
-enum side { SIDE_SOURCE, SIDE_TARGET };
+/* Remembers the hash of a row that will not be published though the source gave it. False: no memory. */
+bool job_refuse(struct job *, uint64_t hash);
+
+/* SIDE_SCREEN: rows that were staged, and are taken out again. */
+enum side { SIDE_SOURCE, SIDE_TARGET, SIDE_SCREEN };
 
 struct canon;
 

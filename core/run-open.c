@@ -80,7 +80,8 @@ static void make_info(struct run *run)
 			  (options->data_only ? ETL_RUN_DATA_ONLY : 0u) |
 			  (options->limit ? ETL_RUN_PARTIAL : 0u) |
 			  (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u) |
-			  (p->undo ? ETL_RUN_UNDO : 0u);
+			  (p->undo ? ETL_RUN_UNDO : 0u) |
+			  (p->reject_rows ? ETL_RUN_REJECT : 0u);
 	run->info.state_path = run->state_path;
 }
 

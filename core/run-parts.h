@@ -18,8 +18,11 @@ struct job *run_job_of(const struct run *, const struct etl_step *);
 /* run-check.c */
 /* Every identity of RUN.md, for every table: a row that cannot be accounted for is an error. */
 int run_check_counts(struct run *, struct etl_error *);
-int run_screen(struct run *, struct etl_error *);
 int run_validate(struct run *, struct etl_error *);
+
+/* run-screen.c */
+/* Rows that a constraint will not take fail the run, or are rejected. */
+int run_screen(struct run *, struct etl_error *);
 
 /* run-report.c */
 /* The report's lines of the tables, in the order of the jobs: made once, filled at the end. */

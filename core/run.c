@@ -195,7 +195,7 @@ int run_alone(struct run *run, struct job *job, int rc, struct etl_error *err)
 
 static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 {
-	struct etl_found_sink sink = { no_finds };
+	struct etl_found_sink sink = { .emit = no_finds };
 	int rc = 0;
 
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
@@ -215,7 +215,7 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 static int apply_sql(struct run *run, const char *key, const struct string_list *list,
 		     enum report_phase phase, struct etl_error *err)
 {
-	struct etl_found_sink sink = { no_finds };
+	struct etl_found_sink sink = { .emit = no_finds };
 	int rc = 0;
 
 	for (size_t i = 0; i < list->count && rc == 0; i++) {
@@ -247,7 +247,7 @@ static int prepare(struct run *run, struct etl_error *err)
 
 	/* The settings of the database, then `before`, then its tables. */
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
-		struct etl_found_sink sink = { no_finds };
+		struct etl_found_sink sink = { .emit = no_finds };
 		const struct etl_step *step = &run->plan.at[i];
 
 		if (step->phase == ETL_PHASE_PREPARE && step->sql && step->load >= run->jobs.count)
@@ -256,7 +256,7 @@ static int prepare(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = apply_sql(run, "before", &run->pipeline->before, REPORT_BEFORE, err);
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
-		struct etl_found_sink sink = { no_finds };
+		struct etl_found_sink sink = { .emit = no_finds };
 		const struct etl_step *step = &run->plan.at[i];
 
 		if (step->phase == ETL_PHASE_PREPARE && step->sql && step->load < run->jobs.count)
@@ -379,7 +379,7 @@ static int publish(struct run *run, struct etl_error *err)
 	const struct etl_token **tokens = calloc(room + 1, sizeof(*tokens));
 	struct etl_outcome *outcomes = calloc(room + 1, sizeof(*outcomes));
 	uint64_t *withheld = calloc(room + 1, sizeof(*withheld));
-	struct etl_found_sink found = { no_finds };
+	struct etl_found_sink found = { .emit = no_finds };
 	struct etl_token kept = { "" };
 	struct etl_commit commit = { .run = &run->info,
 				     .loads = loads,

@@ -335,7 +335,14 @@ void etl_text_add_json(struct etl_text *, const char *text, size_t size);
 void etl_text_add_value(struct etl_text *, const struct etl_column_view *, int64_t row);
 /* A value as JSON: numbers as numbers, bytes as {"hex": "00ff"}, a real that JSON has not as a string. */
 void etl_text_add_json_value(struct etl_text *, const struct etl_column_view *, int64_t row);
-/* A row of a batch as a line with a JSON array of such values. */
+/*
+ * A value as JSON that gives it back to its last bit, for a reject's `raw`: a real always has a point or an
+ * exponent, an integer never; bytes are {"$bytes":"base64"}, a text that is not UTF-8 {"$text":"base64"}, an
+ * infinity {"$real":"Infinity"}, a NaN {"$real":"its 16 hexadecimal digits"}; dates, times, uuids and decimal
+ * texts are strings. (exact.c)
+ */
+void etl_text_add_json_exact(struct etl_text *, const struct etl_column_view *, int64_t row);
+/* A row of a batch as a line with a JSON array of the values that etl_text_add_json_value writes. */
 void etl_text_add_json_line(struct etl_text *, const struct etl_view *, int64_t row);
 /* The text, or NULL when memory ran out; the struct is emptied and the caller frees. */
 char *etl_text_take(struct etl_text *);

@@ -522,7 +522,8 @@ enum etl_run_flags {
 	ETL_RUN_TABLE_SCOPE = 1 << 3,   /* scope = "table": tables are published one by one */
 	ETL_RUN_EMPTY = 1 << 4,         /* the target held nothing at all: append and merge make it as copy does */
 	ETL_RUN_UNDO = 1 << 5,          /* append, merge: keep with the rows what `revert` needs */
-	ETL_RUN_RESUMED = 1 << 6        /* an interrupted run goes on: begin takes up the staging place that it made */
+	ETL_RUN_RESUMED = 1 << 6,       /* an interrupted run goes on: begin takes up the staging place that it made */
+	ETL_RUN_REJECT = 1 << 7         /* on_error = "reject": rows that a constraint does not take are left out */
 };
 
 /* What all loads of a run share. */
@@ -558,7 +559,9 @@ struct etl_load {
 /* When a step is applied. */
 enum etl_phase {
 	ETL_PHASE_PREPARE,      /* in the staging place, before any row: tables */
-	ETL_PHASE_SCREEN,       /* returns rows that a constraint will not take */
+	/* Finds rows that a constraint will not take. Steps whose kind begins with "foreign key" obey the run's
+	 * foreign_keys; the others, as a unique index, are made here or after the rows it found are gone. */
+	ETL_PHASE_SCREEN,
 	ETL_PHASE_FINISH,       /* after the rows: indexes, keys, counters; tables in parallel where it can */
 	ETL_PHASE_LAST,         /* after every table is finished: views, triggers */
 	ETL_PHASE_PUBLISH,      /* carried out inside commit; shown by plan, never given to apply */
@@ -592,9 +595,24 @@ struct etl_found {
 	const char *column;     /* the column or columns, or NULL */
 	const char *key;        /* the row's key as text, "id=3" */
 	const char *reason;     /* a sentence */
+	/* Since 1.1. The row itself, in the columns that the sink wants: a batch it stands in, borrowed like the
+	 * rest, or NULL: the finding is about no single row, or the sink wants none. */
+	const struct ArrowSchema *schema;
+	const struct ArrowArray *batch;
+	int64_t row;            /* its index there */
+	uint64_t rows;          /* without a batch: how many rows it is about; 0 is 1 */
 };
 struct etl_found_sink {
 	int (*emit)(struct etl_found_sink *self, const struct etl_found *found);
+	/* Since 1.1. The columns and types in which rows are wanted: those that `load` was given. NULL: none. */
+	const struct ArrowSchema *rows;
+	/* 1: every row that a screen step finds is emitted with its batch, in the order in which the rows were
+	 * loaded where the target knows it, and is gone from the staging place when apply returns 0; when emit
+	 * or anything else fails, all of them are still there. The host applies a step again when rows of the
+	 * table's parents went. 0: they stay; the first is emitted with its batch, and of many the rest may be
+	 * counted in one finding. */
+	int32_t take_out;
+	int32_t reserved;
 };
 
 struct etl_dataset_sink {

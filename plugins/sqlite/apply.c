@@ -1,6 +1,6 @@
 /*
- * Carrying out steps in the staging file: the SQL that design wrote or the pipeline gave, and the check of
- * foreign keys, which SQLite does not do on its own while rows are loaded.
+ * Carrying out steps in the staging file: the SQL that design wrote or the pipeline gave. What looks for rows
+ * that a constraint does not take is in the files screen….
  */
 #include "config.h"
 
@@ -8,202 +8,11 @@
 #include <stdlib.h>
 
 #include "fault.h"
-#include "stage.h"
-
-#define FOUND_MOST 1000 /* rows named for one step; the rest is counted */
-
-struct checking {
-	struct etl_instance *inst;
-	const struct etl_table *table;
-	struct etl_found_sink *sink;
-	struct etl_error *err;
-	sqlite3_stmt *keys; /* of the foreign key `id`: its columns, and the parent's */
-	sqlite3_stmt *row;  /* the row's primary key, or NULL: its rowid says all */
-};
+#include "screen.h"
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
 {
 	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
-}
-
-/* ---- Foreign keys ---------------------------------------------------------------------------------------- */
-
-static void add_value(struct etl_text *text, sqlite3_stmt *stmt, int column)
-{
-	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
-		etl_text_add(text, "NULL");
-	else if (sqlite3_column_type(stmt, column) == SQLITE_TEXT)
-		etl_text_add_literal(text, (const char *)sqlite3_column_text(stmt, column));
-	else
-		etl_text_add(text, (const char *)sqlite3_column_text(stmt, column));
-}
-
-/* SELECT of the primary key's columns by rowid; left NULL when there is no key or no rowid. */
-static int prepare_row(struct checking *c)
-{
-	const struct etl_key *key = &c->table->primary;
-	struct etl_text sql = { 0 };
-	size_t i;
-	int rc;
-
-	if (key->column_count == 0 || c->table->flags & ETL_NO_ROWID)
-		return ETL_OK;
-	for (i = 0; i < key->column_count; i++) {
-		etl_text_add(&sql, i ? ", " : "SELECT ");
-		etl_text_add_name(&sql, key->columns[i], '"');
-	}
-	etl_text_add(&sql, " FROM ");
-	etl_text_add_name(&sql, c->table->name, '"');
-	etl_text_add(&sql, " WHERE rowid = ?1");
-	rc = sql.failed ? no_memory(c->inst, c->err) :
-			  sqlite_prepare(c->inst, c->inst->stage, sql.at, &c->row, c->err);
-	etl_text_free(&sql);
-	return rc;
-}
-
-/* "id=3", "emp=1, ord=2", "rowid=7", or nothing where a row has neither. */
-static void add_key(struct checking *c, sqlite3_stmt *found, struct etl_text *text)
-{
-	size_t i;
-
-	if (sqlite3_column_type(found, 1) == SQLITE_NULL)
-		return;
-	if (!c->row) {
-		etl_text_addf(text, "rowid=%lld", (long long)sqlite3_column_int64(found, 1));
-		return;
-	}
-	sqlite3_bind_int64(c->row, 1, sqlite3_column_int64(found, 1));
-	if (sqlite3_step(c->row) == SQLITE_ROW) {
-		for (i = 0; i < c->table->primary.column_count; i++) {
-			etl_text_addf(text, "%s%s=", i ? ", " : "", c->table->primary.columns[i]);
-			add_value(text, c->row, (int)i);
-		}
-	}
-	sqlite3_reset(c->row);
-}
-
-/* The own columns of foreign key ID, "a, b". */
-static int add_columns(struct checking *c, int64_t id, struct etl_text *text)
-{
-	int step;
-
-	sqlite3_bind_text(c->keys, 1, c->table->name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(c->keys, 2, id);
-	while ((step = sqlite3_step(c->keys)) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(c->keys, 0);
-
-		etl_text_addf(text, "%s%s", text->length ? ", " : "", name ? name : "");
-	}
-	sqlite3_reset(c->keys);
-	return step == SQLITE_DONE ?
-		       ETL_OK :
-		       sqlite_fail(c->inst, c->inst->stage, c->err,
-				   "reading the foreign keys of \"%s\"", c->table->name);
-}
-
-static int emit_row(struct checking *c, sqlite3_stmt *found)
-{
-	struct etl_text key = { 0 }, columns = { 0 }, reason = { 0 };
-	const char *parent = (const char *)sqlite3_column_text(found, 2);
-	struct etl_found f = { .code = "foreign_key", .table = c->table->name };
-	int rc = add_columns(c, sqlite3_column_int64(found, 3), &columns);
-
-	add_key(c, found, &key);
-	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have",
-		      columns.at ? columns.at : "it", parent ? parent : "");
-	if (!rc && (key.failed || columns.failed || reason.failed))
-		rc = no_memory(c->inst, c->err);
-	f.column = columns.at;
-	f.key = key.at;
-	f.reason = reason.at;
-	if (!rc)
-		rc = c->sink->emit(c->sink, &f);
-	etl_text_free(&key);
-	etl_text_free(&columns);
-	etl_text_free(&reason);
-	return rc;
-}
-
-static int emit_rest(struct checking *c, int64_t rest)
-{
-	char reason[128];
-	struct etl_found f = { .code = "foreign_key", .table = c->table->name, .reason = reason };
-
-	sqlite3_snprintf(sizeof(reason), reason,
-			 "%lld more rows of this table refer to rows that are not there",
-			 (long long)rest);
-	return c->sink->emit(c->sink, &f);
-}
-
-/* The parent has no such unique columns, which SQLite lets a schema say and finds out only now. */
-static bool is_mismatch(sqlite3 *db)
-{
-	return sqlite3_errcode(db) == SQLITE_ERROR &&
-	       strstr(sqlite3_errmsg(db), "foreign key mismatch");
-}
-
-static int emit_mismatch(struct checking *c)
-{
-	struct etl_text reason = { 0 };
-	struct etl_found f = { .code = "foreign_key", .table = c->table->name };
-	int rc;
-
-	etl_text_addf(
-		&reason,
-		"its foreign keys cannot be checked, SQLite says: %s; the columns it refers to are "
-		"not a primary key or unique",
-		sqlite3_errmsg(c->inst->stage));
-	f.reason = reason.at;
-	rc = reason.failed ? no_memory(c->inst, c->err) : c->sink->emit(c->sink, &f);
-	etl_text_free(&reason);
-	return rc;
-}
-
-static int emit_found(struct checking *c, sqlite3_stmt *found)
-{
-	int64_t count = 0;
-	int step, rc = ETL_OK;
-
-	while (!rc && (step = sqlite3_step(found)) == SQLITE_ROW) {
-		if (c->inst->host->canceled(c->inst->host))
-			return ETL_CANCELED;
-		if (count++ < FOUND_MOST)
-			rc = emit_row(c, found);
-	}
-	if (!rc && step == SQLITE_ERROR && is_mismatch(c->inst->stage))
-		rc = emit_mismatch(c);
-	else if (!rc && step != SQLITE_DONE)
-		rc = sqlite_fail(c->inst, c->inst->stage, c->err,
-				 "checking the foreign keys of \"%s\"", c->table->name);
-	if (!rc && count > FOUND_MOST)
-		rc = emit_rest(c, count - FOUND_MOST);
-	return rc;
-}
-
-static int check_keys(struct etl_instance *inst, const struct etl_load *load,
-		      const struct etl_step *step, struct etl_found_sink *sink,
-		      struct etl_error *err)
-{
-	struct checking c = { .inst = inst, .table = load->table, .sink = sink, .err = err };
-	sqlite3_stmt *found = NULL;
-	int rc = prepare_row(&c);
-
-	if (!rc)
-		rc = sqlite_prepare(inst, inst->stage,
-				    "SELECT \"from\" FROM pragma_foreign_key_list(?1) WHERE id = "
-				    "?2 ORDER BY seq",
-				    &c.keys, err);
-	if (!rc && sqlite3_prepare_v2(inst->stage, step->sql, -1, &found, NULL) != SQLITE_OK)
-		rc = is_mismatch(inst->stage) ?
-			     emit_mismatch(&c) :
-			     sqlite_fail(inst, inst->stage, err,
-					 "checking the foreign keys of \"%s\"", load->table->name);
-	else if (!rc)
-		rc = emit_found(&c, found);
-	sqlite3_finalize(found);
-	sqlite3_finalize(c.keys);
-	sqlite3_finalize(c.row);
-	return rc;
 }
 
 /* ---- SQL -------------------------------------------------------------------------------------------------- */
@@ -335,8 +144,16 @@ int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 
 	if (rc || !step->sql || step->phase >= ETL_PHASE_PUBLISH)
 		return rc;
-	if (strcmp(step->kind, "foreign key check") == 0)
-		return check_keys(inst, load, step, sink, err);
+	if (step->phase == ETL_PHASE_SCREEN)
+		return strcmp(step->kind, "index") == 0 ?
+			       screen_unique(inst, load, step, sink, err) :
+			       screen_keys(inst, load, step, sink, err);
+	if (step->phase >= ETL_PHASE_FINISH && !inst->building->screened) {
+		rc = sqlite_order_drop(inst, err);
+		inst->building->screened = !rc;
+		if (rc)
+			return rc;
+	}
 	if (strcmp(step->kind, "setting") == 0)
 		return apply_setting(inst, step, err);
 	ETL_FAULT("sqlite.apply_before");

@@ -416,6 +416,33 @@ static bool has_expressions(const struct etl_index *index)
 	return index->where_sql != NULL;
 }
 
+/*
+ * A unique index may refuse rows, so it is made while they are looked through, before any foreign key that may
+ * count on it. Where a row cannot be told by a rowid, or its place not known by it, the index stands before the
+ * rows come: then the second of two equals is refused when it comes.
+ */
+static int32_t index_phase(const struct design *d, const struct etl_index *index)
+{
+	const struct etl_run *run = d->load ? d->load->run : NULL;
+	bool no_rowid = d->same && d->table->flags & ETL_NO_ROWID && d->table->primary.column_count;
+
+	if (!(index->flags & ETL_INDEX_UNIQUE) || (run && run->flags & ETL_RUN_SCHEMA_ONLY))
+		return ETL_PHASE_FINISH;
+	if (no_rowid ||
+	    (design_column(d, "rowid") && design_column(d, "oid") && design_column(d, "_rowid_")))
+		return ETL_PHASE_PREPARE;
+	return ETL_PHASE_SCREEN;
+}
+
+static const char *index_note(const struct design *d, int32_t phase)
+{
+	if (phase == ETL_PHASE_PREPARE)
+		return "before the rows, so that the second of two equals is refused";
+	if (phase == ETL_PHASE_SCREEN && d->load && d->load->run->flags & ETL_RUN_REJECT)
+		return "of equal rows the first stays, the others are rejected";
+	return NULL;
+}
+
 static int skip_index(struct design *d, const struct etl_index *index, const char *why)
 {
 	struct etl_text note = { 0 };
@@ -433,11 +460,13 @@ static int skip_index(struct design *d, const struct etl_index *index, const cha
 static int try_index(struct design *d, const struct etl_index *index, const char *sql)
 {
 	bool other = index->method && !d->same && sqlite3_stricmp(index->method, "btree") != 0;
+	int32_t phase = index_phase(d, index);
 	char *why = try_it(d, "", sql);
 	int rc = why ? skip_index(d, index, why) :
-		       design_step(d, ETL_PHASE_FINISH, other ? ETL_APPROXIMATED : ETL_EXACT,
-				   "index", index->name, sql,
-				   other ? "as a B-tree, the only kind SQLite has" : NULL);
+		       design_step(d, phase, other ? ETL_APPROXIMATED : ETL_EXACT, "index",
+				   index->name, sql,
+				   other ? "as a B-tree, the only kind SQLite has" :
+					   index_note(d, phase));
 
 	sqlite3_free(why);
 	return rc;
@@ -449,8 +478,8 @@ int design_index(struct design *d, const struct etl_index *index)
 	int rc;
 
 	if (d->same && d->table->ddl && index->ddl)
-		return design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "index", index->name, index->ddl,
-				   NULL);
+		return design_step(d, index_phase(d, index), ETL_EXACT, "index", index->name,
+				   index->ddl, index_note(d, index_phase(d, index)));
 	if (!d->same && has_expressions(index))
 		return skip_index(d, index, "its expressions are written in another dialect");
 	if (!write_index(d, index, &sql))

@@ -224,22 +224,30 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	return rc;
 }
 
+static const char *screen_note(const struct design *d)
+{
+	if (d->load && d->load->run->foreign_keys == ETL_FK_REPORT)
+		return "broken keys are reported";
+	return d->load && d->load->run->flags & ETL_RUN_REJECT ?
+		       "rows that break one are rejected" :
+		       NULL;
+}
+
 static int design_screen(struct design *d)
 {
 	struct etl_text sql = { 0 };
 	int rc;
 
-	if (d->table->foreign_key_count == 0 || drops_keys(d))
+	if (drops_keys(d) ||
+	    !(d->table->foreign_key_count ||
+	      (keeps_table(d) && d->load->existing && d->load->existing->foreign_key_count)))
 		return ETL_OK;
 	etl_text_add(&sql, "PRAGMA foreign_key_check(");
 	etl_text_add_name(&sql, d->table->name, '"');
 	etl_text_add(&sql, ")");
 	rc = sql.failed ? design_no_memory(d) :
 			  design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, "foreign key check",
-				      d->table->name, sql.at,
-				      d->load && d->load->run->foreign_keys == ETL_FK_REPORT ?
-					      "broken keys are reported" :
-					      NULL);
+				      d->table->name, sql.at, screen_note(d));
 	etl_text_free(&sql);
 	return rc;
 }
@@ -250,11 +258,11 @@ int design_table(struct design *d)
 	size_t i;
 	int rc = keeps ? design_rows(d) : create_table(d);
 
-	if (!rc)
-		rc = design_screen(d);
 	for (i = 0; !rc && !keeps && i < d->table->index_count; i++)
 		rc = design_index(d, ETL_AT(const struct etl_index, d->table->indexes,
 					    d->table->index_size, i));
+	if (!rc)
+		rc = design_screen(d);
 	for (i = 0; !rc && i < d->table->column_count; i++)
 		rc = design_counter(d, EACH(d, etl_column, column, i));
 	return rc;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
-#include "stage.h"
+#include "screen.h"
 
 #define RANGES_MOST 65536 /* of one split; beyond it the split cannot be replaced */
 #define NAMES_MAX   512	  /* bytes of the column names of a reject */
@@ -24,6 +24,7 @@ struct loading {
 	bool has_rowid;
 	bool utf16; /* how the file keeps its texts */
 	struct sqlite_part part;
+	struct sqlite_order order;
 	uint64_t bytes;
 };
 
@@ -286,6 +287,9 @@ static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t
 						 sqlite3_last_insert_rowid(l->inst->stage)) ?
 			     no_memory(l) :
 			     ETL_OK;
+		if (!rc && l->order.wanted)
+			rc = sqlite_order_note(l->inst, l->load, &l->order,
+					       sqlite3_last_insert_rowid(l->inst->stage), l->err);
 	}
 	sqlite3_reset(l->insert);
 	return rc;
@@ -398,10 +402,13 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 	part = room_for_part(l);
 	rc = part ? remove_part(l, part) : no_memory(l);
 	if (!rc)
+		rc = sqlite_order_open(l->inst, l->load, &l->order, l->err);
+	if (!rc)
 		rc = insert_all(l, stream);
 	ETL_FAULT("sqlite.load_before_commit");
 	if (!rc)
 		rc = sqlite_run(l->inst, db, "COMMIT", l->err);
+	sqlite_order_close(&l->order);
 	ETL_FAULT("sqlite.load_after_commit");
 	if (rc) {
 		if (!sqlite3_get_autocommit(db))

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fault.h"
-#include "stage.h"
+#include "screen.h"
 
 #define PENDING_BYTE 0x40000000 /* where SQLite's locks begin, by its file format */
 #define LOCK_BYTES   512	/* and how far they reach */
@@ -377,7 +377,9 @@ static int finish_file(struct etl_instance *inst, const struct etl_commit *commi
 		return rc;
 	stage = inst->building;
 	sqlite_disconnect(inst);
-	rc = outcomes(inst, commit, err);
+	rc = sqlite_order_drop(inst, err);
+	if (!rc)
+		rc = outcomes(inst, commit, err);
 	if (!rc)
 		rc = sqlite_leave_out(inst, commit, err);
 	if (!rc)

@@ -40,9 +40,9 @@ static void add_raw(struct reading *r, struct etl_text *raw, int64_t limit)
 	for (i = 0; i < r->want.n_children; i++) {
 		const char *name = r->want.children[i]->name;
 
-		etl_text_add(raw, i ? ", " : "");
+		etl_text_add(raw, i ? "," : "");
 		etl_text_add_json(raw, name, strlen(name));
-		etl_text_add(raw, ": ");
+		etl_text_add(raw, ":");
 		value_add_json(raw, sqlite3_column_value(r->stmt, (int)i), limit);
 	}
 	etl_text_add(raw, "}");

@@ -32,7 +32,7 @@ const char *value_put(struct etl_column_builder *b, sqlite3_value *);
 bool value_is_torn(sqlite3_value *, bool little_endian);
 /* Bytes of text or blob, 8 of a number; without converting it. */
 int64_t value_size(sqlite3_value *);
-/* The value as JSON; a text or blob of more than LIMIT bytes as its size. */
+/* The value as etl_text_add_json_exact writes it; a text or blob of more than LIMIT bytes as {"$size":N}. */
 void value_add_json(struct etl_text *, sqlite3_value *, int64_t limit);
 /* What it is and how it looks, shortened, for a sentence: text 'abc'. */
 void value_add_words(struct etl_text *, sqlite3_value *);

@@ -39,6 +39,7 @@ struct sqlite_stage {
 	bool resumed;	     /* another process began it, and what this run brings is known */
 	bool taken_up;	      /* another process began it: goals are not known */
 	bool sealed;	     /* the file is finished and closed */
+	bool screened;	      /* order.c's tables are gone */
 	bool published;
 	bool replaces;	     /* the new file takes the target's place */
 	char basis[SQLITE_IDENTITY]; /* what the target was when the stage was begun; "": not looked at yet */

@@ -171,6 +171,18 @@ const char *value_put(struct etl_column_builder *b, sqlite3_value *v)
 	return put_converted(b, v);
 }
 
+/* A text as a rejects file keeps it: exactly, valid or not. */
+static void add_text(struct etl_text *to, sqlite3_value *v)
+{
+	const uint8_t *text = sqlite3_value_text(v);
+	int32_t offsets[2] = { 0, sqlite3_value_bytes(v) };
+	struct etl_column_view view = { .type = { .type = ETL_TEXT },
+					.offsets = offsets,
+					.bytes = text ? text : (const uint8_t *)"" };
+
+	etl_text_add_json_exact(to, &view, 0);
+}
+
 void value_add_json(struct etl_text *to, sqlite3_value *v, int64_t limit)
 {
 	int type = sqlite3_value_type(v);
@@ -179,14 +191,12 @@ void value_add_json(struct etl_text *to, sqlite3_value *v, int64_t limit)
 	if (type == SQLITE_NULL) {
 		etl_text_add(to, "null");
 	} else if (value_size(v) > limit) {
-		etl_text_addf(to, "{\"bytes\": %lld}", (long long)value_size(v));
+		etl_text_addf(to, "{\"$size\":%lld}", (long long)value_size(v));
 	} else if (type == SQLITE_TEXT) {
-		const char *text = (const char *)sqlite3_value_text(v);
-
-		etl_text_add_json(to, text ? text : "", (size_t)sqlite3_value_bytes(v));
+		add_text(to, v);
 	} else {
 		look(&one, v);
-		etl_text_add_json_value(to, &one.view, 0);
+		etl_text_add_json_exact(to, &one.view, 0);
 	}
 }
 

@@ -283,7 +283,7 @@ START_TEST(broken_foreign_keys_are_named)
 {
 	static const char *const keys[] = { "id" };
 	static const char *const rows[] = { "1", "i:1", "3", "i:99", "4", NULL };
-	struct etl_found_sink sink = { take_found };
+	struct etl_found_sink sink = { .emit = take_found };
 	struct etl_step step = { .phase = ETL_PHASE_SCREEN, .kind = "foreign key check", .object = "t",
 				 .sql = "PRAGMA foreign_key_check(\"t\")" };
 	struct target_run r;

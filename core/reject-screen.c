@@ -1,0 +1,296 @@
+/*
+ * Rows that were refused after they were staged. Where such a row came from is not known then: the target keeps
+ * no ordinals. So their lines wait in a temporary database, the source is read once more through the same
+ * transforms, and each row is found by its hash; of equal rows the last ones are those that fell. All of it is
+ * on disk: millions of rows need no memory.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <etlrun/helpers.h>
+
+#include "batch.h"
+#include "flow.h"
+#include "reject-parts.h"
+
+static int fail(const struct rejects *r, struct etl_error *err)
+{
+	return error_set(err, ETL_MEMORY,
+			 "the rows that were found wrong after the load cannot be kept for the "
+			 "rejects file: %s",
+			 r->screened ? sqlite3_errmsg(r->screened) : "no memory");
+}
+
+static int run_sql(struct rejects *r, const char *sql, struct etl_error *err)
+{
+	return sqlite3_exec(r->screened, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(r, err);
+}
+
+static int prepare(struct rejects *r, const char *sql, sqlite3_stmt **ret, struct etl_error *err)
+{
+	return sqlite3_prepare_v2(r->screened, sql, -1, ret, NULL) == SQLITE_OK ? 0 : fail(r, err);
+}
+
+/* One row of three numbers. */
+static int put(struct rejects *r, sqlite3_stmt *stmt, int64_t a, int64_t b, int64_t c,
+	       struct etl_error *err)
+{
+	int rc;
+
+	sqlite3_bind_int64(stmt, 1, a);
+	sqlite3_bind_int64(stmt, 2, b);
+	sqlite3_bind_int64(stmt, 3, c);
+	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(r, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+/* ---- Keeping ---- */
+
+static int open_store(struct rejects *r, struct etl_error *err)
+{
+	if (r->screened)
+		return 0;
+	if (sqlite3_open("", &r->screened) != SQLITE_OK)
+		return fail(r, err);
+	return run_sql(
+		r,
+		"BEGIN;"
+		"CREATE TABLE row (n INTEGER PRIMARY KEY, job INTEGER, hash INTEGER, tail TEXT);"
+		"CREATE INDEX row_hash ON row (job, hash);"
+		"CREATE TABLE place (hash INTEGER, split INTEGER, ordinal INTEGER);"
+		"CREATE TABLE gone (split INTEGER, ordinal INTEGER, hash INTEGER, PRIMARY KEY "
+		"(split, "
+		"ordinal)) WITHOUT ROWID",
+		err);
+}
+
+int screened_add(struct rejects *r, const struct job *job, uint64_t hash,
+		 const struct etl_text *tail, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = open_store(r, err);
+
+	if (rc == 0)
+		rc = prepare(r, "INSERT INTO row (job, hash, tail) VALUES (?1, ?2, ?3)", &stmt,
+			     err);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, (int64_t)job->index);
+	sqlite3_bind_int64(stmt, 2, (int64_t)hash);
+	sqlite3_bind_text64(stmt, 3, tail->at, tail->length, SQLITE_STATIC, SQLITE_UTF8);
+	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(r, err);
+	sqlite3_finalize(stmt);
+	r->screened_count += rc == 0;
+	return rc;
+}
+
+void screened_close(struct rejects *r)
+{
+	sqlite3_close(r->screened);
+	r->screened = NULL;
+}
+
+/* ---- Looking for them in the source ---- */
+
+struct seeking {
+	struct rejects *r;
+	const struct flow_setup *flow;
+	struct job *job;
+	sqlite3_stmt *is_row, *is_gone, *found;
+	struct canon *canon;
+	uint64_t *keys, *rows;
+	int64_t room;
+	struct etl_error *err;
+};
+
+static bool has(sqlite3_stmt *stmt, int64_t a, int64_t b)
+{
+	bool found;
+
+	sqlite3_bind_int64(stmt, 1, a);
+	sqlite3_bind_int64(stmt, 2, b);
+	found = sqlite3_step(stmt) == SQLITE_ROW;
+	sqlite3_reset(stmt);
+	return found;
+}
+
+static int look_at(struct seeking *s, const struct ArrowArray *batch, uint64_t split)
+{
+	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
+	int rc = 0;
+
+	if (batch->length > s->room) {
+		free(s->keys);
+		free(s->rows);
+		s->keys = malloc((size_t)batch->length * sizeof(uint64_t));
+		s->rows = malloc((size_t)batch->length * sizeof(uint64_t));
+		s->room = s->keys && s->rows ? batch->length : 0;
+	}
+	if (!s->room || !canon_batch(s->canon, batch, s->keys, s->rows))
+		return error_memory(s->err);
+	for (int64_t i = 0; i < batch->length && rc == 0; i++)
+		if (has(s->is_row, (int64_t)s->job->index, (int64_t)s->rows[i]) &&
+		    !has(s->is_gone, (int64_t)split, ordinals[i]))
+			rc = put(s->r, s->found, (int64_t)s->rows[i], (int64_t)split, ordinals[i],
+				 s->err);
+	return rc;
+}
+
+static int look_through(struct seeking *s, struct ArrowArrayStream *stream, uint64_t split)
+{
+	int rc = 0;
+
+	while (rc == 0) {
+		struct ArrowArray batch = { 0 };
+		int code = host_canceled() ? ECANCELED : stream->get_next(stream, &batch);
+
+		if (code)
+			return host_canceled() ? ETL_CANCELED :
+			       s->err->set     ? ETL_FAILED :
+						 error_set(s->err, ETL_FATAL,
+							   "reading \"%s\" again: %s",
+							   job_source_name(s->job), strerror(code));
+		if (!batch.release)
+			return 0;
+		if (batch.length > 0)
+			rc = look_at(s, &batch, split);
+		batch.release(&batch);
+	}
+	return rc;
+}
+
+static int seek_split(struct seeking *s, size_t split)
+{
+	struct etl_context context = {
+		.job = s->job, .split = split, .side = SIDE_SOURCE, .err = s->err
+	};
+	struct ArrowArrayStream stream = { 0 };
+	struct ArrowSchema schema = { 0 };
+	int rc = flow_open(s->flow, s->job, s->flow->source, &s->job->splits[split].split, &context,
+			   &stream, s->err);
+
+	if (rc == 0 && stream.get_schema(&stream, &schema) == 0)
+		s->canon = canon_new(&schema, s->job->key, s->job->key_count, ETL_HASH_X1);
+	if (rc == 0 && !s->canon)
+		rc = error_memory(s->err);
+	if (rc == 0)
+		rc = look_through(s, &stream, split);
+	if (schema.release)
+		schema.release(&schema);
+	if (stream.release)
+		stream.release(&stream);
+	canon_free(s->canon);
+	s->canon = NULL;
+	context_clear(&context);
+	return rc;
+}
+
+static int seek(struct seeking *s)
+{
+	int rc = run_sql(s->r, "DELETE FROM place; DELETE FROM gone", s->err);
+	sqlite3_stmt *gone = NULL;
+
+	if (rc == 0)
+		rc = prepare(s->r, "INSERT OR IGNORE INTO gone VALUES (?1, ?2, ?3)", &gone, s->err);
+	if (rc == 0)
+		rc = spool_gone(s->r, s->job, gone, s->err);
+	sqlite3_finalize(gone);
+	if (rc == 0)
+		rc = prepare(s->r, "SELECT 1 FROM row WHERE job = ?1 AND hash = ?2", &s->is_row,
+			     s->err);
+	if (rc == 0)
+		rc = prepare(s->r, "SELECT 1 FROM gone WHERE split = ?1 AND ordinal = ?2",
+			     &s->is_gone, s->err);
+	if (rc == 0)
+		rc = prepare(s->r, "INSERT INTO place VALUES (?1, ?2, ?3)", &s->found, s->err);
+	/* The rows of a transform that does not repeat cannot be made again: their places stay null. */
+	for (size_t i = 0; i < s->job->split_count && s->job->repeats && rc == 0; i++)
+		rc = seek_split(s, i);
+	sqlite3_finalize(s->is_row);
+	sqlite3_finalize(s->is_gone);
+	sqlite3_finalize(s->found);
+	free(s->keys);
+	free(s->rows);
+	return rc;
+}
+
+/* ---- Into the spools ---- */
+
+static int spool_row(struct rejects *r, const struct job *job, sqlite3_stmt *stmt,
+		     struct etl_error *err)
+{
+	bool known = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
+	uint64_t hash = (uint64_t)sqlite3_column_int64(stmt, 0);
+	uint64_t split = known ? (uint64_t)sqlite3_column_int64(stmt, 2) : SPLIT_UNKNOWN;
+	int64_t ordinal = known ? sqlite3_column_int64(stmt, 3) : ORDINAL_UNKNOWN;
+	struct etl_text line = { 0 };
+	int rc;
+
+	reject_head(r, job, split, ordinal, &line);
+	etl_text_add_bytes(&line, sqlite3_column_text(stmt, 1),
+			   (size_t)sqlite3_column_bytes(stmt, 1));
+	rc = line.failed ? error_memory(err) :
+			   spool_add(r, job->index, split, known ? ordinal : 0, &hash, &line, err);
+	etl_text_free(&line);
+	return rc;
+}
+
+/* Of k rows with one hash the last k that the source gave. */
+#define PLACED_SQL                                                                                 \
+	"WITH r AS (SELECT n, hash, tail, count(*) OVER (PARTITION BY hash) - row_number() OVER "  \
+	"(PARTITION BY hash ORDER BY n) + 1 AS back FROM row WHERE job = ?1),"                     \
+	" p AS (SELECT *, row_number() OVER (PARTITION BY hash ORDER BY split DESC, ordinal "      \
+	"DESC) "                                                                                   \
+	"AS back FROM place)"                                                                      \
+	" SELECT r.hash, r.tail, p.split, p.ordinal FROM r LEFT JOIN p ON p.hash = r.hash AND "    \
+	"p.back = r.back ORDER BY p.split, p.ordinal, r.n"
+
+static int spool_rows(struct rejects *r, const struct job *job, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = prepare(r, PLACED_SQL, &stmt, err), step = SQLITE_DONE;
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, (int64_t)job->index);
+	while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+		rc = spool_row(r, job, stmt, err);
+	if (rc == 0 && step != SQLITE_DONE)
+		rc = fail(r, err);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int rejects_place(struct rejects *r, const struct flow_setup *flow, struct etl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; r->screened && i < flow->jobs->count && rc == 0; i++) {
+		struct job *job = flow->jobs->at[i];
+		struct seeking seeking = { .r = r, .flow = flow, .job = job, .err = err };
+
+		if (!job->screened)
+			continue;
+		rc = seek(&seeking);
+		if (rc == 0)
+			rc = spool_rows(r, job, err);
+	}
+	screened_close(r);
+	return rc;
+}
+
+int screened_flush(struct rejects *r, const struct jobs *jobs, struct etl_error *err)
+{
+	int rc = r->screened ? run_sql(r, "DELETE FROM place", err) : 0;
+
+	for (size_t i = 0; r->screened && i < jobs->count && rc == 0; i++)
+		if (jobs->at[i]->screened)
+			rc = spool_rows(r, jobs->at[i], err);
+	screened_close(r);
+	return rc;
+}

@@ -1,0 +1,286 @@
+/*
+ * Foreign keys, which SQLite does not check while rows are loaded. It is asked for the rows that break one; of a
+ * table WITHOUT ROWID it does not say which rows, so there the same question is put as a join.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "screen.h"
+
+/* A foreign key of the table as SQLite counts them, and what a join over it is made of. */
+struct parent_key {
+	int64_t id;
+	char *parent;
+	struct etl_text columns; /* "a, b" */
+	struct etl_text given;	 /* t."a" IS NOT NULL AND … */
+	struct etl_text
+		join; /* p."x" = +t."a" AND …: the parent's type and collation decide, as SQLite's do */
+	size_t rule;
+};
+
+struct checking {
+	struct screen screen;
+	struct parent_key *keys;
+	size_t count;
+};
+
+static int no_memory(const struct checking *c)
+{
+	return c->screen.inst->host->fail(c->screen.err, ETL_MEMORY, NULL, 0, "%s: no memory",
+					  c->screen.inst->path);
+}
+
+/* ---- The keys ------------------------------------------------------------------------------------------- */
+
+static struct parent_key *add_key(struct checking *c, int64_t id, const char *parent)
+{
+	struct parent_key *more = realloc(c->keys, (c->count + 1) * sizeof(*more));
+
+	if (!more)
+		return NULL;
+	c->keys = more;
+	more = &c->keys[c->count++];
+	*more = (struct parent_key){ .id = id, .parent = strdup(parent) };
+	return more->parent ? more : NULL;
+}
+
+/* A row of KEYS_SQL. */
+static int take_key(struct checking *c, sqlite3_stmt *stmt)
+{
+	int64_t id = sqlite3_column_int64(stmt, 0);
+	const char *parent = (const char *)sqlite3_column_text(stmt, 1);
+	const char *from = (const char *)sqlite3_column_text(stmt, 2);
+	const char *to = (const char *)sqlite3_column_text(stmt, 3);
+	struct parent_key *key = c->count && c->keys[c->count - 1].id == id ?
+					 &c->keys[c->count - 1] :
+					 NULL;
+
+	if (!key)
+		key = add_key(c, id, parent ? parent : "");
+	if (!key)
+		return no_memory(c);
+	etl_text_addf(&key->columns, "%s%s", key->columns.length ? ", " : "", from ? from : "");
+	etl_text_add(&key->given, key->given.length ? " AND t." : "t.");
+	etl_text_add_name(&key->given, from ? from : "", '"');
+	etl_text_add(&key->given, " IS NOT NULL");
+	etl_text_add(&key->join, key->join.length ? " AND p." : "p.");
+	etl_text_add_name(&key->join, to ? to : "", '"');
+	etl_text_add(&key->join, " = +t.");
+	etl_text_add_name(&key->join, from ? from : "", '"');
+	return key->columns.failed || key->given.failed || key->join.failed ? no_memory(c) : ETL_OK;
+}
+
+/* Without its columns a key means the parent's primary key. */
+#define KEYS_SQL                                                                                   \
+	"SELECT f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", (SELECT i.name FROM "            \
+	"pragma_table_info(f.\"table\") i WHERE i.pk = f.seq + 1)) "                               \
+	"FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.seq"
+
+static int find_keys(struct checking *c)
+{
+	struct screen *s = &c->screen;
+	sqlite3_stmt *stmt = NULL;
+	int step = SQLITE_DONE,
+	    rc = sqlite_prepare(s->inst, s->inst->stage, KEYS_SQL, &stmt, s->err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, s->table, -1, SQLITE_STATIC);
+	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+		rc = take_key(c, stmt);
+	if (!rc && step != SQLITE_DONE)
+		rc = sqlite_fail(s->inst, s->inst->stage, s->err,
+				 "reading the foreign keys of \"%s\"", s->table);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+static int add_rule(struct checking *c, struct parent_key *key)
+{
+	struct etl_text reason = { 0 };
+	int rc;
+
+	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have", key->columns.at,
+		      key->parent);
+	rc = reason.failed ? no_memory(c) :
+			     screen_rule(&c->screen, "foreign_key", key->columns.at, reason.at);
+	key->rule = c->screen.rule_count - 1;
+	etl_text_free(&reason);
+	return rc;
+}
+
+static void free_keys(struct checking *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++) {
+		free(c->keys[i].parent);
+		etl_text_free(&c->keys[i].columns);
+		etl_text_free(&c->keys[i].given);
+		etl_text_free(&c->keys[i].join);
+	}
+	free(c->keys);
+}
+
+/* ---- A key that cannot be checked ------------------------------------------------------------------------- */
+
+/* The parent has no such unique columns, which SQLite lets a schema say and finds out only now. */
+static bool is_mismatch(sqlite3 *db)
+{
+	return sqlite3_errcode(db) == SQLITE_ERROR &&
+	       strstr(sqlite3_errmsg(db), "foreign key mismatch");
+}
+
+static int emit_mismatch(struct checking *c)
+{
+	struct screen *s = &c->screen;
+	struct etl_text reason = { 0 };
+	struct etl_found f = { .code = "foreign_key", .table = s->table };
+	int rc;
+
+	etl_text_addf(
+		&reason,
+		"its foreign keys cannot be checked, SQLite says: %s; the columns it refers to are "
+		"not a primary key or unique",
+		sqlite3_errmsg(s->inst->stage));
+	f.reason = reason.at;
+	rc = reason.failed ? no_memory(c) : s->sink->emit(s->sink, &f);
+	etl_text_free(&reason);
+	return rc;
+}
+
+/* ---- Finding ------------------------------------------------------------------------------------------------ */
+
+/* Rows of a table without rowids that break KEY. */
+static int collect_join(struct checking *c, const struct parent_key *key, int64_t *ret)
+{
+	struct screen *s = &c->screen;
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, "SELECT ");
+	screen_add_ids(s, &sql);
+	etl_text_add(&sql, " FROM main.");
+	etl_text_add_name(&sql, s->table, '"');
+	etl_text_addf(&sql, " AS t WHERE %s", key->given.at);
+	if (sqlite3_table_column_metadata(s->inst->stage, "main", key->parent, NULL, NULL, NULL,
+					  NULL, NULL, NULL) == SQLITE_OK) {
+		etl_text_add(&sql, " AND NOT EXISTS (SELECT 1 FROM main.");
+		etl_text_add_name(&sql, key->parent, '"');
+		etl_text_addf(&sql, " AS p WHERE %s)", key->join.at);
+	}
+	rc = sql.failed ? no_memory(c) : screen_collect(s, sql.at, ret);
+	etl_text_free(&sql);
+	return rc;
+}
+
+static int collect_joins(struct checking *c, int64_t *ret)
+{
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && i < c->count; i++) {
+		int64_t more = 0;
+
+		rc = add_rule(c, &c->keys[i]);
+		if (!rc)
+			rc = collect_join(c, &c->keys[i], &more);
+		*ret += more;
+	}
+	return rc;
+}
+
+static int put_found(struct checking *c, sqlite3_stmt *put, sqlite3_stmt *found)
+{
+	struct screen *s = &c->screen;
+	int64_t id = sqlite3_column_int64(found, 3);
+	size_t i = 0;
+	int rc = ETL_OK;
+
+	while (i < c->count && c->keys[i].id != id)
+		i++;
+	sqlite3_bind_int64(put, 1, sqlite3_column_int64(found, 1));
+	sqlite3_bind_int64(put, 2, i < c->count ? (int64_t)c->keys[i].rule : 0);
+	if (sqlite3_step(put) != SQLITE_DONE)
+		rc = sqlite_fail(s->inst, s->inst->stage, s->err, "noting rows of \"%s\"",
+				 s->table);
+	sqlite3_reset(put);
+	return rc;
+}
+
+/* Keeps what SQLite's own check finds; FOUND stands on its first row. */
+static int collect_rows(struct checking *c, sqlite3_stmt *found, int64_t *ret)
+{
+	struct screen *s = &c->screen;
+	sqlite3_stmt *put = NULL;
+	int step = SQLITE_ROW, rc = ETL_OK;
+	size_t i;
+
+	for (i = 0; !rc && i < c->count; i++)
+		rc = add_rule(c, &c->keys[i]);
+	if (!rc)
+		rc = sqlite_prepare(s->inst, s->inst->stage,
+				    "INSERT OR IGNORE INTO " SCREEN_FOUND
+				    "(k0, rule) VALUES (?1, ?2)",
+				    &put, s->err);
+	for (; !rc && step == SQLITE_ROW; step = sqlite3_step(found)) {
+		if (s->inst->host->canceled(s->inst->host))
+			rc = ETL_CANCELED;
+		else
+			rc = put_found(c, put, found);
+		++*ret;
+		if (rc)
+			break;
+	}
+	if (!rc && step == SQLITE_ERROR && is_mismatch(s->inst->stage))
+		rc = emit_mismatch(c);
+	else if (!rc && step != SQLITE_DONE)
+		rc = sqlite_fail(s->inst, s->inst->stage, s->err,
+				 "checking the foreign keys of \"%s\"", s->table);
+	sqlite3_finalize(put);
+	return rc;
+}
+
+/* FOUND stands on a row. */
+static int collect(struct checking *c, const struct etl_load *load, struct etl_found_sink *sink,
+		   sqlite3_stmt *found, int64_t *ret)
+{
+	struct etl_instance *inst = c->screen.inst;
+	int rc = screen_open(&c->screen, inst, load, sink, c->screen.err);
+
+	if (!rc)
+		rc = find_keys(c);
+	if (rc)
+		return rc;
+	return c->screen.rowid ? collect_rows(c, found, ret) : collect_joins(c, ret);
+}
+
+int screen_keys(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,
+		struct etl_found_sink *sink, struct etl_error *err)
+{
+	struct checking c = { .screen = { .inst = inst,
+					  .load = load,
+					  .sink = sink,
+					  .err = err,
+					  .table = load->table->name } };
+	sqlite3_stmt *found = NULL;
+	int64_t count = 0;
+	int code = sqlite3_prepare_v2(inst->stage, step->sql, -1, &found, NULL), rc = ETL_OK;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(found);
+	if (code == SQLITE_ROW)
+		rc = collect(&c, load, sink, found, &count);
+	else if (code == SQLITE_ERROR && is_mismatch(inst->stage))
+		rc = emit_mismatch(&c);
+	else if (code != SQLITE_DONE)
+		rc = sqlite_fail(inst, inst->stage, err, "checking the foreign keys of \"%s\"",
+				 load->table->name);
+	sqlite3_finalize(found);
+	if (!rc && count)
+		rc = screen_take(&c.screen);
+	screen_close(&c.screen);
+	free_keys(&c);
+	return rc;
+}
