@@ -32,34 +32,44 @@ static void print_name(FILE *out, const char *name)
 	free(plain);
 }
 
+/* In a comment of one line: what would end it early is shown as a space. */
+static void print_inside(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
+}
+
+/* Of a name that has a wildcard, the file's own way to say that it is none. */
+static void print_table_name(FILE *out, const char *name)
+{
+	char *escaped = malloc(2 * strlen(name) + 1), *to = escaped;
+
+	if (!escaped)
+		return;
+	for (; *name; name++) {
+		if (*name == '*' || *name == '?')
+			*to++ = '\\';
+		*to++ = *name;
+	}
+	*to = '\0';
+	print_name(out, escaped);
+	free(escaped);
+}
+
 static void print_columns(FILE *out, const struct etl_table *table)
 {
+	fputs("	# ", out);
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct etl_column *column = table_column(table, i);
 
-		fprintf(out, "%s%s%s%s", i ? ", " : "", column->name, *column->declared ? " " : "",
-			column->declared);
+		fputs(i ? ", " : "", out);
+		print_inside(out, column->name);
+		fputs(*column->declared ? " " : "", out);
+		print_inside(out, column->declared);
 		if (column->flags & ETL_GENERATED)
 			fputs(" (computed)", out);
 	}
-}
-
-/* A comment of one line: what would end it early is shown as a space. */
-static void print_comment(FILE *out, const struct etl_table *table)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *memory = open_memstream(&text, &size);
-
-	if (!memory)
-		return;
-	print_columns(memory, table);
-	fclose(memory);
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)text[i] < 0x20)
-			text[i] = ' ';
-	fprintf(out, "	# %s\n", text);
-	free(text);
+	fputs("\n", out);
 }
 
 static void print_tables(FILE *out, const struct catalog *source)
@@ -75,7 +85,7 @@ static void print_tables(FILE *out, const struct catalog *source)
 		if (!first)
 			fputs(",\n", out);
 		first = false;
-		print_comment(out, table);
+		print_columns(out, table);
 		if (table->rows >= 0)
 			fprintf(out, "	# about %" PRId64 " row%s%s\n", table->rows,
 				table->rows == 1 ? "" : "s",
@@ -83,10 +93,17 @@ static void print_tables(FILE *out, const struct catalog *source)
 					"" :
 					", no primary key: rows are compared as a whole");
 		fputs("	{ name = ", out);
-		print_name(out, table->name);
+		print_table_name(out, table->name);
 		fputs("; }", out);
 	}
 	fputs("\n);\n", out);
+}
+
+static void print_other(FILE *out, const struct etl_table *object)
+{
+	fprintf(out, "# also there: %s ", kind_name(object->kind));
+	print_inside(out, object->name);
+	fputs("\n", out);
 }
 
 static void print_others(FILE *out, const struct catalog *source)
@@ -95,8 +112,7 @@ static void print_others(FILE *out, const struct catalog *source)
 		const struct etl_table *object = source->at[i];
 
 		if (object->kind > ETL_TABLE && object->kind <= ETL_SHADOW_TABLE)
-			fprintf(out, "# also there: %s %s\n", kind_name(object->kind),
-				object->name);
+			print_other(out, object);
 	}
 }
 

@@ -16,6 +16,8 @@
 #include "select.h"
 #include "shape.h"
 
+#define OWN_PREFIX "etlrun." /* of ETL_ORDINAL_COLUMN */
+
 /* What making the jobs of one run needs at hand. */
 struct making {
 	const struct pipeline *pipeline;
@@ -162,6 +164,24 @@ static bool derived_schema(const struct etl_table *out, const struct ArrowSchema
 	return ok;
 }
 
+/* The host's own columns go with the rows and are told by this prefix. */
+static int refuse_own_names(const struct etl_table *table, struct etl_error *err)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const char *name = table_column(table, i)->name;
+
+		if (strncmp(name, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) != 0)
+			continue;
+		error_at(err, table->name, name, NULL);
+		return error_set(
+			err, ETL_USAGE,
+			"the column \"%s\" of \"%s\" has a name that etlrun keeps for columns "
+			"of its own; give it another one with query = \"SELECT …\"",
+			name, table->name);
+	}
+	return 0;
+}
+
 /* Leads the source's table through its transforms; *ret is the last shape. */
 static int derive_all(struct making *m, struct job *job, const struct etl_table **ret)
 {
@@ -285,10 +305,16 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 	    !is_dynamic(m->target))
 		rc = profile_job(m->source, job, m->err);
 	if (rc == 0)
+		rc = refuse_own_names(job->source, m->err);
+	if (rc == 0)
 		rc = derive_all(m, job, &from);
+	if (rc == 0)
+		rc = refuse_own_names(from, m->err);
 	if (rc == 0)
 		rc = shape_target(m->pipeline, m->jobs, job, from, is_dynamic(m->target),
 				  m->target->plugin->target.takes, m->err);
+	if (rc == 0)
+		rc = refuse_own_names(job->target, m->err);
 	return rc < 0 ? rc : ask_needs(m, job);
 }
 
@@ -338,8 +364,7 @@ static int check_names(struct making *m)
 	/* A table that keeps its name keeps those of its indexes. */
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
-			if (!m->jobs->at[i]->existing &&
-			    keeps_name(m->jobs->at[i]) == (pass == 0))
+			if (!m->jobs->at[i]->existing && keeps_name(m->jobs->at[i]) == (pass == 0))
 				rc = shape_index_names(m->jobs, &names, m->jobs->at[i]->target,
 						       m->err);
 	name_index_clear(&names);
@@ -398,9 +423,10 @@ static const char *const *key_names(struct jobs *jobs, const struct job *job)
 static int check_mode(struct making *m, struct job *job)
 {
 	if (m->options->data_only && !job->existing)
-		return error_set(m->err, ETL_USAGE,
-				 "table \"%s\" is not in the target, and --data-only makes no tables",
-				 job->target->name);
+		return error_set(
+			m->err, ETL_USAGE,
+			"table \"%s\" is not in the target, and --data-only makes no tables",
+			job->target->name);
 	if (m->pipeline->mode != ETL_MERGE)
 		return 0;
 	job->load.key = key_names(m->jobs, job);
@@ -426,7 +452,8 @@ static int make_loads(struct making *m)
 
 		job->index = i;
 		if (!job->existing)
-			job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL, job->target->name);
+			job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL,
+						     job->target->name);
 		job->load = (struct etl_load){ .run = m->run,
 					       .table = job->target,
 					       .existing = job->existing,

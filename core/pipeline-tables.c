@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pipeline-parts.h"
+#include "select.h"
 
 static const struct etl_option table_options[] = {
 	{ .name = "name", .kind = ETL_OPT_TEXT },
@@ -32,11 +33,6 @@ static const struct etl_option column_options[] = { { .name = "name", .kind = ET
 						    { .name = "null_values", .kind = ETL_OPT_LIST },
 						    { .name = NULL } };
 static const char *const column_others[] = { "value", "default", NULL };
-
-static bool is_pattern(const char *name)
-{
-	return strpbrk(name, "*?") != NULL;
-}
 
 /* ---- Columns ---- */
 
@@ -129,8 +125,8 @@ static int column_check(const config_setting_t *s, const struct column_rule *c,
 		return pipeline_fail(
 			s, err,
 			"a constant column needs a name in the target; write as = \"COLUMN\"");
-	if ((c->name && !*c->name) || (c->as && !*c->as))
-		return pipeline_fail(s, err, "an empty name of a column; write the column's name");
+	if (c->as && !*c->as)
+		return pipeline_fail(s, err, "an empty `as` of a column; write the column's name");
 	if (c->value && (c->fallback || c->null_values.count > 0))
 		return pipeline_fail(
 			s, err,
@@ -262,14 +258,14 @@ static int table_check(const config_setting_t *s, const struct table_rule *t, st
 	if (t->query && !t->as)
 		return pipeline_fail(s, err,
 				     "a query needs a name in the target; write as = \"TABLE\"");
-	if ((t->name && !*t->name) || (t->as && !*t->as) || (t->query && !*t->query))
+	if ((t->as && !*t->as) || (t->query && !*t->query))
 		return pipeline_fail(
-			s, err, "an empty name or query of a table; write it, or remove the entry");
-	if (t->name && t->as && is_pattern(t->name))
+			s, err, "an empty `as` or query of a table; write it, or remove the entry");
+	if (t->name && t->as && pattern_is_open(t->name))
 		return pipeline_fail(
 			s, err,
 			"`as` gives one name, but \"%s\" may mean several tables; list the "
-			"tables one by one",
+			"tables one by one (\\\\* and \\\\? are the characters themselves)",
 			t->name);
 	return ETL_OK;
 }

@@ -11,19 +11,30 @@
 
 #include "select.h"
 
+/* \* and \? are the characters themselves. */
+static bool is_escape(const char *pattern)
+{
+	return pattern[0] == '\\' && (pattern[1] == '*' || pattern[1] == '?');
+}
+
 bool pattern_matches(const char *pattern, const char *name)
 {
 	const char *star = NULL, *again = NULL;
 
 	while (*name) {
+		bool escaped = is_escape(pattern);
+
 		if (*pattern == '*') {
 			star = pattern++;
 			again = name;
-		} else if (*pattern == '?' || *pattern == *name) {
+		} else if (*pattern == '?') {
 			pattern++;
 			name++;
-			while (pattern[-1] == '?' && ((unsigned char)*name & 0xc0) == 0x80)
+			while (((unsigned char)*name & 0xc0) == 0x80)
 				name++; /* ? is one character, not one byte */
+		} else if (pattern[escaped] == *name) {
+			pattern += 1 + escaped;
+			name++;
 		} else if (star) {
 			pattern = star + 1;
 			name = ++again;
@@ -36,18 +47,36 @@ bool pattern_matches(const char *pattern, const char *name)
 	return !*pattern;
 }
 
+/* Also a name with an escaped wildcard: it is matched, not compared. */
 static bool is_pattern(const char *name)
 {
 	return strpbrk(name, "*?") != NULL;
 }
 
-/* How much of a pattern is literal: the more, the more specific. */
+bool pattern_is_open(const char *pattern)
+{
+	for (; *pattern; pattern++) {
+		if (is_escape(pattern))
+			pattern++;
+		else if (*pattern == '*' || *pattern == '?')
+			return true;
+	}
+	return false;
+}
+
+/* How much of a pattern is literal: the more, the more specific; most, when all of it is. */
 static size_t specificity(const char *pattern)
 {
 	size_t count = 0;
 
-	for (; *pattern; pattern++)
-		count += *pattern != '*' && *pattern != '?';
+	if (!pattern_is_open(pattern))
+		return SIZE_MAX;
+	for (; *pattern; pattern++) {
+		bool escaped = is_escape(pattern);
+
+		count += escaped || (*pattern != '*' && *pattern != '?');
+		pattern += escaped;
+	}
 	return count;
 }
 
@@ -355,7 +384,8 @@ static int check_excluded(const struct pipeline *pipeline, const struct catalog 
 		for (size_t k = 0; k < source->count && !found; k++)
 			found = rule_names(name, source->at[k]);
 		if (!found)
-			return nothing_matches(source, "exclude:", name, pipeline->exclude_origin.text, err);
+			return nothing_matches(source, "exclude:", name,
+					       pipeline->exclude_origin.text, err);
 	}
 	return 0;
 }
@@ -407,9 +437,10 @@ int select_tables(const struct pipeline *pipeline, const struct catalog *source,
 		    (!only || query_listed(only, &pipeline->tables[i])))
 			rc = add(picks, NULL, &pipeline->tables[i], err);
 	if (rc == 0 && picks->count == 0 && !picks->whole)
-		rc = error_set(err, ETL_USAGE,
-			       "nothing is left to copy: `tables` and `exclude` leave out every table "
-			       "of the source");
+		rc = error_set(
+			err, ETL_USAGE,
+			"nothing is left to copy: `tables` and `exclude` leave out every table "
+			"of the source");
 	selection_clear(&s);
 	return rc;
 }

@@ -25,5 +25,7 @@ int select_tables(const struct pipeline *, const struct catalog *source, const c
 		  struct picks *, struct etl_error *);
 /* Whether NAME matches a pattern of * and ?. */
 bool pattern_matches(const char *pattern, const char *name);
+/* Whether it can match more than one name. */
+bool pattern_is_open(const char *pattern);
 
 #endif
