@@ -116,6 +116,12 @@ void error_at(struct etl_error *err, const char *table, const char *column, cons
 	keep_first(&err->key, key);
 }
 
+void error_name_table(struct etl_error *err, const char *table)
+{
+	if (err && err->set)
+		keep_first(&err->table, table);
+}
+
 void error_move(struct etl_error *to, struct etl_error *from)
 {
 	if (!from || to == from)

@@ -42,6 +42,8 @@ int error_setv(struct etl_error *, int32_t klass, const char *sqlstate, int64_t 
 int error_memory(struct etl_error *);
 /* Where it was; only before error_set, only the first of each is kept. */
 void error_at(struct etl_error *, const char *table, const char *column, const char *key);
+/* The table, on a description that names none. */
+void error_name_table(struct etl_error *, const char *table);
 /* Moves FROM into TO unless TO is set already; FROM is cleared. */
 void error_move(struct etl_error *to, struct etl_error *from);
 /* The exit code of the table in etlrun(1). */

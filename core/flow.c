@@ -184,6 +184,7 @@ static void read_all(struct flow *flow, struct instance *source)
 
 		/* The reason first: closing the queue makes the writer fail too, with less to
 		 * say. */
+		error_name_table(&err, job_source_name(item->job));
 		if (rc < 0 && rc != ETL_CANCELED)
 			fail(flow, item, &err);
 		queue_close(item->queue, rc < 0);
@@ -358,6 +359,7 @@ static void write_all(struct flow *flow, struct instance *target)
 	while ((item = take(flow, &flow->next_write, false))) {
 		int rc = item->job->failed ? 0 : write_item(item, target, &err);
 
+		error_name_table(&err, item->job->target->name);
 		if (rc < 0 && rc != ETL_CANCELED && !item->job->failed)
 			fail(flow, item, &err);
 		error_clear(&err);

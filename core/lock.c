@@ -86,7 +86,18 @@ static bool write_holder(int fd)
 	int n = snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 "\n", (int64_t)getpid(),
 			 (int64_t)time(NULL));
 
-	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
+	ssize_t done = 0, part = 1;
+
+	if (ftruncate(fd, 0) < 0)
+		return false;
+	/* What a signal or a slow disk leaves is written again. */
+	while (done < n && part > 0) {
+		part = pwrite(fd, text + done, (size_t)(n - done), done);
+		done += part > 0 ? part : 0;
+		if (part < 0 && errno == EINTR)
+			part = 1;
+	}
+	return done == n;
 }
 
 static int open_locked(const char *path, int *ret, struct etl_error *err)

@@ -87,7 +87,8 @@ static uint64_t peak_memory(void)
 /* A word as a shell takes it. */
 static void add_word(struct etl_text *text, const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
 
 	etl_text_add(text, " ");
 	if (*word && strspn(word, plain) == strlen(word)) {
@@ -205,6 +206,15 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	return report->exit;
 }
 
+static int write_summary(struct run *run, struct etl_error *err)
+{
+	int rc = report_write(&run->report, run->cli->summary, err);
+
+	if (rc < 0 && run->published)
+		log_line(ETL_LOG_WARN, "the target is published all the same");
+	return rc;
+}
+
 int run_show(struct run *run, struct etl_error *err)
 {
 	report_log(&run->report);
@@ -212,7 +222,7 @@ int run_show(struct run *run, struct etl_error *err)
 	run->progress = NULL;
 	if (run->cli->level >= ETL_LOG_INFO && !log_json())
 		report_print(&run->report);
-	return run->cli->summary ? report_write(&run->report, run->cli->summary, err) : 0;
+	return run->cli->summary ? write_summary(run, err) : 0;
 }
 
 void run_summarise_failure(const struct cli *cli, const struct pipeline *pipeline, const char *id,

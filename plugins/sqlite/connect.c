@@ -21,7 +21,42 @@
 
 /* ---- What SQLite said ------------------------------------------------------------------------------- */
 
-static const char *advice(const struct etl_instance *inst, int code, int extended)
+/* Non-empty, so that a fresh WAL of a database without pages is not taken for an empty file. */
+static bool has_beside(const char *path, const char *suffix)
+{
+	struct stat st;
+	char *name = sqlite3_mprintf("%s%s", path, suffix);
+	bool there = name && stat(name, &st) == 0 && st.st_size > 0;
+
+	sqlite3_free(name);
+	return there;
+}
+
+/* What the system said to SQLite, where SQLite's own words leave it out; 0: nothing. */
+static int system_error(sqlite3 *db, int code)
+{
+	return db && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL) ?
+		       sqlite3_system_errno(db) :
+		       0;
+}
+
+static const char *file_advice(const struct etl_instance *inst, int error)
+{
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+		return "; free some space there, or where temporary files go (TMPDIR), and run "
+		       "again";
+	if (error == EMFILE || error == ENFILE)
+		return "; raise the limit of open files (ulimit -n)";
+	if (inst->host->role != ETL_ROLE_SOURCE)
+		return "";
+	if (has_beside(inst->path, "-wal"))
+		return "; a WAL lies beside it: make the folder writable, or copy the file with "
+		       "its -wal to a folder that is";
+	return "; a database in WAL mode needs a writable folder: make it so, or set immutable = "
+	       "true when nobody writes to the file";
+}
+
+static const char *advice(const struct etl_instance *inst, int code, int extended, int error)
 {
 	bool source = inst->host->role == ETL_ROLE_SOURCE;
 
@@ -36,9 +71,11 @@ static const char *advice(const struct etl_instance *inst, int code, int extende
 	case SQLITE_NOTADB:
 		return "; the file is encrypted or not an SQLite database";
 	case SQLITE_FULL:
-		return "; free some space and run again";
+		return file_advice(inst, ENOSPC);
 	case SQLITE_IOERR:
-		return "; the file system failed: look at the system's log";
+		return *file_advice(inst, error) ?
+			       file_advice(inst, error) :
+			       "; the file system failed: look at the system's log";
 	case SQLITE_READONLY:
 		if (extended == SQLITE_READONLY_ROLLBACK)
 			return "; a hot journal lies beside the file and must be rolled back by a "
@@ -49,10 +86,7 @@ static const char *advice(const struct etl_instance *inst, int code, int extende
 				"writable, or set immutable = true when nobody writes to the file" :
 				"";
 	case SQLITE_CANTOPEN:
-		return source ? "; if a WAL lies beside it and the folder is read-only, make the "
-				"folder "
-				"writable, or set immutable = true when nobody writes to the file" :
-				"";
+		return file_advice(inst, error);
 	default:
 		return "";
 	}
@@ -76,7 +110,7 @@ int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, c
 		...)
 {
 	int extended = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-	int code = extended & 0xff;
+	int code = extended & 0xff, error = system_error(db, code);
 	char what[WORDS_MAX];
 	va_list args;
 
@@ -85,9 +119,10 @@ int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, c
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	return inst->host->fail(err, class_of(code), NULL, extended, "%s: %s: %s%s", inst->path,
-				what, db ? sqlite3_errmsg(db) : "out of memory",
-				advice(inst, code, extended));
+	return inst->host->fail(err, class_of(code), NULL, extended, "%s: %s: %s%s%s%s%s",
+				inst->path, what, db ? sqlite3_errmsg(db) : "out of memory",
+				error ? " (" : "", error ? strerror(error) : "", error ? ")" : "",
+				advice(inst, code, extended, error));
 }
 
 int sqlite_run(struct etl_instance *inst, sqlite3 *db, const char *sql, struct etl_error *err)
@@ -181,17 +216,6 @@ static int explain(struct etl_instance *inst, const char *path, struct etl_error
 	return inst->host->fail(
 		err, ETL_FATAL, NULL, SQLITE_NOTADB,
 		"%s: is not an SQLite database: it does not begin with \"" HEADER_MAGIC "\"", path);
-}
-
-/* Non-empty, so that a fresh WAL of a database without pages is not taken for an empty file. */
-static bool has_beside(const char *path, const char *suffix)
-{
-	struct stat st;
-	char *name = sqlite3_mprintf("%s%s", path, suffix);
-	bool there = name && stat(name, &st) == 0 && st.st_size > 0;
-
-	sqlite3_free(name);
-	return there;
 }
 
 static int look_at(struct etl_instance *inst, const char *path, struct etl_error *err)

@@ -388,13 +388,15 @@ static int add_index_text(struct describing *d, sqlite3_stmt *row, void *data)
 
 static int read_index_texts(struct describing *d)
 {
-	if (d->index_texts)
-		return ETL_OK;
-	return for_each(
-		d,
-		"SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
-		"ORDER BY name COLLATE BINARY",
-		NULL, add_index_text, NULL);
+	int rc = d->has_index_texts ?
+			 ETL_OK :
+			 for_each(d,
+				  "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' "
+				  "AND sql IS NOT NULL ORDER BY name COLLATE BINARY",
+				  NULL, add_index_text, NULL);
+
+	d->has_index_texts = rc == ETL_OK;
+	return rc;
 }
 
 static int compare_index_text(const void *name, const void *text)

@@ -130,6 +130,7 @@ static int add_column(struct describing *d, sqlite3_stmt *row)
 static int find_alias(struct describing *d, struct etl_column **ret)
 {
 	sqlite3_stmt *stmt = NULL;
+	bool found = false;
 	int rc = describe_query(
 		d,
 		"SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND upper(type) = "
@@ -139,7 +140,8 @@ static int find_alias(struct describing *d, struct etl_column **ret)
 
 	if (rc)
 		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW) {
+	rc = describe_step(d, stmt, &found);
+	if (found) {
 		const char *name = (const char *)sqlite3_column_text(stmt, 0);
 		size_t i;
 
@@ -149,21 +151,23 @@ static int find_alias(struct describing *d, struct etl_column **ret)
 		}
 	}
 	sqlite3_finalize(stmt);
-	return ETL_OK;
+	return rc;
 }
 
 static int set_identity_last(struct describing *d, struct etl_column *c)
 {
 	sqlite3_stmt *stmt = NULL;
+	bool found = false;
 	int rc = describe_query(d, "SELECT seq FROM main.sqlite_sequence WHERE name = ?1",
 				d->table.name, &stmt);
 
 	if (rc)
 		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER)
+	rc = describe_step(d, stmt, &found);
+	if (found && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER)
 		c->identity_last = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
-	return ETL_OK;
+	return rc;
 }
 
 static int mark_alias(struct describing *d)

@@ -38,6 +38,17 @@ int describe_query(struct describing *d, const char *sql, const char *text, sqli
 	return ETL_OK;
 }
 
+int describe_step(struct describing *d, sqlite3_stmt *stmt, bool *ret_row)
+{
+	int step = sqlite3_step(stmt);
+
+	*ret_row = step == SQLITE_ROW;
+	return step == SQLITE_ROW || step == SQLITE_DONE ?
+		       ETL_OK :
+		       sqlite_fail(d->inst, d->db, d->err, "describing \"%s\"",
+				   d->table.name ? d->table.name : "main");
+}
+
 char *describe_text(struct describing *d, sqlite3_stmt *stmt, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
@@ -147,6 +158,7 @@ static int32_t kind_of(const char *type, const char *list_type)
 static int find_shadow_parent(struct describing *d)
 {
 	sqlite3_stmt *stmt = NULL;
+	bool found = false;
 	int rc = describe_query(
 		d,
 		"SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE "
@@ -156,10 +168,11 @@ static int find_shadow_parent(struct describing *d)
 
 	if (rc)
 		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
+	rc = describe_step(d, stmt, &found);
+	if (found)
 		d->table.parent = describe_text(d, stmt, 0);
 	sqlite3_finalize(stmt);
-	return ETL_OK;
+	return rc;
 }
 
 /* type, name, tbl_name, sql, and of table_list: type, wr, strict */
@@ -222,13 +235,15 @@ static int pragma_text(struct describing *d, const char *pragma, struct etl_text
 {
 	sqlite3_stmt *stmt = NULL;
 	char sql[64];
+	bool found = false;
 	int rc;
 
 	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA main.%s", pragma);
 	rc = describe_query(d, sql, NULL, &stmt);
 	if (rc)
 		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW) {
+	rc = describe_step(d, stmt, &found);
+	if (found) {
 		const char *value = (const char *)sqlite3_column_text(stmt, 0);
 
 		if (strcmp(pragma, "encoding") == 0)
@@ -239,7 +254,7 @@ static int pragma_text(struct describing *d, const char *pragma, struct etl_text
 			etl_text_add(ret, "PRAGMA journal_mode = wal;\n");
 	}
 	sqlite3_finalize(stmt);
-	return ETL_OK;
+	return rc;
 }
 
 static bool has_statistics(struct describing *d)
@@ -328,19 +343,26 @@ static int describe_result(struct describing *d, const char *query, struct etl_t
 	return rc;
 }
 
-#define OBJECTS                                                                                    \
+/* TYPES is pragma_table_list, or what it says of one table. */
+#define OBJECTS(types)                                                                             \
 	"SELECT s.type, s.name, s.tbl_name, s.sql, l.type, l.wr, l.strict FROM "                   \
 	"main.sqlite_schema s "                                                                    \
-	"LEFT JOIN pragma_table_list(s.name) l ON l.schema = 'main' AND s.type <> 'trigger' "
+	"LEFT JOIN " types " l ON l.schema = 'main' AND l.name = s.name AND s.type <> 'trigger' "
+
+/* The list once: asked for one table it walks through all of them, which for each of ten thousand takes
+ * half a minute. */
+#define ALL_OBJECTS                                                                                \
+	"WITH list AS MATERIALIZED (SELECT schema, name, type, wr, strict FROM "                   \
+	"pragma_table_list) " OBJECTS("list")
 
 static int describe_all(struct describing *d, struct etl_table_sink *sink)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = describe_query(
 		d,
-		OBJECTS "WHERE s.type IN ('table', 'view', 'trigger') AND "
-			"s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY CASE s.type WHEN "
-			"'table' THEN 0 WHEN 'view' THEN 1 ELSE 2 END, s.rowid",
+		ALL_OBJECTS "WHERE s.type IN ('table', 'view', 'trigger') AND "
+			    "s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY CASE s.type WHEN "
+			    "'table' THEN 0 WHEN 'view' THEN 1 ELSE 2 END, s.rowid",
 		NULL, &stmt);
 
 	if (rc)
@@ -359,7 +381,9 @@ static int describe_one(struct describing *d, const struct etl_dataset *dataset,
 	if (dataset->schema && sqlite3_stricmp(dataset->schema, "main") != 0)
 		return ETL_OK;
 	rc = describe_query(
-		d, OBJECTS "WHERE s.type IN ('table', 'view') AND s.name = ?1 COLLATE NOCASE",
+		d,
+		OBJECTS("pragma_table_list(s.name)") "WHERE s.type IN ('table', 'view') AND s.name "
+						     "= ?1 COLLATE NOCASE",
 		dataset->table, &stmt);
 	if (rc)
 		return rc;
@@ -403,13 +427,15 @@ static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *
 {
 	sqlite3_stmt *stmt = NULL;
 	char sql[64];
+	bool found = false;
 	int rc;
 
 	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA main.%s", pragma);
 	rc = describe_query(d, sql, NULL, &stmt);
 	if (rc)
 		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW) {
+	rc = describe_step(d, stmt, &found);
+	if (found) {
 		const char *value = (const char *)sqlite3_column_text(stmt, 0);
 
 		rc = sink->emit(sink, pragma, value ? value : "");

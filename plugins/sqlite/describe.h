@@ -26,6 +26,7 @@ struct describing {
 	struct etl_column *columns;	/* table.columns, while they are written */
 	struct index_text *index_texts; /* of all tables, by name; in `kept`; NULL: not read yet */
 	size_t index_text_count;
+	bool has_index_texts; /* they were read; there may be none */
 	struct arena kept; /* until the last table */
 };
 
@@ -33,6 +34,8 @@ struct describing {
 int describe_no_memory(struct describing *);
 /* Prepares SQL with ?1 bound to TEXT. */
 int describe_query(struct describing *, const char *sql, const char *text, sqlite3_stmt **ret);
+/* The next row, if there is one: what cannot be read is not taken for what is not there. */
+int describe_step(struct describing *, sqlite3_stmt *, bool *ret_row);
 /* A column of a row as text in the arena; NULL for NULL. */
 char *describe_text(struct describing *, sqlite3_stmt *, int column);
 const struct etl_column *describe_find(const struct describing *, const char *name);

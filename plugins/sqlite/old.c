@@ -51,6 +51,8 @@ static int configure(struct etl_instance *inst, struct sqlite_stage *stage, bool
 	rc = sqlite_prepare(inst, stage->old, "PRAGMA journal_mode", &stmt, err);
 	if (!rc && sqlite3_step(stmt) == SQLITE_ROW)
 		stage->old_wal = strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+	else if (!rc)
+		rc = sqlite_fail(inst, stage->old, err, "asking for the journal mode");
 	sqlite3_finalize(stmt);
 	if (rc)
 		return rc;
