@@ -232,20 +232,6 @@ static bool parse_value(config_t *config, const char *value)
 	return ok;
 }
 
-static int fail_name(const char *name, const char *origin, struct etl_error *err)
-{
-	return error_set(err, ETL_USAGE,
-			 "%s: \"%s\" is no name of a setting; names are letters, digits, _ and -, "
-			 "and begin with a letter",
-			 origin, name);
-}
-
-/* libconfig takes it; what is made is left there. */
-static bool takes_name(config_setting_t *parent, const char *name)
-{
-	return config_setting_add(parent, name, CONFIG_TYPE_STRING) != NULL;
-}
-
 static int add_text(config_setting_t *parent, const char *name, const char *text,
 		    const char *origin, struct etl_error *err)
 {
@@ -265,20 +251,17 @@ static int put_value(config_setting_t *parent, const char *name, const char *val
 {
 	const config_setting_t *parsed = NULL;
 	config_t config;
-	int status = ETL_OK;
+	int status;
 
 	config_init(&config);
 	if (parse_value(&config, value))
 		parsed = config_lookup(&config, "v");
-	if (config_setting_get_member(parent, name) || takes_name(parent, name))
+	if (config_setting_get_member(parent, name))
 		config_setting_remove(parent, name);
-	else
-		status = fail_name(name, origin, err);
-	if (status == ETL_OK && parsed &&
-	    (config_setting_is_aggregate(parsed) ||
-	     config_setting_type(parsed) == CONFIG_TYPE_STRING))
+	if (parsed && (config_setting_is_aggregate(parsed) ||
+		       config_setting_type(parsed) == CONFIG_TYPE_STRING))
 		status = copy_into(parent, name, parsed, origin, NULL, err);
-	else if (status == ETL_OK)
+	else
 		status = add_text(parent, name, value, origin, err);
 	config_destroy(&config);
 	return status;
@@ -316,7 +299,10 @@ static int step_name(config_setting_t **at, const char *part, const char *origin
 	if (!next) {
 		next = config_setting_add(*at, part, CONFIG_TYPE_GROUP);
 		if (!next)
-			return fail_name(part, origin, err);
+			return error_set(err, ETL_USAGE,
+					 "%s: \"%s\" is no name of a setting; names are letters, "
+					 "digits, _ and -, and begin with a letter",
+					 origin, part);
 		if (set_origin(next, origin, err) != ETL_OK)
 			return ETL_FAILED;
 	}
@@ -365,7 +351,7 @@ int layer_set(config_t *config, const char *assignment, struct etl_error *err)
 	if (!equals)
 		return error_set(err, ETL_USAGE, "--set %s: no value; write --set key=value",
 				 assignment);
-	/* Blanks around the "=" are allowed, as in the file. */
+	/* Blanks before the "=" are allowed, as in the file. */
 	length = (size_t)(equals - assignment);
 	while (length > 0 && (assignment[length - 1] == ' ' || assignment[length - 1] == '\t'))
 		length--;
