@@ -18,18 +18,26 @@ static const struct etl_option box_options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH },
 	{ .name = "uri", .kind = ETL_OPT_URI },
 	{ .name = "host", .kind = ETL_OPT_TEXT },
-	{ .name = "rows", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_PER_TABLE | ETL_OPT_SOURCE, .default_text = "all" },
+	{ .name = "rows",
+	  .kind = ETL_OPT_TEXT,
+	  .flags = ETL_OPT_PER_TABLE | ETL_OPT_SOURCE,
+	  .default_text = "all" },
 	{ .name = "fill", .kind = ETL_OPT_INT, .flags = ETL_OPT_PER_COLUMN | ETL_OPT_TARGET },
 	{ .name = NULL }
 };
-static const struct etl_option look_options[] = { { .name = "sample", .kind = ETL_OPT_PERCENT }, { .name = NULL } };
+static const struct etl_option look_options[] = { { .name = "sample", .kind = ETL_OPT_PERCENT },
+						  { .name = NULL } };
 
 static const struct plugin box = {
 	.base = { .name = "box", .options = box_options, .option_size = sizeof(struct etl_option) },
-	.has_store = true, .has_source = true, .has_target = true,
+	.has_store = true,
+	.has_source = true,
+	.has_target = true,
 };
 static const struct plugin look = {
-	.base = { .name = "look", .options = look_options, .option_size = sizeof(struct etl_option) },
+	.base = { .name = "look",
+		  .options = look_options,
+		  .option_size = sizeof(struct etl_option) },
 	.has_validator = true,
 };
 
@@ -46,7 +54,8 @@ int registry_find_scheme(const char *scheme, const struct plugin **ret, struct e
 	return registry_find(strcmp(scheme, "crate") == 0 ? "box" : scheme, ret, err);
 }
 
-static int read_text(const char *text, const struct overlay *over, struct pipeline **ret, struct etl_error *err)
+static int read_text(const char *text, const struct overlay *over, struct pipeline **ret,
+		     struct etl_error *err)
 {
 	FILE *f = fopen("shop.cfg", "w");
 
@@ -56,7 +65,9 @@ static int read_text(const char *text, const struct overlay *over, struct pipeli
 	return pipeline_read("shop.cfg", over, ret, err);
 }
 
-#define STORES "source = { plugin = \"box\"; path = \"in\"; }; target = { plugin = \"box\"; path = \"/out\"; };\n"
+#define STORES                                                                                     \
+	"source = { plugin = \"box\"; path = \"in\"; }; target = { plugin = \"box\"; path = "      \
+	"\"/out\"; };\n"
 
 static struct pipeline *takes(const char *text, const struct overlay *over)
 {
@@ -114,19 +125,32 @@ END_TEST
 
 START_TEST(everything)
 {
-	struct pipeline *p = takes(STORES
-		"version = 1; name = \"n\"; mode = \"sync\"; on_existing = \"truncate\"; names = \"snake\"; scope = \"table\";\n"
-		"tables = ( { name = \"*\"; delete = \"hard\"; }, { name = \"Invoice\"; as = \"invoices\"; where = \"Total > 0\";\n"
-		" columns = ( { name = \"Total\"; type = \"decimal(10,2)\"; fill = 7; }, { as = \"by\"; value = 5; },\n"
-		"  { name = \"State\"; as = \"state\"; null_values = [ \"\", \"n/a\" ]; default = \"US\"; } );\n"
-		" exclude_columns = [ \"Fax\" ]; key = [ \"Id\" ]; after = \"Customer\"; cursor = \"at\"; from = { rows = \"few\"; };\n"
-		" to = { }; transforms = ( ); validators = ( { plugin = \"look\"; } ); }, { query = \"SELECT 1\"; as = \"q\"; } );\n"
-		"exclude = [ \"tmp_*\" ]; transforms = ( ); validators = ( { plugin = \"look\"; sample = \"10%\"; } );\n"
-		"types = ( ( \"datetime\", \"timestamp with time zone\" ) ); foreign_keys = \"drop\"; before = [ \"b\" ];\n"
-		"after_load = [ \"a\" ]; on_error = \"reject\"; workers = \"3\"; batch = { rows = 10; bytes = \"1MiB\"; };\n"
-		"commit_every = { rows = 5; seconds = 2; }; memory_limit = \"64MiB\"; max_row = \"1MiB\"; state = \"s\";\n"
-		"keep_old = 2; undo = true; log = { file = \"r.log\"; format = \"json\"; level = \"debug\"; };\n"
-		"schedule = { cron = \"*/15 1-5,8 * jan mon-fri\"; overlap = \"queue\"; };\n", NULL);
+	struct pipeline *p = takes(
+		STORES
+		"version = 1; name = \"n\"; mode = \"sync\"; on_existing = \"truncate\"; names = "
+		"\"snake\"; scope = \"table\";\n"
+		"tables = ( { name = \"*\"; delete = \"hard\"; }, { name = \"Invoice\"; as = "
+		"\"invoices\"; where = \"Total > 0\";\n"
+		" columns = ( { name = \"Total\"; type = \"decimal(10,2)\"; fill = 7; }, { as = "
+		"\"by\"; value = 5; },\n"
+		"  { name = \"State\"; as = \"state\"; null_values = [ \"\", \"n/a\" ]; default = "
+		"\"US\"; } );\n"
+		" exclude_columns = [ \"Fax\" ]; key = [ \"Id\" ]; after = \"Customer\"; cursor = "
+		"\"at\"; from = { rows = \"few\"; };\n"
+		" to = { }; transforms = ( ); validators = ( { plugin = \"look\"; } ); }, { query "
+		"= \"SELECT 1\"; as = \"q\"; } );\n"
+		"exclude = [ \"tmp_*\" ]; transforms = ( ); validators = ( { plugin = \"look\"; "
+		"sample = \"10%\"; } );\n"
+		"types = ( ( \"datetime\", \"timestamp with time zone\" ) ); foreign_keys = "
+		"\"drop\"; before = [ \"b\" ];\n"
+		"after_load = [ \"a\" ]; on_error = \"reject\"; workers = \"3\"; batch = { rows = "
+		"10; bytes = \"1MiB\"; };\n"
+		"commit_every = { rows = 5; seconds = 2; }; memory_limit = \"64MiB\"; max_row = "
+		"\"1MiB\"; state = \"s\";\n"
+		"keep_old = 2; undo = true; log = { file = \"r.log\"; format = \"json\"; level = "
+		"\"debug\"; };\n"
+		"schedule = { cron = \"*/15 1-5,8 * jan mon-fri\"; overlap = \"queue\"; };\n",
+		NULL);
 	const struct table_rule *t = &p->tables[1];
 
 	ck_assert_int_eq(p->mode, ETL_SYNC);
@@ -162,44 +186,64 @@ END_TEST
 
 START_TEST(wrong_keys_and_values)
 {
-	refuses("modes = \"copy\";", "shop.cfg:2: the pipeline has no option `modes`; did you mean `mode`?");
-	refuses("workers = \"four\";", "shop.cfg:2: `workers` of the pipeline wants a whole number, not \"four\"");
-	refuses("workers = -1;", "shop.cfg:2: `workers` of the pipeline is -1, but must be from 0 to 1024");
-	refuses("mode = \"cpoy\";", "shop.cfg:2: `mode` of the pipeline is \"cpoy\", but must be one of copy, append, merge, "
-		"sync; did you mean \"copy\"?");
-	refuses("version = 2;", "shop.cfg:2: the file is of version 2, but this etlrun reads version 1; write version = 1, "
-		"or use a newer etlrun");
-	refuses("max_rejects = 3;", "shop.cfg:2: `max_rejects` is 3, but the first rejected row stops the run; write "
+	refuses("modes = \"copy\";",
+		"shop.cfg:2: the pipeline has no option `modes`; did you mean `mode`?");
+	refuses("workers = \"four\";",
+		"shop.cfg:2: `workers` of the pipeline wants a whole number, not \"four\"");
+	refuses("workers = -1;",
+		"shop.cfg:2: `workers` of the pipeline is -1, but must be from 0 to 1024");
+	refuses("mode = \"cpoy\";", "shop.cfg:2: `mode` of the pipeline is \"cpoy\", but must be "
+				    "one of copy, append, merge, "
+				    "sync; did you mean \"copy\"?");
+	refuses("version = 2;", "shop.cfg:2: the file is of version 2, but this etlrun reads "
+				"version 1; write version = 1, "
+				"or use a newer etlrun");
+	refuses("max_rejects = 3;",
+		"shop.cfg:2: `max_rejects` is 3, but the first rejected row stops the run; write "
 		"on_error = \"reject\" too");
-	refuses("max_rejects = \"some\";", "shop.cfg:2: `max_rejects` wants a number of rows or a percentage such as "
+	refuses("max_rejects = \"some\";",
+		"shop.cfg:2: `max_rejects` wants a number of rows or a percentage such as "
 		"\"1%\", not \"some\"");
-	refuses("types = ( ( \"a\", \"decmal(3,2)\" ) );", "shop.cfg:2: \"decmal(3,2)\" is no type; did you mean \"decimal\"?; "
-		"types are such as \"bigint\", \"decimal(10,2)\", \"varchar(20)\" or \"timestamp with time zone\"");
-	refuses("schedule = { cron = \"* * * *\"; };", "shop.cfg:2: `cron` is \"* * * *\", which has too few fields; write "
+	refuses("types = ( ( \"a\", \"decmal(3,2)\" ) );",
+		"shop.cfg:2: \"decmal(3,2)\" is no type; did you mean \"decimal\"?; "
+		"types are such as \"bigint\", \"decimal(10,2)\", \"varchar(20)\" or \"timestamp "
+		"with time zone\"");
+	refuses("schedule = { cron = \"* * * *\"; };",
+		"shop.cfg:2: `cron` is \"* * * *\", which has too few fields; write "
 		"minute, hour, day, month and day of the week: \"*/15 * * * *\"");
-	refuses("schedule = { cron = \"60 * * * *\"; };", "shop.cfg:2: `cron` is \"60 * * * *\", and 60 does not belong there; "
+	refuses("schedule = { cron = \"60 * * * *\"; };",
+		"shop.cfg:2: `cron` is \"60 * * * *\", and 60 does not belong there; "
 		"write minute, hour, day, month and day of the week: \"*/15 * * * *\"");
-	refuses("validators = ( { plugin = \"box\"; } );", "shop.cfg:2: plugin box is no validator, but source and target");
+	refuses("validators = ( { plugin = \"box\"; } );",
+		"shop.cfg:2: plugin box is no validator, but source and target");
 	refuses("validators = ( { plugin = \"lok\"; } );", "shop.cfg:2: there is no plugin lok");
-	refuses("validators = ( { sample = 3; } );", "shop.cfg:2: this validator names no plugin; write plugin = \"NAME\"");
+	refuses("validators = ( { sample = 3; } );",
+		"shop.cfg:2: this validator names no plugin; write plugin = \"NAME\"");
 }
 END_TEST
 
 START_TEST(wrong_tables)
 {
-	refuses("tables = ( { nme = \"A\"; } );", "shop.cfg:2: a table has no option `nme`; did you mean `name`?");
-	refuses("tables = ( );", "shop.cfg:2: `tables` is empty; remove it for all tables, or name some");
-	refuses("tables = ( { as = \"x\"; } );", "shop.cfg:2: this entry of `tables` has neither name nor query; write "
+	refuses("tables = ( { nme = \"A\"; } );",
+		"shop.cfg:2: a table has no option `nme`; did you mean `name`?");
+	refuses("tables = ( );",
+		"shop.cfg:2: `tables` is empty; remove it for all tables, or name some");
+	refuses("tables = ( { as = \"x\"; } );",
+		"shop.cfg:2: this entry of `tables` has neither name nor query; write "
 		"name = \"TABLE\" or query = \"SELECT …\"");
-	refuses("tables = ( { query = \"x\"; } );", "shop.cfg:2: a query needs a name in the target; write as = \"TABLE\"");
-	refuses("tables = ( { name = \"A*\"; as = \"b\"; } );", "shop.cfg:2: `as` gives one name, but \"A*\" may mean several "
-		"tables; list the tables one by one");
+	refuses("tables = ( { query = \"x\"; } );",
+		"shop.cfg:2: a query needs a name in the target; write as = \"TABLE\"");
+	refuses("tables = ( { name = \"A*\"; as = \"b\"; } );",
+		"shop.cfg:2: `as` gives one name, but \"A*\" may mean several "
+		"tables; list the tables one by one "
+		"(\\\\* and \\\\? are the characters themselves)");
 	refuses("tables = ( { name = \"A\"; columns = ( { name = \"c\"; fil = 1; } ); } );",
 		"shop.cfg:2: a column has no option `fil`; did you mean `fill`?");
 	refuses("tables = ( { name = \"A\"; columns = ( { value = \"c\"; } ); } );",
 		"shop.cfg:2: a constant column needs a name in the target; write as = \"COLUMN\"");
 	refuses("tables = ( { name = \"A\"; columns = ( { as = \"b\"; value = 1.5; } ); } );",
-		"shop.cfg:2: `value` is a number with a point, which is not exact; write it in quotes");
+		"shop.cfg:2: `value` is a number with a point, which is not exact; write it in "
+		"quotes");
 }
 END_TEST
 
@@ -209,7 +253,8 @@ START_TEST(from_the_command_line)
 	const char *wrong[] = { "workers=two" };
 	struct overlay over = { .sets = sets, .set_count = 3, .profile = "p" };
 	struct etl_error err = ERROR_INIT;
-	struct pipeline *p = takes(STORES "profiles = { p = { workers = 9; names = \"lower\"; }; };", &over);
+	struct pipeline *p = takes(
+		STORES "profiles = { p = { workers = 9; names = \"lower\"; }; };", &over);
 
 	ck_assert_int_eq(p->workers, 2);
 	ck_assert_int_eq(p->names, NAMES_LOWER);
@@ -218,7 +263,9 @@ START_TEST(from_the_command_line)
 	pipeline_free(p);
 	over = (struct overlay){ .sets = wrong, .set_count = 1 };
 	ck_assert_int_eq(read_text(STORES, &over, &p, &err), ETL_FAILED);
-	ck_assert_str_eq(err.message, "--set workers: `workers` of the pipeline wants a whole number, not \"two\"");
+	ck_assert_str_eq(
+		err.message,
+		"--set workers: `workers` of the pipeline wants a whole number, not \"two\"");
 	error_clear(&err);
 }
 END_TEST
@@ -228,8 +275,9 @@ START_TEST(two_uris)
 	struct etl_error err = ERROR_INIT;
 	struct pipeline *p = NULL;
 
-	ck_assert_msg(pipeline_from_uris("box:a.db", "crate:///x?host=%2Frun&path=o", NULL, &p, &err) == ETL_OK, "%s",
-		      err.message);
+	ck_assert_msg(pipeline_from_uris("box:a.db", "crate:///x?host=%2Frun&path=o", NULL, &p,
+					 &err) == ETL_OK,
+		      "%s", err.message);
 	ck_assert_ptr_null(p->path);
 	ck_assert_str_eq(p->name, "copy");
 	ck_assert_str_eq(conf_str(p->source.conf, "uri"), "box:a.db");
@@ -237,11 +285,14 @@ START_TEST(two_uris)
 	ck_assert_str_eq(conf_str(p->target.conf, "host"), "/run");
 	pipeline_free(p);
 	ck_assert_int_eq(pipeline_from_uris("a.db", "box:x", NULL, &p, &err), ETL_FAILED);
-	ck_assert_str_eq(err.message, "the source URI has no scheme; write PLUGIN:WHERE, such as sqlite:shop.db or "
-			 "postgres:///shop");
+	ck_assert_str_eq(
+		err.message,
+		"the source URI has no scheme; write PLUGIN:WHERE, such as sqlite:shop.db or "
+		"postgres:///shop");
 	error_clear(&err);
 	ck_assert_int_eq(pipeline_from_uris("box:x", "box:x?hots=1", NULL, &p, &err), ETL_FAILED);
-	ck_assert_str_eq(err.message, "the target URI: plugin box has no option `hots`; did you mean `host`?");
+	ck_assert_str_eq(err.message,
+			 "the target URI: plugin box has no option `hots`; did you mean `host`?");
 	error_clear(&err);
 }
 END_TEST
