@@ -72,6 +72,7 @@ static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	out->release = NULL;
 	if (rc)
 		return rc;
+	m->context->ended = !batch.release;
 	if (!batch.release)
 		return 0;
 	if (meter_check(m, &batch) < 0) {
@@ -155,6 +156,7 @@ struct chain {
 	struct ArrowArrayStream in;
 	struct instance **instances;
 	size_t count;
+	struct etl_context *contexts; /* of the steps, beside the whole one's stages */
 };
 
 static int chain_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
@@ -187,6 +189,7 @@ static void chain_release(struct ArrowArrayStream *stream)
 	for (size_t i = 0; i < c->count; i++)
 		instance_close(c->instances[i]);
 	free(c->instances);
+	free(c->contexts);
 	free(c);
 	stream->release = NULL;
 }
@@ -194,10 +197,12 @@ static void chain_release(struct ArrowArrayStream *stream)
 /* ---- Whose failure it is ----
  * All streams of a chain fail into one struct etl_error, and the outer ones pull from the inner: a
  * source that fails while a transform pulls is still the source's failure. So whoever is at work is
- * written into the error before each pull, and who pulled is written back behind it. */
+ * written into the error before each pull, and who pulled is written back behind it. It also counts the rows that
+ * come out of each. */
 struct stamp {
 	struct ArrowArrayStream in;
-	const struct instance *instance;
+	const struct instance *instance; /* NULL: the host's own work */
+	uint64_t *rows;			 /* counts what comes out, or NULL */
 	struct etl_error *err;
 };
 
@@ -216,8 +221,11 @@ static int stamp_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	int rc;
 
 	memcpy(plugin, s->err->plugin, sizeof(plugin));
-	instance_error(s->instance, s->err);
+	if (s->instance)
+		instance_error(s->instance, s->err);
 	rc = s->in.get_next(&s->in, out);
+	if (rc == 0 && s->rows && out->release)
+		*s->rows += (uint64_t)out->length;
 	if (!s->err->set) {
 		s->err->role = role;
 		memcpy(s->err->plugin, plugin, sizeof(plugin));
@@ -242,14 +250,14 @@ static void stamp_release(struct ArrowArrayStream *stream)
 }
 
 /* Replaces STREAM by one that stamps; on failure it is untouched. */
-static int stamp_open(const struct instance *instance, struct ArrowArrayStream *stream,
-		      struct etl_error *err)
+static int stamp_open(const struct instance *instance, uint64_t *rows,
+		      struct ArrowArrayStream *stream, struct etl_error *err)
 {
 	struct stamp *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return error_memory(err);
-	*s = (struct stamp){ *stream, instance, err };
+	*s = (struct stamp){ *stream, instance, rows, err };
 	*stream = (struct ArrowArrayStream){ stamp_schema, stamp_next, stamp_error, stamp_release,
 					     s };
 	return 0;
@@ -274,7 +282,19 @@ static int wrap_one(const struct flow_setup *f, struct chain *c, const struct pl
 	if (rc < 0)
 		return rc;
 	c->in = out;
-	return stamp_open(instance, &c->in, err);
+	return stamp_open(instance, &shape->context->stage->out, &c->in, err);
+}
+
+/* The context of one step, whose rows come from the one before. */
+static struct etl_context *step_context(struct chain *c, struct etl_context *whole, size_t step)
+{
+	c->contexts[step] = *whole;
+	c->contexts[step].gone = NULL;
+	c->contexts[step].stages = NULL;
+	c->contexts[step].whole = whole;
+	c->contexts[step].stage = &whole->stages[step];
+	whole->stages[step].used = true;
+	return &c->contexts[step];
 }
 
 static int add_transforms(const struct flow_setup *f, struct chain *c, struct job *job,
@@ -285,7 +305,9 @@ static int add_transforms(const struct flow_setup *f, struct chain *c, struct jo
 
 	for (size_t i = 0; i < job->transforms.count && rc == 0; i++) {
 		const struct plugin_use *use = &job->transforms.at[i];
-		struct etl_wrap shape = { .in = in, .out = job->shapes[i], .context = context };
+		struct etl_wrap shape = { .in = in,
+					  .out = job->shapes[i],
+					  .context = step_context(c, context, i) };
 
 		rc = wrap_one(f, c, use, ETL_ROLE_TRANSFORM, use->plugin->transform.wrap, &shape,
 			      err);
@@ -302,24 +324,28 @@ static int add_cast(struct chain *c, struct job *job, struct etl_context *contex
 
 	if (reshape_is_identity(&job->before_cast, job->cast, job->cast_count))
 		return 0;
+	context = step_context(c, context, job->transforms.count);
 	rc = reshape_wrap(&c->in, job->cast, job->cast_count, context, &out, err);
-	if (rc == 0)
-		c->in = out;
-	return rc;
+	if (rc < 0)
+		return rc;
+	c->in = out;
+	return stamp_open(NULL, &context->stage->out, &c->in, err);
 }
 
 static int add_validators(const struct flow_setup *f, struct chain *c, struct job *job,
 			  struct etl_context *context, struct etl_error *err)
 {
-	struct etl_wrap shape = { .in = job->target, .out = job->target, .context = context };
 	int rc = 0;
 
 	for (size_t i = 0; i < job->validators.count && rc == 0; i++) {
 		const struct plugin_use *use = &job->validators.at[i];
+		struct etl_wrap shape = { .in = job->target, .out = job->target };
 
-		if (use->plugin->can_wrap)
-			rc = wrap_one(f, c, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap,
-				      &shape, err);
+		if (!use->plugin->can_wrap)
+			continue;
+		shape.context = step_context(c, context, job->transforms.count + 1 + i);
+		rc = wrap_one(f, c, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap, &shape,
+			      err);
 	}
 	return rc;
 }
@@ -337,9 +363,14 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 	int rc;
 
 	if (c)
-		c->instances = calloc(job->transforms.count + job->validators.count + 1,
-				      sizeof(*c->instances));
-	if (!c || !c->instances) {
+		c->instances = calloc(job_stages(job), sizeof(*c->instances));
+	if (c)
+		c->contexts = calloc(job_stages(job), sizeof(*c->contexts));
+	if (!context->stages)
+		context->stages = calloc(job_stages(job), sizeof(*context->stages));
+	if (!c || !c->instances || !c->contexts || !context->stages) {
+		free(c ? c->instances : NULL);
+		free(c ? c->contexts : NULL);
 		free(c);
 		return error_memory(err);
 	}
@@ -347,7 +378,7 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 	rc = source->plugin->source.read(source->self, &read, split, &in,
 					 instance_error(source, err));
 	if (rc == 0)
-		rc = stamp_open(source, &in, err);
+		rc = stamp_open(source, NULL, &in, err);
 	if (rc == 0)
 		rc = meter_open(f, job, source, context, &in, &c->in, err);
 	if (in.release)

@@ -83,6 +83,17 @@ static int stream_failed(const char *table, struct ArrowArrayStream *stream, int
 				    words ? words : strerror(code));
 }
 
+/* Rows that a transform leaves in its input would be lost in silence. */
+static int all_given(const struct item *item, struct etl_error *err)
+{
+	if (item->source.ended)
+		return 0;
+	return error_set(err, ETL_BUG,
+			 "a transform or validator of \"%s\" ended its rows before it had taken "
+			 "all that came in",
+			 job_source_name(item->job));
+}
+
 static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
 {
 	struct progress_table *progress = item->job->progress;
@@ -95,7 +106,7 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 		if (rc)
 			return stream_failed(job_source_name(item->job), stream, rc, err);
 		if (!batch.release)
-			return 0;
+			return all_given(item, err);
 		if (batch.length == 0) {
 			batch.release(&batch);
 			continue;
@@ -271,11 +282,35 @@ static void intake_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
+/* What each step of the chain did; what comes in is what the step before it gave. */
+static void account_stages(struct item *item)
+{
+	struct job *job = item->job;
+	const struct stage_count *from = item->source.stages;
+	uint64_t in = item->source.read;
+
+	for (size_t i = 0; from && i < job_stages(job); i++) {
+		struct stage_count *to = &job->stages[i];
+
+		if (!from[i].used)
+			continue;
+		to->used = true;
+		to->in += in;
+		to->created += from[i].created;
+		to->out += from[i].out;
+		to->filtered += from[i].filtered;
+		to->merged += from[i].merged;
+		to->rejected += from[i].rejected;
+		in = from[i].out;
+	}
+}
+
 static void account(struct item *item, const struct etl_stats *stats)
 {
 	struct job *job = item->job;
 
 	pthread_mutex_lock(&job->mutex);
+	account_stages(item);
 	job->read += item->source.read + item->source.gone_count;
 	job->passed += item->passed;
 	job->filtered += item->source.filtered;
@@ -410,6 +445,10 @@ static int make_items(struct flow *flow, struct etl_error *err)
 	for (size_t i = 0; i < setup->jobs->count; i++) {
 		struct job *job = setup->jobs->at[i];
 
+		if (!job->stages)
+			job->stages = calloc(job_stages(job), sizeof(*job->stages));
+		if (!job->stages)
+			return error_memory(err);
 		for (size_t k = 0; k < job->split_count; k++, at++) {
 			struct item *item = &flow->items[at];
 

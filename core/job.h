@@ -20,6 +20,13 @@ struct job_split {
 	char *text;
 };
 
+/* One step of a chain: a transform, the cast, or a validator that looks at rows. Its identity:
+ * in + created = out + filtered + merged + rejected. */
+struct stage_count {
+	bool used; /* else it is not in the chain: a cast that changes nothing, a validator that only compares */
+	uint64_t in, created, out, filtered, merged, rejected;
+};
+
 struct job {
 	const struct table_rule *rule;
 	size_t index;		   /* in the run, from 0 */
@@ -56,6 +63,7 @@ struct job {
 	uint64_t read, passed, filtered, created, merged, rejected, bytes, staged;
 	uint64_t rejected_by_target; /* those taken out by screen too */
 	uint64_t screened;	     /* rows that screen took out; no longer in `staged` */
+	struct stage_count *stages;  /* of the whole chain; job_stages of them, NULL before any was loaded */
 	struct etl_outcome outcome; /* what commit did with the staged rows */
 	struct digest digest;
 	uint64_t *refused; /* row hashes of rows the target refused */
@@ -106,6 +114,9 @@ bool job_fails_alone(const struct pipeline *, const struct etl_error *);
 /* The table will not be published, the others go on. ERR is logged, kept with the job, and
  * cleared. */
 void job_fail(struct job *, struct etl_error *err);
+/* How many steps a chain has, and how each is called: by its plugin's name, or "cast". */
+size_t job_stages(const struct job *);
+const char *job_stage_name(const struct job *, size_t stage);
 /* How a job is called in messages: its name in the source, or "query 3". */
 const char *job_source_name(const struct job *);
 

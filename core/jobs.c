@@ -35,6 +35,20 @@ const char *job_source_name(const struct job *job)
 						  "query";
 }
 
+size_t job_stages(const struct job *job)
+{
+	return job->transforms.count + 1 + job->validators.count;
+}
+
+const char *job_stage_name(const struct job *job, size_t stage)
+{
+	if (stage == job->transforms.count)
+		return "cast";
+	return stage < job->transforms.count ?
+		       job->transforms.at[stage].plugin->base.name :
+		       job->validators.at[stage - job->transforms.count - 1].plugin->base.name;
+}
+
 static int describe(struct instance *instance, const struct etl_dataset *dataset,
 		    struct catalog *catalog, struct etl_error *err)
 {
@@ -525,6 +539,7 @@ static void job_free(struct job *job)
 	free(job->key);
 	free(job->splits);
 	free(job->refused);
+	free(job->stages);
 	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);

@@ -18,6 +18,13 @@ struct spool_file {
 	struct spool_file *next;
 };
 
+/* How many rows of a job fell for one reason. */
+struct reject_sum {
+	size_t job;
+	char code[32];
+	uint64_t rows;
+};
+
 struct rejects {
 	const struct pipeline *pipeline;
 	char *run, *path, *spool;
@@ -28,11 +35,15 @@ struct rejects {
 	bool kept; /* the folder outlives the process */
 	struct spool_file *open;
 	sqlite3 *screened; /* reject-screen.c's, or NULL: nothing was screened */
-	uint64_t screened_count;
+	struct reject_sum *sums;
+	size_t sum_count;
 };
 
 #define ORDINAL_UNKNOWN (-1)
 #define SPLIT_UNKNOWN	UINT64_MAX
+
+/* One row more. Under the mutex. False: no memory. */
+bool reject_count(struct rejects *, size_t job, const char *code, size_t length);
 
 /* ---- reject-line.c ---- */
 

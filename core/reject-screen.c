@@ -85,7 +85,6 @@ int screened_add(struct rejects *r, const struct job *job, uint64_t hash,
 	sqlite3_bind_text64(stmt, 3, tail->at, tail->length, SQLITE_STATIC, SQLITE_UTF8);
 	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(r, err);
 	sqlite3_finalize(stmt);
-	r->screened_count += rc == 0;
 	return rc;
 }
 

@@ -190,9 +190,13 @@ struct taking {
 
 static bool count_line(const struct spool_line *line, void *data)
 {
+	static const char member[] = ",\"code\":\"";
 	struct taking *t = data;
+	const char *code = strstr(line->text, member);
 
-	t->r->count++;
+	code = code ? code + sizeof(member) - 1 : "";
+	if (!reject_count(t->r, t->job->index, code, strcspn(code, "\"")))
+		return false;
 	return !line->has_hash || job_refuse(t->job, line->hash);
 }
 

@@ -42,6 +42,7 @@ void rejects_free(struct rejects *r)
 	spool_close(r);
 	screened_close(r);
 	pthread_mutex_destroy(&r->mutex);
+	free(r->sums);
 	free(r->run);
 	free(r->path);
 	free(r->spool);
@@ -51,6 +52,53 @@ void rejects_free(struct rejects *r)
 uint64_t rejects_count(const struct rejects *r)
 {
 	return r->count;
+}
+
+bool reject_count(struct rejects *r, size_t job, const char *code, size_t length)
+{
+	struct reject_sum *more;
+
+	r->count++;
+	if (length >= sizeof(more->code))
+		length = sizeof(more->code) - 1;
+	for (size_t i = r->sum_count; i-- > 0;) {
+		struct reject_sum *sum = &r->sums[i];
+
+		if (sum->job == job && strncmp(sum->code, code, length) == 0 &&
+		    !sum->code[length]) {
+			sum->rows++;
+			return true;
+		}
+	}
+	more = realloc(r->sums, (r->sum_count + 1) * sizeof(*more));
+	if (!more)
+		return false;
+	r->sums = more;
+	more = &more[r->sum_count++];
+	*more = (struct reject_sum){ .job = job, .rows = 1 };
+	memcpy(more->code, code, length);
+	return true;
+}
+
+static int compare_sums(const void *a, const void *b)
+{
+	const struct reject_sum *x = a, *y = b;
+
+	if (x->job != y->job)
+		return x->job < y->job ? -1 : 1;
+	return strcmp(x->code, y->code);
+}
+
+bool rejects_sums(struct rejects *r,
+		  bool (*each)(void *data, size_t job, const char *code, uint64_t rows), void *data)
+{
+	bool ok = true;
+
+	if (r->sum_count)
+		qsort(r->sums, r->sum_count, sizeof(*r->sums), compare_sums);
+	for (size_t i = 0; i < r->sum_count && ok; i++)
+		ok = each(data, r->sums[i].job, r->sums[i].code, r->sums[i].rows);
+	return ok;
 }
 
 static bool over_limit(const struct rejects *r)
@@ -213,8 +261,10 @@ static int keep(struct etl_context *c, const struct etl_reject *reject, const st
 	int rc = 0;
 
 	pthread_mutex_lock(&r->mutex);
-	r->count++;
-	if (over_limit(r))
+	if (!reject_count(r, c->job->index, reject->code ? reject->code : "",
+			  reject->code ? strlen(reject->code) : 0))
+		rc = error_memory(c->err);
+	else if (over_limit(r))
 		rc = stop(c, reject, view, key);
 	if (rc == 0 && came)
 		rc = take_out(c, reject, &hash);
@@ -230,6 +280,10 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 	struct etl_text key = { 0 };
 	int rc = 0;
 
+	if (c->whole) {
+		c->stage->rejected++;
+		return context_reject(c->whole, reject);
+	}
 	/* What etl_convert says when memory is short is nothing about the row. */
 	if (reject->code && strcmp(reject->code, "no_memory") == 0)
 		return error_memory(c->err);
@@ -255,15 +309,23 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 
 void context_count(struct etl_context *c, int32_t what, uint64_t rows)
 {
+	struct stage_count none = { 0 };
+	struct stage_count *stage = c->stage ? c->stage : &none;
+
+	if (c->whole)
+		context_count(c->whole, what, rows);
 	switch (what) {
 	case ETL_COUNT_CREATED:
 		c->created += rows;
+		stage->created += rows;
 		break;
 	case ETL_COUNT_FILTERED:
 		c->filtered += rows;
+		stage->filtered += rows;
 		break;
 	case ETL_COUNT_MERGED:
 		c->merged += rows;
+		stage->merged += rows;
 		break;
 	default:
 		break;
@@ -273,5 +335,7 @@ void context_count(struct etl_context *c, int32_t what, uint64_t rows)
 void context_clear(struct etl_context *c)
 {
 	free(c->gone);
+	free(c->stages);
 	c->gone = NULL;
+	c->stages = NULL;
 }

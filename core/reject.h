@@ -33,6 +33,10 @@ struct flow_setup;
 int rejects_place(struct rejects *, const struct flow_setup *, struct etl_error *);
 /* Rows refused so far. */
 uint64_t rejects_count(const struct rejects *);
+/* How many of each job fell for which reason, in the order of jobs and codes. False: EACH said so. */
+bool rejects_sums(struct rejects *,
+		  bool (*each)(void *data, size_t job, const char *code, uint64_t rows),
+		  void *data);
 /* Whether they are more than the pipeline allows, of READ rows; fails with the sentence. */
 int rejects_within(const struct rejects *, uint64_t read, struct etl_error *);
 void rejects_free(struct rejects *);
@@ -55,6 +59,12 @@ struct etl_context {
 	struct rejects *rejects;
 	struct etl_error *err; /* of the thread's work */
 	uint64_t read, filtered, created, merged, rejected;
+	bool ended; /* the source's rows were taken to their end */
+	/* The steps of the chain, job_stages of them, made by flow_open; or NULL. */
+	struct stage_count *stages;
+	/* Of a context that one step of the chain has: whose it is a part of, and the step's own counts. */
+	struct etl_context *whole;
+	struct stage_count *stage;
 	int64_t *gone; /* ordinals of rows that the source refused before they were in a batch */
 	size_t gone_count, gone_room;
 	/* The target's side: what the rows under way are. */

@@ -15,7 +15,7 @@ void report_csv(const struct report *, struct etl_text *);
 
 /* The sums of all tables; name and checks are NULL. */
 struct report_line report_total(const struct report *);
-/* read + created = loaded + filtered + merged + rejected; always true of a step and of what was only compared. */
+/* read + created = loaded + filtered + merged + rejected, and so through every step on the way; always true of a step and of what was only compared. */
 bool report_adds_up(const struct report_line *);
 /* It is the report of `validate`, which loads nothing. */
 bool report_compares(const struct report *);

@@ -91,6 +91,36 @@ static void add_checks(struct etl_text *text, const struct report_line *line)
 	etl_text_add(text, line->check_count > 0 ? " ]" : "]");
 }
 
+static void add_stages(struct etl_text *text, const struct report_line *line)
+{
+	etl_text_add(text, ", \"stages\": [");
+	for (size_t i = 0; i < line->stage_count; i++) {
+		const struct report_stage *stage = &line->stages[i];
+
+		etl_text_add(text, i > 0 ? ", { " : " { ");
+		key_string(text, "stage", stage->name);
+		key_number(text, "in", stage->in);
+		key_number(text, "created", stage->created);
+		key_number(text, "out", stage->out);
+		key_number(text, "filtered", stage->filtered);
+		key_number(text, "merged", stage->merged);
+		key_number(text, "rejected", stage->rejected);
+		etl_text_add(text, " }");
+	}
+	etl_text_add(text, line->stage_count > 0 ? " ]" : "]");
+}
+
+static void add_rejects(struct etl_text *text, const struct report_line *line)
+{
+	etl_text_add(text, ", \"rejects\": {");
+	for (size_t i = 0; i < line->reject_count; i++) {
+		etl_text_add(text, i > 0 ? ", " : " ");
+		add_string(text, line->rejects[i].code);
+		etl_text_addf(text, ": %" PRIu64, line->rejects[i].rows);
+	}
+	etl_text_add(text, line->reject_count > 0 ? " }" : "}");
+}
+
 static void add_line(struct etl_text *text, const struct report_line *line)
 {
 	etl_text_add(text, "    { ");
@@ -100,6 +130,8 @@ static void add_line(struct etl_text *text, const struct report_line *line)
 		key_string(text, "source", line->source_name ? line->source_name : line->name);
 		key_flag(text, "published", line->published);
 		add_counts(text, line);
+		add_stages(text, line);
+		add_rejects(text, line);
 		add_checks(text, line);
 	} else {
 		key_seconds(text, line->seconds);

@@ -9,6 +9,8 @@
 
 #include "report-form.h"
 
+#define REJECTS_SHOWN 20 /* tables whose rejects are told by their reasons */
+
 enum column {
 	COLUMN_NAME,
 	COLUMN_READ,
@@ -27,9 +29,10 @@ enum column {
 	COLUMNS
 };
 
-static const char *const titles[COLUMNS] = { "table",	 "read",    "loaded",	 "rejected", "filtered",
-					     "inserted", "updated", "unchanged", "deleted",  "in target",
-					     "bytes",	 "seconds", "rows/s",	 "verdicts" };
+static const char *const titles[COLUMNS] = { "table",	 "read",      "loaded",	 "rejected",
+					     "filtered", "inserted",  "updated", "unchanged",
+					     "deleted",	 "in target", "bytes",	 "seconds",
+					     "rows/s",	 "verdicts" };
 
 struct row {
 	bool rule;
@@ -338,8 +341,58 @@ static void add_broken(struct etl_text *text, const struct report *report)
 	}
 }
 
+/* That every row is accounted for is said, not only that one is not. */
+static void add_sums(struct etl_text *text, const struct report *report)
+{
+	size_t tables = 0, stages = 0;
+
+	for (size_t i = 0; i < report->line_count; i++) {
+		const struct report_line *line = &report->lines[i];
+
+		if (!line->is_table || line->compared || !report_adds_up(line))
+			continue;
+		tables++;
+		stages += line->stage_count;
+	}
+	if ((report->exit != 0 && report->exit != 6) || !tables)
+		return;
+	etl_text_addf(text, "counts       add up for %zu table%s", tables, tables == 1 ? "" : "s");
+	if (stages)
+		etl_text_addf(text, " and %zu step%s on the way", stages, stages == 1 ? "" : "s");
+	etl_text_add(text, "\n");
+}
+
+/* "rejects      Customer: 2 duplicate, 1 not_null", a line for each table. */
+static void add_rejects(struct etl_text *text, const struct report *report)
+{
+	size_t shown = 0, more = 0;
+
+	for (size_t i = 0; i < report->line_count; i++) {
+		const struct report_line *line = &report->lines[i];
+
+		if (!line->reject_count)
+			continue;
+		if (shown == REJECTS_SHOWN) {
+			more++;
+			continue;
+		}
+		etl_text_addf(text, "%-13s%s:", shown++ ? "" : "rejects", line->name);
+		for (size_t n = 0; n < line->reject_count; n++) {
+			etl_text_add(text, n ? ", " : " ");
+			add_grouped(text, line->rejects[n].rows);
+			etl_text_addf(text, " %s", line->rejects[n].code);
+		}
+		etl_text_add(text, "\n");
+	}
+	if (more)
+		etl_text_addf(text, "%-13sand of %zu more tables\n", "", more);
+	if (report->rejects_file)
+		etl_text_addf(text, "%-13s%s\n", shown ? "" : "rejects", report->rejects_file);
+}
+
 static void add_facts(struct etl_text *text, const struct report *report)
 {
+	add_sums(text, report);
 	if (report->peak_bytes > 0) {
 		etl_text_add(text, "peak memory  ");
 		add_bytes(text, report->peak_bytes);
@@ -347,8 +400,7 @@ static void add_facts(struct etl_text *text, const struct report *report)
 	}
 	if (report->run)
 		etl_text_addf(text, "run          %s\n", report->run);
-	if (report->rejects_file)
-		etl_text_addf(text, "rejects      %s\n", report->rejects_file);
+	add_rejects(text, report);
 	if (report->log_file)
 		etl_text_addf(text, "log          %s\n", report->log_file);
 }

@@ -46,9 +46,42 @@ static void free_line(struct report_line *line)
 		free(line->checks[i].extent);
 		free(line->checks[i].message);
 	}
+	for (size_t i = 0; i < line->stage_count; i++)
+		free(line->stages[i].name);
+	for (size_t i = 0; i < line->reject_count; i++)
+		free(line->rejects[i].code);
+	free(line->stages);
+	free(line->rejects);
 	free(line->checks);
 	free(line->name);
 	free(line->source_name);
+}
+
+bool report_add_stage(struct report_line *line, const char *name, struct report_stage stage)
+{
+	struct report_stage *more = realloc(line->stages, (line->stage_count + 1) * sizeof(*more));
+
+	if (!more)
+		return false;
+	line->stages = more;
+	stage.name = strdup(name);
+	if (stage.name)
+		more[line->stage_count++] = stage;
+	return stage.name != NULL;
+}
+
+bool report_add_reject(struct report_line *line, const char *code, uint64_t rows)
+{
+	struct report_reject *more = realloc(line->rejects,
+					     (line->reject_count + 1) * sizeof(*more));
+
+	if (!more)
+		return false;
+	line->rejects = more;
+	more += line->reject_count;
+	*more = (struct report_reject){ strdup(code), rows };
+	line->reject_count += more->code != NULL;
+	return more->code != NULL;
 }
 
 void report_free(struct report *report)
@@ -105,14 +138,26 @@ struct report_line report_total(const struct report *report)
 	return total;
 }
 
+static bool stages_add_up(const struct report_line *line)
+{
+	for (size_t i = 0; i < line->stage_count; i++) {
+		const struct report_stage *s = &line->stages[i];
+
+		if (s->in + s->created != s->out + s->filtered + s->merged + s->rejected)
+			return false;
+	}
+	return true;
+}
+
 bool report_adds_up(const struct report_line *line)
 {
 	if (!line->is_table || line->compared)
 		return true;
 	if (line->published && line->loaded != line->inserted + line->updated + line->unchanged)
 		return false;
-	return line->read + line->created ==
-	       line->loaded + line->filtered + line->merged + line->rejected;
+	return stages_add_up(line) && line->read + line->created == line->loaded + line->filtered +
+									    line->merged +
+									    line->rejected;
 }
 
 const char *report_severity(int32_t severity)
@@ -172,9 +217,8 @@ void report_log(const struct report *report)
 	if (report->rejects_file)
 		log_note("rejected rows are in %s", report->rejects_file);
 	log_note("%s %s of %s ends with exit %d after %.3f s%s",
-		 report_compares(report) ? "validation" : "run",
-		 report->run ? report->run : "", report->pipeline ? report->pipeline : "",
-		 report->exit, report->seconds,
+		 report_compares(report) ? "validation" : "run", report->run ? report->run : "",
+		 report->pipeline ? report->pipeline : "", report->exit, report->seconds,
 		 report->rolled_back && report->exit != 0 ? "; nothing was published" : "");
 	if (report->next_command)
 		log_note("go on with: %s", report->next_command);

@@ -17,6 +17,18 @@ struct report_check {
 	char *message;	   /* the first of them, or NULL */
 };
 
+/* A transform, the cast, or a validator that looks at rows: in + created = out + filtered + merged + rejected. */
+struct report_stage {
+	char *name;
+	uint64_t in, created, out, filtered, merged, rejected;
+};
+
+/* Rows that were rejected for one reason. */
+struct report_reject {
+	char *code;
+	uint64_t rows;
+};
+
 /* One line: a table, or a step before or after the data. */
 struct report_line {
 	enum report_phase phase;
@@ -33,6 +45,10 @@ struct report_line {
 	double seconds;
 	struct report_check *checks;
 	size_t check_count;
+	struct report_stage *stages;
+	size_t stage_count;
+	struct report_reject *rejects;
+	size_t reject_count;
 };
 
 struct report {
@@ -49,6 +65,9 @@ struct report {
 
 /* A new line; the pointer is valid until the next. NULL: no memory. */
 struct report_line *report_add(struct report *, enum report_phase, const char *name);
+/* Names are copied. False: no memory. */
+bool report_add_stage(struct report_line *, const char *name, struct report_stage);
+bool report_add_reject(struct report_line *, const char *code, uint64_t rows);
 /* The table on standard error. */
 void report_print(const struct report *);
 /* The same as lines of the log, for its file, and for a screen that takes JSON. */

@@ -18,6 +18,8 @@ struct job *run_job_of(const struct run *, const struct etl_step *);
 /* run-check.c */
 /* Every identity of RUN.md, for every table: a row that cannot be accounted for is an error. */
 int run_check_counts(struct run *, struct etl_error *);
+/* The same of what commit did with the staged rows, after it. */
+int run_check_outcomes(const struct run *, struct etl_error *);
 int run_validate(struct run *, struct etl_error *);
 
 /* run-screen.c */

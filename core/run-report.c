@@ -70,6 +70,42 @@ static void fill_line(struct run *run, struct job *job)
 		line->in_target = job->staged;
 }
 
+/* What each step of the chain did, and why rows fell. */
+static bool fill_stages(struct run *run, const struct job *job)
+{
+	struct report_line *line = run_line_of(run, job);
+	bool ok = true;
+
+	for (size_t i = 0; line && job->stages && i < job_stages(job) && ok; i++) {
+		const struct stage_count *s = &job->stages[i];
+		struct report_stage stage = { NULL,	   s->in,     s->created, s->out,
+					      s->filtered, s->merged, s->rejected };
+
+		if (s->used)
+			ok = report_add_stage(line, job_stage_name(job, i), stage);
+	}
+	return ok;
+}
+
+static bool fill_reject(void *data, size_t job, const char *code, uint64_t rows)
+{
+	struct run *run = data;
+	struct report_line *line = run_line_of(run, run->jobs.at[job]);
+
+	return !line || report_add_reject(line, code, rows);
+}
+
+static bool fill_lines(struct run *run)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		fill_line(run, run->jobs.at[i]);
+		ok = ok && fill_stages(run, run->jobs.at[i]);
+	}
+	return ok && rejects_sums(run->rejects, fill_reject, run);
+}
+
 static uint64_t peak_memory(void)
 {
 	FILE *file = fopen("/proc/self/status", "re");
@@ -197,8 +233,10 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	report->next_command = sig && rc < 0 ? next_command(run) : NULL;
 	report->seconds = (double)(run_clock() - run->started) / 1e6;
 	report->peak_bytes = peak_memory();
-	for (size_t i = 0; i < run->jobs.count; i++)
-		fill_line(run, run->jobs.at[i]);
+	if (!fill_lines(run)) {
+		error_memory(&late);
+		note_late(report, &late, err);
+	}
 	if (log_lost(&late) < 0)
 		note_late(report, &late, err);
 	if (run->state && state_run_end(run->state, report, status, &late) < 0)

@@ -410,8 +410,10 @@ static int publish(struct run *run, struct etl_error *err)
 		rc = target->plugin->target.commit(target->self, &commit,
 						   instance_error(target, err));
 	run->published = rc == 0;
-	if (rc == 0)
+	if (rc == 0) {
 		keep_outcomes(run, outcomes);
+		rc = run_check_outcomes(run, err);
+	}
 	free(withheld);
 	free(loads);
 	free(tokens);

@@ -352,6 +352,24 @@ static int delete_rows(struct screen *s, int64_t wanted)
 	return rc;
 }
 
+/* What the load staged is fewer now; of which part does not matter any more. */
+static void uncount(const struct screen *s, int64_t count)
+{
+	struct sqlite_stage *stage = s->inst->building;
+	uint64_t left = (uint64_t)count;
+	size_t i;
+
+	for (i = 0; i < stage->part_count; i++) {
+		struct sqlite_part *part = &stage->parts[i];
+		uint64_t of_this = part->load != s->load->index ? 0 :
+				   part->rows < left		? part->rows :
+								  left;
+
+		part->rows -= of_this;
+		left -= of_this;
+	}
+}
+
 int screen_take(struct screen *s)
 {
 	sqlite3 *db = s->inst->stage;
@@ -369,6 +387,8 @@ int screen_take(struct screen *s)
 		rc = delete_rows(s, count);
 	if (!rc)
 		rc = sqlite_run(s->inst, db, "COMMIT", s->err);
+	if (!rc)
+		uncount(s, count);
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return rc;

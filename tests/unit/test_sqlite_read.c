@@ -86,7 +86,7 @@ START_TEST(values_arrive_exactly)
 	ck_assert_str_eq(s->context.at[0].code, "too_precise");
 	ck_assert_int_eq(s->context.at[1].ordinal, 2);
 	ck_assert_ptr_nonnull(strstr(s->context.at[1].reason, "rowid 3: column \"v\" holds text \"text\""));
-	ck_assert_str_eq(s->context.at[1].raw, "{\"id\": 3, \"v\": \"text\"}");
+	ck_assert_str_eq(s->context.at[1].raw, "{\"id\":3,\"v\":\"text\"}");
 	ck_assert_int_eq(got.rows, 4);
 	ck_assert_int_eq(got.first[0], 2);
 	ck_assert_str_eq(got.text[0], "0.30000000000000004");
@@ -127,7 +127,7 @@ START_TEST(rows_that_break_the_wanted_shape)
 	ck_assert_int_eq(got.first[0], 3);
 	ck_assert_str_eq(s->context.at[0].code, "not_null");
 	ck_assert_str_eq(s->context.at[1].code, "max_row");
-	ck_assert_str_eq(s->context.at[1].raw, "{\"id\": 2, \"v\": {\"bytes\": 3000000}}");
+	ck_assert_str_eq(s->context.at[1].raw, "{\"id\":2,\"v\":{\"$size\":3000000}}");
 	story_end(s);
 }
 END_TEST
