@@ -1,0 +1,196 @@
+/*
+ * A transform and a target that lie about rows, each in the way its option `lie` says: what a host that counts
+ * must find out. A fixture of tests/e2e/identities.test, and no example of anything.
+ */
+#include <stdlib.h>
+
+#include <etlrun/helpers.h>
+
+struct etl_instance {
+	const struct etl_host *host;
+	const char *lie;
+	int64_t rows; /* that the target took */
+};
+
+static bool lies(const struct etl_instance *self, const char *lie)
+{
+	return strcmp(self->lie, lie) == 0;
+}
+
+/* ---- The transform: takes the first row of each batch away ---- */
+
+struct stream {
+	struct ArrowArrayStream in;
+	struct ArrowSchema schema;
+	const struct etl_instance *self;
+	struct etl_context *context;
+	bool ended;
+};
+
+static int get_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct stream *s = stream->private_data;
+
+	return etl_schema_copy(out, &s->schema) ? 0 : 12;
+}
+
+static bool drop_first(struct stream *s, struct ArrowArray *batch)
+{
+	int64_t *rows = malloc((size_t)batch->length * sizeof(*rows));
+	struct ArrowArray rest;
+	bool ok;
+
+	for (int64_t i = 1; rows && i < batch->length; i++)
+		rows[i - 1] = i;
+	ok = rows && etl_batch_take(&rest, &s->schema, batch, rows, batch->length - 1);
+	free(rows);
+	if (!ok)
+		return false;
+	batch->release(batch);
+	*batch = rest;
+	return true;
+}
+
+static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	struct stream *s = stream->private_data;
+	int rc = 0;
+
+	out->release = NULL;
+	if (s->ended)
+		return 0;
+	rc = s->in.get_next(&s->in, out);
+	if (rc || !out->release)
+		return rc;
+	s->ended = lies(s->self, "stops");
+	if (s->ended)
+		return 0;
+	if (lies(s->self, "counts"))
+		s->self->host->count(s->context, ETL_COUNT_FILTERED, 1);
+	if (lies(s->self, "creates"))
+		s->self->host->count(s->context, ETL_COUNT_CREATED, 2);
+	if ((lies(s->self, "loses") || lies(s->self, "filters")) && !drop_first(s, out))
+		return 12;
+	if (lies(s->self, "filters"))
+		s->self->host->count(s->context, ETL_COUNT_FILTERED, 1);
+	return 0;
+}
+
+static const char *get_error(struct ArrowArrayStream *stream)
+{
+	struct stream *s = stream->private_data;
+
+	return s->in.get_last_error(&s->in);
+}
+
+static void release(struct ArrowArrayStream *stream)
+{
+	struct stream *s = stream->private_data;
+
+	s->in.release(&s->in);
+	s->schema.release(&s->schema);
+	free(s);
+	stream->release = NULL;
+}
+
+static int liar_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct ArrowArrayStream *in,
+		     struct ArrowArrayStream *out, struct etl_error *err)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (!s || in->get_schema(in, &s->schema) != 0) {
+		free(s);
+		return self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
+	}
+	s->in = *in;
+	s->self = self;
+	s->context = wrap->context;
+	in->release = NULL;
+	*out = (struct ArrowArrayStream){ get_schema, get_next, get_error, release, s };
+	return ETL_OK;
+}
+
+/* ---- The target: keeps nothing ---- */
+
+static int liar_describe(struct etl_instance *self, const struct etl_dataset *dataset, struct etl_table_sink *sink,
+			 struct etl_error *err)
+{
+	return (void)self, (void)dataset, (void)sink, (void)err, ETL_OK;
+}
+
+static int liar_begin(struct etl_instance *self, const struct etl_load *load, struct etl_token *ret,
+		      struct etl_error *err)
+{
+	(void)self, (void)load, (void)err;
+	strcpy(ret->text, "nowhere");
+	return ETL_OK;
+}
+
+static int liar_load(struct etl_instance *self, const struct etl_load *load, const struct etl_token *token,
+		     const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret,
+		     struct etl_error *err)
+{
+	struct ArrowArray batch;
+
+	(void)load, (void)token, (void)part;
+	for (;;) {
+		if (stream->get_next(stream, &batch) != 0)
+			return self->host->fail(err, ETL_FATAL, NULL, 0, "no rows");
+		if (!batch.release)
+			break;
+		self->rows += batch.length;
+		batch.release(&batch);
+	}
+	*ret = (struct etl_stats){ .rows = (uint64_t)self->rows - lies(self, "stages") };
+	return ETL_OK;
+}
+
+static int liar_commit(struct etl_instance *self, const struct etl_commit *commit, struct etl_error *err)
+{
+	(void)err;
+	if (lies(self, "inserts"))
+		commit->outcomes[0].inserted++;
+	if (lies(self, "updates"))
+		commit->outcomes[0] = (struct etl_outcome){ .updated = commit->outcomes[0].inserted };
+	return ETL_OK;
+}
+
+static int liar_abort(struct etl_instance *self, const struct etl_load *load, const struct etl_token *token,
+		      struct etl_error *err)
+{
+	return (void)self, (void)load, (void)token, (void)err, ETL_OK;
+}
+
+static int liar_open(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
+		     struct etl_error *err)
+{
+	struct etl_instance *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
+	*self = (struct etl_instance){ host, host->str(conf, "lie"), 0 };
+	*ret = self;
+	return ETL_OK;
+}
+
+static void liar_close(struct etl_instance *self)
+{
+	free(self);
+}
+
+static const struct etl_option options[] = {
+	{ .name = "lie", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_REQUIRED, .help = "What is not true." },
+	{ .name = NULL },
+};
+static const struct etl_transform transform = { .size = sizeof(transform), .flags = ETL_REPEATS, .rows = LIAR_ROWS,
+						.wrap = liar_wrap };
+static const struct etl_store store = { .size = sizeof(store), .describe = liar_describe };
+static const struct etl_target target = { .size = sizeof(target), .begin = liar_begin, .load = liar_load,
+					  .commit = liar_commit, .abort = liar_abort };
+static const struct etl_plugin liar = {
+	ETL_ABI, 0, sizeof(liar), sizeof(options[0]), LIAR_NAME, "1.0", "lies about rows", "0BSD", NULL, options,
+	liar_open, liar_close, NULL, &store, NULL, &target, NULL, &transform, NULL,
+};
+
+#define AS(name) ETL_PLUGIN(name, liar)
+AS(LIAR)
