@@ -211,12 +211,12 @@ without_built() {
 
 # Without any one plugin the rest builds and does its job; without several, all tests pass.
 without_tested() {
-	for plugin in map mask counts checksum; do
+	for plugin in map mask sql counts checksum; do
 		without_built $plugin && make -C build-without check-smoke || return 1
 	done
 	without_built sqlite && tested build-without --enable-werror --without-sqlite &&
-		without_built map mask counts checksum &&
-		tested build-without --enable-werror --without-map --without-mask --without-counts --without-checksum
+		without_built map mask sql counts checksum &&
+		tested build-without --enable-werror --without-map --without-mask --without-sql --without-counts --without-checksum
 }
 
 # A source tree in which everything is made in place and installed, as people do who unpack the release.

@@ -117,6 +117,23 @@ static int derive_emit(struct etl_table_sink *self, const struct etl_table *tabl
 	return sink->table ? 0 : ETL_FAILED;
 }
 
+/* A transform that cannot do what the file says: where it says so comes first. */
+static int blame_file(struct making *m, const struct plugin_use *use, int rc)
+{
+	struct etl_error said = ERROR_INIT;
+
+	if (rc >= 0 || !use->origin.text || !m->err->set || m->err->klass != ETL_USAGE ||
+	    !m->err->message)
+		return rc;
+	error_move(&said, m->err);
+	error_at(m->err, said.table, said.column, said.key);
+	error_set(m->err, ETL_USAGE, "%s: %s", use->origin.text, said.message);
+	m->err->role = said.role;
+	memcpy(m->err->plugin, said.plugin, sizeof(said.plugin));
+	error_clear(&said);
+	return rc;
+}
+
 static int derive_one(struct making *m, struct job *job, const struct plugin_use *use,
 		      const struct etl_table *in, struct etl_table **ret)
 {
@@ -140,16 +157,38 @@ static int derive_one(struct making *m, struct job *job, const struct plugin_use
 			use->plugin->base.name, sink.count, in->name);
 	if (rc < 0) {
 		table_free(sink.table);
-		return m->err->set ? rc : error_memory(m->err);
+		return m->err->set ? blame_file(m, use, rc) : error_memory(m->err);
 	}
 	*ret = sink.table;
 	return 0;
 }
 
-/* The types in which a transform's output comes: a column it made has its own type, the others what
- * came. */
-static bool derived_schema(const struct etl_table *out, const struct ArrowSchema *in,
-			   struct ArrowSchema *ret)
+/* Where a column of a transform's output came from, in the order in which that is certain: the same column, under
+ * another name, renamed before. -1: the transform made it. */
+static int64_t came_from(const struct etl_table *in, const struct etl_column *column)
+{
+	int64_t same = -1, renamed = -1, before = -1;
+
+	for (size_t i = 0; i < in->column_count; i++) {
+		const struct etl_column *from = table_column(in, i);
+		bool named = strcmp(from->name, column->name) == 0;
+		const char *origin = column->origin;
+
+		if (named && (origin && from->origin ? strcmp(origin, from->origin) == 0 :
+						       !origin && !from->origin))
+			same = (int64_t)i;
+		else if (origin && from->origin && strcmp(origin, from->origin) == 0)
+			before = (int64_t)i;
+		else if (origin && !from->origin && strcmp(origin, from->name) == 0)
+			renamed = (int64_t)i;
+	}
+	return same >= 0 ? same : renamed >= 0 ? renamed : before;
+}
+
+/* The types in which a transform's output comes: a column that is typed or that it made has its own type, the
+ * others what came. */
+static bool derived_schema(const struct etl_table *out, const struct etl_table *from,
+			   const struct ArrowSchema *in, struct ArrowSchema *ret)
 {
 	struct etl_column *columns = calloc(out->column_count + 1, sizeof(*columns));
 	size_t count = 0;
@@ -157,12 +196,12 @@ static bool derived_schema(const struct etl_table *out, const struct ArrowSchema
 
 	for (size_t i = 0; ok && i < out->column_count; i++) {
 		const struct etl_column *column = table_column(out, i);
-		int64_t at = etl_schema_find(in, column->name);
+		int64_t at = came_from(from, column);
 
 		if (column->flags & ETL_GENERATED)
 			continue;
-		if (at < 0 && column->origin)
-			at = etl_schema_find(in, column->origin);
+		if (at >= 0)
+			at = etl_schema_find(in, table_column(from, (size_t)at)->name);
 		columns[count] = *column;
 		if (at >= 0 && !(column->flags & ETL_TYPED)) {
 			struct etl_type_info type = etl_type_of(in->children[at]);
@@ -213,11 +252,11 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 
 		if (rc < 0)
 			return rc;
-		table = job->shapes[i];
 		job->repeats &= (plugin->transform.flags & ETL_REPEATS) != 0;
 		job->keeps_rows &= plugin->transform.rows == ETL_ROWS_SAME;
-		if (!derived_schema(table, &job->before_cast, &next))
+		if (!derived_schema(job->shapes[i], table, &job->before_cast, &next))
 			return error_memory(m->err);
+		table = job->shapes[i];
 		job->before_cast.release(&job->before_cast);
 		job->before_cast = next;
 	}

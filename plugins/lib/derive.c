@@ -5,9 +5,9 @@
 
 #include "derive.h"
 
-static void gone(struct etl_derive *d, const char *what, const char *name)
+static void gone(struct etl_derive *d, const char *what, const char *name, bool mixed)
 {
-	d->gone(d->data, what, name);
+	d->gone(d->data, what, name, mixed);
 }
 
 /* The name a column has now: NULL when it goes, the same when the table has no such column. */
@@ -39,6 +39,21 @@ enum etl_renamed etl_derive_sql(struct etl_derive *d, const char **sql)
 	return etl_rename_sql(d->names, d->new_names, d->in->column_count, *sql, &d->arena, sql);
 }
 
+/* A key without a name is called by its columns. */
+static void key_gone(struct etl_derive *d, const char *what, const struct etl_key *key)
+{
+	struct etl_text name = { 0 };
+
+	for (size_t i = 0; !key->name && i < key->column_count; i++)
+		etl_text_addf(&name, "%s%s", i > 0 ? ", " : "(", key->columns[i]);
+	etl_text_add(&name, key->name ? key->name : ")");
+	if (name.failed)
+		d->arena.failed = true;
+	else
+		gone(d, what, name.at, d->mixed);
+	etl_text_free(&name);
+}
+
 static void derive_primary(struct etl_derive *d)
 {
 	const struct etl_key *key = &d->in->primary;
@@ -49,7 +64,7 @@ static void derive_primary(struct etl_derive *d)
 	d->out.primary.columns = d->mixed ? NULL : rename_list(d, key->columns, key->column_count);
 	if (d->out.primary.columns)
 		return;
-	gone(d, "the primary key", key->name);
+	key_gone(d, "the primary key", key);
 	d->out.primary = (struct etl_key){ 0 };
 	d->out.flags &= ~(uint32_t)ETL_NO_ROWID;
 }
@@ -61,14 +76,16 @@ static void derive_uniques(struct etl_derive *d)
 	size_t count = 0;
 
 	for (size_t i = 0; keys && i < d->in->unique_count; i++) {
-		struct etl_key *key = &keys[count];
+		const struct etl_key *key = ETL_AT(const struct etl_key, d->in->uniques,
+						   d->in->unique_size, i);
 
-		*key = *ETL_AT(const struct etl_key, d->in->uniques, d->in->unique_size, i);
-		key->columns = d->mixed ? NULL : rename_list(d, key->columns, key->column_count);
-		if (key->columns)
+		keys[count] = *key;
+		keys[count].columns = d->mixed ? NULL :
+						 rename_list(d, key->columns, key->column_count);
+		if (keys[count].columns)
 			count++;
 		else
-			gone(d, "the unique key", key->name);
+			key_gone(d, "the unique key", key);
 	}
 	d->out.uniques = keys;
 	d->out.unique_count = count;
@@ -82,12 +99,18 @@ static bool is_self(const struct etl_derive *d, const struct etl_foreign_key *fk
 		(d->in->schema && strcmp(fk->parent_schema, d->in->schema) == 0));
 }
 
+/* Of several columns, or into the table itself, it is a rule about rows. */
+static bool fk_is_mixed(const struct etl_derive *d, const struct etl_foreign_key *fk)
+{
+	return d->mixed && (fk->column_count > 1 || is_self(d, fk));
+}
+
 /* A key into the table itself needs the parent's columns too. */
 static bool derive_foreign_key(struct etl_derive *d, struct etl_foreign_key *fk)
 {
 	bool self = is_self(d, fk);
 
-	if (d->mixed && (fk->column_count > 1 || self))
+	if (fk_is_mixed(d, fk))
 		return false;
 	fk->columns = rename_list(d, fk->columns, fk->column_count);
 	if (!fk->columns)
@@ -111,7 +134,8 @@ static void derive_foreign_keys(struct etl_derive *d)
 		if (derive_foreign_key(d, &keys[count]))
 			count++;
 		else
-			gone(d, "the foreign key to", keys[count].parent);
+			gone(d, "the foreign key to", keys[count].parent,
+			     fk_is_mixed(d, &keys[count]));
 	}
 	d->out.foreign_keys = keys;
 	d->out.foreign_key_count = count;
@@ -135,18 +159,23 @@ static void derive_checks(struct etl_derive *d)
 		if (stays)
 			count++;
 		else
-			gone(d, "the check", check->name ? check->name : check->sql);
+			gone(d, "the check", check->name ? check->name : check->sql, d->mixed);
 	}
 	d->out.checks = checks;
 	d->out.check_count = count;
 	d->out.check_size = sizeof(*checks);
 }
 
+static bool index_is_mixed(const struct etl_derive *d, const struct etl_index *index)
+{
+	return d->mixed && (index->flags & ETL_INDEX_UNIQUE);
+}
+
 static bool derive_index(struct etl_derive *d, struct etl_index *index)
 {
 	struct etl_index_part *parts = etl_arena_alloc(&d->arena,
 						       (index->part_count + 1) * sizeof(*parts));
-	bool stays = parts && !(d->mixed && (index->flags & ETL_INDEX_UNIQUE));
+	bool stays = parts && !index_is_mixed(d, index);
 
 	for (size_t i = 0; stays && i < index->part_count; i++) {
 		parts[i] = *ETL_AT(const struct etl_index_part, index->parts, index->part_size, i);
@@ -172,7 +201,8 @@ static void derive_indexes(struct etl_derive *d)
 		if (derive_index(d, &indexes[count]))
 			count++;
 		else
-			gone(d, "the index", indexes[count].name);
+			gone(d, "the index", indexes[count].name,
+			     index_is_mixed(d, &indexes[count]));
 	}
 	d->out.indexes = indexes;
 	d->out.index_count = count;

@@ -17,8 +17,9 @@ struct etl_derive {
 	/* Rows of the output need not be rows of the input: keys, unique indexes, checks and foreign keys of
 	 * several columns go too. */
 	bool mixed;
-	/* Told of each part that goes: "the primary key" and its name, or NULL. */
-	void (*gone)(void *data, const char *what, const char *name);
+	/* Told of each part that goes, "the primary key" and its name, or NULL: because rows are MIXED, or a
+	 * column of it goes. */
+	void (*gone)(void *data, const char *what, const char *name, bool mixed);
 	void *data;
 	struct arena arena; /* of what OUT points to beside IN */
 	struct etl_table out;

@@ -19,10 +19,11 @@ static int no_memory(struct shape *s)
 				   "no memory for the shape of table %s", s->derive.in->name);
 }
 
-static void said(void *data, const char *what, const char *name)
+static void said(void *data, const char *what, const char *name, bool mixed)
 {
 	const struct shape *s = data;
 
+	(void)mixed;
 	s->self->host->log(s->self->host, ETL_LOG_WARN,
 			   "map: table %s: %s%s%s goes, because a column of it is dropped",
 			   s->derive.in->name, what, name ? " " : "", name ? name : "");
@@ -35,6 +36,7 @@ static int apply_cast(struct shape *s, struct etl_column *column, const struct m
 	column->scale = cast->type.scale;
 	column->length = cast->length;
 	column->declared = cast->type_text;
+	column->flags |= ETL_TYPED;
 	if (column->type != ETL_INT16 && column->type != ETL_INT32 && column->type != ETL_INT64)
 		column->flags &= ~(uint32_t)(ETL_IDENTITY | ETL_IDENTITY_ALWAYS | ETL_NEVER_REUSED);
 	if (cast->misfit != MISFIT_NULL || !(column->flags & ETL_NOT_NULL))
