@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "design.h"
+#include "into.h"
 
 static int skip(struct design *d, const char *kind, const char *why)
 {
@@ -107,8 +107,27 @@ static int design_database(struct design *d)
 	return rc;
 }
 
+/* append and merge bring rows: the rest of a database that is there is its owner's. */
+static int design_into(struct design *d)
+{
+	static const char *const kinds[] = { "table", "view", "trigger" };
+
+	if (d->table->kind == ETL_DATABASE)
+		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "setting", d->table->name, NULL,
+				   "the target keeps its own settings");
+	if (d->load->existing)
+		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, kinds[d->table->kind],
+				   d->table->name, NULL, "the target's own stays as it is");
+	return skip(d, kinds[d->table->kind],
+		    "append and merge bring rows and missing tables; make it in the target");
+}
+
 int design_other(struct design *d)
 {
+	if (d->load && into_runs(d->load->run) &&
+	    (d->table->kind == ETL_DATABASE || d->table->kind == ETL_VIEW ||
+	     d->table->kind == ETL_TRIGGER))
+		return design_into(d);
 	switch (d->table->kind) {
 	case ETL_VIEW:
 		return design_program(d, "view");

@@ -426,6 +426,8 @@ static int32_t index_phase(const struct design *d, const struct etl_index *index
 	const struct etl_run *run = d->load ? d->load->run : NULL;
 	bool no_rowid = d->same && d->table->flags & ETL_NO_ROWID && d->table->primary.column_count;
 
+	if (d->index_at >= 0)
+		return d->index_at;
 	if (!(index->flags & ETL_INDEX_UNIQUE) || (run && run->flags & ETL_RUN_SCHEMA_ONLY))
 		return ETL_PHASE_FINISH;
 	if (no_rowid ||
@@ -448,10 +450,12 @@ static int skip_index(struct design *d, const struct etl_index *index, const cha
 	struct etl_text note = { 0 };
 	int rc;
 
+	if (d->quiet)
+		return ETL_OK;
 	etl_text_addf(&note, "%s%s%s", why, index->ddl ? "; its text: " : "",
 		      index->ddl ? index->ddl : "");
 	rc = note.failed ? design_no_memory(d) :
-			   design_step(d, ETL_PHASE_FINISH, ETL_SKIPPED, "index", index->name, NULL,
+			   design_step(d, d->index_at >= 0 ? d->index_at : ETL_PHASE_FINISH, ETL_SKIPPED, "index", index->name, NULL,
 				       note.at);
 	etl_text_free(&note);
 	return rc;

@@ -180,16 +180,17 @@ static int write_table(struct design *d)
 	return rc || !d->sql.failed ? rc : design_no_memory(d);
 }
 
-static int create_table(struct design *d)
+int design_create(struct design *d, int32_t phase)
 {
 	bool own = d->same && d->table->ddl && !(drops_keys(d) && d->table->foreign_key_count);
 	int rc = ETL_OK;
 
+	d->sql.length = 0;
 	if (!own)
 		rc = write_table(d);
 	if (!rc)
 		rc = design_step(
-			d, ETL_PHASE_PREPARE, ETL_EXACT, "table", d->table->name,
+			d, phase, ETL_EXACT, "table", d->table->name,
 			own ? d->table->ddl : d->sql.at,
 			own ? NULL :
 			      "written from its structure; comments in its text are not kept");
@@ -198,7 +199,7 @@ static int create_table(struct design *d)
 
 /* ---- After the rows -------------------------------------------------------------------------------------- */
 
-static int design_counter(struct design *d, const struct etl_column *c)
+static int design_counter(struct design *d, const struct etl_column *c, int32_t phase)
 {
 	struct etl_text sql = { 0 };
 	int rc;
@@ -218,7 +219,7 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	etl_text_addf(&sql, "), %lld)) FROM ", (long long)c->identity_last);
 	etl_text_add_name(&sql, d->table->name, '"');
 	rc = sql.failed ? design_no_memory(d) :
-			  design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", d->table->name,
+			  design_step(d, phase, ETL_EXACT, "sequence", d->table->name,
 				      sql.at, "the counter of AUTOINCREMENT goes on where it was");
 	etl_text_free(&sql);
 	return rc;
@@ -233,7 +234,7 @@ static const char *screen_note(const struct design *d)
 		       NULL;
 }
 
-static int design_screen(struct design *d)
+int design_screens(struct design *d)
 {
 	struct etl_text sql = { 0 };
 	int rc;
@@ -252,18 +253,39 @@ static int design_screen(struct design *d)
 	return rc;
 }
 
+int design_indexes(struct design *d, bool all)
+{
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && i < d->table->index_count; i++) {
+		const struct etl_index *index = ETL_AT(const struct etl_index, d->table->indexes,
+						       d->table->index_size, i);
+
+		if (all || index->flags & ETL_INDEX_UNIQUE)
+			rc = design_index(d, index);
+	}
+	return rc;
+}
+
+int design_counters(struct design *d, int32_t phase)
+{
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && i < d->table->column_count; i++)
+		rc = design_counter(d, EACH(d, etl_column, column, i), phase);
+	return rc;
+}
+
 int design_table(struct design *d)
 {
 	bool keeps = keeps_table(d);
-	size_t i;
-	int rc = keeps ? design_rows(d) : create_table(d);
+	int rc = keeps ? design_rows(d) : design_create(d, ETL_PHASE_PREPARE);
 
-	for (i = 0; !rc && !keeps && i < d->table->index_count; i++)
-		rc = design_index(d, ETL_AT(const struct etl_index, d->table->indexes,
-					    d->table->index_size, i));
+	if (!rc && !keeps)
+		rc = design_indexes(d, true);
 	if (!rc)
-		rc = design_screen(d);
-	for (i = 0; !rc && i < d->table->column_count; i++)
-		rc = design_counter(d, EACH(d, etl_column, column, i));
-	return rc;
+		rc = design_screens(d);
+	return rc ? rc : design_counters(d, ETL_PHASE_FINISH);
 }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "design.h"
+#include "into.h"
 
 int design_no_memory(struct design *d)
 {
@@ -34,6 +34,8 @@ int design_part(struct design *d, int32_t verdict, const char *kind, const char 
 	struct etl_text object = { 0 };
 	int rc;
 
+	if (d->quiet)
+		return ETL_OK;
 	etl_text_add(&object, d->table->name);
 	if (part)
 		etl_text_addf(&object, ".%s", part);
@@ -163,14 +165,24 @@ static int show_end(struct design *d)
 int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
 		  const struct etl_load *load, struct etl_step_sink *sink, struct etl_error *err)
 {
-	struct design d = { .inst = inst, .table = table, .load = load, .sink = sink, .err = err };
+	struct design d = { .inst = inst,
+			    .table = table,
+			    .load = load,
+			    .sink = sink,
+			    .err = err,
+			    .index_at = -1 };
 	int rc;
 
+	bool into = load && into_runs(load->run);
+
 	d.same = table->dialect && strcmp(table->dialect, "sqlite") == 0;
-	rc = find_renames(&d);
-	if (!rc)
+	/* The target's own table is in its own names already. */
+	rc = into && load->existing ? ETL_OK : find_renames(&d);
+	if (!rc && into && table->kind == ETL_TABLE)
+		rc = into_design(&d);
+	else if (!rc)
 		rc = table->kind == ETL_TABLE ? design_table(&d) : design_other(&d);
-	if (!rc)
+	if (!rc && !into)
 		rc = show_end(&d);
 	etl_text_free(&d.sql);
 	free(d.columns);

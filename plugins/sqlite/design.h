@@ -20,6 +20,8 @@ struct design {
 	struct ddl_name renamed;  /* of names: the table */
 	struct etl_text sql;	  /* the CREATE TABLE under construction */
 	bool inline_key;	  /* the primary key stands at its column */
+	bool quiet;		  /* verdicts of parts are not said (again) */
+	int32_t index_at;	  /* the phase of the steps that make indexes; -1: as each wants it */
 };
 
 int design_no_memory(struct design *);
@@ -41,6 +43,12 @@ bool design_names(struct design *, const char *const *columns, const char *const
 
 /* design-table.c */
 int design_table(struct design *);
+/* Its parts: CREATE TABLE in PHASE with the verdicts; what looks at the rows; indexes, all or the unique
+ * ones; counters. */
+int design_create(struct design *, int32_t phase);
+int design_screens(struct design *);
+int design_indexes(struct design *, bool all);
+int design_counters(struct design *, int32_t phase);
 /* design-parts.c: add to design.sql, and emit the verdict */
 int design_add_column(struct design *, const struct etl_column *, bool first);
 int design_add_key(struct design *, const struct etl_key *, bool primary);

@@ -1,0 +1,350 @@
+/*
+ * The screen phase of append and merge: staged rows that the target's own rows do not let in. The staging file is
+ * `main` here and the target is attached as `target`, read only: a row that has a unique value which a row of the
+ * target keeps, and a row whose parent is neither staged nor in the target. Within the transaction both are
+ * looked at again, since others may write in between.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "into.h"
+#include "screen.h"
+
+#define UNIQUE_KIND "unique check"
+
+/* ---- Unique values ----------------------------------------------------------------------------------------- */
+
+struct unique {
+	const char *const *columns, *const *collations;
+	size_t count;
+};
+
+static bool all_come(const struct etl_load *load, const struct unique *u)
+{
+	size_t i;
+
+	for (i = 0; i < u->count; i++) {
+		if (!into_find(load->table, u->columns[i]))
+			return false;
+	}
+	return u->count > 0;
+}
+
+static bool is_merge_key(const struct etl_load *load, const struct unique *u)
+{
+	size_t i, k;
+
+	for (i = 0; i < u->count; i++) {
+		for (k = 0; k < load->key_count; k++) {
+			if (sqlite3_stricmp(u->columns[i], load->key[k]) == 0)
+				break;
+		}
+		if (k == load->key_count)
+			return false;
+	}
+	return u->count == load->key_count;
+}
+
+/* A merge writes over rows of the target that meet a staged one, and deletes others. */
+static void add_stays(struct etl_text *sql, const struct etl_load *load)
+{
+	if (!into_merges(load))
+		return;
+	etl_text_add(sql, " AND NOT EXISTS (SELECT 1 FROM ");
+	into_add_table(sql, "main", load);
+	etl_text_add(sql, " AS s WHERE ");
+	into_add_match(sql, load, "s", "o");
+	etl_text_add(sql, ")");
+	if (load->deletes != ETL_DELETE_HARD)
+		return;
+	etl_text_addf(sql, " AND EXISTS (SELECT 1 FROM main." INTO_KEPT "%llu AS s WHERE ",
+		      (unsigned long long)load->index);
+	into_add_match(sql, load, "s", "o");
+	etl_text_add(sql, ")");
+}
+
+static int design_unique(struct design *d, const struct unique *u)
+{
+	const struct etl_load *load = d->load;
+	struct etl_text sql = { 0 }, names = { 0 };
+	size_t i;
+	int rc;
+
+	if (!all_come(load, u) || (into_merges(load) && is_merge_key(load, u)))
+		return ETL_OK;
+	etl_text_add(&sql, "SELECT t.");
+	etl_text_add_name(&sql, into_row(load), '"');
+	etl_text_add(&sql, " FROM ");
+	into_add_table(&sql, "main", load);
+	etl_text_add(&sql, " AS t WHERE EXISTS (SELECT 1 FROM ");
+	into_add_table(&sql, "target", load);
+	etl_text_add(&sql, " AS o WHERE ");
+	for (i = 0; i < u->count; i++) {
+		etl_text_add(&sql, i ? " AND o." : "o.");
+		etl_text_add_name(&sql, u->columns[i], '"');
+		etl_text_add(&sql, " = t.");
+		etl_text_add_name(&sql, u->columns[i], '"');
+		if (u->collations && u->collations[i]) {
+			etl_text_add(&sql, " COLLATE ");
+			etl_text_add_name(&sql, u->collations[i], '"');
+		}
+		etl_text_addf(&names, "%s%s", i ? ", " : "", u->columns[i]);
+	}
+	add_stays(&sql, load);
+	etl_text_add(&sql, ") ORDER BY 1");
+	rc = sql.failed || names.failed ?
+		     design_no_memory(d) :
+		     design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, names.at, sql.at,
+				 load->run->flags & ETL_RUN_REJECT ?
+					 "rows with a value that the target's rows have are rejected" :
+					 "a row with a value that the target's rows have fails the run");
+	etl_text_free(&sql);
+	etl_text_free(&names);
+	return rc;
+}
+
+/* Of an index over columns; what one computes is left to the target itself. */
+static int design_unique_index(struct design *d, const struct etl_index *index)
+{
+	const char *columns[64], *collations[64];
+	const struct unique u = { columns, collations, index->part_count };
+	size_t i;
+
+	if (!(index->flags & ETL_INDEX_UNIQUE) || index->where_sql || index->part_count > 64)
+		return ETL_OK;
+	for (i = 0; i < index->part_count; i++) {
+		const struct etl_index_part *p = ETL_AT(const struct etl_index_part, index->parts,
+							index->part_size, i);
+
+		if (!p->column)
+			return ETL_OK;
+		columns[i] = p->column;
+		collations[i] = p->collation;
+	}
+	return design_unique(d, &u);
+}
+
+int into_design_screens(struct design *d)
+{
+	const struct etl_table *there = d->load->existing;
+	const struct unique primary = { there->primary.columns, there->primary.collations,
+					there->primary.column_count };
+	size_t i;
+	int rc = design_unique(d, &primary);
+
+	for (i = 0; !rc && i < there->unique_count; i++) {
+		const struct etl_key *key = ETL_AT(const struct etl_key, there->uniques,
+						   there->unique_size, i);
+		const struct unique u = { key->columns, key->collations, key->column_count };
+
+		rc = design_unique(d, &u);
+	}
+	for (i = 0; !rc && i < there->index_count; i++)
+		rc = design_unique_index(d, ETL_AT(const struct etl_index, there->indexes,
+						   there->index_size, i));
+	return rc;
+}
+
+/* ---- Looking --------------------------------------------------------------------------------------------------- */
+
+static int attach_target(struct etl_instance *inst, struct etl_error *err)
+{
+	struct sqlite_stage *stage = inst->building;
+	char *uri, *sql;
+	int rc;
+
+	if (stage->target_attached)
+		return ETL_OK;
+	uri = sqlite_uri(stage->target, "?mode=ro");
+	sql = uri ? sqlite3_mprintf("ATTACH %Q AS target", uri) : NULL;
+	rc = sql ? sqlite_run(inst, inst->stage, sql, err) :
+		   inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
+	sqlite3_free(sql);
+	free(uri);
+	stage->target_attached = !rc;
+	return rc;
+}
+
+void into_detach_target(struct etl_instance *inst)
+{
+	if (inst->building && inst->building->target_attached)
+		sqlite3_exec(inst->stage, "DETACH target", NULL, NULL, NULL);
+	if (inst->building)
+		inst->building->target_attached = false;
+}
+
+/* A rejected row is in the source still: what it means in the target must not be deleted. */
+static int keep_keys(struct screen *s)
+{
+	const struct etl_load *load = s->load;
+	struct etl_text sql = { 0 };
+	int rc;
+
+	if (load->deletes == ETL_DELETE_NONE || !load->existing || !s->sink->take_out)
+		return ETL_OK;
+	etl_text_addf(&sql, "INSERT OR IGNORE INTO main." INTO_KEPT "%llu SELECT ",
+		      (unsigned long long)load->index);
+	into_add_key(&sql, load, "t.");
+	etl_text_add(&sql, " FROM " SCREEN_FOUND " AS f CROSS JOIN ");
+	into_add_table(&sql, "main", load);
+	etl_text_add(&sql, " AS t ON t.");
+	etl_text_add_name(&sql, into_row(load), '"');
+	etl_text_add(&sql, " = f.k0");
+	rc = sql.failed ? s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
+					      s->inst->path) :
+			  sqlite_run(s->inst, s->inst->stage, sql.at, s->err);
+	etl_text_free(&sql);
+	return rc;
+}
+
+static int take(struct screen *s, int64_t found)
+{
+	int rc = found ? keep_keys(s) : ETL_OK;
+
+	return rc || !found ? rc : screen_take(s);
+}
+
+static int screen_target_unique(struct screen *s, const struct etl_step *step)
+{
+	struct etl_text reason = { 0 };
+	int64_t found = 0;
+	int rc;
+
+	etl_text_addf(&reason, "the target's table has a row with the same %s, which is unique there",
+		      step->object);
+	rc = reason.failed ? s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
+						 s->inst->path) :
+			     screen_rule(s, "duplicate", step->object, reason.at);
+	etl_text_free(&reason);
+	if (!rc)
+		rc = screen_collect(s, step->sql, &found);
+	return rc ? rc : take(s, found);
+}
+
+/* ---- Parents ------------------------------------------------------------------------------------------------------ */
+
+static bool has_table(struct etl_instance *inst, const char *schema, const char *name)
+{
+	return sqlite3_table_column_metadata(inst->stage, schema, name, NULL, NULL, NULL, NULL, NULL,
+					     NULL) == SQLITE_OK;
+}
+
+static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f, const char *schema)
+{
+	size_t i;
+
+	etl_text_addf(sql, " AND NOT EXISTS (SELECT 1 FROM %s.", schema);
+	etl_text_add_name(sql, f->parent, '"');
+	etl_text_add(sql, " AS p WHERE ");
+	for (i = 0; i < f->column_count; i++) {
+		etl_text_add(sql, i ? " AND p." : "p.");
+		etl_text_add_name(sql, f->parent_columns[i], '"');
+		etl_text_add(sql, " = +t.");
+		etl_text_add_name(sql, f->columns[i], '"');
+	}
+	etl_text_add(sql, ")");
+}
+
+/* Rows that come with a value that the same row of the target has already: what was broken stays so. */
+static void add_was_so(struct etl_text *sql, const struct etl_load *load,
+		       const struct etl_foreign_key *f)
+{
+	size_t i;
+
+	if (!into_merges(load) || !load->existing)
+		return;
+	etl_text_add(sql, " AND NOT EXISTS (SELECT 1 FROM ");
+	into_add_table(sql, "target", load);
+	etl_text_add(sql, " AS o WHERE ");
+	into_add_match(sql, load, "o", "t");
+	for (i = 0; i < f->column_count; i++) {
+		etl_text_add(sql, " AND o.");
+		etl_text_add_name(sql, f->columns[i], '"');
+		etl_text_add(sql, " IS t.");
+		etl_text_add_name(sql, f->columns[i], '"');
+	}
+	etl_text_add(sql, ")");
+}
+
+static bool is_whole(const struct etl_load *load, const struct etl_foreign_key *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->column_count; i++) {
+		if (!into_find(load->table, f->columns[i]))
+			return false;
+	}
+	return f->column_count > 0;
+}
+
+static int collect_orphans(struct screen *s, const struct etl_foreign_key *f, int64_t *ret)
+{
+	static const char *const schemas[] = { "main", "target" };
+	const struct etl_load *load = s->load;
+	struct etl_text sql = { 0 }, columns = { 0 }, reason = { 0 };
+	size_t i;
+	int rc;
+
+	etl_text_add(&sql, "SELECT ");
+	screen_add_ids(s, &sql);
+	etl_text_add(&sql, " FROM ");
+	into_add_table(&sql, "main", load);
+	etl_text_add(&sql, " AS t WHERE ");
+	for (i = 0; i < f->column_count; i++) {
+		etl_text_add(&sql, i ? " AND t." : "t.");
+		etl_text_add_name(&sql, f->columns[i], '"');
+		etl_text_add(&sql, " IS NOT NULL");
+		etl_text_addf(&columns, "%s%s", i ? ", " : "", f->columns[i]);
+	}
+	for (i = 0; f->parent_columns && i < 2; i++) {
+		if (has_table(s->inst, schemas[i], f->parent))
+			add_parent(&sql, f, schemas[i]);
+	}
+	add_was_so(&sql, load, f);
+	etl_text_addf(&sql, " ORDER BY %s", s->order);
+	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have", columns.at, f->parent);
+	rc = sql.failed || columns.failed || reason.failed ?
+		     s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory", s->inst->path) :
+		     screen_rule(s, "foreign_key", columns.at, reason.at);
+	if (!rc)
+		rc = screen_collect(s, sql.at, ret);
+	etl_text_free(&sql);
+	etl_text_free(&columns);
+	etl_text_free(&reason);
+	return rc;
+}
+
+static int screen_parents(struct screen *s)
+{
+	const struct etl_table *t = s->load->table;
+	int64_t found = 0;
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && i < t->foreign_key_count; i++) {
+		const struct etl_foreign_key *f = ETL_AT(const struct etl_foreign_key,
+							 t->foreign_keys, t->foreign_key_size, i);
+		int64_t more = 0;
+
+		if (is_whole(s->load, f))
+			rc = collect_orphans(s, f, &more);
+		found += more;
+	}
+	return rc ? rc : take(s, found);
+}
+
+int into_screen(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,
+		struct etl_found_sink *sink, struct etl_error *err)
+{
+	struct screen s = { 0 };
+	int rc = attach_target(inst, err);
+
+	if (!rc)
+		rc = screen_open(&s, inst, load, sink, err);
+	if (!rc)
+		rc = strcmp(step->kind, UNIQUE_KIND) == 0 ? screen_target_unique(&s, step) :
+							    screen_parents(&s);
+	screen_close(&s);
+	return rc;
+}

@@ -1,0 +1,151 @@
+/*
+ * append and merge: rows that go into tables which are there. They are staged in a file of their own, in tables
+ * of the target's shape; then one transaction on the target takes them over, and the staging file is only read.
+ *
+ * In that transaction the target is `main`, the staging file is attached as `staged`, and what is worked out on
+ * the way is in `temp`. Every statement comes from design, which plan prints.
+ */
+#ifndef SQLITE_INTO_H
+#define SQLITE_INTO_H
+
+#include "design.h"
+#include "stage.h"
+
+/* Tables of the staging file that are none of the run's. */
+#define INTO_SQL  "_etlrun_sql"	  /* phase, sql: the pipeline's own, to be run in the transaction */
+#define INTO_KEPT "_etlrun_kept_" /* and the number of the load: keys of rows that were rejected */
+#define INTO_OWN  "_etlrun_"	  /* what every table of ours is called, in the target too */
+
+/* Does this run go into a file that is there? Without one append and merge make it as copy does. */
+static inline bool into_runs(const struct etl_run *run)
+{
+	return run->mode != ETL_COPY && !(run->flags & ETL_RUN_EMPTY);
+}
+
+static inline bool into_merges(const struct etl_load *load)
+{
+	return load->run->mode == ETL_MERGE;
+}
+
+static inline const struct etl_column *into_column(const struct etl_table *t, size_t i)
+{
+	return ETL_AT(const struct etl_column, t->columns, t->column_size, i);
+}
+
+/* Does a column come with the rows? */
+static inline bool into_comes(const struct etl_column *c)
+{
+	return !(c->flags & ETL_GENERATED);
+}
+
+/* into-sql.c: pieces of statements about one load */
+
+/* The column of the staged table that is its rowid, or one of the rowid's names: valid as long as LOAD. */
+const char *into_row(const struct etl_load *);
+/* A name of the rowid of the target's table that no column hides; NULL: none, or no rowid of its own. */
+const char *into_rowid(const struct etl_load *);
+/* "staged"."t", "main"."t" */
+void into_add_table(struct etl_text *, const char *schema, const struct etl_load *);
+/* A.k1 = B.k1 AND …, as the key compares them. */
+void into_add_match(struct etl_text *, const struct etl_load *, const char *a, const char *b);
+/* The columns that come, "x", "y", each behind PREFIX ("s." or ""). */
+void into_add_columns(struct etl_text *, const struct etl_load *, const char *prefix);
+void into_add_key(struct etl_text *, const struct etl_load *, const char *prefix);
+/* What SET may write: not what equal keys have equal anyway. */
+bool into_sets(const struct etl_load *, const struct etl_column *);
+/* t and s are not the same row, byte for byte and type for type; "0" when nothing can differ. */
+void into_add_differs(struct etl_text *, const struct etl_load *);
+/* t is marked as deleted. Only with a delete_column. */
+void into_add_marked(struct etl_text *, const struct etl_load *);
+/* " = …": the mark of a row that is in the source again. */
+void into_add_unmarked(struct etl_text *, const struct etl_load *);
+const struct etl_column *into_find(const struct etl_table *, const char *name);
+/* Is the mark 1, and not a time? */
+bool into_mark_is_flag(const struct etl_load *);
+/* The collation in which column KEY of the key is unique, when it is not the column's own; else NULL. */
+const char *into_key_collation(const struct etl_load *, size_t key);
+/* FROM temp.etlrun_rows_N AS c CROSS JOIN staged.t AS s …: the staged rows of one kind. */
+void into_add_rows(struct etl_text *, const struct etl_load *, bool is_new);
+
+/* into-design.c */
+int into_design(struct design *);
+/* into-moves.c: rows that give each other a unique value. EXCEPT the key's own uniqueness: what the target has
+ * beyond it. */
+int into_design_moves_out(struct design *);
+int into_design_moves_in(struct design *);
+
+/* into-screen.c */
+int into_design_screens(struct design *);
+int into_screen(struct etl_instance *, const struct etl_load *, const struct etl_step *,
+		struct etl_found_sink *, struct etl_error *);
+void into_detach_target(struct etl_instance *);
+
+/* into-commit.c */
+int into_commit(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+/* Keeps the pipeline's own SQL for the transaction. */
+int into_keep_sql(struct etl_instance *, const struct etl_step *, struct etl_error *);
+
+/* The largest rowid before the rows came, where new ones are given above it. */
+struct into_most {
+	bool known;
+	int64_t rowid;
+};
+
+/* A commit under way. */
+struct into {
+	struct etl_instance *inst;
+	const struct etl_commit *commit;
+	const struct etl_load *load; /* the one at hand */
+	size_t at;		     /* its place in the commit */
+	struct etl_outcome outcome;  /* of it */
+	bool looked;		     /* at who may become an orphan by it */
+	struct into_most *most;	     /* undo.c: for each load */
+	sqlite3 *db;
+	struct etl_error *err;
+};
+int into_no_memory(struct into *);
+/* Runs statements; what SQLite says of a row is told as the table's refusal. */
+int into_run(struct into *, const char *sql);
+
+/* into-orphans.c */
+/* Before the rows are written: what was broken already, and who may lose a parent. */
+int into_orphans_before(struct into *);
+/* After all tables are written. */
+int into_orphans_after(struct into *);
+
+/* own.c: what etlrun itself keeps in a target, _etlrun_… */
+bool own_is(const char *name);
+/* Makes the tables, or fails when they are of another version. */
+int own_make(struct etl_instance *, sqlite3 *, struct etl_error *);
+/* Fills the outcomes of a commit that was published already; *ret_found says whether it was. */
+int own_find(struct etl_instance *, sqlite3 *, const struct etl_commit *, bool *ret_found,
+	     struct etl_error *);
+int own_record(struct etl_instance *, sqlite3 *, const struct etl_commit *, struct etl_error *);
+int own_recall(struct etl_instance *, const char *pipeline, struct etl_state_sink *,
+	       struct etl_error *);
+
+/* digest.c */
+/* Adds the hash of the row that STMT stands on: its columns from FROM on, type and bytes. */
+void own_digest(sqlite3_stmt *, int from, uint64_t *sum);
+/* revert.c: takes a run back that own.c knows; *ret_known: it does. */
+int into_revert(struct etl_instance *, const char *run, bool *ret_known, struct etl_error *);
+
+/* undo.c */
+/* "a", "b": the columns of the target's table that are stored, as its statement has them now. */
+int undo_columns(struct etl_instance *, sqlite3 *, const char *table, struct etl_text *ret,
+		 size_t *ret_count, struct etl_error *);
+/* A name of the rowid that no column hides and none is an alias of; NULL: none. */
+int undo_rowid(struct etl_instance *, sqlite3 *, const char *table, const char **ret,
+	       struct etl_error *);
+/* The digest of the rows that a query gives. */
+int undo_digest(struct etl_instance *, sqlite3 *, const char *sql, int64_t *ret_rows,
+		int64_t *ret_digest, struct etl_error *);
+/* Emits the steps that keep what merge changes. */
+int undo_design(struct design *);
+/* What a load must remember to be taken back: before its rows are written, and after all are. */
+int undo_before(struct into *);
+int undo_after(struct into *);
+/* Only so many runs keep theirs. */
+int undo_prune(struct etl_instance *, sqlite3 *, const char *pipeline, struct etl_error *);
+
+#endif
