@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "into.h"
 #include "screen.h"
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
@@ -110,7 +111,8 @@ static int apply_sql(struct etl_instance *inst, const struct etl_step *step, str
  * own SQL does with transactions is its own affair. */
 static bool is_one_piece(const struct etl_step *step)
 {
-	return (step->phase == ETL_PHASE_FINISH || step->phase == ETL_PHASE_LAST) &&
+	return (step->phase == ETL_PHASE_FINISH || step->phase == ETL_PHASE_LAST ||
+		strcmp(step->kind, "table") == 0) &&
 	       strcmp(step->kind, "sql") != 0;
 }
 
@@ -144,10 +146,13 @@ int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 
 	if (rc || !step->sql || step->phase >= ETL_PHASE_PUBLISH)
 		return rc;
+	if (step->phase == ETL_PHASE_SCREEN && strcmp(step->kind, "index") == 0)
+		return screen_unique(inst, load, step, sink, err);
 	if (step->phase == ETL_PHASE_SCREEN)
-		return strcmp(step->kind, "index") == 0 ?
-			       screen_unique(inst, load, step, sink, err) :
-			       screen_keys(inst, load, step, sink, err);
+		return into_runs(load->run) ? into_screen(inst, load, step, sink, err) :
+					      screen_keys(inst, load, step, sink, err);
+	if (into_runs(load->run) && strcmp(step->kind, "sql") == 0)
+		return into_keep_sql(inst, step, err);
 	if (step->phase >= ETL_PHASE_FINISH && !inst->building->screened) {
 		rc = sqlite_order_drop(inst, err);
 		inst->building->screened = !rc;

@@ -247,7 +247,7 @@ static int look_at(struct etl_instance *inst, const char *path, struct etl_error
 /* ---- Opening -------------------------------------------------------------------------------------------- */
 
 /* file:PATH?… with every byte encoded that a URI does not take as it is. NULL: no memory. */
-static char *make_uri(const char *path, const char *how)
+char *sqlite_uri(const char *path, const char *how)
 {
 	struct etl_text uri = { 0 };
 	const char *p;
@@ -319,7 +319,7 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 			path);
 	if (rc)
 		return rc;
-	uri = make_uri(path, write ? "?mode=rw" : immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+	uri = sqlite_uri(path, write ? "?mode=rw" : immutable ? "?mode=ro&immutable=1" : "?mode=ro");
 	if (!uri)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to open it", path);
 	if (sqlite3_open_v2(uri, &db,

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "describe.h"
-#include "stage.h"
+#include "into.h"
 
 int describe_no_memory(struct describing *d)
 {
@@ -187,6 +187,8 @@ static int describe_object(struct describing *d, sqlite3_stmt *row)
 	if (d->memory.failed || !type || !t->name)
 		return describe_no_memory(d);
 	t->kind = kind_of(type, (const char *)sqlite3_column_text(row, 4));
+	if (t->kind == ETL_TABLE && own_is(t->name))
+		t->kind = ETL_SHADOW_TABLE;
 	if (sqlite3_column_int(row, 5))
 		t->flags |= ETL_NO_ROWID;
 	if (sqlite3_column_int(row, 6))
@@ -221,6 +223,10 @@ static int describe_each(struct describing *d, sqlite3_stmt *stmt, struct etl_ta
 	while (!rc && (step = sqlite3_step(stmt)) != SQLITE_DONE) {
 		if (step != SQLITE_ROW)
 			return sqlite_fail(d->inst, d->db, d->err, "reading the list of tables");
+		/* What etlrun keeps there is no part of what a target holds. */
+		if (d->inst->host->role == ETL_ROLE_TARGET &&
+		    own_is((const char *)sqlite3_column_text(stmt, 1)))
+			continue;
 		rc = describe_object(d, stmt);
 		if (!rc)
 			rc = emit(d, sink);

@@ -139,7 +139,9 @@ int design_other(struct design *d)
 			    "fill it from its content");
 	case ETL_SHADOW_TABLE:
 		return skip(d, "shadow table",
-			    "it is the storage of a virtual table and comes with that");
+			    own_is(d->table->name) ?
+				    "it is what etlrun wrote down of runs into the source" :
+				    "it is the storage of a virtual table and comes with that");
 	case ETL_SEQUENCE:
 		return skip(
 			d, "sequence",

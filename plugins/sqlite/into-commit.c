@@ -68,7 +68,7 @@ static int bind(struct into *n, sqlite3_stmt *stmt)
 int into_run(struct into *n, const char *sql)
 {
 	const char *rest = sql;
-	int step, rc = ETL_OK;
+	int step = SQLITE_DONE, rc = ETL_OK;
 
 	while (!rc && *rest) {
 		sqlite3_stmt *stmt = NULL;
@@ -448,34 +448,47 @@ static int find_published(struct etl_instance *inst, const struct etl_commit *co
 	return rc;
 }
 
-int into_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+/* Unless it is done already. */
+static int publish(struct into *n)
 {
-	struct into n = { .inst = inst, .commit = commit, .err = err };
+	struct etl_instance *inst = n->inst;
 	bool found = false;
-	int rc = find_published(inst, commit, &found, err);
+	int rc = find_published(inst, n->commit, &found, n->err);
 
-	if (!rc && !found)
-		rc = sqlite_staging(inst, commit->tokens[0], err);
-	if (!rc && !found && !inst->building->old)
-		rc = inst->host->fail(err, ETL_FATAL, NULL, 0,
+	if (rc || found)
+		return rc;
+	rc = sqlite_staging(inst, n->commit->tokens[0], n->err);
+	if (!rc && !inst->building->old)
+		rc = inst->host->fail(n->err, ETL_FATAL, NULL, 0,
 				      "%s: was there when the run began, and is gone", inst->path);
 	if (rc)
 		return rc;
-	if (!found) {
-		n.db = inst->building->old;
-		n.most = calloc(commit->load_count + 1, sizeof(*n.most));
-		rc = n.most ? configure(&n) : into_no_memory(&n);
-		if (!rc)
-			rc = attach(&n);
-		if (!rc)
-			rc = transact(&n);
-		free(n.most);
-	}
-	if (rc) {
+	into_detach_target(inst);
+	n->db = inst->building->old;
+	n->most = calloc(n->commit->load_count + 1, sizeof(*n->most));
+	rc = n->most ? configure(n) : into_no_memory(n);
+	if (!rc)
+		rc = attach(n);
+	if (!rc)
+		rc = transact(n);
+	free(n->most);
+	return rc;
+}
+
+int into_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	struct into n = { .inst = inst, .commit = commit, .err = err };
+	char *target = NULL, *folder = NULL;
+	int rc = sqlite_where(inst, &target, &folder, err);
+
+	if (!rc)
+		rc = publish(&n);
+	if (!rc)
+		sqlite_stage_drop(inst, target, commit->tokens[0]);
+	else
 		/* The file stays for another try, which takes it up by its token. */
 		sqlite_stage_close(inst);
-		return rc;
-	}
-	sqlite_stage_drop(inst, commit->tokens[0]);
-	return ETL_OK;
+	free(target);
+	free(folder);
+	return rc;
 }

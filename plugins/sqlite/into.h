@@ -121,8 +121,6 @@ int own_make(struct etl_instance *, sqlite3 *, struct etl_error *);
 int own_find(struct etl_instance *, sqlite3 *, const struct etl_commit *, bool *ret_found,
 	     struct etl_error *);
 int own_record(struct etl_instance *, sqlite3 *, const struct etl_commit *, struct etl_error *);
-int own_recall(struct etl_instance *, const char *pipeline, struct etl_state_sink *,
-	       struct etl_error *);
 
 /* digest.c */
 /* Adds the hash of the row that STMT stands on: its columns from FROM on, type and bytes. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "into.h"
 #include "screen.h"
 
 #define RANGES_MOST 65536 /* of one split; beyond it the split cannot be replaced */
@@ -25,6 +26,7 @@ struct loading {
 	bool utf16; /* how the file keeps its texts */
 	struct sqlite_part part;
 	struct sqlite_order order;
+	sqlite3_stmt *kept; /* takes the keys of rows that are refused, for a merge that deletes; or NULL */
 	uint64_t bytes;
 };
 
@@ -194,6 +196,42 @@ static const char *columns_of(const char *words, const char *table, char *buf)
 	return n ? buf : NULL;
 }
 
+static int64_t find_column(const struct loading *l, const char *name)
+{
+	int64_t i;
+
+	for (i = 0; i < l->schema.n_children; i++) {
+		if (sqlite3_stricmp(l->schema.children[i]->name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* The row is in the source still, so what it means in the target is not gone. A key that SQLite does not take is
+ * in no target. */
+static int keep_key(struct loading *l, int64_t row)
+{
+	const struct etl_load *load = l->load;
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; l->kept && i < load->key_count; i++) {
+		int64_t at = find_column(l, load->key[i]);
+
+		if (at < 0 || sqlite_bind(l->kept, (int)i, &l->view->columns[at], row,
+					  l->scratch + at * SQLITE_SCRATCH))
+			return ETL_OK;
+	}
+	if (!l->kept)
+		return ETL_OK;
+	if (sqlite3_step(l->kept) != SQLITE_DONE)
+		rc = sqlite_fail(l->inst, l->inst->stage, l->err, "keeping the key of a row of \"%s\"",
+				 load->table->name);
+	sqlite3_reset(l->kept);
+	sqlite3_clear_bindings(l->kept);
+	return rc;
+}
+
 static int reject(struct loading *l, const struct ArrowArray *batch, int64_t row, const char *code,
 		  const char *column, const char *reason)
 {
@@ -204,8 +242,9 @@ static int reject(struct loading *l, const struct ArrowArray *batch, int64_t row
 				.batch = batch,
 				.row = row,
 				.ordinal = -1 };
+	int rc = l->inst->host->reject(l->split->context, &r);
 
-	return l->inst->host->reject(l->split->context, &r);
+	return rc ? rc : keep_key(l, row);
 }
 
 static int reject_step(struct loading *l, const struct ArrowArray *batch, int64_t row)
@@ -389,6 +428,26 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 	return rc;
 }
 
+static int prepare_kept(struct loading *l)
+{
+	const struct etl_load *load = l->load;
+	struct etl_text sql = { 0 };
+	size_t i;
+	int rc;
+
+	if (!load->existing || !into_runs(load->run) || load->deletes == ETL_DELETE_NONE)
+		return ETL_OK;
+	etl_text_addf(&sql, "INSERT OR IGNORE INTO main." INTO_KEPT "%llu VALUES (",
+		      (unsigned long long)load->index);
+	for (i = 0; i < load->key_count; i++)
+		etl_text_addf(&sql, "%s?%zu", i ? ", " : "", i + 1);
+	etl_text_add(&sql, ")");
+	rc = sql.failed ? no_memory(l) :
+			  sqlite_prepare(l->inst, l->inst->stage, sql.at, &l->kept, l->err);
+	etl_text_free(&sql);
+	return rc;
+}
+
 /* All of the split, or nothing. */
 static int transact(struct loading *l, struct ArrowArrayStream *stream)
 {
@@ -434,12 +493,15 @@ int sqlite_load(struct etl_instance *inst, const struct etl_load *load,
 	l.part.split = split->index;
 	rc = prepare(&l, stream);
 	if (!rc)
+		rc = prepare_kept(&l);
+	if (!rc)
 		rc = transact(&l, stream);
 	if (!rc) {
 		ret->rows = l.part.rows;
 		ret->bytes = l.bytes;
 	}
 	sqlite3_finalize(l.insert);
+	sqlite3_finalize(l.kept);
 	if (l.schema.release)
 		l.schema.release(&l.schema);
 	etl_view_free(l.view);

@@ -76,7 +76,9 @@ int sqlite_old_open(struct etl_instance *inst, struct sqlite_stage *stage, struc
 		rc = check_file(inst, stage, err);
 	if (rc)
 		return rc;
-	if (sqlite3_open_v2(stage->target, &stage->old, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+	/* A URI is what into-commit.c attaches to it; this path begins with a slash. */
+	if (sqlite3_open_v2(stage->target, &stage->old,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
 			    NULL) != SQLITE_OK) {
 		rc = sqlite_fail(inst, stage->old, err, "opening the file that is there");
 	} else {
@@ -122,7 +124,8 @@ int sqlite_old_must_copy(struct etl_instance *inst, struct sqlite_stage *stage, 
 	bool found = false;
 	int rc = sqlite_prepare(inst, stage->old,
 				"SELECT name FROM sqlite_schema WHERE type = 'table' AND "
-				"name NOT LIKE 'sqlite!_%' ESCAPE '!'",
+				"name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT LIKE '!_etlrun!_%' "
+				"ESCAPE '!'",
 				&stmt, err);
 
 	if (rc)

@@ -7,11 +7,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "into.h"
 
-#define VERSION	  1
+#define OWN_VERSION	  1
 #define RUNS_KEPT 1000 /* of a pipeline; older ones are forgotten */
 
 static const char *const mode_names[] = { "copy", "append", "merge", "sync" };
@@ -50,13 +50,13 @@ static int check_version(struct etl_instance *inst, sqlite3 *db, struct etl_erro
 	int rc = sqlite_number(inst, db, "SELECT version FROM main._etlrun_version", 0, &version,
 			       err);
 
-	if (rc || version == VERSION)
+	if (rc || version == OWN_VERSION)
 		return rc;
 	return inst->host->fail(
 		err, ETL_FATAL, NULL, 0,
 		"%s: its tables _etlrun_… are of version %lld, this etlrun knows %d; use the etlrun that "
 		"wrote them; nothing was changed",
-		inst->path, (long long)version, VERSION);
+		inst->path, (long long)version, OWN_VERSION);
 }
 
 int own_make(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
@@ -219,14 +219,17 @@ int own_record(struct etl_instance *inst, sqlite3 *db, const struct etl_commit *
 
 /* ---- Reading it -------------------------------------------------------------------------------------------- */
 
-int own_recall(struct etl_instance *inst, const char *pipeline, struct etl_state_sink *sink,
-	       struct etl_error *err)
+int sqlite_recall(struct etl_instance *inst, const char *pipeline, struct etl_state_sink *sink,
+		  struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	sqlite3 *db = NULL;
 	bool there = false;
-	int step = SQLITE_DONE, rc = sqlite_db(inst, NULL, &db, err);
+	int step = SQLITE_DONE, rc;
 
+	if (access(inst->path, F_OK) != 0)
+		return ETL_OK;
+	rc = sqlite_db(inst, NULL, &db, err);
 	if (!rc)
 		rc = is_there(inst, db, &there, err);
 	if (!rc && there)

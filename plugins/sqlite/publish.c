@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "into.h"
 #include "screen.h"
 
 #define PENDING_BYTE 0x40000000 /* where SQLite's locks begin, by its file format */
@@ -366,6 +367,22 @@ static int outcomes(struct etl_instance *inst, const struct etl_commit *commit,
 	return ETL_OK;
 }
 
+/* append and merge that make the file write down in it that they did. */
+static int record(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	int rc = sqlite_run(inst, inst->stage, "BEGIN IMMEDIATE", err);
+
+	if (!rc)
+		rc = own_make(inst, inst->stage, err);
+	if (!rc)
+		rc = own_record(inst, inst->stage, commit, err);
+	if (!rc)
+		rc = sqlite_run(inst, inst->stage, "COMMIT", err);
+	if (rc && !sqlite3_get_autocommit(inst->stage))
+		sqlite3_exec(inst->stage, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
 /* Everything that can be done before the target changes; the staging file is closed then. */
 static int finish_file(struct etl_instance *inst, const struct etl_commit *commit,
 		       struct etl_error *err)
@@ -386,6 +403,8 @@ static int finish_file(struct etl_instance *inst, const struct etl_commit *commi
 		rc = sqlite_old_views(inst, stage, err);
 	if (!rc)
 		rc = sqlite_aftermath(inst, stage, commit->loads[0]->run->foreign_keys, err);
+	if (!rc && commit->run->mode != ETL_COPY)
+		rc = record(inst, commit, err);
 	if (!rc)
 		rc = seal(inst, err);
 	stage->sealed = !rc;
@@ -398,7 +417,7 @@ int sqlite_seal(struct etl_instance *inst, const struct etl_commit *commit, stru
 	int rc;
 
 	ret->text[0] = '\0';
-	if (commit->load_count == 0 || (inst->building && !inst->building->replaces))
+	if (commit->load_count == 0 || into_runs(commit->run))
 		return ETL_OK;
 	rc = finish_file(inst, commit, err);
 	if (!rc)
@@ -430,6 +449,8 @@ int sqlite_commit(struct etl_instance *inst, const struct etl_commit *commit, st
 
 	if (commit->load_count == 0 || (stage && stage->published))
 		return ETL_OK;
+	if (into_runs(commit->run))
+		return into_commit(inst, commit, err);
 	rc = take_sealed(inst, commit, err);
 	stage = inst->building;
 	if (!rc)

@@ -1,489 +1,142 @@
 /*
- * Taking back a run that append or merge published, in one transaction: every row that it brought is as it was
- * written, or nothing is touched. Rows that somebody changed since, and rows that refer to what would go, end it
- * with a sentence.
+ * Taking a published copy back: the generation that it replaced is renamed over it, or, where there was no
+ * file before, the new one is removed. Only while the file is still what the run published, which its seal
+ * says: what others wrote since would be lost.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fault.h"
 #include "into.h"
 
 struct reverting {
 	struct etl_instance *inst;
-	sqlite3 *db;
 	const char *run;
+	const struct etl_token *seal;
 	struct etl_error *err;
+	char before[SQLITE_IDENTITY]; /* of the file that was replaced; "none": there was none */
+	char now[SQLITE_IDENTITY];
+	char *kept;
 };
 
-/* A row of _etlrun_loads; texts are owned. */
-struct load_row {
-	long long load;
-	char *name, *undo, *detail, *columns;
-	int64_t rows, digest, touched;
-};
-
-static int no_memory(struct reverting *r)
+static int fail_changed(struct reverting *r)
 {
-	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "%s: no memory", r->inst->path);
-}
-
-static void clear(struct load_row *l)
-{
-	free(l->name);
-	free(l->undo);
-	free(l->detail);
-	free(l->columns);
-}
-
-static int run(struct reverting *r, struct etl_text *sql)
-{
-	int rc = sql->failed ? no_memory(r) : sqlite_run(r->inst, r->db, sql->at, r->err);
-
-	etl_text_free(sql);
-	return rc;
-}
-
-static void add_table(struct etl_text *sql, const char *name)
-{
-	etl_text_add(sql, "main.");
-	etl_text_add_name(sql, name, '"');
-}
-
-static void add_undo(struct etl_text *sql, const struct reverting *r, const struct load_row *l)
-{
-	etl_text_addf(sql, "main.\"_etlrun_undo_%s_%lld\"", r->run, l->load);
-}
-
-/* ---- May it be taken back? ----------------------------------------------------------------------------------- */
-
-static int fail_changed(struct reverting *r, const struct load_row *l)
-{
-	r->inst->host->at(r->err, l->name, NULL, NULL);
 	return r->inst->host->fail(
 		r->err, ETL_FATAL, NULL, 0,
-		"rows of \"%s\" in %s that run %s wrote were changed since, by a later run or by somebody "
-		"else; nothing was taken back; take later runs back first, the latest first",
-		l->name, r->inst->path, r->run);
+		"%s: is not what run %s published any more: it was written to or "
+		"replaced since, and taking the run back would lose that; nothing "
+		"was changed",
+		r->inst->path, r->run);
 }
 
-static int fail_not_kept(struct reverting *r, const struct load_row *l)
+static int fail_gone(struct reverting *r)
 {
-	r->inst->host->at(r->err, l->name, NULL, NULL);
-	return r->inst->host->fail(
-		r->err, ETL_USAGE, NULL, 0,
-		"what run %s changed in \"%s\" of %s was not kept, so it cannot be taken back; undo = true "
-		"in the pipeline keeps it, for its last three runs",
-		r->run, l->name, r->inst->path);
+	return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
+				   "%s: what run %s replaced is not there (%s), so it cannot be "
+				   "put back; keep_old = 1, "
+				   "or more, keeps so many generations",
+				   r->inst->path, r->run, r->kept);
 }
 
-/* The names of the key, "a", "b": how many; and the condition that matches t with the undo table's k0, k1, … */
-static size_t add_match(struct etl_text *sql, const char *names)
+/* The file is held: nobody reads or writes it. */
+static int swap(struct reverting *r, const struct sqlite_stage *stage)
 {
-	size_t count = 0;
-	const char *at = names;
+	bool none = strcmp(r->before, "none") == 0;
 
-	while (*at == '"') {
-		const char *end = at + 1;
-
-		while (*end && (*end != '"' || end[1] == '"'))
-			end += *end == '"' ? 2 : 1;
-		end += *end == '"';
-		etl_text_add(sql, count ? " AND t." : "t.");
-		etl_text_add_bytes(sql, at, (size_t)(end - at));
-		etl_text_addf(sql, " = u.k%zu", count++);
-		at = end + strspn(end, ", ");
-	}
-	return count;
+	ETL_FAULT("sqlite.revert_before_rename");
+	if ((none ? unlink(stage->target) : rename(r->kept, stage->target)) != 0)
+		return r->inst->host->fail(r->err, ETL_FATAL, NULL, errno,
+					   "%s: cannot be %s: %s; nothing was changed",
+					   none ? stage->target : r->kept,
+					   none ? "removed" : "renamed back", strerror(errno));
+	ETL_FAULT("sqlite.revert_after_rename");
+	return ETL_OK;
 }
 
-static void add_keys(struct etl_text *sql, size_t count)
+/* A file in WAL mode was taken out of it when it was replaced. */
+static void restore_mode(struct reverting *r, const struct sqlite_stage *stage)
 {
-	size_t i;
+	sqlite3 *db = NULL;
 
-	for (i = 0; i < count; i++)
-		etl_text_addf(sql, "%sk%zu", i ? ", " : "", i);
+	if (strncmp(r->before, "wal:", 4) != 0)
+		return;
+	if (sqlite3_open_v2(stage->target, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK ||
+	    !sqlite_set_mode(db, "wal"))
+		r->inst->host->log(r->inst->host, ETL_LOG_WARN,
+				   "%s: was in WAL mode and is now in rollback mode; \"PRAGMA "
+				   "journal_mode = WAL\" sets it again",
+				   r->inst->path);
+	sqlite3_close(db);
 }
 
-static int digest_ranges(struct reverting *r, const struct load_row *l, const char *rowid,
-			 int64_t *rows, int64_t *digest)
+static int take_back(struct reverting *r, struct sqlite_stage *stage)
 {
-	const char *at = l->detail ? l->detail : "";
-	char *end;
-	int rc = ETL_OK;
+	int rc = sqlite_hold_old(r->inst, stage, r->err);
 
-	for (; !rc && *at; at = *end ? end + 1 : end) {
-		long long first = strtoll(at, &end, 10), last = strtoll(end + 1, &end, 10);
-		struct etl_text sql = { 0 };
-
-		etl_text_addf(&sql, "SELECT %s FROM ", l->columns);
-		add_table(&sql, l->name);
-		etl_text_addf(&sql, " AS t WHERE t.%s BETWEEN %lld AND %lld", rowid, first, last);
-		rc = sql.failed ? no_memory(r) :
-				  undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
-		etl_text_free(&sql);
-	}
-	return rc;
-}
-
-static int digest_rows(struct reverting *r, const struct load_row *l, int64_t *rows, int64_t *digest)
-{
-	struct etl_text sql = { 0 };
-	int rc;
-
-	etl_text_addf(&sql, "SELECT %s FROM ", l->columns);
-	add_undo(&sql, r, l);
-	etl_text_add(&sql, " AS u CROSS JOIN ");
-	add_table(&sql, l->name);
-	etl_text_add(&sql, " AS t WHERE u.op <> 'd' AND ");
-	add_match(&sql, l->detail);
-	rc = sql.failed ? no_memory(r) :
-			  undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
-	etl_text_free(&sql);
-	return rc;
-}
-
-static int digest_table(struct reverting *r, const struct load_row *l, int64_t *rows,
-			int64_t *digest)
-{
-	struct etl_text sql = { 0 };
-	int rc;
-
-	etl_text_addf(&sql, "SELECT %s FROM ", l->columns);
-	add_table(&sql, l->name);
-	rc = sql.failed ? no_memory(r) :
-			  undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
-	etl_text_free(&sql);
-	return rc;
-}
-
-/* Rows that were deleted may have come again. */
-static int check_deleted(struct reverting *r, const struct load_row *l)
-{
-	struct etl_text sql = { 0 };
-	int64_t there = 0;
-	int rc;
-
-	etl_text_add(&sql, "SELECT 1 FROM ");
-	add_undo(&sql, r, l);
-	etl_text_add(&sql, " AS u CROSS JOIN ");
-	add_table(&sql, l->name);
-	etl_text_add(&sql, " AS t WHERE u.op = 'd' AND ");
-	add_match(&sql, l->detail);
-	etl_text_add(&sql, " LIMIT 1");
-	rc = sql.failed ? no_memory(r) :
-			  sqlite_number(r->inst, r->db, sql.at, 0, &there, r->err);
-	etl_text_free(&sql);
-	return rc || !there ? rc : fail_changed(r, l);
-}
-
-static int same_columns(struct reverting *r, const struct load_row *l, bool *ret)
-{
-	struct etl_text now = { 0 };
-	size_t count = 0;
-	int rc = undo_columns(r->inst, r->db, l->name, &now, &count, r->err);
-
-	if (!rc && now.failed)
-		rc = no_memory(r);
-	*ret = !rc && now.at && l->columns && strcmp(now.at, l->columns) == 0;
-	etl_text_free(&now);
-	return rc;
-}
-
-static int check_load(struct reverting *r, const struct load_row *l)
-{
-	int64_t rows = 0, digest = 0;
-	const char *rowid = NULL;
-	bool same = false;
-	int rc;
-
-	if (!l->undo)
-		return l->touched ? fail_not_kept(r, l) : ETL_OK;
-	rc = same_columns(r, l, &same);
-	if (!rc && !same)
-		return fail_changed(r, l);
-	if (!rc && strcmp(l->undo, "ranges") == 0)
-		rc = undo_rowid(r->inst, r->db, l->name, &rowid, r->err);
 	if (rc)
 		return rc;
-	if (strcmp(l->undo, "ranges") == 0)
-		rc = digest_ranges(r, l, rowid ? rowid : "rowid", &rows, &digest);
-	else if (strcmp(l->undo, "rows") == 0)
-		rc = digest_rows(r, l, &rows, &digest);
+	rc = swap(r, stage);
+	if (rc)
+		sqlite_release_old(r->inst, stage);
 	else
-		rc = digest_table(r, l, &rows, &digest);
-	if (!rc && (rows != l->rows || digest != l->digest))
-		return fail_changed(r, l);
-	return rc || strcmp(l->undo, "rows") != 0 ? rc : check_deleted(r, l);
-}
-
-/* ---- Taking it back ---------------------------------------------------------------------------------------------- */
-
-static int take_ranges(struct reverting *r, const struct load_row *l)
-{
-	const char *at = l->detail ? l->detail : "", *rowid = NULL;
-	char *end;
-	int rc = undo_rowid(r->inst, r->db, l->name, &rowid, r->err);
-
-	for (; !rc && *at; at = *end ? end + 1 : end) {
-		long long first = strtoll(at, &end, 10), last = strtoll(end + 1, &end, 10);
-		struct etl_text sql = { 0 };
-
-		etl_text_add(&sql, "DELETE FROM ");
-		add_table(&sql, l->name);
-		etl_text_addf(&sql, " WHERE %s BETWEEN %lld AND %lld", rowid ? rowid : "rowid", first,
-			      last);
-		rc = run(r, &sql);
-	}
-	return rc;
-}
-
-static size_t count_names(const char *names)
-{
-	struct etl_text ignored = { 0 };
-	size_t count = add_match(&ignored, names);
-
-	etl_text_free(&ignored);
-	return count;
-}
-
-/* All rows that are there now go first: they may hold each other's unique values. */
-static int take_rows(struct reverting *r, const struct load_row *l)
-{
-	size_t columns = count_names(l->columns), keys = count_names(l->detail), i;
-	struct etl_text sql = { 0 };
-	const char *rowid = NULL;
-	int64_t has_rowids = 0;
-	int rc;
-
-	etl_text_add(&sql, "SELECT count(r) FROM ");
-	add_undo(&sql, r, l);
-	rc = sql.failed ? no_memory(r) :
-			  sqlite_number(r->inst, r->db, sql.at, 0, &has_rowids, r->err);
-	etl_text_free(&sql);
-	if (!rc && has_rowids)
-		rc = undo_rowid(r->inst, r->db, l->name, &rowid, r->err);
+		sqlite_old_close(r->inst, stage);
 	if (rc)
 		return rc;
-	etl_text_add(&sql, "DELETE FROM ");
-	add_table(&sql, l->name);
-	etl_text_addf(&sql, " WHERE (%s) IN (SELECT ", l->detail);
-	add_keys(&sql, keys);
-	etl_text_add(&sql, " FROM ");
-	add_undo(&sql, r, l);
-	etl_text_add(&sql, " WHERE op <> 'd');\nINSERT OR ABORT INTO ");
-	add_table(&sql, l->name);
-	etl_text_addf(&sql, " (%s%s%s) SELECT %s", rowid ? rowid : "", rowid ? ", " : "", l->columns,
-		      rowid ? "r" : "");
-	for (i = 0; i < columns; i++)
-		etl_text_addf(&sql, "%sc%zu", i || rowid ? ", " : "", i);
-	etl_text_add(&sql, " FROM ");
-	add_undo(&sql, r, l);
-	etl_text_add(&sql, " WHERE op <> 'i';\nDROP TABLE ");
-	add_undo(&sql, r, l);
-	return run(r, &sql);
+	restore_mode(r, stage);
+	if (sqlite_sync_folder(stage->folder) != 0)
+		r->inst->host->log(r->inst->host, ETL_LOG_WARN,
+				   "%s: is taken back, but its folder could not be synced: %s",
+				   r->inst->path, strerror(errno));
+	return ETL_OK;
 }
 
-static int take_load(struct reverting *r, const struct load_row *l)
+static int revert(struct reverting *r, struct sqlite_stage *stage)
 {
-	struct etl_text sql = { 0 };
-
-	ETL_FAULT("sqlite.revert_load");
-	if (!l->undo)
+	if (!sqlite_seal_basis(r->seal, r->before))
+		return r->inst->host->fail(
+			r->err, ETL_USAGE, NULL, 0,
+			"%s: what run %s published is not known; nothing was changed",
+			r->inst->path, r->run);
+	if (!sqlite_identity(stage->target, stage->old, r->now))
+		return r->inst->host->fail(r->err, ETL_FATAL, NULL, errno,
+					   "%s: cannot be looked at: %s", stage->target,
+					   strerror(errno));
+	r->kept = sqlite_backup_name(stage->target, r->run);
+	if (!r->kept)
+		return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "%s: no memory",
+					   r->inst->path);
+	/* By an earlier try, which died before it could say so. */
+	if (strcmp(r->now, r->before) == 0)
 		return ETL_OK;
-	if (strcmp(l->undo, "ranges") == 0)
-		return take_ranges(r, l);
-	if (strcmp(l->undo, "rows") == 0)
-		return take_rows(r, l);
-	etl_text_add(&sql, "DROP TABLE ");
-	add_table(&sql, l->name);
-	return run(r, &sql);
+	if (!sqlite_is_identity_of(r->seal, r->now))
+		return fail_changed(r);
+	if (strcmp(r->before, "none") != 0 && access(r->kept, F_OK) != 0)
+		return fail_gone(r);
+	return take_back(r, stage);
 }
 
-/* ---- Every load ---------------------------------------------------------------------------------------------------- */
-
-static char *copy(sqlite3_stmt *stmt, int column)
+int sqlite_revert(struct etl_instance *inst, const char *run, const struct etl_token *seal,
+		  struct etl_error *err)
 {
-	const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-	return text ? strdup(text) : NULL;
-}
-
-/* The last load first: children were written after their parents. */
-static int read_loads(struct reverting *r, struct load_row **ret, size_t *ret_count)
-{
-	sqlite3_stmt *stmt = NULL;
-	int step = SQLITE_DONE;
-	int rc = sqlite_prepare(r->inst, r->db,
-				"SELECT load, name, undo, detail, columns, rows, digest, inserted + updated + "
-				"deleted FROM main._etlrun_loads WHERE run = ?1 ORDER BY load DESC",
-				&stmt, r->err);
-
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, r->run, -1, SQLITE_STATIC);
-	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct load_row *more = realloc(*ret, (*ret_count + 1) * sizeof(*more));
-
-		if (!more) {
-			rc = no_memory(r);
-			break;
-		}
-		*ret = more;
-		more[(*ret_count)++] = (struct load_row){ sqlite3_column_int64(stmt, 0),
-							  copy(stmt, 1),
-							  copy(stmt, 2),
-							  copy(stmt, 3),
-							  copy(stmt, 4),
-							  sqlite3_column_int64(stmt, 5),
-							  sqlite3_column_int64(stmt, 6),
-							  sqlite3_column_int64(stmt, 7) };
-		if (!more[*ret_count - 1].name)
-			rc = no_memory(r);
-	}
-	if (!rc && step != SQLITE_DONE)
-		rc = sqlite_fail(r->inst, r->db, r->err, "reading what run %s did", r->run);
-	sqlite3_finalize(stmt);
-	return rc;
-}
-
-/* Rows that refer to nothing, in the whole file. A key that SQLite cannot check has none. */
-static int count_orphans(struct reverting *r, int64_t *ret)
-{
-	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(r->inst, r->db, "PRAGMA main.foreign_key_check", &stmt, r->err);
-
-	*ret = 0;
-	if (rc)
-		return rc;
-	while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
-		++*ret;
-	if (step != SQLITE_DONE && step != SQLITE_ERROR)
-		rc = sqlite_fail(r->inst, r->db, r->err, "checking the foreign keys");
-	sqlite3_finalize(stmt);
-	return rc;
-}
-
-static int mark(struct reverting *r)
-{
-	struct etl_text sql = { 0 };
-
-	etl_text_add(&sql, "UPDATE main._etlrun_runs SET taken_back = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') "
-			   "WHERE run = ");
-	etl_text_add_literal(&sql, r->run);
-	etl_text_add(&sql, ";\nUPDATE main._etlrun_loads SET undo = NULL WHERE run = ");
-	etl_text_add_literal(&sql, r->run);
-	return run(r, &sql);
-}
-
-static int take_all(struct reverting *r)
-{
-	struct load_row *loads = NULL;
-	int64_t before = 0, after = 0;
-	size_t count = 0, i;
-	int rc = read_loads(r, &loads, &count);
-
-	for (i = 0; !rc && i < count; i++)
-		rc = check_load(r, &loads[i]);
-	if (!rc)
-		rc = count_orphans(r, &before);
-	for (i = 0; !rc && i < count; i++)
-		rc = take_load(r, &loads[i]);
-	if (!rc)
-		rc = count_orphans(r, &after);
-	if (!rc && after > before)
-		rc = r->inst->host->fail(
-			r->err, ETL_FATAL, NULL, 0,
-			"%lld rows of %s refer by their foreign keys to rows that run %s brought; nothing was "
-			"taken back; remove those rows first",
-			(long long)(after - before), r->inst->path, r->run);
-	if (!rc)
-		rc = mark(r);
-	for (i = 0; i < count; i++)
-		clear(&loads[i]);
-	free(loads);
-	return rc;
-}
-
-static int transact(struct reverting *r)
-{
+	struct reverting r = { .inst = inst, .run = run, .seal = seal, .err = err };
+	struct sqlite_stage *stage = NULL;
+	bool known = false;
 	int rc;
 
-	sqlite3_db_config(r->db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, (int *)NULL);
-	sqlite3_db_config(r->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
-			  r->inst->host->flag(r->inst->conf, "fire_triggers"), (int *)NULL);
-	rc = sqlite_run(r->inst, r->db, "BEGIN IMMEDIATE", r->err);
+	sqlite_disconnect(inst);
+	rc = into_revert(inst, run, &known, err);
+	if (rc || known)
+		return rc;
+	rc = sqlite_look(inst, NULL, &stage, err);
 	if (rc)
 		return rc;
-	rc = take_all(r);
-	ETL_FAULT("sqlite.revert_before_commit");
-	if (!rc)
-		rc = sqlite_run(r->inst, r->db, "COMMIT", r->err);
-	if (rc && !sqlite3_get_autocommit(r->db))
-		sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
-	return rc;
-}
-
-/* 0: not known here; 1: published; 2: taken back already. */
-static int find_run(struct reverting *r, int64_t *ret)
-{
-	int64_t there = 0;
-	int rc = sqlite_number(r->inst, r->db,
-			       "SELECT 1 FROM main.sqlite_schema WHERE name = '_etlrun_runs'", 0,
-			       &there, r->err);
-
-	*ret = 0;
-	if (rc || !there)
-		return rc;
-	rc = own_make(r->inst, r->db, r->err);
-	return rc ? rc :
-		    sqlite_number_of(r->inst, r->db,
-				     "SELECT 1 + (taken_back IS NOT NULL) FROM main._etlrun_runs WHERE "
-				     "run = ?1",
-				     r->run, 0, ret, r->err);
-}
-
-static int is_made_by_run(struct reverting *r, bool *ret)
-{
-	int64_t made = 0;
-	int rc = sqlite_number_of(r->inst, r->db,
-				  "SELECT count(*) > 0 AND count(columns) = 0 FROM main._etlrun_loads "
-				  "WHERE run = ?1",
-				  r->run, 0, &made, r->err);
-
-	*ret = made != 0;
-	return rc;
-}
-
-int into_revert(struct etl_instance *inst, const char *id, bool *ret_known, struct etl_error *err)
-{
-	struct reverting r = { .inst = inst, .run = id, .err = err };
-	struct sqlite_stage target = { .hold = -1 };
-	int64_t state = 0;
-	bool made = false;
-	int rc = sqlite_where(inst, &target.target, &target.folder, err);
-
-	*ret_known = false;
-	if (!rc)
-		rc = sqlite_old_open(inst, &target, err);
-	r.db = target.old;
-	if (!rc && r.db)
-		rc = find_run(&r, &state);
-	*ret_known = state != 0;
-	if (!rc && state == 1)
-		rc = is_made_by_run(&r, &made);
-	if (!rc && made)
-		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "%s: run %s made this file, so there is nothing to go back to; "
-				      "remove the file",
-				      inst->path, id);
-	if (!rc && state == 1)
-		rc = transact(&r);
-	sqlite_old_close(inst, &target);
-	free(target.target);
-	free(target.folder);
+	rc = revert(&r, stage);
+	sqlite_stage_free(inst, stage);
+	free(r.kept);
 	return rc;
 }

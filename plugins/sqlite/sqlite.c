@@ -66,6 +66,12 @@ static const struct etl_option options[] = {
 	{ .name = "cache",
 	  .kind = ETL_OPT_SIZE,
 	  .help = "Memory for SQLite's page cache. Default: a share of memory_limit." },
+	{ .name = "fire_triggers",
+	  .kind = ETL_OPT_FLAG,
+	  .flags = ETL_OPT_TARGET,
+	  .default_text = "true",
+	  .help = "append and merge: the triggers of the target's tables fire for the rows that are "
+		  "written, as for any writer." },
 	{ .name = NULL }
 };
 
@@ -321,13 +327,15 @@ static const struct etl_source source = {
 
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
-	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_IN_ORDER,
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_IN_ORDER | ETL_KEEPS_STATE |
+		 ETL_COPY_BESIDE | ETL_APPENDS | ETL_MERGES,
 	.max_instances = 1,
 	.begin = sqlite_begin,
 	.load = sqlite_load,
 	.commit = sqlite_commit,
 	.abort = sqlite_abort,
 	.staged = sqlite_staged,
+	.recall = sqlite_recall,
 	.takes = takes,
 	.revert = sqlite_revert,
 	.mark = sqlite_mark,

@@ -48,6 +48,8 @@ void sqlite_disconnect(struct etl_instance *);
  * encrypted or no database fails with a sentence that says which. */
 int sqlite_db(struct etl_instance *, const struct etl_token *token, sqlite3 **ret,
 	      struct etl_error *);
+/* file:PATH and HOW ("?mode=ro"), for the caller to free; NULL: no memory. */
+char *sqlite_uri(const char *path, const char *how);
 /* Says what SQLite said, with the extended code as native number, after FORMAT ("reading table \"x\""). */
 int sqlite_fail(struct etl_instance *, sqlite3 *, struct etl_error *, const char *format, ...)
 	ETL_PRINTF(4, 5);
@@ -86,6 +88,8 @@ int sqlite_load(struct etl_instance *, const struct etl_load *, const struct etl
 int sqlite_commit(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 int sqlite_abort(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		 struct etl_error *);
+int sqlite_recall(struct etl_instance *, const char *pipeline, struct etl_state_sink *,
+		  struct etl_error *);
 int sqlite_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		  struct etl_dataset_sink *, struct etl_error *);
 /* known.c, revert.c: likewise */

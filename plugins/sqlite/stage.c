@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fault.h"
-#include "stage.h"
+#include "into.h"
 
 #define CACHE_LEAST   (2 << 20) /* bytes: SQLite's own default */
 #define NEW_FILE_MODE 0666	/* the umask takes its part */
@@ -237,8 +237,9 @@ static int open_stage(struct etl_instance *inst, const char *path, bool anew, st
 	sqlite3 *db = NULL;
 	int rc = ETL_OK;
 
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK)
+	if (sqlite3_open_v2(path, &db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
+			    NULL) != SQLITE_OK)
 		rc = sqlite_fail(inst, db, err, "opening its staging file %s", path);
 	if (!rc)
 		rc = configure(inst, db, anew, err);
@@ -249,6 +250,23 @@ static int open_stage(struct etl_instance *inst, const char *path, bool anew, st
 	sqlite_enlist(inst, db);
 	inst->stage = db;
 	return ETL_OK;
+}
+
+/* Only files of one encoding can be attached to each other. */
+static int take_encoding(struct etl_instance *inst, const struct sqlite_stage *stage,
+			 struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	char sql[64] = "";
+	int rc = sqlite_prepare(inst, stage->old, "PRAGMA main.encoding", &stmt, err);
+
+	if (rc)
+		return rc;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		sqlite3_snprintf(sizeof(sql), sql, "PRAGMA encoding = %Q",
+				 (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return sqlite_run(inst, inst->stage, sql, err);
 }
 
 static int make(struct etl_instance *inst, struct sqlite_stage *stage, const char *run,
@@ -274,6 +292,8 @@ static int make(struct etl_instance *inst, struct sqlite_stage *stage, const cha
 			rc = name_stage(inst, path, err);
 			if (!rc)
 				rc = open_stage(inst, path, true, err);
+			if (!rc && !stage->replaces)
+				rc = take_encoding(inst, stage, err);
 			if (rc)
 				unlink(path);
 		}
@@ -317,10 +337,15 @@ static void note_wal(struct sqlite_stage *stage, const struct etl_load *load)
 
 static int check_run(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
 {
-	if (run->mode != ETL_COPY)
+	if (run->mode == ETL_SYNC)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"%s: this version of sqlite publishes mode = \"copy\" only",
-					inst->path);
+					"%s: this version of sqlite does not sync", inst->path);
+	if (into_runs(run) && inst->host->flag(inst->conf, "backup"))
+		return inst->host->fail(
+			err, ETL_USAGE, NULL, 0,
+			"%s: backup = true keeps the file that a copy replaces, and append and merge "
+			"replace none; undo = true keeps what a merge changes",
+			inst->path);
 	return ETL_OK;
 }
 
@@ -421,6 +446,39 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 	return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
 }
 
+/* append, merge: what design saw has to be there still, and what it did not see must not. */
+static int admit_into(struct etl_instance *inst, struct sqlite_stage *stage,
+		      const struct etl_load *load, struct etl_error *err)
+{
+	const struct etl_table *table = load->table;
+	int64_t found = 0; /* 1: a table, 2: a view, 3: a virtual table */
+	int rc;
+
+	if (!stage->old)
+		return inst->host->fail(err, ETL_FATAL, NULL, 0,
+					"%s: was there when the run began, and is gone", inst->path);
+	if (!table || table->kind != ETL_TABLE)
+		return ETL_OK;
+	rc = sqlite_number_of(inst, stage->old,
+			      "SELECT CASE WHEN type = 'view' THEN 2 WHEN sql LIKE 'CREATE VIRTUAL%' THEN "
+			      "3 ELSE 1 END FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN "
+			      "('table', 'view')",
+			      table->name, 0, &found, err);
+	if (rc || found == (load->existing != NULL))
+		return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
+	inst->host->at(err, table->name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				found == 2 ? "\"%s\" is a view in %s, and rows go into tables; name "
+					     "another one with `as`" :
+				found == 3 ? "\"%s\" is a virtual table in %s, and rows go into ordinary "
+					     "ones; name another one with `as`" :
+				found	   ? "table \"%s\" was not in %s when the run began, and is now; run "
+					     "again" :
+					     "table \"%s\" was in %s when the run began, and is gone; run "
+					     "again",
+				table->name, inst->path);
+}
+
 int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct etl_token *ret,
 		 struct etl_error *err)
 {
@@ -431,7 +489,8 @@ int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct 
 		rc = sqlite_look(inst, load->run, &stage, err);
 	if (rc)
 		return rc;
-	rc = admit(inst, stage, load, err);
+	rc = into_runs(load->run) ? admit_into(inst, stage, load, err) :
+				    admit(inst, stage, load, err);
 	if (!rc && !inst->building)
 		rc = load->run->flags & ETL_RUN_RESUMED ? take_up(inst, stage, load->run->id, err) :
 							  make(inst, stage, load->run->id, err);
@@ -495,7 +554,7 @@ static int open_taken_up(struct etl_instance *inst, struct sqlite_stage *stage,
 	if (!rc)
 		rc = sqlite_number(inst, inst->stage, "SELECT count(*) FROM sqlite_schema", 0,
 				   &count, err);
-	if (!rc && stage->old)
+	if (!rc && stage->old && stage->replaces)
 		rc = sqlite_old_must_copy(inst, stage, &copy, err);
 	stage->carried = copy;
 	return rc;
@@ -519,7 +578,7 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 	}
 	if (stage->settled)
 		return ETL_OK;
-	rc = stage->old ? sqlite_old_carry(inst, stage, err) : ETL_OK;
+	rc = stage->old && stage->replaces ? sqlite_old_carry(inst, stage, err) : ETL_OK;
 	ETL_FAULT("sqlite.carried_over");
 	if (!rc)
 		stage->settled = true;
@@ -539,10 +598,25 @@ int sqlite_staged(struct etl_instance *inst, const struct etl_load *load,
 	return sink->emit(sink, &dataset);
 }
 
+static const char *const files[] = { "-journal", "-wal", "-shm", "" };
+
+void sqlite_stage_drop(struct etl_instance *inst, const char *target, const struct etl_token *token)
+{
+	bool own = sqlite_is_stage_of(target, token->text);
+	size_t i;
+
+	sqlite_stage_close(inst);
+	for (i = 0; own && i < sizeof(files) / sizeof(*files); i++) {
+		if (sqlite_beside_remove(token->text, files[i]) != 0)
+			inst->host->log(inst->host, ETL_LOG_WARN,
+					"%s%s: is not needed any more, and cannot be removed: %s",
+					token->text, files[i], strerror(errno));
+	}
+}
+
 int sqlite_abort(struct etl_instance *inst, const struct etl_load *load,
 		 const struct etl_token *token, struct etl_error *err)
 {
-	static const char *const files[] = { "-journal", "-wal", "-shm", "" };
 	char *target = NULL, *folder = NULL;
 	size_t i;
 	int rc;

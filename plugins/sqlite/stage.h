@@ -42,6 +42,7 @@ struct sqlite_stage {
 	bool screened;	      /* order.c's tables are gone */
 	bool published;
 	bool replaces;	     /* the new file takes the target's place */
+	bool target_attached; /* to the staging file's connection: into-screen.c */
 	char basis[SQLITE_IDENTITY]; /* what the target was when the stage was begun; "": not looked at yet */
 	bool wants_wal;	     /* the source's journal mode */
 	int32_t on_existing; /* of the run */
@@ -104,6 +105,9 @@ int sqlite_hold_old(struct etl_instance *, struct sqlite_stage *, struct etl_err
 void sqlite_release_old(struct etl_instance *, struct sqlite_stage *);
 /* Sets the journal mode and says whether it is the one that was asked for. */
 bool sqlite_set_mode(sqlite3 *, const char *mode);
+
+/* Closes and removes the staging file, whose rows are in the target. */
+void sqlite_stage_drop(struct etl_instance *, const char *target, const struct etl_token *);
 
 /* old.c: the file that is there now */
 int sqlite_old_open(struct etl_instance *, struct sqlite_stage *, struct etl_error *);
