@@ -57,7 +57,9 @@ static void fill_line(struct run *run, struct job *job)
 	line->bytes = job->bytes;
 	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
 	line->published = run->published && !job->failed;
-	line->inserted = line->published ? job->outcome.inserted : job->staged;
+	line->inserted = line->published ? job->outcome.inserted :
+			 run->info.mode == ETL_COPY ? job->staged :
+						      0;
 	line->updated = job->outcome.updated;
 	line->unchanged = job->outcome.unchanged;
 	line->deleted = job->outcome.deleted;

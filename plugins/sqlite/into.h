@@ -14,7 +14,7 @@
 /* Tables of the staging file that are none of the run's. */
 #define INTO_SQL  "_etlrun_sql"	  /* phase, sql: the pipeline's own, to be run in the transaction */
 #define INTO_KEPT "_etlrun_kept_" /* and the number of the load: keys of rows that were rejected */
-#define INTO_OWN  "_etlrun_"	  /* what every table of ours is called, in the target too */
+#define OWN_UNDO  "_etlrun_undo_" /* in the target: and the run, and the number of the load */
 
 /* Does this run go into a file that is there? Without one append and merge make it as copy does. */
 static inline bool into_runs(const struct etl_run *run)
@@ -113,7 +113,8 @@ int into_orphans_before(struct into *);
 /* After all tables are written. */
 int into_orphans_after(struct into *);
 
-/* own.c: what etlrun itself keeps in a target, _etlrun_… */
+/* own.c: what etlrun itself keeps in a target */
+/* Is a table one of them? One of somebody else may have a name that begins alike. */
 bool own_is(const char *name);
 /* Makes the tables, or fails when they are of another version. */
 int own_make(struct etl_instance *, sqlite3 *, struct etl_error *);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fault.h"
-#include "stage.h"
+#include "into.h"
 
 #define COPY_PAGES 4096 /* between two looks at `canceled` */
 
@@ -124,8 +124,7 @@ int sqlite_old_must_copy(struct etl_instance *inst, struct sqlite_stage *stage, 
 	bool found = false;
 	int rc = sqlite_prepare(inst, stage->old,
 				"SELECT name FROM sqlite_schema WHERE type = 'table' AND "
-				"name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT LIKE '!_etlrun!_%' "
-				"ESCAPE '!'",
+				"name NOT LIKE 'sqlite!_%' ESCAPE '!'",
 				&stmt, err);
 
 	if (rc)
@@ -133,7 +132,7 @@ int sqlite_old_must_copy(struct etl_instance *inst, struct sqlite_stage *stage, 
 	while (!found && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		const char *name = (const char *)sqlite3_column_text(stmt, 0);
 
-		found = name && (keeps_tables(stage) || !find_goal(stage, name));
+		found = name && !own_is(name) && (keeps_tables(stage) || !find_goal(stage, name));
 	}
 	if (!found && rc != SQLITE_DONE)
 		rc = sqlite_fail(inst, stage->old, err, "listing the tables that are there");

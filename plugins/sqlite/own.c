@@ -29,7 +29,14 @@ static const char schema[] =
 
 bool own_is(const char *name)
 {
-	return name && sqlite3_strnicmp(name, INTO_OWN, (int)strlen(INTO_OWN)) == 0;
+	static const char *const names[] = { "_etlrun_version", "_etlrun_runs", "_etlrun_loads" };
+	size_t i;
+
+	for (i = 0; name && i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return name && strncmp(name, OWN_UNDO, strlen(OWN_UNDO)) == 0;
 }
 
 static int is_there(struct etl_instance *inst, sqlite3 *db, bool *ret, struct etl_error *err)
