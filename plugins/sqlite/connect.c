@@ -32,17 +32,28 @@ static bool has_beside(const char *path, const char *suffix)
 	return there;
 }
 
-/* What the system said to SQLite, where SQLite's own words leave it out; 0: nothing. */
-static int system_error(sqlite3 *db, int code)
+static bool is_full(int error)
 {
-	return db && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL) ?
-		       sqlite3_system_errno(db) :
-		       0;
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+/* What the system said to SQLite, where SQLite's own words leave it out; 0: nothing. A failing COMMIT does not
+ * keep it, but the errno of the LAST call that failed tells most of it. */
+static int system_error(sqlite3 *db, int code, int last)
+{
+	int error = 0;
+
+	if (db && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL))
+		error = sqlite3_system_errno(db);
+	if (!error && (code == SQLITE_IOERR || code == SQLITE_FULL) &&
+	    (is_full(last) || last == EIO || last == EROFS))
+		error = last;
+	return error;
 }
 
 static const char *file_advice(const struct etl_instance *inst, int error)
 {
-	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+	if (is_full(error))
 		return "; free some space there, or where temporary files go (TMPDIR), and run "
 		       "again";
 	if (error == EMFILE || error == ENFILE)
@@ -109,8 +120,9 @@ static int32_t class_of(int code)
 int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, const char *format,
 		...)
 {
+	int last = errno;
 	int extended = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-	int code = extended & 0xff, error = system_error(db, code);
+	int code = extended & 0xff, error = system_error(db, code, last);
 	char what[WORDS_MAX];
 	va_list args;
 
