@@ -599,9 +599,13 @@ void jobs_free(struct jobs *jobs)
 	memset(jobs, 0, sizeof(*jobs));
 }
 
+/* The pages of one table in the source are its own affair as much as its rows are; a source that is gone is not,
+ * and neither is anything about the target. */
 bool job_fails_alone(const struct pipeline *pipeline, const struct etl_error *err)
 {
-	return pipeline->table_scope && err->set && err->klass == ETL_DATA;
+	bool of_source = err->klass == ETL_FATAL && err->role == ETL_ROLE_SOURCE;
+
+	return pipeline->table_scope && err->set && (err->klass == ETL_DATA || of_source);
 }
 
 void job_fail(struct job *job, struct etl_error *err)

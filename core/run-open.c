@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "run.h"
+#include "run-parts.h"
 #include "shape.h"
 #include "signals.h"
 
@@ -292,6 +292,7 @@ int run_pin(struct run *run, struct etl_error *err)
 
 		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job),
 						 &collect.sink, instance_error(source, err));
+		rc = run_alone(run, job, rc, err);
 		if (rc == 0 && job->one_stream && job->split_count > 1)
 			rc = error_set(
 				err, ETL_BUG,
