@@ -97,8 +97,13 @@ enum etl_any { ETL_ANY_INT = 'i', ETL_ANY_REAL = 'f', ETL_ANY_TEXT = 't', ETL_AN
  * The host carries the place of a row in its split as a last column of this name (int64), so that a
  * reject says which row it was whatever came between. A transform or validator passes columns it does
  * not know through unchanged, this one too, which is not in the shapes of etl_wrap; a target never sees it.
+ *
+ * No two rows of a split have the same one, and none has that of a row refused before, or they would be taken for
+ * each other when the rows are made again. So a transform whose rows are not those that came numbers them anew:
+ * the nth row, from 0, has n + ETL_ORDINAL_MADE × (1 + what came divided by ETL_ORDINAL_MADE).
  */
 #define ETL_ORDINAL_COLUMN "etlrun.ordinal"
+#define ETL_ORDINAL_MADE ((int64_t)1 << 40)
 
 #define ETL_BATCH_ROWS 8192            /* the most rows of a batch, default of `batch.rows` */
 #define ETL_BATCH_BYTES (4 << 20)      /* default of `batch.bytes` */

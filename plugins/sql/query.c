@@ -26,6 +26,15 @@ bool sql_names(const char *query, const char *name)
 	return false;
 }
 
+static bool has_word(const char *query, const char *word)
+{
+	struct sql_token token = sql_token_at(query);
+
+	while (token.kind != SQL_END && !sql_token_is(&token, word))
+		token = sql_token_at(token.at + token.size);
+	return token.kind != SQL_END;
+}
+
 /* ---- What is wrong with it ---- */
 
 static void add_columns(const struct sql_engine *e, const char *name, struct etl_text *text)
@@ -260,6 +269,8 @@ static int read_query(struct sql_engine *e, struct sql_seen *seen, struct sql_qu
 	/* EXPLAIN read it a second time. */
 	ret->simple = !e->self->whole && seen->selects == 2 && seen->inputs == 1 &&
 		      seen->others == 0;
+	/* With one row at hand only these make several. */
+	ret->renumbered = e->self->whole || seen->others > 0 || has_word(e->self->query, "VALUES");
 	ret->mixed = seen->selects != 2 || seen->inputs != 1 || seen->others > 0 || seen->steps;
 	return r == ETL_OK ? make_columns(e, ret) : r;
 }

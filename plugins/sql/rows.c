@@ -72,8 +72,15 @@ static int copy_columns(struct sql_stream *s, struct etl_builder *b)
 		if (s->query.columns[i].way == SQL_COPY)
 			ok = copy_column(s, &b->columns[i],
 					 s->input.columns[s->query.columns[i].from].at);
-	for (size_t i = 0; ok && i < s->traveler_count; i++)
-		ok = copy_column(s, &b->columns[s->query.count + i], s->travelers[i]);
+	for (size_t i = 0; ok && i < s->traveler_count; i++) {
+		struct etl_column_builder *to = &b->columns[s->query.count + i];
+
+		if (s->travelers[i] == s->ordinal && s->query.renumbered)
+			for (int64_t k = s->copied; k < s->kept; k++)
+				etl_put_int64(to, s->number++);
+		else
+			ok = copy_column(s, to, s->travelers[i]);
+	}
 	s->copied = s->kept;
 	return ok ? ETL_OK : sql_stream_memory(s);
 }

@@ -135,8 +135,9 @@ struct sql_column {
 struct sql_query {
 	struct sql_column *columns;
 	size_t count;
-	bool simple; /* one SELECT from the input alone: each row gives one row or none */
-	bool mixed;  /* a row that comes out need not be a row that came in */
+	bool simple;	 /* one SELECT from the input alone: each row gives one row or none */
+	bool mixed;	 /* a row that comes out need not be a row that came in */
+	bool renumbered; /* so the rows that come out have ordinals of their own */
 };
 
 /* What was seen while SQLite read the query. */

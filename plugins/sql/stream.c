@@ -42,6 +42,10 @@ int sql_stream_pull(struct sql_stream *s)
 				  "a batch of table %s does not have the columns of its schema",
 				  s->table);
 	s->input.view = s->view;
+	if (!s->number && s->ordinal >= 0 && s->batch.length > 0)
+		s->number = (etl_get_int64(&s->view->columns[s->ordinal], 0) / ETL_ORDINAL_MADE +
+			     1) *
+			    ETL_ORDINAL_MADE;
 	return 1;
 }
 
@@ -60,8 +64,7 @@ static bool find_travelers(struct sql_stream *s)
 {
 	s->travelers = calloc((size_t)s->in_schema.n_children + 1, sizeof(*s->travelers));
 	for (int64_t i = 0; s->travelers && i < s->in_schema.n_children; i++)
-		if (!is_known(s, i) && (!s->self->whole || strcmp(s->in_schema.children[i]->name,
-								  ETL_ORDINAL_COLUMN) == 0))
+		if (!is_known(s, i) && (!s->self->whole || i == s->ordinal))
 			s->travelers[s->traveler_count++] = i;
 	return s->travelers;
 }
@@ -160,6 +163,7 @@ static int stream_make(struct sql_stream *s, const struct etl_wrap *wrap,
 		return sql_stream_memory(s);
 	if (in->get_schema(in, &s->in_schema) != 0)
 		return ETL_FAILED;
+	s->ordinal = etl_schema_find(&s->in_schema, ETL_ORDINAL_COLUMN);
 	s->view = etl_view_new(&s->in_schema);
 	if (!s->view || !sql_input_make(&s->input, wrap->in, &s->in_schema))
 		return sql_stream_memory(s);

@@ -20,6 +20,8 @@ struct sql_stream {
 	struct sql_out out;
 	int64_t *travelers; /* columns of the input that come behind those of the query */
 	size_t traveler_count;
+	int64_t ordinal; /* the place of the ordinals among the columns that come, or -1 */
+	int64_t number; /* of the next row that comes out, when they are numbered anew; 0: not known yet */
 	/* rows.c */
 	bool running;  /* the statement is under way, over the rows from `next` on */
 	int64_t next;  /* the row to begin with */

@@ -177,6 +177,8 @@ static int keep_all(struct sql_stream *s)
 	if (host->max_row > 0 && host->max_row < INT32_MAX)
 		sqlite3_limit(s->engine.db, SQLITE_LIMIT_LENGTH, (int)host->max_row);
 	s->spooled = true;
+	if (!s->number)
+		s->number = ETL_ORDINAL_MADE;
 	return r;
 }
 
@@ -192,7 +194,7 @@ static int reject_row(struct sql_stream *s, size_t column, const char *code)
 	for (size_t i = 0; ok && i < s->query.count; i++)
 		ok = !sql_put(&s->out, &s->found->columns[i], s->engine.stmt, (int)i);
 	if (ok)
-		etl_put_int64(&s->found->columns[s->query.count], (int64_t)s->rows_out);
+		etl_put_int64(&s->found->columns[s->query.count], s->number);
 	ok = ok && etl_builder_finish(s->found, &row);
 	r = ok ? sql_stream_reject(s, &where, column, code) : sql_stream_memory(s);
 	if (row.release)
@@ -216,8 +218,9 @@ static int put_row(struct sql_stream *s, struct etl_builder *b)
 		etl_builder_truncate(b, rows);
 		r = reject_row(s, i - 1, code);
 	} else if (s->traveler_count) {
-		etl_put_int64(&b->columns[s->query.count], (int64_t)s->rows_out);
+		etl_put_int64(&b->columns[s->query.count], s->number);
 	}
+	s->number++;
 	s->rows_out++;
 	return r;
 }
