@@ -90,6 +90,7 @@ static const struct etl_host template_host = {
 	.peer_digest = peer_digest,
 	.peer_read = peer_read,
 	.peer_hashes = peer_hashes,
+	.peer_other = peer_other,
 };
 
 struct etl_error *instance_error(const struct instance *instance, struct etl_error *err)

@@ -13,6 +13,7 @@
 #include "graph.h"
 #include "log.h"
 #include "profile.h"
+#include "references.h"
 #include "select.h"
 #include "shape.h"
 
@@ -75,29 +76,6 @@ static bool join_uses(const struct plugin_uses *all, const struct plugin_uses *o
 	for (size_t i = 0; i < own->count; i++)
 		ret->at[ret->count++] = own->at[i];
 	return true;
-}
-
-/* The struct of the columns that can be read, in the types in which they come. */
-static bool stream_schema(const struct etl_table *table, bool dynamic, struct ArrowSchema *ret)
-{
-	struct etl_column *columns = calloc(table->column_count + 1, sizeof(*columns));
-	size_t count = 0;
-	bool ok = columns != NULL;
-
-	for (size_t i = 0; ok && i < table->column_count; i++) {
-		struct etl_type_info type = shape_stream_type(table, i, dynamic);
-
-		if (table_column(table, i)->flags & ETL_GENERATED)
-			continue;
-		columns[count] = *table_column(table, i);
-		columns[count].type = type.type;
-		columns[count].precision = type.precision;
-		columns[count].scale = type.scale;
-		count++;
-	}
-	ok = ok && etl_schema_make(ret, columns, count, sizeof(*columns));
-	free(columns);
-	return ok;
 }
 
 /* The first table a transform emits; side tables are for a later release. */
@@ -241,7 +219,7 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	const struct etl_table *table = job->source;
 
 	job->shapes = calloc(job->transforms.count + 1, sizeof(*job->shapes));
-	if (!job->shapes || !stream_schema(table, is_dynamic(m->source), &job->want) ||
+	if (!job->shapes || !shape_stream_schema(table, is_dynamic(m->source), &job->want) ||
 	    !etl_schema_copy(&job->before_cast, &job->want))
 		return error_memory(m->err);
 	job->repeats = true;
@@ -554,7 +532,9 @@ int jobs_make(const struct pipeline *pipeline, const struct run_options *options
 		rc = jobs_sort(m.jobs, m.err);
 	if (rc == 0)
 		rc = take_others(&m);
-	return rc < 0 ? rc : make_loads(&m);
+	if (rc == 0)
+		rc = make_loads(&m);
+	return rc < 0 ? rc : references_find(jobs, target, err);
 }
 
 static void job_free(struct job *job)

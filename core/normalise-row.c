@@ -53,6 +53,16 @@ static int any_split(struct etl_instance *i)
 	return 0;
 }
 
+static int inspect_nothing(struct etl_instance *i, const struct etl_table *table,
+			   struct etl_reference_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)table;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
 static int fill_transform(struct plugin *p, struct etl_error *err)
 {
 	const struct etl_transform *from = p->base.transform;
@@ -94,6 +104,9 @@ static int fill_validator(struct plugin *p, struct etl_error *err)
 		p->validator.check = find_nothing;
 	if (!p->can_needs)
 		p->validator.needs = need_nothing;
+	p->can_inspect = p->validator.inspect;
+	if (!p->can_inspect)
+		p->validator.inspect = inspect_nothing;
 	if (!p->can_wrap || !p->validator.whole)
 		p->validator.whole = any_split;
 	return ETL_OK;

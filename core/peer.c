@@ -153,6 +153,12 @@ int peer_describe(struct etl_peer *peer, const struct etl_table **ret, struct et
 	return 0;
 }
 
+int peer_other(struct etl_peer *peer, const char *table, struct etl_peer **ret,
+	       struct etl_error *err)
+{
+	return peer->other(peer, table, ret, err);
+}
+
 /* One pass fills the digest of every bucket, so the next question costs nothing. */
 static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
 		      struct etl_error *err)

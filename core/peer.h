@@ -27,6 +27,9 @@ struct etl_peer {
 	uint64_t known_seed;
 	/* Rows known without reading; -1: read. */
 	int64_t known_rows;
+	/* Another table of the same side; its owner is this peer's. */
+	int (*other)(struct etl_peer *, const char *table, struct etl_peer **ret,
+		     struct etl_error *);
 	/* Row hashes (x1) that the target refused while loading, sorted: not in what will be
 	 * published. */
 	const uint64_t *refused;
@@ -34,6 +37,7 @@ struct etl_peer {
 };
 
 int peer_describe(struct etl_peer *, const struct etl_table **ret, struct etl_error *);
+int peer_other(struct etl_peer *, const char *table, struct etl_peer **ret, struct etl_error *);
 int peer_digest(struct etl_peer *, const struct etl_range *, int32_t hash, struct etl_digest *ret,
 		struct etl_error *);
 int peer_read(struct etl_peer *, const struct etl_range *, struct ArrowArrayStream *,

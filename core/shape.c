@@ -46,6 +46,28 @@ struct etl_type_info shape_stream_type(const struct etl_table *table, size_t i, 
 	return type;
 }
 
+bool shape_stream_schema(const struct etl_table *table, bool dynamic, struct ArrowSchema *ret)
+{
+	struct etl_column *columns = calloc(table->column_count + 1, sizeof(*columns));
+	size_t count = 0;
+	bool ok = columns != NULL;
+
+	for (size_t i = 0; ok && i < table->column_count; i++) {
+		struct etl_type_info type = shape_stream_type(table, i, dynamic);
+
+		if (table_column(table, i)->flags & ETL_GENERATED)
+			continue;
+		columns[count] = *table_column(table, i);
+		columns[count].type = type.type;
+		columns[count].precision = type.precision;
+		columns[count].scale = type.scale;
+		count++;
+	}
+	ok = ok && etl_schema_make(ret, columns, count, sizeof(*columns));
+	free(columns);
+	return ok;
+}
+
 static const struct column_rule *rule_of(const struct table_rule *rule, const char *column)
 {
 	for (size_t i = 0; i < rule->column_count; i++)

@@ -12,6 +12,9 @@
 struct etl_type_info shape_stream_type(const struct etl_table *, size_t column,
 				       bool dynamic_source);
 
+/* The struct of the columns that can be read, in the types in which they come. False: no memory. */
+bool shape_stream_schema(const struct etl_table *, bool dynamic_source, struct ArrowSchema *ret);
+
 /* What the two ends take and give. */
 struct shape_stores {
 	bool dynamic_target;

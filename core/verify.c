@@ -13,21 +13,9 @@
 #include "log.h"
 #include "peer.h"
 #include "refused.h"
-#include "verify.h"
+#include "verify-parts.h"
 
 #define NAMED_FINDINGS 10 /* findings of one validator that are written to the log */
-
-/* A side, with what its rows are opened from. The peer is first: the validator's pointer is also
- * ours. */
-struct side_peer {
-	struct etl_peer peer;
-	const struct verify *verify;
-	struct job *job;
-	struct etl_context context; /* of FROM: what it refuses was counted when it was loaded */
-	struct etl_dataset dataset; /* of INTO */
-	struct etl_token token;
-	char *schema, *table;
-};
 
 /* ---- A stream without the host's own last column ---- */
 
@@ -157,7 +145,7 @@ static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 	return 0;
 }
 
-static int into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
+int verify_into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
 		     bool *ret_more, struct etl_error *err)
 {
 	static const struct etl_split everything = { .first = INT64_MIN,
@@ -165,12 +153,11 @@ static int into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 						     .rows = ETL_UNKNOWN };
 	struct side_peer *side = (struct side_peer *)(void *)peer;
 	struct instance *target = side->verify->flow->target;
-	struct etl_read read = { .dataset = side->dataset,
-				 .want = &side->job->rows,
+	struct etl_read read = { .dataset = part == 0 ? side->dataset : side->published,
+				 .want = side->peer.schema,
 				 .context = &side->context };
 
-	(void)part;
-	*ret_more = false;
+	*ret_more = part == 0 && side->published.table;
 	if (!target->plugin->has_source)
 		return error_set(
 			err, ETL_USAGE,
@@ -203,7 +190,7 @@ static int copy_dataset(struct etl_dataset_sink *self, const struct etl_dataset 
 
 /* Rows that the target refused while it checks itself are faults of the target: a reject there has
  * no file. */
-static int find_into(struct side_peer *side, struct etl_error *err)
+int verify_find_into(struct side_peer *side, struct etl_error *err)
 {
 	struct instance *target = side->verify->flow->target;
 	struct dataset_copy copy = { { copy_dataset }, side };
@@ -228,7 +215,7 @@ static int compare_hashes(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void peer_init(struct side_peer *side, const struct verify *verify, struct job *job)
+void verify_peer_init(struct side_peer *side, const struct verify *verify, struct job *job)
 {
 	const struct host_limits *limits = &verify->flow->limits;
 
@@ -243,12 +230,13 @@ static void peer_init(struct side_peer *side, const struct verify *verify, struc
 					.batch_rows = limits->batch_rows,
 					.batch_bytes = limits->batch_bytes,
 					.max_row = limits->max_row,
+					.other = verify_other,
 					.known_rows = -1 };
 }
 
 static void init_from(struct side_peer *side, const struct verify *verify, struct job *job)
 {
-	peer_init(side, verify, job);
+	verify_peer_init(side, verify, job);
 	side->peer.open = from_open;
 	if (!verify->loaded)
 		return;
@@ -337,6 +325,7 @@ static int run_validator(const struct verify *verify, struct job *job, const str
 	rc = instance_open(use, ETL_ROLE_VALIDATOR, &verify->flow->limits, &instance, err);
 	if (rc < 0)
 		return rc;
+	instance->host.loaded = verify->loaded;
 	rc = use->plugin->validator.check(instance->self, &from->peer, &into->peer, &findings.sink,
 					  instance_error(instance, err));
 	instance_close(instance);
@@ -352,9 +341,9 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 
 	*ret_failed = false;
 	init_from(&from, verify, job);
-	peer_init(&into, verify, job);
-	into.peer.open = into_open;
-	rc = find_into(&into, err);
+	verify_peer_init(&into, verify, job);
+	into.peer.open = verify_into_open;
+	rc = verify_find_into(&into, err);
 	/* A target that cannot be read back is believed when it says how many rows it took. */
 	if (verify->staged && !verify->flow->target->plugin->can_staged)
 		into.peer.known_rows = (int64_t)job->staged;
@@ -366,6 +355,7 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 		line->read = (uint64_t)from.peer.known_rows;
 	if (into.peer.known_rows >= 0)
 		line->in_target = (uint64_t)into.peer.known_rows;
+	into.context.rejected += verify_others_free(&into);
 	if (rc == 0 && into.context.rejected)
 		rc = error_set(err, ETL_DATA,
 			       "table \"%s\": %" PRIu64

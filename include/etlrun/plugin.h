@@ -392,6 +392,14 @@ struct etl_host {
 	/* The same as three columns: key (text, as a person reads it), key_hash, row_hash (int64 bits). */
 	int (*peer_hashes)(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
 			   struct ArrowArrayStream *stream, struct etl_error *err);
+	/* Since 1.1. Another table of PEER's side, by its name in the target: what this run stages of it, and what
+	 * the target has of it and keeps. *RET lives as long as PEER. ETL_USAGE: there is no such table. */
+	int (*peer_other)(struct etl_peer *peer, const char *table, struct etl_peer **ret,
+			  struct etl_error *err);
+	/* For `check`. 1: what INTO has came through this validator's `wrap`. 0: it may be there for long, as for the
+	 * verb `validate`. */
+	int32_t loaded;
+	int32_t reserved;
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is
@@ -559,6 +567,11 @@ struct etl_load {
 	const char *const *key;
 	size_t key_count;
 	const char *delete_column;      /* with ETL_DELETE_SOFT: a column of `existing` that does not come */
+	/* What the validators ask for: `design` emits a screen step of kind "reference" for each, which finds the rows
+	 * whose values the parent does not have, with code "references". No constraint is made of them. `name`
+	 * is the rule's, or NULL; parent_columns NULL: the parent's primary key. See ETL_REFERENCES. */
+	const struct etl_foreign_key *references;
+	size_t reference_count, reference_size;
 };
 
 /* When a step is applied. */
@@ -675,7 +688,8 @@ enum etl_target_flags {
 	ETL_IN_ORDER = 1 << 4,          /* the order of loads decides the bytes: give splits in order */
 	ETL_COPY_BESIDE = 1 << 5,       /* … ETL_KEEPS_STATE holds for append, merge and sync, not for copy */
 	ETL_APPENDS = 1 << 6,           /* takes ETL_APPEND */
-	ETL_MERGES = 1 << 7             /* takes ETL_MERGE with every enum etl_delete */
+	ETL_MERGES = 1 << 7,            /* takes ETL_MERGE with every enum etl_delete */
+	ETL_REFERENCES = 1 << 8         /* screens the `references` of a load; without it there are none */
 };
 
 /* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
@@ -798,7 +812,13 @@ struct etl_needs {
 	uint64_t seed;
 };
 
-/* One of wrap and check is required. */
+struct etl_reference_sink {
+	/* REJECTS 1: rows that break it are taken out by the target's screen step; 0: `check` looks for them. */
+	int (*emit)(struct etl_reference_sink *self, const struct etl_foreign_key *reference,
+		    int32_t rejects);
+};
+
+/* One of wrap and check is required. With both, wrap sees the rows first, in other instances. */
 struct etl_validator {
 	size_t size;
 	uint32_t flags;         /* none yet */
@@ -814,6 +834,10 @@ struct etl_validator {
 	int (*needs)(struct etl_instance *, struct etl_needs *ret, struct etl_error *err);
 	/* Since 1.1. Optional, with wrap: as in etl_transform. */
 	int (*whole)(struct etl_instance *);
+	/* Since 1.1. Optional. Looks at the shape of the rows, on an instance of its own, before any of them moves: refuses
+	 * with ETL_USAGE what it cannot do with such a table, and emits what its rows refer to. Pure. */
+	int (*inspect)(struct etl_instance *, const struct etl_table *table,
+		       struct etl_reference_sink *sink, struct etl_error *err);
 };
 
 /* ---- The plugin ------------------------------------------------------------------------------------- */

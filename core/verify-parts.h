@@ -1,0 +1,35 @@
+/* The sides that validators are given, for the files of verify.c. */
+#ifndef CORE_VERIFY_PARTS_H
+#define CORE_VERIFY_PARTS_H
+
+#include "peer.h"
+#include "verify.h"
+
+/* A side, with what its rows are opened from. The peer is first: the validator's pointer is also
+ * ours. */
+struct side_peer {
+	struct etl_peer peer;
+	const struct verify *verify;
+	struct job *job;
+	struct etl_context context;   /* of FROM: what it refuses was counted when it was loaded */
+	struct etl_dataset dataset;   /* of INTO */
+	struct etl_dataset published; /* table not NULL: rows that are there already, behind it */
+	struct etl_token token;
+	char *schema, *table;
+	struct ArrowSchema rows;  /* of a table that is not in the run */
+	struct side_peer *others; /* tables that a validator asked for, one behind the other */
+};
+
+void verify_peer_init(struct side_peer *, const struct verify *, struct job *);
+/* As struct etl_peer has it. */
+int verify_into_open(struct etl_peer *, size_t part, struct ArrowArrayStream *, bool *ret_more,
+		     struct etl_error *);
+/* Where the rows of INTO are. */
+int verify_find_into(struct side_peer *, struct etl_error *);
+
+/* verify-other.c */
+int verify_other(struct etl_peer *, const char *table, struct etl_peer **ret, struct etl_error *);
+/* Closes the other tables; how many of their rows could not be read. */
+uint64_t verify_others_free(struct side_peer *);
+
+#endif
