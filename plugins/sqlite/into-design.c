@@ -133,8 +133,8 @@ static int design_waiting(struct design *d)
 	etl_text_add_name(&d->sql, whole->name, '"');
 	etl_text_add(&d->sql, " (\n");
 	rc = add_waiting_columns(d, &waiting, columns);
-	if (strcmp(into_row(load), "_etlrun_row") == 0)
-		etl_text_add(&d->sql, ",\n\t_etlrun_row INTEGER PRIMARY KEY");
+	if (strcmp(into_row(load), INTO_ROW) == 0)
+		etl_text_add(&d->sql, ",\n\t" INTO_ROW " INTEGER PRIMARY KEY");
 	d->table = &waiting;
 	d->inline_key = whole->primary.column_count == 1 &&
 			sqlite3_stricmp(into_row(load), whole->primary.columns[0]) == 0;
@@ -248,38 +248,85 @@ static int delete_gone(struct design *d)
 			    ":started is the start of the run, YYYY-MM-DDTHH:MM:SSZ");
 }
 
+/* ("a", "b") = (SELECT s."a", s."b" …): how many. */
+static size_t add_assignment(struct etl_text *sql, const struct etl_load *load)
+{
+	size_t i, count = 0;
+	int pass;
+
+	for (pass = 0; pass < 2; pass++) {
+		etl_text_add(sql, pass ? ") = (SELECT " : "(");
+		for (i = 0, count = 0; i < load->table->column_count; i++) {
+			const struct etl_column *c = into_column(load->table, i);
+
+			if (!into_sets(load, c))
+				continue;
+			etl_text_addf(sql, "%s%s", count++ ? ", " : "", pass ? "s." : "");
+			etl_text_add_name(sql, c->name, '"');
+		}
+	}
+	etl_text_add(sql, "\n\t\tFROM ");
+	into_add_table(sql, "staged", load);
+	etl_text_add(sql, " AS s WHERE ");
+	into_add_match(sql, load, "s", "t");
+	etl_text_add(sql, ")");
+	return count;
+}
+
+/* The keys that the rows to be changed have in the target: of a key that is unique by a collation which is not
+ * its column's they may be other ones than those that come. */
+static void add_changed_keys(struct etl_text *sql, const struct etl_load *load)
+{
+	bool exact = true;
+	size_t i;
+
+	for (i = 0; i < load->key_count; i++)
+		exact = exact && !into_key_collation(load, i);
+	etl_text_add(sql, "\n\tWHERE (");
+	into_add_key(sql, load, "");
+	etl_text_add(sql, ") IN (SELECT ");
+	into_add_key(sql, load, exact ? "s." : "o.");
+	etl_text_addf(sql, " FROM temp.etlrun_rows_%llu AS c CROSS JOIN ",
+		      (unsigned long long)load->index);
+	into_add_table(sql, "staged", load);
+	etl_text_add(sql, " AS s");
+	if (!exact) {
+		etl_text_add(sql, " CROSS JOIN ");
+		into_add_table(sql, "main", load);
+		etl_text_add(sql, " AS o");
+	}
+	etl_text_add(sql, " WHERE c.is_new = 0 AND s.");
+	etl_text_add_name(sql, into_row(load), '"');
+	etl_text_add(sql, " = c.row");
+	if (!exact) {
+		etl_text_add(sql, " AND ");
+		into_add_match(sql, load, "o", "s");
+	}
+	etl_text_add(sql, ")");
+}
+
+/* Not UPDATE … FROM: SQLite would walk through the whole target for it, since it knows nothing of how few rows
+ * change. */
 static int update_rows(struct design *d)
 {
 	const struct etl_load *load = d->load;
 	struct etl_text sql = { 0 };
-	bool first = true;
-	size_t i;
+	size_t before, count;
 
 	etl_text_add(&sql, "UPDATE OR ABORT ");
 	into_add_table(&sql, "main", load);
 	etl_text_add(&sql, " AS t SET ");
-	for (i = 0; i < load->table->column_count; i++) {
-		const struct etl_column *c = into_column(load->table, i);
-
-		if (!into_sets(load, c))
-			continue;
-		etl_text_add(&sql, first ? "" : ", ");
-		etl_text_add_name(&sql, c->name, '"');
-		etl_text_add(&sql, " = s.");
-		etl_text_add_name(&sql, c->name, '"');
-		first = false;
-	}
+	before = sql.length;
+	count = add_assignment(&sql, load);
+	if (count == 0 && !sql.failed)
+		sql.length = before;
 	if (load->delete_column) {
-		etl_text_add(&sql, first ? "" : ", ");
+		etl_text_add(&sql, count ? ", " : "");
 		etl_text_add_name(&sql, load->delete_column, '"');
 		into_add_unmarked(&sql, load);
-		first = false;
 	}
-	etl_text_add(&sql, "\n\t");
-	into_add_rows(&sql, load, false);
-	etl_text_add(&sql, " AND ");
-	into_add_match(&sql, load, "t", "s");
-	if (!first)
+	add_changed_keys(&sql, load);
+	if (count || load->delete_column)
 		return emit(d, ETL_PHASE_PUBLISH, "update", &sql, NULL);
 	etl_text_free(&sql);
 	return ETL_OK;

@@ -181,6 +181,29 @@ static int emit(struct design *d, const char *kind, struct etl_text *sql, const 
 	return rc;
 }
 
+/* The rows that are moved, as they are in the target still. */
+static void add_moved_keys(struct etl_text *sql, const struct etl_load *load)
+{
+	bool exact = true;
+	size_t i;
+
+	for (i = 0; i < load->key_count; i++)
+		exact = exact && !into_key_collation(load, i);
+	if (exact) {
+		etl_text_add(sql, " WHERE (");
+		into_add_key(sql, load, "");
+		etl_text_add(sql, ") IN (SELECT ");
+		into_add_key(sql, load, "");
+		etl_text_addf(sql, " FROM temp.etlrun_moved_%llu)",
+			      (unsigned long long)load->index);
+		return;
+	}
+	etl_text_addf(sql, " AS t WHERE EXISTS (SELECT 1 FROM temp.etlrun_moved_%llu AS s WHERE ",
+		      (unsigned long long)load->index);
+	into_add_match(sql, load, "s", "t");
+	etl_text_add(sql, ")");
+}
+
 int into_design_moves_out(struct design *d)
 {
 	const struct etl_load *load = d->load;
@@ -216,11 +239,7 @@ int into_design_moves_out(struct design *d)
 		return rc;
 	etl_text_add(&sql, "DELETE FROM ");
 	into_add_table(&sql, "main", load);
-	etl_text_add(&sql, " WHERE (");
-	into_add_key(&sql, load, "");
-	etl_text_add(&sql, ") IN (SELECT ");
-	into_add_key(&sql, load, "");
-	etl_text_addf(&sql, " FROM temp.etlrun_moved_%llu)", (unsigned long long)load->index);
+	add_moved_keys(&sql, load);
 	return emit(d, "move out", &sql, NULL);
 }
 

@@ -46,7 +46,7 @@ const char *into_row(const struct etl_load *load)
 	const struct etl_column *alias = alias_of(load->table);
 	const char *name = alias ? alias->name : free_rowid(load->table);
 
-	return name ? name : "_etlrun_row";
+	return name ? name : INTO_ROW;
 }
 
 const char *into_rowid(const struct etl_load *load)

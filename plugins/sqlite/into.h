@@ -14,6 +14,7 @@
 /* Tables of the staging file that are none of the run's. */
 #define INTO_SQL  "_etlrun_sql"	  /* phase, sql: the pipeline's own, to be run in the transaction */
 #define INTO_KEPT "_etlrun_kept_" /* and the number of the load: keys of rows that were rejected */
+#define INTO_ROW  "_etlrun_row"	  /* a column: the rowid, where none of its names is free */
 #define OWN_UNDO  "_etlrun_undo_" /* in the target: and the run, and the number of the load */
 
 /* Does this run go into a file that is there? Without one append and merge make it as copy does. */

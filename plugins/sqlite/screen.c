@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "into.h"
 #include "read.h"
 #include "screen.h"
 
@@ -37,6 +38,10 @@ static int find_ids(struct screen *s)
 
 	if (rc)
 		return rc;
+	/* Where rows wait for append and merge a column of ours is the rowid, if nothing else names it. */
+	if (!s->rowid && sqlite3_table_column_metadata(s->inst->stage, "main", s->table, INTO_ROW,
+						       NULL, NULL, NULL, NULL, NULL) == SQLITE_OK)
+		s->rowid = INTO_ROW;
 	if (!s->rowid && (sqlite_has_rowid(s->inst->stage, s->table) || !key->column_count)) {
 		s->inst->host->at(s->err, s->table, NULL, NULL);
 		return s->inst->host->fail(s->err, ETL_DATA, NULL, 0,

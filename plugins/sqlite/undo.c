@@ -13,7 +13,8 @@
 
 #include "into.h"
 
-#define UNDO_RUNS 3 /* of a pipeline, that keep the rows they changed */
+#define UNDO_RUNS   3	 /* of a pipeline, that keep the rows they changed */
+#define RANGES_MOST 1000 /* of rowids; beyond it every one is kept */
 
 /* ---- The rows that change, as they were --------------------------------------------------------------------- */
 
@@ -325,33 +326,32 @@ int undo_before(struct into *n)
 	return rc;
 }
 
-/* Runs of numbers without a gap, "1-5,7-7". */
-static int find_ranges(struct into *n, struct kept *k, const char *sql)
+/* Runs of numbers without a gap, "1-5,7-7"; *RET_MANY: there are too many of them. */
+static int find_ranges(struct into *n, struct kept *k, const char *sql, bool *ret_many)
 {
 	sqlite3_stmt *stmt = NULL;
 	int64_t first = 0, last = 0;
-	bool any = false;
+	size_t count = 0;
 	int step, rc = sqlite_prepare(n->inst, n->db, sql, &stmt, n->err);
 
 	if (rc)
 		return rc;
-	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW && count <= RANGES_MOST) {
 		int64_t at = sqlite3_column_int64(stmt, 0);
 
-		if (any && last < INT64_MAX && at == last + 1) {
+		if (count && last < INT64_MAX && at == last + 1) {
 			last = at;
 			continue;
 		}
-		if (any)
-			etl_text_addf(&k->detail, "%s%lld-%lld", k->detail.length ? "," : "",
-				      (long long)first, (long long)last);
+		if (count)
+			etl_text_addf(&k->detail, "%lld-%lld,", (long long)first, (long long)last);
 		first = last = at;
-		any = true;
+		count++;
 	}
-	if (any)
-		etl_text_addf(&k->detail, "%s%lld-%lld", k->detail.length ? "," : "",
-			      (long long)first, (long long)last);
-	if (step != SQLITE_DONE)
+	if (count)
+		etl_text_addf(&k->detail, "%lld-%lld", (long long)first, (long long)last);
+	*ret_many = count > RANGES_MOST;
+	if (step != SQLITE_DONE && step != SQLITE_ROW)
 		rc = sqlite_fail(n->inst, n->db, n->err, "looking at the rows that were added");
 	sqlite3_finalize(stmt);
 	return rc;
@@ -364,24 +364,12 @@ static const char *row_name(const struct etl_load *load)
 	return has_row_column(load) ? into_row(load) : rowid ? rowid : "rowid";
 }
 
-static int keep_ranges(struct into *n, struct kept *k)
+static int digest_ranges(struct into *n, struct kept *k, const char *row)
 {
-	const char *row = row_name(n->load);
-	struct etl_text sql = { 0 };
 	const char *at;
 	char *end;
-	int rc;
+	int rc = ETL_OK;
 
-	k->undo = "ranges";
-	etl_text_add(&sql, "SELECT ");
-	etl_text_add_name(&sql, row, '"');
-	etl_text_add(&sql, " FROM ");
-	into_add_table(&sql, n->most[n->at].known ? "main" : "staged", n->load);
-	if (n->most[n->at].known)
-		etl_text_addf(&sql, " WHERE \"%s\" > %lld", row, (long long)n->most[n->at].rowid);
-	etl_text_add(&sql, " ORDER BY 1");
-	rc = sql.failed ? into_no_memory(n) : find_ranges(n, k, sql.at);
-	etl_text_free(&sql);
 	for (at = k->detail.at; !rc && at && *at; at = *end ? end + 1 : end) {
 		long long first = strtoll(at, &end, 10), last = strtoll(end + 1, &end, 10);
 		struct etl_text condition = { 0 };
@@ -392,14 +380,11 @@ static int keep_ranges(struct into *n, struct kept *k)
 		rc = condition.failed ? into_no_memory(n) : digest_where(n, k, "", condition.at);
 		etl_text_free(&condition);
 	}
-	/* Something else added rows too, a trigger: which are the run's is not known. */
-	if (!rc && (uint64_t)k->rows != n->commit->outcomes[n->at].inserted)
-		k->undo = NULL;
 	return rc;
 }
 
-/* A table WITHOUT ROWID: by its primary key. */
-static int keep_keys(struct into *n, struct kept *k)
+/* By what tells its rows: KEY, of the columns that come. */
+static int keep_keys(struct into *n, struct kept *k, const char *const *key, size_t count)
 {
 	const struct etl_load *load = n->load;
 	struct etl_load by_key = *load;
@@ -407,17 +392,19 @@ static int keep_keys(struct into *n, struct kept *k)
 	size_t i;
 	int rc;
 
-	by_key.key = load->existing->primary.columns;
-	by_key.key_count = load->existing->primary.column_count;
-	for (i = 0; i < by_key.key_count; i++) {
-		if (!into_find(load->table, by_key.key[i]))
+	by_key.key = key;
+	by_key.key_count = count;
+	for (i = 0; i < count; i++) {
+		if (!into_find(load->table, key[i]))
 			return ETL_OK;
 	}
-	add_create(&sql, &by_key, by_key.key_count);
+	if (n->commit->outcomes[n->at].inserted == 0)
+		return ETL_OK;
+	add_create(&sql, &by_key, count);
 	etl_text_add(&sql, ";\nINSERT INTO ");
 	add_undo_name(&sql, load);
 	etl_text_add(&sql, " (op");
-	for (i = 0; i < by_key.key_count; i++)
+	for (i = 0; i < count; i++)
 		etl_text_addf(&sql, ", k%zu", i);
 	etl_text_add(&sql, ") SELECT 'i', ");
 	into_add_key(&sql, &by_key, "");
@@ -429,6 +416,36 @@ static int keep_keys(struct into *n, struct kept *k)
 	if (!rc)
 		rc = keep_rows(n, k);
 	n->load = load;
+	return rc;
+}
+
+static int keep_ranges(struct into *n, struct kept *k)
+{
+	const char *row = row_name(n->load);
+	struct etl_text sql = { 0 };
+	bool many = false;
+	int rc;
+
+	k->undo = "ranges";
+	etl_text_add(&sql, "SELECT ");
+	etl_text_add_name(&sql, row, '"');
+	etl_text_add(&sql, " FROM ");
+	into_add_table(&sql, n->most[n->at].known ? "main" : "staged", n->load);
+	if (n->most[n->at].known)
+		etl_text_addf(&sql, " WHERE \"%s\" > %lld", row,
+			      (long long)n->most[n->at].rowid);
+	etl_text_add(&sql, " ORDER BY 1");
+	rc = sql.failed ? into_no_memory(n) : find_ranges(n, k, sql.at, &many);
+	etl_text_free(&sql);
+	if (!rc && many && has_row_column(n->load)) {
+		etl_text_free(&k->detail);
+		return keep_keys(n, k, &row, 1);
+	}
+	if (!rc)
+		rc = digest_ranges(n, k, row);
+	/* Something else added rows too, a trigger: which are the run's is not known. */
+	if (!rc && (uint64_t)k->rows != n->commit->outcomes[n->at].inserted)
+		k->undo = NULL;
 	return rc;
 }
 
@@ -448,7 +465,8 @@ int undo_after(struct into *n)
 	else if (n->most[n->at].known || has_row_column(load))
 		rc = keep_ranges(n, &k);
 	else
-		rc = keep_keys(n, &k);
+		rc = keep_keys(n, &k, load->existing->primary.columns,
+			       load->existing->primary.column_count);
 	if (!rc && (k.detail.failed || k.columns.failed))
 		rc = into_no_memory(n);
 	if (!rc)
