@@ -261,12 +261,16 @@ int loader_open(const char *path, const char *name, const struct etl_plugin **re
 		return ETL_FAILED;
 	/* With a path libltdl looks nowhere else, LD_LIBRARY_PATH included. */
 	real = realpath(path, NULL);
+	if (!real && errno == ENOMEM)
+		return error_memory(err);
 	if (!real)
 		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
 				 strerror(errno));
 	first_words[0] = '\0';
 	handle = lt_dlopen(real);
-	if (!handle)
+	if (!handle && strstr(first_words, strerror(ENOMEM)))
+		status = error_memory(err);
+	else if (!handle)
 		status = error_set(err, ETL_USAGE, "%s cannot be loaded: %s", path,
 				   first_words[0] ? first_words : lt_dlerror());
 	else

@@ -122,6 +122,18 @@ static bool write_all(int fd, const char *at, size_t size)
 	return true;
 }
 
+/* What can be said without any memory. A warning or a note is left out then; a failure never is. */
+static void write_bare(int32_t level)
+{
+	static const char text[] = "etlrun: error: out of memory; lower memory_limit or workers\n",
+			  json[] = "{\"level\":\"error\",\"message\":\"out of memory\"}\n";
+
+	if (level == ETL_LOG_ERROR && state.screen_json)
+		(void)write_all(STDERR_FILENO, json, sizeof(json) - 1);
+	else if (level == ETL_LOG_ERROR)
+		(void)write_all(STDERR_FILENO, text, sizeof(text) - 1);
+}
+
 static bool write_line(int fd, bool file, int32_t level, const char *who, const char *message)
 {
 	struct etl_text line = { 0 };
@@ -134,6 +146,8 @@ static bool write_line(int fd, bool file, int32_t level, const char *who, const 
 	else
 		format_screen(&line, level, who, message);
 	ok = line.failed || write_all(fd, line.at, line.length);
+	if (line.failed && !file)
+		write_bare(level);
 	etl_text_free(&line);
 	return ok;
 }
@@ -177,17 +191,19 @@ int log_lost(struct etl_error *err)
 		      0;
 }
 
+/* PLAIN NULL: there was no memory for it. */
 static void emit(int32_t level, const char *who, const char *plain)
 {
-	char *message = secret_redact(plain);
+	char *message = plain ? secret_redact(plain) : NULL;
 
-	if (!message)
-		return;
-	flatten(message);
+	if (message)
+		flatten(message);
 	pthread_mutex_lock(&state.lock);
-	if (state.fd >= 0 && level <= state.level)
+	if (!message)
+		write_bare(level);
+	if (message && state.fd >= 0 && level <= state.level)
 		write_file(level, who, message);
-	if (level <= state.screen_level)
+	if (message && level <= state.screen_level)
 		write_screen(level, who, message);
 	pthread_mutex_unlock(&state.lock);
 	free(message);
@@ -256,7 +272,7 @@ void log_linev(int32_t level, const char *who, const char *format, va_list args)
 	char *plain = NULL;
 
 	if (vasprintf(&plain, format, args) < 0)
-		return;
+		plain = NULL;
 	emit(level, who, plain);
 	free(plain);
 }

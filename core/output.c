@@ -23,8 +23,9 @@ int output_close(struct output *output, struct etl_error *err)
 	char *shown;
 	int rc = 0;
 
-	fclose(output->file);
-	shown = whole ? secret_redact(output->text) : NULL;
+	/* Closing it is what makes the text; without memory there is none. */
+	whole = fclose(output->file) == 0 && whole;
+	shown = whole && output->text ? secret_redact(output->text) : NULL;
 	if (!shown)
 		rc = error_memory(err);
 	else if (fputs(shown, stdout) == EOF || fflush(stdout) != 0)

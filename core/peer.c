@@ -128,6 +128,8 @@ static int walk_next(struct walk *w)
 		rc = w->stream.get_next(&w->stream, &w->batch);
 		if (rc && host_canceled())
 			return ETL_CANCELED;
+		if (rc == ENOMEM)
+			return error_memory(w->err);
 		if (rc)
 			return w->err->set ?
 				       ETL_FAILED :

@@ -402,7 +402,9 @@ static int in_failed(struct reshaping *r, int code)
 {
 	const char *words = r->in.get_last_error(&r->in);
 
-	if (!r->err->set && code != ECANCELED)
+	if (code == ENOMEM)
+		error_memory(r->err);
+	else if (!r->err->set && code != ECANCELED)
 		error_set(r->err, ETL_FATAL, "%s", words ? words : strerror(code));
 	return code;
 }

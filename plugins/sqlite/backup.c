@@ -102,7 +102,7 @@ int sqlite_backup_keep(struct etl_instance *inst, const struct sqlite_stage *sta
 		*ret = name;
 		return ETL_OK;
 	}
-	(void)inst->host->fail(err, ETL_FATAL, NULL, errno,
+	(void)inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 			       "%s: the old file cannot be kept as %s: %s; it stays as it is",
 			       inst->path, name, strerror(errno));
 	free(name);

@@ -117,6 +117,11 @@ static int32_t class_of(int code)
 	}
 }
 
+int32_t sqlite_errno_class(void)
+{
+	return errno == ENOMEM ? ETL_MEMORY : ETL_FATAL;
+}
+
 int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, const char *format,
 		...)
 {

@@ -118,8 +118,8 @@ bool sqlite_identity(const char *path, sqlite3 *db, char *ret)
 
 static int fail_identity(struct etl_instance *inst, const char *path, struct etl_error *err)
 {
-	return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be looked at: %s", path,
-				strerror(errno));
+	return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
+				"%s: cannot be looked at: %s", path, strerror(errno));
 }
 
 /* Merge and append look at the target again when they commit. */

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fault.h"
@@ -43,6 +44,8 @@ static int fail_stream(struct loading *l, struct ArrowArrayStream *stream, int c
 
 	if (l->inst->host->canceled(l->inst->host))
 		return ETL_CANCELED;
+	if (code == ENOMEM)
+		return no_memory(l);
 	/* Whoever made the stream has described the failure already; the first description stays. */
 	return l->inst->host->fail(l->err, ETL_FATAL, NULL, code, "%s",
 				   words && *words ? words : "the rows could not be read");

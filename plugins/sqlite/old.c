@@ -27,7 +27,7 @@ static int check_file(struct etl_instance *inst, struct sqlite_stage *stage, str
 				  "%s: is not a regular file; it is left alone", inst->path);
 	if (access(stage->target, R_OK | W_OK) != 0)
 		return host->fail(
-			err, ETL_FATAL, NULL, errno,
+			err, sqlite_errno_class(), NULL, errno,
 			"%s: may not be written by this user (%s), so it is not replaced either",
 			inst->path, strerror(errno));
 	if (stage->old_stat.st_nlink > 1)
@@ -68,8 +68,8 @@ int sqlite_old_open(struct etl_instance *inst, struct sqlite_stage *stage, struc
 	if (stat(stage->target, &stage->old_stat) != 0) {
 		if (errno == ENOENT)
 			return sqlite_no_stale(inst, stage->target, err);
-		return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be looked at: %s",
-					inst->path, strerror(errno));
+		return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
+					"%s: cannot be looked at: %s", inst->path, strerror(errno));
 	}
 	rc = sqlite_not_source(inst, err);
 	if (!rc)

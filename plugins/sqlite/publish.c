@@ -75,8 +75,8 @@ static int sync_file(struct etl_instance *inst, const char *path, struct etl_err
 	if (fd >= 0 && stage->old)
 		rc = fchmod(fd, stage->old_stat.st_mode & 07777);
 	if (fd < 0 || rc != 0 || fsync(fd) != 0)
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s",
-				      path, strerror(errno));
+		rc = inst->host->fail(err, sqlite_errno_class(), NULL, errno,
+				      "%s: cannot be made durable: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -218,7 +218,7 @@ static int remove_companions(struct etl_instance *inst, const struct sqlite_stag
 					stage->target);
 	for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		if (sqlite_beside_remove(stage->target, suffixes[i]) != 0)
-			return inst->host->fail(err, ETL_FATAL, NULL, errno,
+			return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 						"%s%s: cannot be removed: %s", stage->target,
 						suffixes[i], strerror(errno));
 	}
@@ -278,13 +278,14 @@ static int publish_new(struct etl_instance *inst, struct sqlite_stage *stage, st
 	if (rename_new(inst->stage_path, stage->target) == 0)
 		return ETL_OK;
 	if (errno == EEXIST)
-		return inst->host->fail(err, ETL_FATAL, NULL, errno,
+		return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 					"%s: was not there when the run began, and is now; it is "
 					"left alone; look at "
 					"it and run again",
 					inst->path);
-	return inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be renamed to %s: %s",
-				inst->stage_path, stage->target, strerror(errno));
+	return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
+				"%s: cannot be renamed to %s: %s", inst->stage_path, stage->target,
+				strerror(errno));
 }
 
 static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage,
@@ -300,7 +301,7 @@ static int replace_old(struct etl_instance *inst, struct sqlite_stage *stage,
 		rc = sqlite_backup_keep(inst, stage, commit->run->id, &kept, &fd, err);
 	ETL_FAULT("sqlite.before_rename");
 	if (!rc && rename(inst->stage_path, stage->target) != 0) {
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
+		rc = inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 				      "%s: cannot be renamed to %s: %s", inst->stage_path,
 				      stage->target, strerror(errno));
 		if (kept)

@@ -49,7 +49,7 @@ static int swap(struct reverting *r, const struct sqlite_stage *stage)
 
 	ETL_FAULT("sqlite.revert_before_rename");
 	if ((none ? unlink(stage->target) : rename(r->kept, stage->target)) != 0)
-		return r->inst->host->fail(r->err, ETL_FATAL, NULL, errno,
+		return r->inst->host->fail(r->err, sqlite_errno_class(), NULL, errno,
 					   "%s: cannot be %s: %s; nothing was changed",
 					   none ? stage->target : r->kept,
 					   none ? "removed" : "renamed back", strerror(errno));
@@ -103,7 +103,7 @@ static int revert(struct reverting *r, struct sqlite_stage *stage)
 			"%s: what run %s published is not known; nothing was changed",
 			r->inst->path, r->run);
 	if (!sqlite_identity(stage->target, stage->old, r->now))
-		return r->inst->host->fail(r->err, ETL_FATAL, NULL, errno,
+		return r->inst->host->fail(r->err, sqlite_errno_class(), NULL, errno,
 					   "%s: cannot be looked at: %s", stage->target,
 					   strerror(errno));
 	r->kept = sqlite_backup_name(stage->target, r->run);

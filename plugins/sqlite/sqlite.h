@@ -48,6 +48,8 @@ void sqlite_disconnect(struct etl_instance *);
  * encrypted or no database fails with a sentence that says which. */
 int sqlite_db(struct etl_instance *, const struct etl_token *token, sqlite3 **ret,
 	      struct etl_error *);
+/* The class of a failure that errno describes: a machine without memory is no fault of the store. */
+int32_t sqlite_errno_class(void);
 /* file:PATH and HOW ("?mode=ro"), for the caller to free; NULL: no memory. */
 char *sqlite_uri(const char *path, const char *how);
 /* Says what SQLite said, with the extended code as native number, after FORMAT ("reading table \"x\""). */

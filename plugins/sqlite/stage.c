@@ -160,7 +160,7 @@ static int take_owner(struct etl_instance *inst, const struct sqlite_stage *stag
 	if (fstat(fd, &now) == 0 && ((now.st_uid == old->st_uid && now.st_gid == old->st_gid) ||
 				     fchown(fd, old->st_uid, old->st_gid) == 0))
 		return ETL_OK;
-	return inst->host->fail(err, ETL_FATAL, NULL, errno,
+	return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 				"%s: belongs to user %lu, group %lu, and the new file cannot be "
 				"given to them (%s); "
 				"run as that user",
@@ -179,8 +179,8 @@ static int create(struct etl_instance *inst, const struct sqlite_stage *stage, c
 		return fail_create(inst, path, err);
 	rc = take_owner(inst, stage, fd, err);
 	if (!rc && (fsync(fd) != 0 || sqlite_sync_folder(stage->folder) != 0))
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s: cannot be made durable: %s",
-				      path, strerror(errno));
+		rc = inst->host->fail(err, sqlite_errno_class(), NULL, errno,
+				      "%s: cannot be made durable: %s", path, strerror(errno));
 	close(fd);
 	if (rc)
 		unlink(path);
@@ -634,7 +634,7 @@ int sqlite_abort(struct etl_instance *inst, const struct etl_load *load,
 	for (i = 0; !rc && i < sizeof(files) / sizeof(*files); i++) {
 		ETL_FAULT("sqlite.abort");
 		if (sqlite_beside_remove(token->text, files[i]) != 0)
-			rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
+			rc = inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 					      "%s%s: cannot be removed: %s", token->text, files[i],
 					      strerror(errno));
 	}

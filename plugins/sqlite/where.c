@@ -91,16 +91,17 @@ int sqlite_where(struct etl_instance *inst, char **ret_target, char **ret_folder
 	char *target = resolve(inst->path), *folder;
 
 	if (!target && (errno == ENOENT || errno == ENOTDIR))
-		return inst->host->fail(err, ETL_FATAL, NULL, errno,
+		return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 					"%s: its folder does not exist; create it, or look at path",
 					inst->path);
 	if (!target)
-		return inst->host->fail(err, errno == ENOMEM ? ETL_MEMORY : ETL_FATAL, NULL, errno,
-					"%s: cannot be reached: %s", inst->path, strerror(errno));
+		return inst->host->fail(err, errno == ENOMEM ? ETL_MEMORY : sqlite_errno_class(),
+					NULL, errno, "%s: cannot be reached: %s", inst->path,
+					strerror(errno));
 	folder = real_folder(target);
 	if (!folder) {
 		free(target);
-		return inst->host->fail(err, ETL_FATAL, NULL, errno,
+		return inst->host->fail(err, sqlite_errno_class(), NULL, errno,
 					"%s: its folder cannot be reached: %s", inst->path,
 					strerror(errno));
 	}

@@ -1,0 +1,224 @@
+/*
+ * A machine that runs out of memory, for the program as it is: loaded with LD_PRELOAD, malloc and its sisters
+ * fail where ETLRUN_ALLOC says. "count" fails none and says at the end how many there were; "n" fails the n-th;
+ * "n+" that one and all that follow. Allocations made by libraries that are known not to look (libconfig 1.5)
+ * or that end the program (libltdl) are neither counted nor failed, nor those before main and those around a
+ * thread's function, which are the sanitizer's. Beginning a thread counts as one, too.
+ *
+ * In a build with AddressSanitizer what goes through is counted by that, so leaks and wrong frees after a
+ * failure are seen by it: ASAN_OPTIONS=verify_asan_link_order=0.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OUT __attribute__((visibility("default")))
+
+/* Where AddressSanitizer has its own; weak: without it they are not there. */
+extern void *__interceptor_malloc(size_t) __attribute__((weak));
+extern void *__interceptor_calloc(size_t, size_t) __attribute__((weak));
+extern void *__interceptor_realloc(void *, size_t) __attribute__((weak));
+extern void __interceptor_free(void *) __attribute__((weak));
+extern int __interceptor_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *)
+	__attribute__((weak));
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+
+OUT void *malloc(size_t size);
+OUT void *calloc(size_t count, size_t size);
+OUT void *realloc(void *at, size_t size);
+OUT void *reallocarray(void *at, size_t count, size_t size);
+OUT void free(void *at);
+OUT int pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*start)(void *), void *arg);
+
+enum { RANGES = 8, THREADS = 4096 };
+
+static struct {
+	uintptr_t from, to;
+} careless[RANGES];
+static int careless_count;
+
+static atomic_bool ready;
+static bool counting, onwards;
+static uint64_t fail_at;
+static atomic_uint_fast64_t calls;
+/* The program's own code runs in this thread. Needs no allocation itself. */
+static __thread bool inside __attribute__((tls_model("initial-exec")));
+
+static struct thread {
+	void *(*start)(void *);
+	void *arg;
+} threads[THREADS];
+static atomic_uint thread_count;
+
+/* ---- Who asks --------------------------------------------------------------------------------- */
+
+static int note_library(struct dl_phdr_info *info, size_t size, void *data)
+{
+	int i;
+
+	(void)size;
+	(void)data;
+	if (!strstr(info->dlpi_name, "libconfig.so") && !strstr(info->dlpi_name, "libltdl.so"))
+		return 0;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) || careless_count == RANGES)
+			continue;
+		careless[careless_count].from = info->dlpi_addr + p->p_vaddr;
+		careless[careless_count].to = info->dlpi_addr + p->p_vaddr + p->p_memsz;
+		careless_count++;
+	}
+	return 0;
+}
+
+static bool is_careless(const void *caller)
+{
+	uintptr_t at = (uintptr_t)caller;
+	int i;
+
+	for (i = 0; i < careless_count; i++)
+		if (at >= careless[i].from && at < careless[i].to)
+			return true;
+	return false;
+}
+
+/* This one is to fail. */
+static bool fails(const void *caller)
+{
+	uint64_t n;
+
+	if (!inside || !atomic_load_explicit(&ready, memory_order_acquire) || is_careless(caller))
+		return false;
+	n = atomic_fetch_add(&calls, 1) + 1;
+	if (counting || n < fail_at || (n > fail_at && !onwards))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *how = getenv("ETLRUN_ALLOC");
+	char *end = NULL;
+
+	if (!how)
+		return;
+	counting = strcmp(how, "count") == 0;
+	fail_at = counting ? 0 : strtoull(how, &end, 10);
+	onwards = end && *end == '+';
+	dl_iterate_phdr(note_library, NULL);
+	inside = true;
+	atomic_store_explicit(&ready, true, memory_order_release);
+}
+
+/* What is asked for after this is the sanitizer's report and no more the program's. */
+__attribute__((destructor)) static void finish(void)
+{
+	const char *file = getenv("ETLRUN_ALLOC_COUNT");
+	FILE *f;
+
+	if (!atomic_exchange(&ready, false) || !file)
+		return;
+	f = fopen(file, "w");
+	if (!f)
+		return;
+	fprintf(f, "%llu\n", (unsigned long long)atomic_load(&calls));
+	fclose(f);
+}
+
+/* ---- What is asked for -------------------------------------------------------------------------- */
+
+void *malloc(size_t size)
+{
+	if (fails(__builtin_return_address(0)))
+		return NULL;
+	return __interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	if (fails(__builtin_return_address(0)))
+		return NULL;
+	return __interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size);
+}
+
+static void *resize(void *at, size_t size)
+{
+	return __interceptor_realloc ? __interceptor_realloc(at, size) : __libc_realloc(at, size);
+}
+
+void *realloc(void *at, size_t size)
+{
+	return fails(__builtin_return_address(0)) ? NULL : resize(at, size);
+}
+
+void *reallocarray(void *at, size_t count, size_t size)
+{
+	size_t all;
+
+	if (fails(__builtin_return_address(0)))
+		return NULL;
+	if (__builtin_mul_overflow(count, size, &all)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return resize(at, all);
+}
+
+void free(void *at)
+{
+	if (__interceptor_free)
+		__interceptor_free(at);
+	else
+		__libc_free(at);
+}
+
+/* ---- Threads --------------------------------------------------------------------------------------- */
+
+static void *run_inside(void *data)
+{
+	struct thread *t = data;
+	void *ret;
+
+	inside = true;
+	ret = t->start(t->arg);
+	inside = false;
+	return ret;
+}
+
+int pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+	static int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	unsigned n = atomic_fetch_add(&thread_count, 1);
+	void *symbol;
+	bool was = inside;
+	int rc;
+
+	if (fails(__builtin_return_address(0)) || n >= THREADS)
+		return EAGAIN;
+	inside = false;
+	if (__interceptor_pthread_create) {
+		next = __interceptor_pthread_create;
+	} else if (!next) {
+		symbol = dlsym(RTLD_NEXT, "pthread_create");
+		memcpy(&next, &symbol, sizeof(next));
+	}
+	threads[n] = (struct thread){ start, arg };
+	rc = next(ret, attr, run_inside, &threads[n]);
+	inside = was;
+	return rc;
+}
