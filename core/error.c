@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,11 @@ int error_set(struct etl_error *err, int32_t klass, const char *format, ...)
 	error_setv(err, klass, NULL, 0, format, args);
 	va_end(args);
 	return ETL_FAILED;
+}
+
+int32_t error_class(int code, int32_t otherwise)
+{
+	return code == ENOMEM || code == EMFILE || code == ENFILE ? ETL_MEMORY : otherwise;
 }
 
 int error_memory(struct etl_error *err)

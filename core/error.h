@@ -38,6 +38,9 @@ void error_clear(struct etl_error *);
 int error_set(struct etl_error *, int32_t klass, const char *format, ...) ETL_PRINTF(3, 4);
 int error_setv(struct etl_error *, int32_t klass, const char *sqlstate, int64_t native,
 	       const char *format, va_list args) ETL_PRINTF(5, 0);
+/* The class of what errno CODE says: a machine without memory or free file descriptors is ETL_MEMORY,
+ * whatever was being done; all else is OTHERWISE. */
+int32_t error_class(int code, int32_t otherwise);
 /* ETL_MEMORY in standard words. */
 int error_memory(struct etl_error *);
 /* Where it was; only before error_set, only the first of each is kept. */

@@ -202,7 +202,7 @@ static int fail_status(struct child *c, int status, const char *command, const c
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return ETL_OK;
 	if (read(c->failed, &code, sizeof(code)) == (ssize_t)sizeof(code))
-		return error_set(err, ETL_USAGE, "%s: ${exec:%s} cannot be started: %s", origin,
+		return error_set(err, error_class(code, ETL_USAGE), "%s: ${exec:%s} cannot be started: %s", origin,
 				 command, strerror(code));
 	if (WIFSIGNALED(status))
 		return error_set(err, ETL_USAGE, "%s: ${exec:%s} was ended by signal %d%s%s",
@@ -255,7 +255,7 @@ int exec_capture(char *const *argv, const char *folder, const char *origin, int6
 	int status = 0, rc;
 
 	if (!start(&c, argv, folder)) {
-		rc = error_set(err, ETL_USAGE, "%s: ${exec:%s} cannot be started: %s", origin,
+		rc = error_set(err, error_class(errno, ETL_USAGE), "%s: ${exec:%s} cannot be started: %s", origin,
 			       argv[0], strerror(errno));
 		goto done;
 	}

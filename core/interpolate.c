@@ -102,7 +102,7 @@ static int fill_file(struct filling *f, const char *body)
 	if (file)
 		size = fread(value, 1, FILE_MAX + 1, file);
 	if (!file || ferror(file))
-		rc = error_set(f->err, ETL_USAGE, "%s: ${file:%s} cannot be read: %s", f->origin,
+		rc = error_set(f->err, error_class(errno, ETL_USAGE), "%s: ${file:%s} cannot be read: %s", f->origin,
 			       body, strerror(errno));
 	else if (size > FILE_MAX)
 		rc = error_set(f->err, ETL_USAGE, "%s: ${file:%s} is larger than 1 MiB", f->origin,

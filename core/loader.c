@@ -148,7 +148,7 @@ static int check_folder(const char *folder, struct etl_error *err)
 	struct stat st;
 
 	if (stat(folder, &st) != 0)
-		return error_set(err, ETL_USAGE, "the folder %s cannot be looked at: %s", folder,
+		return error_set(err, error_class(errno, ETL_USAGE), "the folder %s cannot be looked at: %s", folder,
 				 strerror(errno));
 	return check_owner("folder", folder, &st, err);
 }
@@ -161,7 +161,7 @@ static int check_link(const char *folder, const char *path, struct etl_error *er
 	int status = ETL_OK;
 
 	if (!real_folder || !real_file)
-		status = error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
+		status = error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be looked at: %s", path,
 				   strerror(errno));
 	else if (strncmp(real_file, real_folder, length) != 0 || real_file[length] != '/' ||
 		 strchr(real_file + length + 1, '/'))
@@ -199,12 +199,12 @@ static int check_elf(const char *path, struct etl_error *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return error_set(err, ETL_USAGE, "the file %s cannot be read: %s", path,
+		return error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be read: %s", path,
 				 strerror(errno));
 	size = read(fd, head, sizeof(head));
 	close(fd);
 	if (size < 0)
-		return error_set(err, ETL_USAGE, "the file %s cannot be read: %s", path,
+		return error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be read: %s", path,
 				 strerror(errno));
 	if (!is_elf_module(head, (size_t)size, &why))
 		return error_set(err, ETL_USAGE, "the file %s %s", path, why);
@@ -218,7 +218,7 @@ int loader_check(const char *folder, const char *path, struct etl_error *err)
 	if (check_folder(folder, err) < 0 || check_link(folder, path, err) < 0)
 		return ETL_FAILED;
 	if (stat(path, &st) != 0)
-		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
+		return error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be looked at: %s", path,
 				 strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, ETL_USAGE, "%s is not a regular file", path);
@@ -264,7 +264,7 @@ int loader_open(const char *path, const char *name, const struct etl_plugin **re
 	if (!real && errno == ENOMEM)
 		return error_memory(err);
 	if (!real)
-		return error_set(err, ETL_USAGE, "the file %s cannot be looked at: %s", path,
+		return error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be looked at: %s", path,
 				 strerror(errno));
 	first_words[0] = '\0';
 	handle = lt_dlopen(real);

@@ -106,7 +106,7 @@ static int put_fragment(FILE *out, const char *path, struct etl_error *err)
 	bool bad;
 
 	if (!in)
-		return error_set(err, ETL_USAGE, "the fragment %s cannot be read: %s", path,
+		return error_set(err, error_class(errno, ETL_USAGE), "the fragment %s cannot be read: %s", path,
 				 strerror(errno));
 	while ((size = fread(buf, 1, sizeof(buf), in)) > 0)
 		fwrite(buf, 1, size, out);

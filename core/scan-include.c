@@ -56,13 +56,15 @@ int scan_load(struct reader *r, const struct reader *by, char **ret, struct etl_
 	if (!file || fstat(fileno(file), &st) != 0 || S_ISDIR(st.st_mode)) {
 		int code = file ? EISDIR : errno;
 
-		if (by)
+		if (code == ENOMEM)
+			error_memory(err);
+		else if (by)
 			scan_fail(scan_here(by), err,
 				  "cannot read the included file %s: %s; an include is relative to "
 				  "the folder of the pipeline file",
 				  r->name, strerror(code));
 		else
-			error_set(err, ETL_USAGE, "%s: cannot read the pipeline file: %s", r->name,
+			error_set(err, error_class(code, ETL_USAGE), "%s: cannot read the pipeline file: %s", r->name,
 				  strerror(code));
 		goto out;
 	}
@@ -76,7 +78,7 @@ int scan_load(struct reader *r, const struct reader *by, char **ret, struct etl_
 	length = fread(bytes, 1, SCAN_FILE_LIMIT + 1, file);
 	bytes[length] = '\0';
 	if (ferror(file))
-		error_set(err, ETL_USAGE, "%s: cannot be read to its end: %s", r->name,
+		error_set(err, error_class(errno, ETL_USAGE), "%s: cannot be read to its end: %s", r->name,
 			  strerror(errno));
 	else if (length > SCAN_FILE_LIMIT)
 		error_set(err, ETL_USAGE,

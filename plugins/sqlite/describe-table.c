@@ -210,12 +210,12 @@ static int64_t one_number(struct describing *d, const char *sql, const char *nam
 	sqlite3_stmt *stmt = NULL;
 	int64_t n = ETL_UNKNOWN;
 
-	if (sqlite3_prepare_v2(d->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		return n;
-	if (name)
-		sqlite3_bind_text(stmt, 1, name, -1, SQLITE_TRANSIENT);
-	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+	if (sqlite3_prepare_v2(d->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+	    (!name || sqlite3_bind_text(stmt, 1, name, -1, SQLITE_TRANSIENT) == SQLITE_OK) &&
+	    sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
 		n = sqlite3_column_int64(stmt, 0);
+	if (sqlite3_errcode(d->db) == SQLITE_NOMEM)
+		d->memory.failed = true;
 	sqlite3_finalize(stmt);
 	return n;
 }

@@ -53,6 +53,9 @@ char *describe_text(struct describing *d, sqlite3_stmt *stmt, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 
+	/* NULL is a value, or there was no memory to make a text of it. */
+	if (!text && sqlite3_errcode(d->db) == SQLITE_NOMEM)
+		d->memory.failed = true;
 	return etl_arena_copy(&d->memory, text);
 }
 

@@ -68,13 +68,14 @@ static const char *strict_name(const char *name)
 
 /* ---- Trying an expression -------------------------------------------------------------------------------- */
 
-/* Runs MAKE after CREATE TABLE t(columns EXTRA). NULL: it works, or there is no memory to tell; else what
- * SQLite says, which the caller frees with sqlite3_free. */
-static char *try_it(struct design *d, const char *extra, const char *make)
+/* Runs MAKE after CREATE TABLE t(columns EXTRA). *RET is NULL when it works, else what SQLite says, which the
+ * caller frees with sqlite3_free. False: no memory to tell. */
+static bool try_it(struct design *d, const char *extra, const char *make, char **ret)
 {
 	struct etl_text sql = { 0 };
 	sqlite3 *db = NULL;
 	char *words = NULL;
+	int code = SQLITE_NOMEM;
 	size_t i;
 
 	etl_text_add(&sql, "CREATE TABLE ");
@@ -91,17 +92,23 @@ static char *try_it(struct design *d, const char *extra, const char *make)
 	if (!sql.failed && sqlite3_open(":memory:", &db) == SQLITE_OK) {
 		/* A quoted name that is not there is no text. */
 		sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, (int *)NULL);
-		sqlite3_exec(db, sql.at, NULL, NULL, &words);
+		code = sqlite3_exec(db, sql.at, NULL, NULL, &words);
 	}
 	sqlite3_close(db);
 	etl_text_free(&sql);
-	return words;
+	if (code == SQLITE_NOMEM || (code != SQLITE_OK && !words)) {
+		sqlite3_free(words);
+		return false;
+	}
+	*ret = words;
+	return true;
 }
 
 /* The expression in the new names, checked; NULL with *WHY said, which the caller frees. */
 static char *take_expression(struct design *d, const char *sql, char **why)
 {
 	struct etl_text text = { 0 }, extra = { 0 };
+	bool works;
 
 	*why = NULL;
 	if (!design_renamed(d, sql, &text)) {
@@ -110,9 +117,9 @@ static char *take_expression(struct design *d, const char *sql, char **why)
 		return NULL;
 	}
 	etl_text_addf(&extra, ", CHECK (%s)", text.at ? text.at : "");
-	*why = text.failed || extra.failed ? NULL : try_it(d, extra.at, "");
+	works = !text.failed && !extra.failed && try_it(d, extra.at, "", why) && !*why;
 	etl_text_free(&extra);
-	if (!*why)
+	if (works)
 		return etl_text_take(&text);
 	etl_text_free(&text);
 	return NULL;
@@ -465,13 +472,16 @@ static int try_index(struct design *d, const struct etl_index *index, const char
 {
 	bool other = index->method && !d->same && sqlite3_stricmp(index->method, "btree") != 0;
 	int32_t phase = index_phase(d, index);
-	char *why = try_it(d, "", sql);
-	int rc = why ? skip_index(d, index, why) :
-		       design_step(d, phase, other ? ETL_APPROXIMATED : ETL_EXACT, "index",
-				   index->name, sql,
-				   other ? "as a B-tree, the only kind SQLite has" :
-					   index_note(d, phase));
+	char *why = NULL;
+	int rc;
 
+	if (!try_it(d, "", sql, &why))
+		return design_no_memory(d);
+	rc = why ? skip_index(d, index, why) :
+		   design_step(d, phase, other ? ETL_APPROXIMATED : ETL_EXACT, "index", index->name,
+			       sql,
+			       other ? "as a B-tree, the only kind SQLite has" :
+				       index_note(d, phase));
 	sqlite3_free(why);
 	return rc;
 }

@@ -1,7 +1,8 @@
 /*
  * A machine that runs out of memory, for the program as it is: loaded with LD_PRELOAD, malloc and its sisters
  * fail where ETLRUN_ALLOC says. "count" fails none and says at the end how many there were; "n" fails the n-th;
- * "n+" that one and all that follow. Allocations made by libraries that are known not to look (libconfig 1.5)
+ * "n+" that one and all that follow, and with ETLRUN_ALLOC_TRACE it says where that
+ * is. Allocations made by libraries that are known not to look (libconfig 1.5)
  * or that end the program (libltdl) are neither counted nor failed, nor those before main and those around a
  * thread's function, which are the sanitizer's. Beginning a thread counts as one, too.
  *
@@ -11,6 +12,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,7 +45,7 @@ OUT void *reallocarray(void *at, size_t count, size_t size);
 OUT void free(void *at);
 OUT int pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*start)(void *), void *arg);
 
-enum { RANGES = 8, THREADS = 4096 };
+enum { RANGES = 8, THREADS = 4096, FRAMES = 24 };
 
 static struct {
 	uintptr_t from, to;
@@ -51,7 +53,7 @@ static struct {
 static int careless_count;
 
 static atomic_bool ready;
-static bool counting, onwards;
+static bool counting, onwards, tracing;
 static uint64_t fail_at;
 static atomic_uint_fast64_t calls;
 /* The program's own code runs in this thread. Needs no allocation itself. */
@@ -96,6 +98,15 @@ static bool is_careless(const void *caller)
 	return false;
 }
 
+static void say_where(void)
+{
+	void *frames[FRAMES];
+
+	inside = false;
+	backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDERR_FILENO);
+	inside = true;
+}
+
 /* This one is to fail. */
 static bool fails(const void *caller)
 {
@@ -106,6 +117,8 @@ static bool fails(const void *caller)
 	n = atomic_fetch_add(&calls, 1) + 1;
 	if (counting || n < fail_at || (n > fail_at && !onwards))
 		return false;
+	if (tracing)
+		say_where();
 	errno = ENOMEM;
 	return true;
 }
@@ -120,6 +133,7 @@ __attribute__((constructor)) static void begin(void)
 	counting = strcmp(how, "count") == 0;
 	fail_at = counting ? 0 : strtoull(how, &end, 10);
 	onwards = end && *end == '+';
+	tracing = getenv("ETLRUN_ALLOC_TRACE") != NULL;
 	dl_iterate_phdr(note_library, NULL);
 	inside = true;
 	atomic_store_explicit(&ready, true, memory_order_release);
