@@ -132,6 +132,12 @@ static bool is_key(const struct etl_step *step)
 	return strncmp(step->kind, "foreign key", strlen("foreign key")) == 0;
 }
 
+/* What was right may become wrong when rows of another table go. */
+static bool follows(const struct etl_step *step)
+{
+	return is_key(step) || strcmp(step->kind, "reference") == 0;
+}
+
 /* A run that refused rows may have made orphans of their children, whatever the source was. */
 static int32_t key_policy(const struct run *run)
 {
@@ -231,18 +237,23 @@ static bool is_mine(const struct screen *s, size_t at)
 	return step->phase == ETL_PHASE_SCREEN && step->sql && !(job && job->failed);
 }
 
-static bool parent_fell(const struct screen *s, const struct etl_table *table, uint64_t since)
+static bool one_fell(const struct screen *s, const struct etl_foreign_key *keys, size_t count,
+		     size_t size, uint64_t since)
 {
 	const struct jobs *jobs = &s->run->jobs;
 
-	for (size_t i = 0; table && i < jobs->count; i++)
-		for (size_t k = 0; s->fell[i] >= since && k < table->foreign_key_count; k++)
-			if (strcasecmp(ETL_AT(const struct etl_foreign_key, table->foreign_keys,
-					      table->foreign_key_size, k)
-					       ->parent,
+	for (size_t i = 0; i < jobs->count; i++)
+		for (size_t k = 0; s->fell[i] >= since && k < count; k++)
+			if (strcasecmp(ETL_AT(const struct etl_foreign_key, keys, size, k)->parent,
 				       jobs->at[i]->target->name) == 0)
 				return true;
 	return false;
+}
+
+static bool parent_fell(const struct screen *s, const struct etl_table *table, uint64_t since)
+{
+	return table && one_fell(s, table->foreign_keys, table->foreign_key_count,
+				 table->foreign_key_size, since);
 }
 
 /* A key has to be looked at once, and again when rows of a table it refers to went since. */
@@ -252,8 +263,11 @@ static bool is_due(const struct screen *s, size_t at)
 
 	if (!s->done[at])
 		return true;
-	return job && (parent_fell(s, job->target, s->done[at]) ||
-		       parent_fell(s, job->load.existing, s->done[at]));
+	if (!job || !is_key(&s->run->plan.at[at]))
+		return job && one_fell(s, job->load.references, job->load.reference_count,
+				       job->load.reference_size, s->done[at]);
+	return parent_fell(s, job->target, s->done[at]) ||
+	       parent_fell(s, job->load.existing, s->done[at]);
 }
 
 /* What makes a row one of its kind comes first: keys refer to it. */
@@ -264,12 +278,12 @@ static int apply_all(struct screen *s)
 	int rc = 0;
 
 	for (size_t i = 0; i < plan->count && rc == 0; i++)
-		if (is_mine(s, i) && !is_key(&plan->at[i]))
+		if (is_mine(s, i) && !follows(&plan->at[i]))
 			rc = apply(s, i);
 	while (more && rc == 0) {
 		more = false;
 		for (size_t i = 0; i < plan->count && rc == 0; i++) {
-			if (!is_mine(s, i) || !is_key(&plan->at[i]) || !is_due(s, i))
+			if (!is_mine(s, i) || !follows(&plan->at[i]) || !is_due(s, i))
 				continue;
 			more = true;
 			rc = apply(s, i);

@@ -9,7 +9,7 @@
 
 #include "fault.h"
 #include "into.h"
-#include "screen.h"
+#include "references.h"
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
 {
@@ -148,6 +148,9 @@ int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 		return rc;
 	if (step->phase == ETL_PHASE_SCREEN && strcmp(step->kind, "index") == 0)
 		return screen_unique(inst, load, step, sink, err);
+	if (step->phase == ETL_PHASE_SCREEN && strcmp(step->kind, REFERENCE_KIND) == 0 &&
+	    !into_runs(load->run))
+		return screen_references(inst, load, step, sink, err);
 	if (step->phase == ETL_PHASE_SCREEN)
 		return into_runs(load->run) ? into_screen(inst, load, step, sink, err) :
 					      screen_keys(inst, load, step, sink, err);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "design.h"
+#include "references.h"
 
 #define EACH(d, type, member, i)                                                                   \
 	ETL_AT(const struct type, (d)->table->member##s, (d)->table->member##_size, i)
@@ -234,7 +234,7 @@ static const char *screen_note(const struct design *d)
 		       NULL;
 }
 
-int design_screens(struct design *d)
+static int design_key_screen(struct design *d)
 {
 	struct etl_text sql = { 0 };
 	int rc;
@@ -251,6 +251,13 @@ int design_screens(struct design *d)
 				      d->table->name, sql.at, screen_note(d));
 	etl_text_free(&sql);
 	return rc;
+}
+
+int design_screens(struct design *d)
+{
+	int rc = design_key_screen(d);
+
+	return rc ? rc : design_references(d);
 }
 
 int design_indexes(struct design *d, bool all)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "into.h"
-#include "screen.h"
+#include "references.h"
 
 #define UNIQUE_KIND "unique check"
 
@@ -334,6 +334,36 @@ static int screen_parents(struct screen *s)
 	return rc ? rc : take(s, found);
 }
 
+/* A row of the target that is there is a parent as good as one that comes. */
+static int screen_target_reference(struct screen *s, const struct etl_step *step)
+{
+	static const char *const schemas[] = { "main", "target" };
+	const struct etl_foreign_key *r = references_of(s->load, step);
+	const char *there[3] = { NULL };
+	int64_t found = 0;
+	size_t i, count = 0;
+	int rc;
+
+	if (!r)
+		return s->inst->host->fail(s->err, ETL_BUG, NULL, 0,
+					   "the reference \"%s\" is not the load's", step->object);
+	for (i = 0; i < 2; i++) {
+		if (has_table(s->inst, schemas[i], r->parent))
+			there[count++] = schemas[i];
+	}
+	rc = references_collect(s, r, there, &found);
+	return rc ? rc : take(s, found);
+}
+
+static int screen_as(struct screen *s, const struct etl_step *step)
+{
+	if (strcmp(step->kind, UNIQUE_KIND) == 0)
+		return screen_target_unique(s, step);
+	if (strcmp(step->kind, REFERENCE_KIND) == 0)
+		return screen_target_reference(s, step);
+	return screen_parents(s);
+}
+
 int into_screen(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,
 		struct etl_found_sink *sink, struct etl_error *err)
 {
@@ -343,8 +373,7 @@ int into_screen(struct etl_instance *inst, const struct etl_load *load, const st
 	if (!rc)
 		rc = screen_open(&s, inst, load, sink, err);
 	if (!rc)
-		rc = strcmp(step->kind, UNIQUE_KIND) == 0 ? screen_target_unique(&s, step) :
-							    screen_parents(&s);
+		rc = screen_as(&s, step);
 	screen_close(&s);
 	return rc;
 }
