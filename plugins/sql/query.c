@@ -262,7 +262,7 @@ static int read_query(struct sql_engine *e, struct sql_seen *seen, struct sql_qu
 	if (r == ETL_OK)
 		r = look_at_code(e, seen);
 	sqlite3_set_authorizer(e->db, NULL, NULL);
-	if (r == ETL_OK && (seen->functions.failed || seen->refusal.failed))
+	if (r == ETL_OK && (seen->functions.failed || seen->tables.failed || seen->refusal.failed))
 		r = e->self->host->fail(e->err, ETL_MEMORY, NULL, 0, "no memory for the query");
 	if (r == ETL_OK)
 		r = sql_refuse(e, seen);
@@ -300,6 +300,7 @@ int sql_query_make(struct sql_engine *e, struct sql_query *ret)
 	r = read_query(e, &seen, ret);
 	sqlite3_set_authorizer(e->db, NULL, NULL);
 	etl_text_free(&seen.functions);
+	etl_text_free(&seen.tables);
 	etl_text_free(&seen.refusal);
 	return r;
 }

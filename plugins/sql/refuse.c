@@ -24,6 +24,9 @@ static int deny(struct sql_seen *seen, const char *format, const char *what)
 	return SQLITE_DENY;
 }
 
+static const char other_table[] = "the table \"%s\" is not there: the query sees only the rows of "
+				  "its own table, which is called " SQL_INPUT " here";
+
 /* Of a table, a function or a pseudo-table of the query's own. */
 static int authorize_read(struct sql_seen *seen, const char *table, const char *column)
 {
@@ -39,10 +42,12 @@ static int authorize_read(struct sql_seen *seen, const char *table, const char *
 	}
 	if (strcasecmp(table, "json_each") == 0 || strcasecmp(table, "json_tree") == 0)
 		return SQLITE_OK;
-	return deny(seen,
-		    "the table \"%s\" is not there: the query sees only the rows of its own table, "
-		    "which is called " SQL_INPUT " here",
-		    table);
+	/* Nothing of it is read but that it is there: it may be a WITH, which is looked up afterwards. */
+	if (!*column) {
+		etl_text_addf(&seen->tables, "%s\n", table);
+		return SQLITE_OK;
+	}
+	return deny(seen, other_table, table);
 }
 
 static const char *const date_functions[] = { "date",	   "time",     "datetime", "julianday",
@@ -212,10 +217,30 @@ static int refuse_functions(struct sql_engine *e, const char *names)
 	return r;
 }
 
+/* Tables of SQLite's own of which only the number of rows was asked. */
+static int refuse_tables(struct sql_engine *e, const char *names)
+{
+	for (; names && *names; names += strcspn(names, "\n") + 1) {
+		char *name = sqlite3_mprintf("%.*s", (int)strcspn(names, "\n"), names);
+		bool there = name &&
+			     sqlite3_table_column_metadata(e->db, NULL, name, NULL, NULL, NULL,
+							   NULL, NULL, NULL) == SQLITE_OK;
+		int r = there ? e->self->host->fail(e->err, ETL_USAGE, NULL, 0, other_table, name) :
+				ETL_OK;
+
+		sqlite3_free(name);
+		if (r < 0)
+			return r;
+	}
+	return ETL_OK;
+}
+
 int sql_refuse(struct sql_engine *e, const struct sql_seen *seen)
 {
-	int r = seen->dates ? refuse_times(e) : ETL_OK;
+	int r = refuse_tables(e, seen->tables.at);
 
+	if (r == ETL_OK && seen->dates)
+		r = refuse_times(e);
 	if (r == ETL_OK && !e->self->whole)
 		r = refuse_words(e);
 	if (r == ETL_OK)

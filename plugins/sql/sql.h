@@ -147,6 +147,7 @@ struct sql_seen {
 	bool recursive;
 	bool dates;		   /* a function of date and time */
 	struct etl_text functions; /* names, each followed by a newline */
+	struct etl_text tables;	   /* likewise, of which no column is read */
 	struct etl_text refusal;   /* the first reason of the authorizer */
 	int inputs, others;	   /* tables opened: the input, other virtual ones */
 	bool steps;		   /* an aggregate or a window */
