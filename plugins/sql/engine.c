@@ -80,7 +80,10 @@ bool sql_engine_row_failed(int rc)
 int sql_engine_fail(struct sql_engine *e, const char *what)
 {
 	const struct etl_host *host = e->self->host;
-	int rc = e->db ? sqlite3_errcode(e->db) : SQLITE_NOMEM;
+	int code = e->db ? sqlite3_errcode(e->db) : SQLITE_NOMEM;
+	/* What is short of memory before SQLite is asked is no error of SQLite's. */
+	int rc = code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_NOMEM :
+										  code;
 	const char *words = e->db ? sqlite3_errmsg(e->db) : "out of memory";
 
 	switch (rc & 0xff) {
