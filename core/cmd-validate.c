@@ -52,6 +52,33 @@ static int missing(struct report_line *line, const char *column, struct etl_erro
 	return check->validator && check->message ? 0 : error_memory(err);
 }
 
+/* What a run leaves to others in its table is no difference. After delete = "hard" there is nothing, unless rows
+ * that were rejected kept what was there. */
+static bool is_keyed(const struct run *run, const struct job *job, const struct refused *refused)
+{
+	if (run->pipeline->mode == ETL_COPY)
+		return false;
+	return job->rule->deletes != ETL_DELETE_HARD || refused->count > 0;
+}
+
+/* Which rows of the table came from this source nobody can say. */
+static int not_compared(struct report_line *line, const struct job *job, struct etl_error *err)
+{
+	struct report_check *check = calloc(1, sizeof(*check));
+
+	if (!check)
+		return error_memory(err);
+	line->checks = check;
+	line->check_count = 1;
+	check->validator = strdup("keys");
+	check->severity = ETL_WARN;
+	check->findings = 1;
+	check->message = strdup("rows are added to a table without a key, so which of its rows came "
+				"from this source is not known, and nothing was compared; write key = [ … ]");
+	log_line(ETL_LOG_WARN, "%s: %s", job->target->name, check->message ? check->message : "");
+	return check->validator && check->message ? 0 : error_memory(err);
+}
+
 static int validate_job(struct run *run, struct job *job, const struct refused *refused,
 			struct etl_error *err)
 {
@@ -67,7 +94,10 @@ static int validate_job(struct run *run, struct job *job, const struct refused *
 	line->is_table = true;
 	line->compared = true;
 	line->in_target = UINT64_MAX;
-	rc = whole ? verify_job(&verify, job, line, &failed, err) : missing(line, lost, err);
+	verify.keyed = is_keyed(run, job, refused);
+	rc = !whole			      ? missing(line, lost, err) :
+	     verify.keyed && !job->key_count ? not_compared(line, job, err) :
+					       verify_job(&verify, job, line, &failed, err);
 	line->seconds = (double)(run_clock() - start) / 1e6;
 	if (rc < 0 || (!failed && whole))
 		return rc;

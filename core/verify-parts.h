@@ -24,6 +24,11 @@ void verify_peer_init(struct side_peer *, const struct verify *, struct job *);
 /* As struct etl_peer has it. */
 int verify_into_open(struct etl_peer *, size_t part, struct ArrowArrayStream *, bool *ret_more,
 		     struct etl_error *);
+/* The side of the source; its rows can be read again at any time. */
+void verify_from_init(struct side_peer *, const struct verify *, struct job *);
+/* verify-keyed.c: only those rows of INTO whose keys the source has. */
+int verify_keyed_open(struct etl_peer *, size_t part, struct ArrowArrayStream *, bool *ret_more,
+		      struct etl_error *);
 /* Where the rows of INTO are. */
 int verify_find_into(struct side_peer *, struct etl_error *);
 

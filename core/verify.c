@@ -234,7 +234,7 @@ void verify_peer_init(struct side_peer *side, const struct verify *verify, struc
 					.known_rows = -1 };
 }
 
-static void init_from(struct side_peer *side, const struct verify *verify, struct job *job)
+void verify_from_init(struct side_peer *side, const struct verify *verify, struct job *job)
 {
 	verify_peer_init(side, verify, job);
 	side->peer.open = from_open;
@@ -340,9 +340,9 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 	int rc;
 
 	*ret_failed = false;
-	init_from(&from, verify, job);
+	verify_from_init(&from, verify, job);
 	verify_peer_init(&into, verify, job);
-	into.peer.open = verify_into_open;
+	into.peer.open = verify->keyed ? verify_keyed_open : verify_into_open;
 	rc = verify_find_into(&into, err);
 	/* A target that cannot be read back is believed when it says how many rows it took. */
 	if (verify->staged && !verify->flow->target->plugin->can_staged)

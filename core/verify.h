@@ -14,6 +14,7 @@ struct refused;
 struct verify {
 	const struct flow_setup *flow;
 	bool staged; /* INTO is the staging place; else what is published */
+	bool keyed;  /* INTO may hold more rows than the source brings: they are none of the run's */
 	bool loaded; /* the job's counts and digest are those of this process's load */
 	const struct refused
 		*refused; /* rows of FROM to leave out, when it was not loaded; or NULL */
