@@ -10,6 +10,7 @@
 
 #include "batch.h"
 #include "flow.h"
+#include "replay.h"
 
 /* ---- The meter ---- */
 
@@ -104,8 +105,7 @@ static void meter_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
-/* The wanted schema with the ordinal behind it. */
-static bool with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret)
+bool flow_with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret)
 {
 	size_t count = (size_t)want->n_children;
 	struct etl_column *columns = calloc(count + 1, sizeof(*columns));
@@ -135,7 +135,7 @@ static int meter_open(const struct flow_setup *f, struct job *job, struct instan
 {
 	struct meter *m = calloc(1, sizeof(*m));
 
-	if (!m || !with_ordinal(&job->want, &m->schema)) {
+	if (!m || !flow_with_ordinal(&job->want, &m->schema)) {
 		free(m);
 		return error_memory(err);
 	}
@@ -350,16 +350,33 @@ static int add_validators(const struct flow_setup *f, struct chain *c, struct jo
 	return rc;
 }
 
-int flow_open(const struct flow_setup *f, struct job *job, struct instance *source,
-	      const struct etl_split *split, struct etl_context *context,
-	      struct ArrowArrayStream *ret, struct etl_error *err)
+/* meter(read(split)) */
+static int open_source(const struct flow_setup *f, struct job *job, struct instance *source,
+		       const struct etl_split *split, struct etl_context *context,
+		       struct ArrowArrayStream *ret, struct etl_error *err)
 {
-	struct chain *c = calloc(1, sizeof(*c));
 	struct etl_read read = { .dataset = job->dataset,
 				 .want = &job->want,
 				 .context = context,
 				 .limit = f->row_limit };
 	struct ArrowArrayStream in = { 0 };
+	int rc = source->plugin->source.read(source->self, &read, split, &in,
+					     instance_error(source, err));
+
+	if (rc == 0)
+		rc = stamp_open(source, NULL, &in, err);
+	if (rc == 0)
+		rc = meter_open(f, job, source, context, &in, ret, err);
+	if (in.release)
+		in.release(&in);
+	return rc;
+}
+
+int flow_open(const struct flow_setup *f, struct job *job, struct instance *source,
+	      const struct etl_split *split, struct etl_context *context,
+	      struct ArrowArrayStream *ret, struct etl_error *err)
+{
+	struct chain *c = calloc(1, sizeof(*c));
 	int rc;
 
 	if (c)
@@ -375,14 +392,8 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 		return error_memory(err);
 	}
 	*ret = (struct ArrowArrayStream){ chain_schema, chain_next, chain_error, chain_release, c };
-	rc = source->plugin->source.read(source->self, &read, split, &in,
-					 instance_error(source, err));
-	if (rc == 0)
-		rc = stamp_open(source, NULL, &in, err);
-	if (rc == 0)
-		rc = meter_open(f, job, source, context, &in, &c->in, err);
-	if (in.release)
-		in.release(&in);
+	rc = job->replay ? replay_open(f, job, source, split->index, context, &c->in, err) :
+			   open_source(f, job, source, split, context, &c->in, err);
 	if (rc == 0)
 		rc = add_transforms(f, c, job, context, err);
 	if (rc == 0)

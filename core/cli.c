@@ -128,6 +128,14 @@ static int set_man(struct cli *cli, const char *value, struct etl_error *err)
 	return 0;
 }
 
+static int set_json(struct cli *cli, const char *value, struct etl_error *err)
+{
+	(void)value;
+	(void)err;
+	cli->json_lines = true;
+	return 0;
+}
+
 static int set_probe(struct cli *cli, const char *value, struct etl_error *err)
 {
 	(void)value;
@@ -188,6 +196,7 @@ static const struct option options[] = {
 	  set_summary },
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there instead of standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
+	{ "json", 0, CLI_JSON, NULL, "the lines as they are in the file", set_json },
 	{ "probe", 0, CLI_PLUGINS, NULL, "load each plugin in a process of its own", set_probe },
 	{ "set", 0, CLI_FILE | CLI_URIS, "KEY=VALUE", "change a key of the pipeline file",
 	  set_set },
@@ -457,7 +466,7 @@ int cli_pipeline(const struct cli *cli, struct pipeline **ret, struct etl_error 
 {
 	bool uris = (cli->verb->takes & CLI_URIS) != 0;
 	int rc = uris ? pipeline_from_uris(cli->words[0], cli->words[1], &cli->overlay, ret, err) :
-			pipeline_read(cli->words[0], &cli->overlay, ret, err);
+			pipeline_read(cli->words[cli->word_count - 1], &cli->overlay, ret, err);
 
 	return cli_opened(cli, rc, ret, err);
 }

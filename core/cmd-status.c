@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <errno.h>
+#include <string.h>
 
 #include "output.h"
 #include "run.h"
@@ -32,8 +33,8 @@ static int print_run(const struct state_run *r, void *data)
 		status = STATE_INTERRUPTED;
 		l->interrupted = true;
 	}
-	fprintf(l->out, "%-24s %-9s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
-	       r->verb, status, r->phase, r->started, r->tables, r->rows, r->rejected);
+	fprintf(l->out, "%-24s %-9.*s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
+	       (int)strcspn(r->verb, " "), r->verb, status, r->phase, r->started, r->tables, r->rows, r->rejected);
 	if (r->error)
 		fprintf(l->out, "    exit %d: %s\n", r->exit, r->error);
 	return 0;

@@ -20,7 +20,8 @@ enum cli_takes {
 	CLI_OUTPUT = 1 << 5,  /* -o, --output FILE */
 	CLI_PLUGINS = 1 << 6, /* --man, --probe */
 	CLI_FILE = 1 << 8,    /* one pipeline file */
-	CLI_URIS = 1 << 9     /* two URIs */
+	CLI_URIS = 1 << 9,    /* two URIs */
+	CLI_JSON = 1 << 10    /* --json */
 };
 
 struct cli {
@@ -31,11 +32,13 @@ struct cli {
 	struct run_options run;
 	const char *summary, *output;
 	bool dry_run, man, probe;
+	bool json_lines; /* --json */
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */
 	const char *const *typed; /* everything behind the verb; the array is owned */
 	size_t typed_count;
 	const char **sets; /* overlay.sets, owned */
+	struct replay *replay; /* of `rejects replay`, set by the verb; or NULL */
 };
 
 struct verb {
@@ -47,7 +50,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_validate,
-	verb_status, verb_plugins;
+	verb_status, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];
 

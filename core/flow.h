@@ -29,6 +29,9 @@ struct flow_setup {
  * table scope a job that failed for its data is marked and the others go on. */
 int flow_run(const struct flow_setup *, struct etl_error *);
 
+/* The wanted schema with the ordinal behind it. False: no memory. */
+bool flow_with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret);
+
 /* The stream of a job as it comes out of the transforms and the cast, with the ordinal as its last
  * column. INSTANCE reads; the transforms are opened and closed with the stream. CONTEXT counts and
  * refuses. */

@@ -27,6 +27,8 @@ struct stage_count {
 	uint64_t in, created, out, filtered, merged, rejected;
 };
 
+struct job_replay;
+
 struct job {
 	const struct table_rule *rule;
 	size_t index;		   /* in the run, from 0 */
@@ -52,6 +54,7 @@ struct job {
 	size_t key_count;
 	struct etl_needs needs; /* the digest of the source side to keep while loading */
 
+	const struct job_replay *replay; /* the rows are those of a rejects file; or NULL */
 	struct job_split *splits;
 	size_t split_count;
 	struct etl_load load;

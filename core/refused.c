@@ -173,6 +173,6 @@ int refused_read(const struct run *run, struct refused *ret, struct etl_error *e
 
 	if (rc < 0 || !last.found || !last.rejected || !run->jobs.count)
 		return rc;
-	run_rejects_path(run, last.id, path, sizeof(path));
+	run_rejects_file(run->pipeline, run->state_path, last.id, path, sizeof(path));
 	return read_file(run, path, last.id, ret, err);
 }

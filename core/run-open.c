@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "replay.h"
 #include "run-parts.h"
 #include "shape.h"
 #include "signals.h"
@@ -227,18 +228,30 @@ int run_state_path(const struct pipeline *p, struct instance *target, char *buf,
 	return 0;
 }
 
-void run_rejects_path(const struct run *run, const char *id, char *buf, size_t size)
+void run_rejects_own(const char *state_path, const char *id, char *buf, size_t size)
 {
 	static const char suffix[] = ".etlrun";
-	size_t length = strlen(run->state_path), end = sizeof(suffix) - 1;
+	size_t length = strlen(state_path), end = sizeof(suffix) - 1;
 
-	if (run->pipeline->rejects_file) {
-		snprintf(buf, size, "%s", run->pipeline->rejects_file);
-		return;
-	}
-	if (length > end && strcmp(run->state_path + length - end, suffix) == 0)
+	if (length > end && strcmp(state_path + length - end, suffix) == 0)
 		length -= end;
-	snprintf(buf, size, "%.*s.rejects-%s.jsonl", (int)length, run->state_path, id);
+	snprintf(buf, size, "%.*s.rejects-%s.jsonl", (int)length, state_path, id);
+}
+
+void run_rejects_path(const struct run *run, const char *id, char *buf, size_t size)
+{
+	if (run->pipeline->rejects_file)
+		snprintf(buf, size, "%s", run->pipeline->rejects_file);
+	else
+		run_rejects_own(run->state_path, id, buf, size);
+}
+
+void run_rejects_file(const struct pipeline *p, const char *state_path, const char *id, char *buf,
+		      size_t size)
+{
+	run_rejects_own(state_path, id, buf, size);
+	if (p->rejects_file && access(buf, F_OK) < 0)
+		snprintf(buf, size, "%s", p->rejects_file);
 }
 
 /* ---- Pin and splits ---- */
@@ -283,6 +296,8 @@ int run_pin(struct run *run, struct etl_error *err)
 	struct instance *source = run->source;
 	int rc = pin_source(run, err);
 
+	if (rc == 0 && run->cli->replay)
+		return replay_plan(run->cli->replay, &run->jobs, err);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
 		struct split_collect collect = { { on_split }, job, err };

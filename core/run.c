@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "log.h"
 #include "places.h"
+#include "replay.h"
 #include "run-parts.h"
 #include "signals.h"
 #include "watch.h"
@@ -89,6 +90,16 @@ static void blame_folder(const struct run *run, struct etl_error *err)
 	snprintf(err->plugin, sizeof(err->plugin), "%s", run->target->plugin->base.name);
 }
 
+/* A replay is told by whose rows it tried again. */
+static int begin_state(struct run *run, struct etl_error *err)
+{
+	const char *of = run->cli->replay ? replay_of(run->cli->replay) : NULL;
+	char verb[128];
+
+	snprintf(verb, sizeof(verb), "%s%s", of ? "replay " : run->cli->verb->name, of ? of : "");
+	return state_run_begin(run->state, &run->info, verb, err);
+}
+
 /* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
  * it. */
 static int lock_run(struct run *run, struct etl_error *err)
@@ -105,7 +116,7 @@ static int lock_run(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = state_cleanup(run->state, abort_left, run, err);
 	if (rc == 0)
-		rc = state_run_begin(run->state, &run->info, run->cli->verb->name, err);
+		rc = begin_state(run, err);
 	return rc < 0 ? rc :
 			rejects_open(run->pipeline, run->id, run->rejects_path, &run->rejects, err);
 }
@@ -378,6 +389,7 @@ static int publish(struct run *run, struct etl_error *err)
 	const struct etl_load **loads = calloc(room + 1, sizeof(*loads));
 	const struct etl_token **tokens = calloc(room + 1, sizeof(*tokens));
 	struct etl_outcome *outcomes = calloc(room + 1, sizeof(*outcomes));
+	char state[128] = "{}";
 	uint64_t *withheld = calloc(room + 1, sizeof(*withheld));
 	struct etl_found_sink found = { .emit = no_finds };
 	struct etl_token kept = { "" };
@@ -386,12 +398,15 @@ static int publish(struct run *run, struct etl_error *err)
 				     .tokens = tokens,
 				     .outcomes = outcomes,
 				     .withheld = withheld,
-				     .state = "{}",
+				     .state = state,
 				     .found = &found,
 				     .kept = &kept };
 	int64_t start = run_clock();
 	struct report_line *line;
 	int rc = loads && tokens && outcomes && withheld ? 0 : error_memory(err);
+
+	if (run->cli->replay)
+		snprintf(state, sizeof(state), "{\"replays\":\"%s\"}", replay_of(run->cli->replay));
 
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		if (run->jobs.at[i]->failed)

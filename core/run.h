@@ -49,6 +49,11 @@ int run_state_path(const struct pipeline *, struct instance *target, char *buf, 
 		   struct etl_error *);
 /* Where the rejects of a run are. */
 void run_rejects_path(const struct run *, const char *id, char *buf, size_t size);
+/* A place beside the state that is that run's alone. */
+void run_rejects_own(const char *state_path, const char *id, char *buf, size_t size);
+/* Where those of an earlier run are: there, or where rejects_file says. */
+void run_rejects_file(const struct pipeline *, const char *state_path, const char *id, char *buf,
+		      size_t size);
 /* The whole run; the exit code, or negative. The report is printed either way once a run has
  * begun. */
 int run_pipeline(const struct cli *, const struct pipeline *, struct etl_error *);

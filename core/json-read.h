@@ -1,0 +1,30 @@
+/*
+ * Reading JSON that etlrun wrote itself, value by value, without building anything: a rejects file may have
+ * millions of lines.
+ */
+#ifndef CORE_JSON_READ_H
+#define CORE_JSON_READ_H
+
+#include <etlrun/helpers.h>
+
+/* A place in a text. `bad` is set once, when what stands there is not what was asked for, and stays. */
+struct json {
+	const char *at, *end;
+	bool bad;
+};
+
+struct json json_start(const char *text, size_t size);
+/* The next character that is no blank, without taking it; 0 at the end. */
+char json_peek(struct json *);
+/* Takes C, or is bad. */
+void json_expect(struct json *, char c);
+/* Takes C when it stands there. */
+bool json_take(struct json *, char c);
+/* Adds a string's characters; NUL and all. */
+void json_string(struct json *, struct etl_text *);
+/* Takes a member's name, which must be this one, and the colon. */
+void json_member(struct json *, const char *name);
+/* Takes one value of any kind; *ret_at is where it stands. */
+size_t json_value(struct json *, const char **ret_at);
+
+#endif
