@@ -244,7 +244,7 @@ void cli_usage(const struct verb *verb, FILE *out)
 	}
 	fprintf(out, "usage: etlrun PIPELINE.cfg\n       etlrun VERB [OPTIONS] …\n\n");
 	for (size_t i = 0; verbs[i]; i++)
-		fprintf(out, "  %-10s %-24s %s\n", verbs[i]->name, verbs[i]->words,
+		fprintf(out, "  %-10s %-30s %s\n", verbs[i]->name, verbs[i]->words,
 			verbs[i]->summary);
 	fprintf(out, "\n`etlrun VERB --help` lists a verb's options. Manual: etlrun(1), "
 		     "etlrun.cfg(5), etlrun-plugin(7).\n");

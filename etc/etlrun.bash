@@ -9,7 +9,7 @@ _etlrun()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} program=${COMP_WORDS[0]} verb='' word verbs
 	COMPREPLY=()
-	verbs=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *[A-Z[].*/\1/p')
+	verbs=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ $'\n'$verbs$'\n' == *$'\n'$word$'\n'* ]] && verb=$word && break
@@ -44,6 +44,10 @@ _etlrun()
 		return
 	fi
 	[[ $verb == copy ]] && return
+	if [[ $verb == rejects && $prev == rejects ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'list replay' -- "$cur")
+		return
+	fi
 	compopt -o filenames
 	mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.cfg' -- "$cur")
 	[[ -z $verb ]] && mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$verbs" -- "$cur")
