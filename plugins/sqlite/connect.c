@@ -18,6 +18,7 @@
 #define HEADER_SIZE  100	       /* of an SQLite database file, by its file format */
 #define HEADER_MAGIC "SQLite format 3" /* with its NUL: 16 bytes */
 #define WORDS_MAX    1024
+#define FIRST_ACCESS "SELECT count(*) FROM sqlite_schema"
 
 /* ---- What SQLite said ------------------------------------------------------------------------------- */
 
@@ -90,8 +91,9 @@ static const char *advice(const struct etl_instance *inst, int code, int extende
 	case SQLITE_READONLY:
 		if (extended == SQLITE_READONLY_ROLLBACK)
 			return "; a hot journal lies beside the file and must be rolled back by a "
-			       "process "
-			       "that may write: open the database once with sqlite3";
+			       "process that may write: make the file and its folder writable, or "
+			       "open "
+			       "the database once with sqlite3";
 		return source ? "; a WAL lies beside the file and its folder is read-only: make "
 				"the folder "
 				"writable, or set immutable = true when nobody writes to the file" :
@@ -306,7 +308,7 @@ static int configure(struct etl_instance *inst, const char *path, sqlite3 *db,
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
 	/* The first real access: it finds hot journals, locks and damage. */
-	code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	code = sqlite3_exec(db, FIRST_ACCESS, NULL, NULL, NULL);
 	if ((code & 0xff) == SQLITE_NOTADB)
 		return explain(inst, path, err);
 	return code == SQLITE_OK ? ETL_OK : sqlite_fail(inst, db, err, "opening the database");
@@ -319,6 +321,57 @@ static bool must_roll_back(const struct etl_instance *inst, const char *path)
 	       has_beside(path, "-journal");
 }
 
+static bool opens(sqlite3 *db)
+{
+	return sqlite3_exec(db, FIRST_ACCESS, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* A source whose last writer died in a transaction: what that changed is taken back, as by any program that opens the
+ * database. Where it may not be written, configure says what to do. */
+static void take_back(struct etl_instance *inst, const char *path, sqlite3 *db)
+{
+	sqlite3 *writer = NULL;
+
+	if (opens(db) || sqlite3_extended_errcode(db) != SQLITE_READONLY_ROLLBACK)
+		return;
+	if (sqlite3_open_v2(path, &writer, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+		    SQLITE_OK &&
+	    sqlite3_busy_timeout(writer, busy_milliseconds(inst)) == SQLITE_OK && opens(writer))
+		inst->host->log(inst->host, ETL_LOG_WARN,
+				"%s: a program died while it wrote to it; what it had not finished "
+				"was taken back, from the journal beside the file",
+				path);
+	sqlite3_close(writer);
+}
+
+/* By its header: one that is only kept for the next transaction begins with zeros. */
+static bool has_journal(const char *path)
+{
+	static const unsigned char magic[8] = { 0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7 };
+	unsigned char head[sizeof(magic)] = { 0 };
+	char *name = sqlite3_mprintf("%s-journal", path);
+	int fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	bool ret = fd >= 0 && read(fd, head, sizeof(head)) == (ssize_t)sizeof(head) &&
+		   memcmp(head, magic, sizeof(head)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	sqlite3_free(name);
+	return ret;
+}
+
+static int check_immutable(struct etl_instance *inst, const char *path, struct etl_error *err)
+{
+	const char *what = has_beside(path, "-wal") ? "WAL" : has_journal(path) ? "journal" : NULL;
+
+	if (!what)
+		return ETL_OK;
+	return inst->host->fail(err, ETL_USAGE, NULL, 0,
+				"%s: immutable = true would leave out what stands in the %s beside "
+				"it: take immutable away, or copy both files to a writable folder",
+				path, what);
+}
+
 static int open_read_only(struct etl_instance *inst, const char *path, bool immutable,
 			  sqlite3 **ret, struct etl_error *err)
 {
@@ -327,16 +380,13 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 	char *uri;
 	int rc = look_at(inst, path, err);
 
-	if (!rc && immutable && has_beside(path, "-wal"))
-		rc = inst->host->fail(
-			err, ETL_USAGE, NULL, 0,
-			"%s: immutable = true would leave out what stands in the WAL beside it: "
-			"take "
-			"immutable away, or copy the file with its -wal to a writable folder",
-			path);
+	if (!rc && immutable)
+		rc = check_immutable(inst, path, err);
 	if (rc)
 		return rc;
-	uri = sqlite_uri(path, write ? "?mode=rw" : immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+	uri = sqlite_uri(path, write	 ? "?mode=rw" :
+			       immutable ? "?mode=ro&immutable=1" :
+					   "?mode=ro");
 	if (!uri)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory to open it", path);
 	if (sqlite3_open_v2(uri, &db,
@@ -345,6 +395,8 @@ static int open_read_only(struct etl_instance *inst, const char *path, bool immu
 			    NULL) != SQLITE_OK)
 		rc = sqlite_fail(inst, db, err, "opening the database");
 	free(uri);
+	if (!rc && inst->host->role == ETL_ROLE_SOURCE)
+		take_back(inst, path, db);
 	if (!rc)
 		rc = configure(inst, path, db, err);
 	if (rc) {

@@ -252,6 +252,27 @@ int sqlite_stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_er
 	return ETL_OK;
 }
 
+/* In rollback mode no writer that keeps to SQLite's locks gets at the file while it is pinned: when it was written all
+ * the same, by a copy over it for one, what was read may be half of each. */
+int sqlite_unmoved(struct etl_instance *inst, struct etl_error *err)
+{
+	struct state state;
+	struct etl_token now;
+
+	if (!inst->pinned || strncmp(inst->stamp.text, "rollback", 8) != 0)
+		return ETL_OK;
+	read_state(inst->main, false, &state);
+	take_stamp(inst, inst->main, &state, &now);
+	if (strcmp(now.text, "none") == 0 || strcmp(now.text, inst->stamp.text) == 0)
+		return ETL_OK;
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, 0,
+		"%s: a program that does not keep to SQLite's locks wrote into it while it "
+		"was read, so what was read may be of both; run again when nobody copies "
+		"over it",
+		inst->path);
+}
+
 /* ---- Pin and join ------------------------------------------------------------------------------------------- */
 
 int sqlite_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)

@@ -250,6 +250,8 @@ static int fill(struct etl_producer *self, struct etl_builder *b)
 		if (looked++ % CANCEL_ROWS == 0 && r->inst->host->canceled(r->inst->host))
 			return ETL_CANCELED;
 		rc = step(r);
+		if (rc == ETL_FILL_END && r->db == r->inst->main)
+			rc = sqlite_unmoved(r->inst, r->err);
 		if (rc <= ETL_FILL_END)
 			return rc;
 		rc = check_order(r);

@@ -79,6 +79,8 @@ int sqlite_plan(struct etl_instance *, const struct etl_read *, int64_t wanted,
 		struct etl_split_sink *, struct etl_error *);
 int sqlite_pin(struct etl_instance *, struct etl_token *, struct etl_error *);
 int sqlite_join(struct etl_instance *, const struct etl_token *, struct etl_error *);
+/* The pinned view is still what the file holds; ETL_OK is ETL_FILL_END. */
+int sqlite_unmoved(struct etl_instance *, struct etl_error *);
 int sqlite_stamp(struct etl_instance *, struct etl_token *, struct etl_error *);
 
 /* stage.c, load.c, publish.c: members of struct etl_target */
