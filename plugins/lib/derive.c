@@ -225,6 +225,41 @@ bool etl_derive_begin(struct etl_derive *d)
 	return names != NULL;
 }
 
+/* SQLite's STRICT has six words; NULL: none of them is of this type. */
+static const char *strict_word(int32_t type)
+{
+	switch (type) {
+	case ETL_INT16:
+	case ETL_INT32:
+	case ETL_INT64:
+		return "INTEGER";
+	case ETL_FLOAT32:
+	case ETL_FLOAT64:
+		return "REAL";
+	case ETL_TEXT:
+		return "TEXT";
+	case ETL_BYTES:
+		return "BLOB";
+	case ETL_ANY:
+		return "ANY";
+	default:
+		return NULL;
+	}
+}
+
+void etl_derive_type(struct etl_derive *d, int32_t type)
+{
+	if (!(d->out.flags & ETL_STRICT_TYPES) || strict_word(type))
+		return;
+	gone(d, "STRICT", NULL, false);
+	d->out.flags &= ~(uint32_t)ETL_STRICT_TYPES;
+}
+
+const char *etl_derive_declared(const struct etl_derive *d, int32_t type, const char *text)
+{
+	return d->out.flags & ETL_STRICT_TYPES ? strict_word(type) : text;
+}
+
 bool etl_derive_parts(struct etl_derive *d)
 {
 	derive_primary(d);

@@ -27,6 +27,11 @@ struct etl_derive {
 
 /* Sets OUT to IN without DDL and without parts, ready for its columns; makes NAMES. False: no memory. */
 bool etl_derive_begin(struct etl_derive *);
+/* A column of this type will be made: a STRICT table whose words know no such type is STRICT no more. To be called
+ * for each before any is declared. */
+void etl_derive_type(struct etl_derive *, int32_t type);
+/* How such a column is declared: as TEXT says, or with the word of a STRICT table. */
+const char *etl_derive_declared(const struct etl_derive *, int32_t type, const char *text);
 /* Keys, foreign keys, checks and indexes of OUT. False: no memory. */
 bool etl_derive_parts(struct etl_derive *);
 void etl_derive_end(struct etl_derive *);

@@ -25,7 +25,7 @@ static void said(void *data, const char *what, const char *name, bool mixed)
 
 	(void)mixed;
 	s->self->host->log(s->self->host, ETL_LOG_WARN,
-			   "map: table %s: %s%s%s goes, because a column of it is dropped",
+			   "table %s: %s%s%s goes, because a column of it is dropped or converted",
 			   s->derive.in->name, what, name ? " " : "", name ? name : "");
 }
 
@@ -35,7 +35,7 @@ static int apply_cast(struct shape *s, struct etl_column *column, const struct m
 	column->precision = cast->type.precision;
 	column->scale = cast->type.scale;
 	column->length = cast->length;
-	column->declared = cast->type_text;
+	column->declared = etl_derive_declared(&s->derive, cast->type.type, cast->type_text);
 	column->flags |= ETL_TYPED;
 	if (column->type != ETL_INT16 && column->type != ETL_INT32 && column->type != ETL_INT64)
 		column->flags &= ~(uint32_t)(ETL_IDENTITY | ETL_IDENTITY_ALWAYS | ETL_NEVER_REUSED);
@@ -116,6 +116,9 @@ static int make_shape(struct shape *s)
 	for (size_t i = 0; r == ETL_OK && i < d->in->column_count; i++)
 		names[i] = map_plan_name(&s->plan, (int64_t)i);
 	d->new_names = names;
+	for (size_t i = 0; r == ETL_OK && i < s->plan.count; i++)
+		if (s->plan.at[i].cast)
+			etl_derive_type(d, s->plan.at[i].cast->type.type);
 	if (r == ETL_OK)
 		r = make_columns(s);
 	if (r == ETL_OK && !etl_derive_parts(d))

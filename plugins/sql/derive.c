@@ -53,9 +53,13 @@ static void make_passing(const struct shape *s, const struct sql_column *from,
 }
 
 /* ETL_TYPED: it has its own type, whatever a column of this name was before. */
-static void make_expression(const struct sql_column *from, struct etl_column *column)
+static void make_expression(const struct shape *s, const struct sql_column *from,
+			    struct etl_column *column)
 {
-	*column = (struct etl_column){ .declared = from->given ? from->given->text : "",
+	const char *declared = from->given ? from->given->text : "";
+
+	*column = (struct etl_column){ .declared = etl_derive_declared(&s->derive, from->type.type,
+								       declared),
 				       .type = from->type.type,
 				       .precision = from->type.precision,
 				       .scale = from->type.scale,
@@ -70,13 +74,16 @@ static bool make_columns(struct shape *s)
 	struct etl_column *columns = etl_arena_alloc(&d->arena,
 						     (s->query->count + 1) * sizeof(*columns));
 
+	for (size_t i = 0; i < s->query->count; i++)
+		if (s->query->columns[i].from < 0)
+			etl_derive_type(d, s->query->columns[i].type.type);
 	for (size_t i = 0; columns && i < s->query->count; i++) {
 		const struct sql_column *from = &s->query->columns[i];
 
 		if (from->from >= 0)
 			make_passing(s, from, &columns[i]);
 		else
-			make_expression(from, &columns[i]);
+			make_expression(s, from, &columns[i]);
 		columns[i].name = from->name;
 	}
 	d->out.columns = columns;
@@ -102,6 +109,22 @@ static bool make_names(struct shape *s)
 	return names != NULL;
 }
 
+/* What is computed by the store does not come, so the query cannot pass it on. */
+static void say_generated(struct shape *s)
+{
+	for (size_t i = 0; i < s->derive.in->column_count; i++) {
+		const struct etl_column *column = ETL_AT(const struct etl_column,
+							 s->derive.in->columns,
+							 s->derive.in->column_size, i);
+
+		if (column->flags & ETL_GENERATED)
+			s->self->host->log(s->self->host, ETL_LOG_WARN,
+					   "table %s: the generated column \"%s\" goes: write its "
+					   "expression into the query",
+					   s->derive.in->name, column->name);
+	}
+}
+
 static int emit_shape(const struct etl_instance *self, const struct sql_input *input,
 		      const struct sql_query *query, const struct etl_table *in,
 		      struct etl_table_sink *sink, struct etl_error *err)
@@ -113,6 +136,7 @@ static int emit_shape(const struct etl_instance *self, const struct sql_input *i
 	if (etl_derive_begin(&s.derive) && make_names(&s) && make_columns(&s) &&
 	    etl_derive_parts(&s.derive)) {
 		s.derive.out.rows = ETL_UNKNOWN;
+		say_generated(&s);
 		r = sink->emit(sink, &s.derive.out);
 	} else {
 		r = self->host->fail(err, ETL_MEMORY, NULL, 0,

@@ -121,6 +121,12 @@ bool sql_input_has_alias(const struct sql_input *input)
 	       strcasecmp(input->table, "json_tree") != 0;
 }
 
+bool sql_input_is_called(const struct sql_input *input, const char *name)
+{
+	return strcasecmp(name, SQL_INPUT) == 0 ||
+	       (sql_input_has_alias(input) && strcasecmp(name, input->table) == 0);
+}
+
 /* ---- The module ---- */
 
 static int input_connect(sqlite3 *db, void *data, int argc, const char *const *argv,

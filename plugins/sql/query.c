@@ -148,8 +148,7 @@ static int64_t input_column(const struct sql_engine *e, int at)
 	const char *table = sqlite3_column_table_name(e->stmt, at);
 	const char *origin = sqlite3_column_origin_name(e->stmt, at);
 
-	if (!table || !origin ||
-	    (strcasecmp(table, SQL_INPUT) != 0 && strcasecmp(table, e->input->table) != 0))
+	if (!table || !origin || !sql_input_is_called(e->input, table))
 		return -1;
 	for (size_t i = 0; i < e->input->count; i++)
 		if (strcmp(e->input->columns[i].name, origin) == 0)
@@ -257,7 +256,7 @@ static int prepare(struct sql_engine *e, const struct sql_seen *seen)
 
 static int read_query(struct sql_engine *e, struct sql_seen *seen, struct sql_query *ret)
 {
-	int r = prepare(e, seen);
+	int r = prepare(e, seen), selects = seen->selects;
 
 	if (r == ETL_OK)
 		r = look_at_code(e, seen);
@@ -266,12 +265,10 @@ static int read_query(struct sql_engine *e, struct sql_seen *seen, struct sql_qu
 		r = e->self->host->fail(e->err, ETL_MEMORY, NULL, 0, "no memory for the query");
 	if (r == ETL_OK)
 		r = sql_refuse(e, seen);
-	/* EXPLAIN read it a second time. */
-	ret->simple = !e->self->whole && seen->selects == 2 && seen->inputs == 1 &&
-		      seen->others == 0;
+	ret->simple = !e->self->whole && selects == 1 && seen->inputs == 1 && seen->others == 0;
 	/* With one row at hand only these make several. */
 	ret->renumbered = e->self->whole || seen->others > 0 || has_word(e->self->query, "VALUES");
-	ret->mixed = seen->selects != 2 || seen->inputs != 1 || seen->others > 0 || seen->steps;
+	ret->mixed = selects != 1 || seen->inputs != 1 || seen->others > 0 || seen->steps;
 	return r == ETL_OK ? make_columns(e, ret) : r;
 }
 

@@ -32,7 +32,7 @@ static int authorize_read(struct sql_seen *seen, const char *table, const char *
 {
 	const struct sql_input *input = seen->engine->input;
 
-	if (strcasecmp(table, SQL_INPUT) == 0 || strcasecmp(table, input->table) == 0) {
+	if (sql_input_is_called(input, table)) {
 		if (strcasecmp(column, "rowid") != 0)
 			return SQLITE_OK;
 		for (size_t i = 0; i < input->count; i++)

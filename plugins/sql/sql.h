@@ -59,8 +59,9 @@ void sql_input_clear(struct sql_input *);
 void sql_input_ddl(const struct sql_input *, const char *name, bool stored, struct etl_text *);
 /* Makes the input known to a connection as a virtual table of that name. */
 int sql_input_module(sqlite3 *, const char *name, struct sql_input *);
-/* Whether the table's own name can be used beside `input`. */
+/* Whether the table's own name can be used beside `input`; whether a name is one of the two. */
 bool sql_input_has_alias(const struct sql_input *);
+bool sql_input_is_called(const struct sql_input *, const char *name);
 
 /* ---- Values (value.c) ---- */
 
@@ -143,7 +144,7 @@ struct sql_query {
 /* What was seen while SQLite read the query. */
 struct sql_seen {
 	struct sql_engine *engine;
-	int selects; /* with those of a second reading, by EXPLAIN */
+	int selects;
 	bool recursive;
 	bool dates;		   /* a function of date and time */
 	struct etl_text functions; /* names, each followed by a newline */
