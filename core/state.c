@@ -34,11 +34,38 @@ static const char schema[] = "CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline T
 			     "INTEGER NOT NULL, name TEXT NOT NULL,"
 			     " token TEXT NOT NULL, PRIMARY KEY (run, number)) WITHOUT ROWID;";
 
+/* What to do depends on what it was: a full disk is no reason to move the file away. */
+static const char *advice(int code, int error)
+{
+	switch (code) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return "move it away";
+	case SQLITE_BUSY:
+		return "let the other process finish";
+	default:
+		return error == ENOSPC || error == EDQUOT || code == SQLITE_FULL ?
+			       "free some space there" :
+		       error == EMFILE || error == ENFILE ?
+			       "raise the limit of open files (ulimit -n)" :
+			       "look at its folder and the system's log";
+	}
+}
+
+/* SQLite keeps what the system said, but not of a failing COMMIT: then it is the LAST error. */
 static int fail(struct state *s, const char *what, struct etl_error *err)
 {
-	return error_set(err, ETL_MEMORY,
-			 "the state file %s cannot be %s: %s; move it away, or name another with state = \"…\"", s->path, what,
-			 s->db ? sqlite3_errmsg(s->db) : strerror(errno));
+	int last = errno, code = s->db ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+	int error = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(s->db) :
+								      0;
+
+	if (code == SQLITE_IOERR && !error && (last == EIO || last == ENOSPC || last == EDQUOT))
+		error = last;
+	return error_set(
+		err, ETL_MEMORY,
+		"the state file %s cannot be %s: %s%s%s%s; %s, or name another with state = \"…\"",
+		s->path, what, s->db ? sqlite3_errmsg(s->db) : strerror(ENOMEM), error ? " (" : "",
+		error ? strerror(error) : "", error ? ")" : "", advice(code, error));
 }
 
 static int run_sql(struct state *s, const char *sql, struct etl_error *err)

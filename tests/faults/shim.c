@@ -66,11 +66,11 @@ static int wanted_errno(void)
 
 static bool is_named(const char *call)
 {
-	const char *at = getenv("FAULT_CALLS");
+	const char *list = getenv("FAULT_CALLS"), *at = list;
 	size_t length = strlen(call);
 
 	while (at && (at = strstr(at, call))) {
-		if (at[length] == '\0' || at[length] == ',')
+		if ((at == list || at[-1] == ',') && (at[length] == '\0' || at[length] == ','))
 			return true;
 		at += length;
 	}
