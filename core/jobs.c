@@ -408,6 +408,8 @@ static int take_others(struct making *m)
 {
 	struct jobs *jobs = m->jobs;
 	bool same = m->pipeline->names == NAMES_KEEP && jobs->whole;
+	/* Into a database that is there they do not go: its own are what counts. */
+	bool into = m->pipeline->mode != ETL_COPY && jobs->existing.count > 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < jobs->count && same; i++)
@@ -424,7 +426,7 @@ static int take_others(struct making *m)
 					      object->name, m->err, "the target takes rows only");
 			continue;
 		}
-		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same) {
+		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same && !into) {
 			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
 					      object->name, m->err,
 					      "not every table is in this run under its own name");

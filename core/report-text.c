@@ -419,6 +419,17 @@ static void add_done(struct etl_text *text, const struct report *report,
 		add_grouped(text, total->rejected);
 		etl_text_add(text, " rejected");
 	}
+	if (total->updated + total->unchanged + total->deleted > 0) {
+		const uint64_t counts[] = { total->inserted, total->updated, total->unchanged,
+					    total->deleted };
+		static const char *const words[] = { "inserted", "updated", "unchanged", "deleted" };
+
+		for (size_t i = 0; i < 4; i++) {
+			etl_text_add(text, i ? ", " : "; ");
+			add_grouped(text, counts[i]);
+			etl_text_addf(text, " %s", words[i]);
+		}
+	}
 	etl_text_add(text, "\n");
 }
 
