@@ -52,5 +52,6 @@ struct digest {
 bool digest_batch(struct digest *, struct canon *, const struct ArrowArray *, uint32_t ppm,
 		  uint64_t seed);
 void digest_add(struct digest *, const struct digest *);
+void digest_subtract(struct digest *, const struct digest *);
 
 #endif

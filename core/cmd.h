@@ -30,6 +30,7 @@ struct cli {
 	size_t word_count;
 	struct overlay overlay;
 	struct run_options run;
+	const char *resume; /* the run that goes on, "" for the last one; NULL: a new run */
 	const char *summary, *output;
 	bool dry_run, man, probe;
 	bool json_lines; /* --json */
@@ -50,7 +51,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_validate,
-	verb_status, verb_rejects, verb_plugins;
+	verb_status, verb_resume, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];
 

@@ -67,6 +67,16 @@ bool digest_batch(struct digest *d, struct canon *c, const struct ArrowArray *ba
 	return ok;
 }
 
+void digest_subtract(struct digest *from, const struct digest *d)
+{
+	from->total.rows -= d->total.rows;
+	from->total.sum -= d->total.sum;
+	for (size_t i = 0; i < ETL_BUCKETS; i++) {
+		from->buckets[i].rows -= d->buckets[i].rows;
+		from->buckets[i].sum -= d->buckets[i].sum;
+	}
+}
+
 void digest_add(struct digest *to, const struct digest *d)
 {
 	to->total.rows += d->total.rows;

@@ -19,13 +19,16 @@
 
 /* One split of one job on its way. */
 struct item {
+	const struct flow_setup *setup;
 	struct job *job;
+	size_t number; /* of the split in the run */
 	struct etl_split *split;
 	struct queue *queue;
 	struct etl_context source, target;
 	struct digest digest;
 	struct canon *canon; /* the reader's */
 	uint64_t passed, bytes;
+	struct digest before; /* of the job, when the target began with this split */
 };
 
 struct flow {
@@ -244,6 +247,70 @@ static int intake_schema(struct ArrowArrayStream *stream, struct ArrowSchema *ou
 	return etl_schema_copy(out, &intake->item->job->rows) ? 0 : ENOMEM;
 }
 
+/* What each step of the chain did with this split; what comes in is what the step before it gave. */
+static void sum_stages(const struct item *item, struct stage_count *to)
+{
+	const struct stage_count *from = item->source.stages;
+	uint64_t in = item->source.read;
+
+	for (size_t i = 0; from && i < job_stages(item->job); i++, to++) {
+		if (!from[i].used)
+			continue;
+		to->used = true;
+		to->in += in;
+		to->created += from[i].created;
+		to->out += from[i].out;
+		to->filtered += from[i].filtered;
+		to->merged += from[i].merged;
+		to->rejected += from[i].rejected;
+		in = from[i].out;
+	}
+}
+
+/* What the target took out of the digest while it had this split is in the job's. */
+static void net_digest(const struct item *item, struct digest *ret)
+{
+	struct job *job = item->job;
+
+	pthread_mutex_lock(&job->mutex);
+	*ret = job->digest;
+	pthread_mutex_unlock(&job->mutex);
+	digest_subtract(ret, &item->before);
+	digest_add(ret, &item->digest);
+}
+
+/* The last row is on its way: what was counted is written down before the target makes it whole. */
+static int taken(struct item *item)
+{
+	struct split_record record = {
+		.read = item->source.read + item->source.gone_count,
+		.passed = item->passed,
+		.filtered = item->source.filtered,
+		.created = item->source.created,
+		.merged = item->source.merged,
+		.rejected = item->source.rejected + item->target.rejected,
+		.rejected_by_target = item->target.rejected,
+		.bytes = item->bytes,
+		.staged = item->passed - item->target.rejected,
+		.stage_count = job_stages(item->job),
+	};
+	int rc;
+
+	if (!item->setup->journal || !item->setup->journal->state)
+		return 0;
+	record.stages = calloc(record.stage_count + 1, sizeof(*record.stages));
+	if (!record.stages)
+		return error_memory(item->target.err);
+	sum_stages(item, record.stages);
+	net_digest(item, &record.digest);
+	rc = rejects_settle(item->target.rejects, item->job, item->split->index, item->target.err);
+	if (rc == 0)
+		rc = journal_split_taken(item->setup->journal, (int64_t)item->number,
+					 item->job->target->name, &record, item->target.err);
+	free(record.stages);
+	return rc;
+}
+
 static int intake_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
 	struct intake *intake = stream->private_data;
@@ -254,6 +321,8 @@ static int intake_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	if (intake->ordinals.release)
 		intake->ordinals.release(&intake->ordinals);
 	intake->item->target.ordinals = NULL;
+	if (rc == 0 && !intake->ended && taken(intake->item) < 0)
+		return EIO;
 	intake->ended = rc == 0;
 	if (rc <= 0)
 		return rc == 0 ? 0 : ECANCELED;
@@ -282,35 +351,12 @@ static void intake_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
-/* What each step of the chain did; what comes in is what the step before it gave. */
-static void account_stages(struct item *item)
-{
-	struct job *job = item->job;
-	const struct stage_count *from = item->source.stages;
-	uint64_t in = item->source.read;
-
-	for (size_t i = 0; from && i < job_stages(job); i++) {
-		struct stage_count *to = &job->stages[i];
-
-		if (!from[i].used)
-			continue;
-		to->used = true;
-		to->in += in;
-		to->created += from[i].created;
-		to->out += from[i].out;
-		to->filtered += from[i].filtered;
-		to->merged += from[i].merged;
-		to->rejected += from[i].rejected;
-		in = from[i].out;
-	}
-}
-
 static void account(struct item *item, const struct etl_stats *stats)
 {
 	struct job *job = item->job;
 
 	pthread_mutex_lock(&job->mutex);
-	account_stages(item);
+	sum_stages(item, job->stages);
 	job->read += item->source.read + item->source.gone_count;
 	job->passed += item->passed;
 	job->filtered += item->source.filtered;
@@ -362,6 +408,10 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 	item->target.canon = canon_new(&job->rows, job->key, job->key_count, ETL_HASH_X1);
 	if (!item->target.canon)
 		return error_memory(err);
+	rc = item->setup->journal ? journal_split_begin(item->setup->journal, err) : 0;
+	if (rc < 0)
+		return rc;
+	item->before = job->digest;
 	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream,
 					 &stats, item->target.err);
 	if (rc == 0)
@@ -395,6 +445,8 @@ static void write_all(struct flow *flow, struct instance *target)
 		int rc = item->job->failed ? 0 : write_item(item, target, &err);
 
 		error_name_table(&err, item->job->target->name);
+		if (rc < 0 && item->setup->journal)
+			journal_failed(item->setup->journal, UNIT_SPLIT, (int64_t)item->number);
 		if (rc < 0 && rc != ETL_CANCELED && !item->job->failed)
 			fail(flow, item, &err);
 		error_clear(&err);
@@ -435,11 +487,11 @@ static void *first_reader_main(void *data)
 static int make_items(struct flow *flow, struct etl_error *err)
 {
 	const struct flow_setup *setup = flow->setup;
-	size_t at = 0;
+	size_t most = 0;
 
 	for (size_t i = 0; i < setup->jobs->count; i++)
-		flow->count += setup->jobs->at[i]->split_count;
-	flow->items = calloc(flow->count + 1, sizeof(*flow->items));
+		most += setup->jobs->at[i]->split_count;
+	flow->items = calloc(most + 1, sizeof(*flow->items));
 	if (!flow->items)
 		return error_memory(err);
 	for (size_t i = 0; i < setup->jobs->count; i++) {
@@ -449,9 +501,15 @@ static int make_items(struct flow *flow, struct etl_error *err)
 			job->stages = calloc(job_stages(job), sizeof(*job->stages));
 		if (!job->stages)
 			return error_memory(err);
-		for (size_t k = 0; k < job->split_count; k++, at++) {
-			struct item *item = &flow->items[at];
+		for (size_t k = 0; k < job->split_count; k++) {
+			struct item *item = &flow->items[flow->count];
 
+			if (setup->journal && journal_has(setup->journal, UNIT_SPLIT,
+							  (int64_t)(job->first_split + k)))
+				continue;
+			flow->count++;
+			item->setup = setup;
+			item->number = job->first_split + k;
 			item->job = job;
 			item->split = &job->splits[k].split;
 			item->queue = queue_new(setup->depth);

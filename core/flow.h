@@ -6,7 +6,7 @@
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
 
-#include "job.h"
+#include "journal.h"
 #include "reject.h"
 
 struct flow_setup {
@@ -22,6 +22,7 @@ struct flow_setup {
 	size_t depth; /* of each queue, batches */
 	/* Called after each split, by the thread that staged it; or NULL. */
 	void (*staged)(void *data);
+	struct journal *journal; /* what another process staged is left out; or NULL */
 	void *data;
 };
 

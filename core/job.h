@@ -57,6 +57,7 @@ struct job {
 	const struct job_replay *replay; /* the rows are those of a rejects file; or NULL */
 	struct job_split *splits;
 	size_t split_count;
+	size_t first_split; /* the number of its first split in the run, from 0 */
 	struct etl_load load;
 	struct etl_token token;
 	bool begun;

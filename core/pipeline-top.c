@@ -333,24 +333,17 @@ static int check_limits(struct pipeline *p, const config_setting_t *root, struct
  * them refuse. */
 static int note_unready(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
 {
-	const char *key = p->mode == ETL_SYNC ? "mode" : p->keep_old > 0 ? "keep_old" : NULL;
 	struct origin origin = { .text = NULL };
 	int length;
 
-	if (!key)
+	if (p->mode != ETL_SYNC)
 		return ETL_OK;
-	if (pipeline_origin(config_setting_get_member(root, key), &origin, err) != ETL_OK)
+	if (pipeline_origin(config_setting_get_member(root, "mode"), &origin, err) != ETL_OK)
 		return ETL_FAILED;
-	length = p->mode == ETL_SYNC ?
-			 asprintf(&p->unready,
-				  "%s: mode = \"sync\" is not in this version; copy, append and "
-				  "merge are",
-				  origin.text) :
-			 asprintf(&p->unready,
-				  "%s: `%s` is not in this version, which cannot roll a run back; "
-				  "remove it. The sqlite "
-				  "target keeps the old file with backup = true",
-				  origin.text, key);
+	length = asprintf(&p->unready,
+			  "%s: mode = \"sync\" is not in this version; copy, append and "
+			  "merge are",
+			  origin.text);
 	free(origin.text);
 	if (length >= 0)
 		return ETL_OK;

@@ -29,7 +29,7 @@ int64_t run_clock(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* Sorts by time, and two runs of one second differ. */
+/* Sorts by time, to the microsecond but for the processes of that moment. */
 static void make_id(struct run *run)
 {
 	struct timespec t;
@@ -39,8 +39,8 @@ static void make_id(struct run *run)
 	clock_gettime(CLOCK_REALTIME, &t);
 	gmtime_r(&t.tv_sec, &tm);
 	length = strftime(run->id, sizeof(run->id), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(run->id + length, sizeof(run->id) - length, "-%06lx",
-		 (unsigned long)(t.tv_nsec ^ (getpid() << 8)) & 0xffffff);
+	snprintf(run->id + length, sizeof(run->id) - length, "-%05lx%lx",
+		 (unsigned long)t.tv_nsec / 1000, (unsigned long)getpid() & 0xf);
 	run->info.started = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
@@ -177,6 +177,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 	if (rc == 0)
 		rc = run_state_path(pipeline, run->target, run->state_path, sizeof(run->state_path),
 				    err);
+	if (rc == 0)
+		rc = run_place(run->target, run->place, sizeof(run->place), err);
 	if (rc == 0 && !(run->target->plugin->store.flags & ETL_DYNAMIC))
 		rc = pin_source(run, err);
 	if (rc == 0)
@@ -207,18 +209,25 @@ static int on_fact(struct etl_fact_sink *self, const char *name, const char *val
 	return 0;
 }
 
+int run_place(struct instance *target, char *buf, size_t size, struct etl_error *err)
+{
+	struct facts facts = { { on_fact }, buf, size };
+
+	*buf = '\0';
+	return target->plugin->store.ping(target->self, &facts.sink, instance_error(target, err));
+}
+
 int run_state_path(const struct pipeline *p, struct instance *target, char *buf, size_t size,
 		   struct etl_error *err)
 {
 	char file[4000] = "";
-	struct facts facts = { { on_fact }, file, sizeof(file) };
 	int rc;
 
 	if (p->state) {
 		snprintf(buf, size, "%s", p->state);
 		return 0;
 	}
-	rc = target->plugin->store.ping(target->self, &facts.sink, instance_error(target, err));
+	rc = run_place(target, file, sizeof(file), err);
 	if (rc < 0)
 		return rc;
 	if (*file)
@@ -294,6 +303,7 @@ static int64_t splits_wanted(const struct run *run, const struct job *job)
 int run_pin(struct run *run, struct etl_error *err)
 {
 	struct instance *source = run->source;
+	size_t splits = 0;
 	int rc = pin_source(run, err);
 
 	if (rc == 0 && run->cli->replay)
@@ -305,9 +315,11 @@ int run_pin(struct run *run, struct etl_error *err)
 					 .want = &job->want,
 					 .limit = run->cli->run.limit };
 
+		job->first_split = splits;
 		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job),
 						 &collect.sink, instance_error(source, err));
 		rc = run_alone(run, job, rc, err);
+		splits += job->split_count;
 		if (rc == 0 && job->one_stream && job->split_count > 1)
 			rc = error_set(
 				err, ETL_BUG,
@@ -325,6 +337,8 @@ void run_close(struct run *run)
 	plan_free(&run->plan);
 	jobs_free(&run->jobs);
 	rejects_free(run->rejects);
+	journal_free(&run->journal);
+	interrupted_free(&run->was);
 	state_close(run->state);
 	lock_release(run->lock);
 	report_free(&run->report);

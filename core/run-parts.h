@@ -15,6 +15,37 @@ int run_alone(struct run *, struct job *, int rc, struct etl_error *);
 /* The table a step belongs to, or NULL. */
 struct job *run_job_of(const struct run *, const struct etl_step *);
 
+/* run-lock.c */
+/* Takes the lock and opens the state; cleans up after others, or with cli->resume finds the run
+ * that goes on, unless run->nothing. */
+int run_take_lock(struct run *, struct etl_error *);
+/* Takes a staging place away; for state_loads and state_cleanup. A failure is logged, and
+ * run->left_behind set. */
+int run_abort_left(const struct state_left *, void *run);
+void run_remove_spool(const struct run *, const char *id);
+bool run_is_unfinished(const struct state_run *);
+/* Whether the target keeps the state of such a run itself. */
+bool run_keeps_state(const struct run *);
+/* SEAL: as state_run_sealed was given it, or NULL: it never came so far. */
+int run_was_published(struct run *, const char *id, const char *seal, bool *ret, struct etl_error *);
+
+/* run-resume.c */
+int run_find_interrupted(struct run *, struct etl_error *);
+/* Says so. R is the run that was asked for, or NULL: there is none. 0. */
+int run_nothing_to_resume(struct run *, const struct state_run *r);
+/* After the pin: writes down what the run rests on. A resumed run that rests on the same has
+ * ETL_RUN_RESUMED afterwards, another has nothing staged. */
+int run_find_basis(struct run *, struct etl_error *);
+/* After begin: *ret: what is staged is what the journal says, and is counted. */
+int run_take_up(struct run *, bool *ret, struct etl_error *);
+/* Takes away what the interrupted run staged, and forgets it. */
+int run_start_over(struct run *, struct etl_error *);
+int run_take_rejects(struct run *, struct etl_error *);
+void interrupted_free(struct interrupted *);
+
+/* run-publish.c */
+int run_publish(struct run *, struct etl_error *);
+
 /* run-check.c */
 /* Every identity of RUN.md, for every table: a row that cannot be accounted for is an error. */
 int run_check_counts(struct run *, struct etl_error *);
@@ -33,5 +64,7 @@ struct report_line *run_line_of(struct run *, const struct job *);
 /* The exit code of a run that ended with RC; the report and the state say the same. */
 int run_settle(struct run *, int rc, struct etl_error *);
 int run_show(struct run *, struct etl_error *);
+/* The command that goes on with this run. NULL: no memory; the caller frees. */
+char *run_resume_command(const struct run *);
 
 #endif

@@ -142,11 +142,38 @@ static void add_word(struct etl_text *text, const char *word)
 	etl_text_add(text, "'");
 }
 
-/* The command as it was typed, its --set and --profile too: without them it would be another run. */
+/* What was typed, its --set and --profile too, without which it would be another run; a RUN that was typed is
+ * said anew. */
+static void add_typed(const struct run *run, struct etl_text *text)
+{
+	bool said = !run->cli->resume || !*run->cli->resume;
+
+	for (size_t i = 0; i < run->cli->typed_count; i++) {
+		const char *word = run->cli->typed[i];
+
+		if (!said && strcmp(word, run->cli->resume) == 0)
+			said = true;
+		else if (strcmp(word, "--yes") != 0)
+			add_word(text, word);
+	}
+}
+
+char *run_resume_command(const struct run *run)
+{
+	struct etl_text text = { 0 };
+
+	etl_text_addf(&text, "etlrun resume %s", run->id);
+	add_typed(run, &text);
+	return etl_text_take(&text);
+}
+
+/* Where nothing can be gone on with, the same again. */
 static char *next_command(const struct run *run)
 {
 	struct etl_text text = { 0 };
 
+	if (run->kept)
+		return run_resume_command(run);
 	etl_text_addf(&text, "etlrun %s", run->cli->verb->name);
 	for (size_t i = 0; i < run->cli->typed_count; i++)
 		add_word(&text, run->cli->typed[i]);
@@ -217,7 +244,7 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 
 	if (rc == 0)
 		sum_up(run, err);
-	if (rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0)
+	if (!run->kept && rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0)
 		error_move(err, &late);
 	report->exit = err->set	     ? error_exit(err) :
 		       sig && rc < 0 ? 128 + sig :
@@ -227,12 +254,12 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;
 	if (report->exit != 0 && report->exit != EXIT_REJECTED)
-		status = sig ? STATE_INTERRUPTED : STATE_FAILED;
+		status = run->kept ? STATE_INTERRUPTED : STATE_FAILED;
 	report->error = err->set && err->message ? strdup(err->message) : NULL;
 	report->rolled_back = !run->published;
 	report->rejects_file = rejects ? strdup(rejects) : NULL;
 	report->log_file = run->pipeline->log_file ? strdup(run->pipeline->log_file) : NULL;
-	report->next_command = sig && rc < 0 ? next_command(run) : NULL;
+	report->next_command = (sig || run->kept) && rc < 0 ? next_command(run) : NULL;
 	report->seconds = (double)(run_clock() - run->started) / 1e6;
 	report->peak_bytes = peak_memory();
 	if (!fill_lines(run)) {

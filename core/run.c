@@ -10,7 +10,6 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,83 +47,30 @@ static int enter(struct run *run, const char *phase, struct etl_error *err)
 	if (host_canceled())
 		return ETL_CANCELED;
 	log_line(ETL_LOG_DEBUG, "phase %s", phase);
+	/* The phases that an interrupted run is through are passed again, in a moment. */
 	progress_phase(run->progress, phase_words(phase));
 	return run->state ? state_run_phase(run->state, run->id, phase, err) : 0;
 }
 
 /* ---- lock ---- */
 
-static int abort_left(const struct state_left *left, void *data)
-{
-	struct run *run = data;
-	struct etl_error err = ERROR_INIT;
-	struct etl_table table = { .name = left->table };
-	struct etl_load load = {
-		.run = &run->info, .table = &table, .source_name = left->table, .index = left->index
-	};
-	struct instance *target = run->target;
-
-	if (target->plugin->target.abort(target->self, &load, &left->token,
-					 instance_error(target, &err)) < 0) {
-		log_line(ETL_LOG_WARN, "what run %s left behind could not be removed: %s",
-			 left->run, err.message ? err.message : "no memory");
-	} else {
-		log_line(ETL_LOG_DEBUG, "removed what run %s left behind of \"%s\"", left->run,
-			 left->table);
-	}
-	error_clear(&err);
-	return 0;
-}
-
-/* Beside the target the state cannot be written where the target cannot either: exit 4, not 10. */
-static void blame_folder(const struct run *run, struct etl_error *err)
-{
-	char folder[sizeof(run->state_path)];
-
-	snprintf(folder, sizeof(folder), "%s", run->state_path);
-	if (run->pipeline->state || err->klass != ETL_MEMORY ||
-	    access(dirname(folder), W_OK | X_OK) == 0)
-		return;
-	err->klass = ETL_FATAL;
-	err->role = ETL_ROLE_TARGET;
-	snprintf(err->plugin, sizeof(err->plugin), "%s", run->target->plugin->base.name);
-}
-
-/* A replay is told by whose rows it tried again. */
-static int begin_state(struct run *run, struct etl_error *err)
-{
-	const char *of = run->cli->replay ? replay_of(run->cli->replay) : NULL;
-	char verb[128];
-
-	snprintf(verb, sizeof(verb), "%s%s", of ? "replay " : run->cli->verb->name, of ? of : "");
-	return state_run_begin(run->state, &run->info, verb, err);
-}
-
-/* One run at a time; what a dead one left behind is cleaned up, because nobody else can be using
- * it. */
 static int lock_run(struct run *run, struct etl_error *err)
 {
-	int rc;
+	int rc = run_take_lock(run, err);
 
-	snprintf(run->lock_path, sizeof(run->lock_path), "%s.lock", run->state_path);
+	if (rc < 0 || run->nothing)
+		return rc;
+	log_note("run %s of %s: %s to %s, %zu table%s", run->id, run->pipeline->name,
+		 run->pipeline->source.plugin->base.name, run->pipeline->target.plugin->base.name,
+		 run->jobs.count, run->jobs.count == 1 ? "" : "s");
 	run_rejects_path(run, run->id, run->rejects_path, sizeof(run->rejects_path));
-	rc = lock_take(run->lock_path, &run->lock, err);
-	if (rc == 0)
-		rc = state_open(run->state_path, true, &run->state, err);
-	if (rc < 0)
-		blame_folder(run, err);
-	if (rc == 0)
-		rc = state_cleanup(run->state, abort_left, run, err);
-	if (rc == 0)
-		rc = begin_state(run, err);
-	return rc < 0 ? rc :
-			rejects_open(run->pipeline, run->id, run->rejects_path, &run->rejects, err);
+	return rejects_open(run->pipeline, run->id, run->rejects_path, &run->rejects, err);
 }
 
 /* ---- begin ---- */
 
 /* The first staging place is written down before there can be a second one to lose. */
-static int begin(struct run *run, struct etl_error *err)
+static int begin_loads(struct run *run, struct etl_error *err)
 {
 	struct instance *target = run->target;
 	int rc = 0;
@@ -147,6 +93,45 @@ static int begin(struct run *run, struct etl_error *err)
 						  instance_error(target, err));
 	run->begun |= rc == 0 && run->jobs.others.count > 0;
 	return rc;
+}
+
+/* A target that can say where it stands is asked before each piece of work. A replay reads a file of
+ * rejects, which is soon done again. */
+static bool can_resume(const struct run *run)
+{
+	const uint32_t wanted = ETL_RESUMABLE | ETL_IN_ORDER;
+	const struct plugin *plugin = run->target->plugin;
+
+	return plugin->can_mark && (plugin->target.flags & wanted) == wanted &&
+	       run->jobs.count > 0 && !run->cli->replay;
+}
+
+static void start_journal(struct run *run)
+{
+	if (can_resume(run))
+		journal_start(&run->journal, run->state, run->id, run->target,
+			      &run->jobs.at[0]->token);
+}
+
+/* What an interrupted run staged is taken up, or, where it is not what it should be, made anew. */
+static int begin(struct run *run, struct etl_error *err)
+{
+	bool usable = false;
+	int rc = begin_loads(run, err);
+
+	if (rc < 0)
+		return rc;
+	ETL_FAULT("run.begun");
+	start_journal(run);
+	if (run->info.flags & ETL_RUN_RESUMED) {
+		rc = run->journal.state ? run_take_up(run, &usable, err) : 0;
+		if (rc == 0 && !usable) {
+			rc = run_start_over(run, err);
+			if (rc == 0)
+				rc = begin_loads(run, err);
+		}
+	}
+	return rc < 0 || !run->cli->resume ? rc : run_take_rejects(run, err);
 }
 
 static const struct etl_token *token_of(const struct run *run, const struct etl_step *step)
@@ -204,9 +189,28 @@ int run_alone(struct run *run, struct job *job, int rc, struct etl_error *err)
 	return 0;
 }
 
+/* A step after the rows, unless an interrupted run has applied it. */
+static int apply_unit(struct run *run, size_t at, struct etl_error *err)
+{
+	const struct etl_step *step = &run->plan.at[at];
+	int32_t kind = step->phase == ETL_PHASE_FINISH ? UNIT_FINISH : UNIT_LAST;
+	struct etl_found_sink sink = { .emit = no_finds };
+	int rc;
+
+	if (journal_has(&run->journal, kind, (int64_t)at))
+		return 0;
+	rc = journal_begin(&run->journal, kind, (int64_t)at, step->object ? step->object : step->kind,
+			   err);
+	if (rc < 0)
+		return rc;
+	rc = run_apply(run, step, &sink, err);
+	if (rc < 0)
+		journal_failed(&run->journal, kind, (int64_t)at);
+	return rc;
+}
+
 static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 {
-	struct etl_found_sink sink = { .emit = no_finds };
 	int rc = 0;
 
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
@@ -216,9 +220,28 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 		if (step->phase != phase || !step->sql || (job && job->failed))
 			continue;
 		show_step(run, step);
-		rc = run_alone(run, job, run_apply(run, step, &sink, err), err);
+		rc = run_alone(run, job, apply_unit(run, i, err), err);
 	}
 	return rc;
+}
+
+/* One statement of after_load, unless an interrupted run has carried it out. */
+static int apply_statement(struct run *run, const struct etl_step *step, size_t at,
+			   struct etl_error *err)
+{
+	struct etl_found_sink sink = { .emit = no_finds };
+	bool noted = step->phase == ETL_PHASE_LAST;
+	int rc = 0;
+
+	if (!noted)
+		return run_apply(run, step, &sink, err);
+	if (journal_has(&run->journal, UNIT_AFTER, (int64_t)at))
+		return 0;
+	rc = journal_begin(&run->journal, UNIT_AFTER, (int64_t)at, "after_load", err);
+	if (rc == 0)
+		rc = run_apply(run, step, &sink, err);
+	ETL_FAULT("run.statement_applied");
+	return rc < 0 ? rc : journal_done(&run->journal, UNIT_AFTER, (int64_t)at, err);
 }
 
 /* The pipeline's own SQL, in the staging place, so that it is published with the rows or not at
@@ -226,7 +249,6 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 static int apply_sql(struct run *run, const char *key, const struct string_list *list,
 		     enum report_phase phase, struct etl_error *err)
 {
-	struct etl_found_sink sink = { .emit = no_finds };
 	int rc = 0;
 
 	for (size_t i = 0; i < list->count && rc == 0; i++) {
@@ -239,7 +261,7 @@ static int apply_sql(struct run *run, const char *key, const struct string_list 
 		int64_t start = run_clock();
 		struct report_line *line;
 
-		rc = run_apply(run, &step, &sink, err);
+		rc = apply_statement(run, &step, i, err);
 		line = report_add(&run->report, phase, list->at[i]);
 		if (!line)
 			return error_memory(err);
@@ -250,10 +272,8 @@ static int apply_sql(struct run *run, const char *key, const struct string_list 
 
 /* ---- prepare, load ---- */
 
-static int prepare(struct run *run, struct etl_error *err)
+static int make_tables(struct run *run, struct etl_error *err)
 {
-	int64_t start = run_clock();
-	struct report_line *line;
 	int rc = 0;
 
 	/* The settings of the database, then `before`, then its tables. */
@@ -272,7 +292,32 @@ static int prepare(struct run *run, struct etl_error *err)
 
 		if (step->phase == ETL_PHASE_PREPARE && step->sql && step->load < run->jobs.count)
 			rc = run_apply(run, step, &sink, err);
+		ETL_FAULT("run.table_made");
 	}
+	return rc;
+}
+
+/* All of it or nothing: a run that was interrupted in it begins again. */
+static int prepare(struct run *run, struct etl_error *err)
+{
+	int64_t start = run_clock();
+	struct report_line *line;
+	int rc = 0;
+
+	if (!journal_has(&run->journal, UNIT_PREPARED, 0)) {
+		rc = make_tables(run, err);
+		if (rc == 0)
+			rc = journal_begin(&run->journal, UNIT_PREPARED, 0, "prepare", err);
+		if (rc == 0)
+			rc = journal_done(&run->journal, UNIT_PREPARED, 0, err);
+	} else {
+		for (size_t i = 0; i < run->pipeline->before.count && rc == 0; i++)
+			rc = report_add(&run->report, REPORT_BEFORE, run->pipeline->before.at[i]) ?
+				     0 :
+				     error_memory(err);
+	}
+	if (rc < 0)
+		return rc;
 	line = report_add(&run->report, REPORT_BEFORE, "tables made");
 	if (!line)
 		return error_memory(err);
@@ -295,6 +340,10 @@ static int start_progress(struct run *run, struct etl_error *err)
 						limit :
 						job->source->rows;
 		job->progress = &run->bars[i];
+		atomic_store(&run->bars[i].rows, job->passed);
+		atomic_store(&run->bars[i].bytes, job->bytes);
+		if (job->split_count && job->splits_done == job->split_count)
+			atomic_store(&run->bars[i].state, 2);
 	}
 	run->progress = progress_start(run->bars, run->jobs.count,
 				       !run->cli->no_progress && run->cli->level >= ETL_LOG_INFO);
@@ -338,10 +387,30 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.readers = run->pinned ? workers : 1;
 	run->flow.writers = most > 0 && most < workers ? most : workers;
 	run->flow.staged = tell_state;
+	run->flow.journal = &run->journal;
 	run->flow.data = run;
 	rc = flow_run(&run->flow, err);
 	return rc < 0 || !run->state ? rc :
 				       state_run_progress(run->state, &run->jobs, run->id, err);
+}
+
+/* ---- screen ---- */
+
+static int screen(struct run *run, struct etl_error *err)
+{
+	int rc;
+
+	if (journal_has(&run->journal, UNIT_SCREEN, 0))
+		return journal_screen_restore(&run->journal, &run->jobs, err);
+	rc = journal_begin(&run->journal, UNIT_SCREEN, 0, "screen", err);
+	if (rc == 0)
+		rc = run_screen(run, err);
+	ETL_FAULT("run.screened");
+	for (size_t i = 0; i < run->jobs.count && rc == 0 && run->journal.state; i++)
+		for (size_t k = 0; k < run->jobs.at[i]->split_count && rc == 0; k++)
+			if (run->jobs.at[i]->screened)
+				rc = rejects_settle(run->rejects, run->jobs.at[i], k, err);
+	return rc < 0 ? rc : journal_screen_done(&run->journal, &run->jobs, err);
 }
 
 /* ---- finish ---- */
@@ -358,84 +427,6 @@ static int finish(struct run *run, struct etl_error *err)
 	if (!line)
 		return error_memory(err);
 	line->seconds = (double)(run_clock() - start) / 1e6;
-	return rc;
-}
-
-/* ---- publish ---- */
-
-static bool every_table_failed(const struct run *run)
-{
-	size_t failed = 0;
-
-	for (size_t i = 0; i < run->jobs.count; i++)
-		failed += run->jobs.at[i]->failed;
-	return failed > 0 && failed == run->jobs.count;
-}
-
-/* In the order in which publish listed the loads. */
-static void keep_outcomes(struct run *run, const struct etl_outcome *outcomes)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < run->jobs.count; i++)
-		if (!run->jobs.at[i]->failed)
-			run->jobs.at[i]->outcome = outcomes[count++];
-}
-
-static int publish(struct run *run, struct etl_error *err)
-{
-	struct instance *target = run->target;
-	size_t room = run->jobs.count + run->jobs.others.count, count = 0;
-	const struct etl_load **loads = calloc(room + 1, sizeof(*loads));
-	const struct etl_token **tokens = calloc(room + 1, sizeof(*tokens));
-	struct etl_outcome *outcomes = calloc(room + 1, sizeof(*outcomes));
-	char state[128] = "{}";
-	uint64_t *withheld = calloc(room + 1, sizeof(*withheld));
-	struct etl_found_sink found = { .emit = no_finds };
-	struct etl_token kept = { "" };
-	struct etl_commit commit = { .run = &run->info,
-				     .loads = loads,
-				     .tokens = tokens,
-				     .outcomes = outcomes,
-				     .withheld = withheld,
-				     .state = state,
-				     .found = &found,
-				     .kept = &kept };
-	int64_t start = run_clock();
-	struct report_line *line;
-	int rc = loads && tokens && outcomes && withheld ? 0 : error_memory(err);
-
-	if (run->cli->replay)
-		snprintf(state, sizeof(state), "{\"replays\":\"%s\"}", replay_of(run->cli->replay));
-
-	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
-		if (run->jobs.at[i]->failed)
-			continue;
-		loads[count] = &run->jobs.at[i]->load;
-		outcomes[count].inserted = run->jobs.at[i]->staged;
-		withheld[count] = run->jobs.at[i]->rejected - run->jobs.at[i]->rejected_by_target;
-		tokens[count++] = &run->jobs.at[i]->token;
-	}
-	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++) {
-		loads[count] = &run->jobs.other_loads[i];
-		tokens[count++] = &run->jobs.other_tokens[i];
-	}
-	commit.load_count = count;
-	if (rc == 0)
-		rc = target->plugin->target.commit(target->self, &commit,
-						   instance_error(target, err));
-	run->published = rc == 0;
-	if (rc == 0) {
-		keep_outcomes(run, outcomes);
-		rc = run_check_outcomes(run, err);
-	}
-	free(withheld);
-	free(loads);
-	free(tokens);
-	free(outcomes);
-	line = report_add(&run->report, REPORT_AFTER, "published");
-	if (line)
-		line->seconds = (double)(run_clock() - start) / 1e6;
 	return rc;
 }
 
@@ -475,7 +466,75 @@ static void abandon(struct run *run)
 	}
 }
 
+/* A signal, a full disk, a lost connection: not the rows and not the pipeline are at fault, and what is
+ * staged can be gone on with. */
+static bool is_interruption(const struct etl_error *err)
+{
+	static const char *const classes[] = { "08", "53", "57" };
+
+	if (signals_caught() || !err->set || err->klass == ETL_MEMORY)
+		return true;
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		if (strncmp(err->sqlstate, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+static void keep_or_abandon(struct run *run, int rc, const struct etl_error *err)
+{
+	run->kept = rc < 0 && run->begun && run->journal.state && is_interruption(err);
+	if (run->kept)
+		rejects_keep(run->rejects);
+	else
+		abandon(run);
+}
+
 /* ---- The story ---- */
+
+static int make(struct run *run, struct etl_error *err)
+{
+	int rc = enter(run, "load", err);
+
+	ETL_FAULT("run.load");
+	if (rc == 0)
+		rc = load(run, err);
+	if (rc == 0)
+		rc = run_check_counts(run, err);
+	if (rc == 0)
+		rc = enter(run, "screen", err);
+	ETL_FAULT("run.screen");
+	if (rc == 0)
+		rc = screen(run, err);
+	if (rc == 0)
+		rc = enter(run, "finish", err);
+	ETL_FAULT("run.finish");
+	return rc < 0 ? rc : finish(run, err);
+}
+
+/* Of a file that is sealed everything has been looked at. */
+static int validate(struct run *run, struct etl_error *err)
+{
+	bool sealed = journal_has(&run->journal, UNIT_SEAL, 0);
+	int rc = enter(run, "validate", err);
+
+	ETL_FAULT("run.validate");
+	if (rc == 0 && !sealed)
+		rc = run_validate(run, err);
+	if (rc == 0)
+		rc = enter(run, "after_load", err);
+	ETL_FAULT("run.after_load");
+	return rc < 0 ? rc :
+			apply_sql(run, "after_load", &run->pipeline->after_load, REPORT_AFTER, err);
+}
+
+static bool every_table_failed(const struct run *run)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		failed += run->jobs.at[i]->failed;
+	return failed > 0 && failed == run->jobs.count;
+}
 
 static int carry_out(struct run *run, struct etl_error *err)
 {
@@ -483,34 +542,30 @@ static int carry_out(struct run *run, struct etl_error *err)
 	int rc = run_pin(run, err);
 
 	if (rc == 0)
+		rc = run_find_basis(run, err);
+	if (rc == 0)
 		plan_warn(&run->jobs, &run->plan, run->info.flags);
 	if (rc == 0 && !(rc = enter(run, "begin", err)))
 		rc = begin(run, err);
+	ETL_FAULT("run.prepare");
 	if (rc == 0 && !(rc = enter(run, "prepare", err)))
 		rc = prepare(run, err);
 	if (rc == 0)
 		rc = run_add_lines(run, err);
 	if (rc == 0)
 		rc = start_progress(run, err);
-	if (rc == 0 && !(rc = enter(run, "load", err)))
-		rc = load(run, err);
 	if (rc == 0)
-		rc = run_check_counts(run, err);
-	if (rc == 0 && !(rc = enter(run, "screen", err)))
-		rc = run_screen(run, err);
-	if (rc == 0 && !(rc = enter(run, "finish", err)))
-		rc = finish(run, err);
-	if (rc == 0 && !(rc = enter(run, "validate", err)))
-		rc = run_validate(run, err);
-	if (rc == 0 && !(rc = enter(run, "after_load", err)))
-		rc = apply_sql(run, "after_load", &run->pipeline->after_load, REPORT_AFTER, err);
+		rc = make(run, err);
+	if (rc == 0)
+		rc = validate(run, err);
 	/* Rows that are not published must be on disk before the others are. */
 	if (rc == 0)
 		rc = rejects_join(run->rejects, &run->jobs, &rejects, err);
+	ETL_FAULT("run.rejects_joined");
 	if (rc == 0 && every_table_failed(run))
 		return 0;
 	if (rc == 0 && !(rc = enter(run, "publish", err)))
-		rc = publish(run, err);
+		rc = run_publish(run, err);
 	return rc;
 }
 
@@ -522,42 +577,48 @@ static int places_of(const struct cli *cli, const struct pipeline *pipeline, str
 			place_writable("rejects file", pipeline->rejects_file, "rejects_file", err);
 }
 
+/* From the lock to the report; the exit code. */
+static int run_through(struct run *run, struct etl_error *err)
+{
+	int rc = carry_out(run, err), code;
+
+	if (!run->published)
+		keep_or_abandon(run, rc, err);
+	ETL_FAULT("run.before_end");
+	code = run_settle(run, rc, err);
+	ETL_FAULT("run.after_end");
+	/* Of an interrupted run the last line is the command that goes on. */
+	if (signals_caught() && err->set) {
+		log_error(err);
+		error_clear(err);
+	}
+	if (run_show(run, err) < 0 && (code == 0 || code == EXIT_REJECTED))
+		code = ETL_FAILED;
+	return code;
+}
+
 int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	struct watch *watch = watch_start();
 	struct run run;
-	int rc = places_of(cli, pipeline, err), code;
+	int code = places_of(cli, pipeline, err);
 
-	if (rc < 0) {
+	if (code < 0) {
 		watch_stop(watch);
-		return rc;
+		return code;
 	}
-	rc = code = run_open(&run, cli, pipeline, err);
-
-	if (rc == 0)
-		log_note("run %s of %s: %s to %s, %zu table%s", run.id, pipeline->name,
-			 pipeline->source.plugin->base.name, pipeline->target.plugin->base.name,
-			 run.jobs.count, run.jobs.count == 1 ? "" : "s");
+	code = run_open(&run, cli, pipeline, err);
+	if (code == 0)
+		code = lock_run(&run, err);
 	run.report.run = strdup(run.id);
 	run.report.pipeline = strdup(pipeline->name);
 	run.report.verb = strdup(cli->verb->name);
-	if (rc == 0)
-		rc = code = lock_run(&run, err);
-	if (rc < 0)
+	if (code < 0)
 		run_summarise_failure(cli, pipeline, run.id, err);
-	if (rc == 0) {
-		rc = carry_out(&run, err);
-		if (!run.published)
-			abandon(&run);
-		code = run_settle(&run, rc, err);
-		/* Of an interrupted run the last line is the command that goes on. */
-		if (signals_caught() && err->set) {
-			log_error(err);
-			error_clear(err);
-		}
-		if (run_show(&run, err) < 0 && (code == 0 || code == EXIT_REJECTED))
-			code = ETL_FAILED;
-	}
+	else if (run.nothing)
+		code = run.nothing_code;
+	else
+		code = run_through(&run, err);
 	/* The root cause is the last line, below the report. */
 	run_close(&run);
 	watch_stop(watch);

@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "flow.h"
+#include "journal.h"
 #include "lock.h"
 #include "plan.h"
 #include "report.h"
@@ -14,10 +15,20 @@
 /* Done, with rejected rows within the limits; other codes come from error_exit. */
 enum { EXIT_REJECTED = 6 };
 
+/* Of a run that was interrupted, as the state says. Texts are owned, and NULL where it says
+ * nothing. */
+struct interrupted {
+	char id[80];
+	char *pipeline, *target, *file, *plan, *stamp, *seal, *phase;
+	int exit;
+	int64_t begun; /* microseconds since 1970 UTC */
+};
+
 struct run {
 	const struct cli *cli;
 	const struct pipeline *pipeline;
 	struct etl_run info; /* what plugins see */
+	char place[4096]; /* the target as its plugin names it, "" when it does not */
 	char id[80], state_path[4096], rejects_path[4200], lock_path[4200];
 	struct host_limits limits;
 	struct instance *source, *target;
@@ -28,6 +39,12 @@ struct run {
 	struct etl_token pin;
 	bool pinned, begun, published;
 	struct rejects *rejects;
+	struct journal journal;
+	struct interrupted was; /* with cli->resume */
+	bool nothing;		/* there is nothing to resume; nothing_code is the exit code */
+	int nothing_code;
+	bool kept;	  /* it was interrupted, and what is staged stays */
+	bool left_behind; /* something could not be taken away */
 	struct flow_setup flow;
 	atomic_bool telling; /* a worker writes to the state how far the load is; it did so at `told` */
 	int64_t told;
@@ -47,6 +64,8 @@ int run_pin(struct run *, struct etl_error *);
 /* Where the state of a pipeline lives, by the target's own word. */
 int run_state_path(const struct pipeline *, struct instance *target, char *buf, size_t size,
 		   struct etl_error *);
+/* The target as its plugin names it, "" when it does not. */
+int run_place(struct instance *target, char *buf, size_t size, struct etl_error *);
 /* Where the rejects of a run are. */
 void run_rejects_path(const struct run *, const char *id, char *buf, size_t size);
 /* A place beside the state that is that run's alone. */

@@ -19,6 +19,7 @@
 #define HEADER_MAGIC "SQLite format 3" /* with its NUL: 16 bytes */
 #define WORDS_MAX    1024
 #define FIRST_ACCESS "SELECT count(*) FROM sqlite_schema"
+#define DISK_FULL    "53100" /* SQLSTATE */
 
 /* ---- What SQLite said ------------------------------------------------------------------------------- */
 
@@ -138,7 +139,8 @@ int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, c
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	return inst->host->fail(err, class_of(code), NULL, extended, "%s: %s: %s%s%s%s%s",
+	return inst->host->fail(err, class_of(code), code == SQLITE_FULL || is_full(error) ? DISK_FULL : NULL, extended,
+				"%s: %s: %s%s%s%s%s",
 				inst->path, what, db ? sqlite3_errmsg(db) : "out of memory",
 				error ? " (" : "", error ? strerror(error) : "", error ? ")" : "",
 				advice(inst, code, extended, error));

@@ -1,0 +1,151 @@
+/*
+ * The one moment at which the target changes. What it will be known by is written down before, so
+ * that a process that comes later can tell whether it came to that.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault.h"
+#include "log.h"
+#include "replay.h"
+#include "run-parts.h"
+
+static int tell_find(struct etl_found_sink *self, const struct etl_found *found)
+{
+	(void)self;
+	log_line(ETL_LOG_WARN, "%s: %s", found->table, found->reason);
+	return 0;
+}
+
+/* In the order in which publish listed the loads. */
+static void keep_outcomes(struct run *run, const struct etl_outcome *outcomes)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		if (!run->jobs.at[i]->failed)
+			run->jobs.at[i]->outcome = outcomes[count++];
+}
+
+/* What commit is given, in the order of the jobs and then the others. */
+struct publishing {
+	struct etl_commit commit;
+	const struct etl_load **loads;
+	const struct etl_token **tokens;
+	struct etl_outcome *outcomes;
+	uint64_t *withheld;
+	struct etl_found_sink found;
+	struct etl_token seal, kept;
+	char state[128];
+};
+
+static int list_loads(struct run *run, struct publishing *p, struct etl_error *err)
+{
+	size_t room = run->jobs.count + run->jobs.others.count + 1, count = 0;
+
+	p->loads = calloc(room, sizeof(*p->loads));
+	p->tokens = calloc(room, sizeof(*p->tokens));
+	p->outcomes = calloc(room, sizeof(*p->outcomes));
+	p->withheld = calloc(room, sizeof(*p->withheld));
+	if (!p->loads || !p->tokens || !p->outcomes || !p->withheld)
+		return error_memory(err);
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		const struct job *job = run->jobs.at[i];
+
+		if (job->failed)
+			continue;
+		p->loads[count] = &job->load;
+		p->outcomes[count].inserted = job->staged;
+		p->withheld[count] = job->rejected - job->rejected_by_target;
+		p->tokens[count++] = &job->token;
+	}
+	for (size_t i = 0; i < run->jobs.others.count; i++) {
+		p->loads[count] = &run->jobs.other_loads[i];
+		p->tokens[count++] = &run->jobs.other_tokens[i];
+	}
+	snprintf(p->state, sizeof(p->state), "{}");
+	if (run->cli->replay)
+		snprintf(p->state, sizeof(p->state), "{\"replays\":\"%s\"}",
+			 replay_of(run->cli->replay));
+	p->commit = (struct etl_commit){ .run = &run->info,
+					 .loads = p->loads,
+					 .tokens = p->tokens,
+					 .load_count = count,
+					 .outcomes = p->outcomes,
+					 .state = p->state,
+					 .found = &p->found,
+					 .withheld = p->withheld,
+					 .kept = &p->kept };
+	return 0;
+}
+
+static void publishing_free(struct publishing *p)
+{
+	free(p->loads);
+	free(p->tokens);
+	free(p->outcomes);
+	free(p->withheld);
+}
+
+/* The exit code of this run if it is published. */
+static int code_when_published(const struct run *run)
+{
+	for (size_t i = 0; i < run->jobs.count; i++)
+		if (run->jobs.at[i]->failed)
+			return 5;
+	return rejects_count(run->rejects) ? EXIT_REJECTED : 0;
+}
+
+/* By what the target will be known is on the disk before it is changed. */
+static int seal(struct run *run, struct publishing *p, struct etl_error *err)
+{
+	struct instance *target = run->target;
+	int rc;
+
+	if (journal_has(&run->journal, UNIT_SEAL, 0) && run->was.seal) {
+		snprintf(p->seal.text, sizeof(p->seal.text), "%s", run->was.seal);
+		return 0;
+	}
+	rc = journal_begin(&run->journal, UNIT_SEAL, 0, "seal", err);
+	ETL_FAULT("run.before_seal");
+	if (rc == 0)
+		rc = target->plugin->target.seal(target->self, &p->commit, &p->seal,
+						 instance_error(target, err));
+	ETL_FAULT("run.after_seal");
+	if (rc == 0 && run->state)
+		rc = state_run_sealed(run->state, run->id, p->seal.text, code_when_published(run), err);
+	return rc < 0 || !p->seal.text[0] ? rc : journal_sealed(&run->journal, &p->seal, err);
+}
+
+int run_publish(struct run *run, struct etl_error *err)
+{
+	struct publishing p = { .found = { .emit = tell_find } };
+	struct instance *target = run->target;
+	int64_t start = run_clock();
+	struct report_line *line;
+	int rc = list_loads(run, &p, err);
+
+	if (rc == 0)
+		rc = seal(run, &p, err);
+	p.commit.seal = &p.seal;
+	ETL_FAULT("run.before_commit");
+	if (rc == 0)
+		rc = target->plugin->target.commit(target->self, &p.commit,
+						   instance_error(target, err));
+	ETL_FAULT("run.after_commit");
+	run->published = rc == 0;
+	if (rc == 0)
+		keep_outcomes(run, p.outcomes);
+	if (rc == 0 && p.kept.text[0] && run->state)
+		rc = state_run_note(run->state, run->id, "kept", p.kept.text, err);
+	if (rc == 0)
+		rc = run_check_outcomes(run, err);
+	publishing_free(&p);
+	line = report_add(&run->report, REPORT_AFTER, "published");
+	if (line)
+		line->seconds = (double)(run_clock() - start) / 1e6;
+	return rc;
+}
