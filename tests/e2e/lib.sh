@@ -146,12 +146,12 @@ wait_etlrun() {
 	background=
 }
 
-# soon COMMAND: waits up to 20 seconds for the command to succeed.
+# soon COMMAND: waits up to a minute for the command to succeed.
 soon() {
 	tries=0
 	until "$@" >/dev/null 2>&1; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ] || fail "never came true: $*"
+		[ $tries -lt 600 ] || fail "never came true: $*"
 		sleep 0.1
 	done
 }
