@@ -233,14 +233,16 @@ static int next_batch(struct sql_stream *s)
 	return sql_stream_pull(s);
 }
 
-/* Small rests of batches are put together, so that a filter that lets little through does not make small ones. */
+/* Small rests of batches are put together, so that a filter that lets little through does not make small ones; what
+ * passes unchanged counts for a batch's size too. */
 int sql_rows_fill(struct etl_producer *self, struct etl_builder *b)
 {
 	struct sql_stream *s = (struct sql_stream *)(void *)self;
 	int done = BATCH_DONE, r;
 
 	s->kept = s->copied = s->bytes = 0;
-	while (done == BATCH_DONE && s->kept < b->capacity / 2) {
+	while (done == BATCH_DONE && s->kept < b->capacity / 2 &&
+	       !etl_builder_full(b, s->self->host)) {
 		if (!s->batch.release && (r = next_batch(s)) <= 0)
 			return r < 0 ? r : ETL_FILL_END;
 		done = s->query.simple ? scan_batch(s, b) : scan_rows(s, b);

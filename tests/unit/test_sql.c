@@ -8,6 +8,7 @@
 
 #include "fake_host.h"
 #include "lib_batch.h"
+#include "plugins/sql/scan.h"
 
 const struct etl_plugin *sql_LTX_etl_plugin(void);
 
@@ -323,6 +324,34 @@ START_TEST(what_a_scope_does_not_allow_is_refused)
 }
 END_TEST
 
+/* The tokens of a text, each with the letter of its kind. */
+static void expect_tokens(const char *sql, const char *words)
+{
+	static const char kinds[] = { 'w', 'n', 't', 'o' };
+	struct sql_token token = sql_token_at(sql);
+	char text[256] = "";
+
+	for (; token.kind != SQL_END; token = sql_token_at(token.at + token.size))
+		add(text, sizeof(text), "%c:%.*s ", kinds[token.kind], (int)token.size, token.at);
+	ck_assert_str_eq(text, words);
+}
+
+START_TEST(tokens_are_told_apart)
+{
+	struct sql_token token = sql_token_at("  \"a\"\"B\" x");
+
+	expect_tokens("SELECT a.b,'it''s' -- LIMIT\n/* ORDER */ FROM [x]]", "w:SELECT w:a o:. w:b o:, t:'it''s' w:FROM n:[x] o:] ");
+	expect_tokens("é1 \"\"\"\" `c``d` 1e5", "w:é1 n:\"\"\"\" n:`c``d` w:1e5 ");
+	expect_tokens("'open", "t:'open ");
+	expect_tokens("x /* open", "w:x ");
+	expect_tokens("", "");
+	ck_assert(sql_token_spells(&token, "A\"b"));
+	ck_assert(!sql_token_spells(&token, "a\"bc") && !sql_token_spells(&token, "a") && !sql_token_is(&token, "a"));
+	token = sql_token_at("Limit");
+	ck_assert(sql_token_is(&token, "LIMIT") && sql_token_spells(&token, "limit") && !sql_token_is(&token, "LIM"));
+}
+END_TEST
+
 /* ---- Rows ---- */
 
 START_TEST(rows_are_filtered_and_keep_their_ordinals)
@@ -599,6 +628,7 @@ int main(void)
 
 	tcase_add_test(tests, the_shape_follows_the_query);
 	tcase_add_test(tests, what_a_scope_does_not_allow_is_refused);
+	tcase_add_test(tests, tokens_are_told_apart);
 	tcase_add_test(tests, rows_are_filtered_and_keep_their_ordinals);
 	tcase_add_test(tests, rows_that_become_several_are_created);
 	tcase_add_test(tests, small_batches_change_nothing);
