@@ -1,9 +1,9 @@
 /*
- * A set of keys of any number in bounded memory, exact. A hash table of (hash, where the key stands) lies in a
- * temporary file behind a cache of pages, and the keys themselves in another: equal hashes are looked at again,
- * key by key, so a collision costs a read and never a row. A small set is all cache and touches no disk. The
- * table's place follows the hash's upper bits, so it doubles by one pass in order. The hash is seeded by chance:
- * nobody can choose values that collide.
+ * A set of keys of any number in bounded memory, exact. The newest keys are in a hash table of (hash, where the
+ * key stands); when that is full it is written out, sorted, as a run, of which a Bloom filter stays, so that a new
+ * key is known to be new without a look at the disk, nearly always. The keys themselves go to another file:
+ * equal hashes are looked at again, key by key, so a collision costs a read and never a row. A small set touches
+ * no disk at all. The hash is seeded by chance: nobody can choose values that collide.
  */
 #include "config.h"
 
@@ -19,39 +19,35 @@
 
 #include "rules.h"
 
-#define PAGE_SLOTS   256 /* of 16 bytes: 4 KiB */
-#define FIRST_BITS   10	 /* slots of a new table, as a power of two */
-#define LEAST_PAGES  16
-#define RECENT_FIRST 4096	 /* bytes of the newest keys, which are in memory */
-#define RECENT_MOST  (256 << 10) /* … before they go to the file */
+#define FIRST_BITS    10	  /* slots of a new table, as a power of two */
+#define LEAST_BITS    8		  /* of the largest one, in the smallest memory */
+#define MOST_RUNS     8		  /* then they are merged into one */
+#define KEYS_PER_WORD 4		  /* of a filter, at best: 16 bits a key */
+#define WINDOW	      256	  /* entries of a run that are read at once: 4 KiB */
+#define MERGE_ROOM    4096	  /* entries of each run in memory while they are merged */
+#define RECENT_FIRST  4096	  /* bytes of the newest keys, which are in memory */
+#define RECENT_MOST   (256 << 10) /* … before they go to the file */
 
 struct slot {
 	uint64_t hash;
 	uint64_t at; /* of the key, from 1; 0: empty */
 };
 
-struct page {
-	struct slot slots[PAGE_SLOTS];
-};
-
-/* What the cache holds at one place. */
-struct held {
-	uint64_t number; /* of the page, from 1; 0: nothing */
-	bool changed;
-};
-
-/* Slots in order. With room for every page in the cache there is no file. */
-struct table {
-	unsigned bits;
-	struct page *pages; /* mapped by number */
-	struct held *held;
-	size_t page_count;
-	int file; /* -1: none */
+/* Entries sorted by their hashes, in a file. */
+struct run {
+	int file;
+	uint64_t count;
+	uint64_t *words; /* the filter; NULL: none, every key may be there */
+	uint64_t word_count;
 };
 
 struct rules_seen {
-	struct table table;
-	size_t most_pages;
+	struct slot *slots;
+	unsigned bits, most_bits; /* of the slots now, and at most */
+	uint64_t held;		  /* entries in the slots */
+	struct run runs[MOST_RUNS];
+	size_t run_count;
+	uint64_t most_words, used_words; /* of all filters */
 	uint64_t count, seed;
 	int keys_file;	       /* -1: none */
 	uint64_t keys_on_disk; /* bytes */
@@ -117,129 +113,236 @@ static bool write_at(int file, const void *from, size_t size, uint64_t at)
 	return true;
 }
 
-/* ---- The table ---- */
+/* ---- The filter of a run ---- */
 
-static uint64_t pages_of(unsigned bits)
+/* One word says it all: four bits of it, by bits of the hash that its place does not depend on. */
+static uint64_t mask_of(uint64_t hash)
 {
-	return (UINT64_C(1) << bits) / PAGE_SLOTS;
+	return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) |
+	       UINT64_C(1) << (hash >> 12 & 63) | UINT64_C(1) << (hash >> 18 & 63);
 }
 
-static void table_free(struct table *t)
+/* A place among COUNT, in the order of the hashes. */
+static uint64_t place_of(uint64_t hash, uint64_t count)
 {
-	free(t->pages);
-	free(t->held);
-	if (t->file >= 0)
-		close(t->file);
-	*t = (struct table){ .file = -1 };
+	return (uint64_t)((etl_u128)hash * count >> 64);
 }
 
-static int table_make(struct rules_seen *s, struct table *t, unsigned bits)
+static bool may_have(const struct run *run, uint64_t hash)
 {
-	uint64_t pages = pages_of(bits);
+	uint64_t mask = mask_of(hash);
 
-	*t = (struct table){ .bits = bits, .file = -1 };
-	t->page_count = pages < s->most_pages ? (size_t)pages : s->most_pages;
-	t->pages = calloc(t->page_count, sizeof(*t->pages));
-	t->held = calloc(t->page_count, sizeof(*t->held));
-	if (!t->pages || !t->held) {
-		table_free(t);
-		return failed(s, "no memory");
-	}
-	if (pages <= t->page_count)
+	return !run->words || (run->words[place_of(hash, run->word_count)] & mask) == mask;
+}
+
+/* What is left of the memory for filters decides how good it is. Without one the run is only slower. */
+static void filter_make(struct rules_seen *s, struct run *run, uint64_t most)
+{
+	uint64_t words = run->count / KEYS_PER_WORD + 1;
+
+	run->word_count = words < most ? words : most;
+	run->words = run->word_count ? calloc(run->word_count, sizeof(*run->words)) : NULL;
+	if (!run->words)
+		run->word_count = 0;
+	s->used_words += run->word_count;
+}
+
+static void filter_add(struct run *run, uint64_t hash)
+{
+	if (run->words)
+		run->words[place_of(hash, run->word_count)] |= mask_of(hash);
+}
+
+static void filter_free(struct rules_seen *s, struct run *run)
+{
+	s->used_words -= run->word_count;
+	free(run->words);
+	run->words = NULL;
+	run->word_count = 0;
+}
+
+/* ---- Runs ---- */
+
+static int compare_slots(const void *a, const void *b)
+{
+	const struct slot *x = a, *y = b;
+
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+/* The table becomes a run, and is empty. */
+static int write_run(struct rules_seen *s)
+{
+	struct run *run = &s->runs[s->run_count];
+	uint64_t slots = UINT64_C(1) << s->bits, count = 0;
+
+	for (uint64_t i = 0; i < slots; i++)
+		if (s->slots[i].at)
+			s->slots[count++] = s->slots[i];
+	qsort(s->slots, count, sizeof(*s->slots), compare_slots);
+	*run = (struct run){ .file = temporary(), .count = count };
+	if (run->file < 0)
+		return failed(s, strerror(errno));
+	s->run_count++;
+	if (!write_at(run->file, s->slots, count * sizeof(*s->slots), 0))
+		return failed(s, strerror(errno));
+	filter_make(s, run, (s->most_words - s->used_words) / 2);
+	for (uint64_t i = 0; i < count; i++)
+		filter_add(run, s->slots[i].hash);
+	memset(s->slots, 0, slots * sizeof(*s->slots));
+	s->held = 0;
+	return 0;
+}
+
+static int read_entries(struct rules_seen *s, const struct run *run, uint64_t from, uint64_t count,
+			struct slot *to)
+{
+	ssize_t size = (ssize_t)(count * sizeof(*to));
+
+	if (read_at(run->file, to, (size_t)size, from * sizeof(*to)) == size)
 		return 0;
-	/* What was never written reads as zeros: empty slots. */
-	t->file = temporary();
-	if (t->file < 0 || ftruncate(t->file, (off_t)(pages * sizeof(struct page))) < 0) {
-		failed(s, strerror(errno));
-		table_free(t);
-		return ETL_FAILED;
-	}
-	return 0;
+	return failed(s, errno ? strerror(errno) : "the temporary file is too short");
 }
 
-/* The page, in the cache; NULL: failed. */
-static struct page *page_at(struct rules_seen *s, struct table *t, uint64_t number, bool change)
-{
-	size_t place = (size_t)(number % t->page_count);
-	struct held *held = &t->held[place];
-	struct page *page = &t->pages[place];
+/* One run while it is merged. */
+struct cursor {
+	const struct run *run;
+	uint64_t next; /* entry to be read */
+	struct slot room[MERGE_ROOM];
+	size_t at, count;
+};
 
-	if (held->number != number + 1 && t->file >= 0) {
-		if (held->changed &&
-		    !write_at(t->file, page, sizeof(*page), (held->number - 1) * sizeof(*page))) {
-			failed(s, strerror(errno));
+/* 1: ROOM[AT] is there; 0: the end. */
+static int cursor_fill(struct rules_seen *s, struct cursor *c)
+{
+	uint64_t left = c->run->count - c->next;
+
+	if (c->at < c->count)
+		return 1;
+	c->at = 0;
+	c->count = left < MERGE_ROOM ? (size_t)left : MERGE_ROOM;
+	if (c->count == 0)
+		return 0;
+	if (read_entries(s, c->run, c->next, c->count, c->room) < 0)
+		return ETL_FAILED;
+	c->next += c->count;
+	return 1;
+}
+
+/* The run with the smallest hash; NULL: all are at their end, or *ret_failed. */
+static struct cursor *least(struct rules_seen *s, struct cursor *cursors, bool *ret_failed)
+{
+	struct cursor *found = NULL;
+
+	for (size_t i = 0; i < s->run_count; i++) {
+		struct cursor *c = &cursors[i];
+		int r = cursor_fill(s, c);
+
+		if (r < 0) {
+			*ret_failed = true;
 			return NULL;
 		}
-		held->changed = false;
-		held->number = 0;
-		if (read_at(t->file, page, sizeof(*page), number * sizeof(*page)) !=
-		    sizeof(*page)) {
-			failed(s, errno ? strerror(errno) : "the temporary file is too short");
-			return NULL;
-		}
+		if (r > 0 && (!found || c->room[c->at].hash < found->room[found->at].hash))
+			found = c;
 	}
-	held->number = number + 1;
-	held->changed |= change;
-	return page;
+	return found;
 }
 
-/* A slot, in the cache; CHANGE: it will be written to. NULL: failed. */
-static struct slot *slot_at(struct rules_seen *s, struct table *t, uint64_t at, bool change)
+static int merge_into(struct rules_seen *s, struct run *run, struct cursor *cursors,
+		      struct slot *out)
 {
-	struct page *page = page_at(s, t, at / PAGE_SLOTS, change);
+	struct cursor *c;
+	uint64_t written = 0;
+	size_t count = 0;
+	bool bad = false;
 
-	return page ? &page->slots[at % PAGE_SLOTS] : NULL;
-}
-
-static uint64_t home_of(const struct table *t, uint64_t hash)
-{
-	return hash >> (64 - t->bits);
-}
-
-static uint64_t next_of(const struct table *t, uint64_t at)
-{
-	return (at + 1) & ((UINT64_C(1) << t->bits) - 1);
-}
-
-/* Into the first empty slot. */
-static int table_put(struct rules_seen *s, struct table *t, const struct slot *what)
-{
-	uint64_t at = home_of(t, what->hash);
-	struct slot *slot;
-
-	while ((slot = slot_at(s, t, at, false)) && slot->at)
-		at = next_of(t, at);
-	if (slot)
-		slot = slot_at(s, t, at, true);
-	if (!slot)
-		return ETL_FAILED;
-	*slot = *what;
-	return 0;
-}
-
-static int table_double(struct rules_seen *s)
-{
-	struct table *old = &s->table, more;
-	uint64_t slots = UINT64_C(1) << old->bits;
-	int r = table_make(s, &more, old->bits + 1);
-
-	if (r < 0)
-		return r;
-	for (uint64_t i = 0; r == 0 && i < slots; i++) {
-		const struct slot *slot = slot_at(s, old, i, false);
-
-		if (!slot)
-			r = ETL_FAILED;
-		else if (slot->at)
-			r = table_put(s, &more, slot);
+	while ((c = least(s, cursors, &bad))) {
+		filter_add(run, c->room[c->at].hash);
+		out[count++] = c->room[c->at++];
+		if (count < MERGE_ROOM && written + count < run->count)
+			continue;
+		if (!write_at(run->file, out, count * sizeof(*out), written * sizeof(*out)))
+			return failed(s, strerror(errno));
+		written += count;
+		count = 0;
 	}
+	return bad ? ETL_FAILED : 0;
+}
+
+static void runs_free(struct rules_seen *s)
+{
+	for (size_t i = 0; i < s->run_count; i++) {
+		filter_free(s, &s->runs[i]);
+		close(s->runs[i].file);
+	}
+	s->run_count = 0;
+}
+
+static int merge_runs(struct rules_seen *s)
+{
+	struct cursor *cursors = calloc(MOST_RUNS, sizeof(*cursors));
+	struct slot *out = malloc(MERGE_ROOM * sizeof(*out));
+	struct run run = { .file = temporary() };
+	int r = cursors && out ? 0 : failed(s, "no memory");
+
+	if (r == 0 && run.file < 0)
+		r = failed(s, strerror(errno));
+	for (size_t i = 0; r == 0 && i < s->run_count; i++) {
+		cursors[i].run = &s->runs[i];
+		run.count += s->runs[i].count;
+		filter_free(s, &s->runs[i]);
+	}
+	if (r == 0) {
+		filter_make(s, &run, s->most_words / 4 * 3);
+		r = merge_into(s, &run, cursors, out);
+	}
+	free(cursors);
+	free(out);
 	if (r < 0) {
-		table_free(&more);
+		filter_free(s, &run);
+		if (run.file >= 0)
+			close(run.file);
 		return r;
 	}
-	table_free(old);
-	*old = more;
+	/* The old ones have no filters any more; the new one's words stay counted. */
+	for (size_t i = 0; i < s->run_count; i++)
+		close(s->runs[i].file);
+	s->runs[0] = run;
+	s->run_count = 1;
 	return 0;
+}
+
+/* Where the first entry that is not below the hash would be looked for between LOW and HIGH. */
+static uint64_t guess(const struct run *run, uint64_t hash, uint64_t low, uint64_t high, int tries)
+{
+	uint64_t at = tries < 3 ? place_of(hash, run->count) : low + (high - low) / 2;
+
+	at = at < low ? low : at >= high ? high - 1 : at;
+	return at - low < WINDOW / 2 ? low : at - WINDOW / 2;
+}
+
+/* Fills ROOM with the entries from *RET_FROM on, of which the first not below the hash is one, or all are below. */
+static int find_window(struct rules_seen *s, const struct run *run, uint64_t hash,
+		       struct slot *room, uint64_t *ret_from, uint64_t *ret_count)
+{
+	uint64_t low = 0, high = run->count;
+
+	for (int tries = 0;; tries++) {
+		uint64_t from = guess(run, hash, low, high, tries), count = high - from;
+
+		count = count < WINDOW ? count : WINDOW;
+		if (read_entries(s, run, from, count, room) < 0)
+			return ETL_FAILED;
+		if (room[0].hash >= hash && from > low)
+			high = from + 1;
+		else if (room[count - 1].hash < hash && from + count < high)
+			low = from + count;
+		else {
+			*ret_from = from;
+			*ret_count = count;
+			return 0;
+		}
+	}
 }
 
 /* ---- The keys: size (four bytes), bytes ---- */
@@ -315,18 +418,117 @@ static int is_key(struct rules_seen *s, uint64_t at, const void *key, uint32_t s
 
 /* ---- The set ---- */
 
+struct sought {
+	const void *key;
+	uint32_t size;
+	uint64_t hash;
+};
+
+/* 1: it is in the run. */
+static int run_has(struct rules_seen *s, const struct run *run, const struct sought *k)
+{
+	struct slot room[WINDOW];
+	uint64_t from, count;
+	int r = find_window(s, run, k->hash, room, &from, &count);
+
+	while (r == 0) {
+		for (uint64_t i = 0; i < count; i++) {
+			if (room[i].hash > k->hash)
+				return 0;
+			if (room[i].hash < k->hash)
+				continue;
+			r = is_key(s, room[i].at, k->key, k->size);
+			if (r != 0)
+				return r;
+		}
+		from += count;
+		count = run->count - from < WINDOW ? run->count - from : WINDOW;
+		if (count == 0)
+			return 0;
+		r = read_entries(s, run, from, count, room);
+	}
+	return r;
+}
+
+static uint64_t home_of(const struct rules_seen *s, uint64_t hash)
+{
+	return hash >> (64 - s->bits);
+}
+
+static uint64_t next_of(const struct rules_seen *s, uint64_t at)
+{
+	return (at + 1) & ((UINT64_C(1) << s->bits) - 1);
+}
+
+static int table_has(struct rules_seen *s, const struct sought *k)
+{
+	uint64_t at = home_of(s, k->hash);
+	int r = 0;
+
+	for (; r == 0 && s->slots[at].at; at = next_of(s, at))
+		if (s->slots[at].hash == k->hash)
+			r = is_key(s, s->slots[at].at, k->key, k->size);
+	return r;
+}
+
+static void table_put(struct rules_seen *s, const struct slot *what)
+{
+	uint64_t at = home_of(s, what->hash);
+
+	while (s->slots[at].at)
+		at = next_of(s, at);
+	s->slots[at] = *what;
+	s->held++;
+}
+
+static int table_double(struct rules_seen *s)
+{
+	struct slot *old = s->slots, *more = calloc(UINT64_C(2) << s->bits, sizeof(*more));
+	uint64_t slots = UINT64_C(1) << s->bits;
+
+	if (!more)
+		return failed(s, "no memory");
+	s->slots = more;
+	s->bits++;
+	s->held = 0;
+	for (uint64_t i = 0; i < slots; i++)
+		if (old[i].at)
+			table_put(s, &old[i]);
+	free(old);
+	return 0;
+}
+
+/* Three fifths full at most: chains of slots stay short. */
+static int make_room(struct rules_seen *s)
+{
+	int r = 0;
+
+	if ((s->held + 1) * 5 <= (UINT64_C(1) << s->bits) * 3)
+		return 0;
+	if (s->bits < s->most_bits)
+		return table_double(s);
+	if (s->run_count == MOST_RUNS)
+		r = merge_runs(s);
+	return r < 0 ? r : write_run(s);
+}
+
 struct rules_seen *rules_seen_new(int64_t memory)
 {
 	struct rules_seen *s = calloc(1, sizeof(*s));
-	int64_t pages = memory / 2 / (int64_t)sizeof(struct page);
 
 	if (!s)
 		return NULL;
 	s->keys_file = -1;
-	s->most_pages = pages > LEAST_PAGES ? (size_t)pages : LEAST_PAGES;
+	s->most_bits = LEAST_BITS;
+	while (s->most_bits < 40 &&
+	       (int64_t)sizeof(struct slot) << (s->most_bits + 1) <= memory / 2)
+		s->most_bits++;
+	s->most_words = (uint64_t)(memory > 0 ? memory : 0) / 2 / sizeof(uint64_t);
+	s->bits = s->most_bits < FIRST_BITS ? s->most_bits : FIRST_BITS;
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) != sizeof(s->seed))
 		s->seed = (uint64_t)(uintptr_t)s;
-	if (table_make(s, &s->table, FIRST_BITS) < 0) {
+	s->slots = calloc(UINT64_C(1) << s->bits, sizeof(*s->slots));
+	if (!s->slots) {
 		free(s);
 		return NULL;
 	}
@@ -337,9 +539,10 @@ void rules_seen_free(struct rules_seen *s)
 {
 	if (!s)
 		return;
-	table_free(&s->table);
+	runs_free(s);
 	if (s->keys_file >= 0)
 		close(s->keys_file);
+	free(s->slots);
 	free(s->recent);
 	free(s->other);
 	free(s);
@@ -352,17 +555,12 @@ uint64_t rules_seen_count(const struct rules_seen *s)
 
 int rules_seen_has(struct rules_seen *s, const void *key, size_t size, const char **ret_why)
 {
-	uint64_t hash = XXH3_64bits_withSeed(key, size, s->seed), at = home_of(&s->table, hash);
-	const struct slot *slot = NULL;
-	int r = size > UINT32_MAX ? failed(s, "a key of more than 4 GiB") : 0;
+	struct sought k = { key, (uint32_t)size, XXH3_64bits_withSeed(key, size, s->seed) };
+	int r = size > UINT32_MAX ? failed(s, "a key of more than 4 GiB") : table_has(s, &k);
 
-	while (r == 0 && (slot = slot_at(s, &s->table, at, false)) && slot->at) {
-		if (slot->hash == hash)
-			r = is_key(s, slot->at, key, (uint32_t)size);
-		at = next_of(&s->table, at);
-	}
-	if (r == 0 && !slot)
-		r = ETL_FAILED;
+	for (size_t i = 0; r == 0 && i < s->run_count; i++)
+		if (may_have(&s->runs[i], k.hash))
+			r = run_has(s, &s->runs[i], &k);
 	if (r < 0)
 		*ret_why = s->why;
 	return r;
@@ -371,18 +569,15 @@ int rules_seen_has(struct rules_seen *s, const void *key, size_t size, const cha
 int rules_seen_add(struct rules_seen *s, const void *key, size_t size, const char **ret_why)
 {
 	struct slot slot = { XXH3_64bits_withSeed(key, size, s->seed), 0 };
-	int r = 0;
+	int r = make_room(s);
 
-	/* Three fifths full: chains of slots stay short. */
-	if ((s->count + 1) * 5 > (UINT64_C(1) << s->table.bits) * 3)
-		r = table_double(s);
 	if (r == 0)
 		r = keep_key(s, key, (uint32_t)size, &slot.at);
-	if (r == 0)
-		r = table_put(s, &s->table, &slot);
-	if (r == 0)
-		s->count++;
-	else
+	if (r < 0) {
 		*ret_why = s->why;
-	return r;
+		return r;
+	}
+	table_put(s, &slot);
+	s->count++;
+	return 0;
 }
