@@ -98,6 +98,18 @@ static inline int64_t fake_num(const struct etl_conf *conf, const char *name)
 	return fake_find(conf, name)->number;
 }
 
+static inline int fake_given(const struct etl_conf *conf, const char *name)
+{
+	return fake_find(conf, name)->key != NULL;
+}
+
+static inline int fake_flag(const struct etl_conf *conf, const char *name)
+{
+	const char *text = fake_str(conf, name);
+
+	return text && strcmp(text, "true") == 0;
+}
+
 static inline size_t fake_list(const struct etl_conf *conf, const char *name)
 {
 	const struct fake_option *o = fake_find(conf, name);
@@ -121,6 +133,6 @@ static inline const struct etl_conf *fake_sub(const struct etl_conf *conf, const
 #define FAKE_HOST                                                                                \
 	.abi = ETL_ABI, .batch_rows = ETL_BATCH_ROWS, .batch_bytes = ETL_BATCH_BYTES, .fail = fake_fail, \
 	.at = fake_at, .log = fake_log, .canceled = fake_canceled, .reject = fake_reject,        \
-	.str = fake_str, .num = fake_num, .list = fake_list, .item = fake_item, .sub = fake_sub
+	.given = fake_given, .str = fake_str, .num = fake_num, .flag = fake_flag, .list = fake_list, .item = fake_item, .sub = fake_sub
 
 #endif
