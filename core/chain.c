@@ -25,11 +25,19 @@ struct meter {
 	struct etl_error *err;
 };
 
+/* An errno of a stream may get lost on its way through plugins; what is said here does not. */
+static int said(int code, struct etl_error *err)
+{
+	if (code == ENOMEM)
+		error_memory(err);
+	return code;
+}
+
 static int meter_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
 {
 	struct meter *m = stream->private_data;
 
-	return etl_schema_copy(out, &m->schema) ? 0 : ENOMEM;
+	return etl_schema_copy(out, &m->schema) ? 0 : said(ENOMEM, m->err);
 }
 
 static const char *meter_error(struct ArrowArrayStream *stream)
@@ -72,7 +80,7 @@ static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 
 	out->release = NULL;
 	if (rc)
-		return rc;
+		return said(rc, m->err);
 	m->context->ended = !batch.release;
 	if (!batch.release)
 		return 0;
@@ -84,12 +92,12 @@ static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	if (!batch_count(&ordinals, batch.length, &m->next, m->context->gone,
 			 m->context->gone_count, &m->gone_at)) {
 		batch.release(&batch);
-		return ENOMEM;
+		return said(ENOMEM, m->err);
 	}
 	if (!batch_append(&batch, &ordinals)) {
 		ordinals.release(&ordinals);
 		batch.release(&batch);
-		return ENOMEM;
+		return said(ENOMEM, m->err);
 	}
 	*out = batch;
 	return 0;
@@ -210,7 +218,7 @@ static int stamp_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out
 {
 	struct stamp *s = stream->private_data;
 
-	return s->in.get_schema(&s->in, out);
+	return said(s->in.get_schema(&s->in, out), s->err);
 }
 
 static int stamp_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
@@ -223,7 +231,7 @@ static int stamp_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	memcpy(plugin, s->err->plugin, sizeof(plugin));
 	if (s->instance)
 		instance_error(s->instance, s->err);
-	rc = s->in.get_next(&s->in, out);
+	rc = said(s->in.get_next(&s->in, out), s->err);
 	if (rc == 0 && s->rows && out->release)
 		*s->rows += (uint64_t)out->length;
 	if (!s->err->set) {

@@ -236,7 +236,10 @@ static int stream_schema(struct ArrowArrayStream *stream, struct ArrowSchema *ou
 {
 	struct peer_stream *s = stream->private_data;
 
-	return etl_schema_copy(out, &s->schema) ? 0 : ENOMEM;
+	if (etl_schema_copy(out, &s->schema))
+		return 0;
+	error_memory(s->walk.err);
+	return ENOMEM;
 }
 
 static const char *stream_error(struct ArrowArrayStream *stream)

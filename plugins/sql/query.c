@@ -280,6 +280,9 @@ static int make_tables(struct sql_engine *e)
 
 	if (rc == SQLITE_OK && sql_input_has_alias(e->input))
 		rc = sql_input_module(e->db, e->input->table, e->input);
+	/* Nothing else can be wrong with it, and SQLite itself has not been asked. */
+	if (rc == SQLITE_NOMEM)
+		return e->self->host->fail(e->err, ETL_MEMORY, NULL, rc, "no memory for the input");
 	if (rc != SQLITE_OK)
 		return sql_engine_fail(e, "making the input");
 	return sql_engine_run(e, "SELECT 1 FROM json_each('[]'), json_tree('[]')");

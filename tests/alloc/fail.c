@@ -1,10 +1,10 @@
 /*
  * A machine that runs out of memory, for the program as it is: loaded with LD_PRELOAD, malloc and its sisters
  * fail where ETLRUN_ALLOC says. "count" fails none and says at the end how many there were; "n" fails the n-th;
- * "n+" that one and all that follow, and with ETLRUN_ALLOC_TRACE it says where that
- * is. Allocations made by libraries that are known not to look (libconfig 1.5)
- * or that end the program (libltdl) are neither counted nor failed, nor those before main and those around a
- * thread's function, which are the sanitizer's. Beginning a thread counts as one, too.
+ * "n+" that one and all that follow, and with ETLRUN_ALLOC_TRACE it says where that is. Beginning a thread counts
+ * as one, too. Not counted and not failed are those of libraries that do not look (libconfig 1.5), end the program
+ * (libltdl) or call it a file that is not there (the loader), and those before main and around a thread's
+ * function, which are the sanitizer's.
  *
  * In a build with AddressSanitizer what goes through is counted by that, so leaks and wrong frees after a
  * failure are seen by it: ASAN_OPTIONS=verify_asan_link_order=0.
@@ -73,7 +73,8 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *data)
 
 	(void)size;
 	(void)data;
-	if (!strstr(info->dlpi_name, "libconfig.so") && !strstr(info->dlpi_name, "libltdl.so"))
+	if (!strstr(info->dlpi_name, "libconfig.so") && !strstr(info->dlpi_name, "libltdl.so") &&
+	    !strstr(info->dlpi_name, "/ld-linux"))
 		return 0;
 	for (i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
@@ -107,6 +108,21 @@ static void say_where(void)
 	inside = true;
 }
 
+/* What is asked for after this is the sanitizer's report and the like, no more the program's. */
+static void finish(void)
+{
+	const char *file = getenv("ETLRUN_ALLOC_COUNT");
+	FILE *f;
+
+	if (!atomic_exchange(&ready, false) || !file)
+		return;
+	f = fopen(file, "w");
+	if (!f)
+		return;
+	fprintf(f, "%llu\n", (unsigned long long)atomic_load(&calls));
+	fclose(f);
+}
+
 /* This one is to fail. */
 static bool fails(const void *caller)
 {
@@ -115,6 +131,9 @@ static bool fails(const void *caller)
 	if (!inside || !atomic_load_explicit(&ready, memory_order_acquire) || is_careless(caller))
 		return false;
 	n = atomic_fetch_add(&calls, 1) + 1;
+	/* Registered within main, it is run before anybody's destructors, which may need memory. */
+	if (n == 1)
+		atexit(finish);
 	if (counting || n < fail_at || (n > fail_at && !onwards))
 		return false;
 	if (tracing)
@@ -137,21 +156,6 @@ __attribute__((constructor)) static void begin(void)
 	dl_iterate_phdr(note_library, NULL);
 	inside = true;
 	atomic_store_explicit(&ready, true, memory_order_release);
-}
-
-/* What is asked for after this is the sanitizer's report and no more the program's. */
-__attribute__((destructor)) static void finish(void)
-{
-	const char *file = getenv("ETLRUN_ALLOC_COUNT");
-	FILE *f;
-
-	if (!atomic_exchange(&ready, false) || !file)
-		return;
-	f = fopen(file, "w");
-	if (!f)
-		return;
-	fprintf(f, "%llu\n", (unsigned long long)atomic_load(&calls));
-	fclose(f);
 }
 
 /* ---- What is asked for -------------------------------------------------------------------------- */
