@@ -63,6 +63,8 @@ static int open_store(struct rejects *r, struct etl_error *err)
 		"CREATE TABLE row (n INTEGER PRIMARY KEY, job INTEGER, hash INTEGER, tail TEXT);"
 		"CREATE INDEX row_hash ON row (job, hash);"
 		"CREATE TABLE place (hash INTEGER, split INTEGER, ordinal INTEGER);"
+		"CREATE TABLE seen (hash INTEGER, back INTEGER, split INTEGER, ordinal INTEGER, "
+		"PRIMARY KEY (hash, back)) WITHOUT ROWID;"
 		"CREATE TABLE gone (split INTEGER, ordinal INTEGER, hash INTEGER, PRIMARY KEY "
 		"(split, "
 		"ordinal)) WITHOUT ROWID",
@@ -239,21 +241,24 @@ static int spool_row(struct rejects *r, const struct job *job, sqlite3_stmt *stm
 	return rc;
 }
 
-/* Of k rows with one hash the last k that the source gave. */
+/* Of k rows with one hash the last k that the source gave: both sides are counted from behind, and meet. */
+#define COUNT_SQL                                                                                  \
+	"DELETE FROM seen; INSERT INTO seen SELECT hash, row_number() OVER (PARTITION BY hash "    \
+	"ORDER BY split DESC, ordinal DESC) AS back, split, ordinal FROM place"
 #define PLACED_SQL                                                                                 \
-	"WITH r AS (SELECT n, hash, tail, count(*) OVER (PARTITION BY hash) - row_number() OVER "  \
-	"(PARTITION BY hash ORDER BY n) + 1 AS back FROM row WHERE job = ?1),"                     \
-	" p AS (SELECT *, row_number() OVER (PARTITION BY hash ORDER BY split DESC, ordinal "      \
-	"DESC) "                                                                                   \
-	"AS back FROM place)"                                                                      \
-	" SELECT r.hash, r.tail, p.split, p.ordinal FROM r LEFT JOIN p ON p.hash = r.hash AND "    \
-	"p.back = r.back ORDER BY p.split, p.ordinal, r.n"
+	"WITH r AS (SELECT n, hash, tail, row_number() OVER (PARTITION BY hash ORDER BY n DESC) "  \
+	"AS back FROM row WHERE job = ?1)"                                                         \
+	" SELECT r.hash, r.tail, s.split, s.ordinal FROM r LEFT JOIN seen AS s ON s.hash = "       \
+	"r.hash "                                                                                  \
+	"AND s.back = r.back ORDER BY s.split, s.ordinal, r.n"
 
 static int spool_rows(struct rejects *r, const struct job *job, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = prepare(r, PLACED_SQL, &stmt, err), step = SQLITE_DONE;
+	int rc = run_sql(r, COUNT_SQL, err), step = SQLITE_DONE;
 
+	if (rc == 0)
+		rc = prepare(r, PLACED_SQL, &stmt, err);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(stmt, 1, (int64_t)job->index);

@@ -17,6 +17,8 @@ struct parent_key {
 	struct etl_text
 		join; /* p."x" = +t."a" AND …: the parent's type and collation decide, as SQLite's do */
 	size_t rule;
+	char **from, **to; /* its columns, and the parent's */
+	size_t column_count;
 };
 
 struct checking {
@@ -45,6 +47,25 @@ static struct parent_key *add_key(struct checking *c, int64_t id, const char *pa
 	return more->parent ? more : NULL;
 }
 
+static bool add_columns(struct parent_key *key, const char *from, const char *to)
+{
+	size_t n = key->column_count;
+	char **more_from = realloc(key->from, (n + 1) * sizeof(*more_from));
+	char **more_to;
+
+	if (!more_from)
+		return false;
+	key->from = more_from;
+	more_to = realloc(key->to, (n + 1) * sizeof(*more_to));
+	if (!more_to)
+		return false;
+	key->to = more_to;
+	key->from[n] = strdup(from);
+	key->to[n] = strdup(to);
+	key->column_count++;
+	return key->from[n] && key->to[n];
+}
+
 /* A row of KEYS_SQL. */
 static int take_key(struct checking *c, sqlite3_stmt *stmt)
 {
@@ -58,7 +79,7 @@ static int take_key(struct checking *c, sqlite3_stmt *stmt)
 
 	if (!key)
 		key = add_key(c, id, parent ? parent : "");
-	if (!key)
+	if (!key || !add_columns(key, from ? from : "", to ? to : ""))
 		return no_memory(c);
 	etl_text_addf(&key->columns, "%s%s", key->columns.length ? ", " : "", from ? from : "");
 	etl_text_add(&key->given, key->given.length ? " AND t." : "t.");
@@ -112,9 +133,15 @@ static int add_rule(struct checking *c, struct parent_key *key)
 
 static void free_keys(struct checking *c)
 {
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < c->count; i++) {
+		for (k = 0; k < c->keys[i].column_count; k++) {
+			free(c->keys[i].from[k]);
+			free(c->keys[i].to[k]);
+		}
+		free(c->keys[i].from);
+		free(c->keys[i].to);
 		free(c->keys[i].parent);
 		etl_text_free(&c->keys[i].columns);
 		etl_text_free(&c->keys[i].given);
@@ -242,6 +269,33 @@ static int collect_rows(struct checking *c, sqlite3_stmt *found, int64_t *ret)
 	return rc;
 }
 
+/* What refers to the rows found, in this table; the host looks at the others. */
+static int follow(struct checking *c, int64_t *ret)
+{
+	int64_t more, found;
+	size_t i, own;
+	int rc = ETL_OK;
+
+	do {
+		more = 0;
+		own = 0;
+		for (i = 0; !rc && i < c->count; i++) {
+			const struct parent_key *key = &c->keys[i];
+			struct screen_link link = { (const char *const *)key->from,
+						    (const char *const *)key->to, key->column_count,
+						    key->rule };
+
+			if (sqlite3_stricmp(key->parent, c->screen.table) != 0)
+				continue;
+			own++;
+			rc = screen_follow(&c->screen, &link, &found);
+			more += found;
+		}
+		*ret += more;
+	} while (!rc && more && own > 1);
+	return rc;
+}
+
 /* FOUND stands on a row. */
 static int collect(struct checking *c, const struct etl_load *load, struct etl_found_sink *sink,
 		   sqlite3_stmt *found, int64_t *ret)
@@ -253,7 +307,8 @@ static int collect(struct checking *c, const struct etl_load *load, struct etl_f
 		rc = find_keys(c);
 	if (rc)
 		return rc;
-	return c->screen.rowid ? collect_rows(c, found, ret) : collect_joins(c, ret);
+	rc = c->screen.rowid ? collect_rows(c, found, ret) : collect_joins(c, ret);
+	return rc || !sink->take_out || !*ret ? rc : follow(c, ret);
 }
 
 int screen_keys(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,

@@ -41,6 +41,13 @@ int screen_rule(struct screen *, const char *code, const char *columns, const ch
 void screen_add_ids(const struct screen *, struct etl_text *);
 /* Collects what SELECT gives: the ids of rows, in the order in which they were loaded. *RET: how many new. */
 int screen_collect(struct screen *, const char *select, int64_t *ret);
+/* A reference of the table to itself, by the columns FROM to the columns TO; rows that follow break RULE. */
+struct screen_link {
+	const char *const *from, *const *to;
+	size_t count, rule;
+};
+/* screen-chain.c: collects whatever refers to rows that are collected, to the end of the chain. */
+int screen_follow(struct screen *, const struct screen_link *, int64_t *ret);
 /* Emits what was collected, and takes it out when the sink says so. */
 int screen_take(struct screen *);
 /* Forgets what was collected; a zeroed one too. */
