@@ -487,6 +487,40 @@ static void shape_checks(struct shaping *s)
 	s->table.check_size = sizeof(*checks);
 }
 
+static bool comes(const struct shaping *s, const char *name)
+{
+	for (size_t i = 0; i < s->column_count; i++)
+		if (strcasecmp(s->columns[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What tells the rows that come: the target's primary key, or the key of the file where that one does
+ * not come. */
+static void keep_key(struct shaping *s)
+{
+	struct etl_key *key = &s->table.primary;
+	const struct string_list *given = &s->rule->key;
+	const char **names;
+	size_t i = 0;
+
+	while (i < key->column_count && comes(s, key->columns[i]))
+		i++;
+	if (i == key->column_count)
+		return;
+	*key = (struct etl_key){ 0 };
+	names = etl_arena_alloc(&s->arena, (given->count + 1) * sizeof(*names));
+	for (i = 0; names && i < given->count; i++) {
+		const char *now = new_name(s, given->at[i]);
+
+		names[i] = now ? now : given->at[i];
+		if (!comes(s, names[i]))
+			return;
+	}
+	key->columns = names;
+	key->column_count = names ? given->count : 0;
+}
+
 /* The parts of the target's own table: whoever stages the rows takes what their columns allow. */
 static void keep_parts(struct shaping *s)
 {
@@ -495,6 +529,7 @@ static void keep_parts(struct shaping *s)
 	*table = *s->there;
 	table->rows = s->from->rows;
 	table->bytes = s->from->bytes;
+	keep_key(s);
 }
 
 static int shape_name(struct shaping *s)

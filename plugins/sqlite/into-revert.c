@@ -80,7 +80,7 @@ static int fail_not_kept(struct reverting *r, const struct load_row *l)
 		r->run, l->name, r->inst->path);
 }
 
-/* The names of the key, "a", "b": how many; and the condition that matches t with the undo table's k0, k1, … */
+/* The names of the key, "a", "b": how many; and the condition that matches t with add_undo_keys. */
 static size_t add_match(struct etl_text *sql, const char *names)
 {
 	size_t count = 0;
@@ -94,10 +94,33 @@ static size_t add_match(struct etl_text *sql, const char *names)
 		end += *end == '"';
 		etl_text_add(sql, count ? " AND t." : "t.");
 		etl_text_add_bytes(sql, at, (size_t)(end - at));
-		etl_text_addf(sql, " = u.k%zu", count++);
+		etl_text_addf(sql, " = u.\"etlrun.%zu\"", count++);
 		at = end + strspn(end, ", ");
 	}
 	return count;
+}
+
+static size_t count_names(const char *names)
+{
+	struct etl_text ignored = { 0 };
+	size_t count = add_match(&ignored, names);
+
+	etl_text_free(&ignored);
+	return count;
+}
+
+/* The keys of the undo table, under names that no column of the table has. */
+static void add_undo_keys(struct etl_text *sql, const struct reverting *r, const struct load_row *l,
+			  const char *condition)
+{
+	size_t i, count = count_names(l->detail);
+
+	etl_text_add(sql, "(SELECT ");
+	for (i = 0; i < count; i++)
+		etl_text_addf(sql, "%sk%zu AS \"etlrun.%zu\"", i ? ", " : "", i, i);
+	etl_text_add(sql, " FROM ");
+	add_undo(sql, r, l);
+	etl_text_addf(sql, " WHERE %s) AS u CROSS JOIN ", condition);
 }
 
 static void add_keys(struct etl_text *sql, size_t count)
@@ -135,10 +158,9 @@ static int digest_rows(struct reverting *r, const struct load_row *l, int64_t *r
 	int rc;
 
 	etl_text_addf(&sql, "SELECT %s FROM ", l->columns);
-	add_undo(&sql, r, l);
-	etl_text_add(&sql, " AS u CROSS JOIN ");
+	add_undo_keys(&sql, r, l, "op <> 'd'");
 	add_table(&sql, l->name);
-	etl_text_add(&sql, " AS t WHERE u.op <> 'd' AND ");
+	etl_text_add(&sql, " AS t WHERE ");
 	add_match(&sql, l->detail);
 	rc = sql.failed ? no_memory(r) :
 			  undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
@@ -168,10 +190,9 @@ static int check_deleted(struct reverting *r, const struct load_row *l)
 	int rc;
 
 	etl_text_add(&sql, "SELECT 1 FROM ");
-	add_undo(&sql, r, l);
-	etl_text_add(&sql, " AS u CROSS JOIN ");
+	add_undo_keys(&sql, r, l, "op = 'd'");
 	add_table(&sql, l->name);
-	etl_text_add(&sql, " AS t WHERE u.op = 'd' AND ");
+	etl_text_add(&sql, " AS t WHERE ");
 	add_match(&sql, l->detail);
 	etl_text_add(&sql, " LIMIT 1");
 	rc = sql.failed ? no_memory(r) :
@@ -239,15 +260,6 @@ static int take_ranges(struct reverting *r, const struct load_row *l)
 		rc = run(r, &sql);
 	}
 	return rc;
-}
-
-static size_t count_names(const char *names)
-{
-	struct etl_text ignored = { 0 };
-	size_t count = add_match(&ignored, names);
-
-	etl_text_free(&ignored);
-	return count;
 }
 
 /* All rows that are there now go first: they may hold each other's unique values. */

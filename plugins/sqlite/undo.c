@@ -281,15 +281,19 @@ static int keep_rows(struct into *n, struct kept *k)
 	int rc;
 
 	k->undo = "rows";
-	add_undo_name(&from, load);
-	etl_text_add(&from, " AS u CROSS JOIN");
+	/* Under names that no column of the table has. */
+	etl_text_add(&from, "(SELECT ");
 	for (i = 0; i < load->key_count; i++) {
+		etl_text_addf(&from, "%sk%zu AS \"etlrun.%zu\"", i ? ", " : "", i, i);
 		etl_text_add(&k->detail, i ? ", " : "");
 		etl_text_add_name(&k->detail, load->key[i], '"');
-		etl_text_add(&on, i ? " AND t." : "WHERE u.op <> 'd' AND t.");
+		etl_text_add(&on, i ? " AND t." : "WHERE t.");
 		etl_text_add_name(&on, load->key[i], '"');
-		etl_text_addf(&on, " = u.k%zu", i);
+		etl_text_addf(&on, " = u.\"etlrun.%zu\"", i);
 	}
+	etl_text_add(&from, " FROM ");
+	add_undo_name(&from, load);
+	etl_text_add(&from, " WHERE op <> 'd') AS u CROSS JOIN");
 	rc = from.failed || on.failed ? into_no_memory(n) : digest_where(n, k, from.at, on.at);
 	etl_text_free(&from);
 	etl_text_free(&on);
