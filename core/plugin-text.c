@@ -95,6 +95,8 @@ static void target_promises(const struct plugin *p, promise_line *line, void *da
 	     p->can_staged ? "rows can be validated before they are published" :
 			     "rows cannot be read back before they are published",
 	     data);
+	if (flags & ETL_REFERENCES)
+		line("target", "finds rows whose values another table does not have", data);
 	if (flags & ETL_IN_ORDER)
 		line("target",
 		     "in order: splits are loaded in the order of the source, so equal input gives "
@@ -118,7 +120,7 @@ static void transform_promises(const struct plugin *p, promise_line *line, void 
 	if (p->transform.rows >= 0 && (size_t)p->transform.rows < sizeof(rows) / sizeof(rows[0]))
 		line("transform", rows[p->transform.rows], data);
 	line("transform",
-	     p->can_derive ? "changes the shape of the table" : "leaves the shape of the table",
+	     p->can_derive ? "decides the shape of the table" : "leaves the shape of the table",
 	     data);
 	line("transform",
 	     p->transform.flags & ETL_REPEATS ?
@@ -132,7 +134,9 @@ static void validator_promises(const struct plugin *p, promise_line *line, void 
 	if (p->can_wrap)
 		line("validator", "looks at each row on its way", data);
 	if (p->can_check)
-		line("validator", "compares the source with what will be published", data);
+		line("validator", "looks at what will be published, beside what came from the source", data);
+	if (p->can_inspect)
+		line("validator", "looks at the shape of the table before any row moves", data);
 	if (p->can_needs)
 		line("validator", "the source's side is computed while the rows are loaded", data);
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "batch.h"
 #include "flow.h"
@@ -135,6 +136,40 @@ static bool make_key_schema(struct job_replay *j, const struct job *job)
 	return ok;
 }
 
+static bool is_key(const struct job *job, const struct etl_column *column)
+{
+	const struct etl_key *key = &job->source->primary;
+	const char *name = column->origin ? column->origin : column->name;
+
+	for (size_t i = 0; i < key->column_count; i++)
+		if (strcasecmp(key->columns[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* A row that was refused behind a transform has the transform's values: nothing is found by them in the source, or
+ * something else, and going through the transform again would change them twice. */
+static int check_remade(const struct job_replay *j, const struct job *job, struct etl_error *err)
+{
+	const struct etl_table *last = job->transforms.count ?
+					       job->shapes[job->transforms.count - 1] :
+					       job->source;
+
+	for (size_t i = 0; j->count && i < last->column_count; i++) {
+		const struct etl_column *column = table_column(last, i);
+
+		if (!(column->flags & ETL_REMADE) || (j->by_key && !is_key(job, column)))
+			continue;
+		error_at(err, job->target->name, column->name, NULL);
+		return error_set(err, ETL_USAGE,
+				 "a transform makes the values of \"%s\" anew%s, so rows that were "
+				 "refused cannot be found in the source; run the pipeline again",
+				 column->name,
+				 j->by_key ? ", which is of the key" : " and the table has no key");
+	}
+	return 0;
+}
+
 static int plan_job(struct job_replay *j, struct job *job, struct etl_error *err)
 {
 	job->replay = j;
@@ -142,6 +177,8 @@ static int plan_job(struct job_replay *j, struct job *job, struct etl_error *err
 	j->by_key = find_key(j, job);
 	if (!j->key || (j->by_key && !make_key_schema(j, job)))
 		return error_memory(err);
+	if (check_remade(j, job, err) < 0)
+		return ETL_FAILED;
 	job->splits = calloc(j->split_count + 1, sizeof(*job->splits));
 	if (!job->splits)
 		return error_memory(err);

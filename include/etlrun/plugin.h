@@ -121,7 +121,9 @@ enum etl_column_flags {
 	ETL_GENERATED = 1 << 4,         /* computed from generated_sql: never read into a load */
 	ETL_STORED = 1 << 5,            /* … and stored, otherwise computed when read */
 	ETL_TYPED = 1 << 6,             /* the store enforces the type: every value has it */
-	ETL_CONSTANT = 1 << 7           /* made by the pipeline (`value`), not in the source */
+	ETL_CONSTANT = 1 << 7,          /* made by the pipeline (`value`), not in the source */
+	ETL_REMADE = 1 << 8             /* set by a transform: its values are no longer the source's, so a rejected row
+	                                 * cannot be found in the source by them */
 };
 
 struct etl_column {

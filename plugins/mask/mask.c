@@ -224,12 +224,23 @@ static int mask_open(const struct etl_host *host, const struct etl_conf *conf,
 static int mask_derive(struct etl_instance *self, const struct etl_table *in,
 		       struct etl_table_sink *sink, struct etl_error *err)
 {
+	struct etl_column *columns = calloc(in->column_count + 1, sizeof(*columns));
+	struct etl_table out = *in;
 	struct mask_plan plan = { 0 };
-	int r = mask_plan_make(self, in, &plan, err);
+	int r = columns ? mask_plan_make(self, in, &plan, err) :
+			  self->host->fail(err, ETL_MEMORY, NULL, 0,
+					   "no memory for the columns of mask");
 
+	for (size_t i = 0; r == ETL_OK && i < in->column_count; i++)
+		columns[i] = *ETL_AT(const struct etl_column, in->columns, in->column_size, i);
+	for (size_t i = 0; i < plan.count; i++)
+		columns[plan.at[i].at].flags |= ETL_REMADE;
+	out.columns = columns;
+	out.column_size = sizeof(*columns);
 	if (r == ETL_OK)
-		r = sink->emit(sink, in);
+		r = sink->emit(sink, &out);
 	mask_plan_free(&plan);
+	free(columns);
 	return r;
 }
 
