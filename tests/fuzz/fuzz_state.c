@@ -72,6 +72,37 @@ static int see_left(const struct state_left *left, void *data)
 	return see_run(&(struct state_run){ .id = left->run }, data);
 }
 
+static int see_phase(const char *phase, const char *entered, void *data)
+{
+	return see_run(&(struct state_run){ .id = phase, .started = entered }, data);
+}
+
+static int see_unit(const struct state_unit *unit, void *data)
+{
+	const unsigned char *at = unit->data;
+	size_t *sum = data;
+
+	FUZZ_HOLDS(strlen(unit->mark.text) < sizeof(unit->mark.text));
+	for (size_t i = 0; i < unit->size; i++)
+		*sum += at[i];
+	return see_run(&(struct state_run){ .id = unit->name }, data);
+}
+
+/* As a run that takes up where another process ended. */
+static int take_up(struct state *s, struct etl_error *err)
+{
+	size_t seen = 0;
+	int rc = state_loads(s, NULL, see_left, &seen, err);
+
+	if (rc == 0)
+		rc = state_phases(s, "r", see_phase, &seen, err);
+	if (rc == 0)
+		rc = state_units(s, "r", see_unit, &seen, err);
+	if (rc == 0)
+		rc = state_run_again(s, "r", "etlrun resume", err);
+	return rc == 0 ? state_cleanup(s, see_left, &seen, err) : rc;
+}
+
 static void use(bool create)
 {
 	struct etl_error err = ERROR_INIT;
@@ -86,9 +117,14 @@ static void use(bool create)
 		error_clear(&err);
 		return;
 	}
+	/* Nothing stands in an empty file, and reading does not make it. */
+	if (!s) {
+		FUZZ_HOLDS(!create);
+		return;
+	}
 	rc = state_runs(s, see_run, &seen, &err);
 	if (rc == 0 && create)
-		rc = state_cleanup(s, see_left, &seen, &err);
+		rc = take_up(s, &err);
 	if (rc != 0 && create)
 		refused(&err);
 	state_close(s);
