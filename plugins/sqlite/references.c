@@ -170,6 +170,34 @@ int references_collect(struct screen *s, const struct etl_foreign_key *r,
 	return rc;
 }
 
+/* Refers to one row of its own table at most: then whatever refers to a row that goes, goes. */
+static bool is_own_key(const struct etl_load *load, const struct etl_foreign_key *r)
+{
+	const struct etl_key *key = &load->table->primary;
+	size_t i;
+
+	if (sqlite3_stricmp(r->parent, load->table->name) != 0 ||
+	    key->column_count != r->column_count)
+		return false;
+	for (i = 0; i < key->column_count; i++) {
+		if (sqlite3_stricmp(key->columns[i], r->parent_columns[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A long chain in one go; the host looks again, and so finds what is no chain. */
+static int follow(struct screen *s, const struct etl_foreign_key *r, int64_t *ret)
+{
+	const struct screen_link link = { r->columns, r->parent_columns, r->column_count,
+					  s->rule_count - 1 };
+	int64_t more = 0;
+	int rc = *ret && is_own_key(s->load, r) ? screen_follow(s, &link, &more) : ETL_OK;
+
+	*ret += more;
+	return rc;
+}
+
 int screen_references(struct etl_instance *inst, const struct etl_load *load,
 		      const struct etl_step *step, struct etl_found_sink *sink,
 		      struct etl_error *err)
@@ -184,6 +212,8 @@ int screen_references(struct etl_instance *inst, const struct etl_load *load,
 
 	if (!rc)
 		rc = references_collect(&s, r, schemas, &found);
+	if (!rc)
+		rc = follow(&s, r, &found);
 	if (!rc && found)
 		rc = screen_take(&s);
 	screen_close(&s);
