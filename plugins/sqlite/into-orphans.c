@@ -344,7 +344,7 @@ static int tell_lost(struct into *n, const struct child *c, sqlite3_stmt *stmt)
 	rc = n->inst->host->fail(
 		n->err, ETL_DATA, NULL, 0,
 		"%lld row%s of \"%s\" in %s (the first: %s) would refer to a row of \"%s\" that is gone "
-		"from the source; nothing was changed; bring \"%s\" too, write delete = \"soft\" or "
+		"from the source, or has another key there; nothing was changed; bring \"%s\" too, write delete = \"soft\" or "
 		"\"none\" for \"%s\", or foreign_keys = \"report\"",
 		(long long)rows, rows == 1 ? "" : "s", c->table, n->inst->path,
 		key.at ? key.at : "?", n->load->table->name, c->table, n->load->table->name);
