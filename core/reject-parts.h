@@ -65,6 +65,8 @@ void reject_values(const struct etl_reject *, const struct etl_view *, struct et
 /* One line into the spool of its split. HASH: of a row that the target refused, or NULL. Under the mutex. */
 int spool_add(struct rejects *, size_t job, uint64_t split, int64_t ordinal, const uint64_t *hash,
 	      const struct etl_text *line, struct etl_error *);
+/* Closes every spool and brings it to the disk. */
+int spool_settle(struct rejects *, struct etl_error *);
 /* Closes every spool and, unless they are kept, removes the folder. */
 void spool_close(struct rejects *);
 /* Puts (split, ordinal, hash) of every row of a job that the target refused into a statement. */

@@ -284,6 +284,8 @@ int rejects_place(struct rejects *r, const struct flow_setup *flow, struct etl_e
 		if (rc == 0)
 			rc = spool_rows(r, job, err);
 	}
+	if (rc == 0 && r->screened)
+		rc = spool_settle(r, err);
 	screened_close(r);
 	return rc;
 }

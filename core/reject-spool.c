@@ -141,6 +141,22 @@ int rejects_settle(struct rejects *r, const struct job *job, uint64_t split, str
 	return rc;
 }
 
+static bool close_all(struct rejects *r, bool sync)
+{
+	bool ok = true;
+
+	while (r->open)
+		ok &= close_spool(&r->open, sync);
+	return ok;
+}
+
+int spool_settle(struct rejects *r, struct etl_error *err)
+{
+	bool ok = !r->spooled || (close_all(r, true) && sync_folder(r->spool));
+
+	return ok ? 0 : cannot_write(r->spool, err);
+}
+
 /* ---- Reading a spool ---- */
 
 struct spool_line {
@@ -225,8 +241,9 @@ static int take_spool(struct rejects *r, const struct jobs *jobs, const char *en
 	int fd;
 	bool ok;
 
+	/* What has no place was found when every split was there. */
 	if (!parse_name(entry, &job, &split) || job >= jobs->count ||
-	    !staged(data, jobs->at[job], split))
+	    !staged(data, jobs->at[job], split == SPLIT_UNKNOWN ? 0 : split))
 		return unlinkat(folder, entry, 0) == 0 ? 0 : cannot_write(r->spool, err);
 	taking.job = jobs->at[job];
 	fd = openat(folder, entry, O_RDONLY | O_CLOEXEC);
@@ -383,15 +400,6 @@ static bool join_all(const struct rejects *r, const struct jobs *jobs, FILE *out
 		     join_one(r, db, spool_name(r, i, SPLIT_UNKNOWN, name, sizeof(name)), out);
 	}
 	sqlite3_close(db);
-	return ok;
-}
-
-static bool close_all(struct rejects *r, bool sync)
-{
-	bool ok = true;
-
-	while (r->open)
-		ok &= close_spool(&r->open, sync);
 	return ok;
 }
 

@@ -406,10 +406,6 @@ static int screen(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = run_screen(run, err);
 	ETL_FAULT("run.screened");
-	for (size_t i = 0; i < run->jobs.count && rc == 0 && run->journal.state; i++)
-		for (size_t k = 0; k < run->jobs.at[i]->split_count && rc == 0; k++)
-			if (run->jobs.at[i]->screened)
-				rc = rejects_settle(run->rejects, run->jobs.at[i], k, err);
 	return rc < 0 ? rc : journal_screen_done(&run->journal, &run->jobs, err);
 }
 
