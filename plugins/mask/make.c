@@ -94,23 +94,23 @@ static const char *redact(const struct mask_column *c, struct etl_column_builder
 	return etl_convert_text(to, text, strlen(text));
 }
 
-bool mask_text_fits(const char *text, struct etl_type_info type)
+const char *mask_text_misfit(const char *text, struct etl_type_info type)
 {
 	struct etl_column column = {
 		.name = "", .type = type.type, .precision = type.precision, .scale = type.scale
 	};
 	struct ArrowSchema schema;
 	struct etl_builder *builder;
-	bool fits = false;
+	const char *code = "no_memory";
 
 	if (!etl_schema_make(&schema, &column, 1, sizeof(column)))
-		return false;
+		return code;
 	builder = etl_builder_new(&schema, 1);
 	if (builder)
-		fits = !etl_convert_text(builder->columns, text, strlen(text));
+		code = etl_convert_text(builder->columns, text, strlen(text));
 	etl_builder_free(builder);
 	schema.release(&schema);
-	return fits;
+	return code;
 }
 
 /* ---- Hash and partial ---- */

@@ -85,8 +85,8 @@ bool mask_permute_int(const struct mask_rule *, int64_t v, int64_t most, int64_t
 const char *mask_value(const struct mask_column *, struct etl_column_builder *to,
 		       const struct etl_column_view *from, const struct etl_column_view *by,
 		       int64_t row);
-/* Whether `text` can stand in a column of that type. */
-bool mask_text_fits(const char *text, struct etl_type_info type);
+/* NULL: `text` can stand in a column of that type; else why not, as etl_convert says it. */
+const char *mask_text_misfit(const char *text, struct etl_type_info type);
 
 /* ---- wrap.c ---- */
 

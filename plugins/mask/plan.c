@@ -225,14 +225,20 @@ static const char *obstacle(const struct etl_table *table, const struct etl_colu
 	return NULL;
 }
 
-static int check_text(const struct etl_instance *self, const struct mask_column *c,
-		      struct etl_error *err)
+static int check_text(const struct etl_instance *self, const struct etl_table *table,
+		      const struct mask_column *c, struct etl_error *err)
 {
+	const char *misfit = c->rule->method != MASK_REDACT || is_free(c->type.type) ?
+				     NULL :
+				     mask_text_misfit(c->rule->text, c->type);
 	char type[64];
 
-	if (c->rule->method != MASK_REDACT || is_free(c->type.type) ||
-	    mask_text_fits(c->rule->text, c->type))
+	if (!misfit)
 		return ETL_OK;
+	if (strcmp(misfit, "no_memory") == 0)
+		return self->host->fail(err, ETL_MEMORY, NULL, 0,
+					"no memory for the rules of mask");
+	self->host->at(err, table->name, c->name, NULL);
 	return self->host->fail(
 		err, ETL_USAGE, NULL, 0,
 		"mask: the text \"%s\" cannot stand in column \"%s\", which is %s; give `text` a "
@@ -249,7 +255,8 @@ static int check_column(const struct etl_instance *self, const struct etl_table 
 	const char *why = obstacle(table, column, rule);
 	char type[64];
 
-	self->host->at(err, table->name, c->name, NULL);
+	if (!takes(rule, c->type.type) || why)
+		self->host->at(err, table->name, c->name, NULL);
 	if (!takes(rule, c->type.type))
 		return self->host->fail(err, ETL_USAGE, NULL, 0,
 					"mask: column \"%s\" is %s, which %s cannot mask; use %s",
@@ -260,7 +267,7 @@ static int check_column(const struct etl_instance *self, const struct etl_table 
 					method_words(rule), c->name, why);
 	if (rule->by && mask_find(table, rule->by) < 0)
 		return unmatched(self, table, "by", rule->by, err);
-	return check_text(self, c, err);
+	return check_text(self, table, c, err);
 }
 
 /* ---- The plan ---- */

@@ -310,7 +310,8 @@ static int emit(const struct checking *c, size_t i, struct etl_finding_sink *sin
 		result->keys.at ? result->keys.at : "", result->rows > SHOWN_KEYS ? ", …" : "");
 	finding.key = result->keys.at;
 	finding.message = text.at;
-	r = text.failed || result->keys.failed ? no_memory(c) : sink->emit(sink, &finding);
+	r = text.failed || result->keys.failed || result->first.failed ? no_memory(c) :
+									 sink->emit(sink, &finding);
 	etl_text_free(&text);
 	return r;
 }

@@ -178,8 +178,8 @@ START_TEST(null_stays_null_and_redact_is_typed)
 	expect(redact, ETL_FLOAT64, NULL, "7");
 	redact.text = "1970-01-01";
 	expect(redact, ETL_DATE, "2024-02-29", "1970-01-01");
-	ck_assert(mask_text_fits("1970-01-01", (struct etl_type_info){ ETL_DATE, 0, 0 }));
-	ck_assert(!mask_text_fits("***", (struct etl_type_info){ ETL_DATE, 0, 0 }));
+	ck_assert_ptr_null(mask_text_misfit("1970-01-01", (struct etl_type_info){ ETL_DATE, 0, 0 }));
+	ck_assert_str_eq(mask_text_misfit("***", (struct etl_type_info){ ETL_DATE, 0, 0 }), "not_a_date");
 }
 END_TEST
 
