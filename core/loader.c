@@ -261,7 +261,8 @@ int loader_open(const char *path, const char *name, const struct etl_plugin **re
 		return ETL_FAILED;
 	/* With a path libltdl looks nowhere else, LD_LIBRARY_PATH included. */
 	real = realpath(path, NULL);
-	if (!real && errno == ENOMEM)
+	/* Without memory glibc may leave the EINVAL of a readlink behind. */
+	if (!real && (errno == ENOMEM || errno == EINVAL))
 		return error_memory(err);
 	if (!real)
 		return error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be looked at: %s", path,

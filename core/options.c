@@ -17,6 +17,7 @@
 #include "interpolate.h"
 #include "layer.h"
 #include "secret.h"
+#include "written.h"
 
 enum {
 	ORIGIN_SIZE = 512,
@@ -155,6 +156,21 @@ static int check_choice(struct reading *r, const config_setting_t *s, const char
 	return rc;
 }
 
+/* Registers what is secret in a value that stands in the file as it is, or was filled in from elsewhere. */
+static bool keep_secret(const struct reading *r, const config_setting_t *s, const char *text)
+{
+	const char *plain = s && config_setting_type(s) == CONFIG_TYPE_STRING ?
+				    config_setting_get_string(s) :
+				    NULL;
+	size_t known = secret_count();
+	bool ok = r->option->kind == ETL_OPT_SECRET ? secret_add(text) : secret_add_uri(text);
+	char buf[ORIGIN_SIZE];
+
+	if (secret_count() > known && plain && !strstr(plain, "${"))
+		written_warn(where(s, buf));
+	return ok;
+}
+
 /* Takes TEXT and finishes it by the option's kind. S is only for messages. */
 static int set_text(struct reading *r, const config_setting_t *s, char *text)
 {
@@ -167,10 +183,10 @@ static int set_text(struct reading *r, const config_setting_t *s, char *text)
 	case ETL_OPT_CHOICE:
 		return check_choice(r, s, text);
 	case ETL_OPT_SECRET:
-		ok = secret_add(text);
+		ok = keep_secret(r, s, text);
 		break;
 	case ETL_OPT_URI:
-		ok = secret_add_uri(text) &&
+		ok = keep_secret(r, s, text) &&
 		     (!(r->option->flags & ETL_OPT_LOCAL) || uri_absolute(text, folder, &path));
 		if (path) {
 			free(text);

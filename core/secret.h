@@ -9,11 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Remembers VALUE and its URL-encoded spelling. Values shorter than 4 bytes are too common to mask.
+/* Remembers VALUE and its URL-encoded spelling. Values shorter than 4 bytes are too common to mask. From the
+ * first on the process leaves no core file behind, and no other process may look into its memory.
  * False: no memory. */
 bool secret_add(const char *value);
 /* Registers the password and the secret query values of a URI. */
 bool secret_add_uri(const char *uri);
+/* How many spellings are known. */
+size_t secret_count(void);
 /* A copy of TEXT with every known secret replaced by "***"; NULL: no memory. The caller frees. */
 char *secret_redact(const char *text);
 /* Overwrites every known secret in TEXT with asterisks; true: there was one. */
