@@ -159,7 +159,9 @@ static const char *put_number(struct etl_column_builder *b, const char *text, si
 		digits[length] = '\0';
 		if (b->type.type == ETL_ANY)
 			return real ? put_real(b, strtod(digits, NULL)) : put_integer(b, digits);
-		if (b->type.type == ETL_FLOAT64 || b->type.type == ETL_FLOAT32)
+		if (b->type.type == ETL_FLOAT32)
+			return put_real(b, (double)strtof(digits, NULL));
+		if (b->type.type == ETL_FLOAT64)
 			return put_real(b, strtod(digits, NULL));
 	}
 	return etl_convert_text(b, text, length);

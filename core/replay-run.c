@@ -103,14 +103,16 @@ static int may_replay(const struct pipeline *p, const struct reject_run *run, st
 			"rejected ones; run the pipeline again",
 			run->id);
 	if (run->rejected == 0) {
-		log_line(ETL_LOG_INFO, "run %s rejected no row: there is nothing to replay", run->id);
+		log_line(ETL_LOG_INFO, "run %s rejected no row: there is nothing to replay",
+			 run->id);
 		return 0;
 	}
 	rc = look_after(p, run, &after, err);
 	if (rc < 0)
 		return rc;
 	if (after.replayed_by[0]) {
-		log_line(ETL_LOG_INFO, "the rejects of run %s were replayed by run %s already; what was refused "
+		log_line(ETL_LOG_INFO,
+			 "the rejects of run %s were replayed by run %s already; what was refused "
 			 "again "
 			 "are the rejects of that one",
 			 run->id, after.replayed_by);
