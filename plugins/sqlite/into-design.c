@@ -12,8 +12,9 @@
 static int emit(struct design *d, int32_t phase, const char *kind, struct etl_text *sql,
 		const char *note)
 {
-	int rc = sql->failed ? design_no_memory(d) :
-			       design_step(d, phase, ETL_EXACT, kind, d->table->name, sql->at, note);
+	int rc = sql->failed ?
+			 design_no_memory(d) :
+			 design_step(d, phase, ETL_EXACT, kind, d->table->name, sql->at, note);
 
 	etl_text_free(sql);
 	return rc;
@@ -37,10 +38,13 @@ static void add_waiting_column(struct design *d, const struct etl_column *c)
 	bool alias = (c->flags & ETL_IDENTITY) != 0;
 
 	etl_text_add_name(&d->sql, c->name, '"');
-	etl_text_addf(&d->sql, " %s%s%s", alias ? "INTEGER" : c->declared ? c->declared : "",
-		      alias					       ? " PRIMARY KEY" :
+	etl_text_addf(&d->sql, " %s%s%s",
+		      alias	  ? "INTEGER" :
+		      c->declared ? c->declared :
+				    "",
+		      alias						  ? " PRIMARY KEY" :
 		      c->flags & ETL_NOT_NULL || in_key(d->load, c->name) ? " NOT NULL" :
-									   "",
+									    "",
 		      c->collation ? " COLLATE " : "");
 	if (c->collation)
 		etl_text_add_name(&d->sql, c->collation, '"');
@@ -89,8 +93,8 @@ static int add_waiting_keys(struct design *d, const struct etl_table *there)
 		rc = design_add_key(d, &key, false);
 	}
 	for (i = 0; !rc && i < there->check_count; i++)
-		rc = design_add_check(d, ETL_AT(const struct etl_check, there->checks,
-						there->check_size, i));
+		rc = design_add_check(
+			d, ETL_AT(const struct etl_check, there->checks, there->check_size, i));
 	return rc;
 }
 
@@ -165,10 +169,11 @@ static int find_rows(struct design *d)
 	const struct etl_load *load = d->load;
 	struct etl_text sql = { 0 };
 
-	etl_text_addf(&sql,
-		      "CREATE TEMP TABLE etlrun_rows_%llu (row INTEGER PRIMARY KEY, is_new INTEGER NOT "
-		      "NULL);\nINSERT INTO temp.etlrun_rows_%llu SELECT s.",
-		      (unsigned long long)load->index, (unsigned long long)load->index);
+	etl_text_addf(
+		&sql,
+		"CREATE TEMP TABLE etlrun_rows_%llu (row INTEGER PRIMARY KEY, is_new INTEGER NOT "
+		"NULL);\nINSERT INTO temp.etlrun_rows_%llu SELECT s.",
+		(unsigned long long)load->index, (unsigned long long)load->index);
 	etl_text_add_name(&sql, into_row(load), '"');
 	etl_text_add(&sql, ", t.");
 	etl_text_add_name(&sql, load->key[0], '"');
@@ -205,8 +210,8 @@ static int find_gone(struct design *d)
 	const char *rowid = into_rowid(load);
 	struct etl_text sql = { 0 };
 
-	etl_text_addf(&sql, "CREATE TEMP TABLE etlrun_gone_%llu AS SELECT ",
-		      (unsigned long long)load->index);
+	into_add_temp(&sql, "gone", load, INTO_TEMP_ALL | INTO_TEMP_ROW);
+	etl_text_add(&sql, "SELECT ");
 	if (rowid)
 		etl_text_addf(&sql, "t.%s AS _etlrun_row, ", rowid);
 	etl_text_add(&sql, "t.* FROM ");
@@ -221,12 +226,14 @@ static int find_gone(struct design *d)
 	into_add_table(&sql, "staged", load);
 	etl_text_add(&sql, " AS s WHERE ");
 	into_add_match(&sql, load, "t", "s");
-	etl_text_addf(&sql, ")\n\tAND NOT EXISTS (SELECT 1 FROM staged." INTO_KEPT "%llu AS s WHERE ",
+	etl_text_addf(&sql,
+		      ")\n\tAND NOT EXISTS (SELECT 1 FROM staged." INTO_KEPT "%llu AS s WHERE ",
 		      (unsigned long long)load->index);
 	into_add_match(&sql, load, "t", "s");
 	etl_text_add(&sql, ")");
-	return emit(d, ETL_PHASE_PUBLISH, "gone", &sql,
-		    "rows of the target that the source has no longer; a rejected row is still there");
+	return emit(
+		d, ETL_PHASE_PUBLISH, "gone", &sql,
+		"rows of the target that the source has no longer; a rejected row is still there");
 }
 
 static int delete_gone(struct design *d)
@@ -242,7 +249,8 @@ static int delete_gone(struct design *d)
 		etl_text_add(&sql, into_mark_is_flag(load) ? " = 1" : " = :started");
 	}
 	add_in_gone(&sql, load);
-	return emit(d, ETL_PHASE_PUBLISH, load->deletes == ETL_DELETE_HARD ? "delete" : "mark", &sql,
+	return emit(d, ETL_PHASE_PUBLISH, load->deletes == ETL_DELETE_HARD ? "delete" : "mark",
+		    &sql,
 		    load->deletes == ETL_DELETE_HARD || into_mark_is_flag(load) ?
 			    NULL :
 			    ":started is the start of the run, YYYY-MM-DDTHH:MM:SSZ");
@@ -400,7 +408,8 @@ static int show_end(struct design *d)
 	if (d->load->index != 0)
 		return ETL_OK;
 	step.phase = ETL_PHASE_PUBLISH;
-	step.note = "all of it in one transaction on the file that is there, with the run's state in its "
+	step.note = "all of it in one transaction on the file that is there, with the run's state "
+		    "in its "
 		    "_etlrun_runs";
 	rc = d->sink->emit(d->sink, &step);
 	step.phase = ETL_PHASE_DISCARD;

@@ -55,7 +55,8 @@ static void add_held(struct etl_text *sql, const struct etl_load *load, const ch
 {
 	size_t i;
 
-	etl_text_add(sql, sql->length ? "\n\t\tOR EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
+	etl_text_add(sql,
+		     sql->length ? "\n\t\tOR EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
 	into_add_table(sql, "main", load);
 	etl_text_add(sql, " AS o WHERE ");
 	for (i = 0; i < count; i++) {
@@ -216,8 +217,8 @@ int into_design_moves_out(struct design *d)
 		etl_text_free(&condition);
 		return condition.failed ? design_no_memory(d) : ETL_OK;
 	}
-	etl_text_addf(&sql, "CREATE TEMP TABLE etlrun_moved_%llu AS SELECT ",
-		      (unsigned long long)load->index);
+	into_add_temp(&sql, "moved", load, INTO_TEMP_COMING | INTO_TEMP_ROW);
+	etl_text_add(&sql, "SELECT ");
 	if (rowid)
 		etl_text_addf(&sql, "t.%s AS _etlrun_row, ", rowid);
 	add_new_row(&sql, load);

@@ -246,9 +246,8 @@ static int note_lost(struct into *n)
 
 	if (rc || !referred || (!hard && !change))
 		return rc;
-	etl_text_addf(&sql, "CREATE TEMP TABLE etlrun_lost_%llu AS SELECT t.*",
-		      (unsigned long long)load->index);
-	etl_text_addf(&sql, " FROM temp.etlrun_rows_%llu AS c CROSS JOIN ",
+	into_add_temp(&sql, "lost", load, INTO_TEMP_ALL);
+	etl_text_addf(&sql, "SELECT t.* FROM temp.etlrun_rows_%llu AS c CROSS JOIN ",
 		      (unsigned long long)load->index);
 	into_add_table(&sql, "staged", load);
 	etl_text_add(&sql, " AS s CROSS JOIN ");

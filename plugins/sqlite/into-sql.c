@@ -62,6 +62,30 @@ void into_add_table(struct etl_text *sql, const char *schema, const struct etl_l
 	etl_text_add_name(sql, load->table->name, '"');
 }
 
+void into_add_temp(struct etl_text *sql, const char *what, const struct etl_load *load, int flags)
+{
+	bool row = flags & INTO_TEMP_ROW && into_rowid(load), first = !row;
+	size_t i;
+
+	etl_text_addf(sql, "CREATE TEMP TABLE etlrun_%s_%llu (%s", what,
+		      (unsigned long long)load->index, row ? "_etlrun_row INTEGER" : "");
+	for (i = 0; i < load->existing->column_count; i++) {
+		const struct etl_column *c = into_column(load->existing, i);
+
+		if (flags & INTO_TEMP_COMING && !into_comes(c))
+			continue;
+		etl_text_add(sql, first ? "" : ", ");
+		etl_text_add_name(sql, c->name, '"');
+		if (c->declared && *c->declared) {
+			etl_text_add(sql, " ");
+			etl_text_add_name(sql, c->declared, '"');
+		}
+		first = false;
+	}
+	etl_text_addf(sql, ");\nINSERT INTO temp.etlrun_%s_%llu ", what,
+		      (unsigned long long)load->index);
+}
+
 /* ---- The key ------------------------------------------------------------------------------------------- */
 
 static bool in_key(const struct etl_load *load, const char *name)
@@ -128,8 +152,8 @@ const char *into_key_collation(const struct etl_load *load, size_t at)
 	if (is_the_key(load, &t->primary))
 		return collation_in(&t->primary, load->key[at]);
 	for (i = 0; i < t->unique_count; i++) {
-		const struct etl_key *key = ETL_AT(const struct etl_key, t->uniques,
-						   t->unique_size, i);
+		const struct etl_key *key = ETL_AT(const struct etl_key, t->uniques, t->unique_size,
+						   i);
 
 		if (is_the_key(load, key))
 			return collation_in(key, load->key[at]);

@@ -47,6 +47,14 @@ const char *into_row(const struct etl_load *);
 const char *into_rowid(const struct etl_load *);
 /* "staged"."t", "main"."t" */
 void into_add_table(struct etl_text *, const char *schema, const struct etl_load *);
+/* CREATE TEMP TABLE etlrun_WHAT_n with the columns of the table that is there, and INSERT INTO it; a SELECT of them is to
+ * follow. CREATE TABLE AS would call a column "true" or "false" by another name. */
+enum into_temp {
+	INTO_TEMP_ALL = 0,
+	INTO_TEMP_COMING = 1, /* only those that rows come with */
+	INTO_TEMP_ROW = 2     /* before them _etlrun_row, where there is a rowid */
+};
+void into_add_temp(struct etl_text *, const char *what, const struct etl_load *, int flags);
 /* A.k1 = B.k1 AND …, as the key compares them. */
 void into_add_match(struct etl_text *, const struct etl_load *, const char *a, const char *b);
 /* The columns that come, "x", "y", each behind PREFIX ("s." or ""). */
