@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <errno.h>
 #include <string.h>
 
@@ -15,29 +16,113 @@
 
 /* A run that says it is running but whose process is gone was interrupted; its lock says which. */
 struct listing {
+	const struct pipeline *pipeline;
 	FILE *out;
+	const char *only; /* the run that is asked for, or NULL: all of them */
+	bool details;
 	bool held; /* somebody holds the lock */
 	size_t count;
-	bool interrupted;
+	char (*ids)[80]; /* of the runs whose details follow */
+	size_t id_count;
 };
+
+static void print_texts(const struct listing *l, const struct state_run *r, bool unfinished)
+{
+	if (r->error)
+		fprintf(l->out, "    exit %d: %s\n", r->exit, r->error);
+	if (unfinished && !l->held && r->command)
+		fprintf(l->out, "    resume with: %s\n", r->command);
+	else if (unfinished && !l->held)
+		fprintf(l->out, "    it left the target untouched; the next `etlrun run` cleans up "
+				"after it\n");
+	if (!l->details)
+		return;
+	if (r->target && *r->target)
+		fprintf(l->out, "    target: %s\n", r->target);
+	if (r->ended)
+		fprintf(l->out, "    ended: %s\n", r->ended);
+	if (r->resumed)
+		fprintf(l->out, "    resumed: %" PRId64 " time%s\n", r->resumed,
+			r->resumed == 1 ? "" : "s");
+	if (r->kept)
+		fprintf(l->out, "    what it replaced: %s\n", r->kept);
+}
+
+static void print_head(const struct listing *l)
+{
+	fprintf(l->out, "%-24s %-9s %-12s %-10s %-21s %8s %14s %10s\n", "run", "verb", "status",
+		"phase", "started", "tables", "rows", "rejected");
+}
+
+static bool keep_id(struct listing *l, const char *id)
+{
+	char(*ids)[80] = realloc(l->ids, (l->id_count + 1) * sizeof(*ids));
+
+	if (ids) {
+		l->ids = ids;
+		snprintf(ids[l->id_count++], sizeof(*ids), "%s", id);
+	}
+	return ids != NULL;
+}
 
 static int print_run(const struct state_run *r, void *data)
 {
 	struct listing *l = data;
-	const char *status = r->status;
+	bool unfinished = strcmp(r->status, STATE_RUNNING) == 0 ||
+			  strcmp(r->status, STATE_INTERRUPTED) == 0;
+	const char *status = unfinished && !l->held ? STATE_INTERRUPTED : r->status;
 
+	if (l->only && strcmp(r->id, l->only) != 0)
+		return 0;
 	if (l->count++ == 0)
-		fprintf(l->out, "%-24s %-9s %-12s %-10s %-21s %8s %14s %10s\n", "run", "verb", "status",
-		       "phase", "started", "tables", "rows", "rejected");
-	if (strcmp(status, STATE_RUNNING) == 0 && !l->held) {
-		status = STATE_INTERRUPTED;
-		l->interrupted = true;
-	}
-	fprintf(l->out, "%-24s %-9.*s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
-	       (int)strcspn(r->verb, " "), r->verb, status, r->phase, r->started, r->tables, r->rows, r->rejected);
-	if (r->error)
-		fprintf(l->out, "    exit %d: %s\n", r->exit, r->error);
+		print_head(l);
+	fprintf(l->out,
+		"%-24s %-9.*s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
+		(int)strcspn(r->verb, " "), r->verb, status, r->phase, r->started, r->tables,
+		r->rows, r->rejected);
+	print_texts(l, r, unfinished);
+	return l->details && !keep_id(l, r->id) ? ETL_FAILED : 0;
+}
+
+/* ---- The journal of a run ---- */
+
+static int print_phase(const char *phase, const char *entered, void *data)
+{
+	fprintf(((struct listing *)data)->out, "    %s  phase %s\n", entered, phase);
 	return 0;
+}
+
+static int print_load(const struct state_left *left, void *data)
+{
+	fprintf(((struct listing *)data)->out, "    staged \"%s\" in %s\n", left->table,
+		left->token.text);
+	return 0;
+}
+
+static int print_unit(const struct state_unit *unit, void *data)
+{
+	static const char *const kinds[] = { "?",    "prepared",  "part", "screen", "step",
+					     "step", "statement", "seal" };
+	bool known = unit->kind > 0 && unit->kind < (int32_t)(sizeof(kinds) / sizeof(*kinds));
+
+	fprintf(((struct listing *)data)->out, "    checkpoint: %s %" PRId64 " %s\n",
+		kinds[known ? unit->kind : 0], unit->number, unit->name);
+	return 0;
+}
+
+static int print_details(struct listing *l, struct state *state, struct etl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < l->id_count && rc == 0; i++) {
+		fprintf(l->out, "\n%s\n", l->ids[i]);
+		rc = state_phases(state, l->ids[i], print_phase, l, err);
+		if (rc == 0)
+			rc = state_loads(state, l->ids[i], print_load, l, err);
+		if (rc == 0)
+			rc = state_units(state, l->ids[i], print_unit, l, err);
+	}
+	return rc;
 }
 
 static bool lock_held(const char *state_path)
@@ -54,9 +139,51 @@ static bool lock_held(const char *state_path)
 	return held;
 }
 
-static int list(const char *path, const struct pipeline *pipeline, FILE *out, struct etl_error *err)
+struct last {
+	char id[80];
+	struct etl_token seal;
+	bool any;
+};
+
+static int on_last(const struct state_run *r, void *data)
 {
-	struct listing listing = { .out = out };
+	struct last *last = data;
+	bool done = strcmp(r->status, STATE_DONE) == 0;
+
+	if (last->any || !done)
+		return 0;
+	last->any = true;
+	snprintf(last->id, sizeof(last->id), "%s", r->id);
+	snprintf(last->seal.text, sizeof(last->seal.text), "%s", r->seal ? r->seal : "");
+	return 0;
+}
+
+/* Whether somebody else wrote to the target since it was published, so far as that can be told. */
+static int print_target(const struct listing *l, struct state *state, struct instance *target,
+			struct etl_error *err)
+{
+	struct last last = { .any = false };
+	int32_t same = 1;
+	int rc = state_runs(state, on_last, &last, err);
+
+	if (rc == 0 && last.seal.text[0])
+		rc = target->plugin->target.sealed(target->self, &last.seal, &same,
+						   instance_error(target, err));
+	if (rc == 0 && !same)
+		fprintf(l->out,
+			"the target is not what run %s published any more: it was written to or "
+			"replaced since\n",
+			last.id);
+	return rc;
+}
+
+static int list(const char *path, const struct cli *cli, const struct pipeline *pipeline,
+		struct instance *target, FILE *out, struct etl_error *err)
+{
+	struct listing listing = { .pipeline = pipeline,
+				   .out = out,
+				   .only = cli->word_count > 1 ? cli->words[0] : NULL,
+				   .details = cli->word_count > 1 || cli->level >= ETL_LOG_DEBUG };
 	struct state *state = NULL;
 	int rc = state_open(path, false, &state, err);
 
@@ -65,25 +192,33 @@ static int list(const char *path, const struct pipeline *pipeline, FILE *out, st
 	if (state) {
 		listing.held = lock_held(path);
 		rc = state_runs(state, print_run, &listing, err);
+		if (rc < 0 && !err->set)
+			rc = error_memory(err);
 	}
-	if (rc == 0 && listing.count == 0)
+	if (rc == 0 && state && listing.details)
+		rc = print_details(&listing, state, err);
+	if (rc == 0 && state && !listing.held && !listing.only)
+		rc = print_target(&listing, state, target, err);
+	if (rc == 0 && listing.count == 0 && listing.only)
+		rc = error_set(err, ETL_USAGE, "there is no run %s in %s; `etlrun status` lists them",
+			       listing.only, path);
+	else if (rc == 0 && listing.count == 0)
 		fprintf(out, "no runs of %s yet (no state in %s)\n", pipeline->name, path);
-	if (listing.interrupted)
-		fprintf(out, "an interrupted run left the target untouched; the next `etlrun run` "
-			     "cleans up after it\n");
+	free(listing.ids);
 	state_close(state);
 	return rc;
 }
 
 /* All of it or nothing, and without what is secret in a path. */
-static int show(const char *path, const struct pipeline *pipeline, struct etl_error *err)
+static int show(const char *path, const struct cli *cli, const struct pipeline *pipeline,
+		struct instance *target, struct etl_error *err)
 {
 	struct output output;
 	int rc = output_open(&output, err), closed;
 
 	if (rc < 0)
 		return rc;
-	rc = list(path, pipeline, output.file, err);
+	rc = list(path, cli, pipeline, target, output.file, err);
 	closed = output_close(&output, err);
 	return rc < 0 ? rc : closed;
 }
@@ -95,15 +230,19 @@ static int status(const struct cli *cli, struct etl_error *err)
 	};
 	struct pipeline *pipeline = NULL;
 	struct instance *target = NULL;
+	struct cli named = *cli;
 	char path[4096];
-	int rc = cli_pipeline(cli, &pipeline, err);
+	int rc;
 
+	named.words += cli->word_count - 1;
+	named.word_count = 1;
+	rc = cli_pipeline(&named, &pipeline, err);
 	if (rc == 0)
 		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &limits, &target, err);
 	if (rc == 0)
 		rc = run_state_path(pipeline, target, path, sizeof(path), err);
 	if (rc == 0)
-		rc = show(path, pipeline, err);
+		rc = show(path, cli, pipeline, target, err);
 	instance_close(target);
 	pipeline_free(pipeline);
 	return rc;
@@ -111,10 +250,10 @@ static int status(const struct cli *cli, struct etl_error *err)
 
 const struct verb verb_status = {
 	.name = "status",
-	.words = "PIPELINE.cfg",
+	.words = "[RUN] PIPELINE.cfg",
 	.summary = "past and present runs",
 	.takes = CLI_FILE,
 	.min_words = 1,
-	.max_words = 1,
+	.max_words = 2,
 	.run = status,
 };

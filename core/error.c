@@ -20,6 +20,7 @@ enum {
 	EXIT_TARGET,
 	EXIT_DATA,
 	EXIT_LOCKED = 8,
+	EXIT_ROLLBACK,
 	EXIT_MACHINE = 10
 };
 
@@ -185,6 +186,8 @@ int error_exit(const struct etl_error *err)
 		return exit_by_role(err->role);
 	case ETL_HOST_LOCKED:
 		return EXIT_LOCKED;
+	case ETL_HOST_ROLLBACK:
+		return EXIT_ROLLBACK;
 	default:
 		return EXIT_BUG;
 	}

@@ -13,7 +13,8 @@
 
 /* Classes of the host alone, beyond enum etl_class. */
 enum host_class {
-	ETL_HOST_LOCKED = 100 /* another run of this pipeline holds the lock; exit 8 */
+	ETL_HOST_LOCKED = 100, /* another run of this pipeline holds the lock; exit 8 */
+	ETL_HOST_ROLLBACK      /* a rollback stopped half-way; exit 9 */
 };
 
 struct etl_error {

@@ -18,7 +18,7 @@
 
 const struct verb *const verbs[] = {
 	&verb_run,	&verb_copy,   &verb_check,   &verb_plan, &verb_discover,
-	&verb_validate, &verb_status, &verb_resume, &verb_rejects, &verb_plugins, NULL,
+	&verb_validate, &verb_status, &verb_resume, &verb_rollback, &verb_rejects, &verb_plugins, NULL,
 };
 
 static const struct verb *find_verb(const char *word)
@@ -32,7 +32,7 @@ static const struct verb *find_verb(const char *word)
 /* Verbs that are promised for a later version. */
 static bool is_later(const char *word)
 {
-	static const char *const later[] = { "diff", "rollback" };
+	static const char *const later[] = { "diff" };
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
 		if (strcmp(word, later[i]) == 0)
