@@ -456,4 +456,10 @@ void spool_close(struct rejects *r)
 	close_all(r, r->kept);
 	if (r->spooled && !r->kept)
 		remove_folder(r);
+	r->spooled = false;
+}
+
+void rejects_end(struct rejects *r)
+{
+	spool_close(r);
 }

@@ -22,6 +22,8 @@ int rejects_join(struct rejects *, const struct jobs *, const char **ret_path, s
 int rejects_settle(struct rejects *, const struct job *, uint64_t split, struct etl_error *);
 /* Leaves what is spooled to a later process: of a run that was interrupted and whose staging place stays. */
 void rejects_keep(struct rejects *);
+/* What is spooled is no longer needed, unless it is kept: before the run is written down as ended. */
+void rejects_end(struct rejects *);
 /* Takes up what another process of this run spooled, before any row is read: of splits that are STAGED it is
  * kept and counted, the others' is removed, for they are loaded again. A table whose staged rows were looked
  * through already (phase "screen" of a run that takes rows out) has to be staged again: its rows are not whole. */

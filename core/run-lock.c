@@ -153,11 +153,21 @@ static int settle_one(struct run *run, const char *id, const char *seal, struct 
 
 	if (rc < 0)
 		return rc;
-	run_remove_spool(run, id);
+	if (!published)
+		run_remove_spool(run, id);
 	if (!published)
 		return 0;
 	log_line(ETL_LOG_INFO, "run %s was published before it ended; it is settled as done", id);
-	return state_run_settle(run->state, id, STATE_DONE, err);
+	return run_settle_published(run, id, err);
+}
+
+/* Rows that went into tables that were there leave their staging place behind. */
+int run_settle_published(struct run *run, const char *id, struct etl_error *err)
+{
+	int rc = state_loads(run->state, id, run_abort_left, run, err);
+
+	run_remove_spool(run, id);
+	return rc < 0 ? rc : state_run_settle(run->state, id, STATE_DONE, err);
 }
 
 /* What an interrupted run of another place staged can only be taken away there. */

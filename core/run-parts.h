@@ -26,6 +26,7 @@ void run_remove_spool(const struct run *, const char *id);
 bool run_is_unfinished(const struct state_run *);
 /* Whether the target keeps the state of such a run itself. */
 bool run_keeps_state(const struct run *);
+int run_settle_published(struct run *, const char *id, struct etl_error *);
 /* SEAL: as state_run_sealed was given it, or NULL: it never came so far. */
 int run_was_published(struct run *, const char *id, const char *seal, bool *ret, struct etl_error *);
 

@@ -268,6 +268,7 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	}
 	if (log_lost(&late) < 0)
 		note_late(report, &late, err);
+	rejects_end(run->rejects);
 	if (run->state && state_run_end(run->state, report, status, &late) < 0)
 		note_late(report, &late, err);
 	return report->exit;

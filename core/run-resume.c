@@ -135,10 +135,9 @@ static int settle_published(struct run *run, const struct interrupted *was, stru
 	log_line(ETL_LOG_INFO,
 		 "nothing to resume: run %s was published before it ended; it is settled as done",
 		 was->id);
-	run_remove_spool(run, was->id);
 	run->nothing = true;
 	run->nothing_code = was->exit;
-	return state_run_settle(run->state, was->id, STATE_DONE, err);
+	return run_settle_published(run, was->id, err);
 }
 
 static int take_over(struct run *run, const struct interrupted *was, struct etl_error *err)
