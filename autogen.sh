@@ -264,7 +264,7 @@ check() {
 
 	part gcc tested build --enable-werror
 	part clang clang_tested
-	part sanitizers tested build-asan --enable-werror --enable-sanitizers=address,undefined
+	part sanitizers tested build-asan --enable-werror --enable-sanitizers=address,undefined --enable-fault-points
 	part threads threads_tested
 	part fuzz fuzz_tested
 	part valgrind make -C build check-valgrind

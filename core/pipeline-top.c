@@ -356,12 +356,17 @@ static int check_mode(const struct pipeline *p, const config_setting_t *root, st
 {
 	const config_setting_t *existing = config_setting_get_member(root, "on_existing");
 	const config_setting_t *undo = config_setting_get_member(root, "undo");
+	const config_setting_t *keep_old = config_setting_get_member(root, "keep_old");
 
 	if ((p->mode == ETL_APPEND || p->mode == ETL_MERGE) && existing &&
 	    p->on_existing != ETL_EXISTING_FAIL)
 		return pipeline_fail(existing, err,
 				     "`on_existing` is about mode = \"copy\"; this mode keeps the tables "
 				     "that are there; remove it");
+	if (p->mode != ETL_COPY && p->keep_old > 0)
+		return pipeline_fail(keep_old, err,
+				     "`keep_old` keeps what a copy replaces; append and merge replace "
+				     "no file: undo = true keeps what they change; remove it");
 	if (p->mode == ETL_COPY && p->undo)
 		return pipeline_fail(undo, err,
 				     "`undo` keeps the rows that mode = \"merge\" changes; a copy keeps "

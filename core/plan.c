@@ -199,12 +199,34 @@ static void print_step(FILE *out, const struct etl_step *step)
 		print_sql(out, step->sql);
 }
 
+void plan_rollback(const struct pipeline *p, const struct jobs *jobs, char *buf, size_t size)
+{
+	if (!p->target.plugin->can_revert)
+		snprintf(buf, size, "no, %s does not take runs back", p->target.plugin->base.name);
+	else if (p->mode == ETL_COPY && jobs->existing.count == 0)
+		snprintf(buf, size, "yes, there is nothing in the target yet");
+	else if (p->mode == ETL_COPY && p->keep_old > 0)
+		snprintf(buf, size, "yes, keep_old = %" PRId64 " keeps what is replaced", p->keep_old);
+	else if (p->mode == ETL_COPY)
+		snprintf(buf, size,
+			 "not unless the target keeps what it replaces, which keep_old = 1 makes it "
+			 "do");
+	else if (p->undo)
+		snprintf(buf, size, "yes, undo keeps what is changed");
+	else
+		snprintf(buf, size, "only of what is not changed: undo = true keeps what is");
+}
+
 static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs,
 		      const struct plan *plan)
 {
+	char words[160];
+
 	fprintf(out, "pipeline %s: %s -> %s, %zu table%s\n\n", pipeline->name,
 		pipeline->source.plugin->base.name, pipeline->target.plugin->base.name,
 		jobs->count, jobs->count == 1 ? "" : "s");
+	plan_rollback(pipeline, jobs, words, sizeof(words));
+	fprintf(out, "rollback: %s\n\n", words);
 	for (size_t i = 0; i < jobs->count; i++)
 		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)

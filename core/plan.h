@@ -21,6 +21,8 @@ void plan_free(struct plan *);
 const struct etl_load *plan_load(const struct jobs *, const struct etl_step *);
 /* Prints all of it to standard output: tables in order with their types, then every step with its
  * verdict. */
+/* Whether a run can be taken back once it is published, and by what: for people. */
+void plan_rollback(const struct pipeline *, const struct jobs *, char *buf, size_t size);
 int plan_print(const struct pipeline *, const struct jobs *, const struct plan *,
 	       struct etl_error *);
 /* Warns of what the run leaves out, a line for each kind; DATA_ONLY and SCHEMA_ONLY ask for it. */

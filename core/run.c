@@ -56,6 +56,7 @@ static int enter(struct run *run, const char *phase, struct etl_error *err)
 
 static int lock_run(struct run *run, struct etl_error *err)
 {
+	char words[160];
 	int rc = run_take_lock(run, err);
 
 	if (rc < 0 || run->nothing)
@@ -63,6 +64,8 @@ static int lock_run(struct run *run, struct etl_error *err)
 	log_note("run %s of %s: %s to %s, %zu table%s", run->id, run->pipeline->name,
 		 run->pipeline->source.plugin->base.name, run->pipeline->target.plugin->base.name,
 		 run->jobs.count, run->jobs.count == 1 ? "" : "s");
+	plan_rollback(run->pipeline, &run->jobs, words, sizeof(words));
+	log_note("rollback of this run: %s", words);
 	run_rejects_path(run, run->id, run->rejects_path, sizeof(run->rejects_path));
 	return rejects_open(run->pipeline, run->id, run->rejects_path, &run->rejects, err);
 }

@@ -138,7 +138,7 @@ static int check_schema(struct state *s, struct etl_error *err)
 		return rc;
 	s->empty = id == 0 && s->version == 0 && objects == 0;
 	if (s->empty)
-		return s->writes ? make_schema(s, 0, err) : 0;
+		return 0;
 	if (id != APPLICATION_ID)
 		return error_set(err, ETL_MEMORY,
 				 "%s is no state file of etlrun; name another with state = \"…\"",
@@ -149,7 +149,20 @@ static int check_schema(struct state *s, struct etl_error *err)
 				 "the etlrun that "
 				 "wrote it, or name another with state = \"…\"",
 				 s->path, (long long)s->version, SCHEMA_VERSION);
-	return s->version < SCHEMA_VERSION && s->writes ? make_schema(s, s->version, err) : 0;
+	return 0;
+}
+
+/* It is ours to write. Where WAL cannot be, as in some network folders, it works as well, slower. */
+static int begin_writing(struct state *s, struct etl_error *err)
+{
+	s->writes = true;
+	sqlite3_exec(s->db,
+		     "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; "
+		     "PRAGMA wal_autocheckpoint = 200",
+		     NULL, NULL, NULL);
+	if (s->empty || s->version < SCHEMA_VERSION)
+		return make_schema(s, s->empty ? 0 : s->version, err);
+	return 0;
 }
 
 int state_open(const char *path, bool create, struct state **ret, struct etl_error *err)
@@ -173,15 +186,10 @@ int state_open(const char *path, bool create, struct state **ret, struct etl_err
 		     0 :
 		     state_fail(s, create ? "made" : "opened", err);
 	if (rc == 0) {
-		s->writes = create;
 		sqlite3_busy_timeout(s->db, BUSY_MS);
-		/* Where WAL cannot be, as in some network folders, it works as well, slower. */
-		if (create)
-			sqlite3_exec(s->db,
-				     "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; "
-				     "PRAGMA wal_autocheckpoint = 200",
-				     NULL, NULL, NULL);
 		rc = check_schema(s, err);
+		if (rc == 0 && create)
+			rc = begin_writing(s, err);
 	}
 	/* Of an empty file there is nothing to read. */
 	if (rc < 0 || s->empty > s->writes) {
