@@ -147,7 +147,7 @@ int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,
 	if (rc || !step->sql || step->phase >= ETL_PHASE_PUBLISH)
 		return rc;
 	if (step->phase == ETL_PHASE_SCREEN && strcmp(step->kind, "index") == 0)
-		return screen_unique(inst, load, step, sink, err);
+		return screen_index(inst, load, step, sink, err);
 	if (step->phase == ETL_PHASE_SCREEN && strcmp(step->kind, REFERENCE_KIND) == 0 &&
 	    !into_runs(load->run))
 		return screen_references(inst, load, step, sink, err);

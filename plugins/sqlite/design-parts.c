@@ -424,18 +424,19 @@ static bool has_expressions(const struct etl_index *index)
 }
 
 /*
- * A unique index may refuse rows, so it is made while they are looked through, before any foreign key that may
- * count on it. Where a row cannot be told by a rowid, or its place not known by it, the index stands before the
- * rows come: then the second of two equals is refused when it comes.
+ * An index that may refuse rows is made while they are looked through, a unique one before any foreign key that
+ * may count on it. Where a row cannot be told by a rowid, or its place not known by it, the index stands before
+ * the rows come: then the second of two equals is refused when it comes.
  */
 static int32_t index_phase(const struct design *d, const struct etl_index *index)
 {
 	const struct etl_run *run = d->load ? d->load->run : NULL;
 	bool no_rowid = d->same && d->table->flags & ETL_NO_ROWID && d->table->primary.column_count;
+	bool unique = index->flags & ETL_INDEX_UNIQUE;
 
 	if (d->index_at >= 0)
 		return d->index_at;
-	if (!(index->flags & ETL_INDEX_UNIQUE) || (run && run->flags & ETL_RUN_SCHEMA_ONLY))
+	if ((!unique && !has_expressions(index)) || (run && run->flags & ETL_RUN_SCHEMA_ONLY))
 		return ETL_PHASE_FINISH;
 	if (no_rowid ||
 	    (design_column(d, "rowid") && design_column(d, "oid") && design_column(d, "_rowid_")))
@@ -443,12 +444,16 @@ static int32_t index_phase(const struct design *d, const struct etl_index *index
 	return ETL_PHASE_SCREEN;
 }
 
-static const char *index_note(const struct design *d, int32_t phase)
+static const char *index_note(const struct design *d, const struct etl_index *index, int32_t phase)
 {
+	bool unique = index->flags & ETL_INDEX_UNIQUE;
+
 	if (phase == ETL_PHASE_PREPARE)
-		return "before the rows, so that the second of two equals is refused";
+		return unique ? "before the rows, so that the second of two equals is refused" :
+				"before the rows, so that one whose expression fails is refused";
 	if (phase == ETL_PHASE_SCREEN && d->load && d->load->run->flags & ETL_RUN_REJECT)
-		return "of equal rows the first stays, the others are rejected";
+		return unique ? "of equal rows the first stays, the others are rejected" :
+				"rows whose expression fails are rejected";
 	return NULL;
 }
 
@@ -462,8 +467,8 @@ static int skip_index(struct design *d, const struct etl_index *index, const cha
 	etl_text_addf(&note, "%s%s%s", why, index->ddl ? "; its text: " : "",
 		      index->ddl ? index->ddl : "");
 	rc = note.failed ? design_no_memory(d) :
-			   design_step(d, d->index_at >= 0 ? d->index_at : ETL_PHASE_FINISH, ETL_SKIPPED, "index", index->name, NULL,
-				       note.at);
+			   design_step(d, d->index_at >= 0 ? d->index_at : ETL_PHASE_FINISH,
+				       ETL_SKIPPED, "index", index->name, NULL, note.at);
 	etl_text_free(&note);
 	return rc;
 }
@@ -481,7 +486,7 @@ static int try_index(struct design *d, const struct etl_index *index, const char
 		   design_step(d, phase, other ? ETL_APPROXIMATED : ETL_EXACT, "index", index->name,
 			       sql,
 			       other ? "as a B-tree, the only kind SQLite has" :
-				       index_note(d, phase));
+				       index_note(d, index, phase));
 	sqlite3_free(why);
 	return rc;
 }
@@ -493,7 +498,7 @@ int design_index(struct design *d, const struct etl_index *index)
 
 	if (d->same && d->table->ddl && index->ddl)
 		return design_step(d, index_phase(d, index), ETL_EXACT, "index", index->name,
-				   index->ddl, index_note(d, index_phase(d, index)));
+				   index->ddl, index_note(d, index, index_phase(d, index)));
 	if (!d->same && has_expressions(index))
 		return skip_index(d, index, "its expressions are written in another dialect");
 	if (!write_index(d, index, &sql))

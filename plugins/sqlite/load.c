@@ -165,6 +165,9 @@ static const char *code_of(int extended)
 		return "type";
 	case SQLITE_TOOBIG:
 		return "too_big";
+	/* The statement itself is in order: it was prepared. */
+	case SQLITE_ERROR:
+		return "expression";
 	default:
 		return (extended & 0xff) == SQLITE_CONSTRAINT ? "constraint" : NULL;
 	}

@@ -1,5 +1,5 @@
 /*
- * Unique indexes. An index is simply made: most are over clean rows, and looking for duplicates first would
+ * Indexes that rows may fail. One is simply made: most are over clean rows, and looking for duplicates first would
  * sort the table twice. Only when SQLite refuses are the duplicates found, as the index itself tells them apart:
  * by its expressions and collations, among the rows of its WHERE, NULL being like nothing.
  */
@@ -28,7 +28,7 @@ static int is_made(struct etl_instance *inst, const char *index, bool *ret, stru
 	return rc;
 }
 
-static void add_part(const struct ddl_part *p, struct etl_text *to)
+void screen_add_part(const struct ddl_part *p, struct etl_text *to)
 {
 	if (p->column) {
 		etl_text_add(to, "t.");
@@ -60,14 +60,14 @@ static char *find_sql(const struct screen *s, const struct ddl_index *index)
 	etl_text_add(&sql, ", row_number() OVER (PARTITION BY ");
 	for (i = 0; i < index->part_count; i++) {
 		etl_text_add(&sql, i ? ", " : "");
-		add_part(&index->parts[i], &sql);
+		screen_add_part(&index->parts[i], &sql);
 	}
 	etl_text_addf(&sql, " ORDER BY %s) AS \"etlrun.place\" FROM main.", s->order);
 	etl_text_add_name(&sql, s->table, '"');
 	etl_text_add(&sql, " AS t WHERE ");
 	for (i = 0; i < index->part_count; i++) {
 		etl_text_add(&sql, i ? " AND " : "");
-		add_part(&index->parts[i], &sql);
+		screen_add_part(&index->parts[i], &sql);
 		etl_text_add(&sql, " IS NOT NULL");
 	}
 	if (index->where)
@@ -111,9 +111,9 @@ static int find(struct screen *s, const struct ddl_index *index, int64_t *ret)
 	return rc;
 }
 
-/* SQLite has refused: *RET says whether there are duplicates to blame. */
+/* SQLite has refused, with CODE: *RET says whether there are rows to blame. */
 static int screen(struct etl_instance *inst, const struct etl_load *load,
-		  const struct etl_step *step, struct etl_found_sink *sink, bool *ret,
+		  const struct etl_step *step, int code, struct etl_found_sink *sink, bool *ret,
 		  struct etl_error *err)
 {
 	struct ddl_index index = { 0 };
@@ -128,7 +128,8 @@ static int screen(struct etl_instance *inst, const struct etl_load *load,
 		return ETL_OK;
 	rc = screen_open(&s, inst, load, sink, err);
 	if (!rc)
-		rc = find(&s, &index, &found);
+		rc = code == SQLITE_CONSTRAINT ? find(&s, &index, &found) :
+						 screen_evaluate(&s, &index, &found);
 	if (!rc && found)
 		rc = screen_take(&s);
 	*ret = found > 0;
@@ -143,22 +144,24 @@ static int fail_index(struct etl_instance *inst, const struct etl_step *step, st
 			   step->object, step->sql);
 }
 
-int screen_unique(struct etl_instance *inst, const struct etl_load *load,
-		  const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err)
+/* Rows whose expressions fail come first, then those that are not the only ones of their kind. */
+int screen_index(struct etl_instance *inst, const struct etl_load *load,
+		 const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err)
 {
-	bool made = false, found = false;
-	int rc = is_made(inst, step->object, &made, err);
+	bool made = false, found = true;
+	int code, rc = is_made(inst, step->object, &made, err);
 
-	if (rc || made)
+	while (!rc && !made && found) {
+		code = sqlite3_exec(inst->stage, step->sql, NULL, NULL, NULL) % 256;
+		if (code == SQLITE_OK)
+			return ETL_OK;
+		if (code != SQLITE_CONSTRAINT && code != SQLITE_ERROR)
+			return fail_index(inst, step, err);
+		rc = screen(inst, load, step, code, sink, &found, err);
+		if (!rc && found && !sink->take_out)
+			return ETL_OK;
+	}
+	if (rc || made || sqlite3_exec(inst->stage, step->sql, NULL, NULL, NULL) == SQLITE_OK)
 		return rc;
-	if (sqlite3_exec(inst->stage, step->sql, NULL, NULL, NULL) == SQLITE_OK)
-		return ETL_OK;
-	if (sqlite3_errcode(inst->stage) % 256 != SQLITE_CONSTRAINT)
-		return fail_index(inst, step, err);
-	rc = screen(inst, load, step, sink, &found, err);
-	if (rc || (found && !sink->take_out))
-		return rc;
-	return sqlite3_exec(inst->stage, step->sql, NULL, NULL, NULL) == SQLITE_OK ?
-		       ETL_OK :
-		       fail_index(inst, step, err);
+	return fail_index(inst, step, err);
 }

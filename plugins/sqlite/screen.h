@@ -53,9 +53,15 @@ int screen_take(struct screen *);
 /* Forgets what was collected; a zeroed one too. */
 void screen_close(struct screen *);
 
-/* screen-unique.c: makes a unique index; what it does not take is found first. */
-int screen_unique(struct etl_instance *, const struct etl_load *, const struct etl_step *,
+/* screen-unique.c: makes an index; rows that it does not take are found, and gone before it is tried again. */
+int screen_index(struct etl_instance *, const struct etl_load *, const struct etl_step *,
 		  struct etl_found_sink *, struct etl_error *);
+struct ddl_index;
+struct ddl_part;
+/* A part of an index as an expression over a table called t. */
+void screen_add_part(const struct ddl_part *, struct etl_text *);
+/* screen-expression.c: collects the rows over which the index cannot be computed. */
+int screen_evaluate(struct screen *, const struct ddl_index *, int64_t *ret);
 /* screen-keys.c: rows whose parents are missing. */
 int screen_keys(struct etl_instance *, const struct etl_load *, const struct etl_step *,
 		struct etl_found_sink *, struct etl_error *);
