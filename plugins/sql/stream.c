@@ -33,8 +33,11 @@ int sql_stream_pull(struct sql_stream *s)
 	if (host->canceled(host))
 		return ETL_CANCELED;
 	code = s->in.get_next(&s->in, &s->batch);
+	/* Who failed has said why, except where there was no memory. */
 	if (code)
-		return code == ECANCELED ? ETL_CANCELED : ETL_FAILED;
+		return code == ECANCELED ? ETL_CANCELED :
+		       code == ENOMEM	 ? sql_stream_memory(s) :
+					   ETL_FAILED;
 	if (!s->batch.release)
 		return 0;
 	if (!etl_view_set(s->view, &s->batch))
@@ -156,13 +159,14 @@ static int stream_make(struct sql_stream *s, const struct etl_wrap *wrap,
 		       struct ArrowArrayStream *in)
 {
 	const struct etl_host *host = s->self->host;
-	int r;
+	int code, r;
 
 	s->table = strdup(wrap->in->name);
 	if (!s->table)
 		return sql_stream_memory(s);
-	if (in->get_schema(in, &s->in_schema) != 0)
-		return ETL_FAILED;
+	code = in->get_schema(in, &s->in_schema);
+	if (code)
+		return code == ENOMEM ? sql_stream_memory(s) : ETL_FAILED;
 	s->ordinal = etl_schema_find(&s->in_schema, ETL_ORDINAL_COLUMN);
 	s->view = etl_view_new(&s->in_schema);
 	if (!s->view || !sql_input_make(&s->input, wrap->in, &s->in_schema))
