@@ -58,7 +58,7 @@ static const char small_database[] =
 	"CREATE TRIGGER t AFTER INSERT ON loose BEGIN DELETE FROM gone; END;"
 	"DROP TABLE gone;";
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
 	fprintf(stderr, "corrupt: %s: %s\n", what, strerror(errno));
 	exit(99);
