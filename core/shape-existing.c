@@ -22,11 +22,12 @@ static int no_such_column(const struct job *job, const struct etl_table *there,
 			  const struct etl_column *column, struct etl_error *err)
 {
 	error_at(err, there->name, column->name, NULL);
-	return error_set(err, ETL_USAGE,
-			 "%s: the target's table \"%s\" has no column \"%s\"; leave it out with "
-			 "exclude_columns, name it with columns = ( { name = …; as = … } ), or add it "
-			 "to the target",
-			 origin_of(job), there->name, column->name);
+	return error_set(
+		err, ETL_USAGE,
+		"%s: the target's table \"%s\" has no column \"%s\"; leave it out with "
+		"exclude_columns, name it with columns = ( { name = …; as = … } ), or add it "
+		"to the target",
+		origin_of(job), there->name, column->name);
 }
 
 static bool same_type(struct etl_type_info a, struct etl_type_info b)
@@ -82,10 +83,11 @@ int shape_existing_columns(struct job *job, const struct etl_table *there,
 			return no_such_column(job, there, &columns[i], err);
 		if (column->flags & ETL_GENERATED) {
 			error_at(err, there->name, column->name, NULL);
-			return error_set(err, ETL_USAGE,
-					 "%s: the target computes \"%s\" of \"%s\" itself; leave it out "
-					 "with exclude_columns",
-					 origin_of(job), column->name, there->name);
+			return error_set(
+				err, ETL_USAGE,
+				"%s: the target computes \"%s\" of \"%s\" itself; leave it out "
+				"with exclude_columns",
+				origin_of(job), column->name, there->name);
 		}
 		if (own && !own->given)
 			take_type(&columns[i], column, stores, own);
@@ -122,12 +124,13 @@ int shape_existing_rest(struct job *job, const struct etl_table *there,
 		    column->default_sql || column->flags & (ETL_IDENTITY | ETL_GENERATED))
 			continue;
 		error_at(err, there->name, column->name, NULL);
-		return error_set(
-			err, ETL_USAGE,
-			"%s: \"%s\" of the target's table \"%s\" must not be NULL and has no default, "
-			"and the source does not bring it; bring it, or give it a value with columns = "
-			"( { as = \"%s\"; value = … } )",
-			origin_of(job), column->name, there->name, column->name);
+		return error_set(err, ETL_USAGE,
+				 "%s: \"%s\" of the target's table \"%s\" must not be NULL and has "
+				 "no default, "
+				 "and the source does not bring it; bring it, or give it a value "
+				 "with columns = "
+				 "( { as = \"%s\"; value = … } )",
+				 origin_of(job), column->name, there->name, column->name);
 	}
 	return 0;
 }
@@ -178,9 +181,8 @@ static bool is_key(const struct etl_table *table, const struct job *job)
 				     job->key_count);
 	}
 	for (size_t i = 0; i < table->index_count && !found; i++)
-		found = index_is_key(ETL_AT(const struct etl_index, table->indexes,
-					    table->index_size, i),
-				     job);
+		found = index_is_key(
+			ETL_AT(const struct etl_index, table->indexes, table->index_size, i), job);
 	return found;
 }
 
@@ -199,24 +201,24 @@ static int check_key(const struct job *job, struct etl_error *err)
 
 	error_at(err, table->name, NULL, NULL);
 	if (job->key_count == 0)
-		return error_set(err, ETL_USAGE,
-				 "%s: mode = \"merge\" finds the rows of \"%s\" by a key, and %s has "
-				 "none that comes; write key = [ … ] with the columns of a primary key "
-				 "or unique constraint of that table",
-				 origin_of(job), table->name,
-				 job->existing ? "the target's table" :
-						 "the table, which would be made,");
+		return error_set(
+			err, ETL_USAGE,
+			"%s: mode = \"merge\" finds the rows of \"%s\" by a key, and %s has "
+			"none that comes; write key = [ … ] with the columns of a primary key "
+			"or unique constraint of that table",
+			origin_of(job), table->name,
+			job->existing ? "the target's table" : "the table, which would be made,");
 	if (is_key(table, job))
 		return 0;
 	add_names(&names, job);
-	rc = names.failed ? error_memory(err) :
-			    error_set(err, ETL_USAGE,
-				      "%s: key: (%s) is no primary key and not unique in %s \"%s\", so "
-				      "it could find several rows; name the columns of a key, or make "
-				      "it unique there",
-				      origin_of(job), names.at,
-				      job->existing ? "the target's table" : "the new table",
-				      table->name);
+	rc = names.failed ?
+		     error_memory(err) :
+		     error_set(err, ETL_USAGE,
+			       "%s: key: (%s) is no primary key and not unique in %s \"%s\", so "
+			       "it could find several rows; name the columns of a key, or make "
+			       "it unique there",
+			       origin_of(job), names.at,
+			       job->existing ? "the target's table" : "the new table", table->name);
 	etl_text_free(&names);
 	return rc;
 }
@@ -258,46 +260,49 @@ static int check_soft(const struct job *job, struct etl_error *err)
 				 origin_of(job), there ? "the target's table" : "the new table",
 				 job->target->name, name);
 	if (etl_schema_find(&job->rows, table_column(there, (size_t)at)->name) >= 0)
-		return error_set(err, ETL_USAGE,
-				 "%s: delete_column: \"%s\" of \"%s\" comes from the source, so it "
-				 "cannot be written by the run too; leave it out with exclude_columns",
-				 origin_of(job), name, job->target->name);
+		return error_set(
+			err, ETL_USAGE,
+			"%s: delete_column: \"%s\" of \"%s\" comes from the source, so it "
+			"cannot be written by the run too; leave it out with exclude_columns",
+			origin_of(job), name, job->target->name);
 	if (!can_be_marked(table_column(there, (size_t)at)))
-		return error_set(err, ETL_USAGE,
-				 "%s: delete_column: \"%s\" of \"%s\" is %s; a boolean or integer takes "
-				 "1, a text or timestamp that may be NULL takes the time",
-				 origin_of(job), name, job->target->name,
-				 table_column(there, (size_t)at)->flags & ETL_NOT_NULL ?
-					 "NOT NULL and no flag" :
-					 "of another type");
+		return error_set(
+			err, ETL_USAGE,
+			"%s: delete_column: \"%s\" of \"%s\" is %s; a boolean or integer takes "
+			"1, a text or timestamp that may be NULL takes the time",
+			origin_of(job), name, job->target->name,
+			table_column(there, (size_t)at)->flags & ETL_NOT_NULL ?
+				"NOT NULL and no flag" :
+				"of another type");
 	return 0;
 }
 
 /* A row that was left out here is not gone from the source. */
 static int check_deletes(const struct job *job, bool partial, struct etl_error *err)
 {
-	const char *why = partial		  ? "--limit leaves rows out" :
-			  job->rule->query	  ? "a query may leave rows out" :
-			  job->rule->where	  ? "`where` leaves rows out" :
-			  !job->keeps_rows	  ? "a transform may leave rows out" :
-						    NULL;
+	const char *why = partial	   ? "--limit leaves rows out" :
+			  job->rule->query ? "a query may leave rows out" :
+			  job->rule->where ? "`where` leaves rows out" :
+			  !job->keeps_rows ? "a transform may leave rows out" :
+					     NULL;
 
 	error_at(err, job->target->name, NULL, NULL);
 	if (job->rule->deletes == ETL_DELETE_NONE && job->rule->delete_column)
-		return error_set(err, ETL_USAGE,
-				 "%s: delete_column is written by delete = \"soft\" only; write that "
-				 "too, or remove it",
-				 origin_of(job));
+		return error_set(
+			err, ETL_USAGE,
+			"%s: delete_column is written by delete = \"soft\" only; write that "
+			"too, or remove it",
+			origin_of(job));
 	if (job->rule->deletes == ETL_DELETE_NONE)
 		return 0;
 	if (why)
-		return error_set(err, ETL_USAGE,
-				 "%s: delete = \"%s\" of \"%s\" would take rows for deleted that are "
-				 "still in the source, because %s; write delete = \"none\" for this "
-				 "table",
-				 origin_of(job),
-				 job->rule->deletes == ETL_DELETE_HARD ? "hard" : "soft",
-				 job->target->name, why);
+		return error_set(
+			err, ETL_USAGE,
+			"%s: delete = \"%s\" of \"%s\" would take rows for deleted that are "
+			"still in the source, because %s; write delete = \"none\" for this "
+			"table",
+			origin_of(job), job->rule->deletes == ETL_DELETE_HARD ? "hard" : "soft",
+			job->target->name, why);
 	return job->rule->deletes == ETL_DELETE_SOFT ? check_soft(job, err) : 0;
 }
 
@@ -315,8 +320,7 @@ static const struct etl_table *find_parent(const struct jobs *jobs, const char *
 {
 	for (size_t i = 0; i < jobs->count; i++)
 		if (strcasecmp(jobs->at[i]->target->name, name) == 0)
-			return jobs->at[i]->existing ? jobs->at[i]->existing :
-						       jobs->at[i]->target;
+			return jobs->at[i]->existing ? jobs->at[i]->existing : jobs->at[i]->target;
 	return catalog_find(&jobs->existing, ETL_TABLE, NULL, name);
 }
 
@@ -331,8 +335,9 @@ void shape_name_parents(struct jobs *jobs)
 			struct etl_foreign_key *key = ETL_AT(struct etl_foreign_key,
 							     table->foreign_keys,
 							     table->foreign_key_size, k);
-			const struct etl_table *parent =
-				key->parent_columns ? NULL : find_parent(jobs, key->parent);
+			const struct etl_table *parent = key->parent_columns ?
+								 NULL :
+								 find_parent(jobs, key->parent);
 
 			if (parent && parent->primary.column_count == key->column_count)
 				key->parent_columns = parent->primary.columns;

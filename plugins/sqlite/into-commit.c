@@ -53,8 +53,9 @@ static int bind(struct into *n, sqlite3_stmt *stmt)
 
 	if (!at)
 		return ETL_OK;
-	rc = sqlite_prepare(n->inst, n->db, "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch')",
-			    &when, n->err);
+	rc = sqlite_prepare(n->inst, n->db,
+			    "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch')", &when,
+			    n->err);
 	if (rc)
 		return rc;
 	sqlite3_bind_int64(when, 1, n->commit->run->started / 1000000);
@@ -113,14 +114,14 @@ static uint64_t *counter_of(struct into *n, const char *kind)
 		return &n->outcome.inserted;
 	if (strcmp(kind, "update") == 0 || strcmp(kind, "move in") == 0)
 		return &n->outcome.updated;
-	return strcmp(kind, "delete") == 0 || strcmp(kind, "mark") == 0 ? &n->outcome.deleted : NULL;
+	return strcmp(kind, "delete") == 0 || strcmp(kind, "mark") == 0 ? &n->outcome.deleted :
+									  NULL;
 }
 
 /* Rows that were rejected before they came here are in the source still, and what their keys are nobody knows. */
 static bool withholds(const struct into *n, const char *kind)
 {
-	return n->commit->withheld && n->commit->withheld[n->at] > 0 &&
-	       (strcmp(kind, "gone") == 0);
+	return n->commit->withheld && n->commit->withheld[n->at] > 0 && (strcmp(kind, "gone") == 0);
 }
 
 static int empty_gone(struct into *n, const struct etl_step *step)
@@ -128,10 +129,11 @@ static int empty_gone(struct into *n, const struct etl_step *step)
 	struct etl_text sql = { 0 };
 	int rc;
 
-	n->inst->host->log(n->inst->host, ETL_LOG_WARN,
-			   "table \"%s\": %llu rows of the source were rejected before their keys were "
-			   "known, so nothing is deleted from it in this run",
-			   n->load->table->name, (unsigned long long)n->commit->withheld[n->at]);
+	n->inst->host->log(
+		n->inst->host, ETL_LOG_WARN,
+		"table \"%s\": %llu rows of the source were rejected before their keys were "
+		"known, so nothing is deleted from it in this run",
+		n->load->table->name, (unsigned long long)n->commit->withheld[n->at]);
 	etl_text_addf(&sql, "%s AND 0", step->sql);
 	rc = sql.failed ? into_no_memory(n) : into_run(n, sql.at);
 	etl_text_free(&sql);
@@ -197,13 +199,14 @@ static int count_rows(struct into *n, bool is_new, uint64_t *ret)
 static int fail_lost(struct into *n, uint64_t wanted, uint64_t written)
 {
 	n->inst->host->at(n->err, n->load->table->name, NULL, NULL);
-	return n->inst->host->fail(
-		n->err, ETL_DATA, NULL, 0,
-		"table \"%s\" of %s: %llu rows were to be written and %llu were; a trigger of it leaves "
-		"rows out (RAISE(IGNORE)); nothing was changed; write fire_triggers = false, or change "
-		"the trigger",
-		n->load->table->name, n->inst->path, (unsigned long long)wanted,
-		(unsigned long long)written);
+	return n->inst->host->fail(n->err, ETL_DATA, NULL, 0,
+				   "table \"%s\" of %s: %llu rows were to be written and %llu "
+				   "were; a trigger of it leaves "
+				   "rows out (RAISE(IGNORE)); nothing was changed; write "
+				   "fire_triggers = false, or change "
+				   "the trigger",
+				   n->load->table->name, n->inst->path, (unsigned long long)wanted,
+				   (unsigned long long)written);
 }
 
 /* Every row that arrived is accounted for. */
@@ -272,7 +275,8 @@ int into_keep_sql(struct etl_instance *inst, const struct etl_step *step, struct
 	sqlite3_bind_int(stmt, 1, step->phase);
 	sqlite3_bind_text(stmt, 2, step->sql, -1, SQLITE_STATIC);
 	if (sqlite3_step(stmt) != SQLITE_DONE)
-		rc = sqlite_fail(inst, inst->stage, err, "keeping \"%.200s\" for the end", step->sql);
+		rc = sqlite_fail(inst, inst->stage, err, "keeping \"%.200s\" for the end",
+				 step->sql);
 	sqlite3_finalize(stmt);
 	return rc;
 }
@@ -300,7 +304,8 @@ static int run_own(struct into *n, const char *sql)
 			     n->inst->host->fail(
 				     n->err, ETL_USAGE, NULL, 0,
 				     "%s: \"%.200s\" begins or ends a transaction, or attaches a "
-				     "file; it runs inside the transaction of the run, so leave that "
+				     "file; it runs inside the transaction of the run, so leave "
+				     "that "
 				     "out; nothing was changed",
 				     n->inst->path, sql) :
 			     sqlite_fail(n->inst, n->db, n->err,

@@ -34,10 +34,11 @@ static int add_orphan(struct into *n, struct etl_text *sql, const struct etl_for
 {
 	int64_t there = 0;
 	size_t i;
-	int rc = sqlite_number_of(n->inst, n->db,
-				  "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 "
-				  "COLLATE NOCASE",
-				  f->parent, 0, &there, n->err);
+	int rc = sqlite_number_of(
+		n->inst, n->db,
+		"SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 "
+		"COLLATE NOCASE",
+		f->parent, 0, &there, n->err);
 
 	for (i = 0; i < f->column_count; i++) {
 		etl_text_add(sql, i ? " AND s." : "s.");
@@ -149,21 +150,22 @@ static int tell_orphan(struct into *n, const struct etl_foreign_key *f, sqlite3_
 
 	add_key_words(&key, stmt, 1);
 	if (n->commit->run->foreign_keys == ETL_FK_REPORT) {
-		n->inst->host->log(n->inst->host, ETL_LOG_WARN,
-				   "%lld rows of \"%s\" (the first: %s) refer by %s to rows that \"%s\" "
-				   "does not have; carried as they are",
-				   (long long)rows, table, key.at ? key.at : "no key", f->columns[0],
-				   f->parent);
+		n->inst->host->log(
+			n->inst->host, ETL_LOG_WARN,
+			"%lld rows of \"%s\" (the first: %s) refer by %s to rows that \"%s\" "
+			"does not have; carried as they are",
+			(long long)rows, table, key.at ? key.at : "no key", f->columns[0],
+			f->parent);
 		etl_text_free(&key);
 		return ETL_OK;
 	}
 	n->inst->host->at(n->err, table, f->columns[0], key.at);
-	rc = n->inst->host->fail(
-		n->err, ETL_DATA, NULL, 0,
-		"%s refers to a row that \"%s\" of %s does not have, in %lld row%s of this run; nothing was "
-		"changed; bring \"%s\" too, or write foreign_keys = \"report\"",
-		f->columns[0], f->parent, n->inst->path, (long long)rows, rows == 1 ? "" : "s",
-		f->parent);
+	rc = n->inst->host->fail(n->err, ETL_DATA, NULL, 0,
+				 "%s refers to a row that \"%s\" of %s does not have, in %lld "
+				 "row%s of this run; nothing was "
+				 "changed; bring \"%s\" too, or write foreign_keys = \"report\"",
+				 f->columns[0], f->parent, n->inst->path, (long long)rows,
+				 rows == 1 ? "" : "s", f->parent);
 	etl_text_free(&key);
 	return rc;
 }
@@ -183,7 +185,8 @@ static int check_came(struct into *n, size_t at)
 	add_written(&sql, load);
 	rc = add_orphan(n, &sql, f);
 	if (merges)
-		etl_text_addf(&sql, " AND c.row NOT IN (SELECT row FROM temp.etlrun_broken_%llu_%zu)",
+		etl_text_addf(&sql,
+			      " AND c.row NOT IN (SELECT row FROM temp.etlrun_broken_%llu_%zu)",
 			      (unsigned long long)load->index, at);
 	if (!rc)
 		rc = sql.failed ? into_no_memory(n) :
@@ -209,11 +212,11 @@ static int keys_change(struct into *n, bool *ret_referred, bool *ret_change)
 	const struct etl_load *load = n->load;
 	sqlite3_stmt *stmt = NULL;
 	int step = SQLITE_DONE;
-	int rc = sqlite_prepare(
-		n->inst, n->db,
-		"SELECT f.seq, f.\"to\" FROM main.sqlite_schema m, pragma_foreign_key_list(m.name) f "
-		"WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE",
-		&stmt, n->err);
+	int rc = sqlite_prepare(n->inst, n->db,
+				"SELECT f.seq, f.\"to\" FROM main.sqlite_schema m, "
+				"pragma_foreign_key_list(m.name) f "
+				"WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE",
+				&stmt, n->err);
 
 	if (rc)
 		return rc;
@@ -264,7 +267,8 @@ static int note_lost(struct into *n)
 		into_add_key(&sql, load, "t.");
 		etl_text_add(&sql, ") IN (SELECT ");
 		into_add_key(&sql, load, "");
-		etl_text_addf(&sql, " FROM temp.etlrun_gone_%llu)", (unsigned long long)load->index);
+		etl_text_addf(&sql, " FROM temp.etlrun_gone_%llu)",
+			      (unsigned long long)load->index);
 	}
 	rc = sql.failed ? into_no_memory(n) : into_run(n, sql.at);
 	etl_text_free(&sql);
@@ -331,22 +335,24 @@ static int tell_lost(struct into *n, const struct child *c, sqlite3_stmt *stmt)
 
 	add_key_words(&key, stmt, 1);
 	if (n->commit->run->foreign_keys == ETL_FK_REPORT) {
-		n->inst->host->log(n->inst->host, ETL_LOG_WARN,
-				   "%lld rows of \"%s\" (the first: %s) refer to rows that \"%s\" has no "
-				   "longer",
-				   (long long)rows, c->table, key.at ? key.at : "?",
-				   n->load->table->name);
+		n->inst->host->log(
+			n->inst->host, ETL_LOG_WARN,
+			"%lld rows of \"%s\" (the first: %s) refer to rows that \"%s\" has no "
+			"longer",
+			(long long)rows, c->table, key.at ? key.at : "?", n->load->table->name);
 		etl_text_free(&key);
 		return ETL_OK;
 	}
 	n->inst->host->at(n->err, c->table, c->own[0], key.at);
-	rc = n->inst->host->fail(
-		n->err, ETL_DATA, NULL, 0,
-		"%lld row%s of \"%s\" in %s (the first: %s) would refer to a row of \"%s\" that is gone "
-		"from the source, or has another key there; nothing was changed; bring \"%s\" too, write delete = \"soft\" or "
-		"\"none\" for \"%s\", or foreign_keys = \"report\"",
-		(long long)rows, rows == 1 ? "" : "s", c->table, n->inst->path,
-		key.at ? key.at : "?", n->load->table->name, c->table, n->load->table->name);
+	rc = n->inst->host->fail(n->err, ETL_DATA, NULL, 0,
+				 "%lld row%s of \"%s\" in %s (the first: %s) would refer to a row "
+				 "of \"%s\" that is gone "
+				 "from the source, or has another key there; nothing was changed; "
+				 "bring \"%s\" too, write delete = \"soft\" or "
+				 "\"none\" for \"%s\", or foreign_keys = \"report\"",
+				 (long long)rows, rows == 1 ? "" : "s", c->table, n->inst->path,
+				 key.at ? key.at : "?", n->load->table->name, c->table,
+				 n->load->table->name);
 	etl_text_free(&key);
 	return rc;
 }
@@ -362,9 +368,11 @@ static int check_child(struct into *n, const struct child *c)
 	add_lost_sql(&sql, n, c);
 	if (!sql.failed && sqlite3_prepare_v2(n->db, sql.at, -1, &stmt, NULL) != SQLITE_OK) {
 		/* A table WITHOUT ROWID has no rowid to count by. */
-		char *plain = sqlite3_mprintf("SELECT count(*)%s", sql.at + strlen("SELECT count(DISTINCT c.rowid)"));
+		char *plain = sqlite3_mprintf("SELECT count(*)%s",
+					      sql.at + strlen("SELECT count(DISTINCT c.rowid)"));
 
-		rc = plain ? sqlite_prepare(n->inst, n->db, plain, &stmt, n->err) : into_no_memory(n);
+		rc = plain ? sqlite_prepare(n->inst, n->db, plain, &stmt, n->err) :
+			     into_no_memory(n);
 		sqlite3_free(plain);
 	} else {
 		rc = sql.failed ? into_no_memory(n) : ETL_OK;
@@ -413,7 +421,8 @@ static int check_children(struct into *n)
 	int rc = sqlite_prepare(
 		n->inst, n->db,
 		"SELECT m.name, f.id, f.seq, f.\"from\", f.\"to\" FROM main.sqlite_schema m, "
-		"pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE "
+		"pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.\"table\" = ?1 "
+		"COLLATE "
 		"NOCASE ORDER BY m.name, f.id, f.seq",
 		&stmt, n->err);
 
@@ -470,9 +479,10 @@ static int has_lost(struct into *n, bool *ret)
 	int64_t there = 0;
 	int rc;
 
-	sqlite3_snprintf(sizeof(name), name, "etlrun_lost_%llu", (unsigned long long)n->load->index);
-	rc = sqlite_number_of(n->inst, n->db, "SELECT 1 FROM temp.sqlite_schema WHERE name = ?1", name,
-			      0, &there, n->err);
+	sqlite3_snprintf(sizeof(name), name, "etlrun_lost_%llu",
+			 (unsigned long long)n->load->index);
+	rc = sqlite_number_of(n->inst, n->db, "SELECT 1 FROM temp.sqlite_schema WHERE name = ?1",
+			      name, 0, &there, n->err);
 	*ret = there != 0;
 	return rc;
 }

@@ -65,7 +65,8 @@ static int fail_changed(struct reverting *r, const struct load_row *l)
 	r->inst->host->at(r->err, l->name, NULL, NULL);
 	return r->inst->host->fail(
 		r->err, ETL_FATAL, NULL, 0,
-		"rows of \"%s\" in %s that run %s wrote were changed since, by a later run or by somebody "
+		"rows of \"%s\" in %s that run %s wrote were changed since, by a later run or by "
+		"somebody "
 		"else; nothing was taken back; take later runs back first, the latest first",
 		l->name, r->inst->path, r->run);
 }
@@ -73,11 +74,11 @@ static int fail_changed(struct reverting *r, const struct load_row *l)
 static int fail_not_kept(struct reverting *r, const struct load_row *l)
 {
 	r->inst->host->at(r->err, l->name, NULL, NULL);
-	return r->inst->host->fail(
-		r->err, ETL_USAGE, NULL, 0,
-		"what run %s changed in \"%s\" of %s was not kept, so it cannot be taken back; undo = true "
-		"in the pipeline keeps it, for its last three runs",
-		r->run, l->name, r->inst->path);
+	return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
+				   "what run %s changed in \"%s\" of %s was not kept, so it cannot "
+				   "be taken back; undo = true "
+				   "in the pipeline keeps it, for its last three runs",
+				   r->run, l->name, r->inst->path);
 }
 
 /* The names of the key, "a", "b": how many; and the condition that matches t with add_undo_keys. */
@@ -152,7 +153,8 @@ static int digest_ranges(struct reverting *r, const struct load_row *l, const ch
 	return rc;
 }
 
-static int digest_rows(struct reverting *r, const struct load_row *l, int64_t *rows, int64_t *digest)
+static int digest_rows(struct reverting *r, const struct load_row *l, int64_t *rows,
+		       int64_t *digest)
 {
 	struct etl_text sql = { 0 };
 	int rc;
@@ -162,8 +164,7 @@ static int digest_rows(struct reverting *r, const struct load_row *l, int64_t *r
 	add_table(&sql, l->name);
 	etl_text_add(&sql, " AS t WHERE ");
 	add_match(&sql, l->detail);
-	rc = sql.failed ? no_memory(r) :
-			  undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
+	rc = sql.failed ? no_memory(r) : undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -176,8 +177,7 @@ static int digest_table(struct reverting *r, const struct load_row *l, int64_t *
 
 	etl_text_addf(&sql, "SELECT %s FROM ", l->columns);
 	add_table(&sql, l->name);
-	rc = sql.failed ? no_memory(r) :
-			  undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
+	rc = sql.failed ? no_memory(r) : undo_digest(r->inst, r->db, sql.at, rows, digest, r->err);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -195,8 +195,7 @@ static int check_deleted(struct reverting *r, const struct load_row *l)
 	etl_text_add(&sql, " AS t WHERE ");
 	add_match(&sql, l->detail);
 	etl_text_add(&sql, " LIMIT 1");
-	rc = sql.failed ? no_memory(r) :
-			  sqlite_number(r->inst, r->db, sql.at, 0, &there, r->err);
+	rc = sql.failed ? no_memory(r) : sqlite_number(r->inst, r->db, sql.at, 0, &there, r->err);
 	etl_text_free(&sql);
 	return rc || !there ? rc : fail_changed(r, l);
 }
@@ -255,8 +254,8 @@ static int take_ranges(struct reverting *r, const struct load_row *l)
 
 		etl_text_add(&sql, "DELETE FROM ");
 		add_table(&sql, l->name);
-		etl_text_addf(&sql, " WHERE %s BETWEEN %lld AND %lld", rowid ? rowid : "rowid", first,
-			      last);
+		etl_text_addf(&sql, " WHERE %s BETWEEN %lld AND %lld", rowid ? rowid : "rowid",
+			      first, last);
 		rc = run(r, &sql);
 	}
 	return rc;
@@ -288,8 +287,8 @@ static int take_rows(struct reverting *r, const struct load_row *l)
 	add_undo(&sql, r, l);
 	etl_text_add(&sql, " WHERE op <> 'd');\nINSERT OR ABORT INTO ");
 	add_table(&sql, l->name);
-	etl_text_addf(&sql, " (%s%s%s) SELECT %s", rowid ? rowid : "", rowid ? ", " : "", l->columns,
-		      rowid ? "r" : "");
+	etl_text_addf(&sql, " (%s%s%s) SELECT %s", rowid ? rowid : "", rowid ? ", " : "",
+		      l->columns, rowid ? "r" : "");
 	for (i = 0; i < columns; i++)
 		etl_text_addf(&sql, "%sc%zu", i || rowid ? ", " : "", i);
 	etl_text_add(&sql, " FROM ");
@@ -329,10 +328,11 @@ static int read_loads(struct reverting *r, struct load_row **ret, size_t *ret_co
 {
 	sqlite3_stmt *stmt = NULL;
 	int step = SQLITE_DONE;
-	int rc = sqlite_prepare(r->inst, r->db,
-				"SELECT load, name, undo, detail, columns, rows, digest, inserted + updated + "
-				"deleted FROM main._etlrun_loads WHERE run = ?1 ORDER BY load DESC",
-				&stmt, r->err);
+	int rc = sqlite_prepare(
+		r->inst, r->db,
+		"SELECT load, name, undo, detail, columns, rows, digest, inserted + updated + "
+		"deleted FROM main._etlrun_loads WHERE run = ?1 ORDER BY load DESC",
+		&stmt, r->err);
 
 	if (rc)
 		return rc;
@@ -366,7 +366,8 @@ static int read_loads(struct reverting *r, struct load_row **ret, size_t *ret_co
 static int count_orphans(struct reverting *r, int64_t *ret)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(r->inst, r->db, "PRAGMA main.foreign_key_check", &stmt, r->err);
+	int step,
+		rc = sqlite_prepare(r->inst, r->db, "PRAGMA main.foreign_key_check", &stmt, r->err);
 
 	*ret = 0;
 	if (rc)
@@ -383,8 +384,10 @@ static int mark(struct reverting *r)
 {
 	struct etl_text sql = { 0 };
 
-	etl_text_add(&sql, "UPDATE main._etlrun_runs SET taken_back = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') "
-			   "WHERE run = ");
+	etl_text_add(
+		&sql,
+		"UPDATE main._etlrun_runs SET taken_back = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') "
+		"WHERE run = ");
 	etl_text_add_literal(&sql, r->run);
 	etl_text_add(&sql, ";\nUPDATE main._etlrun_loads SET undo = NULL WHERE run = ");
 	etl_text_add_literal(&sql, r->run);
@@ -407,11 +410,11 @@ static int take_all(struct reverting *r)
 	if (!rc)
 		rc = count_orphans(r, &after);
 	if (!rc && after > before)
-		rc = r->inst->host->fail(
-			r->err, ETL_FATAL, NULL, 0,
-			"%lld rows of %s refer by their foreign keys to rows that run %s brought; nothing was "
-			"taken back; remove those rows first",
-			(long long)(after - before), r->inst->path, r->run);
+		rc = r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+					 "%lld rows of %s refer by their foreign keys to rows that "
+					 "run %s brought; nothing was "
+					 "taken back; remove those rows first",
+					 (long long)(after - before), r->inst->path, r->run);
 	if (!rc)
 		rc = mark(r);
 	for (i = 0; i < count; i++)
@@ -452,19 +455,21 @@ static int find_run(struct reverting *r, int64_t *ret)
 		return rc;
 	rc = own_make(r->inst, r->db, r->err);
 	return rc ? rc :
-		    sqlite_number_of(r->inst, r->db,
-				     "SELECT 1 + (taken_back IS NOT NULL) FROM main._etlrun_runs WHERE "
-				     "run = ?1",
-				     r->run, 0, ret, r->err);
+		    sqlite_number_of(
+			    r->inst, r->db,
+			    "SELECT 1 + (taken_back IS NOT NULL) FROM main._etlrun_runs WHERE "
+			    "run = ?1",
+			    r->run, 0, ret, r->err);
 }
 
 static int is_made_by_run(struct reverting *r, bool *ret)
 {
 	int64_t made = 0;
-	int rc = sqlite_number_of(r->inst, r->db,
-				  "SELECT count(*) > 0 AND count(columns) = 0 FROM main._etlrun_loads "
-				  "WHERE run = ?1",
-				  r->run, 0, &made, r->err);
+	int rc = sqlite_number_of(
+		r->inst, r->db,
+		"SELECT count(*) > 0 AND count(columns) = 0 FROM main._etlrun_loads "
+		"WHERE run = ?1",
+		r->run, 0, &made, r->err);
 
 	*ret = made != 0;
 	return rc;
@@ -488,10 +493,11 @@ int into_revert(struct etl_instance *inst, const char *id, bool *ret_known, stru
 	if (!rc && state == 1)
 		rc = is_made_by_run(&r, &made);
 	if (!rc && made)
-		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "%s: run %s made this file, so there is nothing to go back to; "
-				      "remove the file",
-				      inst->path, id);
+		rc = inst->host->fail(
+			err, ETL_USAGE, NULL, 0,
+			"%s: run %s made this file, so there is nothing to go back to; "
+			"remove the file",
+			inst->path, id);
 	if (!rc && state == 1)
 		rc = transact(&r);
 	sqlite_old_close(inst, &target);

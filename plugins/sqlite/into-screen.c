@@ -95,10 +95,12 @@ static int design_unique(struct design *d, const struct unique *u)
 	etl_text_add(&sql, ") ORDER BY 1");
 	rc = sql.failed || names.failed ?
 		     design_no_memory(d) :
-		     design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, names.at, sql.at,
-				 load->run->flags & ETL_RUN_REJECT ?
-					 "rows with a value that the target's rows have are rejected" :
-					 "a row with a value that the target's rows have fails the run");
+		     design_step(
+			     d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, names.at, sql.at,
+			     load->run->flags & ETL_RUN_REJECT ?
+				     "rows with a value that the target's rows have are rejected" :
+				     "a row with a value that the target's rows have fails the "
+				     "run");
 	etl_text_free(&sql);
 	etl_text_free(&names);
 	return rc;
@@ -141,8 +143,8 @@ int into_design_screens(struct design *d)
 		rc = design_unique(d, &u);
 	}
 	for (i = 0; !rc && i < there->index_count; i++)
-		rc = design_unique_index(d, ETL_AT(const struct etl_index, there->indexes,
-						   there->index_size, i));
+		rc = design_unique_index(
+			d, ETL_AT(const struct etl_index, there->indexes, there->index_size, i));
 	return rc;
 }
 
@@ -211,7 +213,8 @@ static int screen_target_unique(struct screen *s, const struct etl_step *step)
 	int64_t found = 0;
 	int rc;
 
-	etl_text_addf(&reason, "the target's table has a row with the same %s, which is unique there",
+	etl_text_addf(&reason,
+		      "the target's table has a row with the same %s, which is unique there",
 		      step->object);
 	rc = reason.failed ? s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
 						 s->inst->path) :
@@ -226,8 +229,8 @@ static int screen_target_unique(struct screen *s, const struct etl_step *step)
 
 static bool has_table(struct etl_instance *inst, const char *schema, const char *name)
 {
-	return sqlite3_table_column_metadata(inst->stage, schema, name, NULL, NULL, NULL, NULL, NULL,
-					     NULL) == SQLITE_OK;
+	return sqlite3_table_column_metadata(inst->stage, schema, name, NULL, NULL, NULL, NULL,
+					     NULL, NULL) == SQLITE_OK;
 }
 
 static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f, const char *schema)
@@ -303,9 +306,11 @@ static int collect_orphans(struct screen *s, const struct etl_foreign_key *f, in
 	}
 	add_was_so(&sql, load, f);
 	etl_text_addf(&sql, " ORDER BY %s", s->order);
-	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have", columns.at, f->parent);
+	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have", columns.at,
+		      f->parent);
 	rc = sql.failed || columns.failed || reason.failed ?
-		     s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory", s->inst->path) :
+		     s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
+					 s->inst->path) :
 		     screen_rule(s, "foreign_key", columns.at, reason.at);
 	if (!rc)
 		rc = screen_collect(s, sql.at, ret);

@@ -11,21 +11,25 @@
 
 #include "into.h"
 
-#define OWN_VERSION	  1
-#define RUNS_KEPT 1000 /* of a pipeline; older ones are forgotten */
+#define OWN_VERSION 1
+#define RUNS_KEPT   1000 /* of a pipeline; older ones are forgotten */
 
 static const char *const mode_names[] = { "copy", "append", "merge", "sync" };
 
-static const char schema[] =
-	"CREATE TABLE main._etlrun_version (version INTEGER NOT NULL);\n"
-	"INSERT INTO main._etlrun_version VALUES (1);\n"
-	"CREATE TABLE main._etlrun_runs (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, pipeline TEXT "
-	"NOT NULL, mode TEXT NOT NULL, started TEXT NOT NULL, published TEXT NOT NULL, state TEXT NOT NULL, "
-	"taken_back TEXT);\n"
-	"CREATE TABLE main._etlrun_loads (run TEXT NOT NULL, load INTEGER NOT NULL, name TEXT NOT NULL, "
-	"inserted INTEGER NOT NULL, updated INTEGER NOT NULL, unchanged INTEGER NOT NULL, deleted INTEGER NOT "
-	"NULL, undo TEXT, detail TEXT, columns TEXT, rows INTEGER, digest INTEGER, PRIMARY KEY (run, load)) "
-	"WITHOUT ROWID;";
+static const char schema[] = "CREATE TABLE main._etlrun_version (version INTEGER NOT NULL);\n"
+			     "INSERT INTO main._etlrun_version VALUES (1);\n"
+			     "CREATE TABLE main._etlrun_runs (number INTEGER PRIMARY KEY, run TEXT "
+			     "NOT NULL UNIQUE, pipeline TEXT "
+			     "NOT NULL, mode TEXT NOT NULL, started TEXT NOT NULL, published TEXT "
+			     "NOT NULL, state TEXT NOT NULL, "
+			     "taken_back TEXT);\n"
+			     "CREATE TABLE main._etlrun_loads (run TEXT NOT NULL, load INTEGER NOT "
+			     "NULL, name TEXT NOT NULL, "
+			     "inserted INTEGER NOT NULL, updated INTEGER NOT NULL, unchanged "
+			     "INTEGER NOT NULL, deleted INTEGER NOT "
+			     "NULL, undo TEXT, detail TEXT, columns TEXT, rows INTEGER, digest "
+			     "INTEGER, PRIMARY KEY (run, load)) "
+			     "WITHOUT ROWID;";
 
 bool own_is(const char *name)
 {
@@ -59,11 +63,11 @@ static int check_version(struct etl_instance *inst, sqlite3 *db, struct etl_erro
 
 	if (rc || version == OWN_VERSION)
 		return rc;
-	return inst->host->fail(
-		err, ETL_FATAL, NULL, 0,
-		"%s: its tables _etlrun_… are of version %lld, this etlrun knows %d; use the etlrun that "
-		"wrote them; nothing was changed",
-		inst->path, (long long)version, OWN_VERSION);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"%s: its tables _etlrun_… are of version %lld, this etlrun knows "
+				"%d; use the etlrun that "
+				"wrote them; nothing was changed",
+				inst->path, (long long)version, OWN_VERSION);
 }
 
 int own_make(struct etl_instance *inst, sqlite3 *db, struct etl_error *err)
@@ -83,10 +87,11 @@ static int fill(struct etl_instance *inst, sqlite3 *db, const struct etl_commit 
 {
 	sqlite3_stmt *stmt = NULL;
 	size_t i;
-	int rc = sqlite_prepare(inst, db,
-				"SELECT inserted, updated, unchanged, deleted FROM main._etlrun_loads "
-				"WHERE run = ?1 AND load = ?2",
-				&stmt, err);
+	int rc = sqlite_prepare(
+		inst, db,
+		"SELECT inserted, updated, unchanged, deleted FROM main._etlrun_loads "
+		"WHERE run = ?1 AND load = ?2",
+		&stmt, err);
 
 	for (i = 0; !rc && i < commit->load_count; i++) {
 		struct etl_outcome outcome = { 0 };
@@ -117,10 +122,11 @@ int own_find(struct etl_instance *inst, sqlite3 *db, const struct etl_commit *co
 	if (!rc && there)
 		rc = check_version(inst, db, err);
 	if (!rc && there)
-		rc = sqlite_number_of(inst, db,
-				      "SELECT 1 FROM main._etlrun_runs WHERE run = ?1 AND taken_back IS "
-				      "NULL",
-				      commit->run->id, 0, &found, err);
+		rc = sqlite_number_of(
+			inst, db,
+			"SELECT 1 FROM main._etlrun_runs WHERE run = ?1 AND taken_back IS "
+			"NULL",
+			commit->run->id, 0, &found, err);
 	if (rc || !found)
 		return rc;
 	*ret_found = true;
@@ -145,12 +151,12 @@ static int record_run(struct etl_instance *inst, sqlite3 *db, const struct etl_c
 {
 	const struct etl_run *run = commit->run;
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_prepare(
-		inst, db,
-		"INSERT INTO main._etlrun_runs (run, pipeline, mode, started, published, state) VALUES "
-		"(?1, ?2, ?3, strftime('%Y-%m-%dT%H:%M:%SZ', ?4, 'unixepoch'), "
-		"strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?5)",
-		&stmt, err);
+	int rc = sqlite_prepare(inst, db,
+				"INSERT INTO main._etlrun_runs (run, pipeline, mode, started, "
+				"published, state) VALUES "
+				"(?1, ?2, ?3, strftime('%Y-%m-%dT%H:%M:%SZ', ?4, 'unixepoch'), "
+				"strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?5)",
+				&stmt, err);
 
 	if (rc)
 		return rc;
@@ -167,12 +173,13 @@ static int record_load(struct etl_instance *inst, sqlite3 *db, const struct etl_
 {
 	const struct etl_outcome *o = &commit->outcomes[i];
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_prepare(
-		inst, db,
-		"INSERT INTO main._etlrun_loads (run, load, name, inserted, updated, unchanged, deleted) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET inserted = ?4, updated = "
-		"?5, unchanged = ?6, deleted = ?7",
-		&stmt, err);
+	int rc = sqlite_prepare(inst, db,
+				"INSERT INTO main._etlrun_loads (run, load, name, inserted, "
+				"updated, unchanged, deleted) "
+				"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET "
+				"inserted = ?4, updated = "
+				"?5, unchanged = ?6, deleted = ?7",
+				&stmt, err);
 
 	if (rc)
 		return rc;
@@ -194,7 +201,8 @@ static int forget_old(struct etl_instance *inst, sqlite3 *db, const char *pipeli
 	int rc;
 
 	snprintf(sql, sizeof(sql),
-		 "DELETE FROM main._etlrun_runs WHERE pipeline = ?1 AND number <= (SELECT number FROM "
+		 "DELETE FROM main._etlrun_runs WHERE pipeline = ?1 AND number <= (SELECT number "
+		 "FROM "
 		 "main._etlrun_runs WHERE pipeline = ?1 ORDER BY number DESC LIMIT 1 OFFSET %d)",
 		 RUNS_KEPT);
 	rc = sqlite_prepare(inst, db, sql, &stmt, err);
@@ -243,10 +251,11 @@ int sqlite_recall(struct etl_instance *inst, const char *pipeline, struct etl_st
 		rc = check_version(inst, db, err);
 	if (rc || !there)
 		return rc;
-	rc = sqlite_prepare(inst, db,
-			    "SELECT run, state FROM main._etlrun_runs WHERE pipeline = ?1 AND taken_back "
-			    "IS NULL ORDER BY number DESC",
-			    &stmt, err);
+	rc = sqlite_prepare(
+		inst, db,
+		"SELECT run, state FROM main._etlrun_runs WHERE pipeline = ?1 AND taken_back "
+		"IS NULL ORDER BY number DESC",
+		&stmt, err);
 	if (rc)
 		return rc;
 	sqlite3_bind_text(stmt, 1, pipeline, -1, SQLITE_STATIC);

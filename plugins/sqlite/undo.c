@@ -78,8 +78,7 @@ static void add_gone(struct etl_text *sql, const struct etl_load *load, const ch
 {
 	etl_text_add(sql, ";\nINSERT INTO ");
 	add_undo_name(sql, load);
-	etl_text_addf(sql, " SELECT '%s', %s, ",
-		      load->deletes == ETL_DELETE_HARD ? "d" : "u",
+	etl_text_addf(sql, " SELECT '%s', %s, ", load->deletes == ETL_DELETE_HARD ? "d" : "u",
 		      rowid ? "t._etlrun_row" : "NULL");
 	into_add_key(sql, load, "t.");
 	add_images(sql, load, "t.");
@@ -107,9 +106,10 @@ int undo_design(struct design *d)
 	etl_text_add(&sql, ") SELECT 'i', ");
 	into_add_key(&sql, load, "s.");
 	into_add_rows(&sql, load, true);
-	rc = sql.failed ? design_no_memory(d) :
-			  design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "undo", d->table->name, sql.at,
-				      "the rows that change, as they were, for undo = true");
+	rc = sql.failed ?
+		     design_no_memory(d) :
+		     design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "undo", d->table->name, sql.at,
+				 "the rows that change, as they were, for undo = true");
 	etl_text_free(&sql);
 	return rc;
 }
@@ -172,10 +172,11 @@ int undo_columns(struct etl_instance *inst, sqlite3 *db, const char *table, stru
 		 size_t *ret_count, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(inst, db,
-				      "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE hidden = 0 "
-				      "ORDER BY cid",
-				      &stmt, err);
+	int step, rc = sqlite_prepare(
+			  inst, db,
+			  "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE hidden = 0 "
+			  "ORDER BY cid",
+			  &stmt, err);
 
 	*ret_count = 0;
 	if (rc)
@@ -197,19 +198,21 @@ int undo_rowid(struct etl_instance *inst, sqlite3 *db, const char *table, const 
 	static const char *const names[] = { "rowid", "_rowid_", "oid" };
 	int64_t taken = 0, without = 0;
 	size_t i;
-	int rc = sqlite_number_of(inst, db,
-				  "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1 "
-				  "COLLATE NOCASE",
-				  table, 0, &without, err);
+	int rc = sqlite_number_of(
+		inst, db,
+		"SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1 "
+		"COLLATE NOCASE",
+		table, 0, &without, err);
 
 	*ret = NULL;
 	for (i = 0; !rc && !without && !*ret && i < sizeof(names) / sizeof(*names); i++) {
 		char sql[160];
 
-		sqlite3_snprintf(sizeof(sql), sql,
-				 "SELECT count(*) FROM pragma_table_xinfo(?1, 'main') WHERE name = %Q "
-				 "COLLATE NOCASE",
-				 names[i]);
+		sqlite3_snprintf(
+			sizeof(sql), sql,
+			"SELECT count(*) FROM pragma_table_xinfo(?1, 'main') WHERE name = %Q "
+			"COLLATE NOCASE",
+			names[i]);
 		rc = sqlite_number_of(inst, db, sql, table, 0, &taken, err);
 		if (!rc && !taken)
 			*ret = names[i];
@@ -229,11 +232,12 @@ struct kept {
 static int keep(struct into *n, const struct kept *k)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_prepare(
-		n->inst, n->db,
-		"INSERT INTO main._etlrun_loads (run, load, name, inserted, updated, unchanged, deleted, "
-		"undo, detail, columns, rows, digest) VALUES (?1, ?2, ?3, 0, 0, 0, 0, ?4, ?5, ?6, ?7, ?8)",
-		&stmt, n->err);
+	int rc = sqlite_prepare(n->inst, n->db,
+				"INSERT INTO main._etlrun_loads (run, load, name, inserted, "
+				"updated, unchanged, deleted, "
+				"undo, detail, columns, rows, digest) VALUES (?1, ?2, ?3, 0, 0, 0, "
+				"0, ?4, ?5, ?6, ?7, ?8)",
+				&stmt, n->err);
 
 	if (rc)
 		return rc;
@@ -257,7 +261,8 @@ static int digest_where(struct into *n, struct kept *k, const char *from, const 
 	struct etl_text sql = { 0 };
 	int rc;
 
-	etl_text_addf(&sql, "SELECT %s FROM %s main.", k->columns.at ? k->columns.at : "NULL", from);
+	etl_text_addf(&sql, "SELECT %s FROM %s main.", k->columns.at ? k->columns.at : "NULL",
+		      from);
 	etl_text_add_name(&sql, n->load->table->name, '"');
 	etl_text_addf(&sql, " AS t %s", condition);
 	rc = sql.failed ? into_no_memory(n) :
@@ -436,8 +441,7 @@ static int keep_ranges(struct into *n, struct kept *k)
 	etl_text_add(&sql, " FROM ");
 	into_add_table(&sql, n->most[n->at].known ? "main" : "staged", n->load);
 	if (n->most[n->at].known)
-		etl_text_addf(&sql, " WHERE \"%s\" > %lld", row,
-			      (long long)n->most[n->at].rowid);
+		etl_text_addf(&sql, " WHERE \"%s\" > %lld", row, (long long)n->most[n->at].rowid);
 	etl_text_add(&sql, " ORDER BY 1");
 	rc = sql.failed ? into_no_memory(n) : find_ranges(n, k, sql.at, &many);
 	etl_text_free(&sql);
@@ -458,7 +462,8 @@ int undo_after(struct into *n)
 	const struct etl_load *load = n->load;
 	const struct etl_run *run = n->commit->run;
 	struct kept k = { 0 };
-	int rc = undo_columns(n->inst, n->db, load->table->name, &k.columns, &k.column_count, n->err);
+	int rc = undo_columns(n->inst, n->db, load->table->name, &k.columns, &k.column_count,
+			      n->err);
 
 	if (rc || !load->existing)
 		rc = rc ? rc : keep_table(n, &k);
@@ -489,11 +494,12 @@ int undo_prune(struct etl_instance *inst, sqlite3 *db, const char *pipeline, str
 	char query[512];
 	int step = SQLITE_DONE, rc;
 
-	sqlite3_snprintf(sizeof(query), query,
-			 "SELECT l.run, l.load FROM main._etlrun_loads l JOIN main._etlrun_runs r ON r.run "
-			 "= l.run WHERE r.pipeline = ?1 AND l.undo = 'rows' AND r.number NOT IN (SELECT "
-			 "number FROM main._etlrun_runs WHERE pipeline = ?1 ORDER BY number DESC LIMIT %d)",
-			 UNDO_RUNS);
+	sqlite3_snprintf(
+		sizeof(query), query,
+		"SELECT l.run, l.load FROM main._etlrun_loads l JOIN main._etlrun_runs r ON r.run "
+		"= l.run WHERE r.pipeline = ?1 AND l.undo = 'rows' AND r.number NOT IN (SELECT "
+		"number FROM main._etlrun_runs WHERE pipeline = ?1 ORDER BY number DESC LIMIT %d)",
+		UNDO_RUNS);
 	rc = sqlite_prepare(inst, db, query, &stmt, err);
 	if (rc)
 		return rc;
@@ -502,11 +508,13 @@ int undo_prune(struct etl_instance *inst, sqlite3 *db, const char *pipeline, str
 		const char *run = (const char *)sqlite3_column_text(stmt, 0);
 		long long load = sqlite3_column_int64(stmt, 1);
 
-		etl_text_addf(&sql, "DROP TABLE IF EXISTS main.\"_etlrun_undo_%s_%lld\";\n", run, load);
-		etl_text_addf(&sql,
-			      "UPDATE main._etlrun_loads SET undo = NULL WHERE run = '%s' AND load = "
-			      "%lld;\n",
-			      run, load);
+		etl_text_addf(&sql, "DROP TABLE IF EXISTS main.\"_etlrun_undo_%s_%lld\";\n", run,
+			      load);
+		etl_text_addf(
+			&sql,
+			"UPDATE main._etlrun_loads SET undo = NULL WHERE run = '%s' AND load = "
+			"%lld;\n",
+			run, load);
 	}
 	if (step != SQLITE_DONE)
 		rc = sqlite_fail(inst, db, err, "looking for what old runs keep");
