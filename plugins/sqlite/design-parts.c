@@ -412,6 +412,18 @@ static bool write_index(struct design *d, const struct etl_index *index, struct 
 	return design_renamed(d, index->where_sql, sql);
 }
 
+bool design_index_fits(struct design *d, const struct etl_index *index)
+{
+	struct etl_text sql = { 0 };
+	char *why = NULL;
+	bool fits = write_index(d, index, &sql) && !sql.failed && try_it(d, "", sql.at, &why) &&
+		    !why;
+
+	sqlite3_free(why);
+	etl_text_free(&sql);
+	return fits;
+}
+
 static bool has_expressions(const struct etl_index *index)
 {
 	size_t i;

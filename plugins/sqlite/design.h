@@ -55,6 +55,8 @@ int design_add_key(struct design *, const struct etl_key *, bool primary);
 int design_add_foreign_key(struct design *, const struct etl_foreign_key *);
 int design_add_check(struct design *, const struct etl_check *);
 int design_index(struct design *, const struct etl_index *);
+/* Can the index be made over the columns that the table has? */
+bool design_index_fits(struct design *, const struct etl_index *);
 /* design-other.c */
 int design_other(struct design *);
 

@@ -25,7 +25,9 @@ static bool all_come(const struct etl_load *load, const struct unique *u)
 	size_t i;
 
 	for (i = 0; i < u->count; i++) {
-		if (!into_find(load->table, u->columns[i]))
+		const struct etl_column *c = into_find(load->table, u->columns[i]);
+
+		if (!c || !into_comes(c))
 			return false;
 	}
 	return u->count > 0;
@@ -64,6 +66,16 @@ static void add_stays(struct etl_text *sql, const struct etl_load *load)
 	etl_text_add(sql, ")");
 }
 
+static int emit_unique(struct design *d, const struct etl_text *sql, const struct etl_text *names)
+{
+	if (sql->failed || names->failed)
+		return design_no_memory(d);
+	return design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, names->at, sql->at,
+			   d->load->run->flags & ETL_RUN_REJECT ?
+				   "rows with a value that the target's rows have are rejected" :
+				   "a row with a value that the target's rows have fails the run");
+}
+
 static int design_unique(struct design *d, const struct unique *u)
 {
 	const struct etl_load *load = d->load;
@@ -93,34 +105,101 @@ static int design_unique(struct design *d, const struct unique *u)
 	}
 	add_stays(&sql, load);
 	etl_text_add(&sql, ") ORDER BY 1");
-	rc = sql.failed || names.failed ?
-		     design_no_memory(d) :
-		     design_step(
-			     d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, names.at, sql.at,
-			     load->run->flags & ETL_RUN_REJECT ?
-				     "rows with a value that the target's rows have are rejected" :
-				     "a row with a value that the target's rows have fails the "
-				     "run");
+	rc = emit_unique(d, &sql, &names);
 	etl_text_free(&sql);
 	etl_text_free(&names);
 	return rc;
 }
 
-/* Of an index over columns; what one computes is left to the target itself. */
+/* What the index computes, e0, e1, …, of the rows that it is about, in SCHEMA's table. */
+static void add_computed(struct etl_text *sql, const struct etl_load *load,
+			 const struct etl_index *index, const char *schema)
+{
+	size_t i;
+
+	for (i = 0; i < index->part_count; i++) {
+		const struct etl_index_part *p = ETL_AT(const struct etl_index_part, index->parts,
+							index->part_size, i);
+
+		etl_text_add(sql, ", ");
+		if (p->column)
+			etl_text_add_name(sql, p->column, '"');
+		else
+			etl_text_addf(sql, "(%s\n)", p->expression ? p->expression : "NULL");
+		if (p->collation) {
+			etl_text_add(sql, " COLLATE ");
+			etl_text_add_name(sql, p->collation, '"');
+		}
+		etl_text_addf(sql, " AS \"etlrun.%zu\"", i);
+	}
+	etl_text_add(sql, " FROM ");
+	into_add_table(sql, schema, load);
+	if (index->where_sql)
+		etl_text_addf(sql, " WHERE (%s\n)", index->where_sql);
+	etl_text_add(sql, ")");
+}
+
+static bool computes_columns(const struct etl_table *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->column_count; i++) {
+		if (!into_comes(into_column(t, i)))
+			return true;
+	}
+	return false;
+}
+
+/* Of an index over expressions, or over some of the rows. Where it needs what does not come, and where generated
+ * columns may be behind it, the target itself is left to refuse. */
+static int design_computed(struct design *d, const struct etl_index *index)
+{
+	const struct etl_load *load = d->load;
+	struct etl_text sql = { 0 }, names = { 0 };
+	size_t i;
+	int rc;
+
+	if (computes_columns(load->table) || !design_index_fits(d, index))
+		return ETL_OK;
+	etl_text_add(&sql, "SELECT t.\"etlrun.row\" FROM (SELECT ");
+	etl_text_add_name(&sql, into_row(load), '"');
+	etl_text_add(&sql, " AS \"etlrun.row\"");
+	add_computed(&sql, load, index, "main");
+	etl_text_add(&sql, " AS t WHERE EXISTS (SELECT 1 FROM (SELECT ");
+	if (load->key_count)
+		into_add_key(&sql, load, "");
+	else
+		etl_text_add(&sql, "1");
+	add_computed(&sql, load, index, "target");
+	etl_text_add(&sql, " AS o WHERE ");
+	for (i = 0; i < index->part_count; i++)
+		etl_text_addf(&sql, "%so.\"etlrun.%zu\" = t.\"etlrun.%zu\"", i ? " AND " : "", i,
+			      i);
+	add_stays(&sql, load);
+	etl_text_add(&sql, ") ORDER BY 1");
+	etl_text_add(&names, index->name);
+	rc = emit_unique(d, &sql, &names);
+	etl_text_free(&sql);
+	etl_text_free(&names);
+	return rc;
+}
+
 static int design_unique_index(struct design *d, const struct etl_index *index)
 {
 	const char *columns[64], *collations[64];
 	const struct unique u = { columns, collations, index->part_count };
 	size_t i;
 
-	if (!(index->flags & ETL_INDEX_UNIQUE) || index->where_sql || index->part_count > 64)
+	if (!(index->flags & ETL_INDEX_UNIQUE) || index->part_count > 64)
 		return ETL_OK;
+	if (index->where_sql)
+		return design_computed(d, index);
 	for (i = 0; i < index->part_count; i++) {
 		const struct etl_index_part *p = ETL_AT(const struct etl_index_part, index->parts,
 							index->part_size, i);
 
 		if (!p->column)
-			return ETL_OK;
+			return design_computed(d, index);
 		columns[i] = p->column;
 		collations[i] = p->collation;
 	}
