@@ -31,6 +31,8 @@ static int on_run(const struct state_run *run, void *data)
 	snprintf(w->ret->id, sizeof(w->ret->id), "%s", run->id);
 	w->ret->rejected = run->rejected;
 	w->ret->published = strcmp(run->status, STATE_DONE) == 0;
+	w->ret->unfinished = strcmp(run->status, STATE_RUNNING) == 0 ||
+			     strcmp(run->status, STATE_INTERRUPTED) == 0;
 	return 0;
 }
 

@@ -21,7 +21,7 @@
 
 struct after {
 	const char *id;
-	bool reached;
+	bool reached, published; /* published: the target says so of that run itself */
 	char replayed_by[80], followed_by[80];
 };
 
@@ -52,6 +52,7 @@ static int on_state(struct etl_state_sink *self, const char *run, const char *st
 {
 	struct recalled *r = (struct recalled *)(void *)self;
 
+	r->after->published |= strcmp(run, r->after->id) == 0;
 	if (strstr(state, r->text))
 		snprintf(r->after->replayed_by, sizeof(r->after->replayed_by), "%s", run);
 	return 0;
@@ -87,16 +88,22 @@ static int look_after(const struct pipeline *p, const struct reject_run *run, st
 	if (rc == 0 && state)
 		rc = state_runs(state, on_run, after, err);
 	state_close(state);
-	return rc < 0 || after->replayed_by[0] ? rc : recall(p, after, err);
+	return rc < 0 ? rc : recall(p, after, err);
 }
 
 /* 1: go on; 0: there is nothing to do, and that was said. */
 static int may_replay(const struct pipeline *p, const struct reject_run *run, struct etl_error *err)
 {
 	struct after after = { .reached = false };
-	int rc;
+	int rc = look_after(p, run, &after, err);
 
-	if (!run->published)
+	if (rc < 0)
+		return rc;
+	if (run->unfinished && !after.published)
+		return error_set(err, ETL_USAGE,
+				 "run %s was interrupted; let it end first, with `etlrun resume`",
+				 run->id);
+	if (!run->published && !after.published)
 		return error_set(
 			err, ETL_USAGE,
 			"run %s published nothing, so all of its rows are missing, not only the "
@@ -107,9 +114,6 @@ static int may_replay(const struct pipeline *p, const struct reject_run *run, st
 			 run->id);
 		return 0;
 	}
-	rc = look_after(p, run, &after, err);
-	if (rc < 0)
-		return rc;
 	if (after.replayed_by[0]) {
 		log_line(ETL_LOG_INFO,
 			 "the rejects of run %s were replayed by run %s already; what was refused "

@@ -15,7 +15,7 @@ struct reject_run {
 	char path[4300];  /* of its rejects file */
 	char state[4096]; /* of the pipeline */
 	uint64_t rejected;
-	bool published;
+	bool published, unfinished;
 };
 
 struct flow_setup;

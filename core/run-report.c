@@ -158,10 +158,24 @@ static void add_typed(const struct run *run, struct etl_text *text)
 	}
 }
 
+/* The command as it was typed. */
+static char *same_command(const struct run *run)
+{
+	struct etl_text text = { 0 };
+
+	etl_text_addf(&text, "etlrun %s", run->cli->verb->name);
+	for (size_t i = 0; i < run->cli->typed_count; i++)
+		add_word(&text, run->cli->typed[i]);
+	return etl_text_take(&text);
+}
+
+/* Of a replay nothing is kept: it is begun anew, and knows whether it was published. */
 char *run_resume_command(const struct run *run)
 {
 	struct etl_text text = { 0 };
 
+	if (run->cli->replay)
+		return same_command(run);
 	etl_text_addf(&text, "etlrun resume %s", run->id);
 	add_typed(run, &text);
 	return etl_text_take(&text);
@@ -170,14 +184,7 @@ char *run_resume_command(const struct run *run)
 /* Where nothing can be gone on with, the same again. */
 static char *next_command(const struct run *run)
 {
-	struct etl_text text = { 0 };
-
-	if (run->kept)
-		return run_resume_command(run);
-	etl_text_addf(&text, "etlrun %s", run->cli->verb->name);
-	for (size_t i = 0; i < run->cli->typed_count; i++)
-		add_word(&text, run->cli->typed[i]);
-	return etl_text_take(&text);
+	return run->kept ? run_resume_command(run) : same_command(run);
 }
 
 static void set_failed(struct etl_error *, const struct etl_error *first, const char *format, ...)

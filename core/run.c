@@ -29,7 +29,7 @@
 static const char *phase_words(const char *phase)
 {
 	static const char *const words[][2] = {
-		{ "screen", "checking foreign keys" },
+		{ "screen", "checking constraints" },
 		{ "finish", "making indexes, views and triggers" },
 		{ "validate", "validating" },
 		{ "after_load", "running after_load" },
