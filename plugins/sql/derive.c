@@ -52,7 +52,7 @@ static void make_passing(const struct shape *s, const struct sql_column *from,
 					     ETL_NEVER_REUSED);
 }
 
-/* ETL_TYPED: it has its own type, whatever a column of this name was before. */
+/* ETL_TYPED: it has its own type, whatever a column of this name was before; ETL_REMADE: and values. */
 static void make_expression(const struct shape *s, const struct sql_column *from,
 			    struct etl_column *column)
 {
@@ -64,7 +64,7 @@ static void make_expression(const struct shape *s, const struct sql_column *from
 				       .precision = from->type.precision,
 				       .scale = from->type.scale,
 				       .length = from->given ? from->given->length : 0,
-				       .flags = ETL_TYPED,
+				       .flags = ETL_TYPED | ETL_REMADE,
 				       .identity_last = ETL_UNKNOWN };
 }
 
