@@ -56,10 +56,11 @@ static int on_run(const struct state_run *r, void *data)
 static int check_owner(const struct run *run, const struct goal *g, struct etl_error *err)
 {
 	if (strcmp(g->pipeline, run->pipeline->name) != 0)
-		return error_set(err, ETL_USAGE,
-				 "run %s is of pipeline \"%s\", not of \"%s\"; take it back with the "
-				 "file that began it",
-				 g->id, g->pipeline, run->pipeline->name);
+		return error_set(
+			err, ETL_USAGE,
+			"run %s is of pipeline \"%s\", not of \"%s\"; take it back with the "
+			"file that began it",
+			g->id, g->pipeline, run->pipeline->name);
 	if (run->pipeline->state && g->place[0] && run->place[0] &&
 	    strcmp(g->place, run->place) != 0)
 		return error_set(err, ETL_USAGE, "run %s went to %s, not to %s", g->id, g->place,
@@ -149,8 +150,8 @@ static int find(struct run *run, struct goal *g, struct etl_error *err)
 		rc = state_runs(run->state, on_run, g, err);
 	if (rc < 0 || g->found)
 		return rc;
-	return error_set(err, ETL_USAGE, "there is no run %s in %s; `etlrun status` lists them", g->id,
-			 run->state_path);
+	return error_set(err, ETL_USAGE, "there is no run %s in %s; `etlrun status` lists them",
+			 g->id, run->state_path);
 }
 
 static int rollback_of(const struct cli *cli, const struct pipeline *pipeline, const char *id,
@@ -167,7 +168,8 @@ static int rollback_of(const struct cli *cli, const struct pipeline *pipeline, c
 	run.info.id = id;
 	run.info.pipeline = pipeline->name;
 	if (rc == 0)
-		rc = run_state_path(pipeline, run.target, run.state_path, sizeof(run.state_path), err);
+		rc = run_state_path(pipeline, run.target, run.state_path, sizeof(run.state_path),
+				    err);
 	if (rc == 0)
 		rc = run_place(run.target, run.place, sizeof(run.place), err);
 	if (rc == 0)

@@ -76,9 +76,8 @@ static int print_run(const struct state_run *r, void *data)
 		return 0;
 	if (l->count++ == 0)
 		print_head(l);
-	fprintf(l->out,
-		"%-24s %-9.*s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n", r->id,
-		(int)strcspn(r->verb, " "), r->verb, status, r->phase, r->started, r->tables,
+	fprintf(l->out, "%-24s %-9.*s %-12s %-10s %-21s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 "\n",
+		r->id, (int)strcspn(r->verb, " "), r->verb, status, r->phase, r->started, r->tables,
 		r->rows, r->rejected);
 	print_texts(l, r, unfinished);
 	return l->details && !keep_id(l, r->id) ? ETL_FAILED : 0;
@@ -101,8 +100,8 @@ static int print_load(const struct state_left *left, void *data)
 
 static int print_unit(const struct state_unit *unit, void *data)
 {
-	static const char *const kinds[] = { "?",    "prepared",  "part", "screen", "step",
-					     "step", "statement", "seal" };
+	static const char *const kinds[] = { "?",    "prepared", "part",      "screen",
+					     "step", "step",	 "statement", "seal" };
 	bool known = unit->kind > 0 && unit->kind < (int32_t)(sizeof(kinds) / sizeof(*kinds));
 
 	fprintf(((struct listing *)data)->out, "    checkpoint: %s %" PRId64 " %s\n",
@@ -200,8 +199,9 @@ static int list(const char *path, const struct cli *cli, const struct pipeline *
 	if (rc == 0 && state && !listing.held && !listing.only)
 		rc = print_target(&listing, state, target, err);
 	if (rc == 0 && listing.count == 0 && listing.only)
-		rc = error_set(err, ETL_USAGE, "there is no run %s in %s; `etlrun status` lists them",
-			       listing.only, path);
+		rc = error_set(err, ETL_USAGE,
+			       "there is no run %s in %s; `etlrun status` lists them", listing.only,
+			       path);
 	else if (rc == 0 && listing.count == 0)
 		fprintf(out, "no runs of %s yet (no state in %s)\n", pipeline->name, path);
 	free(listing.ids);

@@ -163,9 +163,12 @@ static void print_keys(struct print *p, const struct pipeline *pipeline)
 		const char *what;
 		int64_t value;
 	} keys[] = {
-		{ "mode", pipeline->mode },	   { "on_existing", pipeline->on_existing },
-		{ "names", pipeline->names },	   { "scope", pipeline->table_scope },
-		{ "foreign_keys", pipeline->foreign_keys }, { "on_error", pipeline->reject_rows },
+		{ "mode", pipeline->mode },
+		{ "on_existing", pipeline->on_existing },
+		{ "names", pipeline->names },
+		{ "scope", pipeline->table_scope },
+		{ "foreign_keys", pipeline->foreign_keys },
+		{ "on_error", pipeline->reject_rows },
 		{ "max_row", pipeline->max_row },
 	};
 

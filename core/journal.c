@@ -13,7 +13,7 @@
 #include "journal.h"
 #include "log.h"
 
-#define COUNTS	    9 /* of struct split_record, before the digest */
+#define COUNTS	     9 /* of struct split_record, before the digest */
 #define STAGE_COUNTS 7 /* of struct stage_count */
 
 void journal_start(struct journal *j, struct state *state, const char *run, struct instance *target,
@@ -194,9 +194,9 @@ static void add_stage(struct stage_count *s, const uint64_t *at)
 
 static uint64_t *pack(const struct split_record *r, size_t *ret_count)
 {
-	const uint64_t counts[COUNTS] = { r->read,	r->passed,   r->filtered,
-					  r->created,	r->merged,   r->rejected,
-					  r->rejected_by_target, r->bytes, r->staged };
+	const uint64_t counts[COUNTS] = { r->read,   r->passed,	  r->filtered,		 r->created,
+					  r->merged, r->rejected, r->rejected_by_target, r->bytes,
+					  r->staged };
 	uint64_t *at = calloc(COUNTS + digest_size(&r->digest) + STAGE_COUNTS * r->stage_count,
 			      sizeof(*at));
 	size_t n;

@@ -42,7 +42,7 @@ struct journal {
 	const char *run;
 	struct instance *target;
 	const struct etl_token *stage;
-	struct etl_token mark;	  /* before the split that is being loaded */
+	struct etl_token mark;	 /* before the split that is being loaded */
 	struct journal_unit *at; /* of the interrupted run, in order: all of them are done */
 	size_t count;
 };

@@ -211,10 +211,10 @@ void plan_rollback(const struct pipeline *p, const struct jobs *jobs, char *buf,
 		snprintf(buf, size,
 			 "not unless the target keeps what it replaces, which keep_old = 1 makes it "
 			 "do");
-	else if (p->undo)
-		snprintf(buf, size, "yes, undo keeps what is changed");
+	else if (p->undo || p->mode == ETL_APPEND)
+		snprintf(buf, size, "yes, as one of the last three runs");
 	else
-		snprintf(buf, size, "only of what is not changed: undo = true keeps what is");
+		snprintf(buf, size, "no, undo = true would keep what is changed");
 }
 
 static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs,

@@ -84,7 +84,8 @@ bool run_keeps_state(const struct run *run)
 {
 	uint32_t flags = run->target->plugin->target.flags;
 
-	return (flags & ETL_KEEPS_STATE) && (run->info.mode != ETL_COPY || !(flags & ETL_COPY_BESIDE));
+	return (flags & ETL_KEEPS_STATE) &&
+	       (run->info.mode != ETL_COPY || !(flags & ETL_COPY_BESIDE));
 }
 
 int run_was_published(struct run *run, const char *id, const char *seal, bool *ret,
@@ -249,9 +250,10 @@ static int follow_last(struct run *run, struct etl_error *err)
 	strncat(run->id, suffix, sizeof(run->id) - strlen(run->id) - 1);
 	if (back)
 		log_line(ETL_LOG_WARN,
-		 "the clock was set back since the last run: this one is called %s, so that it "
-		 "sorts after it",
-		 run->id);
+			 "the clock was set back since the last run: this one is called %s, so "
+			 "that it "
+			 "sorts after it",
+			 run->id);
 	log_run(run->id);
 	return 0;
 }

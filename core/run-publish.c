@@ -116,7 +116,8 @@ static int seal(struct run *run, struct publishing *p, struct etl_error *err)
 						 instance_error(target, err));
 	ETL_FAULT("run.after_seal");
 	if (rc == 0 && run->state)
-		rc = state_run_sealed(run->state, run->id, p->seal.text, code_when_published(run), err);
+		rc = state_run_sealed(run->state, run->id, p->seal.text, code_when_published(run),
+				      err);
 	return rc < 0 || !p->seal.text[0] ? rc : journal_sealed(&run->journal, &p->seal, err);
 }
 

@@ -99,13 +99,14 @@ static int check_owner(const struct run *run, const struct interrupted *was, str
 				 was->id, was->pipeline, run->pipeline->name);
 	if (run->pipeline->state && was->target && run->place[0] &&
 	    strcmp(was->target, run->place) != 0)
-		return error_set(err, ETL_USAGE, "run %s goes to %s, not to %s", was->id, was->target,
-				 run->place);
+		return error_set(err, ETL_USAGE, "run %s goes to %s, not to %s", was->id,
+				 was->target, run->place);
 	if (!was->file)
-		return error_set(err, ETL_USAGE,
-				 "run %s was begun by an etlrun that kept no journal, so it cannot go "
-				 "on; `etlrun run` begins anew and takes away what it left",
-				 was->id);
+		return error_set(
+			err, ETL_USAGE,
+			"run %s was begun by an etlrun that kept no journal, so it cannot go "
+			"on; `etlrun run` begins anew and takes away what it left",
+			was->id);
 	return 0;
 }
 
@@ -121,10 +122,11 @@ static int check_file(struct run *run, const struct interrupted *was, struct etl
 		return 0;
 	}
 	differs = fingerprint_compare(was->file, now);
-	rc = error_set(err, ETL_USAGE,
-		       "run %s cannot go on, for the pipeline is another than the one that began it: "
-		       "%s; put that back, or begin anew with `etlrun run`",
-		       was->id, differs ? differs : "its tables");
+	rc = error_set(
+		err, ETL_USAGE,
+		"run %s cannot go on, for the pipeline is another than the one that began it: "
+		"%s; put that back, or begin anew with `etlrun run`",
+		was->id, differs ? differs : "its tables");
 	free(differs);
 	free(now);
 	return rc;
@@ -279,8 +281,9 @@ int run_take_up(struct run *run, bool *ret, struct etl_error *err)
 	if (rc < 0 || !*ret)
 		return rc;
 	count_units(run, &splits, &steps);
-	log_line(ETL_LOG_INFO, "run %s goes on: %zu part%s of its tables and %zu step%s after them "
-			       "are there",
+	log_line(ETL_LOG_INFO,
+		 "run %s goes on: %zu part%s of its tables and %zu step%s after them "
+		 "are there",
 		 run->id, splits, splits == 1 ? "" : "s", steps, steps == 1 ? "" : "s");
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];

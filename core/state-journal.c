@@ -16,7 +16,8 @@ int state_run_phase(struct state *s, const char *run, const char *phase, struct 
 	state_durably(s, false);
 	rc = state_sql(s, "BEGIN IMMEDIATE", err);
 	if (rc == 0)
-		rc = state_write(s, err, "UPDATE runs SET phase = ?2 WHERE id = ?1", "ss", run, phase);
+		rc = state_write(s, err, "UPDATE runs SET phase = ?2 WHERE id = ?1", "ss", run,
+				 phase);
 	if (rc == 0)
 		rc = state_write(s, err,
 				 "INSERT INTO phases (run, phase, entered) VALUES (?1, ?2, "
@@ -39,7 +40,8 @@ int state_phases(struct state *s, const char *run,
 
 	if (s->version < 2)
 		return 0;
-	if (sqlite3_prepare_v2(s->db, "SELECT phase, entered FROM phases WHERE run = ?1 ORDER BY number",
+	if (sqlite3_prepare_v2(s->db,
+			       "SELECT phase, entered FROM phases WHERE run = ?1 ORDER BY number",
 			       -1, &stmt, NULL) != SQLITE_OK)
 		return state_fail(s, "read", err);
 	sqlite3_bind_text(stmt, 1, run, -1, SQLITE_TRANSIENT);
@@ -90,9 +92,8 @@ int state_unit_done(struct state *s, const char *run, int32_t kind, int64_t numb
 int state_unit_drop(struct state *s, const char *run, int32_t kind, int64_t number,
 		    struct etl_error *err)
 {
-	return state_write(s, err,
-			   "DELETE FROM units WHERE run = ?1 AND kind = ?2 AND number = ?3", "sii",
-			   run, (int64_t)kind, number);
+	return state_write(s, err, "DELETE FROM units WHERE run = ?1 AND kind = ?2 AND number = ?3",
+			   "sii", run, (int64_t)kind, number);
 }
 
 int state_units(struct state *s, const char *run, int (*each)(const struct state_unit *, void *),
@@ -148,11 +149,12 @@ int state_run_sealed(struct state *s, const char *run, const char *seal, int cod
 
 int state_run_again(struct state *s, const char *run, const char *command, struct etl_error *err)
 {
-	return state_write(s, err,
-			   "UPDATE runs SET status = '" STATE_RUNNING
-			   "', pid = ?2, command = ?3, resumed = resumed + 1, ended = NULL, error = NULL "
-			   "WHERE id = ?1",
-			   "sis", run, (int64_t)getpid(), command);
+	return state_write(
+		s, err,
+		"UPDATE runs SET status = '" STATE_RUNNING
+		"', pid = ?2, command = ?3, resumed = resumed + 1, ended = NULL, error = NULL "
+		"WHERE id = ?1",
+		"sis", run, (int64_t)getpid(), command);
 }
 
 int state_forget(struct state *s, const char *run, struct etl_error *err)

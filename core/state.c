@@ -80,8 +80,9 @@ int state_fail(struct state *s, const char *what, struct etl_error *err)
 
 int state_sql(struct state *s, const char *sql, struct etl_error *err)
 {
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
-									 state_fail(s, "written", err);
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ?
+		       0 :
+		       state_fail(s, "written", err);
 }
 
 static int pragma(struct state *s, const char *sql, int64_t *ret, struct etl_error *err)
@@ -325,14 +326,14 @@ int state_run_end(struct state *s, const struct report *report, const char *stat
 		rejected += line->rejected;
 	}
 	rc = state_write(s, err,
-		       "UPDATE runs SET status = ?2, ended = strftime('%Y-%m-%dT%H:%M:%SZ', "
-		       "'now'), exit = ?3, error = ?4,"
-		       " tables = ?5, rows = ?6, rejected = ?7 WHERE id = ?1",
-		       "ssisiii", report->run, status, (int64_t)report->exit, report->error,
-		       (int64_t)tables, (int64_t)rows, (int64_t)rejected);
+			 "UPDATE runs SET status = ?2, ended = strftime('%Y-%m-%dT%H:%M:%SZ', "
+			 "'now'), exit = ?3, error = ?4,"
+			 " tables = ?5, rows = ?6, rejected = ?7 WHERE id = ?1",
+			 "ssisiii", report->run, status, (int64_t)report->exit, report->error,
+			 (int64_t)tables, (int64_t)rows, (int64_t)rejected);
 	/* What was staged goes on from there, or the next run takes it away. */
 	return rc < 0 || strcmp(status, STATE_INTERRUPTED) == 0 ? rc :
-								   state_forget(s, report->run, err);
+								  state_forget(s, report->run, err);
 }
 
 static void copy_column(sqlite3_stmt *stmt, int column, char *to, size_t size)
@@ -342,8 +343,8 @@ static void copy_column(sqlite3_stmt *stmt, int column, char *to, size_t size)
 	snprintf(to, size, "%s", text ? (const char *)text : "");
 }
 
-int state_loads(struct state *s, const char *run,
-		int (*each)(const struct state_left *, void *), void *data, struct etl_error *err)
+int state_loads(struct state *s, const char *run, int (*each)(const struct state_left *, void *),
+		void *data, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = 0, step = SQLITE_DONE;
@@ -391,8 +392,9 @@ static const char *text(sqlite3_stmt *stmt, int column)
 }
 
 /* A file of version 1 is read as it is. */
-#define RUN_COLUMNS                                                                              \
-	"SELECT id, pipeline, verb, status, phase, started, ended, error, pid, exit, tables, rows, " \
+#define RUN_COLUMNS                                                                                \
+	"SELECT id, pipeline, verb, status, phase, started, ended, error, pid, exit, tables, "     \
+	"rows, "                                                                                   \
 	"rejected"
 #define RUN_ORDER " FROM runs ORDER BY rowid DESC"
 
@@ -404,8 +406,9 @@ int state_runs(struct state *s, int (*each)(const struct state_run *, void *), v
 
 	if (sqlite3_prepare_v2(s->db,
 			       s->version == 1 ? RUN_COLUMNS RUN_ORDER :
-						 RUN_COLUMNS ", command, target, file, plan, stamp, "
-							     "seal, kept, begun, resumed" RUN_ORDER,
+						 RUN_COLUMNS
+				       ", command, target, file, plan, stamp, "
+				       "seal, kept, begun, resumed" RUN_ORDER,
 			       -1, &stmt, NULL) != SQLITE_OK)
 		return state_fail(s, "read", err);
 	while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {

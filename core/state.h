@@ -17,8 +17,9 @@ struct state;
 #define STATE_DONE	  "done"
 #define STATE_FAILED	  "failed"
 #define STATE_INTERRUPTED "interrupted" /* what it staged is kept: `resume` goes on */
-#define STATE_CLEANED	  "cleaned up"	/* it was interrupted, and a later run or `rollback` took that away */
-#define STATE_REVERTED	  "rolled back" /* it was published, and taken back */
+#define STATE_CLEANED                                                                              \
+	"cleaned up" /* it was interrupted, and a later run or `rollback` took that away */
+#define STATE_REVERTED "rolled back" /* it was published, and taken back */
 
 /* Opens PATH; CREATE makes it when it is not there, otherwise *ret is NULL then. ETL_MEMORY (exit
  * 10): it cannot be made or written, it is another program's file, or a newer etlrun's. */
@@ -43,7 +44,8 @@ int state_phases(struct state *, const char *run,
 int state_run_note(struct state *, const char *run, const char *column, const char *text,
 		   struct etl_error *);
 /* By what the target is known once it is published, and the run's exit code then; before that. */
-int state_run_sealed(struct state *, const char *run, const char *seal, int code, struct etl_error *);
+int state_run_sealed(struct state *, const char *run, const char *seal, int code,
+		     struct etl_error *);
 /* A run whose process could not say so itself has ended; what it staged is forgotten. */
 int state_run_settle(struct state *, const char *run, const char *status, struct etl_error *);
 /* The staging places and the pieces of work of a run are no longer there. */
@@ -99,7 +101,7 @@ struct state_run {
 	uint64_t tables, rows, rejected;
 	/* of version 2 */
 	const char *command, *target, *file, *plan, *stamp, *seal, *kept;
-	int64_t begun; /* microseconds since 1970 UTC */
+	int64_t begun;	 /* microseconds since 1970 UTC */
 	int64_t resumed; /* how often it was */
 };
 int state_runs(struct state *, int (*each)(const struct state_run *, void *), void *data,

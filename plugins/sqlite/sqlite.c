@@ -46,9 +46,8 @@ static const struct etl_option options[] = {
 	  .kind = ETL_OPT_FLAG,
 	  .flags = ETL_OPT_TARGET,
 	  .default_text = "false",
-	  .help = "Keep the file that is replaced as NAME.YYYYmmddTHHMMSSZ.bak beside it; the "
-		  "newest five are "
-		  "kept." },
+	  .help = "Keep the file that is replaced as NAME.RUN.bak beside it, the newest five: as "
+		  "keep_old = 5 of the pipeline, which may be more." },
 	{ .name = "page_size",
 	  .kind = ETL_OPT_SIZE,
 	  .flags = ETL_OPT_TARGET,

@@ -147,7 +147,7 @@ START_TEST(everything)
 		"10; bytes = \"1MiB\"; };\n"
 		"commit_every = { rows = 5; seconds = 2; }; memory_limit = \"64MiB\"; max_row = "
 		"\"1MiB\"; state = \"s\";\n"
-		"keep_old = 2; undo = true; log = { file = \"r.log\"; format = \"json\"; level = "
+		"undo = true; log = { file = \"r.log\"; format = \"json\"; level = "
 		"\"debug\"; };\n"
 		"schedule = { cron = \"*/15 1-5,8 * jan mon-fri\"; overlap = \"queue\"; };\n",
 		NULL);
@@ -162,7 +162,7 @@ START_TEST(everything)
 	ck_assert_int_eq(p->workers, 3);
 	ck_assert_int_eq(p->batch_bytes, 1 << 20);
 	ck_assert_int_eq(p->commit_ms, 2000);
-	ck_assert_int_eq(p->keep_old, 2);
+	ck_assert_int_eq(p->keep_old, 0);
 	ck_assert_str_eq(p->log_format, "json");
 	ck_assert_int_eq(p->state[0], '/');
 	ck_assert_str_eq(p->types[0].type, "timestamp with time zone");
