@@ -2,7 +2,8 @@
  * A machine that runs out of memory, for the program as it is: loaded with LD_PRELOAD, malloc and its sisters
  * fail where ETLRUN_ALLOC says. "count" fails none and says at the end how many there were; "n" fails the n-th;
  * "n+" that one and all that follow, and with ETLRUN_ALLOC_TRACE it says where that is. Beginning a thread counts
- * as one, too. Not counted and not failed are those of libraries that do not look (libconfig 1.5), end the program
+ * as one, too. With ETLRUN_ALLOC_OURS only those count that the program and its plugins ask for themselves, not
+ * SQLite and libc on their behalf. Not counted and not failed are those of libraries that do not look (libconfig 1.5), end the program
  * (libltdl) or call it a file that is not there (the loader), and those before main and around a thread's
  * function, which are the sanitizer's.
  *
@@ -54,7 +55,7 @@ static struct {
 static int careless_count;
 
 static atomic_bool ready;
-static bool counting, onwards, tracing;
+static bool counting, onwards, tracing, ours_only;
 static uint64_t fail_at;
 static atomic_uint_fast64_t calls;
 /* The program's own code runs in this thread. Needs no allocation itself. */
@@ -75,7 +76,8 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *data)
 	(void)size;
 	(void)data;
 	if (!strstr(info->dlpi_name, "libconfig.so") && !strstr(info->dlpi_name, "libltdl.so") &&
-	    !strstr(info->dlpi_name, "/ld-linux"))
+	    !strstr(info->dlpi_name, "/ld-linux") &&
+	    !(ours_only && (strstr(info->dlpi_name, "libsqlite3.so") || strstr(info->dlpi_name, "/libc.so"))))
 		return 0;
 	for (i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
@@ -154,6 +156,7 @@ __attribute__((constructor)) static void begin(void)
 	fail_at = counting ? 0 : strtoull(how, &end, 10);
 	onwards = end && *end == '+';
 	tracing = getenv("ETLRUN_ALLOC_TRACE") != NULL;
+	ours_only = getenv("ETLRUN_ALLOC_OURS") != NULL;
 	dl_iterate_phdr(note_library, NULL);
 	inside = true;
 	atomic_store_explicit(&ready, true, memory_order_release);
