@@ -6,7 +6,12 @@
 
 #include "run.h"
 
-/* run.c: carries out one step in the staging place. */
+/* run-steps.c */
+/* Settings, `before`, tables; indexes, views, triggers; the SQL of after_load. */
+int run_prepare(struct run *, struct etl_error *);
+int run_finish(struct run *, struct etl_error *);
+int run_after_load(struct run *, struct etl_error *);
+/* Carries out one step in the staging place. */
 int run_apply(struct run *, const struct etl_step *, struct etl_found_sink *, struct etl_error *);
 
 /* What RC of a step or check of JOB means for the run: 0 when that table fails alone, which is then
