@@ -469,6 +469,8 @@ static int publish(struct into *n)
 	if (rc)
 		return rc;
 	into_detach_target(inst);
+	/* Its pages are not asked for again through this connection. */
+	sqlite3_db_release_memory(inst->stage);
 	n->db = inst->building->old;
 	n->most = calloc(n->commit->load_count + 1, sizeof(*n->most));
 	rc = n->most ? configure(n) : into_no_memory(n);
