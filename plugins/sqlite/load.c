@@ -96,12 +96,16 @@ static int remove_part(struct loading *l, const struct sqlite_part *part)
 {
 	struct etl_text sql = { 0 };
 	sqlite3_stmt *stmt = NULL;
+	const char *rowid = NULL;
 	size_t i;
 	int rc;
 
 	if (part->rows == 0)
 		return ETL_OK;
-	if (!part->known)
+	rc = sqlite_staged_rowid(l->inst, l->load->table->name, &rowid, l->err);
+	if (rc)
+		return rc;
+	if (!part->known || !rowid)
 		return l->inst->host->fail(l->err, ETL_FATAL, NULL, 0,
 					   "table \"%s\": split %llu is staged already, and its "
 					   "rows cannot be told from "
@@ -109,7 +113,7 @@ static int remove_part(struct loading *l, const struct sqlite_part *part)
 					   l->load->table->name, (unsigned long long)part->split);
 	etl_text_add(&sql, "DELETE FROM ");
 	etl_text_add_name(&sql, l->load->table->name, '"');
-	etl_text_add(&sql, " WHERE rowid BETWEEN ?1 AND ?2");
+	etl_text_addf(&sql, " WHERE %s BETWEEN ?1 AND ?2", rowid);
 	rc = sql.failed ? no_memory(l) :
 			  sqlite_prepare(l->inst, l->inst->stage, sql.at, &stmt, l->err);
 	for (i = 0; !rc && i < part->range_count; i++) {

@@ -30,18 +30,27 @@ static int run_text(struct screen *s, struct etl_text *text)
 
 /* ---- Collecting ------------------------------------------------------------------------------------------ */
 
+int sqlite_staged_rowid(struct etl_instance *inst, const char *table, const char **ret,
+			struct etl_error *err)
+{
+	const struct etl_dataset dataset = { .table = table };
+	int rc = select_rowid(inst, inst->stage, &dataset, ret, err);
+
+	/* Where rows wait for append and merge a column of ours is the rowid, if nothing else names it. */
+	if (!rc && !*ret &&
+	    sqlite3_table_column_metadata(inst->stage, "main", table, INTO_ROW, NULL, NULL, NULL,
+					  NULL, NULL) == SQLITE_OK)
+		*ret = INTO_ROW;
+	return rc;
+}
+
 static int find_ids(struct screen *s)
 {
-	const struct etl_dataset dataset = { .table = s->table };
 	const struct etl_key *key = &s->load->table->primary;
-	int rc = select_rowid(s->inst, s->inst->stage, &dataset, &s->rowid, s->err);
+	int rc = sqlite_staged_rowid(s->inst, s->table, &s->rowid, s->err);
 
 	if (rc)
 		return rc;
-	/* Where rows wait for append and merge a column of ours is the rowid, if nothing else names it. */
-	if (!s->rowid && sqlite3_table_column_metadata(s->inst->stage, "main", s->table, INTO_ROW,
-						       NULL, NULL, NULL, NULL, NULL) == SQLITE_OK)
-		s->rowid = INTO_ROW;
 	if (!s->rowid && (sqlite_has_rowid(s->inst->stage, s->table) || !key->column_count)) {
 		s->inst->host->at(s->err, s->table, NULL, NULL);
 		return s->inst->host->fail(s->err, ETL_DATA, NULL, 0,

@@ -57,6 +57,10 @@ void screen_close(struct screen *);
 int screen_index(struct etl_instance *, const struct etl_load *, const struct etl_step *,
 		  struct etl_found_sink *, struct etl_error *);
 struct ddl_index;
+/* screen.c: by which name the rowid of a staged table can be asked for; NULL: by none. */
+int sqlite_staged_rowid(struct etl_instance *, const char *table, const char **ret,
+			struct etl_error *);
+
 struct ddl_part;
 /* A part of an index as an expression over a table called t. */
 void screen_add_part(const struct ddl_part *, struct etl_text *);

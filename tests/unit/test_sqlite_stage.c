@@ -228,6 +228,26 @@ START_TEST(the_same_split_again_replaces_it)
 }
 END_TEST
 
+/* A column called rowid is not what tells the rows of a split. */
+START_TEST(the_same_split_again_where_a_column_is_called_rowid)
+{
+	static const char *const other[] = { "100", "t:ten", "1", "t:thirty" };
+	static const char *const again[] = { "2", "t:second try" };
+	struct target_run r;
+
+	start_run(&r, "new.db", ETL_EXISTING_FAIL);
+	r.columns[0].name = "rowid";
+	r.table.ddl = "CREATE TABLE t(\"rowid\" INT, v)";
+	stage_run(&r);
+	ck_assert_int_eq(load_rows(&r, 1, other, 2), 0);
+	ck_assert_msg(load_rows(&r, 0, again, 1) == 0, "%s", r.err.text);
+	ck_assert_msg(commit_run(&r) == 0, "%s", r.err.text);
+	end_run(&r);
+	ck_assert_str_eq(ask("new.db", "SELECT group_concat(\"rowid\" || '=' || v) FROM (SELECT * FROM t ORDER BY v)"),
+			 "2=second try,100=ten,1=thirty");
+}
+END_TEST
+
 START_TEST(canceled)
 {
 	static const char *const rows[] = { "7", "t:x" };
@@ -365,6 +385,7 @@ int main(void)
 	tcase_add_test(tests, rows_that_a_constraint_refuses);
 	tcase_add_test(tests, one_reject_too_many_takes_the_split_back);
 	tcase_add_test(tests, the_same_split_again_replaces_it);
+	tcase_add_test(tests, the_same_split_again_where_a_column_is_called_rowid);
 	tcase_add_test(tests, canceled);
 	tcase_add_test(tests, abort_of_a_process_that_died);
 	tcase_add_test(tests, broken_foreign_keys_are_named);
