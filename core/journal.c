@@ -25,7 +25,7 @@ void journal_start(struct journal *j, struct state *state, const char *run, stru
 	j->stage = stage;
 }
 
-static void forget(struct journal *j)
+void journal_forget(struct journal *j)
 {
 	for (size_t i = 0; i < j->count; i++)
 		free(j->at[i].data);
@@ -36,7 +36,7 @@ static void forget(struct journal *j)
 
 void journal_free(struct journal *j)
 {
-	forget(j);
+	journal_forget(j);
 	j->state = NULL;
 }
 
@@ -432,6 +432,6 @@ int journal_read(struct journal *j, bool *ret_usable, struct etl_error *err)
 	else
 		rc = settle_last(j, ret_usable, err);
 	if (rc < 0 || !*ret_usable)
-		forget(j);
+		journal_forget(j);
 	return rc;
 }

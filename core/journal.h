@@ -51,6 +51,8 @@ struct journal {
 void journal_start(struct journal *, struct state *, const char *run, struct instance *target,
 		   const struct etl_token *stage);
 void journal_free(struct journal *);
+/* What the interrupted run did is of no use. */
+void journal_forget(struct journal *);
 
 /* Whether the interrupted run did it, as a whole. */
 bool journal_has(const struct journal *, int32_t kind, int64_t number);

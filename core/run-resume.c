@@ -272,12 +272,31 @@ static bool is_staged(void *data, const struct job *job, uint64_t split)
 	return journal_has(&run->journal, UNIT_SPLIT, (int64_t)(job->first_split + split));
 }
 
+/* A file that was sealed without some of its tables, because they failed, has no place for them any more. */
+static bool lacks_tables(const struct run *run)
+{
+	if (!journal_has(&run->journal, UNIT_SEAL, 0) || run->info.flags & ETL_RUN_SCHEMA_ONLY)
+		return false;
+	for (size_t i = 0; i < run->jobs.count; i++)
+		for (size_t k = 0; k < run->jobs.at[i]->split_count; k++)
+			if (!journal_has(&run->journal, UNIT_SPLIT,
+					 (int64_t)(run->jobs.at[i]->first_split + k)))
+				return true;
+	return false;
+}
+
 /* After begin took the staging place up. *ret: it is as the journal says. */
 int run_take_up(struct run *run, bool *ret, struct etl_error *err)
 {
 	size_t splits, steps;
 	int rc = journal_read(&run->journal, ret, err);
 
+	if (rc == 0 && *ret && lacks_tables(run)) {
+		log_line(ETL_LOG_INFO,
+			 "what was staged is made anew: tables that failed are no longer in it");
+		journal_forget(&run->journal);
+		*ret = false;
+	}
 	if (rc < 0 || !*ret)
 		return rc;
 	count_units(run, &splits, &steps);
