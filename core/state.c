@@ -22,6 +22,7 @@
 #define APPLICATION_ID 0x65746c72 /* "etlr" */
 #define SCHEMA_VERSION 2
 #define BUSY_MS	       5000 /* a `status` may be reading */
+#define UNUSED_MOST    256  /* pages that may stay unused in the file */
 
 static const char schema_1[] =
 	"CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, verb TEXT NOT NULL,"
@@ -201,6 +202,17 @@ int state_open(const char *path, bool create, struct state **ret, struct etl_err
 	return 0;
 }
 
+/* The journal of a run with many tables leaves a large file that is empty. Rows keep their order. */
+static void shrink(struct state *s)
+{
+	struct etl_error ignored = ERROR_INIT;
+	int64_t unused = 0;
+
+	if (pragma(s, "PRAGMA freelist_count", &unused, &ignored) == 0 && unused > UNUSED_MOST)
+		sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL);
+	error_clear(&ignored);
+}
+
 void state_close(struct state *s)
 {
 	if (!s)
@@ -209,6 +221,7 @@ void state_close(struct state *s)
 	if (s->writes && s->db) {
 		sqlite3_busy_timeout(s->db, 0);
 		sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+		shrink(s);
 	}
 	sqlite3_close(s->db);
 	free(s->path);
