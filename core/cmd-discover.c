@@ -22,6 +22,9 @@
 
 #define PASSWORD "ETL_PASSWORD" /* the variable that a password is taken from */
 
+/* A name is missing in what was printed. Main thread only. */
+static bool no_memory;
+
 /* A name as a value of the file: what would be filled in stays as it is. */
 static void print_name(FILE *out, const char *name)
 {
@@ -29,6 +32,8 @@ static void print_name(FILE *out, const char *name)
 
 	if (plain)
 		config_text_quote(out, plain);
+	else
+		no_memory = true;
 	free(plain);
 }
 
@@ -44,8 +49,10 @@ static void print_table_name(FILE *out, const char *name)
 {
 	char *escaped = malloc(2 * strlen(name) + 1), *to = escaped;
 
-	if (!escaped)
+	if (!escaped) {
+		no_memory = true;
 		return;
+	}
 	for (; *name; name++) {
 		if (*name == '*' || *name == '?')
 			*to++ = '\\';
@@ -254,7 +261,7 @@ static int print_file(FILE *out, struct sketch *sketch, const char *output, stru
 	print_settings(out, sketch->word, config_root_setting(&sketch->config));
 	print_tables(out, &sketch->source);
 	print_others(out, &sketch->source);
-	return 0;
+	return no_memory ? error_memory(err) : 0;
 }
 
 /* Written whole or not at all, and never over a file that is there. */

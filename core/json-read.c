@@ -11,7 +11,7 @@
 
 struct json json_start(const char *text, size_t size)
 {
-	return (struct json){ text, text + size, false };
+	return (struct json){ .at = text, .end = text + size };
 }
 
 char json_peek(struct json *j)
@@ -131,6 +131,7 @@ void json_member(struct json *j, const char *name)
 	struct etl_text text = { 0 };
 
 	json_string(j, &text);
+	j->failed |= text.failed;
 	j->bad |= text.failed || !text.at || strcmp(text.at, name) != 0;
 	etl_text_free(&text);
 	json_expect(j, ':');

@@ -11,6 +11,7 @@
 struct json {
 	const char *at, *end;
 	bool bad;
+	bool failed; /* it is bad because there was no memory to read it */
 };
 
 struct json json_start(const char *text, size_t size);

@@ -140,7 +140,7 @@ static int take_line(struct reject_reader *r, size_t length, struct etl_error *e
 
 	clear(line);
 	parse(&j, line);
-	if (line->run.failed || line->table.failed || line->key.failed || line->column.failed ||
+	if (j.failed || line->run.failed || line->table.failed || line->key.failed || line->column.failed ||
 	    line->code.failed || line->reason.failed)
 		return error_memory(err);
 	if (!j.bad)

@@ -328,6 +328,8 @@ static int pull(struct replaying *r, struct ArrowArray *out)
 
 	instance_error(r->source, r->err);
 	rc = r->in.get_next(&r->in, &batch);
+	if (rc == ENOMEM)
+		return error_memory(r->err);
 	if (rc)
 		return r->err->set ? ETL_FAILED :
 				     error_set(r->err, ETL_FATAL, "reading \"%s\": %s",

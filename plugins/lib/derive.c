@@ -34,9 +34,14 @@ static const char *const *rename_list(struct etl_derive *d, const char *const *c
 
 enum etl_renamed etl_derive_sql(struct etl_derive *d, const char **sql)
 {
-	if (!*sql)
-		return ETL_RENAMED;
-	return etl_rename_sql(d->names, d->new_names, d->in->column_count, *sql, &d->arena, sql);
+	enum etl_renamed how = ETL_RENAMED;
+
+	if (*sql)
+		how = etl_rename_sql(d->names, d->new_names, d->in->column_count, *sql, &d->arena,
+				     sql);
+	/* Whoever asks may take it for gone; the arena is asked at the end. */
+	d->arena.failed |= how == ETL_RENAMED_MEMORY;
+	return how;
 }
 
 /* A key without a name is called by its columns. */
