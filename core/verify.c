@@ -171,6 +171,7 @@ int verify_into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 struct dataset_copy {
 	struct etl_dataset_sink sink;
 	struct side_peer *side;
+	struct etl_error *err;
 };
 
 static int copy_dataset(struct etl_dataset_sink *self, const struct etl_dataset *dataset)
@@ -184,8 +185,9 @@ static int copy_dataset(struct etl_dataset_sink *self, const struct etl_dataset 
 		side->token = *dataset->token;
 		side->dataset.token = &side->token;
 	}
-	return (dataset->schema && !side->schema) || (dataset->table && !side->table) ? ETL_FAILED :
-											0;
+	return (dataset->schema && !side->schema) || (dataset->table && !side->table) ?
+		       error_memory(((struct dataset_copy *)(void *)self)->err) :
+		       0;
 }
 
 /* Rows that the target refused while it checks itself are faults of the target: a reject there has
@@ -193,7 +195,7 @@ static int copy_dataset(struct etl_dataset_sink *self, const struct etl_dataset 
 int verify_find_into(struct side_peer *side, struct etl_error *err)
 {
 	struct instance *target = side->verify->flow->target;
-	struct dataset_copy copy = { { copy_dataset }, side };
+	struct dataset_copy copy = { { copy_dataset }, side, err };
 	struct job *job = side->job;
 
 	if (!side->verify->staged) {

@@ -213,9 +213,10 @@ int into_design_moves_out(struct design *d)
 	int rc;
 
 	add_condition(&condition, load);
-	if (condition.length == 0) {
+	if (condition.failed || condition.length == 0) {
+		rc = condition.failed ? design_no_memory(d) : ETL_OK;
 		etl_text_free(&condition);
-		return condition.failed ? design_no_memory(d) : ETL_OK;
+		return rc;
 	}
 	into_add_temp(&sql, "moved", load, INTO_TEMP_COMING | INTO_TEMP_ROW);
 	etl_text_add(&sql, "SELECT ");
