@@ -195,10 +195,10 @@ threads_tested() {
 	built build-tsan --enable-werror --enable-sanitizers=thread && make -C build-tsan -j"$jobs" check-flow
 }
 
-# A minute of fuzzing over all targets together; an hour is `make -C build-fuzz fuzz FUZZ_SECONDS=…`.
+# A minute of fuzzing over all targets together, the same one each time; an hour is `make -C build-fuzz fuzz FUZZ_SECONDS=…`.
 fuzz_tested() {
 	built build-fuzz --enable-werror --enable-sanitizers=address,undefined --enable-fuzzers CC=clang CXX=clang++ &&
-		make -C build-fuzz fuzz
+		FUZZ_SEED=1 make -C build-fuzz fuzz
 }
 
 # without_built NAME…: the objects of one folder serve all such builds, but not the plugins that were there before.

@@ -29,6 +29,18 @@ static void hides(const char *text, const char *secret)
 	free(shown);
 }
 
+/* A secret may happen to spell a piece of the place too, which is masked then. */
+static bool names_place(const char *message)
+{
+	static const char place[] = "fuzz.cfg:1: ";
+	const char *mask = strstr(message, "***");
+	size_t length = sizeof(place) - 1;
+
+	if (mask && (size_t)(mask - message) < length)
+		length = (size_t)(mask - message);
+	return strncmp(message, place, length) == 0;
+}
+
 static void fill(const char *text)
 {
 	struct etl_error err = ERROR_INIT;
@@ -46,7 +58,7 @@ static void fill(const char *text)
 			hides(filled, VARIABLE_SAYS);
 	} else {
 		FUZZ_HOLDS(!filled && err.klass == ETL_USAGE);
-		FUZZ_HOLDS(strncmp(err.message, "fuzz.cfg:1: ", 12) == 0);
+		FUZZ_HOLDS(names_place(err.message));
 	}
 	free(filled);
 	error_clear(&err);
