@@ -120,8 +120,11 @@ static int apply_whole(struct etl_instance *inst, const struct etl_load *load,
 		       const struct etl_step *step, bool object, struct etl_error *err)
 {
 	sqlite3 *db = inst->stage;
-	int rc = sqlite_run(inst, db, "BEGIN IMMEDIATE", err);
+	bool sorts = strcmp(step->kind, "index") == 0;
+	int rc = sorts ? sqlite_stage_sorts(inst, true, err) : ETL_OK;
 
+	if (!rc)
+		rc = sqlite_run(inst, db, "BEGIN IMMEDIATE", err);
 	if (rc)
 		return rc;
 	if (object)
@@ -134,7 +137,7 @@ static int apply_whole(struct etl_instance *inst, const struct etl_load *load,
 		rc = sqlite_run(inst, db, "COMMIT", err);
 	if (rc && !sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return rc;
+	return !rc && sorts ? sqlite_stage_sorts(inst, false, err) : rc;
 }
 
 int sqlite_apply(struct etl_instance *inst, const struct etl_load *load,

@@ -71,6 +71,20 @@ int sqlite_beside_remove(const char *path, const char *suffix);
 int sqlite_no_stale(struct etl_instance *, const char *target, struct etl_error *);
 int sqlite_sync_folder(const char *folder); /* 0, or -1 with errno */
 
+/* stage-file.c */
+/* Makes and opens the run's staging file. */
+int sqlite_stage_make(struct etl_instance *, struct sqlite_stage *, const char *run,
+		      struct etl_error *);
+/* What the interrupted run began goes on; without a file it is begun anew. What it carried over is there, or
+ * `since` says that it is not. The file is opened when it is needed. */
+int sqlite_stage_take_up(struct etl_instance *, struct sqlite_stage *, const char *run,
+			 struct etl_error *);
+/* The instance's staging file is PATH from here on; it is not opened. */
+int sqlite_stage_take_name(struct etl_instance *, const char *path, struct etl_error *);
+int sqlite_stage_open(struct etl_instance *, const char *path, bool anew, struct etl_error *);
+/* While rows are sorted into an index, the cache is small: SQLite sorts beside it, in pieces of its size. */
+int sqlite_stage_sorts(struct etl_instance *, bool sorts, struct etl_error *);
+
 /* stage.c */
 /* The instance's staging file, open, with everything carried over: what load, apply and commit begin with. */
 int sqlite_staging(struct etl_instance *, const struct etl_token *, struct etl_error *);
