@@ -4,9 +4,12 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <etlrun/helpers.h>
 
 #include "fault.h"
 #include "log.h"
@@ -39,8 +42,40 @@ struct publishing {
 	uint64_t *withheld;
 	struct etl_found_sink found;
 	struct etl_token seal, kept;
-	char state[128];
+	struct etl_text state;
 };
+
+/* The exit code of this run if it is published. */
+static int code_when_published(const struct run *run)
+{
+	for (size_t i = 0; i < run->jobs.count; i++)
+		if (run->jobs.at[i]->failed)
+			return 5;
+	return rejects_count(run->rejects) ? EXIT_REJECTED : 0;
+}
+
+/* What plugin.h promises of commit's `state`. */
+static void write_state(const struct run *run, struct etl_text *to)
+{
+	const char *between = "";
+
+	etl_text_addf(to, "{\"exit\":%d", code_when_published(run));
+	if (run->cli->replay)
+		etl_text_addf(to, ",\"replays\":\"%s\"", replay_of(run->cli->replay));
+	etl_text_add(to, ",\"tables\":[");
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		const struct job *job = run->jobs.at[i];
+
+		if (job->failed)
+			continue;
+		etl_text_addf(to, "%s{\"name\":", between);
+		etl_text_add_json(to, job->load.table->name, strlen(job->load.table->name));
+		etl_text_addf(to, ",\"read\":%" PRIu64 ",\"staged\":%" PRIu64 ",\"rejected\":%" PRIu64 "}",
+			      job->read, job->staged, job->rejected);
+		between = ",";
+	}
+	etl_text_add(to, "]}");
+}
 
 static int list_loads(struct run *run, struct publishing *p, struct etl_error *err)
 {
@@ -66,16 +101,15 @@ static int list_loads(struct run *run, struct publishing *p, struct etl_error *e
 		p->loads[count] = &run->jobs.other_loads[i];
 		p->tokens[count++] = &run->jobs.other_tokens[i];
 	}
-	snprintf(p->state, sizeof(p->state), "{}");
-	if (run->cli->replay)
-		snprintf(p->state, sizeof(p->state), "{\"replays\":\"%s\"}",
-			 replay_of(run->cli->replay));
+	write_state(run, &p->state);
+	if (p->state.failed)
+		return error_memory(err);
 	p->commit = (struct etl_commit){ .run = &run->info,
 					 .loads = p->loads,
 					 .tokens = p->tokens,
 					 .load_count = count,
 					 .outcomes = p->outcomes,
-					 .state = p->state,
+					 .state = p->state.at,
 					 .found = &p->found,
 					 .withheld = p->withheld,
 					 .kept = &p->kept };
@@ -88,15 +122,7 @@ static void publishing_free(struct publishing *p)
 	free(p->tokens);
 	free(p->outcomes);
 	free(p->withheld);
-}
-
-/* The exit code of this run if it is published. */
-static int code_when_published(const struct run *run)
-{
-	for (size_t i = 0; i < run->jobs.count; i++)
-		if (run->jobs.at[i]->failed)
-			return 5;
-	return rejects_count(run->rejects) ? EXIT_REJECTED : 0;
+	etl_text_free(&p->state);
 }
 
 /* By what the target will be known is on the disk before it is changed. */

@@ -666,7 +666,10 @@ struct etl_commit {
 	/* Beside them. The host has put the staged rows into `inserted`; a target that did otherwise with
 	 * them (updated some, found some unchanged) says so. */
 	struct etl_outcome *outcomes;
-	const char *state;              /* the run's state as JSON, to be stored with the rows */
+	/* The run's state, to be stored with the rows: a JSON object with `exit` (the exit code of the run, now that this is
+	 * published), `tables` (of those loads that bring rows: `name`, `read`, `staged`, `rejected`) and, in a run that
+	 * loads the rejects of another, `replays` (that run). Members are only ever added. */
+	const char *state;
 	struct etl_found_sink *found;   /* parked and overwritten rows */
 	/* Beside the loads: how many rows of the source were rejected before the target saw them. They are still in the
 	 * source and nobody knows their keys, so a merge deletes nothing from such a table. */

@@ -58,8 +58,6 @@ struct mask_plan {
 int mask_plan_make(const struct etl_instance *, const struct etl_table *, struct mask_plan *ret,
 		   struct etl_error *);
 void mask_plan_free(struct mask_plan *);
-/* The index of a column by its name, in any ASCII case; -1: none. */
-int64_t mask_find(const struct etl_table *, const char *name);
 
 /* ---- secret.c ---- */
 

@@ -8,24 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "derive.h"
+#include "columns.h"
 #include "mask.h"
-
-int64_t mask_find(const struct etl_table *table, const char *name)
-{
-	for (size_t i = 0; i < table->column_count; i++)
-		if (strcasecmp(
-			    ETL_AT(const struct etl_column, table->columns, table->column_size, i)
-				    ->name,
-			    name) == 0)
-			return (int64_t)i;
-	return -1;
-}
-
-static const struct etl_column *column_at(const struct etl_table *table, size_t i)
-{
-	return ETL_AT(const struct etl_column, table->columns, table->column_size, i);
-}
 
 static bool is_pattern(const char *name)
 {
@@ -59,46 +43,6 @@ static bool matches(const char *pattern, const char *name)
 	while (*pattern == '*')
 		pattern++;
 	return *pattern == '\0';
-}
-
-/* ---- A name that is not there ---- */
-
-static const char **names_of(const struct etl_table *table)
-{
-	const char **names = calloc(table->column_count + 1, sizeof(*names));
-
-	for (size_t i = 0; names && i < table->column_count; i++)
-		names[i] = column_at(table, i)->name;
-	return names;
-}
-
-static int unmatched(const struct etl_instance *self, const struct etl_table *table,
-		     const char *key, const char *name, struct etl_error *err)
-{
-	const char **names = names_of(table), *near = NULL;
-	struct etl_text text = { 0 };
-	int r;
-
-	if (names && !is_pattern(name))
-		near = etl_name_nearest(names, table->column_count, name);
-	if (is_pattern(name))
-		etl_text_addf(&text, "mask: %s: \"%s\" matches no column of \"%s\"", key, name,
-			      table->name);
-	else
-		etl_text_addf(&text, "mask: %s: \"%s\" has no column \"%s\"", key, table->name,
-			      name);
-	if (near)
-		etl_text_addf(&text, "; did you mean \"%s\"?", near);
-	etl_text_add(&text, near ? " The columns are " : "; the columns are ");
-	for (size_t i = 0; i < table->column_count; i++)
-		etl_text_addf(&text, "%s%s", i > 0 ? ", " : "", column_at(table, i)->name);
-	etl_text_add(&text, "; with unmatched = \"ignore\" it would be passed over");
-	self->host->at(err, table->name, name, NULL);
-	r = self->host->fail(err, ETL_USAGE, NULL, 0, "%s",
-			     text.failed ? "mask: unknown column" : text.at);
-	etl_text_free(&text);
-	free(names);
-	return r;
 }
 
 /* ---- Whether a column bears its method ---- */
@@ -250,7 +194,7 @@ static int check_text(const struct etl_instance *self, const struct etl_table *t
 static int check_column(const struct etl_instance *self, const struct etl_table *table,
 			const struct mask_column *c, struct etl_error *err)
 {
-	const struct etl_column *column = column_at(table, c->at);
+	const struct etl_column *column = etl_column_at(table, c->at);
 	const struct mask_rule *rule = c->rule;
 	const char *why = obstacle(table, column, rule);
 	char type[64];
@@ -265,8 +209,9 @@ static int check_column(const struct etl_instance *self, const struct etl_table 
 	if (why)
 		return self->host->fail(err, ETL_USAGE, NULL, 0, "mask: %s: column \"%s\" %s",
 					method_words(rule), c->name, why);
-	if (rule->by && mask_find(table, rule->by) < 0)
-		return unmatched(self, table, "by", rule->by, err);
+	if (rule->by && etl_column_find(table, rule->by) < 0)
+		return etl_column_unknown(self->host, table, "mask: by", rule->by,
+					  is_pattern(rule->by), err);
 	return check_text(self, table, c, err);
 }
 
@@ -283,7 +228,7 @@ static struct mask_column *planned(const struct mask_plan *plan, size_t at)
 static int add(const struct etl_instance *self, const struct etl_table *table, size_t at,
 	       const struct mask_rule *rule, struct mask_plan *plan, struct etl_error *err)
 {
-	const struct etl_column *column = column_at(table, at);
+	const struct etl_column *column = etl_column_at(table, at);
 	const struct mask_column *before = planned(plan, at);
 
 	if (before && before->rule != rule) {
@@ -312,15 +257,16 @@ static int apply(const struct etl_instance *self, const struct etl_table *table,
 	int r = ETL_OK;
 
 	if (!is_pattern(name)) {
-		int64_t at = mask_find(table, name);
+		int64_t at = etl_column_find(table, name);
 
 		if (at >= 0)
 			return add(self, table, (size_t)at, rule, plan, err);
 		return self->ignores_unmatched ? ETL_OK :
-						 unmatched(self, table, "columns", name, err);
+						 etl_column_unknown(self->host, table, "mask: columns",
+								    name, false, err);
 	}
 	for (size_t i = 0; r == ETL_OK && i < table->column_count; i++) {
-		const struct etl_column *column = column_at(table, i);
+		const struct etl_column *column = etl_column_at(table, i);
 		const struct mask_column *before = planned(plan, i);
 
 		if (!matches(name, column->name) || column->flags & ETL_GENERATED)
@@ -330,7 +276,7 @@ static int apply(const struct etl_instance *self, const struct etl_table *table,
 			r = add(self, table, i, rule, plan, err);
 	}
 	if (r == ETL_OK && !found && !self->ignores_unmatched)
-		r = unmatched(self, table, "columns", name, err);
+		r = etl_column_unknown(self->host, table, "mask: columns", name, true, err);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "columns.h"
 #include "mask.h"
 
 /* A masked column where it comes. */
@@ -282,9 +283,7 @@ static int place_columns(struct masking *m, const struct etl_table *table)
 			return missing(m, column->name);
 		if (!by)
 			continue;
-		by = ETL_AT(const struct etl_column, table->columns, table->column_size,
-			    mask_find(table, by))
-			     ->name;
+		by = etl_column_at(table, (size_t)etl_column_find(table, by))->name;
 		place->by = etl_schema_find(&m->schema, by);
 		if (place->by < 0)
 			return missing(m, by);

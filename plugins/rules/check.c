@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "columns.h"
 #include "rules.h"
 
 #define SHOWN_KEYS 5 /* rows named in a finding */
@@ -49,11 +50,6 @@ static int cannot_spill(const struct checking *c, const char *why)
 		"rules: the values of \"%s\" cannot be kept: %s; they go to a temporary file in "
 		"$TMPDIR, or /var/tmp",
 		c->table->name, why);
-}
-
-static const struct etl_column *column_at(const struct etl_table *table, size_t i)
-{
-	return ETL_AT(const struct etl_column, table->columns, table->column_size, i);
 }
 
 /* ---- The rows of a side, batch by batch ---- */
@@ -134,17 +130,17 @@ static int parent_columns(struct checking *c, const struct rules_test *t,
 			"for %s has %zu; give references its columns",
 			parent->name, parent->primary.column_count, t->names, t->column_count);
 	for (size_t i = 0; i < t->column_count; i++) {
-		int64_t column = rules_find(parent, names[i]);
+		int64_t column = etl_column_find(parent, names[i]);
 
 		at[i] = column < 0 ? -1 :
 				     etl_schema_find(&r->schema,
-						     column_at(parent, (size_t)column)->name);
+						     etl_column_at(parent, (size_t)column)->name);
 		if (at[i] < 0)
 			return c->self->host->fail(c->err, ETL_USAGE, NULL, 0,
 						   "rules: references: \"%s\" has no column \"%s\"",
 						   parent->name, names[i]);
-		result->as_number[i] = is_number(column_at(parent, (size_t)column)->type) ||
-				       is_number(column_at(c->table, t->columns[i])->type);
+		result->as_number[i] = is_number(etl_column_at(parent, (size_t)column)->type) ||
+				       is_number(etl_column_at(c->table, t->columns[i])->type);
 	}
 	return ETL_OK;
 }

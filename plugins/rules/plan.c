@@ -6,35 +6,10 @@
 #include "config.h"
 
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 
-#include "derive.h"
+#include "columns.h"
 #include "rules.h"
-
-static const struct etl_column *column_at(const struct etl_table *table, size_t i)
-{
-	return ETL_AT(const struct etl_column, table->columns, table->column_size, i);
-}
-
-static const char **names_of(const struct etl_table *table)
-{
-	const char **names = calloc(table->column_count + 1, sizeof(*names));
-
-	for (size_t i = 0; names && i < table->column_count; i++)
-		names[i] = column_at(table, i)->name;
-	return names;
-}
-
-int64_t rules_find(const struct etl_table *table, const char *name)
-{
-	for (size_t i = 0; i < table->column_count; i++)
-		if (strcmp(column_at(table, i)->name, name) == 0)
-			return (int64_t)i;
-	for (size_t i = 0; i < table->column_count; i++)
-		if (strcasecmp(column_at(table, i)->name, name) == 0)
-			return (int64_t)i;
-	return -1;
-}
 
 const char *rules_code(int kind)
 {
@@ -45,30 +20,6 @@ const char *rules_code(int kind)
 }
 
 /* ---- What does not suit ---- */
-
-static int unknown(const struct etl_instance *self, const struct etl_table *table, const char *name,
-		   struct etl_error *err)
-{
-	const char **names = names_of(table), *near = NULL;
-	struct etl_text text = { 0 };
-	int r;
-
-	if (names)
-		near = etl_name_nearest(names, table->column_count, name);
-	etl_text_addf(&text, "rules: \"%s\" has no column \"%s\"", table->name, name);
-	if (near)
-		etl_text_addf(&text, "; did you mean \"%s\"?", near);
-	etl_text_add(&text, near ? " The columns are " : "; the columns are ");
-	for (size_t i = 0; i < table->column_count; i++)
-		etl_text_addf(&text, "%s%s", i > 0 ? ", " : "", column_at(table, i)->name);
-	etl_text_add(&text, "; with unmatched = \"ignore\" it would be passed over");
-	self->host->at(err, table->name, name, NULL);
-	r = self->host->fail(err, ETL_USAGE, NULL, 0, "%s",
-			     text.failed ? "rules: unknown column" : text.at);
-	etl_text_free(&text);
-	free(names);
-	return r;
-}
 
 static int unsuited(const struct etl_instance *self, const struct etl_table *table,
 		    const struct etl_column *column, const char *why, const char *what,
@@ -151,7 +102,7 @@ static bool set_names(const struct making *m, struct rules_test *t)
 
 	for (size_t i = 0; i < t->column_count; i++)
 		etl_text_addf(&text, "%s%s", i > 0 ? ", " : "",
-			      column_at(m->table, t->columns[i])->name);
+			      etl_column_at(m->table, t->columns[i])->name);
 	t->names = etl_text_take(&text);
 	return t->names != NULL;
 }
@@ -177,17 +128,18 @@ static int add(struct making *m, const struct rules_rule *rule, int kind, size_t
 		return no_memory(m);
 	}
 	for (size_t i = 0; i < count; i++) {
-		int64_t at = rules_find(m->table, rule->columns[first + i]);
+		int64_t at = etl_column_find(m->table, rule->columns[first + i]);
 
 		if (at < 0) {
 			test_free(t);
 			return m->self->ignores_unmatched ?
 				       ETL_OK :
-				       unknown(m->self, m->table, rule->columns[first + i], m->err);
+				       etl_column_unknown(m->self->host, m->table, "rules",
+							  rule->columns[first + i], false, m->err);
 		}
 		t->columns[i] = (size_t)at;
 	}
-	t->type = column_at(m->table, t->columns[0])->type;
+	t->type = etl_column_at(m->table, t->columns[0])->type;
 	m->plan.count++;
 	*ret = t;
 	return set_names(m, t) ? ETL_OK : no_memory(m);
@@ -217,14 +169,14 @@ static bool wants(const struct rules_rule *rule, int kind)
 static int suits(const struct making *m, struct rules_test *t)
 {
 	for (size_t i = 0; i < t->column_count; i++)
-		if (column_at(m->table, t->columns[i])->flags & ETL_GENERATED)
-			return unsuited(m->self, m->table, column_at(m->table, t->columns[i]),
+		if (etl_column_at(m->table, t->columns[i])->flags & ETL_GENERATED)
+			return unsuited(m->self, m->table, etl_column_at(m->table, t->columns[i]),
 					"it is computed by the target, so no rule can look at it",
 					NULL, m->err);
 	if (t->kind == RULES_RANGE)
-		return set_bounds(m->self, m->table, column_at(m->table, t->columns[0]), t, m->err);
+		return set_bounds(m->self, m->table, etl_column_at(m->table, t->columns[0]), t, m->err);
 	if (t->kind == RULES_LENGTH && !has_length(t->type))
-		return unsuited(m->self, m->table, column_at(m->table, t->columns[0]),
+		return unsuited(m->self, m->table, etl_column_at(m->table, t->columns[0]),
 				"a length is for texts and BLOBs; for its size use `min` and `max`",
 				NULL, m->err);
 	return ETL_OK;
@@ -271,7 +223,7 @@ int rules_plan_place(const struct etl_instance *self, struct rules_plan *plan,
 		struct rules_test *t = &plan->at[i];
 
 		for (size_t k = 0; k < t->column_count; k++) {
-			const char *name = column_at(table, t->columns[k])->name;
+			const char *name = etl_column_at(table, t->columns[k])->name;
 
 			t->at[k] = etl_schema_find(schema, name);
 			if (t->at[k] < 0)

@@ -100,8 +100,6 @@ const char *rules_code(int kind);
 /* Finds the columns of the tests in rows of SCHEMA. */
 int rules_plan_place(const struct etl_instance *, struct rules_plan *, const struct etl_table *,
 		     const struct ArrowSchema *, struct etl_error *);
-/* The index of a column by its name, exact first, then in any ASCII case; -1: none. */
-int64_t rules_find(const struct etl_table *, const char *name);
 
 /* ---- One value (test.c) ---- */
 
