@@ -241,7 +241,7 @@ int sql_rows_fill(struct etl_producer *self, struct etl_builder *b)
 	int done = BATCH_DONE, r;
 
 	s->kept = s->copied = s->bytes = 0;
-	while (done == BATCH_DONE && s->kept < b->capacity / 2 &&
+	while (done == BATCH_DONE && s->kept < (b->capacity + 1) / 2 &&
 	       !etl_builder_full(b, s->self->host)) {
 		if (!s->batch.release && (r = next_batch(s)) <= 0)
 			return r < 0 ? r : ETL_FILL_END;
