@@ -165,7 +165,8 @@ static int wanted_type(struct shaping *s, const struct column_rule *rule, struct
 				 "text, timestamp, …: etlrun.cfg(5) lists them",
 				 rule && rule->origin.text ? rule->origin.text : "types", text,
 				 column->name, job_source_name(s->job));
-	column->declared = etl_arena_copy(&s->arena, text);
+	/* To SQLite a column called "any" is one of numbers. */
+	column->declared = type.type == ETL_ANY ? "" : etl_arena_copy(&s->arena, text);
 	column->type = type.type;
 	column->precision = type.precision;
 	column->scale = type.scale;

@@ -262,7 +262,9 @@ void etl_derive_type(struct etl_derive *d, int32_t type)
 
 const char *etl_derive_declared(const struct etl_derive *d, int32_t type, const char *text)
 {
-	return d->out.flags & ETL_STRICT_TYPES ? strict_word(type) : text;
+	if (d->out.flags & ETL_STRICT_TYPES)
+		return strict_word(type);
+	return type == ETL_ANY ? "" : text;
 }
 
 bool etl_derive_parts(struct etl_derive *d)

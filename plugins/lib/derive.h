@@ -30,7 +30,8 @@ bool etl_derive_begin(struct etl_derive *);
 /* A column of this type will be made: a STRICT table whose words know no such type is STRICT no more. To be called
  * for each before any is declared. */
 void etl_derive_type(struct etl_derive *, int32_t type);
-/* How such a column is declared: as TEXT says, or with the word of a STRICT table. */
+/* How such a column is declared: as TEXT says, or with the word of a STRICT table. Not at all when it takes any
+ * value: to SQLite a column called "any" is one of numbers, and '12' would become 12. */
 const char *etl_derive_declared(const struct etl_derive *, int32_t type, const char *text);
 /* Keys, foreign keys, checks and indexes of OUT. False: no memory. */
 bool etl_derive_parts(struct etl_derive *);

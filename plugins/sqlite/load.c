@@ -23,6 +23,7 @@ struct loading {
 	struct etl_view *view;
 	sqlite3_stmt *insert;
 	char *scratch; /* SQLITE_SCRATCH bytes a column */
+	enum sqlite_affinity *affinities; /* of the columns of the table */
 	bool has_rowid;
 	bool utf16; /* how the file keeps its texts */
 	struct sqlite_part part;
@@ -301,7 +302,10 @@ static int reject_value(struct loading *l, const struct ArrowArray *batch, int64
 			"is a text that is not valid UTF-8, which a UTF-16 database would change");
 	else {
 		etl_text_add_value(&reason, c, row);
-		etl_text_add(&reason, " cannot be stored by SQLite");
+		etl_text_add(&reason, strcmp(code, "too_precise") == 0 ?
+					      " would be changed by SQLite, whose numbers are integers of 64 "
+					      "bits and floats; a column of type text keeps it" :
+					      " cannot be stored by SQLite");
 	}
 	rc = reason.failed ?
 		     no_memory(l) :
@@ -321,8 +325,9 @@ static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t
 	for (i = 0; i < l->view->count; i++) {
 		code = l->utf16 && sqlite_is_torn(&l->view->columns[i], row) ?
 			       "invalid_utf8" :
-			       sqlite_bind(l->insert, (int)i, &l->view->columns[i], row,
-					   l->scratch + i * SQLITE_SCRATCH);
+			       sqlite_bind_exact(l->insert, (int)i, &l->view->columns[i], row,
+						 l->scratch + i * SQLITE_SCRATCH,
+						 l->affinities[i]);
 		if (code)
 			return reject_value(l, batch, row, i, code);
 	}
@@ -407,6 +412,21 @@ static char *insert_sql(const struct loading *l)
 	return etl_text_take(&sql);
 }
 
+/* A column that is not found keeps what comes; preparing the INSERT says that it is not there. */
+static void find_affinities(struct loading *l)
+{
+	bool strict = l->load->table->flags & ETL_STRICT_TYPES;
+
+	for (int64_t i = 0; i < l->schema.n_children; i++) {
+		const char *declared = NULL;
+
+		sqlite3_table_column_metadata(l->inst->stage, "main", l->load->table->name,
+					      l->schema.children[i]->name, &declared, NULL, NULL,
+					      NULL, NULL);
+		l->affinities[i] = sqlite_affinity(declared, strict);
+	}
+}
+
 static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 {
 	sqlite3 *db = l->inst->stage;
@@ -420,11 +440,13 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 	}
 	l->view = etl_view_new(&l->schema);
 	l->scratch = malloc((size_t)(l->schema.n_children + 1) * SQLITE_SCRATCH);
+	l->affinities = calloc((size_t)(l->schema.n_children + 1), sizeof(*l->affinities));
 	sql = insert_sql(l);
-	if (!l->view || !l->scratch || !sql) {
+	if (!l->view || !l->scratch || !l->affinities || !sql) {
 		free(sql);
 		return no_memory(l);
 	}
+	find_affinities(l);
 	rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0,
 			   &utf16, l->err);
 	l->utf16 = utf16 != 0;
@@ -516,6 +538,7 @@ int sqlite_load(struct etl_instance *inst, const struct etl_load *load,
 		l.schema.release(&l.schema);
 	etl_view_free(l.view);
 	free(l.scratch);
+	free(l.affinities);
 	free(l.part.ranges);
 	return rc;
 }
