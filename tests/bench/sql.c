@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 	bool ok;
 
 	if (argc > 1)
-		batches = atoi(argv[1]);
+		batches = (int)strtol(argv[1], NULL, 10);
 	ok = etl_schema_make(&schema, columns, COLUMNS, sizeof(columns[0])) &&
 	     (b = etl_builder_new(&schema, ROWS)) && fill(b) && etl_builder_finish(b, &orders) &&
 	     measure("sql: 4 columns and a filter", "row",
