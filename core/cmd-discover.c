@@ -218,13 +218,22 @@ struct sketch {
 	struct catalog source;
 };
 
-/* The folder a file is in, without links; NULL: there is none. */
+/* Without links; one that is not there stays as it is, and writing into it fails. NULL: no memory. */
+static char *real_folder(const char *folder)
+{
+	char *real = realpath(folder, NULL);
+
+	/* Without memory glibc may leave the EINVAL of a readlink behind. */
+	return real || errno == ENOMEM || errno == EINVAL ? real : strdup(folder);
+}
+
+/* The folder a file is in, without links; NULL: no memory. */
 static char *folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) :
 			       strdup(".");
-	char *real = folder ? realpath(folder, NULL) : NULL;
+	char *real = folder ? real_folder(folder) : NULL;
 
 	free(folder);
 	return real;
@@ -233,11 +242,16 @@ static char *folder_of(const char *path)
 /* In another folder the file's relative paths would name other files. */
 static int settle(struct sketch *sketch, const char *output, struct etl_error *err)
 {
-	char *from = realpath(sketch->pipeline->folder, NULL),
-	     *to = output ? folder_of(output) : NULL;
+	char *from, *to;
 	int rc = 0;
 
-	if (to && from && strcmp(from, to) != 0)
+	if (!output)
+		return 0;
+	from = real_folder(sketch->pipeline->folder);
+	to = from ? folder_of(output) : NULL;
+	if (!to)
+		rc = error_memory(err);
+	else if (strcmp(from, to) != 0)
 		rc = pipeline_uproot(sketch->pipeline, &sketch->config, err);
 	free(from);
 	free(to);

@@ -153,18 +153,28 @@ static int check_folder(const char *folder, struct etl_error *err)
 	return check_owner("folder", folder, &st, err);
 }
 
+/* Without links. The caller frees. */
+static char *resolve(const char *path, struct etl_error *err)
+{
+	char *real = realpath(path, NULL);
+
+	/* Without memory glibc may leave the EINVAL of a readlink behind. */
+	if (!real && (errno == ENOMEM || errno == EINVAL))
+		error_memory(err);
+	else if (!real)
+		error_set(err, error_class(errno, ETL_USAGE), "%s cannot be looked at: %s", path, strerror(errno));
+	return real;
+}
+
 /* A symbolic link may only point to a file beside it. */
 static int check_link(const char *folder, const char *path, struct etl_error *err)
 {
-	char *real_folder = realpath(folder, NULL), *real_file = realpath(path, NULL);
+	char *real_folder = resolve(folder, err), *real_file = real_folder ? resolve(path, err) : NULL;
 	size_t length = real_folder ? strlen(real_folder) : 0;
-	int status = ETL_OK;
+	int status = real_file ? ETL_OK : ETL_FAILED;
 
-	if (!real_folder || !real_file)
-		status = error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be looked at: %s", path,
-				   strerror(errno));
-	else if (strncmp(real_file, real_folder, length) != 0 || real_file[length] != '/' ||
-		 strchr(real_file + length + 1, '/'))
+	if (real_file && (strncmp(real_file, real_folder, length) != 0 || real_file[length] != '/' ||
+			  strchr(real_file + length + 1, '/')))
 		status = error_set(
 			err, ETL_USAGE,
 			"the file %s is a symbolic link that leads out of its folder, to %s: "
@@ -260,13 +270,9 @@ int loader_open(const char *path, const char *name, const struct etl_plugin **re
 	if (start(err) < 0)
 		return ETL_FAILED;
 	/* With a path libltdl looks nowhere else, LD_LIBRARY_PATH included. */
-	real = realpath(path, NULL);
-	/* Without memory glibc may leave the EINVAL of a readlink behind. */
-	if (!real && (errno == ENOMEM || errno == EINVAL))
-		return error_memory(err);
+	real = resolve(path, err);
 	if (!real)
-		return error_set(err, error_class(errno, ETL_USAGE), "the file %s cannot be looked at: %s", path,
-				 strerror(errno));
+		return ETL_FAILED;
 	first_words[0] = '\0';
 	handle = lt_dlopen(real);
 	if (!handle && strstr(first_words, strerror(ENOMEM)))

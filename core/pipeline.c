@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,8 +70,8 @@ static char *current_folder(struct etl_error *err)
 	char *folder = getcwd(NULL, 0);
 
 	if (!folder)
-		error_set(err, ETL_USAGE,
-			  "the current folder cannot be read; change to another one");
+		error_set(err, error_class(errno, ETL_USAGE),
+			  "the current folder cannot be read (%s); change to another one", strerror(errno));
 	return folder;
 }
 

@@ -10,13 +10,11 @@
 #include "fuzz.h"
 #include "outside.h"
 
-#define VARIABLE_SAYS "set-in-the-environment"
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	setenv("FUZZ", VARIABLE_SAYS, 1);
+	setenv("FUZZ", OUTSIDE_VARIABLE_SAYS, 1);
 	setenv("EMPTY", "", 1);
 	return 0;
 }
@@ -50,12 +48,12 @@ static void fill(const char *text)
 		FUZZ_HOLDS(filled);
 		if (!strstr(text, "${"))
 			FUZZ_HOLDS(strcmp(filled, text) == 0);
-		if (!strstr(text, OUTSIDE_FILE_SAYS))
+		if (outside_told_file())
 			hides(filled, OUTSIDE_FILE_SAYS);
-		if (!strstr(text, OUTSIDE_COMMAND_SAYS))
+		if (outside_told_command())
 			hides(filled, OUTSIDE_COMMAND_SAYS);
-		if (!strstr(text, VARIABLE_SAYS))
-			hides(filled, VARIABLE_SAYS);
+		if (outside_told_variable())
+			hides(filled, OUTSIDE_VARIABLE_SAYS);
 	} else {
 		FUZZ_HOLDS(!filled && err.klass == ETL_USAGE);
 		FUZZ_HOLDS(names_place(err.message));
@@ -80,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_text(data, size);
 
+	outside_forget();
 	fill(text);
 	literal(text);
 	secret_clear();

@@ -13,6 +13,8 @@
 #include "../../core/registry.h"
 #include "outside.h"
 
+char *__real_getenv(const char *name);
+char *__wrap_getenv(const char *name);
 FILE *__real_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode);
 
@@ -84,6 +86,34 @@ int registry_find_scheme(const char *scheme, const struct plugin **ret, struct e
 	return registry_find(strcmp(scheme, "crate") == 0 ? "box" : scheme, ret, err);
 }
 
+static bool told_command, told_file, told_variable;
+
+bool outside_told_command(void)
+{
+	return told_command;
+}
+
+bool outside_told_file(void)
+{
+	return told_file;
+}
+
+bool outside_told_variable(void)
+{
+	return told_variable;
+}
+
+void outside_forget(void)
+{
+	told_command = told_file = told_variable = false;
+}
+
+char *__wrap_getenv(const char *name)
+{
+	told_variable |= strcmp(name, "FUZZ") == 0;
+	return __real_getenv(name);
+}
+
 int exec_capture(char *const *argv, const char *folder, const char *origin, int64_t limit_ms,
 		 char **ret, size_t *ret_size, struct etl_error *err)
 {
@@ -96,6 +126,7 @@ int exec_capture(char *const *argv, const char *folder, const char *origin, int6
 	said = strdup(OUTSIDE_COMMAND_SAYS "\n");
 	if (!said)
 		return error_memory(err);
+	told_command = true;
 	*ret = said;
 	*ret_size = strlen(said);
 	return ETL_OK;
@@ -107,8 +138,10 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 
 	if (strcmp(mode, "re") != 0)
 		return __real_fopen(path, mode);
-	if (!strstr(path, "missing"))
+	if (!strstr(path, "missing")) {
+		told_file = true;
 		return fmemopen((char *)says, sizeof(says) - 1, "r");
+	}
 	errno = ENOENT;
 	return NULL;
 }
