@@ -258,17 +258,21 @@ bool into_sets(const struct etl_load *load, const struct etl_column *c)
 	return into_comes(c) && !key_is_exact(load, c);
 }
 
+/* How many comparisons stand in one pair of parentheses: SQLite takes expressions of a depth of 1,000, tables of 2,000
+ * columns, and a chain of OR is as deep as it is long. */
+#define CHAIN_MOST 100
+
 void into_add_differs(struct etl_text *sql, const struct etl_load *load)
 {
-	bool first = true;
-	size_t i;
+	size_t i, count = 0;
 
+	etl_text_add(sql, "(");
 	for (i = 0; i < load->table->column_count; i++) {
 		const struct etl_column *c = into_column(load->table, i);
 
 		if (!into_sets(load, c))
 			continue;
-		etl_text_add(sql, first ? "t." : " OR t.");
+		etl_text_add(sql, count == 0 ? "t." : count % CHAIN_MOST ? " OR t." : ") OR (t.");
 		etl_text_add_name(sql, c->name, '"');
 		etl_text_add(sql, c->collation ? " COLLATE BINARY IS NOT s." : " IS NOT s.");
 		etl_text_add_name(sql, c->name, '"');
@@ -279,10 +283,9 @@ void into_add_differs(struct etl_text *sql, const struct etl_load *load)
 			etl_text_add_name(sql, c->name, '"');
 			etl_text_add(sql, ")");
 		}
-		first = false;
+		count++;
 	}
-	if (first)
-		etl_text_add(sql, "0");
+	etl_text_add(sql, count ? ")" : "0)");
 }
 
 void into_add_rows(struct etl_text *sql, const struct etl_load *load, bool is_new)
