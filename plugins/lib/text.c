@@ -192,7 +192,8 @@ static void add_hex(struct etl_text *t, const uint8_t *bytes, int64_t size)
 	}
 }
 
-/* 'text' for a person: quotes doubled, what is not UTF-8 as U+FFFD. */
+/* 'text' for a person: quotes doubled, what is not UTF-8 as U+FFFD, and a NUL, at which a message would end, as its
+ * symbol. */
 static void add_quoted(struct etl_text *t, const uint8_t *bytes, int64_t size)
 {
 	etl_text_add(t, "'");
@@ -201,6 +202,8 @@ static void add_quoted(struct etl_text *t, const uint8_t *bytes, int64_t size)
 
 		if (step == 0)
 			etl_text_add(t, "\xef\xbf\xbd");
+		else if (bytes[i] == '\0')
+			etl_text_add(t, "\xe2\x90\x80");
 		else
 			etl_text_add_bytes(t, bytes + i, step);
 		if (bytes[i] == '\'')

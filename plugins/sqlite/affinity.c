@@ -63,11 +63,12 @@ const char *sqlite_bind_exact(sqlite3_stmt *stmt, int column, const struct etl_c
 	int64_t size;
 
 	if (affinity == SQLITE_KEEPS || etl_is_null(c, row) ||
-	    (c->type.type != ETL_DECIMAL && c->type.type != ETL_NUMERIC && c->type.type != ETL_JSON))
+	    (c->type.type != ETL_DECIMAL && c->type.type != ETL_NUMERIC &&
+	     c->type.type != ETL_JSON))
 		return sqlite_bind(stmt, column, c, row, scratch);
 	if (c->type.type == ETL_DECIMAL)
-		size = (int64_t)etl_spell_decimal(
-			scratch, etl_decimal_get(etl_get_fixed(c, row)), c->type.scale);
+		size = (int64_t)etl_spell_decimal(scratch, etl_decimal_get(etl_get_fixed(c, row)),
+						  c->type.scale);
 	else
 		text = (const char *)etl_get_bytes(c, row, &size);
 	if (!etl_number_parse(&number, text, (size_t)size))
