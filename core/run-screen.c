@@ -138,6 +138,12 @@ static bool follows(const struct etl_step *step)
 	return is_key(step) || strcmp(step->kind, "reference") == 0;
 }
 
+/* A merge writes over rows of the target: when one that comes goes, the row it meant keeps its unique values. */
+static bool competes(const struct run *run, const struct etl_step *step)
+{
+	return run->info.mode == ETL_MERGE && strcmp(step->kind, "unique check") == 0;
+}
+
 /* A run that refused rows may have made orphans of their children, whatever the source was. */
 static int32_t key_policy(const struct run *run)
 {
@@ -256,13 +262,16 @@ static bool parent_fell(const struct screen *s, const struct etl_table *table, u
 				 table->foreign_key_size, since);
 }
 
-/* A key has to be looked at once, and again when rows of a table it refers to went since. */
+/* A key has to be looked at once, and again when rows of a table it refers to went since; what is unique, when rows
+ * of its own table did. */
 static bool is_due(const struct screen *s, size_t at)
 {
 	const struct job *job = run_job_of(s->run, &s->run->plan.at[at]);
 
 	if (!s->done[at])
 		return true;
+	if (competes(s->run, &s->run->plan.at[at]))
+		return job && s->fell[job->index] > s->done[at];
 	if (!job || !is_key(&s->run->plan.at[at]))
 		return job && one_fell(s, job->load.references, job->load.reference_count,
 				       job->load.reference_size, s->done[at]);
@@ -283,7 +292,9 @@ static int apply_all(struct screen *s)
 	while (more && rc == 0) {
 		more = false;
 		for (size_t i = 0; i < plan->count && rc == 0; i++) {
-			if (!is_mine(s, i) || !follows(&plan->at[i]) || !is_due(s, i))
+			if (!is_mine(s, i) || !is_due(s, i))
+				continue;
+			if (!follows(&plan->at[i]) && !competes(s->run, &plan->at[i]))
 				continue;
 			more = true;
 			rc = apply(s, i);

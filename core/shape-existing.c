@@ -199,7 +199,6 @@ static int check_key(const struct job *job, struct etl_error *err)
 	struct etl_text names = { 0 };
 	int rc = 0;
 
-	error_at(err, table->name, NULL, NULL);
 	if (job->key_count == 0)
 		return error_set(
 			err, ETL_USAGE,
@@ -286,7 +285,6 @@ static int check_deletes(const struct job *job, bool partial, struct etl_error *
 			  !job->keeps_rows ? "a transform may leave rows out" :
 					     NULL;
 
-	error_at(err, job->target->name, NULL, NULL);
 	if (job->rule->deletes == ETL_DELETE_NONE && job->rule->delete_column)
 		return error_set(
 			err, ETL_USAGE,
@@ -310,7 +308,12 @@ int shape_check_merge(const struct job *job, bool partial, struct etl_error *err
 {
 	int rc = check_key(job, err);
 
-	return rc < 0 ? rc : check_deletes(job, partial, err);
+	if (rc == 0)
+		rc = check_deletes(job, partial, err);
+	/* Afterwards: a place that is said before would stand in whatever fails later. */
+	if (rc < 0)
+		error_name_table(err, job->existing ? job->existing->name : job->target->name);
+	return rc;
 }
 
 /* ---- Foreign keys ---- */

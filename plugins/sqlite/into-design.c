@@ -120,6 +120,39 @@ static void add_kept(struct design *d)
 	etl_text_add(&d->sql, "))");
 }
 
+/* What foreign keys that refer to the table must know of its rows. */
+static void add_stays(struct design *d)
+{
+	const struct etl_load *load = d->load;
+	struct etl_text written = { 0 }, kept = { 0 };
+
+	etl_text_add(&written, "EXISTS (SELECT 1 FROM ");
+	into_add_table(&written, "main", load);
+	etl_text_add(&written, " AS s WHERE ");
+	into_add_match(&written, load, "s", "p");
+	etl_text_add(&written, ")");
+	etl_text_add(&kept, "1");
+	if (load->deletes == ETL_DELETE_HARD) {
+		kept.length = 0;
+		etl_text_addf(&kept, "EXISTS (SELECT 1 FROM main." INTO_KEPT "%llu AS s WHERE ",
+			      (unsigned long long)load->index);
+		into_add_match(&kept, load, "s", "p");
+		etl_text_add(&kept, ")");
+	}
+	etl_text_add(&d->sql, ";\nCREATE TABLE IF NOT EXISTS " INTO_STAYS
+			      " (name TEXT COLLATE NOCASE, written TEXT, kept TEXT)"
+			      ";\nINSERT INTO " INTO_STAYS " VALUES (");
+	etl_text_add_literal(&d->sql, load->table->name);
+	etl_text_add(&d->sql, ", ");
+	etl_text_add_literal(&d->sql, written.at ? written.at : "");
+	etl_text_add(&d->sql, ", ");
+	etl_text_add_literal(&d->sql, kept.at ? kept.at : "");
+	etl_text_add(&d->sql, ")");
+	d->sql.failed = d->sql.failed || written.failed || kept.failed;
+	etl_text_free(&written);
+	etl_text_free(&kept);
+}
+
 static int design_waiting(struct design *d)
 {
 	const struct etl_load *load = d->load;
@@ -147,6 +180,8 @@ static int design_waiting(struct design *d)
 	etl_text_addf(&d->sql, "\n)%s", whole->flags & ETL_STRICT_TYPES ? " STRICT" : "");
 	if (load->deletes != ETL_DELETE_NONE)
 		add_kept(d);
+	if (into_merges(load))
+		add_stays(d);
 	d->quiet = false;
 	if (!rc)
 		rc = emit(d, ETL_PHASE_PREPARE, "table", &d->sql,
@@ -157,6 +192,8 @@ static int design_waiting(struct design *d)
 		rc = design_indexes(d, false);
 	d->index_at = -1;
 	d->quiet = false;
+	if (!rc)
+		rc = into_design_screens(d);
 	d->table = whole;
 	free(columns);
 	return rc;
@@ -193,15 +230,6 @@ static int find_rows(struct design *d)
 	}
 	return emit(d, ETL_PHASE_PUBLISH, "rows", &sql,
 		    "which rows are new, and which differ from the target's");
-}
-
-static void add_in_gone(struct etl_text *sql, const struct etl_load *load)
-{
-	etl_text_add(sql, " WHERE (");
-	into_add_key(sql, load, "");
-	etl_text_add(sql, ") IN (SELECT ");
-	into_add_key(sql, load, "");
-	etl_text_addf(sql, " FROM temp.etlrun_gone_%llu)", (unsigned long long)load->index);
 }
 
 static int find_gone(struct design *d)
@@ -248,7 +276,7 @@ static int delete_gone(struct design *d)
 		etl_text_add_name(&sql, load->delete_column, '"');
 		etl_text_add(&sql, into_mark_is_flag(load) ? " = 1" : " = :started");
 	}
-	add_in_gone(&sql, load);
+	into_add_gone(&sql, load, "");
 	return emit(d, ETL_PHASE_PUBLISH, load->deletes == ETL_DELETE_HARD ? "delete" : "mark",
 		    &sql,
 		    load->deletes == ETL_DELETE_HARD || into_mark_is_flag(load) ?
@@ -452,8 +480,6 @@ int into_design(struct design *d)
 		rc = design_part(d, ETL_EXACT, "table", NULL, "it is there and stays as it is");
 	} else {
 		rc = design_waiting(d);
-		if (!rc)
-			rc = into_design_screens(d);
 		if (!rc)
 			rc = design_screens(d);
 		if (!rc)

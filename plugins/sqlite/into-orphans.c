@@ -263,12 +263,8 @@ static int note_lost(struct into *n)
 		etl_text_addf(&sql, ";\nINSERT INTO temp.etlrun_lost_%llu SELECT t.* FROM ",
 			      (unsigned long long)load->index);
 		into_add_table(&sql, "main", load);
-		etl_text_add(&sql, " AS t WHERE (");
-		into_add_key(&sql, load, "t.");
-		etl_text_add(&sql, ") IN (SELECT ");
-		into_add_key(&sql, load, "");
-		etl_text_addf(&sql, " FROM temp.etlrun_gone_%llu)",
-			      (unsigned long long)load->index);
+		etl_text_add(&sql, " AS t");
+		into_add_gone(&sql, load, "t.");
 	}
 	rc = sql.failed ? into_no_memory(n) : into_run(n, sql.at);
 	etl_text_free(&sql);

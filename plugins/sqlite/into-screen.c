@@ -20,14 +20,12 @@ struct unique {
 	size_t count;
 };
 
-static bool all_come(const struct etl_load *load, const struct unique *u)
+static bool all_wait(const struct etl_table *waiting, const struct unique *u)
 {
 	size_t i;
 
 	for (i = 0; i < u->count; i++) {
-		const struct etl_column *c = into_find(load->table, u->columns[i]);
-
-		if (!c || !into_comes(c))
+		if (!into_find(waiting, u->columns[i]))
 			return false;
 	}
 	return u->count > 0;
@@ -66,49 +64,94 @@ static void add_stays(struct etl_text *sql, const struct etl_load *load)
 	etl_text_add(sql, ")");
 }
 
-static int emit_unique(struct design *d, const struct etl_text *sql, const struct etl_text *names)
+/* A staged row t wants what a row o of the target has: how the two are selected, and when they are equal. */
+struct held {
+	struct etl_text names, row, t, o, equal;
+};
+
+/* A staged row that falls leaves its row of the target as it is, with the value that the next one may want. */
+static void add_chain(struct etl_text *sql, const struct etl_load *load, const struct held *h)
 {
-	if (sql->failed || names->failed)
+	etl_text_add(sql, "\n\tUNION SELECT ");
+	etl_text_addf(sql, "%s FROM \"etlrun.fell\" AS f CROSS JOIN ", h->row.at);
+	into_add_table(sql, "main", load);
+	etl_text_addf(sql, " AS s CROSS JOIN %s CROSS JOIN %s WHERE s.", h->o.at, h->t.at);
+	etl_text_add_name(sql, into_row(load), '"');
+	etl_text_add(sql, " = f.\"row\" AND ");
+	into_add_match(sql, load, "s", "o");
+	etl_text_addf(sql, " AND %s) SELECT \"row\" FROM \"etlrun.fell\"", h->equal.at);
+}
+
+static bool has_failed(const struct held *h)
+{
+	return h->names.failed || h->row.failed || h->t.failed || h->o.failed || h->equal.failed;
+}
+
+static int emit_unique(struct design *d, const struct held *h)
+{
+	const struct etl_load *load = d->load;
+	struct etl_text sql = { 0 };
+	int rc;
+
+	if (has_failed(h))
 		return design_no_memory(d);
-	return design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, names->at, sql->at,
-			   d->load->run->flags & ETL_RUN_REJECT ?
-				   "rows with a value that the target's rows have are rejected" :
-				   "a row with a value that the target's rows have fails the run");
+	if (into_merges(load))
+		etl_text_add(&sql, "WITH RECURSIVE \"etlrun.fell\"(\"row\") AS (");
+	etl_text_addf(&sql, "SELECT %s FROM %s WHERE EXISTS (SELECT 1 FROM ", h->row.at, h->t.at);
+	etl_text_addf(&sql, "%s WHERE %s", h->o.at, h->equal.at);
+	add_stays(&sql, load);
+	etl_text_add(&sql, ")");
+	if (into_merges(load))
+		add_chain(&sql, load, h);
+	etl_text_add(&sql, " ORDER BY 1");
+	rc = sql.failed ?
+		     design_no_memory(d) :
+		     design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, UNIQUE_KIND, h->names.at, sql.at,
+				 load->run->flags & ETL_RUN_REJECT ?
+					 "rows with a value that the target's rows have are rejected" :
+					 "a row with a value that the target's rows have fails the run");
+	etl_text_free(&sql);
+	return rc;
+}
+
+static int end_unique(struct design *d, struct held *h)
+{
+	int rc = emit_unique(d, h);
+
+	etl_text_free(&h->names);
+	etl_text_free(&h->row);
+	etl_text_free(&h->t);
+	etl_text_free(&h->o);
+	etl_text_free(&h->equal);
+	return rc;
 }
 
 static int design_unique(struct design *d, const struct unique *u)
 {
 	const struct etl_load *load = d->load;
-	struct etl_text sql = { 0 }, names = { 0 };
+	struct held h = { 0 };
 	size_t i;
-	int rc;
 
-	if (!all_come(load, u) || (into_merges(load) && is_merge_key(load, u)))
+	if (!all_wait(d->table, u) || (into_merges(load) && is_merge_key(load, u)))
 		return ETL_OK;
-	etl_text_add(&sql, "SELECT t.");
-	etl_text_add_name(&sql, into_row(load), '"');
-	etl_text_add(&sql, " FROM ");
-	into_add_table(&sql, "main", load);
-	etl_text_add(&sql, " AS t WHERE EXISTS (SELECT 1 FROM ");
-	into_add_table(&sql, "target", load);
-	etl_text_add(&sql, " AS o WHERE ");
+	etl_text_add(&h.row, "t.");
+	etl_text_add_name(&h.row, into_row(load), '"');
+	into_add_table(&h.t, "main", load);
+	etl_text_add(&h.t, " AS t");
+	into_add_table(&h.o, "target", load);
+	etl_text_add(&h.o, " AS o");
 	for (i = 0; i < u->count; i++) {
-		etl_text_add(&sql, i ? " AND o." : "o.");
-		etl_text_add_name(&sql, u->columns[i], '"');
-		etl_text_add(&sql, " = t.");
-		etl_text_add_name(&sql, u->columns[i], '"');
+		etl_text_add(&h.equal, i ? " AND o." : "o.");
+		etl_text_add_name(&h.equal, u->columns[i], '"');
+		etl_text_add(&h.equal, " = t.");
+		etl_text_add_name(&h.equal, u->columns[i], '"');
 		if (u->collations && u->collations[i]) {
-			etl_text_add(&sql, " COLLATE ");
-			etl_text_add_name(&sql, u->collations[i], '"');
+			etl_text_add(&h.equal, " COLLATE ");
+			etl_text_add_name(&h.equal, u->collations[i], '"');
 		}
-		etl_text_addf(&names, "%s%s", i ? ", " : "", u->columns[i]);
+		etl_text_addf(&h.names, "%s%s", i ? ", " : "", u->columns[i]);
 	}
-	add_stays(&sql, load);
-	etl_text_add(&sql, ") ORDER BY 1");
-	rc = emit_unique(d, &sql, &names);
-	etl_text_free(&sql);
-	etl_text_free(&names);
-	return rc;
+	return end_unique(d, &h);
 }
 
 /* What the index computes, e0, e1, …, of the rows that it is about, in SCHEMA's table. */
@@ -139,49 +182,34 @@ static void add_computed(struct etl_text *sql, const struct etl_load *load,
 	etl_text_add(sql, ")");
 }
 
-static bool computes_columns(const struct etl_table *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->column_count; i++) {
-		if (!into_comes(into_column(t, i)))
-			return true;
-	}
-	return false;
-}
-
-/* Of an index over expressions, or over some of the rows. Where it needs what does not come, and where generated
- * columns may be behind it, the target itself is left to refuse. */
+/* Of an index over expressions, or over some of the rows. Where it needs what does not come the target itself is left
+ * to refuse. */
 static int design_computed(struct design *d, const struct etl_index *index)
 {
 	const struct etl_load *load = d->load;
-	struct etl_text sql = { 0 }, names = { 0 };
+	struct held h = { 0 };
 	size_t i;
-	int rc;
 
-	if (computes_columns(load->table) || !design_index_fits(d, index))
+	if (!design_index_fits(d, index))
 		return ETL_OK;
-	etl_text_add(&sql, "SELECT t.\"etlrun.row\" FROM (SELECT ");
-	etl_text_add_name(&sql, into_row(load), '"');
-	etl_text_add(&sql, " AS \"etlrun.row\"");
-	add_computed(&sql, load, index, "main");
-	etl_text_add(&sql, " AS t WHERE EXISTS (SELECT 1 FROM (SELECT ");
+	etl_text_add(&h.row, "t.\"etlrun.row\"");
+	etl_text_add(&h.t, "(SELECT ");
+	etl_text_add_name(&h.t, into_row(load), '"');
+	etl_text_add(&h.t, " AS \"etlrun.row\"");
+	add_computed(&h.t, load, index, "main");
+	etl_text_add(&h.t, " AS t");
+	etl_text_add(&h.o, "(SELECT ");
 	if (load->key_count)
-		into_add_key(&sql, load, "");
+		into_add_key(&h.o, load, "");
 	else
-		etl_text_add(&sql, "1");
-	add_computed(&sql, load, index, "target");
-	etl_text_add(&sql, " AS o WHERE ");
+		etl_text_add(&h.o, "1");
+	add_computed(&h.o, load, index, "target");
+	etl_text_add(&h.o, " AS o");
 	for (i = 0; i < index->part_count; i++)
-		etl_text_addf(&sql, "%so.\"etlrun.%zu\" = t.\"etlrun.%zu\"", i ? " AND " : "", i,
-			      i);
-	add_stays(&sql, load);
-	etl_text_add(&sql, ") ORDER BY 1");
-	etl_text_add(&names, index->name);
-	rc = emit_unique(d, &sql, &names);
-	etl_text_free(&sql);
-	etl_text_free(&names);
-	return rc;
+		etl_text_addf(&h.equal, "%so.\"etlrun.%zu\" = t.\"etlrun.%zu\"", i ? " AND " : "",
+			      i, i);
+	etl_text_add(&h.names, index->name);
+	return end_unique(d, &h);
 }
 
 static int design_unique_index(struct design *d, const struct etl_index *index)
@@ -312,7 +340,23 @@ static bool has_table(struct etl_instance *inst, const char *schema, const char 
 					     NULL, NULL) == SQLITE_OK;
 }
 
-static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f, const char *schema)
+static bool has_columns(struct etl_instance *inst, const char *schema,
+			const struct etl_foreign_key *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->column_count; i++) {
+		if (sqlite3_table_column_metadata(inst->stage, schema, f->parent,
+						  f->parent_columns[i], NULL, NULL, NULL, NULL,
+						  NULL) != SQLITE_OK)
+			return false;
+	}
+	return true;
+}
+
+/* AND NOT EXISTS (SELECT 1 FROM schema.parent AS p WHERE p.k = CHILD.f AND STAYS); STAYS: NULL or SQL. */
+static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f, const char *schema,
+		       const char *child, const char *stays)
 {
 	size_t i;
 
@@ -322,16 +366,64 @@ static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f, co
 	for (i = 0; i < f->column_count; i++) {
 		etl_text_add(sql, i ? " AND p." : "p.");
 		etl_text_add_name(sql, f->parent_columns[i], '"');
-		etl_text_add(sql, " = +t.");
+		etl_text_addf(sql, " = +%s.", child);
 		etl_text_add_name(sql, f->columns[i], '"');
 	}
-	etl_text_add(sql, ")");
+	etl_text_addf(sql, "%s%s)", stays ? " AND " : "", stays ? stays : "");
+}
+
+/* *RET: SQL that says of a row p of the target's parent that it will be there as it is, sqlite3_free; NULL: each is.
+ * COMES: what is written over it has the columns that are referred to, so the row that comes counts instead. */
+static int find_stays(struct screen *s, const struct etl_foreign_key *f, bool comes, char **ret)
+{
+	sqlite3 *db = s->inst->stage;
+	sqlite3_stmt *stmt = NULL;
+	int step, rc;
+
+	*ret = NULL;
+	if (!has_table(s->inst, "main", INTO_STAYS))
+		return ETL_OK;
+	rc = sqlite_prepare(s->inst, db,
+			    "SELECT format(iif(?2, '(NOT %s AND %s)', '(%s OR %s)'), written, kept) "
+			    "FROM main." INTO_STAYS " WHERE name = ?1",
+			    &stmt, s->err);
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, f->parent, -1, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 2, comes);
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_ROW)
+		*ret = sqlite3_mprintf("%s", sqlite3_column_text(stmt, 0));
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = sqlite_fail(s->inst, db, s->err, "reading what \"%s\" keeps", f->parent);
+	else if (step == SQLITE_ROW && !*ret)
+		rc = s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
+					 s->inst->path);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* A parent that comes, or that the target has and keeps. */
+static int add_parents(struct screen *s, struct etl_text *sql, const struct etl_foreign_key *f)
+{
+	bool comes = f->parent_columns && has_columns(s->inst, "main", f);
+	char *stays = NULL;
+	int rc = ETL_OK;
+
+	if (comes)
+		add_parent(sql, f, "main", "t", NULL);
+	if (f->parent_columns && has_table(s->inst, "target", f->parent)) {
+		rc = find_stays(s, f, comes, &stays);
+		add_parent(sql, f, "target", "t", stays);
+	}
+	sqlite3_free(stays);
+	return rc;
 }
 
 /* Rows that come with a value that the same row of the target has already: what was broken stays so. */
-static void add_was_so(struct etl_text *sql, const struct etl_load *load,
-		       const struct etl_foreign_key *f)
+static void add_was_so(struct screen *s, struct etl_text *sql, const struct etl_foreign_key *f)
 {
+	const struct etl_load *load = s->load;
 	size_t i;
 
 	if (!into_merges(load) || !load->existing)
@@ -346,6 +438,8 @@ static void add_was_so(struct etl_text *sql, const struct etl_load *load,
 		etl_text_add(sql, " IS t.");
 		etl_text_add_name(sql, f->columns[i], '"');
 	}
+	if (f->parent_columns && has_table(s->inst, "target", f->parent))
+		add_parent(sql, f, "target", "o", NULL);
 	etl_text_add(sql, ")");
 }
 
@@ -362,7 +456,6 @@ static bool is_whole(const struct etl_load *load, const struct etl_foreign_key *
 
 static int collect_orphans(struct screen *s, const struct etl_foreign_key *f, int64_t *ret)
 {
-	static const char *const schemas[] = { "main", "target" };
 	const struct etl_load *load = s->load;
 	struct etl_text sql = { 0 }, columns = { 0 }, reason = { 0 };
 	size_t i;
@@ -379,18 +472,16 @@ static int collect_orphans(struct screen *s, const struct etl_foreign_key *f, in
 		etl_text_add(&sql, " IS NOT NULL");
 		etl_text_addf(&columns, "%s%s", i ? ", " : "", f->columns[i]);
 	}
-	for (i = 0; f->parent_columns && i < 2; i++) {
-		if (has_table(s->inst, schemas[i], f->parent))
-			add_parent(&sql, f, schemas[i]);
-	}
-	add_was_so(&sql, load, f);
+	rc = add_parents(s, &sql, f);
+	add_was_so(s, &sql, f);
 	etl_text_addf(&sql, " ORDER BY %s", s->order);
 	etl_text_addf(&reason, "%s refers to a row that \"%s\" does not have", columns.at,
 		      f->parent);
-	rc = sql.failed || columns.failed || reason.failed ?
-		     s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
-					 s->inst->path) :
-		     screen_rule(s, "foreign_key", columns.at, reason.at);
+	if (!rc && (sql.failed || columns.failed || reason.failed))
+		rc = s->inst->host->fail(s->err, ETL_MEMORY, NULL, 0, "%s: no memory",
+					 s->inst->path);
+	if (!rc)
+		rc = screen_rule(s, "foreign_key", columns.at, reason.at);
 	if (!rc)
 		rc = screen_collect(s, sql.at, ret);
 	etl_text_free(&sql);

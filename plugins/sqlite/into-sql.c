@@ -185,6 +185,37 @@ void into_add_match(struct etl_text *sql, const struct etl_load *load, const cha
 	}
 }
 
+void into_add_gone(struct etl_text *sql, const struct etl_load *load, const char *prefix)
+{
+	const struct etl_column *alias = alias_of(load->existing);
+	const struct etl_key *primary = &load->existing->primary;
+	const char *rowid = into_rowid(load);
+	struct etl_text one = { 0 }, two = { 0 };
+	size_t i;
+
+	if (rowid) {
+		etl_text_addf(&one, "%s%s", prefix, rowid);
+		etl_text_add(&two, "_etlrun_row");
+	} else if (alias || load->existing->flags & ETL_NO_ROWID) {
+		for (i = 0; i < (alias ? 1 : primary->column_count); i++) {
+			const char *name = alias ? alias->name : primary->columns[i];
+
+			etl_text_addf(&one, "%s%s", i ? ", " : "", prefix);
+			etl_text_add_name(&one, name, '"');
+			etl_text_add(&two, i ? ", " : "");
+			etl_text_add_name(&two, name, '"');
+		}
+	} else {
+		into_add_key(&one, load, prefix);
+		into_add_key(&two, load, "");
+	}
+	etl_text_addf(sql, " WHERE (%s) IN (SELECT %s FROM temp.etlrun_gone_%llu)",
+		      one.at ? one.at : "", two.at ? two.at : "", (unsigned long long)load->index);
+	sql->failed = sql->failed || one.failed || two.failed;
+	etl_text_free(&one);
+	etl_text_free(&two);
+}
+
 void into_add_key(struct etl_text *sql, const struct etl_load *load, const char *prefix)
 {
 	size_t i;

@@ -14,6 +14,9 @@
 /* Tables of the staging file that are none of the run's. */
 #define INTO_SQL  "_etlrun_sql"	  /* phase, sql: the pipeline's own, to be run in the transaction */
 #define INTO_KEPT "_etlrun_kept_" /* and the number of the load: keys of rows that were rejected */
+/* name, written, kept: of a merge's table, whether its row p of the target is written over, and whether it stays when
+ * it is not, as SQL */
+#define INTO_STAYS "_etlrun_stays"
 #define INTO_ROW  "_etlrun_row"	  /* a column: the rowid, where none of its names is free */
 #define OWN_UNDO  "_etlrun_undo_" /* in the target: and the run, and the number of the load */
 
@@ -60,6 +63,8 @@ void into_add_match(struct etl_text *, const struct etl_load *, const char *a, c
 /* The columns that come, "x", "y", each behind PREFIX ("s." or ""). */
 void into_add_columns(struct etl_text *, const struct etl_load *, const char *prefix);
 void into_add_key(struct etl_text *, const struct etl_load *, const char *prefix);
+/* WHERE … IN (SELECT … FROM temp.etlrun_gone_N): not by the merge's key, which may be NULL in a row that goes. */
+void into_add_gone(struct etl_text *, const struct etl_load *, const char *prefix);
 /* What SET may write: not what equal keys have equal anyway. */
 bool into_sets(const struct etl_load *, const struct etl_column *);
 /* t and s are not the same row, byte for byte and type for type; "0" when nothing can differ. */
@@ -84,6 +89,7 @@ int into_design_moves_out(struct design *);
 int into_design_moves_in(struct design *);
 
 /* into-screen.c */
+/* With the table in which the rows wait as the design's table: generated columns are there if they can be computed. */
 int into_design_screens(struct design *);
 int into_screen(struct etl_instance *, const struct etl_load *, const struct etl_step *,
 		struct etl_found_sink *, struct etl_error *);
