@@ -29,7 +29,8 @@ static const struct etl_foreign_key *foreign_key(const struct etl_load *load, si
 		      load->table->foreign_key_size, i);
 }
 
-/* s.a IS NOT NULL AND … AND NOT EXISTS (SELECT 1 FROM main.parent …): the row s is an orphan. */
+/* s.a IS NOT NULL AND … AND NOT EXISTS (SELECT 1 FROM main.parent …): the row s is an orphan. As SQLite does it the type
+ * and the collation of the parent's column decide, hence the "+". */
 static int add_orphan(struct into *n, struct etl_text *sql, const struct etl_foreign_key *f)
 {
 	int64_t there = 0;
@@ -53,7 +54,7 @@ static int add_orphan(struct into *n, struct etl_text *sql, const struct etl_for
 	for (i = 0; i < f->column_count; i++) {
 		etl_text_add(sql, i ? " AND p." : "p.");
 		etl_text_add_name(sql, f->parent_columns[i], '"');
-		etl_text_add(sql, " = s.");
+		etl_text_add(sql, " = +s.");
 		etl_text_add_name(sql, f->columns[i], '"');
 	}
 	etl_text_add(sql, ")");
@@ -290,8 +291,36 @@ static void free_child(struct child *c)
 	*c = (struct child){ 0 };
 }
 
-static void add_lost_sql(struct etl_text *sql, const struct into *n, const struct child *c)
+/* Does a child's column compare as the parent's does, so that an index of it finds what the parent's would? */
+static bool is_alike(struct into *n, const struct child *c, size_t at)
 {
+	const char *type[2] = { NULL, NULL }, *collation[2] = { NULL, NULL };
+
+	if (sqlite3_table_column_metadata(n->db, "main", c->table, c->own[at], &type[0],
+					  &collation[0], NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_table_column_metadata(n->db, "main", n->load->table->name, c->parent[at],
+					  &type[1], &collation[1], NULL, NULL, NULL) != SQLITE_OK)
+		return false;
+	return sqlite3_stricmp(type[0] ? type[0] : "", type[1] ? type[1] : "") == 0 &&
+	       sqlite3_stricmp(collation[0], collation[1]) == 0;
+}
+
+static void add_equal(struct etl_text *sql, const struct child *c, const char *parent, bool alike)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++) {
+		etl_text_addf(sql, "%s%s.", i ? " AND " : "", parent);
+		etl_text_add_name(sql, c->parent[i], '"');
+		etl_text_add(sql, alike ? " = c." : " = +c.");
+		etl_text_add_name(sql, c->own[i], '"');
+	}
+}
+
+/* Where an index of the child's columns can be used the rows that went come first, else all of the child's. */
+static void add_lost_sql(struct etl_text *sql, struct into *n, const struct child *c)
+{
+	bool alike = true;
 	size_t i;
 
 	etl_text_add(sql, "SELECT count(DISTINCT c.rowid)");
@@ -300,26 +329,24 @@ static void add_lost_sql(struct etl_text *sql, const struct into *n, const struc
 		etl_text_add_name(sql, c->own[i], '"');
 		etl_text_add(sql, " AS ");
 		etl_text_add_name(sql, c->own[i], '"');
+		alike = alike && is_alike(n, c, i);
 	}
-	etl_text_addf(sql, " FROM temp.etlrun_lost_%llu AS l CROSS JOIN main.",
-		      (unsigned long long)n->load->index);
+	etl_text_add(sql, " FROM ");
+	if (alike)
+		etl_text_addf(sql, "temp.etlrun_lost_%llu AS l CROSS JOIN ",
+			      (unsigned long long)n->load->index);
+	etl_text_add(sql, "main.");
 	etl_text_add_name(sql, c->table, '"');
-	etl_text_add(sql, " AS c ON ");
-	for (i = 0; i < c->count; i++) {
-		etl_text_add(sql, i ? " AND c." : "c.");
-		etl_text_add_name(sql, c->own[i], '"');
-		etl_text_add(sql, " = l.");
-		etl_text_add_name(sql, c->parent[i], '"');
-	}
+	etl_text_add(sql, " AS c");
+	if (!alike)
+		etl_text_addf(sql, " CROSS JOIN temp.etlrun_lost_%llu AS l",
+			      (unsigned long long)n->load->index);
+	etl_text_add(sql, " ON ");
+	add_equal(sql, c, "l", alike);
 	etl_text_add(sql, " WHERE NOT EXISTS (SELECT 1 FROM ");
 	into_add_table(sql, "main", n->load);
 	etl_text_add(sql, " AS p WHERE ");
-	for (i = 0; i < c->count; i++) {
-		etl_text_add(sql, i ? " AND p." : "p.");
-		etl_text_add_name(sql, c->parent[i], '"');
-		etl_text_add(sql, " = c.");
-		etl_text_add_name(sql, c->own[i], '"');
-	}
+	add_equal(sql, c, "p", false);
 	etl_text_add(sql, ")");
 }
 

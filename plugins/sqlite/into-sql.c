@@ -80,6 +80,10 @@ void into_add_temp(struct etl_text *sql, const char *what, const struct etl_load
 			etl_text_add(sql, " ");
 			etl_text_add_name(sql, c->declared, '"');
 		}
+		if (c->collation) {
+			etl_text_add(sql, " COLLATE ");
+			etl_text_add_name(sql, c->collation, '"');
+		}
 		first = false;
 	}
 	etl_text_addf(sql, ");\nINSERT INTO temp.etlrun_%s_%llu ", what,
