@@ -127,7 +127,7 @@ void sqlite_order_close(struct sqlite_order *order)
 
 char *sqlite_order_by(struct etl_instance *inst, const struct etl_load *load, const char *rowid)
 {
-	const struct etl_key *key = &load->table->primary;
+	const struct etl_key *key = screen_key(load);
 	struct etl_text text = { 0 };
 	char name[48];
 	size_t i;

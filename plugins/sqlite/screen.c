@@ -46,7 +46,7 @@ int sqlite_staged_rowid(struct etl_instance *inst, const char *table, const char
 
 static int find_ids(struct screen *s)
 {
-	const struct etl_key *key = &s->load->table->primary;
+	const struct etl_key *key = screen_key(s->load);
 	int rc = sqlite_staged_rowid(s->inst, s->table, &s->rowid, s->err);
 
 	if (rc)
@@ -160,7 +160,7 @@ static void add_value(struct etl_text *text, sqlite3_stmt *stmt, int column)
 /* "id=3", "emp=1, ord=2", "rowid=7". */
 static char *key_text(struct emitting *e)
 {
-	const struct etl_key *key = &e->s->load->table->primary;
+	const struct etl_key *key = screen_key(e->s->load);
 	struct etl_text text = { 0 };
 	size_t i;
 
@@ -175,7 +175,7 @@ static char *key_text(struct emitting *e)
 static void add_select(const struct screen *s, struct etl_text *sql)
 {
 	const struct ArrowSchema *rows = s->sink->rows;
-	const struct etl_key *key = &s->load->table->primary;
+	const struct etl_key *key = screen_key(s->load);
 	size_t i;
 	int64_t c;
 
@@ -207,7 +207,7 @@ static int open_emitting(struct emitting *e, struct screen *s)
 	int rc;
 
 	*e = (struct emitting){ .s = s, .room = s->inst->host->batch_rows };
-	e->key_count = s->load->table->primary.column_count;
+	e->key_count = screen_key(s->load)->column_count;
 	if (!e->key_count)
 		e->key_count = s->rowid != NULL;
 	e->first_key = 1 + (s->sink->rows ? (int)s->sink->rows->n_children : 0);

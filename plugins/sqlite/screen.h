@@ -32,6 +32,16 @@ struct screen {
 	size_t rule_count;
 };
 
+/* The primary key of the staged table: of a table of the target that stays it is the target's, whatever the source's. */
+static inline const struct etl_key *screen_key(const struct etl_load *load)
+{
+	bool stays = load->existing && load->run->mode == ETL_COPY &&
+		     (load->run->flags & ETL_RUN_DATA_ONLY ||
+		      load->run->on_existing == ETL_EXISTING_TRUNCATE);
+
+	return stays ? &load->existing->primary : &load->table->primary;
+}
+
 /* Makes the temporary table. A row is collected once, for the first rule it breaks. */
 int screen_open(struct screen *, struct etl_instance *, const struct etl_load *,
 		struct etl_found_sink *, struct etl_error *);
