@@ -21,17 +21,30 @@ static char small(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* `*` and `?`, in any ASCII case: a column whose name only differs there is masked as well. */
+/* \* and \? are the characters themselves. */
+static bool is_escape(const char *pattern)
+{
+	return pattern[0] == '\\' && (pattern[1] == '*' || pattern[1] == '?');
+}
+
+/* As the patterns of the pipeline, but in any ASCII case: a column whose name only differs there is masked as well. */
 static bool matches(const char *pattern, const char *name)
 {
 	const char *star = NULL, *again = NULL;
 
 	while (*name) {
+		bool escaped = is_escape(pattern);
+
 		if (*pattern == '*') {
 			star = ++pattern;
 			again = name;
-		} else if (*pattern == '?' || (*pattern && small(*pattern) == small(*name))) {
+		} else if (*pattern == '?') {
 			pattern++;
+			name++;
+			while (((unsigned char)*name & 0xc0) == 0x80)
+				name++; /* ? is one character, not one byte */
+		} else if (*pattern && small(pattern[escaped]) == small(*name)) {
+			pattern += 1 + escaped;
 			name++;
 		} else if (star) {
 			pattern = star;
