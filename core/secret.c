@@ -121,10 +121,6 @@ static bool insert(char *text)
 	if (!text)
 		return false;
 	length = strlen(text);
-	if (length < SHORTEST) {
-		wipe_free(text);
-		return true;
-	}
 	while (i < secrets.count && strlen(secrets.at[i]) >= length) {
 		if (strcmp(secrets.at[i++], text) == 0) {
 			wipe_free(text);

@@ -73,6 +73,10 @@ static const char *const wrong[] = {
 	LINE("\"\\ude00\"", "3", "null"),
 	LINE("\"t\"", "3", "{\"a\": [1, 2}"),
 	LINE("\"t\"", "3", ""),
+	LINE("nil", "3", "null"),
+	LINE("true", "3", "null"),
+	LINE("\"t\"", "true", "null"),
+	LINE("\"t\"", "3", "null,\"masked\""),
 	"{\"run\":\"r\",\"table\":\"cut off",
 };
 
@@ -94,13 +98,24 @@ END_TEST
 START_TEST(what_is_not_there)
 {
 	struct reject_reader *r = NULL;
+	const struct reject_line *line = NULL;
 	struct etl_error err = ERROR_INIT;
+	off_t at = 0;
 
 	ck_assert_int_lt(reject_reader_open("/nowhere/x", "r", &r, &err), 0);
 	ck_assert_int_eq(err.klass, ETL_MEMORY);
 	ck_assert_ptr_nonnull(strstr(err.message, "/nowhere/x cannot be read"));
 	error_clear(&err);
 	reject_reader_close(NULL);
+	/* A folder can be opened, and not read. */
+	ck_assert_int_eq(reject_reader_open("/tmp", "r", &r, &err), 0);
+	ck_assert_int_lt(reject_reader_next(r, &line, &at, &err), 0);
+	ck_assert_str_eq(err.message, "the rejects file /tmp cannot be read: Is a directory");
+	error_clear(&err);
+	ck_assert_int_lt(reject_reader_at(r, -1, &line, &err), 0);
+	ck_assert_str_eq(err.message, "the rejects file /tmp cannot be read: Invalid argument");
+	error_clear(&err);
+	reject_reader_close(r);
 }
 END_TEST
 

@@ -173,6 +173,14 @@ START_TEST(what_is_no_value)
 		{ "{\"v\":{\"$bytes\":\"AA==\"}}", "type", 7 }, { "{\"v\":{\"$text\":\"/w==\"}}", "invalid_utf8", 7 },
 		{ "{\"v\":\"x\"}", "not_a_number", 2 },	       { "{\"v\":1.5}", "too_precise", 2 },
 		{ "{\"v\":{\"other\":\"1\"}}", "type", 0 },
+		/* A double that no single holds, bytes for a number, and what is cut short. */
+		{ "{\"v\":{\"$real\":\"3fb999999999999a\"}}", "type", 4 },
+		{ "{\"v\":{\"$real\":\"-Infinity\"}}", "type", 7 },
+		{ "{\"v\":{\"$bytes\":\"A[==\"}}", "type", 8 }, { "{\"v\":{\"$bytes\":\"A{==\"}}", "type", 8 },
+		{ "{\"v\":{\"$bytes\":\"A:==\"}}", "type", 8 }, { "{\"v\":{\"$bytes\":\"A-==\"}}", "type", 8 },
+		{ "{\"v\":{\"$size\":\"\\ud800\"}}", "type", 8 },
+		{ "{\"v\":12345678901234567890123456789012345678901234567890123456789012345678901234567890}",
+		  "out_of_range", 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -188,6 +196,80 @@ START_TEST(what_is_no_value)
 		row_clear(&members);
 		etl_builder_free(b);
 	}
+}
+END_TEST
+
+/* Numbers as they stand in the line, in types that hold them, and the texts of them in others. */
+START_TEST(numbers_as_they_stand)
+{
+	static const struct {
+		const char *row, *json;
+		size_t type;
+	} cases[] = {
+		{ "{\"v\":-1e2}", "-100.0", 0 }, { "{\"v\":-7}", "-7", 0 },
+		{ "{\"v\":1.5}", "1.5", 4 },			   { "{\"v\":2}", "2.0", 3 },
+		{ "{\"v\":{\"$real\":\"Infinity\"}}", "{\"$real\":\"Infinity\"}", 4 },
+		{ "{\"v\":0.50}", "0.5000", 5 },	   { "{\"v\":true}", "true", 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ArrowSchema schema = schema_of(&types[cases[i].type], 1);
+		struct etl_builder *b = builder_of(&types[cases[i].type], 1, 2);
+		struct etl_view *view = etl_view_new(&schema);
+		struct row_members members = { 0 };
+		struct etl_text json = { 0 };
+		struct ArrowArray batch;
+
+		ck_assert(row_read(&members, cases[i].row, strlen(cases[i].row)));
+		ck_assert_msg(!row_put(&b->columns[0], &members.at[0]), "%s", cases[i].row);
+		ck_assert(etl_builder_finish(b, &batch) && etl_view_set(view, &batch));
+		etl_text_add_json_exact(&json, &view->columns[0], 0);
+		ck_assert_str_eq(json.at, cases[i].json);
+		etl_text_free(&json);
+		row_clear(&members);
+		batch.release(&batch);
+		etl_view_free(view);
+		etl_builder_free(b);
+		schema.release(&schema);
+	}
+}
+END_TEST
+
+/* A line has the row as the source gave it, or, of a row that fell behind a transform or in the target, under the
+ * target's names: a column is looked for by the name that the line's row knows it by. */
+START_TEST(columns_by_the_name_they_had)
+{
+	struct etl_column want[] = { { .name = "id", .type = ETL_INT64 }, { .name = "old", .type = ETL_TEXT } };
+	struct etl_column have[] = { { .name = "id", .type = ETL_INT64 },
+				     { .name = "new", .origin = "old", .type = ETL_TEXT } };
+	struct etl_table target = { .columns = have, .column_count = 2, .column_size = sizeof(*have) };
+	struct job job = { .target = &target, .want = schema_of(want, 2) };
+	static const struct {
+		const char *row, *column, *value;
+	} cases[] = {
+		{ "{\"id\":1,\"old\":\"a\"}", "old", "\"a\"" },
+		{ "{\"id\":1,\"new\":\"b\"}", "old", "\"b\"" },
+		{ "{\"id\":1,\"new\":\"b\"}", "id", "1" },
+		{ "{\"new\":\"b\",\"old\":\"c\"}", "old", "\"b\"" },
+		{ "{\"id\":1,\"extra\":\"d\"}", "extra", "\"d\"" },
+		{ "{\"id\":1}", "old", NULL },
+		{ "{}", "id", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct row_members members = { 0 };
+		const struct row_member *found;
+
+		ck_assert(row_read(&members, cases[i].row, strlen(cases[i].row)));
+		found = row_find(&members, &job, cases[i].column);
+		ck_assert_msg(!found == !cases[i].value, "%s", cases[i].row);
+		if (found) {
+			ck_assert_uint_eq(found->length, strlen(cases[i].value));
+			ck_assert_mem_eq(found->value, cases[i].value, found->length);
+		}
+		row_clear(&members);
+	}
+	job.want.release(&job.want);
 }
 END_TEST
 
@@ -232,6 +314,8 @@ int main(void)
 	tcase_add_test(tests, reals);
 	tcase_add_test(tests, bytes_of_any_kind);
 	tcase_add_test(tests, what_is_no_value);
+	tcase_add_test(tests, numbers_as_they_stand);
+	tcase_add_test(tests, columns_by_the_name_they_had);
 	tcase_add_test(tests, what_is_no_row);
 	tcase_add_test(tests, strings);
 	suite_add_tcase(suite, tests);

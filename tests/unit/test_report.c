@@ -8,6 +8,8 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../core/report-form.h"
@@ -89,6 +91,100 @@ START_TEST(a_failed_run_says_what_stands_and_how_to_go_on)
 }
 END_TEST
 
+/* Sizes up to the largest there are; a name that is cut within a letter; a check without words. */
+START_TEST(numbers_and_names_at_their_ends)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *shown;
+	} sizes[] = {
+		{ 1023, "1023 B" }, { 1024, "1.0 KiB" }, { (uint64_t)1 << 30, "1.0 GiB" }, { (uint64_t)3 << 40, "3.0 TiB" },
+		{ (uint64_t)1 << 60, "1.0 EiB" }, { UINT64_MAX, "16.0 EiB" },
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct report r = shop();
+		struct etl_text text = { 0 };
+
+		r.lines[1].bytes = sizes[i].bytes;
+		free(r.lines[1].name);
+		r.lines[1].name = strdup("caf\xc3");
+		free(r.lines[2].checks[0].message);
+		r.lines[2].checks[0].message = NULL;
+		report_text(&r, &text);
+		ck_assert_msg(strstr(text.at, sizes[i].shown) != NULL, "%s in %s", sizes[i].shown, text.at);
+		ck_assert_ptr_null(strstr(text.at, "(and 2 more)"));
+		etl_text_free(&text);
+		report_free(&r);
+	}
+}
+END_TEST
+
+static void validation_is(int32_t first, int32_t second, const char *expected)
+{
+	struct report r = shop();
+	struct etl_text text = { 0 };
+	char wanted[64];
+
+	if (first >= 0) {
+		r.lines[1].checks = calloc(1, sizeof(*r.lines[1].checks));
+		r.lines[1].check_count = 1;
+		r.lines[1].checks[0].validator = strdup("counts");
+		r.lines[1].checks[0].severity = first;
+	}
+	r.lines[2].checks[0].severity = second;
+	r.lines[2].check_count = second >= 0;
+	report_json(&r, &text);
+	snprintf(wanted, sizeof(wanted), "\"validation\": \"%s\"", expected);
+	ck_assert_msg(strstr(text.at, wanted) != NULL, "%s", text.at);
+	r.lines[2].check_count = 1;
+	etl_text_free(&text);
+	report_free(&r);
+}
+
+/* Of a table that nobody looked at nothing is said to be right. */
+START_TEST(one_word_for_all_validators)
+{
+	validation_is(ETL_PASS, ETL_PASS, "pass");
+	validation_is(ETL_PASS, ETL_WARN, "partial");
+	validation_is(ETL_WARN, ETL_FAIL, "fail");
+	validation_is(-1, ETL_PASS, "partial");
+	validation_is(-1, ETL_FAIL, "fail");
+	validation_is(-1, -1, "none");
+}
+END_TEST
+
+/* What is no plain file is written in place, and a full disk is said. */
+START_TEST(summaries_that_are_no_plain_files)
+{
+	struct report r = shop();
+	struct etl_error err = ERROR_INIT;
+	char folder[] = "/tmp/test_report.XXXXXX";
+	struct stat st;
+
+	ck_assert_int_eq(report_write(&r, "/dev/null", &err), 0);
+	ck_assert(stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode));
+	ck_assert_int_eq(report_write(&r, "/dev/full", &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "cannot write the summary /dev/full: No space left on device; name another file with "
+				      "--summary");
+	error_clear(&err);
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(chdir(folder), 0);
+	ck_assert_int_eq(report_write(&r, "s", &err), 0);
+	ck_assert(stat("s", &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 100);
+	/* Its place is taken by a folder: nothing half is left beside it. */
+	ck_assert_int_eq(mkdir("d", 0700), 0);
+	ck_assert_int_eq(report_write(&r, "d", &err), ETL_FAILED);
+	ck_assert_int_lt(stat("d.part", &st), 0);
+	error_clear(&err);
+	unlink("s");
+	rmdir("d");
+	ck_assert_int_eq(chdir("/"), 0);
+	rmdir(folder);
+	report_free(&r);
+}
+END_TEST
+
 static char *slurp(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -146,6 +242,9 @@ int main(void)
 	tcase_add_test(tests, the_table_is_aligned_by_what_one_sees);
 	tcase_add_test(tests, a_lost_row_is_an_error);
 	tcase_add_test(tests, a_failed_run_says_what_stands_and_how_to_go_on);
+	tcase_add_test(tests, numbers_and_names_at_their_ends);
+	tcase_add_test(tests, one_word_for_all_validators);
+	tcase_add_test(tests, summaries_that_are_no_plain_files);
 	tcase_add_test(tests, programs_read_json_and_csv);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);

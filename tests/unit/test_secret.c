@@ -25,6 +25,9 @@ START_TEST(plain_and_url_encoded)
 	shows("p%2fss%20w%c3%b6rd", "***");
 	shows("p%2Fss+w%C3%B6rd!", "***!");
 	shows("p%2fss+w%c3%b6rd", "***");
+	ck_assert(secret_add("A-b_c.d~0/Z9"));
+	shows("A-b_c.d~0%2FZ9", "***");
+	ck_assert(secret_add_uri(NULL));
 	shows("nothing here", "nothing here");
 	shows("", "");
 }
@@ -63,6 +66,14 @@ static const struct {
 	{ "host=db password='s3 cret' user=app", "host=db password=*** user=app" },
 	{ "postgres://app@db:5432/shop?sslmode=require", "postgres://app@db:5432/shop?sslmode=require" },
 	{ "sqlite:shop.db", "sqlite:shop.db" },
+	/* What is no escape stands as it is. */
+	{ "postgres://app:s3c%zzret@db/shop", "postgres://app:***@db/shop" },
+	{ "postgres://app:s3cr%4Gt@db/shop", "postgres://app:***@db/shop" },
+	{ "postgres://app:s3cret%2@db/shop", "postgres://app:***@db/shop" },
+	{ "postgres://app:s3cr%00t@db/shop", "postgres://app:***@db/shop" },
+	{ "postgres://app:s3cr/?#t@db/shop", "postgres://app:***@db/shop" },
+	{ "postgres://app:@db/shop?pwd=", "postgres://app:@db/shop?pwd=" },
+	{ "odbc:UID=sa;PWD={;Encrypt=yes", "odbc:UID=sa;PWD={;Encrypt=yes" },
 };
 
 START_TEST(passwords_in_uris)
@@ -76,6 +87,8 @@ START_TEST(decoded_password_is_masked_too)
 {
 	ck_assert(secret_add_uri("postgres://app:s3c%40ret@db/shop"));
 	shows("password \"s3c@ret\" is wrong", "password \"***\" is wrong");
+	ck_assert(secret_add_uri("postgres://app:%6ax%6Fq%3f@db/shop"));
+	shows("password \"jxoq?\" is wrong", "password \"***\" is wrong");
 	ck_assert(secret_add_uri("x://h/?password=a+long+one"));
 	shows("a long one", "***");
 }

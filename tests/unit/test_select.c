@@ -1,0 +1,209 @@
+/*
+ * Which tables the patterns and names of a pipeline mean, in a store whose tables have schemas and in one whose
+ * have none; the command line's list; and the sentence about a name that matches nothing.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../core/select.h"
+
+static const struct {
+	const char *pattern, *name;
+	bool matches, open;
+} patterns[] = {
+	{ "orders", "orders", true, false },	{ "orders", "Orders", false, false }, { "*", "", true, true },
+	{ "*", "anything", true, true },	{ "or*s", "orders", true, true },     { "or*s", "orders_old", false, true },
+	{ "*a*b", "xaabab", true, true },	{ "a**", "a", true, true },	      { "a*b*c", "a-b-b", false, true },
+	{ "?", "a", true, true },		{ "?", "é", true, true },	      { "?", "\U0001f600", true, true },
+	{ "?", "", false, true },		{ "?", "ab", false, true },	      { "log_????", "log_2024", true, true },
+	{ "k?se_*", "käse_alt", true, true },	{ "*?", "", false, true },	      { "a\\*b", "a*b", true, false },
+	{ "a\\*b", "axb", false, false },	{ "a\\?", "a?", true, false },	      { "a\\?", "ab", false, false },
+	{ "a\\b", "a\\b", true, false },	{ "\\*\\?*", "*?x", true, true },     { "", "", true, false },
+	{ "", "a", false, false },
+};
+
+START_TEST(names_that_match)
+{
+	ck_assert_msg(pattern_matches(patterns[_i].pattern, patterns[_i].name) == patterns[_i].matches, "%s and %s",
+		      patterns[_i].pattern, patterns[_i].name);
+	ck_assert_msg(pattern_is_open(patterns[_i].pattern) == patterns[_i].open, "%s", patterns[_i].pattern);
+}
+END_TEST
+
+/* "main.a", "v:main.seen" (a view), "i:x" (what is no rows, which nobody can copy); without a point there is no schema. */
+static void store(struct catalog *catalog, const char *const *names)
+{
+	struct etl_error err = ERROR_INIT;
+
+	for (; *names; names++) {
+		const char *name = (*names)[1] == ':' ? *names + 2 : *names, *dot = strchr(name, '.');
+		char schema[32] = "";
+		struct etl_table table = { .kind = name == *names   ? ETL_TABLE :
+						   **names == 'v' ? ETL_VIEW :
+								    ETL_SEQUENCE };
+
+		if (dot)
+			snprintf(schema, sizeof(schema), "%.*s", (int)(dot - name), name);
+		table.schema = dot ? schema : NULL;
+		table.name = dot ? dot + 1 : name;
+		ck_assert_int_eq(catalog_add(catalog, table_copy(&table), &err), 0);
+	}
+}
+
+#define MOST 8
+
+/* What comes of rules "name", or "query=NAME"; "main.a b" are the tables, "!" and the sentence an error. */
+static void picks_are(const char *const *tables, const char *const *rules, const char *exclude, const char *only,
+		      const char *expected)
+{
+	struct table_rule list[MOST] = { { .name = NULL } };
+	struct pipeline pipeline = { .tables = list };
+	struct catalog catalog = { .at = NULL };
+	struct etl_error err = ERROR_INIT;
+	struct etl_text got = { 0 };
+	struct picks picks = { .at = NULL };
+	char *excluded = (char *)exclude;
+
+	store(&catalog, tables);
+	for (; rules[pipeline.table_count]; pipeline.table_count++) {
+		const char *rule = rules[pipeline.table_count];
+
+		ck_assert_uint_lt(pipeline.table_count, MOST);
+		if (strncmp(rule, "query=", 6) == 0)
+			list[pipeline.table_count] =
+				(struct table_rule){ .query = (char *)"SELECT 1", .as = (char *)rule + 6 };
+		else
+			list[pipeline.table_count].name = (char *)rule;
+	}
+	pipeline.exclude = (struct string_list){ &excluded, exclude != NULL };
+	if (select_tables(&pipeline, &catalog, only, &picks, &err) < 0)
+		etl_text_addf(&got, "!%s", err.message);
+	for (size_t i = 0; i < picks.count && !err.set; i++)
+		etl_text_addf(&got, "%s%s%s%s", i ? " " : "",
+			      picks.at[i].table && picks.at[i].table->schema ? picks.at[i].table->schema : "",
+			      picks.at[i].table && picks.at[i].table->schema ? "." : "",
+			      picks.at[i].table ? picks.at[i].table->name : picks.at[i].rule.as);
+	ck_assert_str_eq(got.at ? got.at : "", expected);
+	etl_text_free(&got);
+	error_clear(&err);
+	free(picks.at);
+	catalog_clear(&catalog);
+}
+
+#define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+START_TEST(tables_with_schemas)
+{
+	const char *const *shop = LIST("main.orders", "main.log_2023", "audit.orders", "audit.log_2024", "v:audit.seen");
+
+	picks_are(shop, LIST("*"), NULL, NULL, "main.orders main.log_2023 audit.orders audit.log_2024");
+	picks_are(shop, LIST("main.*"), NULL, NULL, "main.orders main.log_2023");
+	picks_are(shop, LIST("a*.log_????"), NULL, NULL, "audit.log_2024");
+	picks_are(shop, LIST("m?in.orders"), NULL, NULL, "main.orders");
+	picks_are(shop, LIST("audit.orders"), NULL, NULL, "audit.orders");
+	picks_are(shop, LIST("orders"), NULL, NULL, "main.orders audit.orders");
+	picks_are(shop, LIST("log_*"), NULL, NULL, "main.log_2023 audit.log_2024");
+	picks_are(shop, LIST("*", "audit.seen"), "main.orders", NULL, "main.log_2023 audit.orders audit.log_2024 audit.seen");
+	picks_are(shop, LIST("*"), "audit.*", NULL, "main.orders main.log_2023");
+	picks_are(shop, LIST("*"), NULL, "audit.orders", "audit.orders");
+	picks_are(shop, LIST("*"), NULL, "*.orders,seen", "main.orders audit.orders audit.seen");
+	picks_are(shop, LIST("*"), NULL, "log_????,,", "main.log_2023 audit.log_2024");
+	picks_are(shop, LIST("mani.orders"), NULL, NULL,
+		  "!tables: name \"mani.orders\" matches nothing of the source, which has 5 tables or views");
+	picks_are(shop, LIST("*"), "nosuch.*", NULL, "main.orders main.log_2023 audit.orders audit.log_2024");
+}
+END_TEST
+
+START_TEST(tables_without_schemas)
+{
+	const char *const *shop = LIST("orders", "Parts", "v:seen", "i:by_name");
+
+	picks_are(shop, LIST("*"), NULL, NULL, "orders Parts");
+	picks_are(shop, LIST("parts"), NULL, NULL, "Parts");
+	picks_are(shop, LIST("*", "seen"), NULL, NULL, "orders Parts seen");
+	picks_are(shop, LIST("*"), NULL, "PARTS,seen", "Parts seen");
+	picks_are(shop, LIST("orders", "query=Sums"), NULL, "sums", "Sums");
+	picks_are(shop, LIST("orders", "query=Sums"), NULL, "orders", "orders");
+	picks_are(shop, LIST("orders", "query=Sums"), NULL, "sumx",
+		  "!--tables \"sumx\" matches nothing of the source, which has 3 tables or views");
+	picks_are(shop, LIST("orders", "query=Sums"), NULL, "orders,sums", "orders Sums");
+	picks_are(shop, LIST("orders"), NULL, "Parts",
+		  "!--tables names \"Parts\", which this pipeline leaves out; see its `tables` and `exclude`");
+	picks_are(shop, LIST("ordres"), NULL, NULL,
+		  "!tables: name \"ordres\" matches nothing of the source, which has 3 tables or views; did you mean "
+		  "\"orders\"?");
+	picks_are(shop, LIST("*"), "by_nme", NULL,
+		  "!exclude: \"by_nme\" matches nothing of the source, which has 3 tables or views");
+	picks_are(shop, LIST("x*"), NULL, NULL, "!tables: name \"x*\" matches nothing of the source, which has 3 tables or "
+						"views");
+	picks_are(shop, LIST("*"), "*", NULL, "!nothing is left to copy: `tables` and `exclude` leave out every table of "
+					       "the source");
+	picks_are(LIST("one"), LIST("two"), NULL, NULL,
+		  "!tables: name \"two\" matches nothing of the source, which has 1 table or view");
+}
+END_TEST
+
+/* Of three entries for one table the keys of the most specific count, the others' where it has none. */
+START_TEST(keys_of_several_entries)
+{
+	char *id = (char *)"id";
+	struct column_rule column = { .name = id };
+	struct table_rule list[] = {
+		{ .name = (char *)"*", .where = (char *)"1", .after = { &id, 1 }, .cursor = id, .has_from = true },
+		{ .name = (char *)"o*", .where = (char *)"2", .columns = &column, .column_count = 1, .has_to = true,
+		  .exclude_columns = { &id, 1 } },
+		{ .name = (char *)"orders", .key = { &id, 1 }, .deletes = ETL_DELETE_HARD, .has_delete = true },
+		{ .name = (char *)"other", .where = (char *)"3", .columns = &column, .column_count = 1, .cursor = (char *)"own",
+		  .after = { &id, 1 }, .has_from = true, .has_to = true, .has_transforms = true, .has_validators = true,
+		  .delete_column = id },
+	};
+	struct pipeline pipeline = { .tables = list, .table_count = 4 };
+	struct catalog catalog = { .at = NULL };
+	struct etl_error err = ERROR_INIT;
+	struct picks picks = { .at = NULL };
+	const struct table_rule *rule;
+
+	store(&catalog, LIST("orders", "other", "parts"));
+	ck_assert_int_eq(select_tables(&pipeline, &catalog, NULL, &picks, &err), 0);
+	ck_assert_uint_eq(picks.count, 3);
+	rule = &picks.at[0].rule;
+	ck_assert_str_eq(rule->where, "2");
+	ck_assert_uint_eq(rule->column_count, 1);
+	ck_assert_uint_eq(rule->after.count, 1);
+	ck_assert_str_eq(rule->cursor, "id");
+	ck_assert_int_eq(rule->deletes, ETL_DELETE_HARD);
+	ck_assert(rule->has_from && rule->has_to && rule->has_delete && !rule->has_transforms);
+	rule = &picks.at[1].rule;
+	ck_assert_str_eq(rule->where, "3");
+	ck_assert_str_eq(rule->cursor, "own");
+	ck_assert_str_eq(rule->delete_column, "id");
+	ck_assert(rule->has_from && rule->has_transforms && !rule->has_delete);
+	rule = &picks.at[2].rule;
+	ck_assert_str_eq(rule->where, "1");
+	ck_assert_uint_eq(rule->column_count, 0);
+	free(picks.at);
+	catalog_clear(&catalog);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("select");
+	TCase *all = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_loop_test(all, names_that_match, 0, (int)(sizeof(patterns) / sizeof(*patterns)));
+	tcase_add_test(all, tables_with_schemas);
+	tcase_add_test(all, tables_without_schemas);
+	tcase_add_test(all, keys_of_several_entries);
+	suite_add_tcase(suite, all);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
