@@ -51,6 +51,12 @@ static bool register_vfs(struct sql_engine *e)
 
 int sql_engine_clock(struct sql_engine *e)
 {
+	if (e->zone_asked)
+		return e->self->host->fail(
+			e->err, ETL_USAGE, NULL, 0,
+			"a date function is given 'localtime' or 'utc' by the rows: it asks for the time "
+			"zone of this machine, so it would give other rows elsewhere; write the shift as "
+			"a text, such as '+1 hours'");
 	if (!e->clock_asked)
 		return ETL_OK;
 	return e->self->host->fail(
@@ -141,6 +147,8 @@ int sql_engine_open(struct sql_engine *e, const struct etl_instance *self, struc
 	e->input = input;
 	e->err = err;
 	rc = register_vfs(e) ? sqlite3_open_v2(file, &e->db, flags, e->vfs_name) : SQLITE_NOMEM;
+	if (rc == SQLITE_OK)
+		rc = sql_dates_open(e);
 	if (rc == SQLITE_OK) {
 		configure(e->db);
 		sqlite3_progress_handler(e->db, PROGRESS_STEPS, on_progress, e);
@@ -155,6 +163,7 @@ void sql_engine_close(struct sql_engine *e)
 {
 	sqlite3_finalize(e->stmt);
 	sqlite3_close(e->db);
+	sql_dates_close(e);
 	if (e->registered)
 		sqlite3_vfs_unregister(&e->vfs);
 	e->stmt = NULL;

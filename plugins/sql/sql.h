@@ -93,6 +93,16 @@ void sql_add_value(struct etl_text *, struct sql_out *, sqlite3_stmt *, int at);
 
 /* ---- The connection (engine.c) ---- */
 
+#define SQL_DATES 6 /* functions of date and time that take modifiers */
+
+/* One of them (dates.c). */
+struct sql_date {
+	struct sql_engine *engine;
+	const char *name;
+	sqlite3_stmt *call; /* with `count` arguments, on dates_db */
+	int count;
+};
+
 struct sql_engine {
 	const struct etl_instance *self;
 	struct sql_input *input;
@@ -100,6 +110,9 @@ struct sql_engine {
 	char vfs_name[64];
 	bool registered;
 	bool clock_asked;
+	bool zone_asked; /* a date function was given 'localtime' or 'utc' */
+	sqlite3 *dates_db; /* has SQLite's own date functions; NULL until one is called */
+	struct sql_date dates[SQL_DATES];
 	sqlite3 *db;
 	sqlite3_stmt *stmt; /* the query */
 	struct etl_error *err;
@@ -115,8 +128,13 @@ int sql_engine_run(struct sql_engine *, const char *sql);
 int sql_engine_fail(struct sql_engine *, const char *what);
 /* Whether the last failure is about the values of a row. */
 bool sql_engine_row_failed(int rc);
-/* ETL_OK, or the failure when the query has asked for the time of day. */
+/* ETL_OK, or the failure when the query has asked for the time of day or the time zone. */
 int sql_engine_clock(struct sql_engine *);
+
+/* dates.c: where the query's modifiers are not known, date functions that tell when they are asked for the time zone.
+ * A code of SQLite's. */
+int sql_dates_open(struct sql_engine *);
+void sql_dates_close(struct sql_engine *);
 
 /* ---- The query (query.c, refuse.c) ---- */
 
