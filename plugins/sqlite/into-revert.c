@@ -71,6 +71,34 @@ static int fail_changed(struct reverting *r, const struct load_row *l)
 		l->name, r->inst->path, r->run);
 }
 
+/* What comes back needs its rowid and its unique values, and others may have them now. */
+static int run_rows(struct reverting *r, const struct load_row *l, struct etl_text *sql)
+{
+	char *words = NULL;
+	int code;
+
+	if (sql->failed)
+		return run(r, sql);
+	code = sqlite3_exec(r->db, sql->at, NULL, NULL, &words);
+	if (code == SQLITE_OK || (sqlite3_extended_errcode(r->db) & 0xff) != SQLITE_CONSTRAINT) {
+		code = code == SQLITE_OK ?
+			       ETL_OK :
+			       sqlite_fail(r->inst, r->db, r->err, "taking back the rows of \"%s\"",
+					   l->name);
+	} else {
+		r->inst->host->at(r->err, l->name, NULL, NULL);
+		code = r->inst->host->fail(
+			r->err, ETL_FATAL, NULL, sqlite3_extended_errcode(r->db),
+			"rows that run %s changed or deleted cannot come back to \"%s\" in %s, for "
+			"rows that were written since have their place or a unique value of theirs "
+			"(%s); nothing was taken back; remove those first",
+			r->run, l->name, r->inst->path, words ? words : "?");
+	}
+	sqlite3_free(words);
+	etl_text_free(sql);
+	return code;
+}
+
 static int fail_not_kept(struct reverting *r, const struct load_row *l)
 {
 	r->inst->host->at(r->err, l->name, NULL, NULL);
@@ -295,7 +323,7 @@ static int take_rows(struct reverting *r, const struct load_row *l)
 	add_undo(&sql, r, l);
 	etl_text_add(&sql, " WHERE op <> 'i';\nDROP TABLE ");
 	add_undo(&sql, r, l);
-	return run(r, &sql);
+	return run_rows(r, l, &sql);
 }
 
 static int take_load(struct reverting *r, const struct load_row *l)
@@ -411,10 +439,11 @@ static int take_all(struct reverting *r)
 		rc = count_orphans(r, &after);
 	if (!rc && after > before)
 		rc = r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-					 "%lld rows of %s refer by their foreign keys to rows that "
+					 "%lld row%s of %s refer by their foreign keys to rows that "
 					 "run %s brought; nothing was "
 					 "taken back; remove those rows first",
-					 (long long)(after - before), r->inst->path, r->run);
+					 (long long)(after - before), after - before == 1 ? "" : "s",
+					 r->inst->path, r->run);
 	if (!rc)
 		rc = mark(r);
 	for (i = 0; i < count; i++)
