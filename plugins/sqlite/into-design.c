@@ -237,6 +237,7 @@ static int find_gone(struct design *d)
 	const struct etl_load *load = d->load;
 	const char *rowid = into_rowid(load);
 	struct etl_text sql = { 0 };
+	size_t i;
 
 	into_add_temp(&sql, "gone", load, INTO_TEMP_ALL | INTO_TEMP_ROW);
 	etl_text_add(&sql, "SELECT ");
@@ -249,6 +250,12 @@ static int find_gone(struct design *d)
 		etl_text_add(&sql, "NOT (");
 		into_add_marked(&sql, load);
 		etl_text_add(&sql, ") AND ");
+	}
+	/* What was marked is found again by its key. */
+	for (i = 0; load->delete_column && i < load->key_count; i++) {
+		etl_text_add(&sql, "t.");
+		etl_text_add_name(&sql, load->key[i], '"');
+		etl_text_add(&sql, " IS NOT NULL AND ");
 	}
 	etl_text_add(&sql, "NOT EXISTS (SELECT 1 FROM ");
 	into_add_table(&sql, "staged", load);

@@ -25,6 +25,7 @@ struct loading {
 	char *scratch; /* SQLITE_SCRATCH bytes a column */
 	enum sqlite_affinity *affinities; /* of the columns of the table */
 	bool has_rowid;
+	int64_t alias; /* the column that is the rowid itself; -1: none */
 	bool utf16; /* how the file keeps its texts */
 	struct sqlite_part part;
 	struct sqlite_order order;
@@ -314,6 +315,23 @@ static int reject_value(struct loading *l, const struct ArrowArray *batch, int64
 	return rc;
 }
 
+/* SQLite would make a number of it, and then maybe refuse the row that has this number. */
+static int reject_unnumbered(struct loading *l, const struct ArrowArray *batch, int64_t row)
+{
+	const char *name = l->schema.children[l->alias]->name;
+	struct etl_text reason = { 0 };
+	int rc;
+
+	etl_text_addf(&reason,
+		      "%s is NULL, of which SQLite would make a number, since it is the INTEGER "
+		      "PRIMARY KEY; with "
+		      "exclude_columns all rows get one",
+		      name);
+	rc = reason.failed ? no_memory(l) : reject(l, batch, row, "not_null", name, reason.at);
+	etl_text_free(&reason);
+	return rc;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------------------ */
 
 static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t row)
@@ -322,6 +340,8 @@ static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t
 	int64_t i;
 	int rc;
 
+	if (l->alias >= 0 && etl_is_null(&l->view->columns[l->alias], row))
+		return reject_unnumbered(l, batch, row);
 	for (i = 0; i < l->view->count; i++) {
 		code = l->utf16 && sqlite_is_torn(&l->view->columns[i], row) ?
 			       "invalid_utf8" :
@@ -427,6 +447,31 @@ static void find_affinities(struct loading *l)
 	}
 }
 
+/* An INTEGER PRIMARY KEY for which no index was made. */
+static int find_alias(struct loading *l)
+{
+	const char *table = l->load->table->name;
+	int64_t there = 0;
+	int rc = sqlite_number_of(
+		l->inst, l->inst->stage,
+		"SELECT 1 FROM pragma_table_info(?1) WHERE pk = 1 AND upper(type) = 'INTEGER' AND "
+		"NOT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE pk > 1) AND NOT EXISTS "
+		"(SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')",
+		table, 0, &there, l->err);
+
+	l->alias = -1;
+	for (int64_t i = 0; there && i < l->schema.n_children; i++) {
+		int key = 0;
+
+		sqlite3_table_column_metadata(l->inst->stage, "main", table,
+					      l->schema.children[i]->name, NULL, NULL, NULL, &key,
+					      NULL);
+		if (key)
+			l->alias = i;
+	}
+	return rc;
+}
+
 static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 {
 	sqlite3 *db = l->inst->stage;
@@ -450,6 +495,8 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 	rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0,
 			   &utf16, l->err);
 	l->utf16 = utf16 != 0;
+	if (!rc)
+		rc = find_alias(l);
 	l->has_rowid = sqlite_has_rowid(db, l->load->table->name);
 	l->part.known = l->has_rowid;
 	if (!rc && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->insert, NULL) !=
