@@ -118,14 +118,12 @@ done:
 	return rc;
 }
 
-/* Cuts the next word off *AT in place, quotes and backslashes resolved; NULL: none left, or with
- * *OPEN an unterminated quote. A backslash stands for itself but in double quotes before " and
- * \. */
-static char *next_word(char **at, bool *open)
+/* Cuts the next word off *AT in place, quotes and backslashes resolved; NULL: none left. A backslash
+ * stands for itself but in double quotes before " and \. Every quote ends: find_end has seen to it. */
+static char *next_word(char **at)
 {
 	char *from = *at + strspn(*at, " \t\r\n"), *to = from, *ret = from, quote = '\0';
 
-	*open = false;
 	if (!*from)
 		return NULL;
 	for (; *from && (quote || !strchr(" \t\r\n", *from)); from++) {
@@ -139,25 +137,20 @@ static char *next_word(char **at, bool *open)
 	}
 	*at = from + (*from != '\0');
 	*to = '\0';
-	*open = quote != '\0';
-	return *open ? NULL : ret;
+	return ret;
 }
 
 static int fill_exec(struct filling *f, char *body)
 {
 	char *argv[ARGS_MAX + 1], *at = body, *value = NULL;
 	size_t count = 0, size = 0;
-	bool open;
 	int rc;
 
-	while (count < ARGS_MAX && (argv[count] = next_word(&at, &open)))
+	while (count < ARGS_MAX && (argv[count] = next_word(&at)))
 		count++;
 	if (count == ARGS_MAX)
 		return error_set(f->err, ETL_USAGE, "%s: ${exec:%s …} has more than %d words",
 				 f->origin, argv[0], ARGS_MAX - 1);
-	if (open)
-		return error_set(f->err, ETL_USAGE, "%s: ${exec:…} has a quote that does not end",
-				 f->origin);
 	if (count == 0)
 		return error_set(f->err, ETL_USAGE, "%s: ${exec:} names no command", f->origin);
 	argv[count] = NULL;

@@ -35,6 +35,98 @@ static uint64_t hash(const char *type, const char *text)
 	return hash_two(type, text, "int64", "1");
 }
 
+/* The row hash of one row of one column of TYPE, whose value PUT appends. */
+static uint64_t hash_put(const char *type, bool (*put)(struct etl_column_builder *, const void *), const void *value)
+{
+	struct etl_column column = column_of("a", type);
+	struct ArrowSchema schema = schema_of(&column, 1);
+	struct etl_builder *builder = builder_of(&column, 1, 1);
+	struct canon *canon = canon_new(&schema, NULL, 0, ETL_HASH_X1);
+	struct ArrowArray batch;
+	uint64_t key = 0;
+
+	ck_assert(put(&builder->columns[0], value));
+	ck_assert(etl_builder_finish(builder, &batch));
+	ck_assert(canon_batch(canon, &batch, &key, NULL));
+	batch.release(&batch);
+	canon_free(canon);
+	etl_builder_free(builder);
+	schema.release(&schema);
+	return key;
+}
+
+static bool put_double(struct etl_column_builder *to, const void *value)
+{
+	etl_put_float64(to, *(const double *)value);
+	return true;
+}
+
+static bool put_float(struct etl_column_builder *to, const void *value)
+{
+	etl_put_fixed(to, value);
+	return true;
+}
+
+static bool put_raw(struct etl_column_builder *to, const void *value)
+{
+	return etl_put_bytes(to, value, (int64_t)strlen(value));
+}
+
+static bool put_blob(struct etl_column_builder *to, const void *value)
+{
+	return etl_put_any(to, ETL_ANY_BLOB, value, (int64_t)strlen(value));
+}
+
+static bool put_any_double(struct etl_column_builder *to, const void *value)
+{
+	return etl_put_any(to, ETL_ANY_REAL, value, 8);
+}
+
+static bool put_any_whole(struct etl_column_builder *to, const void *value)
+{
+	return etl_put_any(to, ETL_ANY_INT, value, 8);
+}
+
+/* Every NaN is the same value, whatever its bits and its width. */
+START_TEST(every_nan_is_one)
+{
+	const uint64_t bits[] = { UINT64_C(0x7ff8000000000000), UINT64_C(0xfff8000000abcdef), UINT64_C(0x7ff0000000000001) };
+	const uint32_t single = 0xffc00123u;
+	double nan[3];
+	float narrow;
+
+	memcpy(nan, bits, sizeof(nan));
+	memcpy(&narrow, &single, sizeof(narrow));
+	for (size_t i = 1; i < 3; i++)
+		ck_assert(hash_put("float64", put_double, &nan[0]) == hash_put("float64", put_double, &nan[i]));
+	ck_assert(hash_put("float64", put_double, &nan[0]) == hash_put("float32", put_float, &narrow));
+	ck_assert(hash_put("float64", put_double, &nan[0]) == hash_put("any", put_any_double, &nan[1]));
+}
+END_TEST
+
+START_TEST(any_is_what_it_holds)
+{
+	const int64_t whole = 5;
+	const double real = 0.5;
+
+	ck_assert(hash_put("any", put_blob, "ab") == hash_put("bytes", put_raw, "ab"));
+	ck_assert(hash_put("any", put_blob, "ab") != hash_put("text", put_raw, "ab"));
+	ck_assert(hash_put("any", put_blob, "") == hash_put("bytes", put_raw, ""));
+	ck_assert(hash_put("any", put_raw, "") == hash_put("bytes", put_raw, "")); /* without a tag */
+	ck_assert(hash_put("any", put_any_whole, &whole) != hash_put("any", put_any_double, &whole));
+	ck_assert(hash_put("any", put_any_double, &real) == hash_put("float64", put_double, &real));
+}
+END_TEST
+
+/* A store's NaN among its numerics, and a number of more places than anybody spells, stand as they are. */
+START_TEST(a_numeric_that_is_no_number)
+{
+	ck_assert(hash_put("numeric", put_raw, "NaN") != hash_put("numeric", put_raw, "0"));
+	ck_assert(hash_put("numeric", put_raw, "NaN") == hash_put("numeric", put_raw, "NaN"));
+	ck_assert(hash_put("numeric", put_raw, "1e999999999") != hash_put("numeric", put_raw, "1e999999998"));
+}
+END_TEST
+
 START_TEST(equal_values_have_one_hash)
 {
 	ck_assert(hash("int16", "5") == hash("int64", "5"));
@@ -46,6 +138,9 @@ START_TEST(equal_values_have_one_hash)
 	ck_assert(hash("numeric", "1e2") == hash("decimal(5,0)", "100"));
 	ck_assert(hash("json", "\"x\"") == hash("text", "\"x\""));
 	ck_assert(hash("any", "abc") == hash("text", "abc"));
+	ck_assert(hash("time", "12:30") == hash("time", "12:30:00"));
+	ck_assert(hash("uuid", "00112233-4455-6677-8899-aabbccddeeff") ==
+		  hash("uuid", "00112233-4455-6677-8899-AABBCCDDEEFF"));
 }
 END_TEST
 
@@ -56,6 +151,11 @@ START_TEST(different_values_have_different_hashes)
 	ck_assert(hash("int64", NULL) != hash("int64", "0"));
 	ck_assert(hash("text", NULL) != hash("text", ""));
 	ck_assert(hash("text", "a") != hash("text", "a "));
+	ck_assert(hash("text", "ab") != hash("bytes", "ab"));
+	ck_assert(hash("time", "12:30") != hash("time", "12:31"));
+	ck_assert(hash("date", "2024-02-29") != hash("timestamp", "2024-02-29"));
+	ck_assert(hash("uuid", "00112233-4455-6677-8899-aabbccddeeff") !=
+		  hash("uuid", "00112233-4455-6677-8899-aabbccddeefe"));
 	ck_assert(hash("decimal(10,2)", "10.00") != hash("decimal(10,2)", "1.00"));
 	ck_assert(hash("timestamp", "2024-02-29") != hash("instant", "2024-02-29 00:00:00Z"));
 	ck_assert(hash_two("text", "ab", "text", "c") != hash_two("text", "a", "text", "bc"));
@@ -71,6 +171,20 @@ START_TEST(only_x1_is_offered)
 
 	ck_assert_ptr_null(canon_new(&schema, NULL, 0, ETL_HASH_C1));
 	ck_assert_ptr_null(canon_new(&schema, NULL, 0, ETL_HASH_P1));
+	schema.release(&schema);
+}
+END_TEST
+
+/* A key column that the rows do not have is a mistake of who asks, not a hash of something else. */
+START_TEST(a_key_is_of_the_columns)
+{
+	struct etl_column columns[2] = { column_of("a", "int64"), column_of("b", "text") };
+	struct ArrowSchema schema = schema_of(columns, 2);
+	const int64_t keys[] = { -1, 2, 1 };
+
+	ck_assert_ptr_null(canon_new(&schema, &keys[0], 1, ETL_HASH_X1));
+	ck_assert_ptr_null(canon_new(&schema, &keys[1], 1, ETL_HASH_X1));
+	canon_free(canon_new(&schema, &keys[2], 1, ETL_HASH_X1));
 	schema.release(&schema);
 }
 END_TEST
@@ -147,6 +261,8 @@ START_TEST(a_range_says_which_keys)
 	ck_assert(range_has(&all, 99));
 	ck_assert(range_has(&two, 64 + 5) && range_has(&two, 6));
 	ck_assert(!range_has(&two, 4) && !range_has(&two, 7));
+	two.of = 0;
+	ck_assert(!range_has(&two, 5));
 }
 END_TEST
 
@@ -159,6 +275,10 @@ int main(void)
 
 	tcase_add_test(tests, equal_values_have_one_hash);
 	tcase_add_test(tests, different_values_have_different_hashes);
+	tcase_add_test(tests, every_nan_is_one);
+	tcase_add_test(tests, any_is_what_it_holds);
+	tcase_add_test(tests, a_numeric_that_is_no_number);
+	tcase_add_test(tests, a_key_is_of_the_columns);
 	tcase_add_test(tests, only_x1_is_offered);
 	tcase_add_test(tests, digests_add_up_in_any_order);
 	tcase_add_test(tests, a_sample_is_the_same_rows_every_time);

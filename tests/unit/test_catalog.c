@@ -169,6 +169,42 @@ START_TEST(found_exactly_first)
 }
 END_TEST
 
+/* A count beside an array that is not there, a name that is not there: an object from a plugin's mistake is still
+ * one that can be looked at. */
+START_TEST(what_is_not_there_has_no_members)
+{
+	static const struct etl_foreign_key fk = { .parent = "p", .column_count = 2 };
+	static const struct etl_index x = { .name = "i", .part_count = 3 };
+	static const struct etl_column nameless = { .declared = "INT" };
+	static const struct etl_table t = { .primary = { .column_count = 4 }, .columns = &nameless, .column_count = 1,
+		.column_size = sizeof(nameless), .foreign_keys = &fk, .foreign_key_count = 1,
+		.indexes = &x, .index_count = 1, .index_size = sizeof(x) }; /* the key's stride is not set */
+	struct etl_error err = ERROR_INIT;
+	struct catalog catalog = { 0 };
+	struct catalog_sink sink = catalog_sink(&catalog, &err);
+
+	ck_assert_int_eq(sink.sink.emit(&sink.sink, &t), ETL_OK);
+	ck_assert_uint_eq(catalog.at[0]->primary.column_count, 0);
+	ck_assert_str_eq(catalog.at[0]->foreign_keys->parent, "p");
+	ck_assert_uint_eq(catalog.at[0]->foreign_keys->column_count, 0);
+	ck_assert_uint_eq(catalog.at[0]->indexes->part_count, 0);
+	ck_assert_int_eq(table_find_column(catalog.at[0], "x"), -1);
+	ck_assert_int_eq(table_find_column(catalog.at[0], NULL), -1);
+	ck_assert_int_eq(table_find_column(NULL, "x"), -1);
+	ck_assert_ptr_null(catalog_find(&catalog, ETL_TABLE, NULL, "t"));
+	catalog_clear(&catalog);
+}
+END_TEST
+
+START_TEST(kinds_have_names)
+{
+	ck_assert_str_eq(kind_name(ETL_TABLE), "table");
+	ck_assert_str_eq(kind_name(ETL_DATABASE), "settings");
+	ck_assert_str_eq(kind_name(ETL_DATABASE + 1), "object");
+	ck_assert_str_eq(kind_name(-1), "object");
+}
+END_TEST
+
 /* The index grows several times, and a name keeps its values in the order in which they came. */
 START_TEST(names_in_any_case)
 {
@@ -202,6 +238,8 @@ int main(void)
 	tcase_add_test(t, every_member_is_copied);
 	tcase_add_test(t, strides_become_the_hosts);
 	tcase_add_test(t, found_exactly_first);
+	tcase_add_test(t, what_is_not_there_has_no_members);
+	tcase_add_test(t, kinds_have_names);
 	tcase_add_test(t, names_in_any_case);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);

@@ -4,6 +4,8 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "error.h"
@@ -80,6 +82,7 @@ static const struct {
 	{ ETL_FEWER_WORKERS, ETL_ROLE_SOURCE, 3 },
 	{ ETL_OUTCOME_UNKNOWN, ETL_ROLE_TARGET, 4 },
 	{ ETL_HOST_LOCKED, 0, 8 },
+	{ ETL_HOST_ROLLBACK, ETL_ROLE_TARGET, 9 },
 	{ 77, ETL_ROLE_SOURCE, 1 },
 };
 
@@ -105,6 +108,84 @@ START_TEST(no_failure_is_exit_0)
 }
 END_TEST
 
+/* What a plugin or a library says is made a sentence's end of ours; dots that stand for more stay. */
+START_TEST(ends_without_a_full_stop)
+{
+	static const char *const said[][2] = {
+		{ "disk full.", "disk full" }, { "disk full.\n", "disk full" }, { "disk full \n\n", "disk full" },
+		{ "and more...", "and more..." }, { ".", "." }, { "", "" }, { " \n", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++) {
+		struct etl_error err = ERROR_INIT;
+
+		error_set(&err, ETL_FATAL, "%s", said[i][0]);
+		ck_assert_str_eq(err.message, said[i][1]);
+		error_clear(&err);
+	}
+}
+END_TEST
+
+/* Of the host's own failures no plugin is named; of the others the one that was at work. */
+START_TEST(whose_failure_it_is)
+{
+	struct etl_error err = ERROR_INIT;
+
+	for (int32_t klass = ETL_FATAL; klass <= ETL_BUG; klass++) {
+		bool plugins = klass != ETL_USAGE && klass != ETL_DATA && klass != ETL_MEMORY && klass != ETL_BUG;
+
+		err.role = ETL_ROLE_TARGET;
+		snprintf(err.plugin, sizeof(err.plugin), "sqlite");
+		error_set(&err, klass, "x");
+		ck_assert_int_eq(err.role, plugins ? ETL_ROLE_TARGET : 0);
+		ck_assert_str_eq(err.plugin, plugins ? "sqlite" : "");
+		error_clear(&err);
+	}
+}
+END_TEST
+
+START_TEST(what_the_machine_lacks_is_nobodys_mistake)
+{
+	ck_assert_int_eq(error_class(ENOMEM, ETL_USAGE), ETL_MEMORY);
+	ck_assert_int_eq(error_class(EMFILE, ETL_USAGE), ETL_MEMORY);
+	ck_assert_int_eq(error_class(ENFILE, ETL_USAGE), ETL_MEMORY);
+	ck_assert_int_eq(error_class(ENOENT, ETL_USAGE), ETL_USAGE);
+	ck_assert_int_eq(error_class(EACCES, ETL_FATAL), ETL_FATAL);
+}
+END_TEST
+
+/* A failure that does not say its place takes over the one that was known; one that does keeps its own. */
+START_TEST(moving_keeps_the_place)
+{
+	struct etl_error to = ERROR_INIT, from = ERROR_INIT;
+
+	error_at(&to, "Invoice", "Total", "id=3");
+	error_set(&from, ETL_DATA, "it does not fit");
+	error_name_table(&to, "never: nothing is described yet");
+	error_move(&to, &from);
+	ck_assert_str_eq(to.table, "Invoice");
+	ck_assert_str_eq(to.column, "Total");
+	ck_assert_str_eq(to.key, "id=3");
+	error_clear(&to);
+	for (int i = 0; i < 3; i++) {
+		error_at(&to, "Invoice", NULL, NULL);
+		error_at(&from, i == 0 ? "Customer" : NULL, i == 1 ? "Name" : NULL, i == 2 ? "id=4" : NULL);
+		error_set(&from, ETL_DATA, "it does not fit");
+		error_move(&to, &from);
+		ck_assert_str_eq(to.table ? to.table : "-", i == 0 ? "Customer" : "-");
+		error_name_table(&to, "Late");
+		ck_assert_str_eq(to.table, i == 0 ? "Customer" : "Late");
+		error_clear(&to);
+	}
+	error_move(&to, &from);
+	ck_assert(!to.set);
+	error_set(&to, ETL_DATA, "it stays");
+	error_move(&to, &to);
+	ck_assert_str_eq(to.message, "it stays");
+	error_clear(&to);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("error");
@@ -117,6 +198,10 @@ int main(void)
 	tcase_add_test(t, moving_keeps_the_root_cause);
 	tcase_add_loop_test(t, exit_code_of_each_class, 0, (int)(sizeof(exits) / sizeof(*exits)));
 	tcase_add_test(t, no_failure_is_exit_0);
+	tcase_add_test(t, ends_without_a_full_stop);
+	tcase_add_test(t, whose_failure_it_is);
+	tcase_add_test(t, what_the_machine_lacks_is_nobodys_mistake);
+	tcase_add_test(t, moving_keeps_the_place);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

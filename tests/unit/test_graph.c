@@ -76,6 +76,57 @@ START_TEST(extra_edges_order_too)
 }
 END_TEST
 
+/* Two stores in one: a name is found in the schema that the key names, or else in its own table's. */
+START_TEST(schemas_keep_equal_names_apart)
+{
+	struct etl_foreign_key a[] = { to("shop"), to("nowhere") }, b[] = { to("Shop") };
+	struct etl_table t[] = { table("sale", a, 2), table("sale", b, 1), table("shop", NULL, 0),
+				 table("shop", NULL, 0), table("shop", NULL, 0) };
+	const struct etl_table *all[] = { &t[0], &t[1], &t[2], &t[3], &t[4] };
+	size_t order[5], cycles;
+
+	t[0].schema = t[2].schema = "north";
+	t[1].schema = t[3].schema = t[4].schema = "south";
+	ck_assert_int_eq(graph_order(all, 5, NULL, 0, order, NULL, &cycles), 0);
+	ck_assert_uint_eq(cycles, 0);
+	ck_assert_uint_eq(order[0], 2);
+	ck_assert_uint_eq(order[1], 0);
+	ck_assert_uint_eq(order[2], 3);
+	ck_assert_uint_eq(order[3], 1);
+	ck_assert_uint_eq(order[4], 4);
+	a[0].parent_schema = "south";
+	ck_assert_int_eq(graph_order(all, 5, NULL, 0, order, NULL, NULL), 0);
+	ck_assert_uint_eq(order[0], 2);
+	ck_assert_uint_eq(order[1], 3);
+	ck_assert_uint_eq(order[2], 0);
+	ck_assert_uint_eq(order[3], 1);
+}
+END_TEST
+
+/* More keys than the first room for edges; a table that refers to itself waits for nobody. */
+START_TEST(many_keys_and_a_key_to_itself)
+{
+	enum { PARENTS = 100 };
+	struct etl_foreign_key keys[PARENTS + 1];
+	struct etl_table t[PARENTS + 1];
+	const struct etl_table *all[PARENTS + 1];
+	char names[PARENTS + 1][8];
+	size_t order[PARENTS + 1], group[PARENTS + 1];
+
+	for (size_t i = 0; i <= PARENTS; i++) {
+		snprintf(names[i], sizeof(names[i]), "t%zu", i);
+		keys[i] = to(names[i]);
+		t[i] = table(names[i], keys, i == 0 ? PARENTS + 1 : 0);
+		all[i] = &t[i];
+	}
+	ck_assert_int_eq(graph_order(all, PARENTS + 1, NULL, 0, order, group, NULL), 0);
+	ck_assert_uint_eq(order[0], 1);
+	ck_assert_uint_eq(order[PARENTS], 0);
+	ck_assert_uint_eq(group[0], SIZE_MAX);
+	ck_assert_int_eq(graph_order(NULL, 0, NULL, 0, order, group, NULL), 0);
+}
+END_TEST
+
 enum { CHAIN = 10000 };
 
 START_TEST(a_chain_of_ten_thousand)
@@ -120,6 +171,8 @@ int main(void)
 	tcase_add_test(tests, parents_come_first_and_names_ignore_case);
 	tcase_add_test(tests, cycles_are_groups_between_their_parents_and_children);
 	tcase_add_test(tests, extra_edges_order_too);
+	tcase_add_test(tests, schemas_keep_equal_names_apart);
+	tcase_add_test(tests, many_keys_and_a_key_to_itself);
 	tcase_add_test(tests, a_chain_of_ten_thousand);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);

@@ -130,6 +130,12 @@ START_TEST(defaults_are_typed)
 	ck_assert_ptr_null(conf_str(c, "uri"));
 	ck_assert_ptr_null(conf_sub(c, "one", 0));
 	ck_assert_ptr_null(conf_str(c, "no_such_option"));
+	ck_assert_int_eq(conf_given(c, "no_such_option"), 0);
+	ck_assert_uint_eq(conf_list(c, "no_such_option"), 0);
+	ck_assert_ptr_null(conf_item(c, "no_such_option", 0));
+	ck_assert_ptr_null(conf_sub(c, "no_such_option", 0));
+	ck_assert_uint_eq(conf_list(c, "one"), 0);
+	ck_assert_uint_eq(conf_list(c, "path"), 0);
 	ck_assert_int_eq(conf_num(NULL, "workers"), 0);
 	conf_free(c);
 }

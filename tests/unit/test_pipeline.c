@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../core/pipeline.h"
+#include "../../core/pipeline-parts.h"
 
 static char folder[] = "/tmp/etlrun-pipe-XXXXXX";
 
@@ -222,6 +222,62 @@ START_TEST(wrong_keys_and_values)
 }
 END_TEST
 
+static const struct {
+	const char *line, *wrong; /* NULL: it is a cron line */
+} crons[] = {
+	{ "* * * * *", NULL },
+	{ "0 0 1 1 0", NULL },
+	{ "59 23 31 12 7", NULL },
+	{ "\t*/5  0-12/3 1,15,31 JAN,feb-Dec sun-fri\t", NULL },
+	{ "0-59/59 */999 * * *", NULL },
+	{ "60 * * * *", "60" },
+	{ "* 24 * * *", "24" },
+	{ "* * 0 * *", "0" },
+	{ "* * 32 * *", "32" },
+	{ "* * * 13 *", "13" },
+	{ "* * * 0 *", "0" },
+	{ "* * * * 8", "8" },
+	{ "99999999999999999999 * * * *", "99999999999999999999" },
+	{ "-1 * * * *", "-1" },
+	{ "5-1 * * * *", "5-1" },
+	{ "5-x * * * *", "5-x" },
+	{ "5- * * * *", "5-" },
+	{ "1-60 * * * *", "1-60" },
+	{ "5/2 * * * *", "5/2" },
+	{ "*/0 * * * *", "*/0" },
+	{ "*/ * * * *", "*/" },
+	{ "*/x * * * *", "*/x" },
+	{ "*/1000 * * * *", "*/1000" },
+	{ "1, * * * *", "1," },
+	{ ",1 * * * *", ",1" },
+	{ "1;2 * * * *", "1;2" },
+	{ "1.5 * * * *", "1.5" },
+	{ "*5 * * * *", "*5" },
+	{ ": * * * *", ":" },
+	{ "jan * * * *", "jan" },
+	{ "* * * mon *", "mon" },
+	{ "* * * january *", "january" },
+	{ "* * * ja *", "ja" },
+	{ "* * * * *,", "*," },
+	{ "* * * *", "" },
+	{ "", "" },
+	{ "* * * * * /bin/true", "/bin/true" },
+};
+
+START_TEST(cron_lines)
+{
+	const char *wrong = NULL;
+	size_t length = 0;
+	bool valid = cron_valid(crons[_i].line, &wrong, &length);
+
+	ck_assert_msg(valid == !crons[_i].wrong, "\"%s\" at %s", crons[_i].line, wrong);
+	if (valid)
+		return;
+	ck_assert_msg(length == strlen(crons[_i].wrong) && memcmp(wrong, crons[_i].wrong, length) == 0,
+		      "\"%s\" at %s", crons[_i].line, wrong);
+}
+END_TEST
+
 START_TEST(wrong_tables)
 {
 	refuses("tables = ( { nme = \"A\"; } );",
@@ -309,6 +365,7 @@ int main(void)
 	tcase_add_test(all, the_least);
 	tcase_add_test(all, everything);
 	tcase_add_test(all, wrong_keys_and_values);
+	tcase_add_loop_test(all, cron_lines, 0, (int)(sizeof(crons) / sizeof(*crons)));
 	tcase_add_test(all, wrong_tables);
 	tcase_add_test(all, from_the_command_line);
 	tcase_add_test(all, two_uris);

@@ -276,7 +276,11 @@ END_TEST
 START_TEST(what_is_no_row)
 {
 	static const char *const rows[] = { "", "null", "{", "{\"a\"", "{\"a\":}", "{\"a\":1,}", "{\"a\":1} x\"",
-					    "{\"\\ud800\":1}", "{\"\\ux\":1}", "{\"a\":1 \"b\":2}", "[1]" };
+					    "{\"\\ud800\":1}", "{\"\\ux\":1}", "{\"a\":1 \"b\":2}", "[1]",
+					    "{\"\\ud800\\u0041\":1}", "{\"\\ud800\\n....\":1}", "{\"\\ud800x.....\":1}",
+					    "{\"\\ud800\\ue000\":1}", "{\"\\udc00\":1}", "{\"\\u00", "{\"\\u00G0\":1}",
+					    "{\"\\u00g0\":1}", "{\"\\q\":1}", "{\"\\", "{\"a\":\"x\\", "{\"a\":\"x",
+					    "{\"a\":[1,]}", "{\"a\":{\"b\" 1}}", "{\"a\":{1:1}}", "{\"a\":[1" };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct row_members members = { 0 };
@@ -286,6 +290,23 @@ START_TEST(what_is_no_row)
 		ck_assert_msg(!read || i == 6, "%s", rows[i]);
 		row_clear(&members);
 	}
+}
+END_TEST
+
+/* A member's value is what stands there, to the brace that closes it. */
+START_TEST(values_in_values)
+{
+	static const char row[] = "{ \"a\" : {} , \"b\":[], \"c\":{\"x\":[{\"y\":\"\\\"]}\"}]},\"d\":null\n}";
+	static const char *const values[] = { "{}", "[]", "{\"x\":[{\"y\":\"\\\"]}\"}]}", "null" };
+	struct row_members members = { 0 };
+
+	ck_assert(row_read(&members, row, sizeof(row) - 1));
+	ck_assert_uint_eq(members.count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_uint_eq(members.at[i].length, strlen(values[i]));
+		ck_assert(memcmp(members.at[i].value, values[i], strlen(values[i])) == 0);
+	}
+	row_clear(&members);
 }
 END_TEST
 
@@ -317,6 +338,7 @@ int main(void)
 	tcase_add_test(tests, numbers_as_they_stand);
 	tcase_add_test(tests, columns_by_the_name_they_had);
 	tcase_add_test(tests, what_is_no_row);
+	tcase_add_test(tests, values_in_values);
 	tcase_add_test(tests, strings);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
