@@ -88,9 +88,13 @@ int into_design(struct design *);
 int into_design_moves_out(struct design *);
 int into_design_moves_in(struct design *);
 
-/* into-screen.c */
+#define INTO_UNIQUE "unique check" /* the kind of the steps */
+
+/* into-unique.c */
 /* With the table in which the rows wait as the design's table: generated columns are there if they can be computed. */
 int into_design_screens(struct design *);
+
+/* into-screen.c */
 int into_screen(struct etl_instance *, const struct etl_load *, const struct etl_step *,
 		struct etl_found_sink *, struct etl_error *);
 void into_detach_target(struct etl_instance *);
@@ -127,6 +131,12 @@ int into_run(struct into *, const char *sql);
 int into_orphans_before(struct into *);
 /* After all tables are written. */
 int into_orphans_after(struct into *);
+
+/* "id=3" of the row that the statement stands on, from column FROM on. */
+void into_add_key_words(struct etl_text *, sqlite3_stmt *, int from);
+/* into-lost.c */
+int into_note_lost(struct into *);
+int into_check_children(struct into *);
 
 /* own.c: what etlrun itself keeps in a target */
 /* Is a table one of them? One of somebody else may have a name that begins alike. */
