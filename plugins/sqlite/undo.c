@@ -13,8 +13,9 @@
 
 #include "into.h"
 
-#define UNDO_RUNS   3	 /* of a pipeline, that keep the rows they changed */
-#define RANGES_MOST 1000 /* of rowids; beyond it every one is kept */
+#define UNDO_RUNS    3	  /* of a pipeline, that keep the rows they changed */
+#define RANGES_MOST  1000 /* of rowids; beyond it every one is kept */
+#define COLUMNS_MOST 2000 /* of a table, unless SQLite was built otherwise (limits.html) */
 
 /* ---- The rows that change, as they were --------------------------------------------------------------------- */
 
@@ -85,6 +86,24 @@ static void add_gone(struct etl_text *sql, const struct etl_load *load, const ch
 	etl_text_addf(sql, " FROM temp.etlrun_gone_%llu AS t", (unsigned long long)load->index);
 }
 
+/* The table of a run has the key and two columns more than what it keeps. */
+static int refuse_wide(const struct design *d)
+{
+	const struct etl_load *load = d->load;
+	size_t i, count = 2 + load->key_count;
+
+	for (i = 0; i < load->existing->column_count; i++)
+		count += into_comes(into_column(load->existing, i));
+	if (count <= COLUMNS_MOST)
+		return ETL_OK;
+	d->inst->host->at(d->err, load->existing->name, NULL, NULL);
+	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
+				   "undo = true keeps the rows of \"%s\" that change in a table of "
+				   "%zu columns, and SQLite takes %d; leave undo out, and keep a "
+				   "copy of the file",
+				   load->existing->name, count, COLUMNS_MOST);
+}
+
 /* u: changed; d: deleted; i: new, and known by its key. */
 int undo_design(struct design *d)
 {
@@ -92,8 +111,10 @@ int undo_design(struct design *d)
 	const char *rowid = into_rowid(load);
 	struct etl_text sql = { 0 };
 	size_t i;
-	int rc;
+	int rc = refuse_wide(d);
 
+	if (rc)
+		return rc;
 	add_create(&sql, load, load->key_count);
 	add_updated(&sql, load, rowid);
 	if (load->deletes != ETL_DELETE_NONE)
