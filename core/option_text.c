@@ -191,11 +191,29 @@ const char *option_wanted(int32_t kind)
 	}
 }
 
+/* N is in millionths, the text in percent without zeros at its end. */
+static void percent_limit(int64_t n, char *buf, size_t size)
+{
+	int digits = 4;
+	int64_t rest = n % 10000;
+
+	for (; digits > 0 && rest % 10 == 0; digits--)
+		rest /= 10;
+	if (digits > 0)
+		snprintf(buf, size, "%" PRId64 ".%0*" PRId64 "%%", n / 10000, digits, rest);
+	else
+		snprintf(buf, size, "%" PRId64 "%%", n / 10000);
+}
+
 void option_limit(int32_t kind, int64_t n, char *buf, size_t size)
 {
 	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
 	size_t unit = 0;
 
+	if (kind == ETL_OPT_PERCENT) {
+		percent_limit(n, buf, size);
+		return;
+	}
 	for (; kind == ETL_OPT_SIZE && n && n % 1024 == 0 && unit < 4; unit++)
 		n /= 1024;
 	snprintf(buf, size, "%" PRId64 "%s%s", n, units[unit],

@@ -96,6 +96,70 @@ START_TEST(a_profile)
 }
 END_TEST
 
+static void text_profile_fails(const char *text, const char *name, const char *sentence)
+{
+	config_t config;
+
+	parse(&config, text);
+	profile_fails(&config, name, sentence);
+	config_destroy(&config);
+}
+
+START_TEST(profiles_that_are_none)
+{
+	text_profile_fails("profiles = 3;", "x", "shop.cfg:1: profiles wants a group { … }");
+	text_profile_fails("profiles = { };", "x", "--profile x: the file has no such profile; it has none");
+	text_profile_fails("profiles = { a = { };\n b = { profiles = { }; }; };", "b",
+			   "shop.cfg:2: the profile b cannot hold profiles itself; remove them");
+}
+END_TEST
+
+/* What libconfig tells apart is still apart behind a profile and --set: a flag is no number, 64 bits stay. */
+START_TEST(values_keep_their_types)
+{
+	struct etl_error err = ERROR_INIT;
+	config_t config;
+
+	parse(&config, "a = 1; g = { }; profiles = { p = { a = { deep = 9000000000L; }; yes = true; half = 0.5;\n"
+		       " three = 3; g = 7; }; };");
+	ck_assert_int_eq(layer_profile(&config, "p", &err), ETL_OK);
+	ck_assert_int_eq(config_setting_get_int64(config_lookup(&config, "a.deep")), 9000000000);
+	ck_assert_int_eq(config_setting_type(config_lookup(&config, "yes")), CONFIG_TYPE_BOOL);
+	ck_assert_int_eq(config_setting_get_bool(config_lookup(&config, "yes")), 1);
+	ck_assert(config_setting_get_float(config_lookup(&config, "half")) == 0.5);
+	ck_assert_int_eq(config_setting_get_int(config_lookup(&config, "three")), 3);
+	ck_assert_int_eq(config_setting_get_int(config_lookup(&config, "g")), 7);
+	set(&config, "list = ( 1, 9000000001L, false, 1.5, { name = \"x\"; } )");
+	ck_assert_int_eq(config_setting_get_int64(config_lookup(&config, "list.[1]")), 9000000001);
+	ck_assert_int_eq(config_setting_type(config_lookup(&config, "list.[2]")), CONFIG_TYPE_BOOL);
+	ck_assert_str_eq(text_at(&config, "list.[4].name"), "x");
+	config_destroy(&config);
+}
+END_TEST
+
+START_TEST(a_text_beside_the_file)
+{
+	struct etl_error err = ERROR_INIT;
+	config_t config;
+
+	parse(&config, "source = { path = \"a\"; }; n = 1;");
+	ck_assert_int_eq(layer_set_text(&config, "source", "path", "b", "the source URI", &err), ETL_OK);
+	ck_assert_str_eq(text_at(&config, "source.path"), "b");
+	ck_assert_int_eq(layer_set_text(&config, "target", "path", "${x", "the target URI", &err), ETL_OK);
+	ck_assert_str_eq(text_at(&config, "target.path"), "${x");
+	ck_assert_int_eq(layer_set_text(&config, NULL, "n", "2", "here", &err), ETL_OK);
+	ck_assert_str_eq(text_at(&config, "n"), "2");
+	has_origin(&config, "target.path", "the target URI");
+	ck_assert_int_eq(layer_set_text(&config, "1st", "path", "x", "the URI", &err), ETL_FAILED);
+	ck_assert_ptr_nonnull(strstr(err.message, "the URI: \"1st\" is no name of a setting"));
+	error_clear(&err);
+	ck_assert_int_eq(layer_set_text(&config, "source", "1st", "x", "the URI", &err), ETL_FAILED);
+	ck_assert_ptr_nonnull(strstr(err.message, "the URI: 1st is no name of a setting"));
+	error_clear(&err);
+	config_destroy(&config);
+}
+END_TEST
+
 START_TEST(values_set)
 {
 	config_t config;
@@ -153,6 +217,16 @@ START_TEST(wrong_paths)
 		  "with a letter");
 	set_fails(&config, "4a=1", "--set 4a: 4a is no name of a setting; names are letters, digits, _ and -, and begin "
 		  "with a letter");
+	set_fails(&config, "exclude.a.b=1", "--set exclude.a.b: what holds a is not a group in the file; write the path as "
+		  "group.key, or list.[0].key");
+	set_fails(&config, "tables.[1x].name=x", "--set tables.[1x].name: [1x] is no index; write [0] for the first entry");
+	set_fails(&config, "tables.[ 1].name=x", "--set tables.[ 1].name: [ 1] is no index; write [0] for the first entry");
+	set_fails(&config, "exclude.[0].a=x", "--set exclude.[0].a: there is no entry [0]; the file has 0 there");
+	set_fails(&config, "tables.[0]=x", "--set tables.[0]: an entry of a list cannot be replaced; name a key of it, or "
+		  "set the whole list");
+	set_fails(&config, "4a.b=1", "--set 4a.b: \"4a\" is no name of a setting; names are letters, digits, _ and -, and "
+		  "begin with a letter");
+	set_fails(&config, " \t=1", "--set : a name is missing; write --set group.key=value");
 	set_fails(&config, "=1", "--set : a name is missing; write --set group.key=value");
 	config_destroy(&config);
 }
@@ -166,6 +240,9 @@ int main(void)
 	int failed;
 
 	tcase_add_test(all, a_profile);
+	tcase_add_test(all, profiles_that_are_none);
+	tcase_add_test(all, values_keep_their_types);
+	tcase_add_test(all, a_text_beside_the_file);
 	tcase_add_test(all, values_set);
 	tcase_add_test(all, what_is_not_libconfig_is_text);
 	tcase_add_test(all, wrong_paths);

@@ -33,7 +33,13 @@ static const struct etl_option options[] = {
 	{ .name = "words", .kind = ETL_OPT_PAIRS },
 	{ .name = "one", .kind = ETL_OPT_GROUP, .members = members },
 	{ .name = "many", .kind = ETL_OPT_GROUPS, .members = members },
+	{ .name = "least", .kind = ETL_OPT_INT, .min = 10, .max = INT64_MAX },
+	{ .name = "pause", .kind = ETL_OPT_DURATION, .min = 500, .max = 60000 },
+	{ .name = "few", .kind = ETL_OPT_PERCENT, .min = 5000, .max = 100000 },
+	{ .name = "pick", .kind = ETL_OPT_CHOICE },
+	{ .name = "local", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL },
 	{ .name = "backup", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_TARGET },
+	{ .name = "fill", .kind = ETL_OPT_INT, .flags = ETL_OPT_PER_COLUMN },
 	{ .name = "rows", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_PER_TABLE },
 	{ .name = NULL }
 };
@@ -109,6 +115,18 @@ START_TEST(a_local_uri_is_relative_to_the_folder)
 			ck_assert_ptr_null(moved);
 		free(moved);
 	}
+}
+END_TEST
+
+START_TEST(a_local_uri_without_a_folder_or_in_the_root)
+{
+	char *moved = NULL;
+
+	ck_assert(uri_absolute("sqlite:shop.db", NULL, &moved));
+	ck_assert_ptr_null(moved);
+	ck_assert(uri_absolute("sqlite:shop.db", "/", &moved));
+	ck_assert_str_eq(moved, "sqlite:/shop.db");
+	free(moved);
 }
 END_TEST
 
@@ -216,6 +234,29 @@ static const struct {
 	{ "path = \"x\";\none = { };", "shop.cfg:3: `one` of plugin sqlite needs `column`" },
 	{ "path = \"x\";\nmany = ( { column = \"a\"; },\n{ colum = \"b\"; } );",
 	  "shop.cfg:4: `many` of plugin sqlite has no option `colum`; did you mean `column`?" },
+	{ "path = \"x\"; uri = 7;", "shop.cfg:2: `uri` of plugin sqlite wants a URI in quotes" },
+	{ "path = \"x\"; password = 7;", "shop.cfg:2: `password` of plugin sqlite wants a text in quotes" },
+	{ "path = \"x\"; wait = { };", "shop.cfg:2: `wait` of plugin sqlite wants a duration such as \"250ms\", "
+					"\"30s\", \"5m\" or \"2h\"" },
+	{ "path = \"x\"; columns = { };", "shop.cfg:2: `columns` of plugin sqlite wants a list of texts such as "
+					  "[ \"a\", \"b\" ]" },
+	{ "path = \"x\"; columns = ( \"a\", 1.5 );", "shop.cfg:2: `columns` of plugin sqlite wants a list of texts such as "
+						     "[ \"a\", \"b\" ]" },
+	{ "path = \"x\"; words = \"a\";", "shop.cfg:2: `words` of plugin sqlite wants a list of pairs such as "
+					  "( ( \"a\", \"b\" ) )" },
+	{ "path = \"x\"; words = ( \"a\", \"b\" );", "shop.cfg:2: `words` of plugin sqlite wants a list of pairs such as "
+						     "( ( \"a\", \"b\" ) )" },
+	{ "path = \"x\"; words = ( ( \"a\", { } ), ( \"b\", \"c\" ) );",
+	  "shop.cfg:2: `words` of plugin sqlite wants a list of pairs such as ( ( \"a\", \"b\" ) )" },
+	{ "path = \"x\"; many = ( { column = \"a\"; }, 3 );",
+	  "shop.cfg:2: `many` of plugin sqlite wants a list of groups ( { … }, { … } )" },
+	{ "path = \"x\"; least = 3;", "shop.cfg:2: `least` of plugin sqlite is 3, but must be at least 10" },
+	{ "path = \"x\"; pause = \"1h\";", "shop.cfg:2: `pause` of plugin sqlite is 3600000ms, but must be from 500ms to 60000ms" },
+	{ "path = \"x\"; few = \"50%\";", "shop.cfg:2: `few` of plugin sqlite is 50%, but must be from 0.5% to 10%" },
+	{ "path = \"x\"; fill = 3;",
+	  "shop.cfg:2: `fill` of plugin sqlite does not belong here; write it in an entry of a table's `columns`" },
+	{ "path = \"x\"; pick = \"a\";", "shop.cfg:2: `pick` of plugin sqlite is \"a\", but must be one of its choices" },
+	{ "path = \"x\"; plugn = \"a\";", "shop.cfg:2: plugin sqlite has no option `plugn`; did you mean `plugin`?" },
 	{ "path = \"${env:ETL_T_UNSET}\";", "shop.cfg:2: ${env:ETL_T_UNSET} is not set; set it or write "
 					    "${env:ETL_T_UNSET:-default}" },
 };
@@ -231,6 +272,105 @@ START_TEST(mistakes_are_explained)
 	ck_assert_str_eq(err.message, bad[_i].message);
 	ck_assert_int_eq(error_exit(&err), 2);
 	error_clear(&err);
+}
+END_TEST
+
+/* What a plugin may declare as a default is read by the rules of the file. */
+START_TEST(defaults_of_lists_and_groups)
+{
+	static const struct etl_option declared[] = {
+		{ .name = "alone", .kind = ETL_OPT_LIST, .default_text = "all" },
+		{ .name = "two", .kind = ETL_OPT_LIST, .default_text = "( \"a\", true )" },
+		{ .name = "words", .kind = ETL_OPT_PAIRS, .default_text = "( ( \"a\", 1 ), ( \"b\", false ) )" },
+		{ .name = "one", .kind = ETL_OPT_GROUP, .members = members, .default_text = "{ column = \"c\"; }" },
+		{ .name = "many", .kind = ETL_OPT_GROUPS, .members = members, .default_text = "( )" },
+		{ .name = "free", .kind = ETL_OPT_PATH, .default_text = "x.db" },
+		{ .name = NULL }
+	};
+	const struct option_group g = { .owner = "plugin p", .options = declared };
+	struct etl_error err = ERROR_INIT;
+	struct etl_conf *c = NULL;
+
+	ck_assert_int_eq(conf_check(&g, NULL, &c, &err), ETL_OK);
+	ck_assert_uint_eq(conf_list(c, "alone"), 1);
+	ck_assert_str_eq(conf_item(c, "alone", 0), "all");
+	ck_assert_str_eq(conf_item(c, "two", 1), "true");
+	ck_assert_uint_eq(conf_list(c, "words"), 4);
+	ck_assert_str_eq(conf_item(c, "words", 3), "false");
+	ck_assert_str_eq(conf_str(conf_sub(c, "one", 0), "column"), "c");
+	ck_assert_uint_eq(conf_list(c, "many"), 0);
+	ck_assert_str_eq(conf_str(c, "free"), "x.db");
+	conf_free(c);
+}
+END_TEST
+
+START_TEST(a_default_that_cannot_be_read)
+{
+	static const struct etl_option declared[] = { { .name = "words", .kind = ETL_OPT_PAIRS, .default_text = "( (" },
+						      { .name = NULL } };
+	const struct option_group g = { .owner = "plugin p", .options = declared };
+	struct etl_error err = ERROR_INIT;
+	struct etl_conf *c = NULL;
+
+	ck_assert_int_eq(conf_check(&g, NULL, &c, &err), ETL_FAILED);
+	ck_assert_int_eq(err.klass, ETL_BUG);
+	ck_assert_str_eq(err.message, "the default of `words` of plugin p cannot be read: syntax error");
+	error_clear(&err);
+}
+END_TEST
+
+START_TEST(a_plugin_without_options)
+{
+	const struct option_group none = { .owner = "plugin p" };
+	struct etl_error err = ERROR_INIT;
+	struct etl_conf *c = NULL;
+
+	ck_assert_int_eq(check(&none, "", &c, &err), ETL_OK);
+	ck_assert_ptr_null(conf_str(c, "path"));
+	conf_free(c);
+	c = NULL;
+	ck_assert_int_eq(check(&none, "path = 1;", &c, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "shop.cfg:2: plugin p has no option `path`");
+	error_clear(&err);
+	config_init(&config);
+	ck_assert_int_eq(config_read_string(&config, "source = 3;"), CONFIG_TRUE);
+	ck_assert_int_eq(conf_check(&none, config_lookup(&config, "source"), &c, &err), ETL_FAILED);
+	ck_assert_ptr_nonnull(strstr(err.message, "plugin p wants a group { … }"));
+	error_clear(&err);
+	config_destroy(&config);
+}
+END_TEST
+
+START_TEST(the_other_side)
+{
+	struct option_group target = group;
+	struct etl_error err = ERROR_INIT;
+	struct etl_conf *c = NULL;
+	static const struct etl_option declared[] = { { .name = "immutable", .kind = ETL_OPT_FLAG, .flags = ETL_OPT_SOURCE },
+						      { .name = "fill", .kind = ETL_OPT_INT, .flags = ETL_OPT_PER_TABLE },
+						      { .name = "top", .kind = ETL_OPT_INT, .flags = ETL_OPT_PER_STORE },
+						      { .name = NULL } };
+
+	target.role = ETL_OPT_TARGET;
+	target.options = declared;
+	ck_assert_int_eq(check(&target, "immutable = true;", &c, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "shop.cfg:2: `immutable` is an option of the source, not of the target");
+	error_clear(&err);
+	target.scope = ETL_OPT_PER_TABLE;
+	ck_assert_int_eq(check(&target, "top = 1;", &c, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message,
+			 "shop.cfg:2: `top` of plugin sqlite does not belong here; write it in the plugin's own group");
+	error_clear(&err);
+}
+END_TEST
+
+START_TEST(a_secret_in_the_file_is_told)
+{
+	struct etl_conf *c = good("path = \"x\"; password = \"${env:ETL_T_N:-hunter23}\"; local = \"sqlite:a.db\";");
+
+	ck_assert_str_eq(conf_str(c, "password"), "hunter23");
+	ck_assert_str_eq(conf_str(c, "local"), "sqlite:/srv/etl/a.db");
+	conf_free(c);
 }
 END_TEST
 
@@ -277,6 +417,13 @@ static const struct {
 	{ ETL_OPT_INT, "9223372036854775808", false, 0 },
 	{ ETL_OPT_INT, "1.5", false, 0 },
 	{ ETL_OPT_INT, "", false, 0 },
+	{ ETL_OPT_INT, "+7", true, 7 },
+	{ ETL_OPT_INT, "+", false, 0 },
+	{ ETL_OPT_INT, "9223372036854775800000000", false, 0 },
+	{ ETL_OPT_SIZE, "+7", false, 0 },
+	{ ETL_OPT_SIZE, "1.2.3kB", false, 0 },
+	{ ETL_OPT_SIZE, "1.kB", false, 0 },
+	{ ETL_OPT_SIZE, "0.0000000000000000000001TiB", false, 0 },
 	{ ETL_OPT_TEXT, "1", false, 0 },
 };
 
@@ -292,12 +439,18 @@ END_TEST
 START_TEST(the_nearest_name)
 {
 	const char *const names[] = { "schema", "path", "uri", "on_existing" };
+	const char *const long_names[] = {
+		"a_word_that_is_longer_than_any_name_of_an_option_there_could_ever_be_in_a_file", "path"
+	};
 
 	ck_assert_str_eq(option_nearest("shcema", names, 4), "schema");
 	ck_assert_str_eq(option_nearest("pth", names, 4), "path");
 	ck_assert_str_eq(option_nearest("url", names, 4), "uri");
 	ck_assert_str_eq(option_nearest("onexisting", names, 4), "on_existing");
 	ck_assert_ptr_null(option_nearest("colour", names, 4));
+	ck_assert_ptr_null(option_nearest("a_word_that_is_longer_than_any_name_of_an_option_there_could_ever_be_in_a_file",
+					  names, 4));
+	ck_assert_str_eq(option_nearest("pth", long_names, 2), "path");
 	ck_assert_ptr_null(option_nearest("x", names, 0));
 }
 END_TEST
@@ -311,10 +464,16 @@ int main(void)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, a_local_uri_is_relative_to_the_folder);
+	tcase_add_test(t, a_local_uri_without_a_folder_or_in_the_root);
 	tcase_add_test(t, defaults_are_typed);
 	tcase_add_test(t, values_of_every_kind);
 	tcase_add_test(t, secrets_are_registered);
 	tcase_add_loop_test(t, mistakes_are_explained, 0, (int)(sizeof(bad) / sizeof(*bad)));
+	tcase_add_test(t, defaults_of_lists_and_groups);
+	tcase_add_test(t, a_default_that_cannot_be_read);
+	tcase_add_test(t, a_plugin_without_options);
+	tcase_add_test(t, the_other_side);
+	tcase_add_test(t, a_secret_in_the_file_is_told);
 	tcase_add_test(t, no_group_is_an_empty_one);
 	tcase_add_loop_test(t, numbers_with_units, 0, (int)(sizeof(numbers) / sizeof(*numbers)));
 	tcase_add_test(t, the_nearest_name);

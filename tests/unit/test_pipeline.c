@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../core/pipeline-parts.h"
 
 static char folder[] = "/tmp/etlrun-pipe-XXXXXX";
 
+static const struct etl_option deep_options[] = { { .name = "path", .kind = ETL_OPT_PATH }, { .name = NULL } };
 static const struct etl_option box_options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH },
 	{ .name = "uri", .kind = ETL_OPT_URI },
@@ -23,6 +25,10 @@ static const struct etl_option box_options[] = {
 	  .flags = ETL_OPT_PER_TABLE | ETL_OPT_SOURCE,
 	  .default_text = "all" },
 	{ .name = "fill", .kind = ETL_OPT_INT, .flags = ETL_OPT_PER_COLUMN | ETL_OPT_TARGET },
+	{ .name = "peek", .kind = ETL_OPT_INT, .flags = ETL_OPT_PER_COLUMN | ETL_OPT_SOURCE },
+	{ .name = "note", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_PER_COLUMN },
+	{ .name = "near", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL },
+	{ .name = "deep", .kind = ETL_OPT_GROUP, .members = deep_options },
 	{ .name = NULL }
 };
 static const struct etl_option look_options[] = { { .name = "sample", .kind = ETL_OPT_PERCENT },
@@ -41,12 +47,22 @@ static const struct plugin look = {
 	.has_validator = true,
 };
 
+/* Takes no options, and plays one part. */
+static const struct plugin plain = { .base = { .name = "plain" }, .has_source = true, .has_target = true };
+static const struct plugin idle = { .base = { .name = "idle" } };
+
 int registry_find(const char *name, const struct plugin **ret, struct etl_error *err)
 {
-	if (strcmp(name, "box") != 0 && strcmp(name, "look") != 0)
-		return error_set(err, ETL_USAGE, "there is no plugin %s", name);
-	*ret = name[0] == 'b' ? &box : &look;
-	return ETL_OK;
+	static const struct plugin *const all[] = { &box, &look, &plain, &idle };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(name, all[i]->base.name) == 0) {
+			*ret = all[i];
+			return ETL_OK;
+		}
+	if (strcmp(name, "broken") == 0)
+		return error_set(err, ETL_MEMORY, "the disk of plugin %s is broken", name);
+	return error_set(err, ETL_USAGE, "there is no plugin %s", name);
 }
 
 int registry_find_scheme(const char *scheme, const struct plugin **ret, struct etl_error *err)
@@ -186,6 +202,8 @@ END_TEST
 
 START_TEST(wrong_keys_and_values)
 {
+	char name[202] = "", text[256];
+
 	refuses("modes = \"copy\";",
 		"shop.cfg:2: the pipeline has no option `modes`; did you mean `mode`?");
 	refuses("workers = \"four\";",
@@ -219,6 +237,104 @@ START_TEST(wrong_keys_and_values)
 	refuses("validators = ( { plugin = \"lok\"; } );", "shop.cfg:2: there is no plugin lok");
 	refuses("validators = ( { sample = 3; } );",
 		"shop.cfg:2: this validator names no plugin; write plugin = \"NAME\"");
+	refuses("validators = ( { plugin = 3; } );", "shop.cfg:2: `plugin` wants a name in quotes");
+	refuses("validators = ( { plugin = \"${vault:x}\"; } );",
+		"shop.cfg:2: ${vault:x} is none of ${env:NAME}, ${file:PATH} and ${exec:COMMAND}; write $${ for a "
+		"literal ${");
+	refuses("validators = ( { plugin = \"idle\"; } );",
+		"shop.cfg:2: plugin idle is no validator, but nothing of these");
+	refuses("transforms = ( { plugin = \"plain\"; } );",
+		"shop.cfg:2: plugin plain is no transform, but source and target");
+	refuses("validators = ( 3 );", "shop.cfg:2: a validator wants a group: { plugin = \"NAME\"; … }");
+	refuses("validators = { plugin = \"look\"; };",
+		"shop.cfg:2: `validators` wants a list of groups: ( { plugin = \"NAME\"; } )");
+	refuses("transforms = [ \"look\" ];",
+		"shop.cfg:2: `transforms` wants a list of groups: ( { plugin = \"NAME\"; } )");
+	refuses("transforms = \"look\";",
+		"shop.cfg:2: `transforms` wants a list of groups: ( { plugin = \"NAME\"; } )");
+	refuses("max_rejects = true;",
+		"shop.cfg:2: `max_rejects` wants a number of rows or a percentage such as \"1%\", not \"true\"");
+	refuses("max_rejects = false;",
+		"shop.cfg:2: `max_rejects` wants a number of rows or a percentage such as \"1%\", not \"false\"");
+	refuses("max_rejects = -1;",
+		"shop.cfg:2: `max_rejects` wants a number of rows or a percentage such as \"1%\", not \"-1\"");
+	refuses("max_rejects = [ 1 ];",
+		"shop.cfg:2: `max_rejects` wants a single value, not a group or list");
+	refuses("max_rejects = 0.5;",
+		"shop.cfg:2: `max_rejects` is a number with a point, which is not exact; write it in quotes");
+	refuses("name = \"\";", "shop.cfg:2: `name` wants 1 to 200 characters without / and line breaks");
+	refuses("name = \"a/b\";", "shop.cfg:2: `name` wants 1 to 200 characters without / and line breaks");
+	refuses("name = \"a\\nb\";", "shop.cfg:2: `name` wants 1 to 200 characters without / and line breaks");
+	memset(name, 'x', sizeof(name) - 1);
+	snprintf(text, sizeof(text), "name = \"%s\";", name);
+	refuses(text, "shop.cfg:2: `name` wants 1 to 200 characters without / and line breaks");
+	refuses("types = ( ( \"a\", \"varchar(x)\" ) );",
+		"shop.cfg:2: \"varchar(x)\" is no type; types are such as \"bigint\", \"decimal(10,2)\", "
+		"\"varchar(20)\" or \"timestamp with time zone\"");
+	refuses("types = ( ( \"a\", \"colour\" ) );",
+		"shop.cfg:2: \"colour\" is no type; types are such as \"bigint\", \"decimal(10,2)\", "
+		"\"varchar(20)\" or \"timestamp with time zone\"");
+}
+END_TEST
+
+static void text_refused(const char *text, int32_t klass, const char *sentence)
+{
+	struct etl_error err = ERROR_INIT;
+	struct pipeline *p = NULL;
+
+	ck_assert_int_eq(read_text(text, NULL, &p, &err), ETL_FAILED);
+	ck_assert_int_eq(err.klass, klass);
+	ck_assert_str_eq(err.message, sentence);
+	ck_assert_ptr_null(p);
+	error_clear(&err);
+}
+
+START_TEST(wrong_stores)
+{
+	char sentence[256];
+
+	snprintf(sentence, sizeof(sentence), "%s/shop.cfg: there is no source; write source = { plugin = \"NAME\"; … };",
+		 folder);
+	text_refused("target = { plugin = \"box\"; };", ETL_USAGE, sentence);
+	text_refused("source = 3; target = { plugin = \"box\"; };", ETL_USAGE,
+		     "shop.cfg:1: a source wants a group: { plugin = \"NAME\"; … }");
+	text_refused("source = { plugin = \"broken\"; };", ETL_MEMORY, "the disk of plugin broken is broken");
+	text_refused("source = { plugin = \"plain\"; path = \"x\"; };", ETL_USAGE,
+		     "shop.cfg:1: plugin plain has no option `path`");
+}
+END_TEST
+
+/* Two stores that declare no options at all, with a column that has none of theirs. */
+START_TEST(stores_without_options)
+{
+	struct pipeline *p = takes("source = { plugin = \"plain\"; }; target = { plugin = \"plain\"; };\n"
+				   "transforms = [ ]; tables = ( { name = \"a\"; columns = ( { name = \"b\"; } ); } );",
+				   NULL);
+
+	ck_assert_ptr_null(p->source.conf);
+	ck_assert_ptr_null(p->tables[0].from);
+	ck_assert_ptr_null(p->tables[0].columns[0].to);
+	ck_assert_uint_eq(p->transforms.count, 0);
+	pipeline_free(p);
+}
+END_TEST
+
+START_TEST(relative_to_a_folder_that_is_gone)
+{
+	struct etl_error err = ERROR_INIT;
+	struct pipeline *p = NULL;
+
+	ck_assert_int_eq(mkdir("gone", 0700), 0);
+	ck_assert_int_eq(chdir("gone"), 0);
+	ck_assert_int_eq(rmdir("../gone"), 0);
+	ck_assert_int_eq(pipeline_read("shop.cfg", NULL, &p, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "the current folder cannot be read (No such file or directory); change to another "
+				      "one");
+	error_clear(&err);
+	ck_assert_int_eq(pipeline_from_uris("box:a", "box:b", NULL, &p, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "the current folder cannot be read (No such file or directory); change to another "
+				      "one");
+	error_clear(&err);
 }
 END_TEST
 
@@ -297,6 +413,42 @@ START_TEST(wrong_tables)
 		"shop.cfg:2: a column has no option `fil`; did you mean `fill`?");
 	refuses("tables = ( { name = \"A\"; columns = ( { value = \"c\"; } ); } );",
 		"shop.cfg:2: a constant column needs a name in the target; write as = \"COLUMN\"");
+	refuses("tables = 3;", "shop.cfg:2: `tables` wants a list of groups: ( { name = \"*\"; } )");
+	refuses("tables = [ \"a\" ];", "shop.cfg:2: `tables` wants a list of groups: ( { name = \"*\"; } )");
+	refuses("tables = ( \"a\" );", "shop.cfg:2: an entry of `tables` wants a group: { name = \"TABLE\"; … }");
+	refuses("tables = ( { name = \"A\"; query = \"SELECT 1\"; as = \"b\"; } );",
+		"shop.cfg:2: this entry of `tables` has a name and a query; a query is called by `as`");
+	refuses("tables = ( { name = \"A\"; as = \"\"; } );",
+		"shop.cfg:2: an empty `as` or query of a table; write it, or remove the entry");
+	refuses("tables = ( { query = \"\"; as = \"b\"; } );",
+		"shop.cfg:2: an empty `as` or query of a table; write it, or remove the entry");
+	refuses("tables = ( { name = \"A\"; from = 3; } );",
+		"shop.cfg:2: `from` of a table wants a group of keys of the source plugin: { … }");
+	refuses("tables = ( { name = \"A\"; to = \"x\"; } );",
+		"shop.cfg:2: `to` of a table wants a group of keys of the target plugin: { … }");
+	refuses("tables = ( { name = \"A\"; columns = { name = \"c\"; }; } );",
+		"shop.cfg:2: `columns` of a table wants a list of groups: ( { name = \"COLUMN\"; } )");
+	refuses("tables = ( { name = \"A\"; columns = ( \"c\" ); } );",
+		"shop.cfg:2: an entry of `columns` wants a group: { name = \"COLUMN\"; … }");
+	refuses("tables = ( { name = \"A\"; columns = ( { as = \"c\"; } ); } );",
+		"shop.cfg:2: this column has neither name nor value; write name = \"COLUMN\", or "
+		"as = \"COLUMN\" with a constant value");
+	refuses("tables = ( { name = \"A\"; columns = ( { name = \"c\"; value = 1; } ); } );",
+		"shop.cfg:2: the column c has a name and a value; a constant has `as` and `value`, "
+		"and `default` is what stands for NULL");
+	refuses("tables = ( { name = \"A\"; columns = ( { name = \"c\"; as = \"\"; } ); } );",
+		"shop.cfg:2: an empty `as` of a column; write the column's name");
+	refuses("tables = ( { name = \"A\"; columns = ( { as = \"c\"; value = 1; default = 2; } ); } );",
+		"shop.cfg:2: the constant c takes neither `default` nor `null_values`; it is never NULL");
+	refuses("tables = ( { name = \"A\"; columns = ( { as = \"c\"; value = 1; null_values = [ \"\" ]; } ); } );",
+		"shop.cfg:2: the constant c takes neither `default` nor `null_values`; it is never NULL");
+	refuses("tables = ( { name = \"A\"; columns = ( { as = \"c\"; value = { }; } ); } );",
+		"shop.cfg:2: `value` wants a single value, not a group or list");
+	refuses("tables = ( { name = \"A\"; columns = ( { name = \"c\"; type = \"integr\"; } ); } );",
+		"shop.cfg:2: \"integr\" is no type; did you mean \"integer\"?; types are such as \"bigint\", "
+		"\"decimal(10,2)\", \"varchar(20)\" or \"timestamp with time zone\"");
+	refuses("tables = ( { name = \"A\"; columns = ( { name = \"c\"; peek = 1; } ); } );",
+		"shop.cfg:2: a column has no option `peek`");
 	refuses("tables = ( { name = \"A\"; columns = ( { as = \"b\"; value = 1.5; } ); } );",
 		"shop.cfg:2: `value` is a number with a point, which is not exact; write it in "
 		"quotes");
@@ -353,6 +505,139 @@ START_TEST(two_uris)
 }
 END_TEST
 
+static void uris_refused(const char *source, const char *target, int32_t klass, const char *sentence)
+{
+	struct etl_error err = ERROR_INIT;
+	struct pipeline *p = NULL;
+
+	ck_assert_int_eq(pipeline_from_uris(source, target, NULL, &p, &err), ETL_FAILED);
+	ck_assert_int_eq(err.klass, klass);
+	ck_assert_str_eq(err.message, sentence);
+	ck_assert_ptr_null(p);
+	error_clear(&err);
+}
+
+START_TEST(wrong_uris)
+{
+	struct etl_error err = ERROR_INIT;
+	struct overlay over = { .profile = "p" };
+	struct pipeline *p = NULL;
+
+	uris_refused(":x", "box:y", ETL_USAGE, "the source URI has no scheme; write PLUGIN:WHERE, such as sqlite:shop.db "
+					       "or postgres:///shop");
+	uris_refused("lok:x", "box:y", ETL_USAGE, "the source URI: there is no plugin lok");
+	uris_refused("broken:x", "box:y", ETL_MEMORY, "the disk of plugin broken is broken");
+	uris_refused("look:x", "box:y", ETL_USAGE, "the source URI: plugin look takes no URI; write a pipeline file");
+	uris_refused("box:x", "plain:y", ETL_USAGE, "the target URI: plugin plain takes no URI; write a pipeline file");
+	uris_refused("box:x?host", "box:y", ETL_USAGE, "the source URI: the option host has no value; write ?host=VALUE");
+	uris_refused("box:x", "box:y?uri=z", ETL_USAGE, "the target URI: uri cannot be set in a URI; remove it");
+	uris_refused("box:x?plugin=look", "box:y", ETL_USAGE, "the source URI: plugin cannot be set in a URI; remove it");
+	ck_assert_int_eq(pipeline_from_uris("box:x", "box:y", &over, &p, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "--profile p: copy has no pipeline file that could hold profiles; remove it");
+	error_clear(&err);
+}
+END_TEST
+
+/* What is encoded is decoded, what only looks so is not, and nothing of it is filled in. */
+START_TEST(parts_of_a_uri)
+{
+	static const struct {
+		const char *query, *host;
+	} parts[] = {
+		{ "?host=%2frun%2Fx", "/run/x" },   { "?host=100%", "100%" },	   { "?host=%zz%4", "%zz%4" },
+		{ "?host=%g0%0g", "%g0%0g" },	    { "?&host=a&", "a" },	   { "?host=a#b=c", "a" },
+		{ "?host=%24%7Benv:HOME%7D", "${env:HOME}" }, { "?host=${env:HOME}", "${env:HOME}" },
+		{ "?host=", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct etl_error err = ERROR_INIT;
+		struct pipeline *p = NULL;
+		char uri[64];
+
+		snprintf(uri, sizeof(uri), "box:x%s", parts[i].query);
+		ck_assert_msg(pipeline_from_uris(uri, "box:y", NULL, &p, &err) == ETL_OK, "%s: %s", uri, err.message);
+		ck_assert_str_eq(conf_str(p->source.conf, "host"), parts[i].host);
+		pipeline_free(p);
+	}
+}
+END_TEST
+
+START_TEST(what_is_a_uri)
+{
+	ck_assert_int_eq(mkdir("here:", 0700), 0);
+	ck_assert(pipeline_is_uri("box:x"));
+	ck_assert(!pipeline_is_uri("shop.cfg"));
+	ck_assert(!pipeline_is_uri("c:x"));
+	ck_assert(!pipeline_is_uri("a/b:x"));
+	ck_assert(!pipeline_is_uri("here:"));
+	ck_assert_int_eq(rmdir("here:"), 0);
+}
+END_TEST
+
+static const char *moved_text(const config_t *config, const char *path)
+{
+	const char *text = NULL;
+
+	ck_assert_msg(config_lookup_string(config, path, &text), "no %s", path);
+	return text;
+}
+
+/* A value that began as WAS under PATH is now the folder and WAS. */
+static void has_moved(const config_t *config, const char *path, const char *before, const char *was)
+{
+	char want[256];
+
+	snprintf(want, sizeof(want), "%s%s/%s", before, folder, was);
+	ck_assert_str_eq(moved_text(config, path), want);
+}
+
+START_TEST(written_down_in_another_folder)
+{
+	static const char text[] =
+		"source = { plugin = \"box\"; path = \"in\"; near = \"box:a.db\"; host = \"in\"; deep = { path = \"d\"; }; };\n"
+		"transforms = ( { plugin = \"box\"; path = \"t\"; }, { plugin = \"lost\"; path = \"t\"; }, { path = \"t\"; } );\n"
+		"validators = ( { plugin = \"look\"; } ); log = { file = \"r.log\"; };\n"
+		"profiles = { p = { source = { path = \"p\"; }; target = 3; }; q = { source = { path = \"\"; }; };\n"
+		" r = { source = { path = \"${env:ETL_T_FAR}\"; }; }; s = { source = { path = \"${env:ETL_T_NEAR}\"; }; };\n"
+		" t = { source = { path = \"${env:ETL_T_UNSET}\"; }; }; u = { source = { path = \"${env:ETL_T_EMPTY}\"; };\n"
+		"  state = \"/s\"; }; v = { source = { path = 3; plugin = \"lost\"; };\n"
+		"  before = [ \"$${file:x} ${file:x} ${file:/x} ${exec:./a b} ${exec:a b/c} ${exec:/a} ${env:X}\" ]; }; };\n";
+	struct etl_error err = ERROR_INIT;
+	struct pipeline *p = NULL;
+	config_t config;
+	FILE *f = fopen("sketch.cfg", "w");
+	char want[512];
+
+	setenv("ETL_T_FAR", "/far", 1);
+	setenv("ETL_T_NEAR", "near", 1);
+	setenv("ETL_T_EMPTY", "", 1);
+	ck_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+	ck_assert_msg(pipeline_sketch("sketch.cfg", NULL, &config, &p, &err) == ETL_OK, "%s", err.message);
+	ck_assert_msg(pipeline_uproot(p, &config, &err) == ETL_OK, "%s", err.message);
+	has_moved(&config, "source.path", "", "in");
+	has_moved(&config, "source.near", "box:", "a.db");
+	ck_assert_str_eq(moved_text(&config, "source.host"), "in");
+	has_moved(&config, "source.deep.path", "", "d");
+	has_moved(&config, "transforms.[0].path", "", "t");
+	ck_assert_str_eq(moved_text(&config, "transforms.[1].path"), "t");
+	ck_assert_str_eq(moved_text(&config, "transforms.[2].path"), "t");
+	has_moved(&config, "log.file", "", "r.log");
+	snprintf(want, sizeof(want), "$${file:x} ${file:%s/x} ${file:/x} ${exec:%s/./a b} ${exec:a b/c} ${exec:/a} ${env:X}",
+		 folder, folder);
+	ck_assert_str_eq(moved_text(&config, "profiles.v.before.[0]"), want);
+	has_moved(&config, "profiles.p.source.path", "", "p");
+	ck_assert_str_eq(moved_text(&config, "profiles.q.source.path"), "");
+	ck_assert_str_eq(moved_text(&config, "profiles.r.source.path"), "${env:ETL_T_FAR}");
+	has_moved(&config, "profiles.s.source.path", "", "${env:ETL_T_NEAR}");
+	ck_assert_str_eq(moved_text(&config, "profiles.t.source.path"), "${env:ETL_T_UNSET}");
+	ck_assert_str_eq(moved_text(&config, "profiles.u.source.path"), "${env:ETL_T_EMPTY}");
+	ck_assert_str_eq(moved_text(&config, "profiles.u.state"), "/s");
+	config_destroy(&config);
+	pipeline_free(p);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pipeline");
@@ -367,8 +652,15 @@ int main(void)
 	tcase_add_test(all, wrong_keys_and_values);
 	tcase_add_loop_test(all, cron_lines, 0, (int)(sizeof(crons) / sizeof(*crons)));
 	tcase_add_test(all, wrong_tables);
+	tcase_add_test(all, wrong_stores);
+	tcase_add_test(all, stores_without_options);
+	tcase_add_test(all, relative_to_a_folder_that_is_gone);
 	tcase_add_test(all, from_the_command_line);
 	tcase_add_test(all, two_uris);
+	tcase_add_test(all, wrong_uris);
+	tcase_add_test(all, parts_of_a_uri);
+	tcase_add_test(all, what_is_a_uri);
+	tcase_add_test(all, written_down_in_another_folder);
 	suite_add_tcase(suite, all);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
