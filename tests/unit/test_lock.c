@@ -5,10 +5,12 @@
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +82,25 @@ START_TEST(held_by_another_process)
 }
 END_TEST
 
+/* The file was locked, but says nothing of whom. */
+START_TEST(held_by_nobody_knows_whom)
+{
+	struct etl_error err = ERROR_INIT;
+	struct lock *lock = NULL;
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	char expected[256];
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+	ck_assert_int_eq(lock_take(path, &lock, &err), ETL_FAILED);
+	ck_assert_int_eq(error_exit(&err), 8);
+	snprintf(expected, sizeof(expected), "another run of this pipeline holds the lock %s; wait until it has ended", path);
+	ck_assert_str_eq(err.message, expected);
+	error_clear(&err);
+	close(fd);
+}
+END_TEST
+
 START_TEST(taken_released_and_taken_again)
 {
 	struct etl_error err = ERROR_INIT;
@@ -119,6 +140,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, held_by_another_process);
+	tcase_add_test(t, held_by_nobody_knows_whom);
 	tcase_add_test(t, taken_released_and_taken_again);
 	tcase_add_test(t, a_folder_that_is_not_there);
 	suite_add_tcase(suite, t);

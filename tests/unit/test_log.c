@@ -156,6 +156,67 @@ START_TEST(a_file_that_cannot_be_opened)
 }
 END_TEST
 
+static void error_says(struct etl_error *err, const char *line)
+{
+	ck_assert_int_eq(truncate(screen, 0), 0);
+	log_error(err);
+	ck_assert_str_eq(content(screen), line);
+	error_clear(err);
+	*err = (struct etl_error)ERROR_INIT;
+}
+
+START_TEST(codes_and_roles)
+{
+	struct etl_error err = ERROR_INIT;
+
+	open_log((struct log_options){ .screen_level = ETL_LOG_ERROR });
+	error_set(&err, ETL_FATAL, "no");
+	err.native = 7;
+	error_says(&err, "etlrun: error: no (native code 7)\n");
+	error_set(&err, ETL_FATAL, "no");
+	err.native = 7;
+	strcpy(err.sqlstate, "22003");
+	error_says(&err, "etlrun: error: no (SQLSTATE 22003, native code 7)\n");
+	error_set(&err, ETL_FATAL, "no");
+	strcpy(err.plugin, "sqlite");
+	error_says(&err, "etlrun: error: sqlite: no\n");
+	error_set(&err, ETL_FATAL, "no");
+	strcpy(err.plugin, "sqlite");
+	err.role = ETL_ROLE_VALIDATOR + 1;
+	error_says(&err, "etlrun: error: sqlite: no\n");
+	error_at(&err, "t", NULL, NULL);
+	error_set(&err, ETL_FATAL, "\"tt\", t\" and \"t");
+	error_says(&err, "etlrun: error: table \"t\": \"tt\", t\" and \"t\n");
+	error_at(&err, "", NULL, NULL);
+	error_set(&err, ETL_FATAL, "\"\" is no name");
+	error_says(&err, "etlrun: error: table \"\": \"\" is no name\n");
+	/* A plugin's own struct may hold nothing. */
+	error_says(&err, "etlrun: error: out of memory while a failure was described\n");
+}
+END_TEST
+
+START_TEST(notes_are_for_files_and_machines)
+{
+	open_log((struct log_options){ .file = file, .level = ETL_LOG_INFO, .screen_level = ETL_LOG_INFO });
+	log_note("for %s", "later");
+	ck_assert_str_eq(content(screen), "");
+	ck_assert_ptr_nonnull(strstr(content(file), "info    for later\n"));
+	open_log((struct log_options){ .file = file, .level = ETL_LOG_WARN, .screen_json = true, .screen_level = ETL_LOG_INFO,
+				       .run = "r1" });
+	log_run("r2");
+	log_note("for machines");
+	ck_assert_ptr_nonnull(strstr(content(screen), ",\"run\":\"r2\",\"message\":\"for machines\"}\n"));
+	ck_assert_ptr_null(strstr(content(file), "machines"));
+	log_run(NULL);
+	open_log((struct log_options){ .screen_json = true, .screen_level = ETL_LOG_ERROR });
+	log_note("for nobody");
+	ck_assert_ptr_null(strstr(content(screen), "nobody"));
+	/* A level that no plugin should use is the nearest there is. */
+	log_line(-5, "bad\x7f");
+	ck_assert_ptr_nonnull(strstr(content(screen), "\"level\":\"error\",\"message\":\"bad \"}\n"));
+}
+END_TEST
+
 static int steps;
 
 static void around(int before)
@@ -190,6 +251,8 @@ int main(void)
 	tcase_add_test(t, secrets_are_in_neither);
 	tcase_add_test(t, an_error_as_its_sentence);
 	tcase_add_test(t, a_place_that_the_message_names_is_not_said_twice);
+	tcase_add_test(t, codes_and_roles);
+	tcase_add_test(t, notes_are_for_files_and_machines);
 	tcase_add_test(t, a_file_that_cannot_be_opened);
 	tcase_add_test(t, the_bar_is_taken_away_and_put_back);
 	suite_add_tcase(suite, t);

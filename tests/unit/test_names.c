@@ -25,6 +25,10 @@ static const struct {
 	{ NAMES_SNAKE, "_Private", "_private" },
 	{ NAMES_SNAKE, "ID", "id" },
 	{ NAMES_SNAKE, "größeCm", "größe_cm" },
+	{ NAMES_SNAKE, "a{B", "a{b" },
+	{ NAMES_SNAKE, "a/B:C", "a/b:c" },
+	{ NAMES_SNAKE, "HTTP{x", "http{x" },
+	{ NAMES_SNAKE, "AB1", "ab1" },
 	{ NAMES_SNAKE, "", "" },
 };
 

@@ -172,6 +172,10 @@ START_TEST(what_cannot_be_stood_in_for)
 	ck_assert_int_lt(p.source.watermark(NULL, &read, &token, &err), 0);
 	ck_assert_str_eq(err.message, "this source cannot say how far the cursor at has come");
 	error_clear(&err);
+	read.cursor = NULL;
+	ck_assert_int_lt(p.source.watermark(NULL, &read, &token, &err), 0);
+	ck_assert_str_eq(err.message, "this source cannot say how far the cursor (none) has come");
+	error_clear(&err);
 	ck_assert_int_lt(p.target.revert(NULL, "r1", &token, &err), 0);
 	ck_assert_str_eq(err.message, "this target cannot take run r1 back");
 	error_clear(&err);
@@ -208,6 +212,47 @@ START_TEST(what_stands_in_for_a_transform_and_a_validator)
 	p = taken();
 	ck_assert_int_eq(p.validator.check(NULL, NULL, NULL, NULL, &err), ETL_OK);
 	ck_assert(!err.set);
+}
+END_TEST
+
+START_TEST(what_is_offered_is_told)
+{
+	struct plugin p;
+
+	least();
+	FILL(store.ping);
+	FILL(store.digest);
+	FILL(source.pin);
+	FILL(source.join);
+	FILL(source.stamp);
+	FILL(source.plan);
+	FILL(source.watermark);
+	FILL(source.profile);
+	FILL(target.staged);
+	FILL(target.recall);
+	FILL(target.takes);
+	FILL(target.mark);
+	FILL(target.since);
+	FILL(target.seal);
+	FILL(target.sealed);
+	FILL(target.revert);
+	FILL(transform.derive);
+	FILL(transform.whole);
+	FILL(validator.wrap);
+	FILL(validator.needs);
+	FILL(validator.inspect);
+	FILL(validator.whole);
+	target.flags = ETL_KEEPS_STATE | ETL_DDL;
+	p = taken();
+	ck_assert(p.can_ping && p.can_digest && p.can_pin && p.can_split && p.can_profile && p.can_watermark);
+	ck_assert(p.can_staged && p.can_recall && p.can_takes && p.can_mark && p.can_seal && p.can_revert);
+	ck_assert(p.can_derive && p.can_wrap && p.can_check && p.can_needs && p.can_inspect);
+	/* None of them was exchanged for what stands in. */
+	ck_assert(!memcmp(&p.store.digest, &store.digest, sizeof(store.digest)));
+	ck_assert(!memcmp(&p.source.plan, &source.plan, sizeof(source.plan)));
+	ck_assert(!memcmp(&p.target.revert, &target.revert, sizeof(target.revert)));
+	ck_assert(!memcmp(&p.transform.whole, &transform.whole, sizeof(transform.whole)));
+	ck_assert(!memcmp(&p.validator.inspect, &validator.inspect, sizeof(validator.inspect)));
 }
 END_TEST
 
@@ -265,16 +310,40 @@ START_TEST(what_is_missing_is_named)
 	refused("one of validator.wrap and validator.check");
 	store.size = 8;
 	refused("struct etl_store");
+	source.size = 8;
+	refused("struct etl_source");
+	target.size = 8;
+	refused("struct etl_target");
+	schema.size = 8;
+	refused("struct etl_schema");
+	transform.size = 8;
+	refused("struct etl_transform");
+	validator.size = 8;
+	refused("struct etl_validator");
+	FILL(source.join);
+	refused("source.pin, source.join and source.stamp together");
+	FILL(source.pin);
+	FILL(source.join);
+	refused("source.pin, source.join and source.stamp together");
+	FILL(source.stamp);
+	refused("source.pin, source.join and source.stamp together");
 }
 END_TEST
 
 START_TEST(wrong_options_are_named)
 {
+	static const struct etl_option inner[] = { { .name = "Inner", .kind = ETL_OPT_TEXT, .help = "x" }, { .name = NULL } };
+
 	least();
 	options[0].name = "No Name";
 	refused("\"No Name\" has no proper name");
 	options[0].kind = 99;
 	refused("unknown kind 99");
+	options[0].kind = -1;
+	refused("unknown kind -1");
+	options[0].kind = ETL_OPT_GROUP;
+	options[0].members = inner;
+	refused("its option \"Inner\" has no proper name");
 	options[0].kind = ETL_OPT_CHOICE;
 	refused("choice without choices");
 	options[0].kind = ETL_OPT_GROUP;
@@ -296,6 +365,7 @@ int main(void)
 	tcase_add_test(all, what_stands_in_for_a_store);
 	tcase_add_test(all, what_cannot_be_stood_in_for);
 	tcase_add_test(all, what_stands_in_for_a_transform_and_a_validator);
+	tcase_add_test(all, what_is_offered_is_told);
 	tcase_add_test(all, what_is_missing_is_named);
 	tcase_add_test(all, wrong_options_are_named);
 	suite_add_tcase(suite, all);
