@@ -100,12 +100,6 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 				 "--set on_existing=%s destroys what is in the target; add --yes, "
 				 "or write it in the pipeline file",
 				 p->on_existing == ETL_EXISTING_REPLACE ? "replace" : "truncate");
-	if (!p->source.plugin->has_source)
-		return error_set(err, ETL_USAGE, "%s: plugin %s is no source",
-				 p->source.origin.text, p->source.plugin->base.name);
-	if (!p->target.plugin->has_target)
-		return error_set(err, ETL_USAGE, "%s: plugin %s is no target",
-				 p->target.origin.text, p->target.plugin->base.name);
 	if ((p->mode == ETL_APPEND && !(p->target.plugin->target.flags & ETL_APPENDS)) ||
 	    (p->mode == ETL_MERGE && !(p->target.plugin->target.flags & ETL_MERGES)))
 		return error_set(err, ETL_USAGE,

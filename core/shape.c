@@ -352,6 +352,18 @@ static bool make_rows_schema(struct shaping *s)
 	return ok;
 }
 
+static int no_such_key(struct shaping *s, const char *name)
+{
+	const char *origin = s->rule->origin.text;
+
+	if (table_find_column(s->from, name) < 0)
+		return unknown_column(s, origin, "key", name);
+	return error_set(s->err, ETL_USAGE,
+			 "%s: key: column \"%s\" of \"%s\" does not come to the target; name another, or "
+			 "take it out of exclude_columns",
+			 origin ? origin : "tables", name, job_source_name(s->job));
+}
+
 /* The key's columns in the rows: `key` of the file, by its old or new names, else the primary
  * key. */
 static int make_key(struct shaping *s)
@@ -369,7 +381,7 @@ static int make_key(struct shaping *s)
 		int64_t at = etl_schema_find(&s->job->rows, now ? now : name);
 
 		if (at < 0 && s->rule->key.count)
-			return unknown_column(s, s->rule->origin.text, "key", name);
+			return no_such_key(s, name);
 		if (at < 0) {
 			s->job->key_count =
 				0; /* a generated column is part of the key: the whole row is it */

@@ -49,6 +49,7 @@ static const char schema_2[] =
 static const char *advice(int code, int error)
 {
 	switch (code) {
+	case SQLITE_ERROR: /* a table of it is gone, or is another */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return "move it away";

@@ -164,6 +164,7 @@ int verify_keyed_open(struct etl_peer *peer, size_t part, struct ArrowArrayStrea
 
 	(void)part;
 	*ret_more = false;
+	verify_pass(into);
 	if (k) {
 		k->into = into;
 		k->more = true;

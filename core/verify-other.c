@@ -75,13 +75,14 @@ int verify_other(struct etl_peer *peer, const char *table, struct etl_peer **ret
 
 uint64_t verify_others_free(struct side_peer *side)
 {
-	uint64_t rejected = 0;
+	uint64_t unreadable = 0;
 
 	while (side->others) {
 		struct side_peer *other = side->others;
 
 		side->others = other->others;
-		rejected += other->context.rejected;
+		verify_pass(other);
+		unreadable += other->unreadable;
 		if (other->rows.release)
 			other->rows.release(&other->rows);
 		context_clear(&other->context);
@@ -89,5 +90,5 @@ uint64_t verify_others_free(struct side_peer *side)
 		free(other->table);
 		free(other);
 	}
-	return rejected;
+	return unreadable;
 }

@@ -17,6 +17,7 @@ struct side_peer {
 	struct etl_token token;
 	char *schema, *table;
 	struct ArrowSchema rows;  /* of a table that is not in the run */
+	uint64_t unreadable;	  /* rows of INTO that a pass over it could not read; the most of any */
 	struct side_peer *others; /* tables that a validator asked for, one behind the other */
 };
 
@@ -29,6 +30,8 @@ void verify_from_init(struct side_peer *, const struct verify *, struct job *);
 /* verify-keyed.c: only those rows of INTO whose keys the source has. */
 int verify_keyed_open(struct etl_peer *, size_t part, struct ArrowArrayStream *, bool *ret_more,
 		      struct etl_error *);
+/* A validator may go through INTO several times: a row that cannot be read is counted once. */
+void verify_pass(struct side_peer *);
 /* Where the rows of INTO are. */
 int verify_find_into(struct side_peer *, struct etl_error *);
 

@@ -145,6 +145,13 @@ static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 	return 0;
 }
 
+void verify_pass(struct side_peer *side)
+{
+	if (side->context.rejected > side->unreadable)
+		side->unreadable = side->context.rejected;
+	side->context.rejected = 0;
+}
+
 int verify_into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
 		     bool *ret_more, struct etl_error *err)
 {
@@ -163,6 +170,8 @@ int verify_into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 			err, ETL_USAGE,
 			"plugin %s cannot read back what it holds, so its rows cannot be compared",
 			target->plugin->base.name);
+	if (part == 0)
+		verify_pass(side);
 	side->context.err = instance_error(target, err);
 	return target->plugin->source.read(target->self, &read, &everything, ret,
 					   instance_error(target, err));
@@ -357,14 +366,15 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 		line->read = (uint64_t)from.peer.known_rows;
 	if (into.peer.known_rows >= 0)
 		line->in_target = (uint64_t)into.peer.known_rows;
-	into.context.rejected += verify_others_free(&into);
-	if (rc == 0 && into.context.rejected)
+	verify_pass(&into);
+	into.unreadable += verify_others_free(&into);
+	if (rc == 0 && into.unreadable)
 		rc = error_set(err, ETL_DATA,
 			       "table \"%s\": %" PRIu64
 			       " row%s of the target cannot be read back in the type that was "
 			       "written",
-			       job->target->name, into.context.rejected,
-			       into.context.rejected == 1 ? "" : "s");
+			       job->target->name, into.unreadable,
+			       into.unreadable == 1 ? "" : "s");
 	context_clear(&from.context);
 	context_clear(&into.context);
 	free(into.schema);
