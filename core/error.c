@@ -104,6 +104,15 @@ int error_set(struct etl_error *err, int32_t klass, const char *format, ...)
 	return ETL_FAILED;
 }
 
+int error_unsaid(struct etl_error *err)
+{
+	char plugin[sizeof(err->plugin)];
+
+	memcpy(plugin, err->plugin, sizeof(plugin));
+	return error_set(err, ETL_BUG, "%s%s failed without saying why; look at what was said before, and report it",
+			 *plugin ? "plugin " : "", *plugin ? plugin : "etlrun");
+}
+
 int32_t error_class(int code, int32_t otherwise)
 {
 	return code == ENOMEM || code == EMFILE || code == ENFILE ? ETL_MEMORY : otherwise;

@@ -42,6 +42,8 @@ int error_setv(struct etl_error *, int32_t klass, const char *sqlstate, int64_t 
 /* The class of what errno CODE says: a machine without memory or free file descriptors is ETL_MEMORY,
  * whatever was being done; all else is OTHERWISE. */
 int32_t error_class(int code, int32_t otherwise);
+/* Of a failure that nobody described, at least whose it was: the plugin of the last instance_error. */
+int error_unsaid(struct etl_error *);
 /* ETL_MEMORY in standard words. */
 int error_memory(struct etl_error *);
 /* Where it was; only before error_set, only the first of each is kept. */

@@ -134,9 +134,11 @@ int main(int argc, char **argv)
 	if (rc < 0) {
 		int sig = signals_caught();
 
+		if (!err.set && !sig)
+			error_unsaid(&err);
 		if (err.set)
 			log_error(&err);
-		rc = sig ? 128 + sig : err.set ? error_exit(&err) : 1;
+		rc = sig ? 128 + sig : error_exit(&err);
 	}
 	error_clear(&err);
 	log_close();

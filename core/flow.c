@@ -51,6 +51,10 @@ static int64_t now(void)
 static void fail(struct flow *flow, struct item *item, struct etl_error *err)
 {
 	pthread_mutex_lock(&flow->mutex);
+	if (!err->set && !host_canceled()) {
+		error_unsaid(err);
+		error_name_table(err, item ? job_source_name(item->job) : NULL);
+	}
 	if (item && job_fails_alone(flow->setup->pipeline, err)) {
 		job_fail(item->job, err);
 	} else {

@@ -135,7 +135,7 @@ static int derive_one(struct making *m, struct job *job, const struct plugin_use
 			use->plugin->base.name, sink.count, in->name);
 	if (rc < 0) {
 		table_free(sink.table);
-		return m->err->set ? blame_file(m, use, rc) : error_memory(m->err);
+		return sink.count > 0 && !sink.table ? error_memory(m->err) : blame_file(m, use, rc);
 	}
 	*ret = sink.table;
 	return 0;

@@ -251,13 +251,14 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 
 	if (rc == 0)
 		sum_up(run, err);
+	else if (!sig)
+		error_unsaid(err);
 	if (!run->kept && rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0)
 		error_move(err, &late);
-	report->exit = err->set	     ? error_exit(err) :
-		       sig && rc < 0 ? 128 + sig :
-		       rc < 0	     ? 1 :
-		       rejects	     ? EXIT_REJECTED :
-				       0;
+	report->exit = err->set ? error_exit(err) :
+		       rc < 0	? 128 + sig :
+		       rejects	? EXIT_REJECTED :
+				  0;
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;
 	if (report->exit != 0 && report->exit != EXIT_REJECTED)

@@ -1,7 +1,9 @@
 /*
- * A transform and a target that lie about rows, each in the way its option `lie` says: what a host that counts
- * must find out. A fixture of tests/e2e/identities.test, and no example of anything.
+ * A source, a transform and a target that lie about rows or break what a plugin promises, each in the way its
+ * option `lie` says: what a host must find out. A fixture of tests/e2e/identities.test and broken_promises.test,
+ * and no example of anything.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include <etlrun/helpers.h>
@@ -15,6 +17,106 @@ struct etl_instance {
 static bool lies(const struct etl_instance *self, const char *lie)
 {
 	return strcmp(self->lie, lie) == 0;
+}
+
+/* ---- The source: the table n with the rows 1 .. 5, two in each batch ---- */
+
+static const struct etl_column n_column = { .name = "id", .type = ETL_INT64, .flags = ETL_NOT_NULL | ETL_TYPED };
+static const struct etl_table n = {
+	.kind = ETL_TABLE, .name = "n", .rows = ETL_UNKNOWN, .bytes = ETL_UNKNOWN,
+	.columns = &n_column, .column_count = 1, .column_size = sizeof(n_column),
+};
+
+struct reading {
+	struct ArrowSchema schema;
+	const struct etl_instance *self;
+	int64_t next;
+};
+
+static int n_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct reading *r = stream->private_data;
+
+	return etl_schema_copy(out, &r->schema) ? 0 : ENOMEM;
+}
+
+static void spoil(const struct etl_instance *self, struct ArrowArray *batch)
+{
+	if (lies(self, "lengths"))
+		batch->children[0]->length--;
+	if (lies(self, "offset"))
+		batch->offset = 1;
+}
+
+static int n_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	static const struct etl_column two[] = { { .name = "id", .type = ETL_INT64 }, { .name = "more", .type = ETL_INT64 } };
+	struct reading *r = stream->private_data;
+	int64_t rows = lies(r->self, "rows") ? 5 : lies(r->self, "empties") && r->next % 2 == 0 ? 0 : 2;
+	struct ArrowSchema wide = { .release = NULL };
+	struct etl_builder *builder;
+	bool ok;
+
+	out->release = NULL;
+	if (lies(r->self, "mumbles") || lies(r->self, "starves"))
+		return lies(r->self, "mumbles") ? EIO : ENOMEM;
+	if (r->next > 5)
+		return 0;
+	if (lies(r->self, "columns") && !etl_schema_make(&wide, two, 2, sizeof(*two)))
+		return ENOMEM;
+	builder = etl_builder_new(wide.release ? &wide : &r->schema, 5);
+	for (int64_t i = 0; builder && i < rows && r->next <= 5; i++, r->next++) {
+		etl_put_int64(&builder->columns[0], r->next);
+		if (wide.release)
+			etl_put_null(&builder->columns[1]);
+	}
+	r->next += rows == 0;
+	ok = builder && etl_builder_finish(builder, out);
+	etl_builder_free(builder);
+	if (wide.release)
+		wide.release(&wide);
+	if (ok)
+		spoil(r->self, out);
+	return ok ? 0 : ENOMEM;
+}
+
+static const char *n_error(struct ArrowArrayStream *stream)
+{
+	(void)stream;
+	return NULL;
+}
+
+static void n_release(struct ArrowArrayStream *stream)
+{
+	struct reading *r = stream->private_data;
+
+	r->schema.release(&r->schema);
+	free(r);
+	stream->release = NULL;
+}
+
+static int liar_read(struct etl_instance *self, const struct etl_read *read, const struct etl_split *split,
+		     struct ArrowArrayStream *out, struct etl_error *err)
+{
+	struct reading *r;
+
+	(void)split;
+	if (lies(self, "mute"))
+		return ETL_FAILED;
+	if (lies(self, "waits")) {
+		self->host->delay(err, 20);
+		self->host->delay(err, 10);
+		return self->host->fail(err, ETL_RETRY_CONNECTION, "08006", 7, "the line is down");
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r || !etl_schema_copy(&r->schema, read->want)) {
+		free(r);
+		return self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
+	}
+	r->self = self;
+	r->next = 1;
+	*out = (struct ArrowArrayStream){ n_schema, n_next, n_error, n_release, r };
+	return ETL_OK;
 }
 
 /* ---- The transform: takes the first row of each batch away ---- */
@@ -59,6 +161,8 @@ static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 	out->release = NULL;
 	if (s->ended)
 		return 0;
+	if (lies(s->self, "mutters"))
+		return EIO;
 	rc = s->in.get_next(&s->in, out);
 	if (rc || !out->release)
 		return rc;
@@ -80,7 +184,7 @@ static const char *get_error(struct ArrowArrayStream *stream)
 {
 	struct stream *s = stream->private_data;
 
-	return s->in.get_last_error(&s->in);
+	return lies(s->self, "mutters") ? "a hiccup on the way" : s->in.get_last_error(&s->in);
 }
 
 static void release(struct ArrowArrayStream *stream)
@@ -91,6 +195,21 @@ static void release(struct ArrowArrayStream *stream)
 	s->schema.release(&s->schema);
 	free(s);
 	stream->release = NULL;
+}
+
+static int liar_derive(struct etl_instance *self, const struct etl_table *in, struct etl_table_sink *sink,
+		       struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	(void)err;
+	if (lies(self, "derives nothing"))
+		return ETL_OK;
+	if (lies(self, "derives mutely"))
+		return ETL_FAILED;
+	if (lies(self, "derives two"))
+		rc = sink->emit(sink, in);
+	return rc < 0 ? rc : sink->emit(sink, in);
 }
 
 static int liar_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct ArrowArrayStream *in,
@@ -112,10 +231,20 @@ static int liar_wrap(struct etl_instance *self, const struct etl_wrap *wrap, str
 
 /* ---- The target: keeps nothing ---- */
 
+/* As a source it has n, unless it is asked about it again. */
+
 static int liar_describe(struct etl_instance *self, const struct etl_dataset *dataset, struct etl_table_sink *sink,
 			 struct etl_error *err)
 {
-	return (void)self, (void)dataset, (void)sink, (void)err, ETL_OK;
+	bool again = dataset && (dataset->where || dataset->query);
+	int rc = ETL_OK;
+
+	(void)err;
+	if (self->host->role != ETL_ROLE_SOURCE || (again && lies(self, "vanishes")))
+		return ETL_OK;
+	if (again && lies(self, "doubles"))
+		rc = sink->emit(sink, &n);
+	return rc < 0 ? rc : sink->emit(sink, &n);
 }
 
 static int liar_begin(struct etl_instance *self, const struct etl_load *load, struct etl_token *ret,
@@ -133,7 +262,9 @@ static int liar_load(struct etl_instance *self, const struct etl_load *load, con
 	struct ArrowArray batch;
 
 	(void)load, (void)token, (void)part;
-	for (;;) {
+	if (lies(self, "loads mutely"))
+		return ETL_FAILED;
+	while (!lies(self, "leaves")) {
 		if (stream->get_next(stream, &batch) != 0)
 			return self->host->fail(err, ETL_FATAL, NULL, 0, "no rows");
 		if (!batch.release)
@@ -141,6 +272,8 @@ static int liar_load(struct etl_instance *self, const struct etl_load *load, con
 		self->rows += batch.length;
 		batch.release(&batch);
 	}
+	if (lies(self, "releases"))
+		stream->release(stream);
 	*ret = (struct etl_stats){ .rows = (uint64_t)self->rows - lies(self, "stages") };
 	return ETL_OK;
 }
@@ -148,6 +281,8 @@ static int liar_load(struct etl_instance *self, const struct etl_load *load, con
 static int liar_commit(struct etl_instance *self, const struct etl_commit *commit, struct etl_error *err)
 {
 	(void)err;
+	if (lies(self, "commits mutely"))
+		return ETL_FAILED;
 	if (lies(self, "inserts"))
 		commit->outcomes[0].inserted++;
 	if (lies(self, "updates"))
@@ -169,6 +304,10 @@ static int liar_open(const struct etl_host *host, const struct etl_conf *conf, s
 	if (!self)
 		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
 	*self = (struct etl_instance){ host, host->str(conf, "lie"), 0 };
+	if (lies(self, "opens mutely")) {
+		free(self);
+		return ETL_FAILED;
+	}
 	*ret = self;
 	return ETL_OK;
 }
@@ -183,13 +322,14 @@ static const struct etl_option options[] = {
 	{ .name = NULL },
 };
 static const struct etl_transform transform = { .size = sizeof(transform), .flags = ETL_REPEATS, .rows = LIAR_ROWS,
-						.wrap = liar_wrap };
+						.derive = liar_derive, .wrap = liar_wrap };
 static const struct etl_store store = { .size = sizeof(store), .describe = liar_describe };
+static const struct etl_source source = { .size = sizeof(source), .read = liar_read };
 static const struct etl_target target = { .size = sizeof(target), .begin = liar_begin, .load = liar_load,
 					  .commit = liar_commit, .abort = liar_abort };
 static const struct etl_plugin liar = {
 	ETL_ABI, 0, sizeof(liar), sizeof(options[0]), LIAR_NAME, "1.0", "lies about rows", "0BSD", NULL, options,
-	liar_open, liar_close, NULL, &store, NULL, &target, NULL, &transform, NULL,
+	liar_open, liar_close, NULL, &store, &source, &target, NULL, &transform, NULL,
 };
 
 #define AS(name) ETL_PLUGIN(name, liar)

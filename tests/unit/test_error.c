@@ -144,6 +144,27 @@ START_TEST(whose_failure_it_is)
 }
 END_TEST
 
+START_TEST(what_nobody_described)
+{
+	struct etl_error err = ERROR_INIT;
+
+	err.role = ETL_ROLE_SOURCE;
+	snprintf(err.plugin, sizeof(err.plugin), "sqlite");
+	ck_assert_int_eq(error_unsaid(&err), ETL_FAILED);
+	ck_assert_str_eq(err.message,
+			 "plugin sqlite failed without saying why; look at what was said before, and report it");
+	ck_assert_int_eq(error_exit(&err), 1);
+	error_clear(&err);
+	error_unsaid(&err);
+	ck_assert_str_eq(err.message, "etlrun failed without saying why; look at what was said before, and report it");
+	error_clear(&err);
+	error_set(&err, ETL_USAGE, "it was described");
+	error_unsaid(&err);
+	ck_assert_str_eq(err.message, "it was described");
+	error_clear(&err);
+}
+END_TEST
+
 START_TEST(what_the_machine_lacks_is_nobodys_mistake)
 {
 	ck_assert_int_eq(error_class(ENOMEM, ETL_USAGE), ETL_MEMORY);
@@ -200,6 +221,7 @@ int main(void)
 	tcase_add_test(t, no_failure_is_exit_0);
 	tcase_add_test(t, ends_without_a_full_stop);
 	tcase_add_test(t, whose_failure_it_is);
+	tcase_add_test(t, what_nobody_described);
 	tcase_add_test(t, what_the_machine_lacks_is_nobodys_mistake);
 	tcase_add_test(t, moving_keeps_the_place);
 	suite_add_tcase(suite, t);
