@@ -164,7 +164,7 @@ static int64_t came_from(const struct etl_table *in, const struct etl_column *co
 }
 
 /* The types in which a transform's output comes: a column that is typed or that it made has its own type, the
- * others what came. */
+ * others what came; what it made without a type is text. */
 static bool derived_schema(const struct etl_table *out, const struct etl_table *from,
 			   const struct ArrowSchema *in, struct ArrowSchema *ret)
 {
@@ -181,13 +181,15 @@ static bool derived_schema(const struct etl_table *out, const struct etl_table *
 		if (at >= 0)
 			at = etl_schema_find(in, table_column(from, (size_t)at)->name);
 		columns[count] = *column;
-		if (at >= 0 && !(column->flags & ETL_TYPED)) {
+		if (at >= 0 && (!(column->flags & ETL_TYPED) || column->type == ETL_TYPE_NONE)) {
 			struct etl_type_info type = etl_type_of(in->children[at]);
 
 			columns[count].type = type.type;
 			columns[count].precision = type.precision;
 			columns[count].scale = type.scale;
 		}
+		if (columns[count].type == ETL_TYPE_NONE)
+			columns[count].type = ETL_TEXT;
 		count++;
 	}
 	ok = ok && etl_schema_make(ret, columns, count, sizeof(*columns));
