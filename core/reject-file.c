@@ -44,8 +44,9 @@ int reject_reader_open(const char *path, const char *run, struct reject_reader *
 	}
 	r->file = fopen(path, "re");
 	if (!r->file) {
-		error_set(err, ETL_MEMORY, "the rejects file %s cannot be read: %s", path,
-			  strerror(errno));
+		error_set(err, ETL_MEMORY, "the rejects file %s cannot be read: %s%s", path,
+			  strerror(errno),
+			  errno == ENOENT ? "; put it back, or run the pipeline again" : "");
 		reject_reader_close(r);
 		return ETL_FAILED;
 	}

@@ -152,8 +152,23 @@ static void add_lost_sql(struct etl_text *sql, struct into *n, const struct chil
 	etl_text_add(sql, ")");
 }
 
+/* Is a table of the run? Then its row stays since the source has it so, or because it was rejected. */
+static bool is_brought(const struct into *n, const char *table)
+{
+	size_t i;
+
+	for (i = 0; i < n->commit->load_count; i++) {
+		const struct etl_table *t = n->commit->loads[i]->table;
+
+		if (t && sqlite3_stricmp(t->name, table) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int tell_lost(struct into *n, const struct child *c, sqlite3_stmt *stmt)
 {
+	bool comes = is_brought(n, c->table);
 	int64_t rows = sqlite3_column_int64(stmt, 0);
 	struct etl_text key = { 0 };
 	int rc;
@@ -162,9 +177,10 @@ static int tell_lost(struct into *n, const struct child *c, sqlite3_stmt *stmt)
 	if (n->commit->run->foreign_keys == ETL_FK_REPORT) {
 		n->inst->host->log(
 			n->inst->host, ETL_LOG_WARN,
-			"%lld rows of \"%s\" (the first: %s) refer to rows that \"%s\" has no "
+			"%lld row%s of \"%s\" (the first: %s) refer%s to rows that \"%s\" has no "
 			"longer",
-			(long long)rows, c->table, key.at ? key.at : "?", n->load->table->name);
+			(long long)rows, rows == 1 ? "" : "s", c->table, key.at ? key.at : "?",
+			rows == 1 ? "s" : "", n->load->table->name);
 		etl_text_free(&key);
 		return ETL_OK;
 	}
@@ -173,11 +189,12 @@ static int tell_lost(struct into *n, const struct child *c, sqlite3_stmt *stmt)
 				 "%lld row%s of \"%s\" in %s (the first: %s) would refer to a row "
 				 "of \"%s\" that is gone "
 				 "from the source, or has another key there; nothing was changed; "
-				 "bring \"%s\" too, write delete = \"soft\" or "
+				 "%s \"%s\"%s, write delete = \"soft\" or "
 				 "\"none\" for \"%s\", or foreign_keys = \"report\"",
 				 (long long)rows, rows == 1 ? "" : "s", c->table, n->inst->path,
-				 key.at ? key.at : "?", n->load->table->name, c->table,
-				 n->load->table->name);
+				 key.at ? key.at : "?", n->load->table->name,
+				 comes ? "mend those rows of" : "bring", c->table,
+				 comes ? " in the source" : " too", n->load->table->name);
 	etl_text_free(&key);
 	return rc;
 }

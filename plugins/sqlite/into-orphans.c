@@ -153,10 +153,10 @@ static int tell_orphan(struct into *n, const struct etl_foreign_key *f, sqlite3_
 	if (n->commit->run->foreign_keys == ETL_FK_REPORT) {
 		n->inst->host->log(
 			n->inst->host, ETL_LOG_WARN,
-			"%lld rows of \"%s\" (the first: %s) refer by %s to rows that \"%s\" "
+			"%lld row%s of \"%s\" (the first: %s) refer%s by %s to rows that \"%s\" "
 			"does not have; carried as they are",
-			(long long)rows, table, key.at ? key.at : "no key", f->columns[0],
-			f->parent);
+			(long long)rows, rows == 1 ? "" : "s", table, key.at ? key.at : "no key",
+			rows == 1 ? "s" : "", f->columns[0], f->parent);
 		etl_text_free(&key);
 		return ETL_OK;
 	}
