@@ -145,20 +145,12 @@ static int print_all(const struct cli *cli, struct reject_reader *reader, uint64
 	return rc;
 }
 
-static int list(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
+static int list_lines(const struct cli *cli, const struct reject_run *run, struct etl_error *err)
 {
-	struct reject_run run = { 0 };
 	struct reject_reader *reader = NULL;
 	uint64_t count = 0;
-	int rc = find(cli, pipeline, &run, err);
+	int rc = reject_reader_open(run->path, run->id, &reader, err);
 
-	if (rc == 0 && run.rejected == 0) {
-		if (!cli->json_lines)
-			printf("run %s rejected no row\n", run.id);
-		return 0;
-	}
-	if (rc == 0)
-		rc = reject_reader_open(run.path, run.id, &reader, err);
 	if (rc == 0)
 		rc = print_all(cli, reader, &count, err);
 	reject_reader_close(reader);
@@ -167,10 +159,22 @@ static int list(const struct cli *cli, const struct pipeline *pipeline, struct e
 			       "%s has no line of run %s any more: rejects_file names one place "
 			       "for all runs, "
 			       "and a later run has taken it",
-			       run.path, run.id);
+			       run->path, run->id);
 	if (rc == 0 && !cli->json_lines)
-		printf("%" PRIu64 " row%s of run %s, in %s\n", count, count == 1 ? "" : "s", run.id,
-		       run.path);
+		printf("%" PRIu64 " row%s of run %s, in %s\n", count, count == 1 ? "" : "s", run->id,
+		       run->path);
+	return rc;
+}
+
+static int list(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
+{
+	struct reject_run run = { 0 };
+	int rc = find(cli, pipeline, &run, err);
+
+	if (rc == 0 && run.rejected > 0)
+		rc = list_lines(cli, &run, err);
+	else if (rc == 0 && !cli->json_lines)
+		printf("run %s rejected no row\n", run.id);
 	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		rc = error_set(err, ETL_MEMORY, "standard output cannot be written: %s",
 			       strerror(errno));
