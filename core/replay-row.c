@@ -222,13 +222,14 @@ static const char *put_object(struct etl_column_builder *b, struct json *j)
 	json_expect(j, '{');
 	json_string(j, &name);
 	json_expect(j, ':');
-	/* {"$size":N}: the value itself is not there. */
 	if (json_peek(j) == '"') {
 		json_string(j, &text);
 		if (name.failed || text.failed)
 			code = "no_memory";
 		else if (!j->bad)
 			code = put_named(b, name.at, &text);
+	} else if (!name.failed && strcmp(name.at, "$size") == 0) {
+		code = "not_kept"; /* {"$size":N}: the value itself is not there */
 	}
 	etl_text_free(&name);
 	etl_text_free(&text);

@@ -24,7 +24,8 @@ void row_clear(struct row_members *);
  * source's own, or the target's. NULL: none does. */
 const struct row_member *row_find(const struct row_members *, const struct job *,
 				  const char *column);
-/* Appends the value to a column in the column's type. NULL: done; else a word as etl_convert says it. */
+/* Appends the value to a column in the column's type. NULL: done; else a word as etl_convert says it, or "not_kept":
+ * the file has only its size. */
 const char *row_put(struct etl_column_builder *, const struct row_member *);
 
 #endif

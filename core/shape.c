@@ -147,24 +147,16 @@ static const char *ruled_type(const struct pipeline *pipeline, const char *decla
 }
 
 /* The wanted type of a column by the file; false: the file says nothing. */
-static int wanted_type(struct shaping *s, const struct column_rule *rule, struct etl_column *column,
-		       bool *ret_given)
+static bool wanted_type(struct shaping *s, const struct column_rule *rule, struct etl_column *column)
 {
 	const char *text = rule && rule->type ? rule->type :
 						ruled_type(s->pipeline, column->declared);
-	struct etl_type_info type;
+	struct etl_type_info type = { 0 };
 	int64_t length = 0;
 
-	*ret_given = false;
 	if (!text)
-		return 0;
-	if (!etl_type_parse(text, &type, &length))
-		return error_set(s->err, ETL_USAGE,
-				 "%s: \"%s\" is no type (column \"%s\" of \"%s\"); write integer, "
-				 "decimal(10,2), "
-				 "text, timestamp, …: etlrun.cfg(5) lists them",
-				 rule && rule->origin.text ? rule->origin.text : "types", text,
-				 column->name, job_source_name(s->job));
+		return false;
+	etl_type_parse(text, &type, &length); /* that it is a type was seen when the file was read */
 	/* To SQLite a column called "any" is one of numbers. */
 	column->declared = type.type == ETL_ANY ? "" : etl_arena_copy(&s->arena, text);
 	column->type = type.type;
@@ -173,8 +165,7 @@ static int wanted_type(struct shaping *s, const struct column_rule *rule, struct
 	column->length = length;
 	column->type = s->takes(column);
 	s->changed = true;
-	*ret_given = true;
-	return 0;
+	return true;
 }
 
 static int add_cast(struct shaping *s, const char *name, int64_t from, struct etl_type_info type,
@@ -201,7 +192,6 @@ static int take_column(struct shaping *s, size_t i)
 	struct etl_type_info type = { 0 };
 	int64_t at = etl_schema_find(&s->job->before_cast, from->name);
 	bool given;
-	int rc;
 
 	if (is_listed(&s->rule->exclude_columns, from->name)) {
 		s->changed = true;
@@ -220,9 +210,7 @@ static int take_column(struct shaping *s, size_t i)
 	s->column_count++;
 	if (column->flags & ETL_GENERATED)
 		return 0;
-	rc = wanted_type(s, rule, column, &given);
-	if (rc < 0)
-		return rc;
+	given = wanted_type(s, rule, column);
 	if (at >= 0)
 		type = etl_type_of(s->job->before_cast.children[at]);
 	if (given) {
@@ -239,7 +227,6 @@ static int make_column(struct shaping *s, const struct column_rule *rule)
 {
 	struct etl_column *column = &s->columns[s->column_count++];
 	bool given;
-	int rc;
 
 	*column = (struct etl_column){ .name = etl_arena_copy(&s->arena, rule->as),
 				       .declared = "TEXT",
@@ -247,9 +234,7 @@ static int make_column(struct shaping *s, const struct column_rule *rule)
 				       .flags = ETL_CONSTANT,
 				       .identity_last = ETL_UNKNOWN };
 	s->changed = true;
-	rc = wanted_type(s, rule, column, &given);
-	if (rc < 0)
-		return rc;
+	given = wanted_type(s, rule, column);
 	return add_cast(s, column->name, -1,
 			(struct etl_type_info){ column->type, column->precision, column->scale },
 			given, rule);

@@ -169,7 +169,7 @@ START_TEST(what_is_no_value)
 		const char *row, *code;
 		size_t type;
 	} cases[] = {
-		{ "{\"v\":{\"$size\":70000}}", "type", 8 },   { "{\"v\":{\"$bytes\":\"*\"}}", "type", 8 },
+		{ "{\"v\":{\"$size\":70000}}", "not_kept", 8 }, { "{\"v\":{\"$else\":70000}}", "type", 8 },   { "{\"v\":{\"$bytes\":\"*\"}}", "type", 8 },
 		{ "{\"v\":{\"$bytes\":\"AA==\"}}", "type", 7 }, { "{\"v\":{\"$text\":\"/w==\"}}", "invalid_utf8", 7 },
 		{ "{\"v\":\"x\"}", "not_a_number", 2 },	       { "{\"v\":1.5}", "too_precise", 2 },
 		{ "{\"v\":{\"other\":\"1\"}}", "type", 0 },

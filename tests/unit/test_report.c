@@ -182,6 +182,7 @@ START_TEST(summaries_that_are_no_plain_files)
 	ck_assert_int_eq(chdir("/"), 0);
 	rmdir(folder);
 	report_free(&r);
+	report_free(NULL);
 }
 END_TEST
 
