@@ -159,6 +159,21 @@ void error_move(struct etl_error *to, struct etl_error *from)
 	*from = (struct etl_error)ERROR_INIT;
 }
 
+int error_blame(struct etl_error *err, const char *origin, int rc)
+{
+	struct etl_error said = ERROR_INIT;
+
+	if (rc >= 0 || !origin || !err->set || err->klass != ETL_USAGE || !err->message)
+		return rc;
+	error_move(&said, err);
+	error_at(err, said.table, said.column, said.key);
+	error_set(err, ETL_USAGE, "%s: %s", origin, said.message);
+	err->role = said.role;
+	memcpy(err->plugin, said.plugin, sizeof(said.plugin));
+	error_clear(&said);
+	return rc;
+}
+
 /* The store's own failures: the side it is on. A transform or validator that breaks is neither
  * store. */
 static int exit_by_role(int32_t role)

@@ -52,6 +52,9 @@ void error_at(struct etl_error *, const char *table, const char *column, const c
 void error_name_table(struct etl_error *, const char *table);
 /* Moves FROM into TO unless TO is set already; FROM is cleared. */
 void error_move(struct etl_error *to, struct etl_error *from);
+/* A plugin cannot do what the pipeline says: an ETL_USAGE error begins with ORIGIN (or NULL), where that stands. Returns
+ * RC; nothing happens unless it is negative. */
+int error_blame(struct etl_error *, const char *origin, int rc);
 /* The exit code of the table in etlrun(1). */
 int error_exit(const struct etl_error *);
 

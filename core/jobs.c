@@ -95,23 +95,6 @@ static int derive_emit(struct etl_table_sink *self, const struct etl_table *tabl
 	return sink->table ? 0 : ETL_FAILED;
 }
 
-/* A transform that cannot do what the file says: where it says so comes first. */
-static int blame_file(struct making *m, const struct plugin_use *use, int rc)
-{
-	struct etl_error said = ERROR_INIT;
-
-	if (rc >= 0 || !use->origin.text || !m->err->set || m->err->klass != ETL_USAGE ||
-	    !m->err->message)
-		return rc;
-	error_move(&said, m->err);
-	error_at(m->err, said.table, said.column, said.key);
-	error_set(m->err, ETL_USAGE, "%s: %s", use->origin.text, said.message);
-	m->err->role = said.role;
-	memcpy(m->err->plugin, said.plugin, sizeof(said.plugin));
-	error_clear(&said);
-	return rc;
-}
-
 static int derive_one(struct making *m, struct job *job, const struct plugin_use *use,
 		      const struct etl_table *in, struct etl_table **ret)
 {
@@ -135,7 +118,7 @@ static int derive_one(struct making *m, struct job *job, const struct plugin_use
 			use->plugin->base.name, sink.count, in->name);
 	if (rc < 0) {
 		table_free(sink.table);
-		return sink.count > 0 && !sink.table ? error_memory(m->err) : blame_file(m, use, rc);
+		return sink.count > 0 && !sink.table ? error_memory(m->err) : error_blame(m->err, use->origin.text, rc);
 	}
 	*ret = sink.table;
 	return 0;
@@ -268,7 +251,7 @@ static int ask_needs(struct making *m, struct job *job)
 			job->one_stream |= use->plugin->validator.whole(instance->self) > 0;
 		instance_close(instance);
 		if (rc < 0)
-			return rc;
+			return error_blame(m->err, use->origin.text, rc);
 		if (needs.hash && needs.ppm > job->needs.ppm)
 			job->needs = needs;
 	}

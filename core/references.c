@@ -164,6 +164,7 @@ static int inspect_job(struct inspecting *s, struct job *job)
 			rc = use->plugin->validator.inspect(instance->self, job->target, &s->sink,
 							    instance_error(instance, s->err));
 		instance_close(instance);
+		rc = error_blame(s->err, use->origin.text, rc);
 	}
 	return rc;
 }

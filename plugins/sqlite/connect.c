@@ -232,7 +232,7 @@ static int explain(struct etl_instance *inst, const char *path, struct etl_error
 		return inst->host->fail(
 			err, ETL_FATAL, NULL, SQLITE_NOTADB,
 			"%s: looks encrypted (SQLCipher or the like): write a plain copy with "
-			"the program that has its key, and read that",
+			"the program that has its key, and name that",
 			path);
 	return inst->host->fail(
 		err, ETL_FATAL, NULL, SQLITE_NOTADB,

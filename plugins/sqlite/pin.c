@@ -252,6 +252,15 @@ int sqlite_stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_er
 	return ETL_OK;
 }
 
+/* Another file has the path now. One that was only removed is read to its end. */
+static bool is_replaced(const struct etl_instance *inst)
+{
+	struct stat now;
+
+	return stat(inst->path, &now) == 0 &&
+	       (now.st_dev != inst->pinned_file.st_dev || now.st_ino != inst->pinned_file.st_ino);
+}
+
 /* In rollback mode no writer that keeps to SQLite's locks gets at the file while it is pinned: when it was written all
  * the same, by a copy over it for one, what was read may be half of each. */
 int sqlite_unmoved(struct etl_instance *inst, struct etl_error *err)
@@ -259,6 +268,12 @@ int sqlite_unmoved(struct etl_instance *inst, struct etl_error *err)
 	struct state state;
 	struct etl_token now;
 
+	if (inst->pinned && is_replaced(inst))
+		return inst->host->fail(
+			err, ETL_FATAL, NULL, 0,
+			"%s: another file was put in its place while it was read; what was read is the old "
+			"one, so nothing of it is kept; run again",
+			inst->path);
 	if (!inst->pinned || strncmp(inst->stamp.text, "rollback", 8) != 0)
 		return ETL_OK;
 	read_state(inst->main, false, &state);
@@ -275,6 +290,13 @@ int sqlite_unmoved(struct etl_instance *inst, struct etl_error *err)
 
 /* ---- Pin and join ------------------------------------------------------------------------------------------- */
 
+static void set_pinned(struct etl_instance *inst)
+{
+	inst->pinned = true;
+	if (stat(inst->path, &inst->pinned_file) != 0)
+		memset(&inst->pinned_file, 0, sizeof(inst->pinned_file));
+}
+
 int sqlite_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
 {
 	struct state state = { 0 };
@@ -285,7 +307,7 @@ int sqlite_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_erro
 		rc = begin_known(inst, db, false, &state, err);
 	if (rc)
 		return rc;
-	inst->pinned = true;
+	set_pinned(inst);
 	take_stamp(inst, db, &state, &inst->stamp);
 	memset(ret->text, 0, sizeof(ret->text));
 	write_token(inst, db, &state, ret->text);
@@ -323,7 +345,7 @@ int sqlite_join(struct etl_instance *inst, const struct etl_token *token, struct
 		end(inst, db);
 		return fail_changed(inst, token->text, err);
 	}
-	inst->pinned = true;
+	set_pinned(inst);
 	take_stamp(inst, db, &state, &inst->stamp);
 	return ETL_OK;
 }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sys/types.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -20,6 +21,7 @@ struct etl_instance {
 	char *path;		/* of the published file, absolute */
 	sqlite3 *main;		/* NULL until needed */
 	bool pinned;		/* main is inside a read transaction */
+	struct stat pinned_file; /* that the path named then */
 	struct etl_token stamp; /* of the pinned view: pin.c's */
 	sqlite3 *stage;		/* NULL until needed */
 	char *stage_path;
