@@ -195,16 +195,32 @@ static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int3
 	return 0;
 }
 
+/* A range that the host cannot keep to is not passed over: all rows would come in its place. */
+static int check_range(const struct etl_range *range, struct etl_error *err)
+{
+	if (range->after || range->upto)
+		return error_set(err, ETL_USAGE, "a validator asked for a range of keys, which is not offered here");
+	return 0;
+}
+
+/* Digests are kept for so many buckets, and no others can be made of them. */
+static int check_buckets(const struct etl_range *range, struct etl_error *err)
+{
+	if (range->kind != ETL_RANGE_BUCKETS || (range->of == ETL_BUCKETS && range->first <= ETL_BUCKETS &&
+						 range->count <= ETL_BUCKETS - range->first))
+		return check_range(range, err);
+	return error_set(err, ETL_BUG, "a validator asked for the digests of %u buckets from %u on of %u; there are %d",
+			 range->count, range->first, range->of, ETL_BUCKETS);
+}
+
 int peer_digest(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
 		struct etl_digest *ret, struct etl_error *err)
 {
 	bool all = range_ppm(range) == EVERY_ROW;
-	int rc;
+	int rc = check_buckets(range, err);
 
-	if (range->kind == ETL_RANGE_BUCKETS &&
-	    (range->of != ETL_BUCKETS || range->first + range->count > ETL_BUCKETS))
-		return error_set(err, ETL_BUG, "a validator asked for buckets %u to %u of %u",
-				 range->first, range->first + range->count, range->of);
+	if (rc < 0)
+		return rc;
 	if (!hash && range->kind != ETL_RANGE_BUCKETS && all && peer->known_rows >= 0) {
 		*ret = (struct etl_digest){ .rows = (uint64_t)peer->known_rows };
 		return 0;
@@ -337,9 +353,11 @@ static bool hashes_schema(struct ArrowSchema *ret)
 static int stream_open(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
 		       bool hashes, struct ArrowArrayStream *stream, struct etl_error *err)
 {
-	struct peer_stream *s = calloc(1, sizeof(*s));
-	int rc;
+	int rc = check_range(range, err);
+	struct peer_stream *s = rc < 0 ? NULL : calloc(1, sizeof(*s));
 
+	if (rc < 0)
+		return rc;
 	if (!s)
 		return error_memory(err);
 	s->range = *range;

@@ -41,6 +41,13 @@ static void fixture_close(struct etl_instance *instance)
 	free(instance);
 }
 
+#ifdef FIXTURE_QUIT
+__attribute__((constructor)) static void quit(void)
+{
+	_Exit(7);
+}
+#endif
+
 #if defined(FIXTURE_CRASH) || defined(FIXTURE_HANG)
 __attribute__((constructor)) static void misbehave(void)
 {
@@ -80,9 +87,23 @@ static const struct etl_plugin fixture = {
 	.version = "1.0",
 	.summary = "a fixture of the tests",
 	.license = "0BSD",
+#ifdef FIXTURE_SCHEMES
+	.schemes = FIXTURE_SCHEMES,
+#endif
 	.open = fixture_open,
 	.close = fixture_close,
 	.validator = &validator,
 };
 
+#ifdef FIXTURE_NOTHING
+#define NOTHING_(name) __attribute__((visibility("default"))) const struct etl_plugin *name##_LTX_etl_plugin(void)
+#define NOTHING(name) NOTHING_(name)
+NOTHING(EXPORT);
+NOTHING(EXPORT)
+{
+	(void)&fixture;
+	return NULL;
+}
+#else
 PLUGIN(EXPORT, fixture)
+#endif

@@ -231,7 +231,7 @@ static int liar_wrap(struct etl_instance *self, const struct etl_wrap *wrap, str
 
 /* ---- The target: keeps nothing ---- */
 
-/* As a source it has n, unless it is asked about it again. */
+/* As a source it has n, unless it is asked about it again; as a target that mumbles, too. */
 
 static int liar_describe(struct etl_instance *self, const struct etl_dataset *dataset, struct etl_table_sink *sink,
 			 struct etl_error *err)
@@ -240,7 +240,7 @@ static int liar_describe(struct etl_instance *self, const struct etl_dataset *da
 	int rc = ETL_OK;
 
 	(void)err;
-	if (self->host->role != ETL_ROLE_SOURCE || (again && lies(self, "vanishes")))
+	if ((self->host->role != ETL_ROLE_SOURCE && !lies(self, "mumbles")) || (again && lies(self, "vanishes")))
 		return ETL_OK;
 	if (again && lies(self, "doubles"))
 		rc = sink->emit(sink, &n);
