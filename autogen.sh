@@ -170,11 +170,12 @@ built() {
 	configured "$@" && make -C "$1" -j"$jobs"
 }
 
-# tested FOLDER OPTIONS…: … and all its tests; what they skip and why is in the log too.
+# tested FOLDER OPTIONS…: … and all its tests; what they skip and why is in the log too. Some of them wait for a moment
+# to come, so one more runs than there are processors.
 tested() {
 	built "$@" || return 1
 	rc=0
-	make -C "$1" -j"$jobs" ${sweeps+SWEEPS="$sweeps"} check || rc=1
+	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} check || rc=1
 	find "$1/tests" -name '*.log' ! -name test-suite.log -exec sed -n '/^skipped: /p' {} +
 	return $rc
 }
