@@ -210,26 +210,29 @@ int layer_profile(config_t *config, const char *name, struct etl_error *err)
 
 /* ---- --set ---- */
 
-/* The value as libconfig reads it, when it is one setting and nothing else. True: CONFIG holds it
- * as `v`. */
-static bool parse_value(config_t *config, const char *value)
+/* The value as libconfig reads it, when it is one setting and nothing else: CONFIG holds it as `v`, and so
+ * *RET. Else *RET is NULL. */
+static int parse_value(config_t *config, const char *value, const config_setting_t **ret, struct etl_error *err)
 {
-	struct etl_error err = ERROR_INIT;
+	struct etl_error why = ERROR_INIT;
 	struct scan *scan = NULL;
 	char *line = NULL;
-	bool ok = false;
-	int length = asprintf(&line, "v = %s\n;", value);
+	int length = asprintf(&line, "v = %s\n;", value), status = ETL_OK;
 
+	*ret = NULL;
 	if (length < 0)
-		return false;
-	if (scan_memory(line, (size_t)length, "--set", &scan, &err) == ETL_OK) {
-		ok = config_read_string(config, line) == CONFIG_TRUE &&
-		     config_setting_length(config_root_setting(config)) == 1;
+		return error_memory(err);
+	if (scan_memory(line, (size_t)length, "--set", &scan, &why) == ETL_OK) {
+		if (config_read_string(config, line) == CONFIG_TRUE &&
+		    config_setting_length(config_root_setting(config)) == 1)
+			*ret = config_lookup(config, "v");
 		scan_free(scan);
+	} else if (why.klass == ETL_MEMORY) {
+		status = error_memory(err);
 	}
-	error_clear(&err);
+	error_clear(&why);
 	free(line);
-	return ok;
+	return status;
 }
 
 static int add_text(config_setting_t *parent, const char *name, const char *text,
@@ -246,23 +249,27 @@ static int add_text(config_setting_t *parent, const char *name, const char *text
 
 /* Replaces the member NAME. A scalar that is no string stays as it was typed, because every option
  * reads its value from a text too, and a text option would refuse a number. */
+static int replace(config_setting_t *parent, const char *name, const config_setting_t *parsed, const char *value,
+		   const char *origin, struct etl_error *err)
+{
+	if (config_setting_get_member(parent, name))
+		config_setting_remove(parent, name);
+	if (parsed && (config_setting_is_aggregate(parsed) || config_setting_type(parsed) == CONFIG_TYPE_STRING))
+		return copy_into(parent, name, parsed, origin, NULL, err);
+	return add_text(parent, name, value, origin, err);
+}
+
 static int put_value(config_setting_t *parent, const char *name, const char *value,
 		     const char *origin, struct etl_error *err)
 {
-	const config_setting_t *parsed = NULL;
+	const config_setting_t *parsed;
 	config_t config;
 	int status;
 
 	config_init(&config);
-	if (parse_value(&config, value))
-		parsed = config_lookup(&config, "v");
-	if (config_setting_get_member(parent, name))
-		config_setting_remove(parent, name);
-	if (parsed && (config_setting_is_aggregate(parsed) ||
-		       config_setting_type(parsed) == CONFIG_TYPE_STRING))
-		status = copy_into(parent, name, parsed, origin, NULL, err);
-	else
-		status = add_text(parent, name, value, origin, err);
+	status = parse_value(&config, value, &parsed, err);
+	if (status == ETL_OK)
+		status = replace(parent, name, parsed, value, origin, err);
 	config_destroy(&config);
 	return status;
 }

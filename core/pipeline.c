@@ -189,8 +189,6 @@ static char *plain_part(const char *at, size_t length, bool encoded)
 		last = c;
 	}
 	etl_text_add(&text, "");
-	if (!text.at && !text.failed)
-		return strdup("");
 	return etl_text_take(&text);
 }
 

@@ -101,10 +101,7 @@ static bool add_build_folder(void)
 		return true;
 	exe[length] = '\0';
 	/* libtool runs .libs/etlrun, where the program itself is a script. */
-	for (up = 0; up < 2; up++) {
-		slash = strrchr(exe, '/');
-		if (!slash)
-			return true;
+	for (up = 0; up < 2 && (slash = strrchr(exe, '/')); up++) {
 		memcpy(slash, "/plugins/.libs", sizeof("/plugins/.libs"));
 		if (stat(exe, &st) == 0 && S_ISDIR(st.st_mode))
 			return names_add(&registry.folders, exe, strlen(exe));
@@ -133,8 +130,6 @@ void registry_add_path(const char *path)
 {
 	char *joined;
 
-	if (!path)
-		return;
 	registry.ready = false;
 	if (asprintf(&joined, "%s%s%s", registry.added ? registry.added : "",
 		     registry.added ? ":" : "", path) < 0) {

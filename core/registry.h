@@ -27,8 +27,8 @@ struct plugin {
 		can_watermark;
 };
 
-/* Where to look, colon-separated, before ETLRUN_PLUGIN_PATH and the compiled-in folder; NULL:
- * nothing more. To be called before the first registry_find. */
+/* Where to look, colon-separated, before ETLRUN_PLUGIN_PATH and the compiled-in folder. To be called before
+ * the first registry_find. */
 void registry_add_path(const char *path);
 /* The plugin of that name, loaded when it was not. ETL_USAGE: not there, or refused; the message
  * says why and, for an unknown name, which one it might have been. */

@@ -308,12 +308,13 @@ END_TEST
 START_TEST(stores_without_options)
 {
 	struct pipeline *p = takes("source = { plugin = \"plain\"; }; target = { plugin = \"plain\"; };\n"
-				   "transforms = [ ]; tables = ( { name = \"a\"; columns = ( { name = \"b\"; } ); } );",
+				   "transforms = [ ]; tables = ( { name = \"a\"; columns = ( { name = \"b\"; } ); }, { name = \"c\"; columns = ( ); } );",
 				   NULL);
 
 	ck_assert_ptr_null(p->source.conf);
 	ck_assert_ptr_null(p->tables[0].from);
 	ck_assert_ptr_null(p->tables[0].columns[0].to);
+	ck_assert_uint_eq(p->tables[1].column_count, 0);
 	ck_assert_uint_eq(p->transforms.count, 0);
 	pipeline_free(p);
 }
@@ -563,6 +564,24 @@ START_TEST(parts_of_a_uri)
 }
 END_TEST
 
+START_TEST(a_source_alone)
+{
+	struct etl_error err = ERROR_INIT;
+	struct pipeline *p = NULL;
+	config_t config;
+
+	ck_assert_int_eq(pipeline_sketch("lok:x", NULL, &config, &p, &err), ETL_FAILED);
+	ck_assert_str_eq(err.message, "the source URI: there is no plugin lok");
+	ck_assert_ptr_null(p);
+	error_clear(&err);
+	ck_assert_int_eq(pipeline_sketch("box:x", NULL, &config, &p, &err), ETL_OK);
+	ck_assert_str_eq(p->name, "discover");
+	ck_assert_str_eq(conf_str(p->source.conf, "uri"), "box:x");
+	config_destroy(&config);
+	pipeline_free(p);
+}
+END_TEST
+
 START_TEST(what_is_a_uri)
 {
 	ck_assert_int_eq(mkdir("here:", 0700), 0);
@@ -659,6 +678,7 @@ int main(void)
 	tcase_add_test(all, two_uris);
 	tcase_add_test(all, wrong_uris);
 	tcase_add_test(all, parts_of_a_uri);
+	tcase_add_test(all, a_source_alone);
 	tcase_add_test(all, what_is_a_uri);
 	tcase_add_test(all, written_down_in_another_folder);
 	suite_add_tcase(suite, all);
