@@ -101,6 +101,17 @@ static void print_options(const struct etl_option *options, size_t stride, int i
 	}
 }
 
+/* Of "a|b" the scheme of each URI that the plugin takes beside its own. */
+static void print_schemes(const char *name, const char *schemes)
+{
+	printf("URIs: %s:", name);
+	for (size_t length; *schemes; schemes += length + (schemes[length] == '|')) {
+		length = strcspn(schemes, "|");
+		printf(", %.*s:", (int)length, schemes);
+	}
+	putchar('\n');
+}
+
 static void show(const struct plugin *p)
 {
 	const char *last = NULL;
@@ -111,7 +122,7 @@ static void show(const struct plugin *p)
 	printf("Roles: %s. License: %s. %s%s\n", roles, p->base.license,
 	       p->path[0] ? "File: " : "Linked in.", p->path);
 	if (p->base.schemes)
-		printf("URIs: %s:, also %s\n", p->base.name, p->base.schemes);
+		print_schemes(p->base.name, p->base.schemes);
 	fputs(p->base.options[0].name ? "\nOptions\n" : "\nIt takes no options.\n", stdout);
 	print_options(p->base.options, p->base.option_size, 2);
 	fputs("\nPromises\n", stdout);

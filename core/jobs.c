@@ -261,13 +261,8 @@ static int ask_needs(struct making *m, struct job *job)
 static int describe_query(struct making *m, struct job *job)
 {
 	struct catalog found = { 0 };
-	int rc;
+	int rc = describe(m->source, &job->dataset, &found, m->err);
 
-	if (!job->rule->as)
-		return error_set(m->err, ETL_USAGE,
-				 "%s: a query needs a name for its table: as = \"…\"",
-				 job->rule->origin.text ? job->rule->origin.text : "tables");
-	rc = describe(m->source, &job->dataset, &found, m->err);
 	if (rc == 0 && found.count != 1)
 		rc = error_set(m->err, ETL_FATAL,
 			       "%s: the query gives %zu results, one was expected",

@@ -4,6 +4,7 @@
  * and no example of anything.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <etlrun/helpers.h>
@@ -13,6 +14,8 @@ struct etl_instance {
 	const char *lie;
 	int64_t rows; /* that the target took */
 };
+
+static atomic_int opened; /* by "opens once" */
 
 static bool lies(const struct etl_instance *self, const char *lie)
 {
@@ -31,6 +34,7 @@ struct reading {
 	struct ArrowSchema schema;
 	const struct etl_instance *self;
 	int64_t next;
+	bool empty; /* the batch before this one was */
 };
 
 static int n_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
@@ -52,7 +56,7 @@ static int n_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
 	static const struct etl_column two[] = { { .name = "id", .type = ETL_INT64 }, { .name = "more", .type = ETL_INT64 } };
 	struct reading *r = stream->private_data;
-	int64_t rows = lies(r->self, "rows") ? 5 : lies(r->self, "empties") && r->next % 2 == 0 ? 0 : 2;
+	int64_t rows = lies(r->self, "rows") ? 5 : lies(r->self, "empties") && !r->empty ? 0 : 2;
 	struct ArrowSchema wide = { .release = NULL };
 	struct etl_builder *builder;
 	bool ok;
@@ -70,7 +74,7 @@ static int n_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 		if (wide.release)
 			etl_put_null(&builder->columns[1]);
 	}
-	r->next += rows == 0;
+	r->empty = rows == 0;
 	ok = builder && etl_builder_finish(builder, out);
 	etl_builder_free(builder);
 	if (wide.release)
@@ -308,6 +312,10 @@ static int liar_open(const struct etl_host *host, const struct etl_conf *conf, s
 		free(self);
 		return ETL_FAILED;
 	}
+	if (lies(self, "opens once") && atomic_fetch_add(&opened, 1) > 0) {
+		free(self);
+		return host->fail(err, ETL_FATAL, NULL, 0, "no second one is given");
+	}
 	*ret = self;
 	return ETL_OK;
 }
@@ -328,7 +336,7 @@ static const struct etl_source source = { .size = sizeof(source), .read = liar_r
 static const struct etl_target target = { .size = sizeof(target), .begin = liar_begin, .load = liar_load,
 					  .commit = liar_commit, .abort = liar_abort };
 static const struct etl_plugin liar = {
-	ETL_ABI, 0, sizeof(liar), sizeof(options[0]), LIAR_NAME, "1.0", "lies about rows", "0BSD", NULL, options,
+	ETL_ABI, 0, sizeof(liar), sizeof(options[0]), LIAR_NAME, "1.0", "lies about rows", "0BSD", LIAR_SCHEMES, options,
 	liar_open, liar_close, NULL, &store, &source, &target, NULL, &transform, NULL,
 };
 

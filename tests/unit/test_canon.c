@@ -189,6 +189,33 @@ START_TEST(a_key_is_of_the_columns)
 }
 END_TEST
 
+/* A batch of other columns than were announced has no hashes, and nothing of it is read. */
+START_TEST(a_batch_of_other_columns)
+{
+	struct etl_column columns[2] = { column_of("a", "int64"), column_of("b", "text") };
+	struct ArrowSchema schema = schema_of(columns, 2);
+	struct canon *canon = canon_new(&schema, NULL, 0, ETL_HASH_X1);
+	struct etl_builder *builder = builder_of(columns, 1, 1);
+	struct digest digest = { .total = { 0, 0 } };
+	struct etl_text key = { .at = NULL };
+	struct ArrowArray batch;
+	uint64_t hash = 7;
+
+	etl_put_int64(&builder->columns[0], 1);
+	ck_assert(etl_builder_finish(builder, &batch));
+	ck_assert(!canon_batch(canon, &batch, &hash, NULL));
+	ck_assert(!digest_batch(&digest, canon, &batch, 1000000, 0));
+	canon_key_text(canon, &batch, 0, &key);
+	ck_assert_uint_eq(hash, 7);
+	ck_assert_uint_eq(digest.total.rows, 0);
+	ck_assert_ptr_null(key.at);
+	batch.release(&batch);
+	etl_builder_free(builder);
+	canon_free(canon);
+	schema.release(&schema);
+}
+END_TEST
+
 /* Rows first .. last as (id, name, ordinal) into D. */
 static void digest_rows(struct digest *d, int64_t first, int64_t last, uint32_t ppm, struct etl_text *key)
 {
@@ -279,6 +306,7 @@ int main(void)
 	tcase_add_test(tests, any_is_what_it_holds);
 	tcase_add_test(tests, a_numeric_that_is_no_number);
 	tcase_add_test(tests, a_key_is_of_the_columns);
+	tcase_add_test(tests, a_batch_of_other_columns);
 	tcase_add_test(tests, only_x1_is_offered);
 	tcase_add_test(tests, digests_add_up_in_any_order);
 	tcase_add_test(tests, a_sample_is_the_same_rows_every_time);

@@ -144,6 +144,24 @@ START_TEST(whose_failure_it_is)
 }
 END_TEST
 
+/* Who does not ask is not told, and still learns that it failed: a plugin may pass NULL. */
+START_TEST(nobody_asks)
+{
+	struct etl_error from = ERROR_INIT;
+
+	ck_assert_int_eq(error_set(NULL, ETL_DATA, "x"), ETL_FAILED);
+	error_at(NULL, "t", NULL, NULL);
+	error_name_table(NULL, "t");
+	error_clear(NULL);
+	ck_assert_int_eq(error_exit(NULL), 0);
+	error_move(&from, NULL);
+	ck_assert(!from.set);
+	error_set(&from, ETL_DATA, "x");
+	error_move(NULL, &from);
+	ck_assert(!from.set);
+}
+END_TEST
+
 START_TEST(what_nobody_described)
 {
 	struct etl_error err = ERROR_INIT;
@@ -221,6 +239,7 @@ int main(void)
 	tcase_add_test(t, no_failure_is_exit_0);
 	tcase_add_test(t, ends_without_a_full_stop);
 	tcase_add_test(t, whose_failure_it_is);
+	tcase_add_test(t, nobody_asks);
 	tcase_add_test(t, what_nobody_described);
 	tcase_add_test(t, what_the_machine_lacks_is_nobodys_mistake);
 	tcase_add_test(t, moving_keeps_the_place);
