@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "layer.h"
 #include "pipeline-parts.h"
 
 enum {
@@ -333,19 +334,12 @@ static int check_limits(struct pipeline *p, const config_setting_t *root, struct
  * them refuse. */
 static int note_unready(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
 {
-	struct origin origin = { .text = NULL };
-	int length;
+	char buf[PIPELINE_ORIGIN];
 
 	if (p->mode != ETL_SYNC)
 		return ETL_OK;
-	if (pipeline_origin(config_setting_get_member(root, "mode"), &origin, err) != ETL_OK)
-		return ETL_FAILED;
-	length = asprintf(&p->unready,
-			  "%s: mode = \"sync\" is not in this version; copy, append and "
-			  "merge are",
-			  origin.text);
-	free(origin.text);
-	if (length >= 0)
+	if (asprintf(&p->unready, "%s: mode = \"sync\" is not in this version; copy, append and merge are",
+		     setting_origin(config_setting_get_member(root, "mode"), buf, sizeof(buf))) >= 0)
 		return ETL_OK;
 	p->unready = NULL;
 	return error_memory(err);
