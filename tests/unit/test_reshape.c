@@ -406,6 +406,8 @@ START_TEST(mistakes)
 	struct reshape_column columns[] = { { .name = "far", .from = 3, .type = type_of("text") },
 					    { .name = "n", .from = 0, .type = type_of("text") },
 					    { .name = "no", .from = -2, .type = type_of("text") } };
+	struct etl_column two[] = { column_of("n", "int64"), column_of("m", "text") };
+	struct etl_builder *few = builder_of(two, 2, 1);
 	struct ArrowArray batch, end;
 	struct given given = numbers(&batch);
 	struct ArrowArrayStream in = stream_of(&given), out = { .release = NULL };
@@ -419,7 +421,11 @@ START_TEST(mistakes)
 	ck_assert_int_eq(err.klass, ETL_BUG);
 	error_clear(&err);
 	ck_assert_int_eq(reshape_wrap(&in, columns + 1, 1, NULL, &out, &err), ETL_OK);
-	batch.n_children = 2;
+	batch.release(&batch);
+	etl_put_int64(&few->columns[0], 1);
+	etl_put_null(&few->columns[1]);
+	ck_assert(etl_builder_finish(few, &batch));
+	etl_builder_free(few);
 	ck_assert_int_eq(out.get_next(&out, &end), EIO);
 	ck_assert_int_eq(err.klass, ETL_BUG);
 	ck_assert_str_eq(err.message, "a batch does not have the columns of its schema");
