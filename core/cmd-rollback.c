@@ -114,14 +114,28 @@ static int take_back(struct run *run, const struct goal *g, struct etl_error *er
 	return rc;
 }
 
+/* The target says whether it has the run, not the state file: one that did not end may have died just after it was
+ * published, and of one that was taken back the target may have been restored from a backup. */
+static int ask_target(struct run *run, struct goal *g, bool *ret, struct etl_error *err)
+{
+	int rc = run_was_published(run, g->id, g->sealed ? g->seal : NULL, ret, err);
+
+	if (rc == 0 && *ret && !g->unfinished)
+		log_line(ETL_LOG_WARN,
+			 "%s says that run %s %s%s, but the target has it: it was restored from a "
+			 "backup, or the state file was; the target decides",
+			 run->state_path, g->id, strcmp(g->status, STATE_FAILED) == 0 ? "" : "is ",
+			 g->status);
+	return rc;
+}
+
 static int roll_back(struct run *run, struct goal *g, struct etl_error *err)
 {
 	bool published = g->published;
 	int rc = check_owner(run, g, err);
 
-	/* It may have died just after that. */
-	if (rc == 0 && g->unfinished)
-		rc = run_was_published(run, g->id, g->sealed ? g->seal : NULL, &published, err);
+	if (rc == 0 && !published)
+		rc = ask_target(run, g, &published, err);
 	if (rc < 0)
 		return rc;
 	if (published)

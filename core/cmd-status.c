@@ -157,6 +157,15 @@ static int on_last(const struct state_run *r, void *data)
 	return 0;
 }
 
+/* A rollback would lose what was written, so it refuses. What the next run does is the pipeline's. */
+static const char *advice(const struct pipeline *pipeline)
+{
+	return pipeline->mode == ETL_COPY ?
+		       "a rollback of it is refused, and the next copy that replaces the tables "
+		       "replaces what was written to them: save that first if it must stay" :
+		       "the next run goes into what is there; to go back, put back a backup";
+}
+
 /* Whether somebody else wrote to the target since it was published, so far as that can be told. */
 static int print_target(const struct listing *l, struct state *state, struct instance *target,
 			struct etl_error *err)
@@ -171,8 +180,8 @@ static int print_target(const struct listing *l, struct state *state, struct ins
 	if (rc == 0 && !same)
 		fprintf(l->out,
 			"the target is not what run %s published any more: it was written to or "
-			"replaced since\n",
-			last.id);
+			"replaced since; %s\n",
+			last.id, advice(l->pipeline));
 	return rc;
 }
 

@@ -529,6 +529,12 @@ int into_revert(struct etl_instance *inst, const char *id, bool *ret_known, stru
 			inst->path, id);
 	if (!rc && state == 1)
 		rc = transact(&r);
+	if (!rc && state == 2)
+		inst->host->log(
+			inst->host, ETL_LOG_INFO,
+			"%s: its own tables say that run %s was taken back already; nothing is "
+			"changed",
+			inst->path, id);
 	sqlite_old_close(inst, &target);
 	free(target.target);
 	free(target.folder);

@@ -33,6 +33,37 @@ static int fail_changed(struct reverting *r)
 		r->inst->path, r->run);
 }
 
+/* The tables of an append or merge are the target's own, and say which runs it has. */
+static int fail_unknown(struct reverting *r, const struct sqlite_stage *stage)
+{
+	if (access(stage->target, F_OK) != 0 && errno == ENOENT)
+		return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+					   "%s: is not there any more, so nothing of run %s can be "
+					   "taken back; put the "
+					   "file back where it was, if it was moved, and try again",
+					   stage->target, r->run);
+	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+				   "%s: its own tables do not have run %s: it was restored from a "
+				   "backup that is older "
+				   "than the run, or replaced since; nothing was changed, and "
+				   "there is nothing of that "
+				   "run to take back in it",
+				   r->inst->path, r->run);
+}
+
+static int fail_missing(struct reverting *r, const struct sqlite_stage *stage)
+{
+	bool kept = access(r->kept, F_OK) == 0;
+
+	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+				   "%s: is not there any more: somebody removed or moved what run "
+				   "%s published; nothing "
+				   "was changed%s%s%s",
+				   stage->target, r->run, kept ? "; what the run replaced is " : "",
+				   kept ? r->kept : "",
+				   kept ? ", and can be renamed back by hand" : "");
+}
+
 static int fail_gone(struct reverting *r)
 {
 	return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
@@ -98,10 +129,7 @@ static int take_back(struct reverting *r, struct sqlite_stage *stage)
 static int revert(struct reverting *r, struct sqlite_stage *stage)
 {
 	if (!sqlite_seal_basis(r->seal, r->before))
-		return r->inst->host->fail(
-			r->err, ETL_USAGE, NULL, 0,
-			"%s: what run %s published is not known; nothing was changed",
-			r->inst->path, r->run);
+		return fail_unknown(r, stage);
 	if (!sqlite_identity(stage->target, stage->old, r->now))
 		return r->inst->host->fail(r->err, sqlite_errno_class(), NULL, errno,
 					   "%s: cannot be looked at: %s", stage->target,
@@ -113,6 +141,8 @@ static int revert(struct reverting *r, struct sqlite_stage *stage)
 	/* By an earlier try, which died before it could say so. */
 	if (strcmp(r->now, r->before) == 0)
 		return ETL_OK;
+	if (strcmp(r->now, "none") == 0)
+		return fail_missing(r, stage);
 	if (!sqlite_is_identity_of(r->seal, r->now))
 		return fail_changed(r);
 	if (strcmp(r->before, "none") != 0 && access(r->kept, F_OK) != 0)
