@@ -38,6 +38,8 @@ struct screen {
 	uint64_t clock;
 	uint64_t *fell; /* beside the jobs: when a row was taken out of it last; 0: never */
 	uint64_t *done; /* beside the plan's steps: when it was applied last; 0: never */
+	uint64_t *withheld; /* by the index of a load: rows that the target never saw */
+	size_t withheld_count;
 };
 
 /* ---- What is found ---- */
@@ -207,6 +209,8 @@ static int open_finding(struct finding *f, struct screen *s, const struct etl_st
 			       .err = s->err,
 			       .has_rows = (run->target->plugin->base.abi & 0xffff) >= 1 };
 	f->sink.take_out = takes_out(f);
+	f->sink.withheld = s->withheld;
+	f->sink.withheld_count = s->withheld_count;
 	if (!f->job)
 		return 0;
 	f->sink.rows = &f->job->rows;
@@ -312,6 +316,23 @@ static int within(const struct run *run, struct etl_error *err)
 	return rejects_within(run->rejects, read, err);
 }
 
+/* A merge deletes nothing from a table of which rows are missing, so its rows are parents still. */
+static int count_withheld(struct screen *s)
+{
+	const struct jobs *jobs = &s->run->jobs;
+
+	for (size_t i = 0; i < jobs->count; i++)
+		if (jobs->at[i]->load.index >= s->withheld_count)
+			s->withheld_count = jobs->at[i]->load.index + 1;
+	s->withheld = calloc(s->withheld_count + 1, sizeof(*s->withheld));
+	if (!s->withheld)
+		return error_memory(s->err);
+	for (size_t i = 0; i < jobs->count; i++)
+		s->withheld[jobs->at[i]->load.index] = jobs->at[i]->rejected -
+						       jobs->at[i]->rejected_by_target;
+	return 0;
+}
+
 int run_screen(struct run *run, struct etl_error *err)
 {
 	struct screen s = { .run = run, .err = err };
@@ -323,13 +344,16 @@ int run_screen(struct run *run, struct etl_error *err)
 		return 0;
 	s.fell = calloc(run->jobs.count + 1, sizeof(*s.fell));
 	s.done = calloc(run->plan.count + 1, sizeof(*s.done));
-	rc = s.fell && s.done ? apply_all(&s) : error_memory(err);
+	rc = s.fell && s.done ? count_withheld(&s) : error_memory(err);
+	if (rc == 0)
+		rc = apply_all(&s);
 	if (rc == 0)
 		rc = within(run, err);
 	if (rc == 0)
 		rc = rejects_place(run->rejects, &run->flow, err);
 	free(s.fell);
 	free(s.done);
+	free(s.withheld);
 	line = report_add(&run->report, REPORT_AFTER, "constraints checked");
 	if (!line)
 		return error_memory(err);

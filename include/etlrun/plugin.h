@@ -633,6 +633,10 @@ struct etl_found_sink {
 	 * counted in one finding. */
 	int32_t take_out;
 	int32_t reserved;
+	/* Since 1.1. By the index of a load: how many of its rows were rejected before the target saw them, as commit will
+	 * say; NULL: not known. */
+	const uint64_t *withheld;
+	size_t withheld_count;
 };
 
 struct etl_dataset_sink {

@@ -134,10 +134,7 @@ static void add_stays(struct design *d)
 	etl_text_add(&kept, "1");
 	if (load->deletes == ETL_DELETE_HARD) {
 		kept.length = 0;
-		etl_text_addf(&kept, "EXISTS (SELECT 1 FROM main." INTO_KEPT "%llu AS s WHERE ",
-			      (unsigned long long)load->index);
-		into_add_match(&kept, load, "s", "p");
-		etl_text_add(&kept, ")");
+		into_add_kept(&kept, load, "p");
 	}
 	etl_text_add(&d->sql, ";\nCREATE TABLE IF NOT EXISTS " INTO_STAYS
 			      " (name TEXT COLLATE NOCASE, written TEXT, kept TEXT)"

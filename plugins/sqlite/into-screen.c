@@ -296,12 +296,35 @@ static int screen_as(struct screen *s, const struct etl_step *step)
 	return screen_parents(s);
 }
 
+/* In temp: the staging file does not change by it. */
+static int note_withheld(struct etl_instance *inst, const struct etl_found_sink *sink,
+			 struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	size_t i;
+	int rc;
+
+	etl_text_add(&sql, "CREATE TEMP TABLE IF NOT EXISTS " INTO_WITHHELD
+			   " (number INTEGER PRIMARY KEY);\nDELETE FROM temp." INTO_WITHHELD);
+	for (i = 0; sink->withheld && i < sink->withheld_count; i++) {
+		if (sink->withheld[i])
+			etl_text_addf(&sql, ";\nINSERT INTO temp." INTO_WITHHELD " VALUES (%zu)",
+				      i);
+	}
+	rc = sql.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path) :
+			  sqlite_run(inst, inst->stage, sql.at, err);
+	etl_text_free(&sql);
+	return rc;
+}
+
 int into_screen(struct etl_instance *inst, const struct etl_load *load, const struct etl_step *step,
 		struct etl_found_sink *sink, struct etl_error *err)
 {
 	struct screen s = { 0 };
 	int rc = attach_target(inst, err);
 
+	if (!rc)
+		rc = note_withheld(inst, sink, err);
 	if (!rc)
 		rc = screen_open(&s, inst, load, sink, err);
 	if (!rc)

@@ -220,6 +220,16 @@ void into_add_gone(struct etl_text *sql, const struct etl_load *load, const char
 	etl_text_free(&two);
 }
 
+void into_add_kept(struct etl_text *sql, const struct etl_load *load, const char *alias)
+{
+	etl_text_addf(sql,
+		      "(EXISTS (SELECT 1 FROM temp." INTO_WITHHELD " WHERE number = %llu) OR "
+		      "EXISTS (SELECT 1 FROM main." INTO_KEPT "%llu AS s WHERE ",
+		      (unsigned long long)load->index, (unsigned long long)load->index);
+	into_add_match(sql, load, "s", alias);
+	etl_text_add(sql, "))");
+}
+
 void into_add_key(struct etl_text *sql, const struct etl_load *load, const char *prefix)
 {
 	size_t i;

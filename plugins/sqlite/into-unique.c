@@ -50,10 +50,8 @@ static void add_stays(struct etl_text *sql, const struct etl_load *load)
 	etl_text_add(sql, ")");
 	if (load->deletes != ETL_DELETE_HARD)
 		return;
-	etl_text_addf(sql, " AND EXISTS (SELECT 1 FROM main." INTO_KEPT "%llu AS s WHERE ",
-		      (unsigned long long)load->index);
-	into_add_match(sql, load, "s", "o");
-	etl_text_add(sql, ")");
+	etl_text_add(sql, " AND ");
+	into_add_kept(sql, load, "o");
 }
 
 /* A staged row t wants what a row o of the target has: how the two are selected, and when they are equal. */

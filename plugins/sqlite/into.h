@@ -17,6 +17,9 @@
 /* name, written, kept: of a merge's table, whether its row p of the target is written over, and whether it stays when
  * it is not, as SQL */
 #define INTO_STAYS "_etlrun_stays"
+/* In temp while screening: the numbers of the loads from whose tables nothing is deleted, since rows of theirs were
+ * rejected before their keys were known. */
+#define INTO_WITHHELD "etlrun_withheld"
 #define INTO_ROW  "_etlrun_row"	  /* a column: the rowid, where none of its names is free */
 #define OWN_UNDO  "_etlrun_undo_" /* in the target: and the run, and the number of the load */
 
@@ -35,6 +38,9 @@ static inline const struct etl_column *into_column(const struct etl_table *t, si
 {
 	return ETL_AT(const struct etl_column, t->columns, t->column_size, i);
 }
+
+/* (row ALIAS of the target is in the keys that are kept, or nothing of the table is deleted) */
+void into_add_kept(struct etl_text *sql, const struct etl_load *load, const char *alias);
 
 /* Does a column come with the rows? */
 static inline bool into_comes(const struct etl_column *c)
