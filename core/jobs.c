@@ -31,9 +31,7 @@ struct making {
 
 const char *job_source_name(const struct job *job)
 {
-	return job->source && job->source->name ? job->source->name :
-	       job->rule->as			? job->rule->as :
-						  "query";
+	return job->source->name;
 }
 
 size_t job_stages(const struct job *job)
@@ -269,6 +267,8 @@ static int describe_query(struct making *m, struct job *job)
 			       job->rule->origin.text, found.count);
 	if (rc == 0) {
 		job->source = found.at[0];
+		if (!job->source->name)
+			job->source->name = job->rule->as;
 		found.count = 0; /* it is the job's now */
 	}
 	catalog_clear(&found);

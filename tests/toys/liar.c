@@ -246,6 +246,12 @@ static int liar_describe(struct etl_instance *self, const struct etl_dataset *da
 	(void)err;
 	if ((self->host->role != ETL_ROLE_SOURCE && !lies(self, "mumbles")) || (again && lies(self, "vanishes")))
 		return ETL_OK;
+	if (again && lies(self, "gives no name")) {
+		struct etl_table nameless = n;
+
+		nameless.name = NULL;
+		return sink->emit(sink, &nameless);
+	}
 	if (again && lies(self, "doubles"))
 		rc = sink->emit(sink, &n);
 	return rc < 0 ? rc : sink->emit(sink, &n);
