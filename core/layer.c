@@ -212,7 +212,8 @@ int layer_profile(config_t *config, const char *name, struct etl_error *err)
 
 /* The value as libconfig reads it, when it is one setting and nothing else: CONFIG holds it as `v`, and so
  * *RET. Else *RET is NULL. */
-static int parse_value(config_t *config, const char *value, const config_setting_t **ret, struct etl_error *err)
+static int parse_value(config_t *config, const char *value, const config_setting_t **ret,
+		       struct etl_error *err)
 {
 	struct etl_error why = ERROR_INIT;
 	struct scan *scan = NULL;
@@ -249,12 +250,13 @@ static int add_text(config_setting_t *parent, const char *name, const char *text
 
 /* Replaces the member NAME. A scalar that is no string stays as it was typed, because every option
  * reads its value from a text too, and a text option would refuse a number. */
-static int replace(config_setting_t *parent, const char *name, const config_setting_t *parsed, const char *value,
-		   const char *origin, struct etl_error *err)
+static int replace(config_setting_t *parent, const char *name, const config_setting_t *parsed,
+		   const char *value, const char *origin, struct etl_error *err)
 {
 	if (config_setting_get_member(parent, name))
 		config_setting_remove(parent, name);
-	if (parsed && (config_setting_is_aggregate(parsed) || config_setting_type(parsed) == CONFIG_TYPE_STRING))
+	if (parsed && (config_setting_is_aggregate(parsed) ||
+		       config_setting_type(parsed) == CONFIG_TYPE_STRING))
 		return copy_into(parent, name, parsed, origin, NULL, err);
 	return add_text(parent, name, value, origin, err);
 }

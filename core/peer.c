@@ -199,18 +199,23 @@ static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int3
 static int check_range(const struct etl_range *range, struct etl_error *err)
 {
 	if (range->after || range->upto)
-		return error_set(err, ETL_USAGE, "a validator asked for a range of keys, which is not offered here");
+		return error_set(
+			err, ETL_USAGE,
+			"a validator asked for a range of keys, which is not offered here");
 	return 0;
 }
 
 /* Digests are kept for so many buckets, and no others can be made of them. */
 static int check_buckets(const struct etl_range *range, struct etl_error *err)
 {
-	if (range->kind != ETL_RANGE_BUCKETS || (range->of == ETL_BUCKETS && range->first <= ETL_BUCKETS &&
-						 range->count <= ETL_BUCKETS - range->first))
+	if (range->kind != ETL_RANGE_BUCKETS ||
+	    (range->of == ETL_BUCKETS && range->first <= ETL_BUCKETS &&
+	     range->count <= ETL_BUCKETS - range->first))
 		return check_range(range, err);
-	return error_set(err, ETL_BUG, "a validator asked for the digests of %u buckets from %u on of %u; there are %d",
-			 range->count, range->first, range->of, ETL_BUCKETS);
+	return error_set(
+		err, ETL_BUG,
+		"a validator asked for the digests of %u buckets from %u on of %u; there are %d",
+		range->count, range->first, range->of, ETL_BUCKETS);
 }
 
 int peer_digest(struct etl_peer *peer, const struct etl_range *range, int32_t hash,

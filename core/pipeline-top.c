@@ -338,8 +338,10 @@ static int note_unready(struct pipeline *p, const config_setting_t *root, struct
 
 	if (p->mode != ETL_SYNC)
 		return ETL_OK;
-	if (asprintf(&p->unready, "%s: mode = \"sync\" is not in this version; copy, append and merge are",
-		     setting_origin(config_setting_get_member(root, "mode"), buf, sizeof(buf))) >= 0)
+	if (asprintf(&p->unready,
+		     "%s: mode = \"sync\" is not in this version; copy, append and merge are",
+		     setting_origin(config_setting_get_member(root, "mode"), buf, sizeof(buf))) >=
+	    0)
 		return ETL_OK;
 	p->unready = NULL;
 	return error_memory(err);

@@ -126,7 +126,8 @@ static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p
 			 etl_type_name((struct etl_type_info){ column->type, column->precision,
 							       column->scale },
 				       was, sizeof(was)));
-	if (p->blobs && p->blobs + p->texts + p->nulls < p->rows && !is_left_out(profiling->job, column->name))
+	if (p->blobs && p->blobs + p->texts + p->nulls < p->rows &&
+	    !is_left_out(profiling->job, column->name))
 		log_line(ETL_LOG_WARN,
 			 "%s.%s holds numbers and blobs: the rows with numbers do not fit the "
 			 "target's column and "

@@ -383,7 +383,8 @@ struct etl_host {
 	const char *(*item)(const struct etl_conf *conf, const char *name, size_t i);
 	const struct etl_conf *(*sub)(const struct etl_conf *conf, const char *name, size_t i);
 
-	/* For validators: the two sides of a table. A stream lives until it is released, and keeps ERR. */
+	/* For validators: the two sides of a table. A stream lives until it is released, and keeps ERR. A range of keys
+	 * (`after`, `upto`) is refused here with ETL_USAGE. */
 	int (*peer_describe)(struct etl_peer *peer, const struct etl_table **ret, struct etl_error *err);
 	/* RET has one place, or range->count places for ETL_RANGE_BUCKETS. */
 	int (*peer_digest)(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
