@@ -175,9 +175,14 @@ built() {
 tested() {
 	built "$@" || return 1
 	rc=0
-	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} check || rc=1
+	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} "${tests:-check}" || rc=1
 	find "$1/tests" -name '*.log' ! -name test-suite.log -exec sed -n '/^skipped: /p' {} +
 	return $rc
+}
+
+static_tested() {
+	tests=check-linked
+	tested build-static --enable-werror --disable-shared
 }
 
 # without_sweeps COMMAND…: the stories that do not depend on the build are left out (tests/e2e/Makefile.inc).
@@ -276,7 +281,7 @@ check() {
 	part fuzz fuzz_tested
 	part valgrind make -C build check-valgrind
 	part manuals make -C build check-manuals
-	part static without_sweeps tested build-static --enable-werror --disable-shared
+	part static static_tested
 	part without without_sweeps without_tested
 	part in-tree in_tree_tested
 	part install installs_tested
