@@ -185,7 +185,8 @@ static int set_yes(struct cli *cli, const char *value, struct etl_error *err)
 }
 
 static const struct option options[] = {
-	{ "tables", 0, CLI_TABLES, "A,B", "only these tables, as they are called in the source",
+	{ "tables", 0, CLI_TABLES, "A,B",
+	  "only these tables, as they are called in the source (rejects list: in the target)",
 	  set_tables },
 	{ "limit", 0, CLI_LIMIT, "N", "at most N rows of each table", set_limit },
 	{ "schema-only", 0, CLI_PARTS, NULL, "tables, keys and indexes, no rows", set_schema_only },

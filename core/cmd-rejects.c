@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "replay.h"
 #include "reject-file.h"
 #include "run.h"
@@ -19,6 +20,7 @@ struct wanted {
 	const char *id; /* or NULL: the newest that refused rows */
 	bool found;
 	struct reject_run *ret;
+	char *prints; /* owned: those of its pipeline, a line for each table; or NULL */
 };
 
 static int on_run(const struct state_run *run, void *data)
@@ -30,14 +32,85 @@ static int on_run(const struct state_run *run, void *data)
 	w->found = true;
 	snprintf(w->ret->id, sizeof(w->ret->id), "%s", run->id);
 	w->ret->rejected = run->rejected;
+	w->prints = run->file ? strdup(run->file) : NULL;
 	w->ret->published = strcmp(run->status, STATE_DONE) == 0;
 	w->ret->unfinished = strcmp(run->status, STATE_RUNNING) == 0 ||
 			     strcmp(run->status, STATE_INTERRUPTED) == 0;
 	return 0;
 }
 
-static int find_run(const char *state_path, const char *id, struct reject_run *ret,
-		    struct etl_error *err)
+/* Begins the line of a table in the prints of a run: the name follows, as JSON. */
+#define TABLE_LINE "table "
+
+/* The names in the prints, in place, as they stand in it. */
+static size_t list_names(char *prints, const char **names)
+{
+	size_t count = 0;
+
+	for (char *next, *line = prints; line && *line; line = next) {
+		char *end = strchr(line, '\n'), *last;
+
+		next = end ? end + 1 : NULL;
+		if (end)
+			*end = '\0';
+		last = strrchr(line, '"');
+		if (strncmp(line, TABLE_LINE "\"", strlen(TABLE_LINE) + 1) != 0 || !last)
+			continue;
+		*last = '\0';
+		names[count++] = line + strlen(TABLE_LINE) + 1;
+	}
+	return count;
+}
+
+static int unknown_table(const char *prints, const char *run, const char *name,
+			 struct etl_error *err)
+{
+	char *copy = strdup(prints);
+	const char **names = calloc(strlen(prints) + 1, sizeof(*names)), *near;
+	int rc;
+
+	if (copy && names) {
+		near = option_nearest(name, names, list_names(copy, names));
+		rc = error_set(err, ETL_USAGE,
+			       "--tables: run %s has no table \"%s\" in the target%s%s%s", run,
+			       name, near ? "; did you mean \"" : "", near ? near : "",
+			       near ? "\"?" : "");
+	} else {
+		rc = error_memory(err);
+	}
+	free(names);
+	free(copy);
+	return rc;
+}
+
+/* Each name of "a,b" is a table of the run. */
+static int check_tables(const char *prints, const char *run, const char *tables,
+			struct etl_error *err)
+{
+	int rc = 0;
+
+	for (const char *at = tables; rc == 0 && at && *at; at += strcspn(at, ",")) {
+		struct etl_text line = { 0 };
+		char *name;
+
+		at += *at == ',';
+		name = strndup(at, strcspn(at, ","));
+		etl_text_add(&line, TABLE_LINE);
+		if (name)
+			etl_text_add_json(&line, name, strlen(name));
+		etl_text_add(&line, " ");
+		if (!name || line.failed)
+			rc = error_memory(err);
+		else if (!strstr(prints, line.at))
+			rc = unknown_table(prints, run, name, err);
+		etl_text_free(&line);
+		free(name);
+	}
+	return rc;
+}
+
+static int find_run(const char *state_path, const char *id, const char *tables,
+		    struct reject_run *ret, struct etl_error *err)
 {
 	struct wanted w = { .id = id, .ret = ret };
 	struct state *state = NULL;
@@ -46,6 +119,9 @@ static int find_run(const char *state_path, const char *id, struct reject_run *r
 	if (rc == 0 && state)
 		rc = state_runs(state, on_run, &w, err);
 	state_close(state);
+	if (rc == 0 && w.prints)
+		rc = check_tables(w.prints, ret->id, tables, err);
+	free(w.prints);
 	if (rc < 0 || w.found)
 		return rc;
 	return id ? error_set(err, ETL_USAGE,
@@ -70,13 +146,15 @@ static int find_state(const struct pipeline *pipeline, char *path, size_t size,
 	return rc;
 }
 
-static int find(const struct cli *cli, const struct pipeline *pipeline, struct reject_run *ret,
-		struct etl_error *err)
+/* TABLES: names that must be the run's, or NULL. */
+static int find(const struct cli *cli, const struct pipeline *pipeline, const char *tables,
+		struct reject_run *ret, struct etl_error *err)
 {
 	int rc = find_state(pipeline, ret->state, sizeof(ret->state), err);
 
 	if (rc == 0)
-		rc = find_run(ret->state, cli->word_count > 2 ? cli->words[1] : NULL, ret, err);
+		rc = find_run(ret->state, cli->word_count > 2 ? cli->words[1] : NULL, tables, ret,
+			      err);
 	if (rc == 0)
 		run_rejects_file(pipeline, ret->state, ret->id, ret->path, sizeof(ret->path));
 	return rc;
@@ -169,7 +247,7 @@ static int list_lines(const struct cli *cli, const struct reject_run *run, struc
 static int list(const struct cli *cli, const struct pipeline *pipeline, struct etl_error *err)
 {
 	struct reject_run run = { 0 };
-	int rc = find(cli, pipeline, &run, err);
+	int rc = find(cli, pipeline, cli->run.tables, &run, err);
 
 	if (rc == 0 && run.rejected > 0)
 		rc = list_lines(cli, &run, err);
@@ -186,7 +264,7 @@ static int list(const struct cli *cli, const struct pipeline *pipeline, struct e
 static int replay(const struct cli *cli, struct pipeline *pipeline, struct etl_error *err)
 {
 	struct reject_run run = { 0 };
-	int rc = find(cli, pipeline, &run, err);
+	int rc = find(cli, pipeline, NULL, &run, err);
 
 	return rc < 0 ? rc : replay_run(cli, pipeline, &run, err);
 }
