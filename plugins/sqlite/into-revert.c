@@ -390,22 +390,84 @@ static int read_loads(struct reverting *r, struct load_row **ret, size_t *ret_co
 	return rc;
 }
 
-/* Rows that refer to nothing, in the whole file. A key that SQLite cannot check has none. */
-static int count_orphans(struct reverting *r, int64_t *ret)
-{
-	sqlite3_stmt *stmt = NULL;
-	int step,
-		rc = sqlite_prepare(r->inst, r->db, "PRAGMA main.foreign_key_check", &stmt, r->err);
+/* ---- Rows that lose their parent ------------------------------------------------------------------------------------ */
 
-	*ret = 0;
-	if (rc)
-		return rc;
-	while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+/* temp.etlrun_orphans: those that were there before anything was taken back. */
+static int make_list(struct reverting *r)
+{
+	return sqlite_run(r->inst, r->db,
+			  "CREATE TEMP TABLE etlrun_orphans (name, fkid, row);\n"
+			  "CREATE INDEX temp.etlrun_orphans_by ON etlrun_orphans (name, fkid, row)",
+			  r->err);
+}
+
+static int fail_orphans(struct reverting *r, sqlite3_stmt *first, int64_t more)
+{
+	const char *name = (const char *)sqlite3_column_text(first, 0);
+	const char *row = (const char *)sqlite3_column_text(first, 1);
+	const char *parent = (const char *)sqlite3_column_text(first, 2);
+
+	r->inst->host->at(r->err, name, NULL, NULL);
+	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+				   "%lld row%s of %s refer by their foreign keys to rows that run "
+				   "%s brought (the first: "
+				   "of \"%s\", rowid %s, to \"%s\"); nothing was taken back; "
+				   "remove those rows first, or "
+				   "give them another parent, or NULL",
+				   (long long)more, more == 1 ? "" : "s", r->inst->path, r->run,
+				   name ? name : "?", row ? row : "none", parent ? parent : "?");
+}
+
+/* Binds the orphan on which CHECK stands to EACH, and steps it. */
+static int step_orphan(sqlite3_stmt *check, sqlite3_stmt *each)
+{
+	int step;
+
+	sqlite3_bind_value(each, 1, sqlite3_column_value(check, 0));
+	sqlite3_bind_value(each, 2, sqlite3_column_value(check, 3));
+	sqlite3_bind_value(each, 3, sqlite3_column_value(check, 1));
+	step = sqlite3_step(each);
+	sqlite3_reset(each);
+	return step;
+}
+
+/* Rows that refer to nothing, in the whole file: EACH, for each of them until it gives no row and MORE, how many are
+ * more than there were, is not 0. A key that SQLite cannot check has none. */
+static int walk_orphans(struct reverting *r, const char *sql, int64_t more, int64_t *ret)
+{
+	sqlite3_stmt *check = NULL, *each = NULL;
+	int step = SQLITE_DONE,
+	    rc = sqlite_prepare(r->inst, r->db, "PRAGMA main.foreign_key_check", &check, r->err);
+
+	if (!rc && sql)
+		rc = sqlite_prepare(r->inst, r->db, sql, &each, r->err);
+	while (!rc && (step = sqlite3_step(check)) == SQLITE_ROW) {
+		int found = each ? step_orphan(check, each) : SQLITE_ROW;
+
 		++*ret;
-	if (step != SQLITE_DONE && step != SQLITE_ERROR)
+		if (found != SQLITE_ROW && found != SQLITE_DONE)
+			rc = sqlite_fail(r->inst, r->db, r->err, "checking the foreign keys");
+		else if (more && found == SQLITE_DONE)
+			rc = fail_orphans(r, check, more);
+	}
+	if (!rc && step != SQLITE_DONE && step != SQLITE_ERROR)
 		rc = sqlite_fail(r->inst, r->db, r->err, "checking the foreign keys");
-	sqlite3_finalize(stmt);
+	sqlite3_finalize(each);
+	sqlite3_finalize(check);
 	return rc;
+}
+
+static int check_orphans(struct reverting *r, int64_t before)
+{
+	int64_t after = 0, ignored = 0;
+	int rc = walk_orphans(r, NULL, 0, &after);
+
+	if (rc || after <= before)
+		return rc;
+	return walk_orphans(r,
+			    "SELECT 1 FROM temp.etlrun_orphans WHERE name = ?1 AND fkid = ?2 AND "
+			    "row IS ?3",
+			    after - before, &ignored);
 }
 
 static int mark(struct reverting *r)
@@ -425,25 +487,21 @@ static int mark(struct reverting *r)
 static int take_all(struct reverting *r)
 {
 	struct load_row *loads = NULL;
-	int64_t before = 0, after = 0;
+	int64_t before = 0;
 	size_t count = 0, i;
 	int rc = read_loads(r, &loads, &count);
 
 	for (i = 0; !rc && i < count; i++)
 		rc = check_load(r, &loads[i]);
 	if (!rc)
-		rc = count_orphans(r, &before);
+		rc = make_list(r);
+	if (!rc)
+		rc = walk_orphans(r, "INSERT INTO temp.etlrun_orphans VALUES (?1, ?2, ?3)", 0,
+				  &before);
 	for (i = 0; !rc && i < count; i++)
 		rc = take_load(r, &loads[i]);
 	if (!rc)
-		rc = count_orphans(r, &after);
-	if (!rc && after > before)
-		rc = r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-					 "%lld row%s of %s refer by their foreign keys to rows that "
-					 "run %s brought; nothing was "
-					 "taken back; remove those rows first",
-					 (long long)(after - before), after - before == 1 ? "" : "s",
-					 r->inst->path, r->run);
+		rc = check_orphans(r, before);
 	if (!rc)
 		rc = mark(r);
 	for (i = 0; i < count; i++)
