@@ -229,6 +229,19 @@ static int find_rows(struct design *d)
 		    "which rows are new, and which differ from the target's");
 }
 
+/* The rows that go wait in a table of their own, with their rowid: SQLite takes 2,000 columns. */
+static int refuse_wide(struct design *d)
+{
+	const struct etl_table *there = d->load->existing;
+
+	d->inst->host->at(d->err, there->name, NULL, NULL);
+	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
+				   "a merge that deletes lists the rows of \"%s\" that go with their "
+				   "rowid, in %zu columns, and SQLite takes 2000; write delete = "
+				   "\"none\"",
+				   there->name, there->column_count + 1);
+}
+
 static int find_gone(struct design *d)
 {
 	const struct etl_load *load = d->load;
@@ -236,6 +249,8 @@ static int find_gone(struct design *d)
 	struct etl_text sql = { 0 };
 	size_t i;
 
+	if (rowid && load->existing->column_count >= 2000)
+		return refuse_wide(d);
 	into_add_temp(&sql, "gone", load, INTO_TEMP_ALL | INTO_TEMP_ROW);
 	etl_text_add(&sql, "SELECT ");
 	if (rowid)
