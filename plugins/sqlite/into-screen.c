@@ -65,9 +65,8 @@ static int keep_keys(struct screen *s)
 
 static int take(struct screen *s, int64_t found)
 {
-	int rc = found ? keep_keys(s) : ETL_OK;
-
-	return rc || !found ? rc : screen_take(s);
+	s->taking = keep_keys;
+	return found ? screen_take(s) : ETL_OK;
 }
 
 static int screen_target_unique(struct screen *s, const struct etl_step *step)

@@ -8,6 +8,7 @@
 
 #include "into.h"
 #include "read.h"
+#include "fault.h"
 #include "screen.h"
 
 #define FOUND_MOST 1000 /* rows named for one step when they stay; the rest is counted */
@@ -397,10 +398,14 @@ int screen_take(struct screen *s)
 	if (rc || !s->sink->take_out || !count)
 		return rc;
 	rc = sqlite_run(s->inst, db, "BEGIN IMMEDIATE", s->err);
+	if (!rc && s->taking)
+		rc = s->taking(s);
 	if (!rc)
 		rc = delete_rows(s, count);
+	ETL_FAULT("sqlite.screen_before_commit");
 	if (!rc)
 		rc = sqlite_run(s->inst, db, "COMMIT", s->err);
+	ETL_FAULT("sqlite.screen_after_commit");
 	if (!rc)
 		uncount(s, count);
 	if (!sqlite3_get_autocommit(db))

@@ -30,6 +30,8 @@ struct screen {
 	char *order; /* ORDER BY of the rows as they were loaded; for a table called t */
 	struct screen_rule *rules;
 	size_t rule_count;
+	/* Called in the transaction that takes the rows out, which is one piece of work for `since`; or NULL. */
+	int (*taking)(struct screen *);
 };
 
 /* The primary key of the staged table: of a table of the target that stays it is the target's, whatever the source's. */
