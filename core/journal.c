@@ -243,8 +243,6 @@ int journal_split_taken(struct journal *j, int64_t number, const char *name,
 	uint64_t *data;
 	int rc;
 
-	if (!j->state)
-		return 0;
 	ETL_FAULT("journal.before_split");
 	data = pack(record, &count);
 	if (!data)

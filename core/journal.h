@@ -63,7 +63,7 @@ int journal_done(struct journal *, int32_t kind, int64_t number, struct etl_erro
 void journal_failed(struct journal *, int32_t kind, int64_t number);
 
 /* A split: its mark is taken before its first row is given, and written after its last one was
- * taken, before the target makes it whole. */
+ * taken, before the target makes it whole; only where there is a state. */
 int journal_split_begin(struct journal *, struct etl_error *);
 int journal_split_taken(struct journal *, int64_t number, const char *name,
 			const struct split_record *, struct etl_error *);
