@@ -100,14 +100,22 @@ static bool write_holder(int fd)
 	return done == n;
 }
 
+/* `status` holds it for a moment to see whether it is free: what holds it is asked for again. */
 static int open_locked(const char *path, int *ret, struct etl_error *err)
 {
-	for (;;) {
+	const struct timespec pause = { .tv_nsec = READ_PAUSE_NS };
+
+	for (int tries = 0;; tries++) {
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640), rc;
 
 		if (fd < 0)
 			return fail_file(path, "cannot be opened", err);
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EWOULDBLOCK && tries < READ_TRIES) {
+				close(fd);
+				nanosleep(&pause, NULL);
+				continue;
+			}
 			rc = errno == EWOULDBLOCK ? fail_held(path, fd, err) :
 						    fail_file(path, "cannot be locked", err);
 			close(fd);
