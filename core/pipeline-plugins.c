@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <etlrun/helpers.h>
 
@@ -94,6 +95,14 @@ int pipeline_list(const struct etl_conf *conf, const char *key, struct string_li
 		ret->count++;
 	}
 	return ETL_OK;
+}
+
+bool string_list_has(const struct string_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcasecmp(list->at[i], name) == 0)
+			return true;
+	return false;
 }
 
 void string_list_clear(struct string_list *list)

@@ -18,6 +18,8 @@ struct string_list {
 	char **at;
 	size_t count;
 };
+/* In any ASCII case, as SQL compares names. */
+bool string_list_has(const struct string_list *, const char *name);
 
 /* source, target, one of transforms or validators. */
 struct plugin_use {

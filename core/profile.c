@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "log.h"
 #include "profile.h"
@@ -92,16 +91,6 @@ struct etl_type_info profile_type(const struct etl_column *column, const struct 
 	return p->reals ? of_reals(column, p) : of_integers(column, p);
 }
 
-static bool is_left_out(const struct job *job, const char *column)
-{
-	const struct string_list *list = &job->rule->exclude_columns;
-
-	for (size_t i = 0; i < list->count; i++)
-		if (strcasecmp(list->at[i], column) == 0)
-			return true;
-	return false;
-}
-
 struct profiling {
 	struct etl_profile_sink sink;
 	struct job *job;
@@ -127,7 +116,7 @@ static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p
 							       column->scale },
 				       was, sizeof(was)));
 	if (p->blobs && p->blobs + p->texts + p->nulls < p->rows &&
-	    !is_left_out(profiling->job, column->name))
+	    !string_list_has(&profiling->job->rule->exclude_columns, column->name))
 		log_line(ETL_LOG_WARN,
 			 "%s.%s holds numbers and blobs: the rows with numbers do not fit the "
 			 "target's column and "

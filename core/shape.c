@@ -54,14 +54,6 @@ static const struct column_rule *rule_of(const struct table_rule *rule, const ch
 	return NULL;
 }
 
-static bool is_listed(const struct string_list *list, const char *name)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strcasecmp(list->at[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* A column the rule names and the table has not. */
 static int unknown_column(struct shaping *s, const char *origin, const char *key, const char *name)
 {
@@ -193,7 +185,7 @@ static int take_column(struct shaping *s, size_t i)
 	int64_t at = etl_schema_find(&s->job->before_cast, from->name);
 	bool given;
 
-	if (is_listed(&s->rule->exclude_columns, from->name)) {
+	if (string_list_has(&s->rule->exclude_columns, from->name)) {
 		s->changed = true;
 		return 0;
 	}

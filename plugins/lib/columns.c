@@ -1,7 +1,11 @@
+/*
+ * How a plugin's option finds its column, and what is said of one that is not there: the same words for all of them.
+ */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "columns.h"
 #include "derive.h"
@@ -20,27 +24,13 @@ static const char **names_of(const struct etl_table *table)
 	return names;
 }
 
-static char small(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	while (*a && small(*a) == small(*b)) {
-		a++;
-		b++;
-	}
-	return small(*a) == small(*b);
-}
-
 int64_t etl_column_find(const struct etl_table *table, const char *name)
 {
 	for (size_t i = 0; i < table->column_count; i++)
 		if (strcmp(etl_column_at(table, i)->name, name) == 0)
 			return (int64_t)i;
 	for (size_t i = 0; i < table->column_count; i++)
-		if (is_same(etl_column_at(table, i)->name, name))
+		if (strcasecmp(etl_column_at(table, i)->name, name) == 0)
 			return (int64_t)i;
 	return -1;
 }
