@@ -15,7 +15,7 @@ top=$(pwd)
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
-libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev sqlite3"
+libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev sqlite3"
 check_packages="check clang libclang-rt-14-dev groff-base locales python3 valgrind xz-utils"
 
 say() { printf '%s\n' "$*"; }
@@ -223,12 +223,12 @@ without_built() {
 
 # Without any one plugin the rest builds and does its job; without several, all tests pass.
 without_tested() {
-	for plugin in map mask sql counts checksum rules; do
+	for plugin in postgres map mask sql counts checksum rules; do
 		without_built $plugin && make -C build-without check-smoke || return 1
 	done
 	without_built sqlite && tested build-without --enable-werror --without-sqlite &&
-		without_built map mask sql counts checksum rules &&
-		tested build-without --enable-werror --without-map --without-mask --without-sql --without-counts --without-checksum --without-rules
+		without_built postgres map mask sql counts checksum rules &&
+		tested build-without --enable-werror --without-postgres --without-map --without-mask --without-sql --without-counts --without-checksum --without-rules
 }
 
 # A source tree in which everything is made in place and installed, as people do who unpack the release.

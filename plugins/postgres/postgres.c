@@ -1,0 +1,166 @@
+/*
+ * The postgres plugin's descriptor: its options, and how an instance is made of them. Nothing is opened here; the
+ * first call that needs the server does that (connect.c).
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "postgres.h"
+
+static const struct etl_option options[] = {
+	{ .name = "uri",
+	  .kind = ETL_OPT_URI,
+	  .help = "The server and database as libpq reads them: "
+		  "\"postgres://loader@db.example.com/shop\". "
+		  "What follows, each beside it or instead of it, wins over the same part of the "
+		  "uri." },
+	{ .name = "host",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The server's name, or the folder of its Unix socket." },
+	{ .name = "hostaddr",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The server's address, so that no name is looked up." },
+	{ .name = "port",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The server's port, 5432 when nobody says another." },
+	{ .name = "database",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The database's name; default: the user's name." },
+	{ .name = "user",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The role; default: the name of who runs etlrun." },
+	{ .name = "password",
+	  .kind = ETL_OPT_SECRET,
+	  .help = "The role's password. Better \"${env:…}\", \"${file:…}\", \"${exec:…}\" or a "
+		  "passfile than the "
+		  "word itself." },
+	{ .name = "service",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "A service of libpq's service file (pg_service.conf), which holds the rest." },
+	{ .name = "passfile",
+	  .kind = ETL_OPT_PATH,
+	  .help = "A file of passwords as ~/.pgpass is one, which is the default." },
+	{ .name = "sslmode",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "disable|allow|prefer|require|verify-ca|verify-full",
+	  .help = "Whether the connection is encrypted, and how far the server must prove who it "
+		  "is. Default: "
+		  "libpq's, prefer." },
+	{ .name = "sslrootcert",
+	  .kind = ETL_OPT_PATH,
+	  .help = "The certificate of the authority that the server's must be signed by." },
+	{ .name = "sslcert", .kind = ETL_OPT_PATH, .help = "A certificate to show to the server." },
+	{ .name = "sslkey", .kind = ETL_OPT_PATH, .help = "Its private key." },
+	{ .name = "sslpassword", .kind = ETL_OPT_SECRET, .help = "The private key's password." },
+	{ .name = "sslcrl",
+	  .kind = ETL_OPT_PATH,
+	  .help = "A list of certificates that are no longer good." },
+	{ .name = "channel_binding",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "disable|prefer|require",
+	  .help = "Whether the password is only told to the server whose certificate was seen. "
+		  "Default: prefer." },
+	{ .name = "krbsrvname", .kind = ETL_OPT_TEXT, .help = "The Kerberos service name." },
+	{ .name = "gssencmode",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "disable|prefer|require",
+	  .help = "Whether the connection is encrypted by GSSAPI. Default: libpq's, prefer." },
+	{ .name = "target_session_attrs",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "any|read-write|read-only|primary|standby|prefer-standby",
+	  .help = "Which of several hosts will do. Default: any." },
+	{ .name = "connect_timeout",
+	  .kind = ETL_OPT_TEXT,
+	  .default_text = "15",
+	  .help = "Seconds to wait for a connection." },
+	{ .name = "options",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "Command-line options for the server's session, \"-c name=value\"; not through a "
+		  "pooler." },
+	{ .name = "application_name",
+	  .kind = ETL_OPT_TEXT,
+	  .default_text = "etlrun",
+	  .help = "What the server's views call this session." },
+	{ .name = "schema",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "As a source: only what is in this schema, default all but the server's own. As "
+		  "a target: where the "
+		  "tables go, default that of the source's table, else public; it is made when it "
+		  "is missing." },
+	{ .name = NULL }
+};
+
+/* ---- Instances ------------------------------------------------------------------------------------------ */
+
+static void close_instance(struct etl_instance *inst)
+{
+	if (!inst)
+		return;
+	postgres_disconnect(inst);
+	pthread_mutex_destroy(&inst->lock);
+	free(inst);
+}
+
+static int open_instance(const struct etl_host *host, const struct etl_conf *conf,
+			 struct etl_instance **ret, struct etl_error *err)
+{
+	struct postgres_conninfo info;
+	struct etl_instance *inst;
+	int rc = postgres_conninfo(host, conf, &info, err);
+
+	if (rc < 0)
+		return rc;
+	inst = calloc(1, sizeof(*inst));
+	if (!inst || pthread_mutex_init(&inst->lock, NULL) != 0) {
+		free(inst);
+		return host->fail(err, ETL_MEMORY, NULL, 0, "postgres: no memory for an instance");
+	}
+	inst->host = host;
+	inst->conf = conf;
+	*ret = inst;
+	return ETL_OK;
+}
+
+/* From any thread: the server ends the statement under way. */
+static void cancel_instance(struct etl_instance *inst)
+{
+	char said[256];
+
+	pthread_mutex_lock(&inst->lock);
+	if (inst->cancel)
+		PQcancel(inst->cancel, said, sizeof(said));
+	pthread_mutex_unlock(&inst->lock);
+}
+
+/* ---- The tables ----------------------------------------------------------------------------------------- */
+
+static const struct etl_store store = {
+	.size = sizeof(struct etl_store),
+	.describe = postgres_describe,
+	.ping = postgres_ping,
+};
+
+static const struct etl_source source = {
+	.size = sizeof(struct etl_source),
+	.read = postgres_read,
+};
+
+static const struct etl_plugin plugin = {
+	.abi = ETL_ABI,
+	.size = sizeof(struct etl_plugin),
+	.option_size = sizeof(struct etl_option),
+	.name = "postgres",
+	.version = PACKAGE_VERSION,
+	.summary = "PostgreSQL and what speaks like it (Supabase), as source and as target",
+	.license = "MIT",
+	.schemes = "postgresql",
+	.options = options,
+	.open = open_instance,
+	.close = close_instance,
+	.cancel = cancel_instance,
+	.store = &store,
+	.source = &source,
+};
+
+ETL_PLUGIN(postgres, plugin)

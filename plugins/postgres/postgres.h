@@ -1,0 +1,118 @@
+/*
+ * The postgres plugin: what its files share. One instance is one connection, opened by the first call that
+ * needs the server, in which every value is spelled one way: UTF-8, ISO dates, UTC, bytes as hexadecimal.
+ */
+#ifndef POSTGRES_PLUGIN_H
+#define POSTGRES_PLUGIN_H
+
+#include <pthread.h>
+
+#include <libpq-fe.h>
+
+#include <etlrun/helpers.h>
+
+#define POSTGRES_NAME_MAX                                                                          \
+	63 /* bytes of an identifier: NAMEDATALEN - 1; what is longer the server cuts off */
+
+/* Object identifiers of built-in types, as in the server's pg_type.dat; they never change. */
+enum postgres_oid {
+	OID_BOOL = 16,
+	OID_BYTEA = 17,
+	OID_CHAR = 18,
+	OID_NAME = 19,
+	OID_INT8 = 20,
+	OID_INT2 = 21,
+	OID_INT4 = 23,
+	OID_TEXT = 25,
+	OID_OID = 26,
+	OID_JSON = 114,
+	OID_XML = 142,
+	OID_FLOAT4 = 700,
+	OID_FLOAT8 = 701,
+	OID_BPCHAR = 1042,
+	OID_VARCHAR = 1043,
+	OID_DATE = 1082,
+	OID_TIME = 1083,
+	OID_TIMESTAMP = 1114,
+	OID_TIMESTAMPTZ = 1184,
+	OID_NUMERIC = 1700,
+	OID_UUID = 2950,
+	OID_JSONB = 3802
+};
+
+struct etl_instance {
+	const struct etl_host *host;
+	const struct etl_conf *conf;
+	PGconn *db;	      /* NULL until needed */
+	int version;	      /* the server's, 150008 for 15.8 */
+	bool pinned;	      /* a source: inside a transaction that sees one state */
+	char unit[64];	      /* a target: what the next piece of work writes down; "" none */
+	char *path;	      /* search_path that was set last, or NULL */
+	pthread_mutex_t lock; /* of cancel */
+	PGcancel *cancel;     /* of db */
+	char *last_notice;    /* of a warning, for the log; owned */
+};
+
+/* conninfo.c */
+/* Keys and values for PQconnectdbParams with what the pipeline says; fails when it says too much or too little. */
+struct postgres_conninfo {
+	const char *keys[40], *values[40];
+	size_t count;
+};
+int postgres_conninfo(const struct etl_host *, const struct etl_conf *,
+		      struct postgres_conninfo *ret, struct etl_error *);
+
+/* connect.c */
+/* inst->db is connected and set up. */
+int postgres_db(struct etl_instance *, struct etl_error *);
+void postgres_disconnect(struct etl_instance *);
+/* Is the connection gone? Then nothing of its transaction is left. */
+bool postgres_is_lost(const struct etl_instance *);
+
+/* fail.c */
+/*
+ * Says what the server said: its words, detail, hint and context, with the SQLSTATE, after FORMAT ("reading table
+ * \"x\""). RESULT may be NULL: the connection's own words. Clears RESULT. A lost connection is a reason to try
+ * on a new one; a statement that `cancel` ended is ETL_CANCELED.
+ */
+int postgres_fail(struct etl_instance *, PGresult *, struct etl_error *, const char *format, ...)
+	ETL_PRINTF(4, 5);
+int postgres_no_memory(struct etl_instance *, struct etl_error *);
+
+/* query.c: each connects when it must */
+/* Statements that return nothing. */
+int postgres_run(struct etl_instance *, struct etl_error *, const char *sql);
+/* The same, made of a text that is freed; one that ran out of memory fails. */
+int postgres_run_text(struct etl_instance *, struct etl_error *, struct etl_text *sql);
+/* A statement with COUNT texts as $1, $2, …; *ret is the caller's to clear. */
+int postgres_query(struct etl_instance *, struct etl_error *, PGresult **ret, const char *sql,
+		   int count, const char *const *values);
+/* Rows that an INSERT, UPDATE, DELETE, … touched; *ret may be NULL. */
+int postgres_change(struct etl_instance *, struct etl_error *, uint64_t *ret, const char *sql,
+		    int count, const char *const *values);
+/* The first value of the first row, as a number, a flag, a text (the caller's; NULL for none). */
+int postgres_number(struct etl_instance *, struct etl_error *, int64_t *ret, const char *sql,
+		    int count, const char *const *values);
+int postgres_flag(struct etl_instance *, struct etl_error *, bool *ret, const char *sql, int count,
+		  const char *const *values);
+int postgres_text(struct etl_instance *, struct etl_error *, char **ret, const char *sql, int count,
+		  const char *const *values);
+/* A value of a result, NULL for NULL. */
+const char *postgres_at(const PGresult *, int row, int column);
+int64_t postgres_int_at(const PGresult *, int row, int column);
+bool postgres_flag_at(const PGresult *, int row, int column);
+/* "schema"."name" or "name". */
+void postgres_add_name(struct etl_text *, const char *schema, const char *name);
+
+/* ping.c */
+int postgres_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_error *);
+
+/* describe.c */
+int postgres_describe(struct etl_instance *, const struct etl_dataset *, struct etl_table_sink *,
+		      struct etl_error *);
+
+/* read.c */
+int postgres_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
+		  struct ArrowArrayStream *, struct etl_error *);
+
+#endif
