@@ -149,6 +149,8 @@ int sql_engine_open(struct sql_engine *e, const struct etl_instance *self, struc
 	rc = register_vfs(e) ? sqlite3_open_v2(file, &e->db, flags, e->vfs_name) : SQLITE_NOMEM;
 	if (rc == SQLITE_OK)
 		rc = sql_dates_open(e);
+	if (rc == SQLITE_OK)
+		rc = sql_functions_open(e->db);
 	if (rc == SQLITE_OK) {
 		configure(e->db);
 		sqlite3_progress_handler(e->db, PROGRESS_STEPS, on_progress, e);

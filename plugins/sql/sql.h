@@ -63,6 +63,11 @@ int sql_input_module(sqlite3 *, const char *name, struct sql_input *);
 bool sql_input_has_alias(const struct sql_input *);
 bool sql_input_is_called(const struct sql_input *, const char *name);
 
+/* ---- Functions of our own (functions.c) ---- */
+
+/* Makes md5, sha256 and json_finite known to a connection; an SQLite code. */
+int sql_functions_open(sqlite3 *);
+
 /* ---- Values (value.c) ---- */
 
 /* A value on its way into SQLite: SQLITE_INTEGER, …, SQLITE_NULL. */
