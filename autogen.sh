@@ -16,7 +16,7 @@ jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
 libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev sqlite3"
-check_packages="check clang libclang-rt-14-dev groff-base locales python3 valgrind xz-utils"
+check_packages="check clang libclang-rt-14-dev groff-base locales pgbouncer postgresql-15 python3 valgrind xz-utils"
 
 say() { printf '%s\n' "$*"; }
 die() { say "autogen.sh: $*" >&2; exit 1; }

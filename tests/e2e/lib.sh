@@ -15,11 +15,14 @@ export TOP_SRCDIR ETLRUN
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/etlrun-e2e.XXXXXX") || exit 99
 background=
+# A command for the end of the story, however it ends: what ends the servers that it started.
+at_leave=
 
 leave() {
 	status=$?
 	trap - EXIT
 	[ -z "$background" ] || kill -KILL "$background" 2>/dev/null
+	$at_leave
 	cd / || exit 99
 	if [ -n "${KEEP:-}" ]; then
 		echo "kept: $folder"
