@@ -16,8 +16,7 @@ find_server() {
 	skip "no PostgreSQL server of version 15 or later (ETLRUN_TEST_PGBIN: the folder of its programs)"
 }
 
-# The server refuses to be root's. as_server COMMAND: exec'd, so that $! of it is the command's own process; killed with
-# the story's shell even when that is killed with SIGKILL.
+# The server refuses to be root's.
 find_user() {
 	pg_owner=$(id -un)
 	if [ "$(id -u)" -eq 0 ]; then
@@ -29,12 +28,16 @@ find_user() {
 	fi
 }
 
+# as_server SIGNAL COMMAND: exec'd, so that $! is the command's own process. It gets the signal when the story's shell
+# dies, by SIGKILL too.
 as_server() {
-	if [ "$(id -u)" -eq 0 ]; then
-		exec setpriv --reuid "$pg_owner" --regid "$(id -g "$pg_owner")" --clear-groups --pdeathsig "$@"
-	elif setpriv --pdeathsig TERM true 2>/dev/null; then
-		exec setpriv --pdeathsig "$@"
-	fi
+	[ "$(id -u)" -ne 0 ] || exec setpriv --reuid "$pg_owner" --regid "$(id -g "$pg_owner")" --clear-groups --pdeathsig "$@"
+	as_child "$@"
+}
+
+# as_child SIGNAL COMMAND: as whoever runs the story.
+as_child() {
+	! setpriv --pdeathsig TERM true 2>/dev/null || exec setpriv --pdeathsig "$@"
 	shift
 	exec "$@"
 }
@@ -264,4 +267,25 @@ run_pooler() {
 		sleep 0.05
 	done
 	pg_companions="$pg_companions $pooler_pid"
+}
+
+# start_proxy [-n N] [-t TEXT] [-x] FAULT [WHEN NUMBER] (tests/net/proxy.c): $PROXY_URI is then the URI of the database
+# postgres through it; proxy_uri DB that of another. What it did is in the file proxy.log.
+start_proxy() {
+	: >proxy.port
+	as_child TERM "${ABS_TOP_BUILDDIR:-$(dirname "$ETLRUN")}/tests/net/proxy" -s 127.0.0.1 -p "$PGPORT" "$@" \
+		</dev/null >proxy.port 2>proxy.log &
+	proxy_pid=$!
+	pg_companions="$pg_companions $proxy_pid"
+	soon test -s proxy.port
+	PROXY_PORT=$(cat proxy.port)
+	PROXY_URI=$(proxy_uri postgres)
+}
+
+proxy_uri() {
+	echo "postgresql://postgres@127.0.0.1:$PROXY_PORT/$1?sslmode=disable&gssencmode=disable"
+}
+
+stop_proxy() {
+	kill -TERM "$proxy_pid" && wait "$proxy_pid"
 }
