@@ -1,9 +1,9 @@
 /*
- * The canonical form and its hash, row by row: the row's bytes are laid into one scratch buffer and
+ * The binary form and its hash, row by row: the row's bytes are laid into one scratch buffer and
  * hashed once. That was faster than hashing values and mixing, and it makes the order of columns
  * count by itself.
  *
- * The scratch buffer always has FIXED_MAX bytes a column to spare, so only variable values check
+ * The scratch buffer always has CANON_FIXED_MAX bytes a column to spare, so only variable values check
  * for room.
  */
 #include "config.h"
@@ -14,10 +14,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "canon.h"
+#include "canon-parts.h"
 #include "../plugins/lib/number.h"
-
-#define FIXED_MAX 64 /* bytes: a tag, a length and the longest decimal(38) */
 
 enum tag {
 	TAG_NULL,
@@ -33,19 +31,9 @@ enum tag {
 	TAG_UUID
 };
 
-struct canon {
-	struct ArrowSchema schema;
-	struct etl_view *view;
-	int64_t *key, *all; /* column indexes */
-	int64_t key_count, all_count;
-	uint8_t *scratch;
-	size_t used, room, spare;
-};
-
 /* ---- Values ---------------------------------------------------------------------------------- */
 
-/* Room for SIZE bytes and for what any fixed-width columns behind them take. */
-static bool reserve(struct canon *c, size_t size)
+bool canon_reserve(struct canon *c, size_t size)
 {
 	size_t need = c->used + size + c->spare, room = c->room;
 	uint8_t *scratch;
@@ -89,7 +77,7 @@ static bool put_bytes(struct canon *c, enum tag tag, const void *bytes, int64_t 
 	uint32_t length = (uint32_t)size;
 	uint8_t *at;
 
-	if (!reserve(c, (size_t)size + FIXED_MAX))
+	if (!canon_reserve(c, (size_t)size + CANON_FIXED_MAX))
 		return false;
 	at = c->scratch + c->used;
 	at[0] = (uint8_t)tag;
@@ -100,8 +88,7 @@ static bool put_bytes(struct canon *c, enum tag tag, const void *bytes, int64_t 
 	return true;
 }
 
-/* Drops needless zeros behind a point, and the point. */
-static size_t trim(const char *text, size_t size)
+size_t canon_trim(const char *text, size_t size)
 {
 	if (!memchr(text, '.', size))
 		return size;
@@ -115,7 +102,7 @@ static bool put_decimal(struct canon *c, const uint8_t *v, int32_t scale)
 	char buf[SPELL_MAX];
 	size_t size = etl_spell_decimal(buf, etl_decimal_get(v), scale);
 
-	return put_bytes(c, TAG_NUMBER, buf, (int64_t)trim(buf, size));
+	return put_bytes(c, TAG_NUMBER, buf, (int64_t)canon_trim(buf, size));
 }
 
 /* A numeric that is no number (a store's NaN) stands as it is. */
@@ -128,7 +115,7 @@ static bool put_numeric(struct canon *c, const char *text, int64_t size)
 	if (!etl_number_parse(&n, text, (size_t)size) || etl_number_text(&n, &t) != NULL) {
 		ok = !t.failed && put_bytes(c, TAG_NUMBER, text, size);
 	} else {
-		ok = put_bytes(c, TAG_NUMBER, t.at, (int64_t)trim(t.at, t.length));
+		ok = put_bytes(c, TAG_NUMBER, t.at, (int64_t)canon_trim(t.at, t.length));
 	}
 	etl_text_free(&t);
 	return ok;
@@ -226,11 +213,16 @@ static bool put_value(struct canon *c, const struct etl_column_view *col, int64_
 static bool hash_row(struct canon *c, const int64_t *columns, int64_t count, int64_t row,
 		     uint64_t *ret)
 {
+	bool text = c->hash != ETL_HASH_X1;
+
 	c->used = 0;
-	for (int64_t i = 0; i < count; i++)
-		if (!put_value(c, &c->view->columns[columns[i]], row))
+	for (int64_t i = 0; i < count; i++) {
+		const struct etl_column_view *col = &c->view->columns[columns[i]];
+
+		if (!(text ? canon_text_value(c, col, row, i == 0) : put_value(c, col, row)))
 			return false;
-	*ret = XXH3_64bits(c->scratch, c->used);
+	}
+	*ret = text ? canon_text_hash(c) : XXH3_64bits(c->scratch, c->used);
 	return true;
 }
 
@@ -255,22 +247,32 @@ static bool set_columns(struct canon *c, const int64_t *key, size_t key_count)
 			return false;
 		c->key[c->key_count++] = key[i];
 	}
-	c->spare = (columns + key_count + 1) * FIXED_MAX;
+	c->spare = (columns + key_count + 1) * CANON_FIXED_MAX;
 	c->room = c->spare + 1024;
 	c->scratch = malloc(c->room);
 	return c->scratch != NULL;
 }
 
+bool canon_offers(const struct ArrowSchema *schema, int32_t hash)
+{
+	if (hash == ETL_HASH_X1)
+		return true;
+	if (hash != ETL_HASH_C1 && hash != ETL_HASH_P1)
+		return false;
+	for (int64_t i = 0; i < schema->n_children; i++)
+		if (etl_type_of(schema->children[i]).type == ETL_ANY)
+			return false;
+	return true;
+}
+
 struct canon *canon_new(const struct ArrowSchema *schema, const int64_t *key, size_t key_count,
 			int32_t hash)
 {
-	struct canon *c;
+	struct canon *c = canon_offers(schema, hash) ? calloc(1, sizeof(*c)) : NULL;
 
-	if (hash != ETL_HASH_X1)
-		return NULL;
-	c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
+	c->hash = hash;
 	if (!etl_schema_copy(&c->schema, schema) || !(c->view = etl_view_new(schema)) ||
 	    !set_columns(c, key, key_count)) {
 		canon_free(c);

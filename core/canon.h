@@ -6,13 +6,18 @@
  *   0 NULL       nothing
  *   1 integer    int64: every width, bool as 0 and 1
  *   2 real       IEEE bits of a float64: float32 widened, -0 as +0, one NaN
- *   3 number     decimal and numeric: uint32 length, text without exponent or needless zeros, no
- *   "-0" 4 text       text and json: uint32 length, the bytes as they are
+ *   3 number     decimal and numeric: uint32 length, text without exponent, needless zeros or "-0"
+ *   4 text       text and json: uint32 length, the bytes as they are
  *   5 bytes      uint32 length, the bytes
  *   6 date       int64 days; 7 time, 8 timestamp, 9 instant: int64 microseconds
  *   10 uuid      16 bytes
  * An `any` has the form of its tag. Integers are little-endian. The lengths keep a byte from moving
  * unseen from one column to the next.
+ *
+ * c1 and p1 are hashes of a text form that servers can make too; plugin.h has it at `enum
+ * etl_digests_by` to the letter, for those who write it in SQL. It does not tell types apart (the
+ * integer 5, the number 5 and the text "5" are one), so it is for columns whose types are known to
+ * be alike, and not for `any`.
  */
 #ifndef CORE_CANON_H
 #define CORE_CANON_H
@@ -24,9 +29,11 @@
 /* Hashes the rows of batches of one schema. Not thread-safe; one for each thread. */
 struct canon;
 
+/* Whether rows of this schema have this hash. */
+bool canon_offers(const struct ArrowSchema *, int32_t hash);
 /* KEY: the indexes of the key columns; none: the whole row is the key. Columns whose name begins
- * with "etlrun." are left out. NULL: no memory, an unknown type, or a HASH other than ETL_HASH_X1:
- * the text forms C1 and P1 come with the first store that can compute them. */
+ * with "etlrun." are left out. NULL: no memory, an unknown type, or a HASH (enum etl_hash) that is
+ * not offered. */
 struct canon *canon_new(const struct ArrowSchema *, const int64_t *key, size_t key_count,
 			int32_t hash);
 void canon_free(struct canon *);

@@ -250,6 +250,11 @@ static int ask_needs(struct making *m, struct job *job)
 		instance_close(instance);
 		if (rc < 0)
 			return error_blame(m->err, use->origin.text, rc);
+		if (needs.hash && needs.hash != ETL_HASH_X1)
+			return error_set(m->err, ETL_BUG,
+					 "plugin %s wants row hashes of kind %d, and only x1 is made while "
+					 "rows are loaded",
+					 use->plugin->base.name, needs.hash);
 		if (needs.hash && needs.ppm > job->needs.ppm)
 			job->needs = needs;
 	}

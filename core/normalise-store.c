@@ -30,6 +30,37 @@ static int no_digest(struct etl_instance *i, const struct etl_dataset *dataset,
 	return error_set(err, ETL_BUG, "this store computes no digests: the host must");
 }
 
+static int no_hashes(struct etl_instance *i, const struct etl_digest_ask *ask,
+		     const struct ArrowSchema *schema, const struct ArrowArray *rows, uint64_t *ret,
+		     struct etl_error *err)
+{
+	(void)i;
+	(void)ask;
+	(void)schema;
+	(void)rows;
+	(void)ret;
+	return error_set(err, ETL_USAGE, "this store hashes no rows itself");
+}
+
+static int no_digests(struct etl_instance *i, const struct etl_digest_ask *ask,
+		      struct etl_digest_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)ask;
+	(void)sink;
+	return error_set(err, ETL_BUG, "this store computes no digests: the host must");
+}
+
+static int no_bounds(struct etl_instance *i, const struct etl_dataset *dataset, const char *column,
+		     int64_t *ret_least, int64_t *ret_most, struct etl_error *err)
+{
+	(void)i;
+	(void)dataset;
+	(void)ret_least;
+	(void)ret_most;
+	return error_set(err, ETL_BUG, "this store does not say the bounds of column %s", column);
+}
+
 static int no_pin(struct etl_instance *i, struct etl_token *ret, struct etl_error *err)
 {
 	(void)i;
@@ -148,12 +179,38 @@ static int no_revert(struct etl_instance *i, const char *run, const struct etl_t
 	return error_set(err, ETL_USAGE, "this target cannot take run %s back", run);
 }
 
+static int no_repair(struct etl_instance *i, const struct etl_repair *repair,
+		     struct etl_sql_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)repair;
+	(void)sink;
+	return error_set(err, ETL_USAGE, "this target writes no SQL that repairs it");
+}
+
 static int32_t own_type(const struct etl_column *column)
 {
 	return column->type;
 }
 
 /* ---- The tables ------------------------------------------------------------------------------ */
+
+static int fill_digests(struct plugin *p, struct etl_error *err)
+{
+	struct etl_store *s = &p->store;
+
+	p->can_digests = s->hashes && s->digests && s->bounds;
+	if (!p->can_digests && (s->hashes || s->digests || s->bounds))
+		return normalise_missing(
+			"store.hashes, store.digests and store.bounds together, or none of them",
+			err);
+	if (!p->can_digests) {
+		s->hashes = no_hashes;
+		s->digests = no_digests;
+		s->bounds = no_bounds;
+	}
+	return ETL_OK;
+}
 
 static int fill_store(struct plugin *p, struct etl_error *err)
 {
@@ -172,7 +229,7 @@ static int fill_store(struct plugin *p, struct etl_error *err)
 		p->store.ping = no_ping;
 	if (!p->can_digest)
 		p->store.digest = no_digest;
-	return ETL_OK;
+	return fill_digests(p, err);
 }
 
 static int fill_pin(struct plugin *p, struct etl_error *err)
@@ -293,6 +350,9 @@ static int fill_schema(struct plugin *p, struct etl_error *err)
 	if (!p->schema.apply)
 		return normalise_missing("schema.apply", err);
 	p->has_schema = true;
+	p->can_repair = p->schema.repair;
+	if (!p->can_repair)
+		p->schema.repair = no_repair;
 	return ETL_OK;
 }
 

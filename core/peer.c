@@ -64,13 +64,14 @@ static int walk_open(struct walk *w, struct etl_peer *peer, const struct etl_ran
 	w->range = range;
 	w->err = err;
 	w->more = true;
-	w->canon = canon_new(peer->schema, peer->key, peer->key_count, hash ? hash : ETL_HASH_X1);
+	/* What was digested while loading, and what the target refused, is known by x1 alone. */
+	if (hash && hash != ETL_HASH_X1)
+		return error_set(err, ETL_USAGE, "the row hash %d is not offered here", hash);
+	w->canon = canon_new(peer->schema, peer->key, peer->key_count, ETL_HASH_X1);
 	w->gone = peer->refused_count ? calloc(peer->refused_count, sizeof(bool)) : NULL;
 	if (!w->canon || (peer->refused_count && !w->gone)) {
 		walk_close(w);
-		return hash > ETL_HASH_X1 ? error_set(err, ETL_USAGE,
-						      "the row hash %d is not offered here", hash) :
-					    error_memory(err);
+		return error_memory(err);
 	}
 	return 0;
 }

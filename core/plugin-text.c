@@ -40,8 +40,8 @@ static void store_promises(const struct plugin *p, promise_line *line, void *dat
 	if (p->store.flags & ETL_UNENFORCED_KEYS)
 		line("store", "foreign keys may be broken in it", data);
 	line("store",
-	     p->can_digest ? "computes row hashes itself where it is the same as ours" :
-			     "row hashes are computed by etlrun, from the rows",
+	     p->can_digests ? "computes row hashes itself for diff, where they are the same as ours" :
+			      "row hashes are computed by etlrun, from the rows",
 	     data);
 }
 
@@ -107,6 +107,8 @@ static void target_promises(const struct plugin *p, promise_line *line, void *da
 			 (int)p->target.max_instances, p->target.max_instances == 1 ? "" : "s");
 		line("target", text, data);
 	}
+	if (p->can_repair)
+		line("target", "diff --sql writes the SQL that makes it equal to the source", data);
 }
 
 static void transform_promises(const struct plugin *p, promise_line *line, void *data)

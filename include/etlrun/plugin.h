@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 #define ETL_ABI_MAJOR 1
-#define ETL_ABI_MINOR 1
+#define ETL_ABI_MINOR 2
 #define ETL_ABI ((uint32_t)ETL_ABI_MAJOR << 16 | (uint32_t)ETL_ABI_MINOR)
 
 #if defined(__GNUC__)
@@ -435,6 +435,56 @@ struct etl_dataset {
 	const struct etl_conf *options; /* the options of `from` or `to` */
 };
 
+/*
+ * Since 1.2. The text form of a row, which every server can make, and its hashes.
+ *
+ * The row is its fields in the order of the columns, joined by `,`. A field is `~` for NULL, else `N:` and the text,
+ * where N is the number of the text's bytes in UTF-8, in decimal. The text, by the type of the column:
+ *
+ *   bool                   1 or 0
+ *   int16, int32, int64    decimal: -12
+ *   float32, float64       the 16 lower-case hexadecimal digits of the IEEE 754 bits of it as a float64, the highest
+ *                          byte first: 1.0 is 3ff0000000000000. -0 is written as +0, every NaN as 7ff8000000000000
+ *   decimal, numeric       decimal without exponent, needless zeros or a needless point; no minus at 0; a digit before
+ *                          the point: -12.5, 0.01, 100. A numeric that is none: NaN, Infinity, -Infinity
+ *   text, json             the bytes as `read` would give them
+ *   bytes                  lower-case hexadecimal digits, two a byte
+ *   date                   decimal: days since 1970-01-01 (proleptic Gregorian)
+ *   time                   decimal: microseconds since midnight
+ *   timestamp, instant     decimal: microseconds since 1970-01-01 00:00:00, in UTC for an instant
+ *   uuid                   32 lower-case hexadecimal digits, no hyphens
+ *
+ * So (7, NULL, 'é,', 0.50) is `1:7,~,3:é,,3:0.5`. A value that `read` would reject (an infinite date) stands as
+ * `1:!`: it fails nothing.
+ *
+ * ETL_HASH_C1 is the first 8 bytes of the SHA-256 of this text, the first byte the highest. ETL_HASH_P1 is PostgreSQL's
+ * hashtextextended(text, 0). Both are 64 bits without a sign; a store that has signed ones only gives the same bits.
+ * The key hash is the same hash of the text made of the key's columns alone, in the order of `key`.
+ */
+enum etl_digests_by {
+	ETL_DIGESTS_BY_KEY,     /* part (k - first) / width of the rows whose first key column k is in first .. last */
+	ETL_DIGESTS_BY_HASH     /* part (key hash modulo parts) of all rows */
+};
+
+/* What `hashes` and `digests` are asked. */
+struct etl_digest_ask {
+	struct etl_dataset dataset;     /* a table, with its `where` */
+	int32_t hash;                   /* enum etl_hash: ETL_HASH_C1 or ETL_HASH_P1 */
+	int32_t by;                     /* enum etl_digests_by */
+	const struct etl_column *columns;       /* as `describe` emitted them, in the order of the text */
+	size_t column_count, column_size;
+	const int64_t *key;             /* indexes of the key's columns; without a key, of all columns */
+	size_t key_count;
+	/* By key: the first key column is an integer without NULLs; both bounds belong to the range; width is 1 or more.
+	 * last - first is less than 2^62. */
+	int64_t first, last, width;
+	uint64_t parts;                 /* by hash: a power of two */
+};
+struct etl_digest_sink {
+	/* Each part once, in any order; parts without rows may be left out. The sum as in etl_digest. */
+	int (*emit)(struct etl_digest_sink *self, uint64_t part, const struct etl_digest *digest);
+};
+
 enum etl_store_flags {
 	ETL_DYNAMIC = 1 << 0,           /* any value in any column: takes and gives ETL_ANY */
 	ETL_UNENFORCED_KEYS = 1 << 1    /* a foreign key may be broken in it */
@@ -454,9 +504,29 @@ struct etl_store {
 	int (*ping)(struct etl_instance *, struct etl_fact_sink *sink, struct etl_error *err);
 	/* Optional: the digests of a range computed by the store; ret as in peer_digest. Only offered for
 	 * types where the store computes the same as the host's reference. No host of 1.0 calls it: it reads the
-	 * rows and hashes them itself. */
+	 * rows and hashes them itself. Since 1.2 it is asked for ETL_RANGE_ALL with hash 0, of a table or of staged rows:
+	 * how many rows there are (ret->rows), as the validator counts wants to know; a store that offers only
+	 * this refuses all else with ETL_USAGE. */
 	int (*digest)(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
 		      int32_t hash, struct etl_digest *ret, struct etl_error *err);
+	/* Since 1.2. Optional: hashes, digests and bounds, together: row hashes computed by the store, for the verb `diff`.
+	 * Such a store's `read` keeps to `cursor`, `after` and `upto` when the cursor is an integer column.
+	 *
+	 * hashes is the self-test, asked first: RET[i] is the row hash of row i of ROWS, computed by the store with the
+	 * very expressions that `digests` would use for a table of ASK->columns, of values that were sent to it. ROWS
+	 * has these columns in their own types, some values NULL; dataset, by, first, last, width and buckets say
+	 * nothing. A declared length or precision is no limit here: use the type without it. The host compares
+	 * with its own; one that differs and the rows are read instead. ETL_USAGE with a sentence: this hash, or
+	 * a column of such a type, is not offered, which is no failure. */
+	int (*hashes)(struct etl_instance *, const struct etl_digest_ask *ask,
+		      const struct ArrowSchema *schema, const struct ArrowArray *rows, uint64_t *ret,
+		      struct etl_error *err);
+	/* The digest of each part of a table, in one pass, inside the pin when there is one. */
+	int (*digests)(struct etl_instance *, const struct etl_digest_ask *ask,
+		       struct etl_digest_sink *sink, struct etl_error *err);
+	/* The least and the most value of an integer column; least above most: no value at all. */
+	int (*bounds)(struct etl_instance *, const struct etl_dataset *, const char *column,
+		      int64_t *ret_least, int64_t *ret_most, struct etl_error *err);
 };
 
 /* A part of a dataset: first and last are the plugin's own (a rowid range, a block range), text too. */
@@ -758,6 +828,33 @@ struct etl_target {
 		      struct etl_error *err);
 };
 
+enum etl_repair_kind {
+	ETL_REPAIR_BEGIN,       /* what comes before all others: settings, BEGIN; keys deferred where that can be */
+	ETL_REPAIR_INSERT,      /* `after` is put in, with its identity values as they are */
+	ETL_REPAIR_UPDATE,      /* the row that is `before` becomes `after`: `columns` are set */
+	ETL_REPAIR_DELETE,      /* `before` goes */
+	ETL_REPAIR_END          /* COMMIT */
+};
+
+/* Since 1.2. One piece of the SQL that makes two sides equal. */
+struct etl_repair {
+	int32_t kind;                   /* enum etl_repair_kind */
+	int32_t reserved;
+	const struct etl_table *table;  /* as `describe` emitted it; NULL: for begin and end */
+	/* By which columns the row is found; none: by all of them, NULL being equal to NULL, and of equal rows any. */
+	const char *const *key;
+	size_t key_count;
+	const struct ArrowSchema *schema;       /* of both batches: columns by their name in the table, maybe not all */
+	const struct ArrowArray *before, *after;        /* batches that the rows stand in; NULL: none */
+	int64_t before_row, after_row;  /* their indexes there */
+	const int64_t *columns;         /* of an update: the indexes in the schema of those that differ */
+	size_t column_count;
+	uint64_t rows;                  /* how many such rows: more than 1 only without a key */
+};
+struct etl_sql_sink {
+	int (*emit)(struct etl_sql_sink *self, const char *sql, size_t size);
+};
+
 /* A target with tables. `design` is pure: it looks at nothing but its arguments and the options. */
 struct etl_schema {
 	size_t size;
@@ -768,6 +865,12 @@ struct etl_schema {
 	 * emits the offending rows. */
 	int (*apply)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		     const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err);
+	/* Since 1.2. Optional, pure: the SQL of one piece of a repair, as a person would give it to the store's own shell
+	 * (sqlite3, psql): whole statements, each ended by a semicolon and a newline. It is exact: run, it makes every
+	 * value what it is in the row to its last bit, and what it cannot say so (a NUL in a text) it refuses with ETL_DATA,
+	 * naming table, column and key. It is about exactly one row, or as many as `rows` says, and nothing else. */
+	int (*repair)(struct etl_instance *, const struct etl_repair *repair, struct etl_sql_sink *sink,
+		      struct etl_error *err);
 };
 
 /* ---- Transforms and validators ---------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "../../core/canon.h"
+#include "../../core/canon-parts.h"
+#include "../../core/lookup3.h"
 #include "lib_batch.h"
 
 /* The row hash of one row of two columns. */
@@ -164,14 +165,143 @@ START_TEST(different_values_have_different_hashes)
 }
 END_TEST
 
-START_TEST(only_x1_is_offered)
+START_TEST(what_is_offered)
 {
-	struct etl_column column = column_of("a", "int64");
-	struct ArrowSchema schema = schema_of(&column, 1);
+	struct etl_column columns[2] = { column_of("a", "int64"), column_of("b", "any") };
+	struct ArrowSchema schema = schema_of(columns, 2), plain = schema_of(columns, 1);
 
+	ck_assert(canon_offers(&schema, ETL_HASH_X1) && canon_offers(&plain, ETL_HASH_C1) && canon_offers(&plain, ETL_HASH_P1));
+	ck_assert(!canon_offers(&schema, ETL_HASH_C1) && !canon_offers(&schema, ETL_HASH_P1));
+	ck_assert(!canon_offers(&plain, 0) && !canon_offers(&plain, 4));
 	ck_assert_ptr_null(canon_new(&schema, NULL, 0, ETL_HASH_C1));
-	ck_assert_ptr_null(canon_new(&schema, NULL, 0, ETL_HASH_P1));
+	ck_assert_ptr_null(canon_new(&plain, NULL, 0, 99));
 	schema.release(&schema);
+	plain.release(&plain);
+}
+END_TEST
+
+/* What a PostgreSQL 15 says to SELECT hashtextextended(left('abc…', n), 0), n from 0 to 64. */
+START_TEST(lookup3_is_that_of_a_server)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ,.";
+	static const int64_t said[] = {
+		INT64_C(-6939563903564495251), INT64_C(3591986179850072241), INT64_C(2833316173711343549),
+			INT64_C(-6747756470228489321), INT64_C(-1038429303365892052), INT64_C(3076356108696143428),
+			INT64_C(290958262752763840), INT64_C(-6158032784613548338), INT64_C(-8882191227074733005),
+			INT64_C(-3278210106038014113), INT64_C(-3183301415634409076), INT64_C(3112909444737856467),
+			INT64_C(-7556637188122330412), INT64_C(8871624171452417744), INT64_C(4973135103275945525),
+			INT64_C(9043359162837317271), INT64_C(878954068520307163), INT64_C(981995727863167554),
+			INT64_C(484589330715449564), INT64_C(-232611774418841497), INT64_C(772495730612720881),
+			INT64_C(7996419909667933074), INT64_C(5065299895581918398), INT64_C(-1198571854151947912),
+			INT64_C(-1933194731779935345), INT64_C(5649064133428767341), INT64_C(-6612928417832572997),
+			INT64_C(-2380771206696995028), INT64_C(6812267027916543695), INT64_C(945567879077619982),
+			INT64_C(-6220525620039254070), INT64_C(2158826814634153154), INT64_C(3549018472450668904),
+			INT64_C(5090768811159989509), INT64_C(8980361962424279172), INT64_C(-7327977299585643623),
+			INT64_C(-9049552497159076100), INT64_C(3585635575684526821), INT64_C(-7945884355249891368),
+			INT64_C(4463852556669114991), INT64_C(7005817330312134559), INT64_C(1183822382991637849),
+			INT64_C(-8686596251890489252), INT64_C(3454633273294941599), INT64_C(1900543947903849116),
+			INT64_C(6224872314154463394), INT64_C(1673035894628617813), INT64_C(-5440039937619924774),
+			INT64_C(-7165171339210277023), INT64_C(6124086538037542404), INT64_C(2454515570548905920),
+			INT64_C(648713676485005531), INT64_C(-7929446843667416580), INT64_C(8953676927482365626),
+			INT64_C(-6156597151606490747), INT64_C(1962668061398838203), INT64_C(-9094526370704760998),
+			INT64_C(8763051303976679122), INT64_C(-8113942990593294441), INT64_C(-4769213231689440536),
+			INT64_C(-2210398797443235344), INT64_C(4596811252212784432), INT64_C(-7787470666893688682),
+			INT64_C(-3486352123759900434), INT64_C(6611032685922238026)
+	};
+
+	ck_assert_uint_eq(sizeof(said) / sizeof(*said), sizeof(text));
+	for (size_t n = 0; n < sizeof(text); n++)
+		ck_assert_msg(lookup3_hash(text, n) == (uint64_t)said[n], "%zu bytes", n);
+	ck_assert(lookup3_hash("é", 2) == (uint64_t)INT64_C(-763932721387459829));
+}
+END_TEST
+
+/* The row of the header's example, by a server: hashtextextended('1:7,~,3:é,,3:0.5', 0), and the
+ * first eight bytes of sha256(convert_to('…', 'UTF8')). */
+START_TEST(the_text_form_is_that_of_a_server)
+{
+	struct etl_column columns[4] = { column_of("a", "int32"), column_of("b", "text"), column_of("c", "text"),
+					 column_of("d", "decimal(5,2)") };
+	struct ArrowSchema schema = schema_of(columns, 4);
+	const int32_t hashes[] = { ETL_HASH_P1, ETL_HASH_C1 };
+	const uint64_t said[] = { (uint64_t)INT64_C(-7539708434597309494), UINT64_C(0x57d0d052ae982c1f) };
+	uint8_t e_acute[] = "é";
+	struct canon bare = { .hash = ETL_HASH_C1, .scratch = e_acute, .used = 2 };
+
+	ck_assert(canon_text_hash(&bare) >> 32 == 0x4a99557e);
+	for (size_t i = 0; i < 2; i++) {
+		struct etl_builder *builder = builder_of(columns, 4, 1);
+		const int64_t key[] = { 3, 0 };
+		struct canon *canon = canon_new(&schema, key, 2, hashes[i]);
+		struct ArrowArray batch;
+		uint64_t row_key, row;
+
+		put_text(&builder->columns[0], "7");
+		put_text(&builder->columns[1], NULL);
+		put_text(&builder->columns[2], "é,");
+		put_text(&builder->columns[3], "0.50");
+		ck_assert(etl_builder_finish(builder, &batch));
+		ck_assert(canon_batch(canon, &batch, &row_key, &row));
+		ck_assert(row == said[i]);
+		if (i == 0)
+			ck_assert(row_key == lookup3_hash("3:0.5,1:7", 9));
+		batch.release(&batch);
+		canon_free(canon);
+		etl_builder_free(builder);
+	}
+	schema.release(&schema);
+}
+END_TEST
+
+/* The text form of one value is TEXT. */
+static void expect_form(const char *type, const char *value, const char *text)
+{
+	struct etl_column column = column_of("a", type);
+	struct ArrowSchema schema = schema_of(&column, 1);
+	struct etl_builder *builder = builder_of(&column, 1, 1);
+	struct canon *canon = canon_new(&schema, NULL, 0, ETL_HASH_P1);
+	struct ArrowArray batch;
+	uint64_t hash = 0;
+
+	put_text(&builder->columns[0], value);
+	ck_assert(etl_builder_finish(builder, &batch));
+	ck_assert(canon_batch(canon, &batch, &hash, NULL));
+	ck_assert_msg(hash == lookup3_hash(text, strlen(text)), "%s %s is not %s", type, value ? value : "NULL", text);
+	batch.release(&batch);
+	canon_free(canon);
+	etl_builder_free(builder);
+	schema.release(&schema);
+}
+
+START_TEST(each_type_has_its_form)
+{
+	expect_form("bool", "true", "1:1");
+	expect_form("bool", "false", "1:0");
+	expect_form("int16", "-32768", "6:-32768");
+	expect_form("int64", "-9223372036854775808", "20:-9223372036854775808");
+	expect_form("int64", NULL, "~");
+	expect_form("float64", "1", "16:3ff0000000000000");
+	expect_form("float32", "0.5", "16:3fe0000000000000");
+	expect_form("float64", "-0.0", "16:0000000000000000");
+	expect_form("float64", "NaN", "16:7ff8000000000000");
+	expect_form("float64", "-Infinity", "16:fff0000000000000");
+	expect_form("decimal(10,3)", "1.500", "3:1.5");
+	expect_form("decimal(10,3)", "-0.010", "5:-0.01");
+	expect_form("decimal(10,0)", "1200", "4:1200");
+	expect_form("decimal(10,2)", "-0.00", "1:0");
+	expect_form("numeric", "1.2e3", "4:1200");
+	expect_form("numeric", "-0.0", "1:0");
+	expect_form("numeric", "0.50", "3:0.5");
+	expect_form("text", "", "0:");
+	expect_form("text", "日本 ", "7:日本 ");
+	expect_form("json", "{\"a\": 1}", "8:{\"a\": 1}");
+	expect_form("bytes", "\x01\xff", "4:01ff");
+	expect_form("date", "1970-01-01", "1:0");
+	expect_form("date", "0001-01-01", "7:-719162");
+	expect_form("time", "00:00:01.5", "7:1500000");
+	expect_form("timestamp", "1969-12-31 23:59:59", "8:-1000000");
+	expect_form("instant", "2024-02-29 12:00:00+02:00", "16:1709200800000000");
+	expect_form("uuid", "00112233-4455-6677-8899-AABBCCDDEEFF", "32:00112233445566778899aabbccddeeff");
 }
 END_TEST
 
@@ -307,7 +437,10 @@ int main(void)
 	tcase_add_test(tests, a_numeric_that_is_no_number);
 	tcase_add_test(tests, a_key_is_of_the_columns);
 	tcase_add_test(tests, a_batch_of_other_columns);
-	tcase_add_test(tests, only_x1_is_offered);
+	tcase_add_test(tests, what_is_offered);
+	tcase_add_test(tests, lookup3_is_that_of_a_server);
+	tcase_add_test(tests, the_text_form_is_that_of_a_server);
+	tcase_add_test(tests, each_type_has_its_form);
 	tcase_add_test(tests, digests_add_up_in_any_order);
 	tcase_add_test(tests, a_sample_is_the_same_rows_every_time);
 	tcase_add_test(tests, a_range_says_which_keys);

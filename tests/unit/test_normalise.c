@@ -135,6 +135,7 @@ START_TEST(what_stands_in_for_a_store)
 	p = taken();
 	ck_assert(p.has_store && p.has_source && p.has_target && p.has_schema);
 	ck_assert(!p.can_ping && !p.can_digest && !p.can_pin && !p.can_split && !p.can_profile);
+	ck_assert(!p.can_digests && !p.can_repair);
 	ck_assert_int_eq(p.store.ping(NULL, NULL, &err), ETL_OK);
 	ck_assert_int_eq(p.source.pin(NULL, &token, &err), ETL_OK);
 	ck_assert_str_eq(token.text, "none");
@@ -179,6 +180,18 @@ START_TEST(what_cannot_be_stood_in_for)
 	ck_assert_int_lt(p.target.revert(NULL, "r1", &token, &err), 0);
 	ck_assert_str_eq(err.message, "this target cannot take run r1 back");
 	error_clear(&err);
+	ck_assert_int_lt(p.store.hashes(NULL, NULL, NULL, NULL, NULL, &err), 0);
+	ck_assert_int_eq(err.klass, ETL_USAGE);
+	error_clear(&err);
+	ck_assert_int_lt(p.store.digests(NULL, NULL, NULL, &err), 0);
+	ck_assert_int_eq(err.klass, ETL_BUG);
+	error_clear(&err);
+	ck_assert_int_lt(p.store.bounds(NULL, NULL, "id", NULL, NULL, &err), 0);
+	ck_assert_str_eq(err.message, "this store does not say the bounds of column id");
+	error_clear(&err);
+	ck_assert_int_lt(p.schema.repair(NULL, NULL, NULL, &err), 0);
+	ck_assert_str_eq(err.message, "this target writes no SQL that repairs it");
+	error_clear(&err);
 }
 END_TEST
 
@@ -222,6 +235,10 @@ START_TEST(what_is_offered_is_told)
 	least();
 	FILL(store.ping);
 	FILL(store.digest);
+	FILL(store.hashes);
+	FILL(store.digests);
+	FILL(store.bounds);
+	FILL(schema.repair);
 	FILL(source.pin);
 	FILL(source.join);
 	FILL(source.stamp);
@@ -245,6 +262,7 @@ START_TEST(what_is_offered_is_told)
 	target.flags = ETL_KEEPS_STATE | ETL_DDL;
 	p = taken();
 	ck_assert(p.can_ping && p.can_digest && p.can_pin && p.can_split && p.can_profile && p.can_watermark);
+	ck_assert(p.can_digests && p.can_repair);
 	ck_assert(p.can_staged && p.can_recall && p.can_takes && p.can_mark && p.can_seal && p.can_revert);
 	ck_assert(p.can_derive && p.can_wrap && p.can_check && p.can_needs && p.can_inspect);
 	/* None of them was exchanged for what stands in. */
@@ -296,6 +314,8 @@ START_TEST(what_is_missing_is_named)
 	target.flags = ETL_DDL;
 	raw.schema = NULL;
 	refused("schema, though it promises ETL_DDL");
+	FILL(store.bounds);
+	refused("store.hashes, store.digests and store.bounds together");
 	FILL(target.mark);
 	refused("target.mark and target.since together");
 	FILL(target.sealed);

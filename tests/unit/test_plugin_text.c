@@ -40,7 +40,7 @@ static const struct plugin all = {
 			     ETL_REFERENCES | ETL_IN_ORDER,
 		    .max_instances = 1 },
 	.transform = { .rows = ETL_ROWS_FEWER, .flags = ETL_REPEATS },
-	.can_digest = true, .can_pin = true, .can_split = true, .can_profile = true, .can_watermark = true,
+	.can_digest = true, .can_digests = true, .can_pin = true, .can_split = true, .can_profile = true, .can_watermark = true,
 	.can_revert = true, .can_staged = true, .can_derive = true, .can_wrap = true, .can_check = true,
 	.can_inspect = true, .can_needs = true,
 };
@@ -153,7 +153,7 @@ START_TEST(what_all_of_it_promises)
 	ck_assert_str_eq(promises(&all),
 			 "store: dynamic types: any value may stand in any column\n"
 			 "store: foreign keys may be broken in it\n"
-			 "store: computes row hashes itself where it is the same as ours\n"
+			 "store: computes row hashes itself for diff, where they are the same as ours\n"
 			 "source: all readers see one consistent view of the data\n"
 			 "source: a table is read in parts, by several workers\n"
 			 "source: looks at every value before types are chosen\n"
