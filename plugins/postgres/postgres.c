@@ -144,6 +144,10 @@ static const struct etl_store store = {
 static const struct etl_source source = {
 	.size = sizeof(struct etl_source),
 	.read = postgres_read,
+	.pin = postgres_pin,
+	.join = postgres_join,
+	.stamp = postgres_stamp,
+	.plan = postgres_plan,
 };
 
 static const struct etl_plugin plugin = {

@@ -114,5 +114,18 @@ int postgres_describe(struct etl_instance *, const struct etl_dataset *, struct 
 /* read.c */
 int postgres_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
 		  struct ArrowArrayStream *, struct etl_error *);
+/* As postgres_fail, for a statement that reads WHAT: says what row-level security means. */
+int postgres_read_failed(struct etl_instance *, PGresult *, struct etl_error *, const char *what);
+
+/* pin.c */
+/* Connected; in a pinned transaction that failed, back at its savepoint. */
+int postgres_ready(struct etl_instance *, struct etl_error *);
+int postgres_pin(struct etl_instance *, struct etl_token *ret, struct etl_error *);
+int postgres_join(struct etl_instance *, const struct etl_token *, struct etl_error *);
+int postgres_stamp(struct etl_instance *, struct etl_token *ret, struct etl_error *);
+
+/* plan.c */
+int postgres_plan(struct etl_instance *, const struct etl_read *, int64_t wanted,
+		  struct etl_split_sink *, struct etl_error *);
 
 #endif
