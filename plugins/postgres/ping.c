@@ -1,5 +1,6 @@
 /*
- * What `check` tells of a server: who it is, as whom we came, whether it lets us do what the pipeline asks for.
+ * What `check` tells of a server: who it is and by which way we came, as whom, what is limited, and whether it lets us
+ * do what a run does. What would surely fail in a run fails here.
  */
 #include "config.h"
 
@@ -8,23 +9,194 @@
 
 #include "postgres.h"
 
+#define DENIED "42501"
+
+enum whose { BOTH, OF_SOURCE, OF_TARGET };
+
+/* One text each; $1 is the option schema. NULL: nothing to tell. */
+static const struct {
+	const char *name;
+	enum whose whose;
+	const char *sql;
+} facts[] = {
+	{ "server", BOTH,
+	  "SELECT 'PostgreSQL ' || current_setting('server_version') FROM (SELECT $1) x" },
+	{ "database", BOTH, "SELECT current_database() FROM (SELECT $1) x" },
+	{ "role", BOTH,
+	  "SELECT current_user || CASE WHEN rolsuper THEN ', superuser' "
+	  "WHEN rolbypassrls THEN ', sees all rows (BYPASSRLS)' "
+	  "ELSE ', subject to row security' END "
+	  "FROM pg_roles, (SELECT $1) x WHERE rolname = current_user" },
+	{ "encoding", BOTH,
+	  "SELECT current_setting('server_encoding') || ', collation ' || datcollate "
+	  "FROM pg_database, (SELECT $1) x WHERE datname = current_database()" },
+	{ "timeouts", BOTH,
+	  "SELECT string_agg(name || ' ' || reset_val || unit || ' by default, ' || "
+	  "CASE setting WHEN '0' THEN 'none' ELSE setting || unit END || ' in a run', '; ' "
+	  "ORDER BY name) FROM pg_settings, (SELECT $1) x "
+	  "WHERE name IN ('statement_timeout', 'lock_timeout', "
+	  "'idle_in_transaction_session_timeout', 'transaction_timeout') AND reset_val <> '0'" },
+	{ "connections", BOTH,
+	  "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') "
+	  "|| ' of ' || current_setting('max_connections') || ' in use, ' || "
+	  "current_setting('superuser_reserved_connections') || ' of them for superusers' || "
+	  "CASE WHEN rolconnlimit < 0 THEN '' ELSE ', at most ' || rolconnlimit || "
+	  "' of this role' END || CASE WHEN datconnlimit < 0 THEN '' ELSE ', at most ' || "
+	  "datconnlimit || ' to this database' END "
+	  "FROM pg_roles, pg_database, (SELECT $1) x "
+	  "WHERE rolname = current_user AND datname = current_database()" },
+	{ "wal_level", OF_TARGET, "SELECT current_setting('wal_level') FROM (SELECT $1) x" },
+	{ "stage", OF_TARGET,
+	  "SELECT CASE WHEN has_database_privilege(current_database(), 'CREATE') "
+	  "THEN 'schemas can be made in this database' "
+	  "ELSE 'no schema can be made in this database' END FROM (SELECT $1) x" },
+	{ "schema", OF_TARGET,
+	  "SELECT want || CASE WHEN n.oid IS NULL THEN ', to be made' "
+	  "WHEN has_schema_privilege(n.oid, 'CREATE') THEN ', tables can be made in it' "
+	  "ELSE ', no table can be made in it: GRANT CREATE ON SCHEMA ' || quote_ident(want) || "
+	  "' TO ' || quote_ident(current_user) END "
+	  "FROM (SELECT coalesce($1::text, 'public') AS want) x "
+	  "LEFT JOIN pg_namespace n ON n.nspname = want" },
+};
+
+static int emit(struct etl_fact_sink *sink, const char *name, const char *value)
+{
+	return value && *value ? sink->emit(sink, name, value) : ETL_OK;
+}
+
+static int ask(struct etl_instance *inst, struct etl_fact_sink *sink, const char *name,
+	       const char *sql, struct etl_error *err)
+{
+	const char *values[] = { inst->host->str(inst->conf, "schema") };
+	char *value = NULL;
+	int rc = postgres_text(inst, err, &value, sql, 1, values);
+
+	if (rc == ETL_OK)
+		rc = emit(sink, name, value);
+	free(value);
+	return rc;
+}
+
+/* ---- The way to the server ---------------------------------------------------------------------------- */
+
+static int tell_encryption(struct etl_instance *inst, struct etl_fact_sink *sink)
+{
+	char value[160];
+
+	if (PQsslInUse(inst->db))
+		snprintf(value, sizeof(value), "%s, %s", PQsslAttribute(inst->db, "protocol"),
+			 PQsslAttribute(inst->db, "cipher"));
+	else
+		snprintf(value, sizeof(value), "%s", PQgssEncInUse(inst->db) ? "GSSAPI" : "none");
+	return emit(sink, "encryption", value);
+}
+
+static int tell_way(struct etl_instance *inst, struct etl_fact_sink *sink)
+{
+	int64_t most = postgres_most_connections(inst);
+	char value[320];
+	int rc;
+
+	snprintf(value, sizeof(value), "%s:%s, %s", PQhost(inst->db), PQport(inst->db),
+		 postgres_endpoint_name(inst));
+	rc = emit(sink, "address", value);
+	if (rc == ETL_OK)
+		rc = tell_encryption(inst, sink);
+	if (rc == ETL_OK && most > 0) {
+		snprintf(value, sizeof(value),
+			 "at most %lld connections on this side (connections)", (long long)most);
+		rc = emit(sink, "limit", value);
+	}
+	return rc;
+}
+
+/* ---- What the tables let us see -------------------------------------------------------------------------- */
+
+/* Tables of which this holds, without the server's own and Supabase's; a few by name. */
+static int tell_tables(struct etl_instance *inst, struct etl_fact_sink *sink, const char *name,
+		       const char *condition, const char *advice, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	char *text;
+	int rc;
+
+	etl_text_add(&sql, "SELECT count(*) || ' tables ");
+	etl_text_add(&sql, advice);
+	etl_text_add(&sql, ": ' || (array_to_string((array_agg(quote_ident(nspname) || '.' || "
+			   "quote_ident(relname) ORDER BY nspname, relname))[1:5], ', ')) || "
+			   "CASE WHEN count(*) > 5 THEN ', …' ELSE '' END "
+			   "FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+			   "WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
+			   "AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' "
+			   "AND ($1::text IS NULL OR nspname = $1)");
+	for (size_t i = 0; inst->supabase && postgres_supabase_schemas[i]; i++) {
+		etl_text_add(&sql, " AND nspname <> ");
+		etl_text_add_literal(&sql, postgres_supabase_schemas[i]);
+	}
+	etl_text_addf(&sql, " AND %s HAVING count(*) > 0", condition);
+	text = etl_text_take(&sql);
+	rc = text ? ask(inst, sink, name, text, err) : postgres_no_memory(inst, err);
+	free(text);
+	return rc;
+}
+
+static int tell_source(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
+{
+	int rc = tell_tables(inst, sink, "select", "NOT has_table_privilege(c.oid, 'SELECT')",
+			     "cannot be read by this role", err);
+
+	return rc < 0 ? rc :
+			tell_tables(inst, sink, "row security", "row_security_active(c.oid)",
+				    "have rows that policies hide from this role, and are refused",
+				    err);
+}
+
+/* ---- What would surely fail ----------------------------------------------------------------------------- */
+
+static int check_target(struct etl_instance *inst, struct etl_error *err)
+{
+	bool may = false, read_only = true;
+	int rc = postgres_flag(inst, err, &may,
+			       "SELECT has_database_privilege(current_database(), 'CREATE')", 0,
+			       NULL);
+
+	if (rc == ETL_OK)
+		rc = postgres_flag(inst, err, &read_only,
+				   "SELECT current_setting('transaction_read_only')::bool", 0,
+				   NULL);
+	if (rc < 0)
+		return rc;
+	if (!may)
+		return inst->host->fail(err, ETL_FATAL, DENIED, 0,
+					"postgres: the role \"%s\" may not make a schema in the "
+					"database \"%s\", and "
+					"rows wait in one until they are published: GRANT CREATE "
+					"ON DATABASE \"%s\" TO "
+					"\"%s\"",
+					PQuser(inst->db), PQdb(inst->db), PQdb(inst->db),
+					PQuser(inst->db));
+	if (read_only)
+		return inst->host->fail(
+			err, ETL_FATAL, "25006", 0,
+			"postgres: the database \"%s\" or the role \"%s\" is set to be read only "
+			"(default_transaction_read_only)%s",
+			PQdb(inst->db), PQuser(inst->db),
+			inst->supabase ? "; Supabase does that when the disk is full: make room" :
+					 "; have that changed");
+	return ETL_OK;
+}
+
 int postgres_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
-	static const char *const facts[][2] = {
-		{ "server", "SELECT 'PostgreSQL ' || current_setting('server_version')" },
-		{ "database", "SELECT current_database()" },
-		{ "role", "SELECT current_user" },
-		{ "encoding", "SELECT current_setting('server_encoding')" },
-	};
+	bool target = inst->host->role == ETL_ROLE_TARGET;
 	int rc = postgres_db(inst, err);
 
-	for (size_t i = 0; rc == ETL_OK && i < sizeof(facts) / sizeof(*facts); i++) {
-		char *value = NULL;
-
-		rc = postgres_text(inst, err, &value, facts[i][1], 0, NULL);
-		if (rc == ETL_OK)
-			rc = sink->emit(sink, facts[i][0], value ? value : "");
-		free(value);
-	}
+	if (rc == ETL_OK)
+		rc = tell_way(inst, sink);
+	for (size_t i = 0; rc == ETL_OK && i < sizeof(facts) / sizeof(*facts); i++)
+		if (facts[i].whose == BOTH || (facts[i].whose == OF_TARGET) == target)
+			rc = ask(inst, sink, facts[i].name, facts[i].sql, err);
+	if (rc == ETL_OK)
+		rc = target ? check_target(inst, err) : tell_source(inst, sink, err);
 	return rc;
 }

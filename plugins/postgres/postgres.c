@@ -72,16 +72,49 @@ static const struct etl_option options[] = {
 	  .help = "Which of several hosts will do. Default: any." },
 	{ .name = "connect_timeout",
 	  .kind = ETL_OPT_TEXT,
-	  .default_text = "15",
-	  .help = "Seconds to wait for a connection." },
+	  .help = "Seconds to wait for a connection; 0: for ever. Default: 15." },
+	{ .name = "keepalives",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "0: the system does not look after a silent connection. Default: 1." },
+	{ .name = "keepalives_idle",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "Seconds of silence after which it asks whether the server is there. Default: "
+		  "30." },
+	{ .name = "keepalives_interval",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "Seconds after which it asks again. Default: 10." },
+	{ .name = "keepalives_count",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "How often it asks before the connection counts as lost. Default: 3." },
+	{ .name = "tcp_user_timeout",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "Milliseconds after which what was sent and not received makes the connection "
+		  "count as lost. "
+		  "Default: 60000." },
+	{ .name = "statement_timeout",
+	  .kind = ETL_OPT_DURATION,
+	  .default_text = "0",
+	  .help = "The longest that one statement may take; 0: any time, whatever is set for the "
+		  "role or database." },
+	{ .name = "lock_timeout",
+	  .kind = ETL_OPT_DURATION,
+	  .default_text = "0",
+	  .help = "The longest that one statement may wait for a lock; 0: any time." },
+	{ .name = "connections",
+	  .kind = ETL_OPT_INT,
+	  .min = 0,
+	  .max = 1000,
+	  .help = "The most connections of this run to the server on this side; 0: as many as "
+		  "the run has use for. "
+		  "Fewer workers are at work when there are fewer. Default: 0, and 4 at a pooler "
+		  "of Supabase." },
 	{ .name = "options",
 	  .kind = ETL_OPT_TEXT,
 	  .help = "Command-line options for the server's session, \"-c name=value\"; not through a "
 		  "pooler." },
 	{ .name = "application_name",
 	  .kind = ETL_OPT_TEXT,
-	  .default_text = "etlrun",
-	  .help = "What the server's views call this session." },
+	  .help = "What the server's views call this session. Default: etlrun." },
 	{ .name = "schema",
 	  .kind = ETL_OPT_TEXT,
 	  .help = "As a source: only what is in this schema, default all but the server's own. As "
@@ -111,6 +144,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 
 	if (rc < 0)
 		return rc;
+	postgres_conninfo_free(&info);
 	inst = calloc(1, sizeof(*inst));
 	if (!inst || pthread_mutex_init(&inst->lock, NULL) != 0) {
 		free(inst);

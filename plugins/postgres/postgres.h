@@ -51,16 +51,36 @@ struct etl_instance {
 	pthread_mutex_t lock; /* of cancel */
 	PGcancel *cancel;     /* of db */
 	char *last_notice;    /* of a warning, for the log; owned */
+
+	/* What connecting found out. */
+	int32_t endpoint;	     /* enum postgres_endpoint */
+	bool supabase;		     /* by its address or its roles */
+	bool pooled;		     /* a pooler in session mode stands before the server */
+	bool standby;		     /* the server only repeats another one */
+	bool ends_statements;	     /* statement_timeout is not 0 */
+	char place[192];	     /* "host:port user", counted by pooler.c; "" not connected */
+	struct etl_instance *next;   /* … in its list */
+	char advice[320];	     /* of supabase.c */
+};
+
+enum postgres_endpoint {
+	POSTGRES_PLAIN,
+	POSTGRES_SUPABASE_DIRECT,
+	POSTGRES_SUPABASE_SESSION,     /* pooler, port 5432 */
+	POSTGRES_SUPABASE_TRANSACTION, /* pooler, port 6543 */
+	POSTGRES_SUPABASE_DEDICATED    /* the project's host, port 6543 */
 };
 
 /* conninfo.c */
 /* Keys and values for PQconnectdbParams with what the pipeline says; fails when it says too much or too little. */
 struct postgres_conninfo {
-	const char *keys[40], *values[40];
+	const char *keys[48], *values[48];
 	size_t count;
+	char *uri; /* owned */
 };
 int postgres_conninfo(const struct etl_host *, const struct etl_conf *,
 		      struct postgres_conninfo *ret, struct etl_error *);
+void postgres_conninfo_free(struct postgres_conninfo *);
 
 /* connect.c */
 /* inst->db is connected and set up. */
@@ -68,6 +88,40 @@ int postgres_db(struct etl_instance *, struct etl_error *);
 void postgres_disconnect(struct etl_instance *);
 /* Is the connection gone? Then nothing of its transaction is left. */
 bool postgres_is_lost(const struct etl_instance *);
+/* Makes a connection, with CONNECT_TIMEOUT or what the pipeline says. It is not set up. NULL: no memory. */
+PGconn *postgres_connect(struct etl_instance *, const struct postgres_conninfo *);
+/* Sends SQL and waits for its last answer until DEADLINE (postgres_clock), or until the run is canceled. NULL: no
+ * answer by then. */
+PGresult *postgres_ask(struct etl_instance *, PGconn *, const char *sql, int64_t deadline);
+/* Milliseconds of a clock that only goes forward. */
+int64_t postgres_clock(void);
+/* Milliseconds that connecting may take; 0: any. */
+int64_t postgres_patience(PGconn *);
+
+/* pooler.c */
+/* Counts this process's connections to where inst->db goes; one too many is ETL_FEWER_WORKERS. */
+int postgres_enter(struct etl_instance *, struct etl_error *);
+void postgres_leave(struct etl_instance *);
+/* How many there may be; 0: any number. */
+int64_t postgres_most_connections(const struct etl_instance *);
+/* SERVER_PID is the server's own process. Finds out whether a pooler stands between, and refuses one that changes
+ * the session from transaction to transaction. */
+int postgres_see_pooler(struct etl_instance *, const struct postgres_conninfo *, int64_t server_pid,
+			struct etl_error *);
+
+/* supabase.c */
+/* Schemas that Supabase's services own; ends with NULL. */
+extern const char *const postgres_supabase_schemas[];
+/* One of the server's own, or of Supabase's where that is the server. */
+bool postgres_is_reserved(const struct etl_instance *, const char *schema);
+/* The same as an error; NULL is no schema. */
+int postgres_refuse_schema(struct etl_instance *, const char *schema, struct etl_error *);
+int32_t postgres_endpoint_of(const char *host, const char *port);
+const char *postgres_endpoint_name(const struct etl_instance *);
+/* An address that no run can pass through. */
+int postgres_refuse_endpoint(struct etl_instance *, struct etl_error *);
+/* What to do when such an address does not answer; or "". */
+const char *postgres_supabase_advice(struct etl_instance *, bool server_answered);
 
 /* fail.c */
 /*
@@ -77,6 +131,9 @@ bool postgres_is_lost(const struct etl_instance *);
  */
 int postgres_fail(struct etl_instance *, PGresult *, struct etl_error *, const char *format, ...)
 	ETL_PRINTF(4, 5);
+/* The same of a connection to WHERE that was not made; WHY instead of libpq's words, or NULL. */
+int postgres_fail_connect(struct etl_instance *, struct etl_error *, const char *where,
+			  const char *why);
 int postgres_no_memory(struct etl_instance *, struct etl_error *);
 
 /* query.c: each connects when it must */
