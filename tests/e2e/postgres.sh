@@ -59,10 +59,11 @@ make_server_folder() {
 pg_folder=
 pg_pid=
 pg_companions=
+proxy_pid=
 
 # At the end of the story: at once, nothing is worth keeping.
 leave_postgres() {
-	for pid in $pg_companions; do
+	for pid in $pg_companions $proxy_pid; do
 		kill -TERM "$pid" 2>/dev/null
 	done
 	[ -z "$pg_pid" ] || { kill -QUIT "$pg_pid" 2>/dev/null && wait "$pg_pid" 2>/dev/null; }
@@ -270,13 +271,15 @@ run_pooler() {
 }
 
 # start_proxy [-n N] [-t TEXT] [-x] FAULT [WHEN NUMBER] (tests/net/proxy.c): $PROXY_URI is then the URI of the database
-# postgres through it; proxy_uri DB that of another. What it did is in the file proxy.log.
+# postgres through it; proxy_uri DB that of another. What it did is in the file proxy.log. One after the other listens
+# on the same port: what was told to connect to the first comes to the next.
+PROXY_PORT=
 start_proxy() {
+	[ -z "$proxy_pid" ] || stop_proxy
 	: >proxy.port
-	as_child TERM "${ABS_TOP_BUILDDIR:-$(dirname "$ETLRUN")}/tests/net/proxy" -s 127.0.0.1 -p "$PGPORT" "$@" \
+	as_child TERM "${ABS_TOP_BUILDDIR:-$(dirname "$ETLRUN")}/tests/net/proxy" ${PROXY_PORT:+-l "$PROXY_PORT"} -s 127.0.0.1 -p "$PGPORT" "$@" \
 		</dev/null >proxy.port 2>proxy.log &
 	proxy_pid=$!
-	pg_companions="$pg_companions $proxy_pid"
 	soon test -s proxy.port
 	PROXY_PORT=$(cat proxy.port)
 	PROXY_URI=$(proxy_uri postgres)
@@ -287,5 +290,7 @@ proxy_uri() {
 }
 
 stop_proxy() {
-	kill -TERM "$proxy_pid" && wait "$proxy_pid"
+	kill -TERM "$proxy_pid" || fail "the proxy has ended by itself"
+	wait "$proxy_pid" 2>/dev/null
+	proxy_pid=
 }

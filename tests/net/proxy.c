@@ -2,8 +2,9 @@
  * A bad network between a client and a PostgreSQL server: passes connections on, and at a moment that is chosen to the
  * byte, or to the message that commits, breaks them.
  *
- * proxy [-s SERVER] [-p PORT] [-n N] [-t TEXT] [-x] FAULT [WHEN NUMBER]
+ * proxy [-l PORT] [-s SERVER] [-p PORT] [-n N] [-t TEXT] [-x] FAULT [WHEN NUMBER]
  *
+ * -l PORT: to listen on; otherwise one that is free.
  * SERVER: an IPv4 address (127.0.0.1 when not said), or the folder of its Unix socket.
  * FAULT:  pass (none); cut (both sides are closed), reset (with RST); hole (nothing goes on, nothing is closed);
  *         trickle (one byte a second); delay MILLISECONDS (before whatever goes on; without WHEN).
@@ -47,7 +48,7 @@ static const char *const when_names[] = { "up", "down", "sent", "done", NULL };
 /* What is asked for; not changed once connections come. */
 static struct {
 	const char *server, *text;
-	uint16_t port;
+	uint16_t port, listen;
 	enum fault fault;
 	enum when when;
 	unsigned long number, only;
@@ -285,11 +286,13 @@ static void accepted(int client, unsigned long number)
 static int listen_here(void)
 {
 	struct sockaddr_in here = { .sin_family = AF_INET,
+				    .sin_port = htons(asked.listen),
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(here);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&here, size) != 0 || listen(fd, 64) != 0 ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, (struct sockaddr *)&here, size) != 0 || listen(fd, 64) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&here, &size) != 0)
 		die("no port to listen on");
 	printf("%d\n", ntohs(here.sin_port));
@@ -312,9 +315,11 @@ static void read_arguments(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "+n:p:s:t:x")) != -1) {
+	while ((option = getopt(argc, argv, "+l:n:p:s:t:x")) != -1) {
 		if (option == 'n')
 			asked.only = strtoul(optarg, NULL, 10);
+		else if (option == 'l')
+			asked.listen = (uint16_t)strtoul(optarg, NULL, 10);
 		else if (option == 'p')
 			asked.port = (uint16_t)strtoul(optarg, NULL, 10);
 		else if (option == 's')
