@@ -156,6 +156,7 @@ static bool wanted_type(struct shaping *s, const struct column_rule *rule, struc
 	column->scale = type.scale;
 	column->length = length;
 	column->type = s->takes(column);
+	column->flags |= ETL_RETYPED;
 	s->changed = true;
 	return true;
 }

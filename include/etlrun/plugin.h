@@ -122,8 +122,9 @@ enum etl_column_flags {
 	ETL_STORED = 1 << 5,            /* … and stored, otherwise computed when read */
 	ETL_TYPED = 1 << 6,             /* the store enforces the type: every value has it */
 	ETL_CONSTANT = 1 << 7,          /* made by the pipeline (`value`), not in the source */
-	ETL_REMADE = 1 << 8             /* set by a transform: its values are no longer the source's, so a rejected row
+	ETL_REMADE = 1 << 8,            /* set by a transform: its values are no longer the source's, so a rejected row
 	                                 * cannot be found in the source by them */
+	ETL_RETYPED = 1 << 9            /* since 1.2: `declared` is the pipeline's word, for the target to read */
 };
 
 struct etl_column {
@@ -625,6 +626,13 @@ struct etl_run {
 	const char *state_path;         /* where the host keeps this run's journal, absolute */
 };
 
+/* The table that a foreign key refers to, as it will be when the run is published. Closed. */
+struct etl_parent {
+	const struct etl_table *table;  /* or NULL: nobody knows it */
+	int32_t in_run;                 /* 1: its rows come with this run; 0: it is the target's own */
+	int32_t reserved;
+};
+
 /* One table of a run: what is loaded, and how. */
 struct etl_load {
 	const struct etl_run *run;
@@ -645,6 +653,8 @@ struct etl_load {
 	 * is the rule's, or NULL; parent_columns NULL: the parent's primary key. See ETL_REFERENCES. */
 	const struct etl_foreign_key *references;
 	size_t reference_count, reference_size;
+	/* Since 1.2. Beside the foreign keys of `table`, as many. NULL: not known. */
+	const struct etl_parent *parents;
 };
 
 /* When a step is applied. */

@@ -168,6 +168,19 @@ int postgres_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_erro
 int postgres_describe(struct etl_instance *, const struct etl_dataset *, struct etl_table_sink *,
 		      struct etl_error *);
 
+/* names.c */
+/* NAME, or one of at most POSTGRES_NAME_MAX bytes made of it in BUF, which has one more. */
+const char *postgres_short_name(const char *name, char *buf);
+/* Where the tables of a target go. */
+const char *postgres_target_schema(const struct etl_instance *, const struct etl_table *);
+
+/* design.c */
+int postgres_design(struct etl_instance *, const struct etl_table *, const struct etl_load *,
+		    struct etl_step_sink *, struct etl_error *);
+
+/* takes.c */
+int32_t postgres_takes(const struct etl_column *);
+
 /* read.c */
 int postgres_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
 		  struct ArrowArrayStream *, struct etl_error *);

@@ -139,9 +139,11 @@ int postgres_flag(struct etl_instance *inst, struct etl_error *err, bool *ret, c
 
 void postgres_add_name(struct etl_text *text, const char *schema, const char *name)
 {
+	char buf[POSTGRES_NAME_MAX + 1];
+
 	if (schema) {
-		etl_text_add_name(text, schema, '"');
+		etl_text_add_name(text, postgres_short_name(schema, buf), '"');
 		etl_text_add(text, ".");
 	}
-	etl_text_add_name(text, name, '"');
+	etl_text_add_name(text, postgres_short_name(name, buf), '"');
 }

@@ -8,7 +8,7 @@
 #include <etlrun/helpers.h>
 
 #include "../../plugins/sqlite/ddl.h"
-#include "../../plugins/sqlite/token.h"
+#include "../../plugins/lib/token.h"
 #include "fuzz.h"
 
 enum { TABLES = 3 };

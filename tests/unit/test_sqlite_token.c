@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugins/sqlite/token.h"
+#include "plugins/lib/token.h"
 
 static struct token nth(const char *sql, int n)
 {

@@ -1,5 +1,5 @@
 /*
- * The tokenizer behind ddl.c: SQLite's lexical rules, byte for byte. It classifies and never decides what
+ * SQLite's lexical rules, byte for byte, for all who read its SQL. The tokenizer classifies and never decides what
  * a word means; that a word is a keyword depends on where it stands, which is the parser's business.
  */
 #include "config.h"

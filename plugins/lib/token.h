@@ -2,8 +2,8 @@
  * The words of SQLite's SQL: a cursor over text that allocates nothing, never reads past the end and takes
  * any bytes. White space and comments are skipped; everything else is a token that points into the text.
  */
-#ifndef SQLITE_TOKEN_H
-#define SQLITE_TOKEN_H
+#ifndef LIB_TOKEN_H
+#define LIB_TOKEN_H
 
 #include <stdbool.h>
 #include <stddef.h>

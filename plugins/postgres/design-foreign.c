@@ -1,0 +1,367 @@
+/*
+ * Foreign keys, which refer to what may be of another type, not unique, or not there at all: SQLite takes every one
+ * of them. And the references that validators ask for, of which no constraint is made.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "design.h"
+
+/* ---- Does it fit its parent? ---------------------------------------------------------------------------------- */
+
+static bool same_set(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
+{
+	size_t i, k;
+
+	for (i = 0; i < a_count; i++) {
+		for (k = 0; k < b_count && strcasecmp(a[i], b[k]) != 0; k++)
+			;
+		if (k == b_count)
+			return false;
+	}
+	return a_count == b_count;
+}
+
+static bool index_is_over(const struct etl_index *index, const char *const *columns, size_t count)
+{
+	const char *names[32];
+	size_t i;
+
+	if (!(index->flags & ETL_INDEX_UNIQUE) || index->where_sql || index->part_count > 32)
+		return false;
+	for (i = 0; i < index->part_count; i++) {
+		names[i] = ETL_AT(const struct etl_index_part, index->parts, index->part_size, i)
+				   ->column;
+		if (!names[i])
+			return false;
+	}
+	return same_set(names, index->part_count, columns, count);
+}
+
+static bool is_unique(const struct etl_table *t, const char *const *columns, size_t count)
+{
+	size_t i;
+
+	if (t->primary.column_count &&
+	    same_set(t->primary.columns, t->primary.column_count, columns, count))
+		return true;
+	for (i = 0; i < t->unique_count; i++) {
+		const struct etl_key *key = ETL_AT(const struct etl_key, t->uniques, t->unique_size,
+						   i);
+
+		if (same_set(key->columns, key->column_count, columns, count))
+			return true;
+	}
+	for (i = 0; i < t->index_count; i++) {
+		if (index_is_over(ETL_AT(const struct etl_index, t->indexes, t->index_size, i),
+				  columns, count))
+			return true;
+	}
+	return false;
+}
+
+static const struct etl_column *find_column(const struct etl_table *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->column_count; i++) {
+		const struct etl_column *c = ETL_AT(const struct etl_column, t->columns,
+						    t->column_size, i);
+
+		if (strcasecmp(c->name, name) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* PostgreSQL compares a number with a number and everything else with its own kind. */
+static bool types_meet(const struct design *d, const struct etl_column *a,
+		       const struct etl_table *parent, const struct etl_column *b)
+{
+	struct design of_parent = *d;
+	enum sql_kind x = design_kind(d, a), y;
+
+	of_parent.table = parent;
+	of_parent.same = parent->dialect && strcmp(parent->dialect, "postgresql") == 0;
+	y = design_kind(&of_parent, b);
+	if (x == y || x == SQL_NONE || y == SQL_NONE)
+		return x != SQL_JSON;
+	return x >= SQL_INT && x <= SQL_NUMERIC && y >= SQL_INT && y <= SQL_NUMERIC;
+}
+
+/* Why the server would refuse it, in WHY; false: it would not. */
+static bool is_refused(const struct design *d, const struct etl_foreign_key *f,
+		       const struct etl_parent *parent, char *why, size_t size)
+{
+	const struct etl_table *t = parent ? parent->table : NULL;
+	const char *const *columns = f->parent_columns;
+	size_t i;
+
+	if (!t)
+		return false;
+	if (!columns && t->primary.column_count != f->column_count) {
+		snprintf(why, size, "\"%s\" has no primary key of as many columns", f->parent);
+		return true;
+	}
+	columns = columns ? columns : t->primary.columns;
+	for (i = 0; i < f->column_count; i++) {
+		const struct etl_column *own = design_column(d, f->columns[i]);
+		const struct etl_column *other = find_column(t, columns[i]);
+
+		if (!other) {
+			snprintf(why, size, "\"%s\" has no column \"%s\"", f->parent, columns[i]);
+			return true;
+		}
+		if (own && !types_meet(d, own, t, other)) {
+			snprintf(why, size, "\"%s\" and \"%s\" of \"%s\" are of types that are not "
+					    "compared",
+				 f->columns[i], columns[i], f->parent);
+			return true;
+		}
+	}
+	if (is_unique(t, columns, f->column_count))
+		return false;
+	snprintf(why, size, "what it refers to in \"%s\" is not unique", f->parent);
+	return true;
+}
+
+/* ---- Statements ------------------------------------------------------------------------------------------------- */
+
+static void add_actions(struct etl_text *sql, const struct etl_foreign_key *f)
+{
+	static const char *const actions[] = { NULL, "RESTRICT", "CASCADE", "SET NULL",
+					       "SET DEFAULT" };
+
+	if (f->match && strcasecmp(f->match, "FULL") == 0)
+		etl_text_add(sql, " MATCH FULL");
+	if (f->on_delete > ETL_NO_ACTION && f->on_delete <= ETL_SET_DEFAULT)
+		etl_text_addf(sql, " ON DELETE %s", actions[f->on_delete]);
+	if (f->on_update > ETL_NO_ACTION && f->on_update <= ETL_SET_DEFAULT)
+		etl_text_addf(sql, " ON UPDATE %s", actions[f->on_update]);
+}
+
+static void write_key(struct design *d, const struct etl_foreign_key *f, const char *name,
+		      struct etl_text *sql)
+{
+	static const char *const defer[] = { "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED" };
+	bool deferred = d->run && d->run->foreign_keys == ETL_FK_DEFER;
+
+	etl_text_add(sql, "ALTER TABLE ");
+	postgres_add_name(sql, NULL, d->table->name);
+	etl_text_add(sql, " ADD ");
+	if (name) {
+		etl_text_add(sql, "CONSTRAINT ");
+		etl_text_add_name(sql, name, '"');
+		etl_text_add(sql, " ");
+	}
+	etl_text_add(sql, "FOREIGN KEY (");
+	design_add_columns(sql, NULL, f->columns, f->column_count);
+	etl_text_add(sql, ") REFERENCES ");
+	postgres_add_name(sql, NULL, f->parent);
+	if (f->parent_columns) {
+		etl_text_add(sql, " (");
+		design_add_columns(sql, NULL, f->parent_columns, f->column_count);
+		etl_text_add(sql, ")");
+	}
+	add_actions(sql, f);
+	if (deferred)
+		etl_text_add(sql, defer[2]);
+	else if (f->deferrable > ETL_NOT_DEFERRABLE && f->deferrable <= ETL_DEFERRABLE_DEFERRED)
+		etl_text_add(sql, defer[f->deferrable]);
+}
+
+/* A key that has been found to hold may say so; one that does not is kept for the rows to come. */
+static int make_reported(struct design *d, const char *part, const char *name, int32_t phase,
+			 struct etl_text *sql)
+{
+	struct etl_text validate = { 0 };
+	int rc;
+
+	etl_text_add(sql, " NOT VALID");
+	rc = design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
+			 "broken keys are reported and stay; the key holds for rows to come");
+	if (rc)
+		return rc;
+	etl_text_add(&validate, "DO $$ BEGIN\n\tALTER TABLE ");
+	postgres_add_name(&validate, NULL, d->table->name);
+	etl_text_add(&validate, " VALIDATE CONSTRAINT ");
+	etl_text_add_name(&validate, name, '"');
+	etl_text_add(&validate, ";\nEXCEPTION WHEN foreign_key_violation THEN\n"
+				"\tRAISE NOTICE 'a foreign key is left NOT VALID: %', SQLERRM;\n"
+				"END $$");
+	return design_part(d, phase, ETL_EXACT, "foreign key validation", part, &validate,
+			   "where no row breaks it");
+}
+
+/* A name that a statement can speak of, where the source has none. */
+static const char *key_name(const struct design *d, const struct etl_foreign_key *f, char *buf)
+{
+	struct etl_text name = { 0 };
+	static const char suffix[] = "_fkey";
+	char whole[512];
+	size_t i;
+
+	if (f->name)
+		return postgres_short_name(f->name, buf);
+	if (!d->run || d->run->foreign_keys != ETL_FK_REPORT)
+		return NULL;
+	etl_text_add(&name, d->table->name);
+	for (i = 0; i < f->column_count; i++)
+		etl_text_addf(&name, "_%s", f->columns[i]);
+	etl_text_add(&name, suffix);
+	snprintf(whole, sizeof(whole), "%s", name.at ? name.at : "key");
+	etl_text_free(&name);
+	snprintf(buf, POSTGRES_NAME_MAX + 1, "%s", postgres_short_name(whole, buf));
+	return buf;
+}
+
+/* ---- What finds rows ---------------------------------------------------------------------------------------------- */
+
+/* t."a" IS NOT NULL AND … AND NOT EXISTS (…): no row of the parent has these values. */
+static void add_orphans(struct etl_text *sql, const struct etl_foreign_key *f,
+			const char *const *parents)
+{
+	bool full = f->match && strcasecmp(f->match, "FULL") == 0;
+	size_t i;
+
+	etl_text_add(sql, "(");
+	for (i = 0; i < f->column_count; i++) {
+		etl_text_addf(sql, "%st.", i ? full ? " OR " : " AND " : "");
+		postgres_add_name(sql, NULL, f->columns[i]);
+		etl_text_add(sql, " IS NOT NULL");
+	}
+	etl_text_add(sql, ") AND NOT EXISTS (SELECT FROM ");
+	postgres_add_name(sql, NULL, f->parent);
+	etl_text_add(sql, " AS p WHERE ");
+	for (i = 0; i < f->column_count; i++) {
+		etl_text_add(sql, i ? " AND p." : "p.");
+		postgres_add_name(sql, NULL, parents[i]);
+		etl_text_add(sql, " = t.");
+		postgres_add_name(sql, NULL, f->columns[i]);
+	}
+	etl_text_add(sql, ")");
+}
+
+static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
+			  const char *const *parents, const char *kind, const char *object,
+			  const char *note)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, "SELECT t.ctid FROM ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	etl_text_add(&sql, " AS t WHERE ");
+	add_orphans(&sql, f, parents);
+	etl_text_add(&sql, " ORDER BY t." DESIGN_LOAD_ORDER);
+	rc = sql.failed ? design_no_memory(d) :
+			  design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, object, sql.at, note);
+	etl_text_free(&sql);
+	return rc;
+}
+
+static int screen_key(struct design *d, const struct etl_foreign_key *f,
+		      const struct etl_parent *parent, const char *part)
+{
+	const char *const *columns = f->parent_columns;
+	bool report = d->run && d->run->foreign_keys == ETL_FK_REPORT;
+	struct etl_text object = { 0 };
+	int rc;
+
+	if (!columns && parent && parent->table)
+		columns = parent->table->primary.columns;
+	if (!columns || !(design_looks(d) || report || design_stays(d)))
+		return ETL_OK;
+	etl_text_addf(&object, "%s.%s", d->table->name, part);
+	rc = object.failed ? design_no_memory(d) :
+			     screen_orphans(d, f, columns, "foreign key", object.at,
+					    report ? "broken keys are reported" :
+						     "rows that break it are rejected");
+	etl_text_free(&object);
+	return rc;
+}
+
+/* ---- Each ----------------------------------------------------------------------------------------------------------- */
+
+static int make_key(struct design *d, const struct etl_foreign_key *f,
+		    const struct etl_parent *parent, const char *part)
+{
+	bool outside = parent && parent->table && !parent->in_run;
+	int32_t phase = outside ? ETL_PHASE_PUBLISH : ETL_PHASE_FINISH;
+	struct etl_text sql = { 0 };
+	char buf[POSTGRES_NAME_MAX + 1];
+	const char *name = key_name(d, f, buf);
+
+	write_key(d, f, name, &sql);
+	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
+		return make_reported(d, part, name, phase, &sql);
+	if (f->match && strcasecmp(f->match, "PARTIAL") == 0)
+		return design_part(d, phase, ETL_WIDENED, "foreign key", part, &sql,
+				   "PostgreSQL has no MATCH PARTIAL");
+	if (d->run && d->run->foreign_keys == ETL_FK_DEFER)
+		return design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
+				   "looked at when a transaction ends, as foreign_keys = \"defer\" "
+				   "says");
+	return design_part(d, phase, ETL_EXACT, "foreign key", part, &sql, NULL);
+}
+
+int design_foreign_key(struct design *d, const struct etl_foreign_key *f,
+		       const struct etl_parent *parent)
+{
+	const char *part = f->name ? f->name : f->columns[0];
+	char why[400];
+	size_t i;
+	int rc;
+
+	if (d->run && d->run->foreign_keys == ETL_FK_DROP)
+		return design_skip(d, "foreign key", part,
+				   "foreign_keys = \"drop\" in the pipeline", NULL);
+	for (i = 0; i < f->column_count; i++) {
+		if (!design_column(d, f->columns[i]))
+			return design_skip(d, "foreign key", part,
+					   "one of its columns is not in the target", NULL);
+	}
+	if (is_refused(d, f, parent, why, sizeof(why)))
+		return design_skip(d, "foreign key", part, why, NULL);
+	rc = screen_key(d, f, parent, part);
+	return rc ? rc : make_key(d, f, parent, part);
+}
+
+/* "orders.customer_id to customer.id", of several columns "…(a, b) to …(c, d)". */
+static void add_object(struct etl_text *to, const struct design *d, const struct etl_foreign_key *r)
+{
+	size_t i;
+
+	etl_text_addf(to, "%s.", d->table->name);
+	for (i = 0; i < r->column_count; i++)
+		etl_text_addf(to, "%s%s", i ? ", " : "", r->columns[i]);
+	etl_text_addf(to, " to %s.", r->parent);
+	for (i = 0; i < r->column_count; i++)
+		etl_text_addf(to, "%s%s", i ? ", " : "", r->parent_columns[i]);
+}
+
+int design_references(struct design *d)
+{
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && d->load && i < d->load->reference_count; i++) {
+		const struct etl_foreign_key *r = ETL_AT(const struct etl_foreign_key,
+							 d->load->references,
+							 d->load->reference_size, i);
+		struct etl_text object = { 0 };
+
+		add_object(&object, d, r);
+		rc = object.failed ? design_no_memory(d) :
+				     screen_orphans(d, r, r->parent_columns, "reference", object.at,
+						    design_looks(d) ?
+							    "rows without the one they refer to "
+							    "are rejected" :
+							    "a row without the one it refers to "
+							    "fails the run");
+		etl_text_free(&object);
+	}
+	return rc;
+}

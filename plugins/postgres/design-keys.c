@@ -1,0 +1,415 @@
+/*
+ * Keys, indexes and checks: made when the rows are there. Where rows that break one are to be rejected, they are
+ * found before; otherwise the server's own refusal, which names the key, ends the run, and no row is read twice.
+ */
+#include "config.h"
+
+#include <strings.h>
+
+#include "design.h"
+
+static bool finds_all(const struct design *d, const char *const *columns, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!design_column(d, columns[i]))
+			return false;
+	}
+	return true;
+}
+
+/* A collation of SQLite's as one of PostgreSQL's, quoted; NULL: the column's own. */
+static const char *own_collation(const struct design *d, const char *column, const char *collation)
+{
+	const struct etl_column *c = design_column(d, column);
+
+	if (!collation || (c && design_kind(d, c) != SQL_TEXT))
+		return NULL;
+	if (d->same)
+		return collation;
+	if (c && c->collation && strcasecmp(c->collation, collation) == 0)
+		return NULL;
+	return strcasecmp(collation, "NOCASE") == 0 ? "\"" DESIGN_NOCASE "\"" :
+	       strcasecmp(collation, "BINARY") == 0 && c && c->collation ? "\"C\"" :
+									    NULL;
+}
+
+/* ---- What finds rows ---------------------------------------------------------------------------------------- */
+
+/* The second and every further of equal rows. PARTS: what must be one of its kind; NULLS: these, when one of them
+ * being NULL makes the row like no other. */
+static int screen_equal(struct design *d, const char *kind, const char *part, const char *parts,
+			const char *nulls, const char *where)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_addf(&sql, "SELECT ctid FROM (SELECT ctid, row_number() OVER (PARTITION BY %s ORDER "
+			    "BY " DESIGN_LOAD_ORDER ") AS nth FROM ",
+		      parts);
+	postgres_add_name(&sql, NULL, d->table->name);
+	if (nulls || where)
+		etl_text_addf(&sql, " WHERE %s%s%s", nulls ? nulls : "", nulls && where ? " AND " : "",
+			      where ? where : "");
+	etl_text_add(&sql, ") AS equal WHERE nth > 1 ORDER BY " DESIGN_LOAD_ORDER);
+	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, part, &sql,
+			   "of equal rows the first stays, the others are rejected");
+}
+
+static void add_given(struct etl_text *to, const char *const *columns, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		etl_text_add(to, i ? " AND " : "");
+		postgres_add_name(to, NULL, columns[i]);
+		etl_text_add(to, " IS NOT NULL");
+	}
+}
+
+/* ---- Keys ------------------------------------------------------------------------------------------------------ */
+
+/* "a", "b" COLLATE …; *RET_OWN: a collation that the constraint cannot carry, but an index can. */
+static int add_parts(struct design *d, const struct etl_key *key, struct etl_text *to, bool *ret_own)
+{
+	size_t i;
+
+	*ret_own = false;
+	for (i = 0; i < key->column_count; i++) {
+		const char *collation = own_collation(
+			d, key->columns[i], key->collations ? key->collations[i] : NULL);
+
+		etl_text_add(to, i ? ", " : "");
+		postgres_add_name(to, NULL, key->columns[i]);
+		if (!collation)
+			continue;
+		etl_text_addf(to, " COLLATE %s", collation);
+		*ret_own = true;
+		if (strstr(collation, DESIGN_NOCASE)) {
+			int rc = design_make_nocase(d);
+
+			if (rc)
+				return rc;
+		}
+	}
+	return ETL_OK;
+}
+
+static int screen_key(struct design *d, const struct etl_key *key, const char *kind,
+		      const char *part, const char *parts)
+{
+	struct etl_text given = { 0 };
+	int rc;
+
+	if (!design_looks(d))
+		return ETL_OK;
+	if (!(key->flags & ETL_KEY_NULLS_EQUAL))
+		add_given(&given, key->columns, key->column_count);
+	rc = given.failed ? design_no_memory(d) :
+			    screen_equal(d, kind, part, parts, given.at, NULL);
+	etl_text_free(&given);
+	return rc;
+}
+
+/* What is said of a key. */
+static const char *key_note(const struct design *d, const struct etl_key *key, bool own,
+			    int32_t *verdict)
+{
+	*verdict = ETL_EXACT;
+	if (own) {
+		*verdict = ETL_APPROXIMATED;
+		return "as a unique index, which can have the collation";
+	}
+	if (key->conflict_sql) {
+		*verdict = ETL_APPROXIMATED;
+		return "its conflict clause is left out: a statement says it in PostgreSQL (ON "
+		       "CONFLICT)";
+	}
+	if (key->flags & ETL_KEY_NULLS_EQUAL && !d->same)
+		return "needs PostgreSQL 15 or later";
+	return NULL;
+}
+
+static void write_key(struct design *d, const struct etl_key *key, bool primary, bool own,
+		      const char *parts, struct etl_text *sql)
+{
+	const char *nulls = !primary && key->flags & ETL_KEY_NULLS_EQUAL ? " NULLS NOT DISTINCT" :
+									   "";
+	char buf[POSTGRES_NAME_MAX + 1];
+
+	if (!own) {
+		design_add_constraint(d, sql, key->name);
+		etl_text_addf(sql, "%s%s (%s)", primary ? "PRIMARY KEY" : "UNIQUE", nulls, parts);
+		return;
+	}
+	etl_text_add(sql, "CREATE UNIQUE INDEX ");
+	if (key->name)
+		etl_text_add_name(sql, design_own_name(d, key->name, buf), '"');
+	etl_text_add(sql, key->name ? " ON " : "ON ");
+	postgres_add_name(sql, NULL, d->table->name);
+	etl_text_addf(sql, " (%s)%s", parts, nulls);
+}
+
+int design_key(struct design *d, const struct etl_key *key, bool primary)
+{
+	const char *kind = primary ? "primary key" : "unique";
+	const char *part = key->name ? key->name : key->columns[0], *note;
+	struct etl_text parts = { 0 }, sql = { 0 };
+	int32_t verdict;
+	bool own;
+	int rc;
+
+	if (!finds_all(d, key->columns, key->column_count))
+		return design_skip(d, kind, part, "one of its columns is not in the target", NULL);
+	rc = add_parts(d, key, &parts, &own);
+	if (!rc && parts.failed)
+		rc = design_no_memory(d);
+	if (!rc)
+		rc = screen_key(d, key, kind, part, parts.at);
+	if (!rc) {
+		write_key(d, key, primary, own, parts.at, &sql);
+		note = key_note(d, key, own, &verdict);
+		rc = design_part(d, ETL_PHASE_FINISH, verdict, kind, part, &sql, note);
+	}
+	etl_text_free(&parts);
+	return rc;
+}
+
+/* ---- Indexes ------------------------------------------------------------------------------------------------------ */
+
+/* An index under construction. */
+struct making {
+	const struct etl_index *index;
+	struct etl_text parts, equal, given, where;
+	struct sql_result result;
+	int32_t verdict;
+	const char *note, *why; /* of what is not exact; why it cannot be */
+};
+
+static void approximate(struct making *m)
+{
+	if (m->result.verdict <= m->verdict)
+		return;
+	m->verdict = m->result.verdict;
+	m->note = m->result.note;
+}
+
+/* 1, 0 with m->why, or negative. */
+static int add_expression(struct design *d, struct making *m, const char *sql, enum sql_use use,
+			  struct etl_text *to)
+{
+	int rc;
+
+	m->result.unique = (m->index->flags & ETL_INDEX_UNIQUE) != 0;
+	rc = design_expression(d, sql, use, NULL, to, &m->result);
+	if (rc == 0)
+		m->why = m->result.why;
+	if (rc == 1)
+		approximate(m);
+	if (rc == 1 && m->result.nocase)
+		return design_make_nocase(d) ? ETL_FAILED : 1;
+	return rc;
+}
+
+static int add_part(struct design *d, struct making *m, const struct etl_index_part *p)
+{
+	const char *collation = NULL;
+	struct etl_text text = { 0 };
+	int rc = 1;
+
+	if (p->column && !design_column(d, p->column)) {
+		m->why = "one of its columns is not in the target";
+		return 0;
+	}
+	if (p->column) {
+		postgres_add_name(&text, NULL, p->column);
+		collation = own_collation(d, p->column, p->collation);
+	} else {
+		etl_text_add(&text, "(");
+		rc = add_expression(d, m, p->expression ? p->expression : "", SQL_IN_INDEX, &text);
+		etl_text_add(&text, ")");
+		if (d->same)
+			collation = p->collation;
+	}
+	if (collation)
+		etl_text_addf(&text, " COLLATE %s", collation);
+	if (rc == 1 && collation && strstr(collation, DESIGN_NOCASE) && !d->same)
+		rc = design_make_nocase(d) ? ETL_FAILED : 1;
+	if (rc == 1) {
+		etl_text_addf(&m->equal, "%s%s", m->equal.length ? ", " : "", text.at);
+		etl_text_addf(&m->given, "%s%s IS NOT NULL", m->given.length ? " AND " : "", text.at);
+		etl_text_addf(&m->parts, "%s%s%s", m->parts.length ? ", " : "", text.at,
+			      p->descending ? " DESC" : "");
+	}
+	m->parts.failed = m->parts.failed || text.failed;
+	etl_text_free(&text);
+	return rc;
+}
+
+static int add_all(struct design *d, struct making *m)
+{
+	const struct etl_index *index = m->index;
+	size_t i;
+	int rc = 1;
+
+	for (i = 0; rc == 1 && i < index->part_count; i++)
+		rc = add_part(d, m,
+			      ETL_AT(const struct etl_index_part, index->parts, index->part_size, i));
+	if (rc == 1 && index->where_sql)
+		rc = add_expression(d, m, index->where_sql, SQL_IN_WHERE, &m->where);
+	if (m->parts.failed || m->equal.failed || m->given.failed || m->where.failed)
+		return design_no_memory(d);
+	return rc;
+}
+
+/* What the server keeps of an index stands behind the table's name: its method, parts and the rest. */
+static const char *own_text(const struct design *d, const struct etl_index *index)
+{
+	return d->same && index->ddl ? strstr(index->ddl, " USING ") : NULL;
+}
+
+static int make_index(struct design *d, struct making *m)
+{
+	const struct etl_index *index = m->index;
+	const char *own = own_text(d, index);
+	bool plain = !index->method || !*index->method || strcasecmp(index->method, "btree") == 0;
+	char buf[POSTGRES_NAME_MAX + 1];
+	struct etl_text sql = { 0 };
+
+	etl_text_addf(&sql, "CREATE %sINDEX ", index->flags & ETL_INDEX_UNIQUE ? "UNIQUE " : "");
+	if (index->name && *index->name)
+		etl_text_add_name(&sql, postgres_short_name(index->name, buf), '"');
+	etl_text_add(&sql, " ON ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	if (own) {
+		etl_text_add(&sql, own);
+	} else {
+		if (!plain && d->same)
+			etl_text_addf(&sql, " USING %s", index->method);
+		etl_text_addf(&sql, " (%s)%s%s", m->parts.at, m->where.at ? " WHERE " : "",
+			      m->where.at ? m->where.at : "");
+		if (!plain && !d->same && m->verdict == ETL_EXACT) {
+			m->verdict = ETL_APPROXIMATED;
+			m->note = "as a B-tree";
+		}
+	}
+	return design_part(d, ETL_PHASE_FINISH, m->verdict, "index", index->name, &sql, m->note);
+}
+
+int design_index(struct design *d, const struct etl_index *index)
+{
+	struct making m = { .index = index };
+	bool own = own_text(d, index) != NULL;
+	int rc = add_all(d, &m);
+
+	if (own && rc == 0) {
+		rc = 1;
+		m.why = NULL;
+	}
+	if (rc == 0)
+		rc = design_skip(d, "index", index->name, m.why, index->ddl);
+	else if (rc == 1 && index->flags & ETL_INDEX_UNIQUE && design_looks(d) && m.equal.at)
+		rc = screen_equal(d, "index", index->name, m.equal.at, m.given.at, m.where.at);
+	else if (rc == 1)
+		rc = ETL_OK;
+	if (rc == ETL_OK && !m.why)
+		rc = make_index(d, &m);
+	etl_text_free(&m.parts);
+	etl_text_free(&m.equal);
+	etl_text_free(&m.given);
+	etl_text_free(&m.where);
+	return rc;
+}
+
+/* ---- Checks ---------------------------------------------------------------------------------------------------------- */
+
+static int screen_check(struct design *d, const char *part, const char *condition)
+{
+	struct etl_text sql = { 0 };
+
+	if (!design_looks(d))
+		return ETL_OK;
+	etl_text_add(&sql, "SELECT ctid FROM ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	etl_text_addf(&sql, " WHERE NOT (%s) ORDER BY " DESIGN_LOAD_ORDER, condition);
+	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "check", part, &sql,
+			   "rows that break it are rejected");
+}
+
+/* Is the name given to another constraint of the table before? */
+static bool is_taken(const struct design *d, const struct etl_check *check)
+{
+	const struct etl_table *t = d->table;
+	size_t i;
+
+	if (!check->name || (t->primary.name && strcmp(t->primary.name, check->name) == 0))
+		return check->name != NULL;
+	for (i = 0; i < t->unique_count; i++) {
+		const char *name =
+			ETL_AT(const struct etl_key, t->uniques, t->unique_size, i)->name;
+
+		if (name && strcmp(name, check->name) == 0)
+			return true;
+	}
+	for (i = 0; i < t->check_count; i++) {
+		const struct etl_check *other =
+			ETL_AT(const struct etl_check, t->checks, t->check_size, i);
+
+		if (other == check)
+			return false;
+		if (other->name && strcmp(other->name, check->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_check(struct design *d, const struct etl_check *check, struct etl_text *sql)
+{
+	const char *part = check->name ? check->name : check->column ? check->column : check->sql;
+	char buf[POSTGRES_NAME_MAX + 1];
+	struct sql_result result = { 0 };
+	struct etl_text condition = { 0 };
+	int rc = design_expression(d, check->sql, SQL_IN_CHECK, NULL, &condition, &result);
+
+	if (rc == 0)
+		rc = design_skip(d, "check", part, result.why, check->sql);
+	else if (rc == 1) {
+		etl_text_add(sql, sql->length ? ",\n\tADD " : "\n\tADD ");
+		if (check->name && !is_taken(d, check)) {
+			etl_text_add(sql, "CONSTRAINT ");
+			etl_text_add_name(sql, postgres_short_name(check->name, buf), '"');
+			etl_text_add(sql, " ");
+		}
+		etl_text_addf(sql, "CHECK (%s)", condition.at);
+		rc = result.nocase ? design_make_nocase(d) : ETL_OK;
+		if (!rc)
+			rc = screen_check(d, part, condition.at);
+		if (!rc)
+			rc = design_part(d, ETL_PHASE_PREPARE, result.verdict, "check", part, NULL,
+					 result.note);
+	}
+	etl_text_free(&condition);
+	return rc;
+}
+
+int design_checks(struct design *d)
+{
+	struct etl_text sql = { 0 }, adds = { 0 };
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && i < d->table->check_count; i++)
+		rc = add_check(d,
+			       ETL_AT(const struct etl_check, d->table->checks, d->table->check_size,
+				      i),
+			       &adds);
+	if (!rc && adds.length) {
+		etl_text_add(&sql, "ALTER TABLE ");
+		postgres_add_name(&sql, NULL, d->table->name);
+		etl_text_add(&sql, adds.at);
+		sql.failed = sql.failed || adds.failed;
+		rc = design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "check", NULL, &sql, NULL);
+	}
+	etl_text_free(&adds);
+	return rc;
+}

@@ -1,0 +1,300 @@
+/*
+ * A table that is made: its columns before the rows come, everything that looks at rows when they are there.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "design.h"
+
+#define COLUMNS_MOST 1600 /* of a table, as the server says */
+
+#define EACH(d, type, member, i)                                                                   \
+	ETL_AT(const struct type, (d)->table->member##s, (d)->table->member##_size, i)
+
+/* ---- Columns -------------------------------------------------------------------------------------------- */
+
+/* What becomes of a column: its line of the statement, and what is to be said. */
+struct column {
+	const struct etl_column *c;
+	struct etl_text *sql, note;
+	int32_t verdict;
+};
+
+static void say(struct column *column, int32_t verdict, const char *note)
+{
+	if (verdict > column->verdict)
+		column->verdict = verdict;
+	if (!note)
+		return;
+	etl_text_addf(&column->note, "%s%s", column->note.length ? "; " : "", note);
+}
+
+static int add_collation(struct design *d, struct column *column)
+{
+	const struct etl_column *c = column->c;
+
+	if (!c->collation)
+		return ETL_OK;
+	if (d->same) {
+		etl_text_addf(column->sql, " COLLATE %s", c->collation);
+		return ETL_OK;
+	}
+	if (d->sqlite && strcasecmp(c->collation, "NOCASE") == 0 && design_kind(d, c) == SQL_TEXT) {
+		etl_text_add(column->sql, " COLLATE \"" DESIGN_NOCASE "\"");
+		say(column, ETL_APPROXIMATED,
+		    "NOCASE ignores the case of all letters here, not only of A to Z");
+		return design_make_nocase(d);
+	}
+	if (design_kind(d, c) == SQL_TEXT)
+		return design_skip(d, "collation", c->name,
+				   "PostgreSQL has no such collation; the text compares by its "
+				   "characters",
+				   c->collation);
+	return ETL_OK;
+}
+
+static bool in_key(const struct design *d, const struct etl_column *c)
+{
+	const struct etl_key *key = &d->table->primary;
+	size_t i;
+
+	for (i = 0; i < key->column_count; i++) {
+		if (strcmp(key->columns[i], c->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_identity(struct design *d, struct column *column)
+{
+	const struct etl_column *c = column->c;
+
+	if (design_kind(d, c) != SQL_INT) {
+		say(column, ETL_APPROXIMATED, "a number is made for columns of integers only, so "
+					      "rows must bring it");
+		return;
+	}
+	etl_text_addf(column->sql, " GENERATED %s AS IDENTITY",
+		      c->flags & ETL_IDENTITY_ALWAYS ? "ALWAYS" : "BY DEFAULT");
+	if (d->sqlite)
+		say(column, ETL_EXACT, c->flags & ETL_NEVER_REUSED ?
+					       "numbered when none is given" :
+					       "numbered when none is given; a number that became "
+					       "free is not given again");
+}
+
+static int add_default(struct design *d, struct column *column)
+{
+	const struct etl_column *c = column->c;
+	struct sql_result result = { 0 };
+	struct etl_text sql = { 0 };
+	int rc = design_expression(d, c->default_sql, SQL_IN_DEFAULT, c, &sql, &result);
+
+	if (rc == 1) {
+		etl_text_addf(column->sql, " DEFAULT %s", sql.at);
+		say(column, result.verdict, result.note);
+	}
+	etl_text_free(&sql);
+	return rc == 0 ? design_skip(d, "default", c->name, result.why, c->default_sql) :
+	       rc == 1 ? ETL_OK :
+			 rc;
+}
+
+static int add_generated(struct design *d, struct column *column, bool *ret_fits)
+{
+	const struct etl_column *c = column->c;
+	struct sql_result result = { 0 };
+	struct etl_text sql = { 0 };
+	int rc = design_expression(d, c->generated_sql ? c->generated_sql : "", SQL_IN_GENERATED, c,
+				   &sql, &result);
+
+	*ret_fits = rc == 1;
+	if (rc == 1) {
+		etl_text_addf(column->sql, " GENERATED ALWAYS AS (%s) STORED", sql.at);
+		say(column, result.verdict, result.note);
+		if (!(c->flags & ETL_STORED))
+			say(column, ETL_APPROXIMATED, "stored, where it was computed when read");
+		if (result.nocase)
+			rc = design_make_nocase(d);
+	}
+	etl_text_free(&sql);
+	return rc == 0 && !*ret_fits ?
+		       design_skip(d, "generated column", c->name, result.why, c->generated_sql) :
+	       rc == 1 ? ETL_OK :
+			 rc;
+}
+
+/* Its line is added to LINES; a generated column that cannot be is left out. */
+static int design_column_line(struct design *d, const struct etl_column *c, struct etl_text *lines)
+{
+	struct etl_text line = { 0 };
+	struct column column = { .c = c, .sql = &line };
+	bool fits = true;
+	int rc;
+
+	etl_text_add(&line, "\t");
+	postgres_add_name(&line, NULL, c->name);
+	etl_text_add(&line, " ");
+	design_add_type(d, c, &line, &column.verdict, &column.note);
+	rc = add_collation(d, &column);
+	if (!rc && c->flags & ETL_GENERATED)
+		rc = add_generated(d, &column, &fits);
+	else if (!rc && c->flags & ETL_IDENTITY)
+		add_identity(d, &column);
+	else if (!rc && c->default_sql)
+		rc = add_default(d, &column);
+	if (c->flags & ETL_NOT_NULL || in_key(d, c))
+		etl_text_add(&line, " NOT NULL");
+	if (in_key(d, c) && !(c->flags & ETL_NOT_NULL))
+		say(&column, ETL_APPROXIMATED,
+		    "a primary key takes no NULL, so a row with one is rejected");
+	if (!rc && fits) {
+		etl_text_addf(lines, "%s%s", lines->length ? ",\n" : "", line.at);
+		lines->failed = lines->failed || line.failed || column.note.failed;
+		rc = design_part(d, ETL_PHASE_PREPARE, column.verdict,
+				 c->flags & ETL_GENERATED ? "generated column" : "column", c->name,
+				 NULL, column.note.at);
+	}
+	etl_text_free(&line);
+	etl_text_free(&column.note);
+	return rc;
+}
+
+/* ---- The statement -------------------------------------------------------------------------------------------- */
+
+static int refuse_wide(struct design *d)
+{
+	d->inst->host->at(d->err, d->table->name, NULL, NULL);
+	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
+				   "table \"%s\" has %zu columns, and PostgreSQL takes %d; leave "
+				   "some out with exclude_columns",
+				   d->table->name, d->table->column_count, COLUMNS_MOST);
+}
+
+static int design_create(struct design *d)
+{
+	struct etl_text lines = { 0 }, sql = { 0 };
+	char buf[POSTGRES_NAME_MAX + 1];
+	bool cut = postgres_short_name(d->table->name, buf) == buf;
+	size_t i;
+	int rc = ETL_OK;
+
+	if (d->table->column_count > COLUMNS_MOST)
+		return refuse_wide(d);
+	for (i = 0; !rc && i < d->table->column_count; i++)
+		rc = design_column_line(d, EACH(d, etl_column, column, i), &lines);
+	etl_text_add(&sql, "CREATE TABLE ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	etl_text_addf(&sql, " (\n%s\n)", lines.at ? lines.at : "");
+	sql.failed = sql.failed || lines.failed;
+	etl_text_free(&lines);
+	if (!rc)
+		return design_part(d, ETL_PHASE_PREPARE, cut ? ETL_APPROXIMATED : ETL_EXACT, "table",
+				   NULL, &sql,
+				   cut ? "its name is longer than PostgreSQL's 63 bytes and gets a "
+					 "tag in place of its end" :
+					 NULL);
+	etl_text_free(&sql);
+	return rc;
+}
+
+/* ---- After the rows ---------------------------------------------------------------------------------------------- */
+
+static int design_counter(struct design *d, const struct etl_column *c)
+{
+	int64_t last = c->identity_last == ETL_UNKNOWN ? 0 : c->identity_last;
+	struct etl_text sql = { 0 }, table = { 0 };
+
+	if (!(c->flags & ETL_IDENTITY) || design_kind(d, c) != SQL_INT || c->flags & ETL_GENERATED)
+		return ETL_OK;
+	if (d->run && d->run->flags & ETL_RUN_SCHEMA_ONLY)
+		return design_skip(d, "sequence", c->name,
+				   "where it stands belongs to the rows, which --schema-only leaves "
+				   "out",
+				   NULL);
+	postgres_add_name(&table, NULL, d->table->name);
+	etl_text_add(&sql, "SELECT setval(pg_get_serial_sequence(");
+	etl_text_add_literal(&sql, table.at ? table.at : "");
+	etl_text_add(&sql, ", ");
+	etl_text_add_literal(&sql, c->name);
+	etl_text_addf(&sql, "), greatest(max(");
+	postgres_add_name(&sql, NULL, c->name);
+	etl_text_addf(&sql, "), %lld, 1), greatest(max(", (long long)last);
+	postgres_add_name(&sql, NULL, c->name);
+	etl_text_addf(&sql, "), %lld) >= 1) FROM %s", (long long)last, table.at ? table.at : "");
+	sql.failed = sql.failed || table.failed;
+	etl_text_free(&table);
+	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", c->name, &sql,
+			   "goes on after the last number");
+}
+
+static int design_analyze(struct design *d)
+{
+	struct etl_text sql = { 0 };
+
+	if (d->run && d->run->flags & ETL_RUN_SCHEMA_ONLY)
+		return ETL_OK;
+	etl_text_add(&sql, "ANALYZE ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "analyze", NULL, &sql, NULL);
+}
+
+static int design_comments(struct design *d)
+{
+	struct etl_text sql = { 0 };
+	size_t i;
+
+	if (d->table->comment) {
+		etl_text_add(&sql, "COMMENT ON TABLE ");
+		postgres_add_name(&sql, NULL, d->table->name);
+		etl_text_add(&sql, " IS ");
+		etl_text_add_literal(&sql, d->table->comment);
+	}
+	for (i = 0; i < d->table->column_count; i++) {
+		const struct etl_column *c = EACH(d, etl_column, column, i);
+
+		if (!c->comment)
+			continue;
+		etl_text_add(&sql, sql.length ? ";\nCOMMENT ON COLUMN " : "COMMENT ON COLUMN ");
+		postgres_add_name(&sql, d->table->name, c->name);
+		etl_text_add(&sql, " IS ");
+		etl_text_add_literal(&sql, c->comment);
+	}
+	return sql.at || sql.failed ? design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "comment", NULL,
+						  &sql, NULL) :
+				      ETL_OK;
+}
+
+static int design_constraints(struct design *d)
+{
+	const struct etl_table *t = d->table;
+	size_t i;
+	int rc = t->primary.column_count ? design_key(d, &t->primary, true) : ETL_OK;
+
+	for (i = 0; !rc && i < t->unique_count; i++)
+		rc = design_key(d, EACH(d, etl_key, unique, i), false);
+	for (i = 0; !rc && i < t->index_count; i++)
+		rc = design_index(d, ETL_AT(const struct etl_index, t->indexes, t->index_size, i));
+	if (!rc)
+		rc = design_checks(d);
+	for (i = 0; !rc && i < t->foreign_key_count; i++)
+		rc = design_foreign_key(d, EACH(d, etl_foreign_key, foreign_key, i),
+					d->load && d->load->parents ? &d->load->parents[i] : NULL);
+	return rc ? rc : design_references(d);
+}
+
+int design_table(struct design *d)
+{
+	size_t i;
+	int rc = design_create(d);
+
+	if (!rc)
+		rc = design_constraints(d);
+	for (i = 0; !rc && i < d->table->column_count; i++)
+		rc = design_counter(d, EACH(d, etl_column, column, i));
+	if (!rc)
+		rc = design_comments(d);
+	return rc ? rc : design_analyze(d);
+}

@@ -1,0 +1,191 @@
+/*
+ * From the description of an object to the steps that make it, with a verdict for each of its parts. What
+ * `plan` prints and what `run` does both come from here.
+ */
+#include "config.h"
+
+#include <strings.h>
+
+#include "design.h"
+
+int design_no_memory(struct design *d)
+{
+	return d->inst->host->fail(d->err, ETL_MEMORY, NULL, 0,
+				   "postgres: no memory to design \"%s\"", d->table->name);
+}
+
+int design_step(struct design *d, int32_t phase, int32_t verdict, const char *kind,
+		const char *object, const char *sql, const char *note)
+{
+	struct etl_step step = { .phase = phase,
+				 .verdict = verdict,
+				 .kind = kind,
+				 .object = object,
+				 .sql = sql,
+				 .note = note,
+				 .load = d->load ? d->load->index : UINT64_MAX };
+
+	return d->sink->emit(d->sink, &step);
+}
+
+int design_part(struct design *d, int32_t phase, int32_t verdict, const char *kind, const char *part,
+		struct etl_text *sql, const char *note)
+{
+	struct etl_text object = { 0 };
+	int rc;
+
+	etl_text_add(&object, d->table->name);
+	if (part)
+		etl_text_addf(&object, ".%s", part);
+	rc = object.failed || (sql && sql->failed) ?
+		     design_no_memory(d) :
+		     design_step(d, phase, verdict, kind, object.at, sql ? sql->at : NULL, note);
+	etl_text_free(&object);
+	if (sql)
+		etl_text_free(sql);
+	return rc;
+}
+
+int design_skip(struct design *d, const char *kind, const char *part, const char *why,
+		const char *text)
+{
+	struct etl_text note = { 0 };
+	int rc;
+
+	etl_text_addf(&note, "%s%s%s", why, text ? "; its text: " : "", text ? text : "");
+	rc = note.failed ? design_no_memory(d) :
+			   design_part(d, ETL_PHASE_PREPARE, ETL_SKIPPED, kind, part, NULL, note.at);
+	etl_text_free(&note);
+	return rc;
+}
+
+const struct etl_column *design_column(const struct design *d, const char *name)
+{
+	const struct etl_column *other_case = NULL;
+	size_t i;
+
+	for (i = 0; i < d->table->column_count; i++) {
+		const struct etl_column *c = ETL_AT(const struct etl_column, d->table->columns,
+						    d->table->column_size, i);
+
+		if (strcmp(c->name, name) == 0)
+			return c;
+		if (!d->same && strcasecmp(c->name, name) == 0)
+			other_case = c;
+	}
+	return other_case;
+}
+
+bool design_looks(const struct design *d)
+{
+	return d->run && d->run->flags & ETL_RUN_REJECT;
+}
+
+bool design_stays(const struct design *d)
+{
+	if (!d->run || !d->load->existing)
+		return false;
+	return d->run->mode != ETL_COPY || d->run->flags & ETL_RUN_DATA_ONLY ||
+	       d->run->on_existing == ETL_EXISTING_TRUNCATE;
+}
+
+void design_add_columns(struct etl_text *to, const char *prefix, const char *const *columns,
+			size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		etl_text_add(to, i ? ", " : "");
+		if (prefix)
+			etl_text_addf(to, "%s.", prefix);
+		postgres_add_name(to, NULL, columns[i]);
+	}
+}
+
+/* ---- Names ---------------------------------------------------------------------------------------------- */
+
+static bool holds(const char *text, const char *part)
+{
+	size_t n = strlen(part);
+
+	for (; *text; text++) {
+		if (strncasecmp(text, part, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *design_own_name(const struct design *d, const char *name, char *buf)
+{
+	struct etl_text own = { 0 };
+	char whole[512];
+
+	if (d->same || (holds(name, d->table->name) && strcasecmp(name, d->table->name) != 0))
+		return postgres_short_name(name, buf);
+	etl_text_addf(&own, "%s_%s", d->table->name, name);
+	if (own.failed || own.length >= sizeof(whole)) {
+		etl_text_free(&own);
+		return postgres_short_name(name, buf);
+	}
+	memcpy(whole, own.at, own.length + 1);
+	etl_text_free(&own);
+	name = postgres_short_name(whole, buf);
+	if (name == whole)
+		memcpy(buf, whole, strlen(whole) + 1);
+	return buf;
+}
+
+void design_add_constraint(struct design *d, struct etl_text *sql, const char *name)
+{
+	char buf[POSTGRES_NAME_MAX + 1];
+
+	etl_text_add(sql, "ALTER TABLE ");
+	postgres_add_name(sql, NULL, d->table->name);
+	etl_text_add(sql, " ADD ");
+	if (!name)
+		return;
+	etl_text_add(sql, "CONSTRAINT ");
+	etl_text_add_name(sql, design_own_name(d, name, buf), '"');
+	etl_text_add(sql, " ");
+}
+
+/* ---- The whole ------------------------------------------------------------------------------------------- */
+
+/* How the run ends, said once. */
+static int show_end(struct design *d)
+{
+	const char *schema = postgres_target_schema(d->inst, d->table);
+	int rc;
+
+	if (!d->load || d->load->index != 0)
+		return ETL_OK;
+	rc = design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "schema", schema, NULL,
+			 "what was staged goes into it in one transaction, together with the run's "
+			 "state");
+	return rc ? rc :
+		    design_step(d, ETL_PHASE_DISCARD, ETL_EXACT, "schema", schema, NULL,
+				"the run's own staging schema is dropped; this one was never "
+				"touched");
+}
+
+int postgres_design(struct etl_instance *inst, const struct etl_table *table,
+		    const struct etl_load *load, struct etl_step_sink *sink, struct etl_error *err)
+{
+	struct design d = { .inst = inst,
+			    .table = table,
+			    .load = load,
+			    .run = load ? load->run : NULL,
+			    .sink = sink,
+			    .err = err,
+			    .same = table->dialect && strcmp(table->dialect, "postgresql") == 0,
+			    .sqlite = table->dialect && strcmp(table->dialect, "sqlite") == 0 };
+	int rc;
+
+	if (table->kind != ETL_TABLE)
+		rc = design_other(&d);
+	else if (design_stays(&d))
+		rc = design_staying(&d);
+	else
+		rc = design_table(&d);
+	return rc ? rc : show_end(&d);
+}

@@ -1,0 +1,84 @@
+/*
+ * What the files of design share: one object on its way to steps and verdicts. Nothing here looks at a server;
+ * everything follows from the description of the table, the load and the options.
+ *
+ * Names stand alone in every statement: whoever applies it sets a search_path in which the staged tables come
+ * first, then the target's schema.
+ */
+#ifndef POSTGRES_DESIGN_H
+#define POSTGRES_DESIGN_H
+
+#include "postgres.h"
+#include "sql-from-sqlite.h"
+
+/* What rows are known by while they wait: the first loaded of two equals stays. */
+#define DESIGN_LOAD_ORDER "ctid"
+/* The collation that stands for SQLite's NOCASE. */
+#define DESIGN_NOCASE "nocase"
+
+struct design {
+	struct etl_instance *inst;
+	const struct etl_table *table;
+	const struct etl_load *load;
+	const struct etl_run *run; /* of load, or NULL */
+	struct etl_step_sink *sink;
+	struct etl_error *err;
+	bool same;   /* the texts are PostgreSQL's SQL */
+	bool sqlite; /* … SQLite's */
+	bool nocase; /* the collation was asked for already */
+};
+
+int design_no_memory(struct design *);
+/* A step or a verdict for OBJECT. */
+int design_step(struct design *, int32_t phase, int32_t verdict, const char *kind,
+		const char *object, const char *sql, const char *note);
+/* The same for a part of the table, object "table.part" (PART NULL: the table's name alone); SQL, which is freed, may be
+ * NULL: a verdict. */
+int design_part(struct design *, int32_t phase, int32_t verdict, const char *kind, const char *part,
+		struct etl_text *sql, const char *note);
+/* A part that does not arrive: WHY, and its TEXT when there is one. */
+int design_skip(struct design *, const char *kind, const char *part, const char *why,
+		const char *text);
+const struct etl_column *design_column(const struct design *, const char *name);
+/* Rows that break a rule are looked for before it is made: they are to be rejected or reported, not to fail it. */
+bool design_looks(const struct design *);
+/* The table is there and stays; rows come into it. */
+bool design_stays(const struct design *);
+/* "a", "b", each as PREFIX."a" when there is one. */
+void design_add_columns(struct etl_text *, const char *prefix, const char *const *columns,
+			size_t count);
+/* "ALTER TABLE t ADD CONSTRAINT name ", the name only when there is one and the server does not choose. */
+void design_add_constraint(struct design *, struct etl_text *, const char *name);
+/* The name of a constraint or index as it is in the target: keys, indexes and tables of a schema share their
+ * names. BUF has POSTGRES_NAME_MAX + 1 bytes. */
+const char *design_own_name(const struct design *, const char *name, char *buf);
+
+/* design-type.c */
+/* Adds the type's name to RET and what is to be said of it to NOTE; *VERDICT is set. */
+void design_add_type(const struct design *, const struct etl_column *, struct etl_text *ret,
+		     int32_t *verdict, struct etl_text *note);
+/* In which kind of value an expression sees the column. */
+enum sql_kind design_kind(const struct design *, const struct etl_column *);
+
+/* design-table.c */
+int design_table(struct design *);
+/* design-expression.c */
+/* An expression in PostgreSQL's SQL added to RET: 1; 0 with *WHY said (owned by RESULT) or negative. */
+int design_expression(struct design *, const char *sql, enum sql_use, const struct etl_column *into,
+		      struct etl_text *ret, struct sql_result *result);
+/* The collation that NOCASE becomes is made when it is missing. */
+int design_make_nocase(struct design *);
+/* design-keys.c */
+int design_key(struct design *, const struct etl_key *, bool primary);
+int design_index(struct design *, const struct etl_index *);
+/* All checks in one statement, so that the rows are read once. */
+int design_checks(struct design *);
+/* design-foreign.c */
+int design_foreign_key(struct design *, const struct etl_foreign_key *, const struct etl_parent *);
+int design_references(struct design *);
+/* design-stays.c: a table of the target that stays */
+int design_staying(struct design *);
+/* design-other.c */
+int design_other(struct design *);
+
+#endif
