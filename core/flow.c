@@ -1,21 +1,29 @@
 /*
  * Work is one list of (job, split) in order. A reader takes the next, opens its chain and pushes
- * batches into the item's own queue; a writer takes the next and hands the target a stream that
- * pops from that queue. Because both take in order, the item a writer waits for is always being
- * read, so nothing can wait for ever. All threads of the host are started here, except
- * progress.c's.
+ * batches into the item's own queue; a writer takes the first that is being read and hands the target a
+ * stream that pops from that queue. So whoever waits for a batch waits for a reader at work, and nothing
+ * can wait for ever.
+ *
+ * What fails in a way that may pass is read and loaded again as a whole: when both sides have let go of
+ * an item, everything that was counted of it is taken back, and it is given to the next reader that is free.
+ * Where the order of loads matters no other item is loaded before it.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "batch.h"
+#include "crew.h"
 #include "flow.h"
 #include "log.h"
 #include "queue.h"
+#include "retry.h"
+
+#define WAKE_MS 100 /* a signal wakes nobody */
 
 /* One split of one job on its way. */
 struct item {
@@ -28,15 +36,33 @@ struct item {
 	struct digest digest;
 	struct canon *canon; /* the reader's */
 	uint64_t passed, bytes;
-	struct digest before; /* of the job, when the target began with this split */
+	struct digest refused; /* the rows that the target refused */
+	struct etl_token mark; /* where the target stood before it, where it can say so */
+	bool marked;
+	bool taken; /* the target has every row of it */
+
+	/* Under the flow's mutex. */
+	struct item *next; /* in one of the flow's lists */
+	int holders;	   /* its reader and its writer, also the one that has not come yet */
+	bool again;	   /* one of them failed, and it is tried again */
+	struct retry_count tries;
+};
+
+/* In the order of their numbers. */
+struct item_list {
+	struct item *first;
 };
 
 struct flow {
 	const struct flow_setup *setup;
 	struct item *items;
-	size_t count, next_read, next_write, finished;
+	size_t count, next_read, finished;
+	struct item_list reading; /* a reader has them, or is done with them; no writer has */
+	struct item_list again;	  /* to be read again; nobody has them */
+	size_t repeating;	  /* failed, and not with a reader again */
+	int32_t writers;	  /* at work */
 	pthread_mutex_t mutex;
-	pthread_cond_t room; /* signalled when an item is finished */
+	pthread_cond_t changed;
 	struct etl_error *err;
 };
 
@@ -63,6 +89,175 @@ static void fail(struct flow *flow, struct item *item, struct etl_error *err)
 	}
 	pthread_mutex_unlock(&flow->mutex);
 	error_clear(err);
+}
+
+/* ---- Who has what ---- */
+
+static void list_add(struct item_list *list, struct item *item)
+{
+	struct item **at = &list->first;
+
+	while (*at && (*at)->number < item->number)
+		at = &(*at)->next;
+	item->next = *at;
+	*at = item;
+}
+
+static struct item *list_take(struct item_list *list)
+{
+	struct item *item = list->first;
+
+	if (item)
+		list->first = item->next;
+	return item;
+}
+
+static void wait_for_change(struct flow *flow)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WAKE_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_cond_timedwait(&flow->changed, &flow->mutex, &until);
+}
+
+static bool is_over(const struct flow *flow)
+{
+	return flow->finished == flow->count || host_canceled();
+}
+
+/* A reader is at most its share ahead, so a thousand small tables do not all wait in memory. */
+static struct item *next_to_read(struct flow *flow)
+{
+	struct item *item = list_take(&flow->again);
+
+	if (item)
+		flow->repeating--;
+	else if (flow->next_read < flow->count &&
+		 flow->next_read < flow->finished + 2 * (size_t)flow->setup->readers)
+		item = &flow->items[flow->next_read++];
+	return item;
+}
+
+static struct item *take_to_read(struct flow *flow)
+{
+	struct item *item = NULL;
+
+	pthread_mutex_lock(&flow->mutex);
+	while (!is_over(flow) && !(item = next_to_read(flow)))
+		wait_for_change(flow);
+	if (item) {
+		item->holders = 2;
+		list_add(&flow->reading, item);
+		pthread_cond_broadcast(&flow->changed);
+	}
+	pthread_mutex_unlock(&flow->mutex);
+	return item;
+}
+
+/* Whoever fails is free to read again, so what is waited for here comes. */
+static bool out_of_turn(const struct flow *flow)
+{
+	return flow->setup->in_order && flow->repeating > 0;
+}
+
+static struct item *take_to_write(struct flow *flow)
+{
+	struct item *item = NULL;
+
+	pthread_mutex_lock(&flow->mutex);
+	while (!is_over(flow) && (out_of_turn(flow) || !(item = list_take(&flow->reading))))
+		wait_for_change(flow);
+	pthread_mutex_unlock(&flow->mutex);
+	return item;
+}
+
+/* What was counted of a try that failed did not happen. */
+static int take_back(struct item *item, struct etl_error *err)
+{
+	struct progress_table *progress = item->job->progress;
+
+	if (progress) {
+		atomic_fetch_sub(&progress->rows, item->passed);
+		atomic_fetch_sub(&progress->bytes, item->bytes);
+	}
+	context_restart(&item->source);
+	context_restart(&item->target);
+	memset(&item->digest, 0, sizeof(item->digest));
+	memset(&item->refused, 0, sizeof(item->refused));
+	item->passed = item->bytes = 0;
+	item->taken = item->marked = false;
+	queue_restart(item->queue);
+	return rejects_undo(item->setup->rejects, item->job, item->split->index, err);
+}
+
+/* One of both sides is done with ITEM. */
+static void let_go(struct flow *flow, struct item *item)
+{
+	struct etl_error err = ERROR_INIT;
+	bool last, again;
+
+	pthread_mutex_lock(&flow->mutex);
+	last = --item->holders == 0;
+	again = item->again;
+	if (last && !again)
+		flow->finished++;
+	pthread_cond_broadcast(&flow->changed);
+	pthread_mutex_unlock(&flow->mutex);
+	if (!last || !again)
+		return;
+	if (take_back(item, &err) < 0)
+		fail(flow, item, &err);
+	pthread_mutex_lock(&flow->mutex);
+	item->again = false;
+	list_add(&flow->again, item);
+	pthread_cond_broadcast(&flow->changed);
+	pthread_mutex_unlock(&flow->mutex);
+}
+
+/* ---- What is tried again ---- */
+
+enum claim {
+	CLAIM_FAILS, /* the run, or the table, fails */
+	CLAIM_OTHERS, /* the other side failed before, and this is what came of it */
+	CLAIM_AGAIN,  /* on the same instance */
+	CLAIM_ANEW    /* on a new one */
+};
+
+/* Only the first of both sides that fails has a say. */
+static enum claim claim(struct flow *flow, struct item *item, const struct instance *instance,
+			bool may, const struct etl_error *err)
+{
+	static const enum claim claims[] = { CLAIM_FAILS, CLAIM_AGAIN, CLAIM_ANEW };
+	enum claim ret = CLAIM_OTHERS;
+
+	pthread_mutex_lock(&flow->mutex);
+	if (!item->again) {
+		ret = may && !item->job->failed ? claims[retry_decide(&item->tries, instance,
+								      instance->retries, err)] :
+						  CLAIM_FAILS;
+		item->again = ret != CLAIM_FAILS;
+		flow->repeating += item->again;
+	}
+	pthread_mutex_unlock(&flow->mutex);
+	return ret;
+}
+
+static void wait_for_try(struct item *item, enum claim how, const struct instance *instance,
+			 const char *doing, struct etl_error *err)
+{
+	char what[320];
+
+	snprintf(what, sizeof(what), "%s \"%s\", part %llu", doing,
+		 instance->host.role == ETL_ROLE_SOURCE ? job_source_name(item->job) :
+							  item->job->target->name,
+		 (unsigned long long)item->split->index);
+	retry_wait(&item->tries, how == CLAIM_ANEW ? RETRY_ANEW : RETRY_AGAIN, instance->retries,
+		   what, err);
 }
 
 /* ---- Reading ---- */
@@ -172,41 +367,85 @@ static int read_item(struct flow *flow, struct item *item, struct instance *sour
 	return rc;
 }
 
-static struct item *take(struct flow *flow, size_t *next, bool bounded)
+/* Enters the pin's view with a new instance. LEAVES: without a connection this reader is not missed. */
+static int join_view(const struct flow *flow, struct instance *source, bool leaves,
+		     struct etl_error *err)
 {
-	struct item *item = NULL;
-	struct timespec until;
+	struct retry retry = retry_of(source, "entering the view of the other readers");
+	const struct flow_setup *setup = flow->setup;
+	int rc = 0;
 
-	pthread_mutex_lock(&flow->mutex);
-	/* A reader is at most its share ahead, so a thousand small tables do not all wait in
-	 * memory. */
-	while (bounded && *next < flow->count && !host_canceled() &&
-	       *next >= flow->finished + 2 * (size_t)flow->setup->readers) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
-		pthread_cond_timedwait(&flow->room, &flow->mutex, &until);
+	if (!setup->pin)
+		return 0;
+	do
+		rc = source->plugin->source.join(source->self, setup->pin,
+						 instance_error(source, err));
+	while (rc < 0 && !(leaves && err->klass == ETL_FEWER_WORKERS) && retry_again(&retry, err));
+	return rc;
+}
+
+static void say_fewer(const char *who, const struct etl_error *err)
+{
+	log_line(ETL_LOG_INFO, "one %s fewer: %s", who,
+		 err->message ? err->message : "the store gives no more");
+}
+
+/* It has no view of the rows. Where the order matters the others may wait for what it had begun. */
+static bool reader_ends(struct flow *flow, bool leaves, int rc, struct etl_error *err)
+{
+	if (rc < 0 && leaves && err->klass == ETL_FEWER_WORKERS)
+		say_fewer("reader", err);
+	else if (rc < 0 && rc != ETL_CANCELED)
+		fail(flow, NULL, err);
+	error_clear(err);
+	return rc < 0;
+}
+
+/* False: this reader ends. What the source lost is read again on a new instance; what a transform lost, on
+ * this one. */
+static bool read_failed(struct flow *flow, struct item *item, struct instance *source, int rc,
+			struct etl_error *err)
+{
+	bool sources = err->role == ETL_ROLE_SOURCE, goes_on = true, leaves;
+	enum claim how;
+
+	if (rc == ETL_CANCELED) {
+		queue_close(item->queue, true);
+		return true;
 	}
-	if (*next < flow->count && !host_canceled())
-		item = &flow->items[(*next)++];
-	pthread_mutex_unlock(&flow->mutex);
-	return item;
+	how = claim(flow, item, source, true, err);
+	/* The reason first: closing the queue makes the writer fail too, with less to say. */
+	if (how == CLAIM_FAILS)
+		fail(flow, item, err);
+	queue_close(item->queue, true);
+	if (how == CLAIM_AGAIN || how == CLAIM_ANEW)
+		wait_for_try(item, how, source, "reading", err);
+	if (how == CLAIM_ANEW && sources && !source->pinned && !host_canceled()) {
+		leaves = source != flow->setup->source && !flow->setup->in_order;
+		rc = instance_renew(source, err);
+		if (rc == 0)
+			rc = join_view(flow, source, leaves, err);
+		goes_on = !reader_ends(flow, leaves, rc, err);
+	}
+	return goes_on;
 }
 
 static void read_all(struct flow *flow, struct instance *source)
 {
 	struct etl_error err = ERROR_INIT;
 	struct item *item;
+	bool goes_on = true;
 
-	while ((item = take(flow, &flow->next_read, true))) {
+	while (goes_on && (item = take_to_read(flow))) {
 		int rc = item->job->failed ? 0 : read_item(flow, item, source, &err);
 
-		/* The reason first: closing the queue makes the writer fail too, with less to
-		 * say. */
 		error_name_table(&err, job_source_name(item->job));
-		if (rc < 0 && rc != ETL_CANCELED)
-			fail(flow, item, &err);
-		queue_close(item->queue, rc < 0);
+		if (rc < 0)
+			goes_on = read_failed(flow, item, source, rc, &err);
+		else
+			queue_close(item->queue, false);
 		error_clear(&err);
+		let_go(flow, item);
 	}
 }
 
@@ -220,18 +459,11 @@ static void *reader_main(void *data)
 	int rc = instance_open(&setup->pipeline->source, ETL_ROLE_SOURCE, &setup->limits, &source,
 			       &err);
 
-	if (rc == 0 && setup->pin)
-		rc = source->plugin->source.join(source->self, setup->pin,
-						 instance_error(source, &err));
 	if (rc == 0)
+		rc = join_view(flow, source, true, &err);
+	if (!reader_ends(flow, true, rc, &err))
 		read_all(flow, source);
-	else if (err.klass == ETL_FEWER_WORKERS)
-		log_line(ETL_LOG_INFO, "one reader fewer: %s",
-			 err.message ? err.message : "the source gives no more");
-	else if (rc != ETL_CANCELED)
-		fail(flow, NULL, &err);
 	instance_close(source);
-	error_clear(&err);
 	return NULL;
 }
 
@@ -271,18 +503,6 @@ static void sum_stages(const struct item *item, struct stage_count *to)
 	}
 }
 
-/* What the target took out of the digest while it had this split is in the job's. */
-static void net_digest(const struct item *item, struct digest *ret)
-{
-	struct job *job = item->job;
-
-	pthread_mutex_lock(&job->mutex);
-	*ret = job->digest;
-	pthread_mutex_unlock(&job->mutex);
-	digest_subtract(ret, &item->before);
-	digest_add(ret, &item->digest);
-}
-
 /* The last row is on its way: what was counted is written down before the target makes it whole. */
 static int taken(struct item *item)
 {
@@ -300,17 +520,20 @@ static int taken(struct item *item)
 	};
 	int rc;
 
+	item->taken = true;
 	if (!item->setup->journal || !item->setup->journal->state)
 		return 0;
 	record.stages = calloc(record.stage_count + 1, sizeof(*record.stages));
 	if (!record.stages)
 		return error_memory(item->target.err);
 	sum_stages(item, record.stages);
-	net_digest(item, &record.digest);
+	record.digest = item->digest;
+	digest_subtract(&record.digest, &item->refused);
 	rc = rejects_settle(item->target.rejects, item->job, item->split->index, item->target.err);
 	if (rc == 0)
 		rc = journal_split_taken(item->setup->journal, (int64_t)item->number,
-					 item->job->target->name, &record, item->target.err);
+					 item->job->target->name, &item->mark, &record,
+					 item->target.err);
 	free(record.stages);
 	return rc;
 }
@@ -371,6 +594,7 @@ static void account(struct item *item, const struct etl_stats *stats)
 	job->staged += stats->rows;
 	job->bytes += item->bytes;
 	digest_add(&job->digest, &item->digest);
+	digest_subtract(&job->digest, &item->refused);
 	job->splits_done++;
 	job->ended = now();
 	if (job->progress && job->splits_done == job->split_count)
@@ -394,6 +618,32 @@ static int all_taken(struct intake *intake, const struct instance *target, struc
 				   target->plugin->base.name, intake->item->job->target->name);
 }
 
+/* Where the order of loads matters there is one place for all of them. */
+static const struct etl_token *stage_of(const struct item *item)
+{
+	return item->setup->in_order ? &item->setup->jobs->at[0]->token : &item->job->token;
+}
+
+/* Before its first row, on the instance that loads it. */
+static int mark_item(struct item *item, struct instance *target, struct etl_error *err)
+{
+	int rc;
+
+	if (!item->setup->marks)
+		return 0;
+	rc = journal_mark(target, stage_of(item), &item->mark, err);
+	item->marked = rc == 0;
+	return rc;
+}
+
+static int item_done(struct item *item, const struct etl_stats *stats, struct etl_error *err)
+{
+	account(item, stats);
+	return item->setup->journal ?
+		       journal_split_done(item->setup->journal, (int64_t)item->number, err) :
+		       0;
+}
+
 static int write_item(struct item *item, struct instance *target, struct etl_error *err)
 {
 	struct job *job = item->job;
@@ -412,10 +662,9 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 	item->target.canon = canon_new(&job->rows, job->key, job->key_count, ETL_HASH_X1);
 	if (!item->target.canon)
 		return error_memory(err);
-	rc = item->setup->journal ? journal_split_begin(item->setup->journal, err) : 0;
+	rc = mark_item(item, target, err);
 	if (rc < 0)
 		return rc;
-	item->before = job->digest;
 	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream,
 					 &stats, item->target.err);
 	if (rc == 0)
@@ -425,36 +674,114 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 	if (stream.release)
 		stream.release(&stream);
 	if (rc == 0)
-		account(item, &stats);
+		rc = item_done(item, &stats, err);
 	return rc;
 }
 
-static void finish(struct flow *flow, struct item *item)
+/* The answer to a load was lost: was it done all the same? */
+static int ask_target(struct item *item, struct instance *target, int32_t *ret, struct etl_error *err)
 {
-	queue_abandon(item->queue);
-	canon_free(item->target.canon);
-	item->target.canon = NULL;
+	struct retry retry = retry_of(target, "asking what was loaded");
+	int rc;
+
+	do
+		rc = target->plugin->target.since(target->self, stage_of(item), &item->mark, ret,
+						  instance_error(target, err));
+	while (rc < 0 && retry_again(&retry, err));
+	if (rc == 0 && *ret == ETL_UNKNOWN)
+		rc = error_set(err, ETL_RETRY_CONNECTION,
+			       "the staging place of \"%s\" is no longer as it was, so it cannot be "
+			       "told what of it was loaded",
+			       item->job->target->name);
+	return rc;
+}
+
+/* It was. */
+static int keep_item(struct flow *flow, struct item *item, struct etl_error *err)
+{
+	struct etl_stats stats = { .rows = item->passed - item->target.rejected };
+
 	pthread_mutex_lock(&flow->mutex);
-	flow->finished++;
-	pthread_cond_broadcast(&flow->room);
+	item->again = false;
+	flow->repeating--;
 	pthread_mutex_unlock(&flow->mutex);
+	return item_done(item, &stats, err);
+}
+
+static int write_anew(struct flow *flow, struct item *item, struct instance *target, bool *ret_kept,
+		      struct etl_error *err)
+{
+	int32_t done = 0;
+	int rc = instance_renew(target, err);
+
+	if (rc == 0 && item->taken && item->marked)
+		rc = ask_target(item, target, &done, err);
+	*ret_kept = rc == 0 && done == 1;
+	return *ret_kept ? keep_item(flow, item, err) : rc;
+}
+
+/* The store has no connection for this writer, and others have theirs. */
+static bool writer_leaves(struct flow *flow, struct item *item, const struct etl_error *err)
+{
+	bool leaves;
+
+	if (err->klass != ETL_FEWER_WORKERS)
+		return false;
+	pthread_mutex_lock(&flow->mutex);
+	leaves = flow->writers > 1 && !item->again && !flow->setup->in_order;
+	if (leaves) {
+		flow->writers--;
+		item->again = true;
+		flow->repeating++;
+	}
+	pthread_mutex_unlock(&flow->mutex);
+	if (leaves)
+		say_fewer("writer", err);
+	return leaves;
+}
+
+/* False: this writer ends. */
+static bool write_failed(struct flow *flow, struct item *item, struct instance *target, int rc,
+			 struct etl_error *err)
+{
+	bool lost = err->klass == ETL_RETRY_CONNECTION, leaves = writer_leaves(flow, item, err),
+	     kept = false;
+	enum claim how = leaves ? CLAIM_OTHERS : claim(flow, item, target, !flow->setup->in_order, err);
+
+	if (rc == ETL_CANCELED && how == CLAIM_FAILS)
+		how = CLAIM_OTHERS;
+	queue_abandon(item->queue);
+	if (how == CLAIM_AGAIN || how == CLAIM_ANEW)
+		wait_for_try(item, how, target, "loading", err);
+	rc = 0;
+	if (how == CLAIM_ANEW && !host_canceled())
+		rc = write_anew(flow, item, target, &kept, err);
+	else if (how == CLAIM_OTHERS && lost && !leaves)
+		rc = instance_renew(target, err);
+	if (!kept && item->setup->journal)
+		journal_failed(item->setup->journal, UNIT_SPLIT, (int64_t)item->number);
+	if ((rc < 0 || how == CLAIM_FAILS) && !item->job->failed)
+		fail(flow, item, err);
+	return !leaves;
 }
 
 static void write_all(struct flow *flow, struct instance *target)
 {
 	struct etl_error err = ERROR_INIT;
 	struct item *item;
+	bool goes_on = true;
 
-	while ((item = take(flow, &flow->next_write, false))) {
+	while (goes_on && (item = take_to_write(flow))) {
 		int rc = item->job->failed ? 0 : write_item(item, target, &err);
 
 		error_name_table(&err, item->job->target->name);
-		if (rc < 0 && item->setup->journal)
-			journal_failed(item->setup->journal, UNIT_SPLIT, (int64_t)item->number);
-		if (rc < 0 && rc != ETL_CANCELED && !item->job->failed)
-			fail(flow, item, &err);
+		if (rc < 0)
+			goes_on = write_failed(flow, item, target, rc, &err);
 		error_clear(&err);
-		finish(flow, item);
+		queue_abandon(item->queue);
+		canon_free(item->target.canon);
+		item->target.canon = NULL;
+		let_go(flow, item);
 		if (rc == 0 && flow->setup->staged)
 			flow->setup->staged(flow->setup->data);
 	}
@@ -523,6 +850,7 @@ static int make_items(struct flow *flow, struct etl_error *err)
 							     .rejects = setup->rejects };
 			item->target = item->source;
 			item->target.side = SIDE_TARGET;
+			item->target.refused = &item->refused;
 			if (!item->queue)
 				return error_memory(err);
 		}
@@ -542,45 +870,46 @@ static void free_items(struct flow *flow)
 	free(flow->items);
 }
 
-static void start(struct flow *flow, pthread_t *threads, size_t *count, void *(*body)(void *))
+static void start_writers(struct flow *flow, struct crew *crew)
 {
-	if (pthread_create(&threads[*count], NULL, body, flow) == 0)
-		++*count;
-	else
-		log_line(ETL_LOG_WARN,
-			 "a worker thread cannot be started; the run goes on with fewer");
+	for (int32_t i = 1; i < flow->setup->writers; i++) {
+		pthread_mutex_lock(&flow->mutex);
+		flow->writers++;
+		pthread_mutex_unlock(&flow->mutex);
+		if (crew_start(crew, writer_main, flow))
+			continue;
+		pthread_mutex_lock(&flow->mutex);
+		flow->writers--;
+		pthread_mutex_unlock(&flow->mutex);
+	}
 }
 
 int flow_run(const struct flow_setup *setup, struct etl_error *err)
 {
 	struct flow flow = { .setup = setup,
 			     .err = err,
+			     .writers = 1,
 			     .mutex = PTHREAD_MUTEX_INITIALIZER,
-			     .room = PTHREAD_COND_INITIALIZER };
-	size_t room = (size_t)(setup->readers + setup->writers), threads = 0;
-	pthread_t *ids = calloc(room, sizeof(*ids));
-	int rc = ids ? make_items(&flow, err) : error_memory(err);
+			     .changed = PTHREAD_COND_INITIALIZER };
+	struct crew crew;
+	int rc = crew_open(&crew, (size_t)(setup->readers + setup->writers)) ?
+			 make_items(&flow, err) :
+			 error_memory(err);
 
-	if (rc == 0) {
-		start(&flow, ids, &threads, first_reader_main);
-		if (threads == 0)
-			rc = error_set(err, ETL_MEMORY,
-				       "no thread can be started; raise the limit of processes "
-				       "(ulimit -u)");
-	}
+	if (rc == 0 && !crew_start(&crew, first_reader_main, &flow))
+		rc = error_set(err, ETL_MEMORY,
+			       "no thread can be started; raise the limit of processes "
+			       "(ulimit -u)");
 	if (rc == 0) {
 		for (int32_t i = 1; i < setup->readers; i++)
-			start(&flow, ids, &threads, reader_main);
-		for (int32_t i = 1; i < setup->writers; i++)
-			start(&flow, ids, &threads, writer_main);
+			crew_start(&crew, reader_main, &flow);
+		start_writers(&flow, &crew);
 		write_all(&flow, setup->target);
 	}
-	for (size_t i = 0; i < threads; i++)
-		pthread_join(ids[i], NULL);
+	crew_join(&crew);
 	free_items(&flow);
-	free(ids);
 	pthread_mutex_destroy(&flow.mutex);
-	pthread_cond_destroy(&flow.room);
+	pthread_cond_destroy(&flow.changed);
 	if (rc < 0)
 		return rc;
 	if (err->set)

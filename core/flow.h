@@ -1,7 +1,7 @@
 /*
  * The rows of a run over threads: readers, bounded queues, writers. Splits are read and written in
  * the order of the jobs, so a target with one instance sees the same rows in the same order
- * whatever the number of workers.
+ * whatever the number of workers. What fails in a way that may pass is read and loaded again.
  */
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
@@ -19,6 +19,8 @@ struct flow_setup {
 	struct host_limits limits;
 	int64_t row_limit; /* rows a table; 0: all */
 	int32_t readers, writers;
+	bool in_order; /* splits are loaded in their order */
+	bool marks;    /* the target says where it stands before each load */
 	size_t depth; /* of each queue, batches */
 	/* Called after each split, by the thread that staged it; or NULL. */
 	void (*staged)(void *data);

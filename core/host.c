@@ -118,6 +118,8 @@ int instance_open(const struct plugin_use *use, int32_t role, const struct host_
 	instance->host.memory = limits->memory;
 	instance->host.workers = limits->workers;
 	instance->plugin = use->plugin;
+	instance->conf = use->conf;
+	instance->retries = limits->retries;
 	rc = use->plugin->base.open(&instance->host, use->conf, &instance->self,
 				    instance_error(instance, err));
 	if (rc < 0) {
@@ -129,6 +131,22 @@ int instance_open(const struct plugin_use *use, int32_t role, const struct host_
 	all_open = instance;
 	pthread_mutex_unlock(&open_mutex);
 	*ret = instance;
+	return 0;
+}
+
+int instance_renew(struct instance *instance, struct etl_error *err)
+{
+	struct etl_instance *fresh = NULL, *old;
+	int rc = instance->plugin->base.open(&instance->host, instance->conf, &fresh,
+					     instance_error(instance, err));
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&open_mutex);
+	old = instance->self;
+	instance->self = fresh;
+	pthread_mutex_unlock(&open_mutex);
+	instance->plugin->base.close(old);
 	return 0;
 }
 

@@ -11,12 +11,16 @@
 
 struct host_limits {
 	int64_t batch_rows, batch_bytes, max_row, memory, workers;
+	int64_t retries; /* how often a lost connection is made anew; 0: what fails has failed */
 };
 
 struct instance {
 	struct etl_host host; /* first: the plugin's pointer is also ours */
 	const struct plugin *plugin;
 	struct etl_instance *self;
+	const struct etl_conf *conf;
+	int64_t retries; /* of the limits */
+	bool pinned;	 /* it holds the pin: it cannot be made anew */
 	struct instance *next; /* of all that are open */
 };
 
@@ -24,6 +28,9 @@ struct instance {
 int instance_open(const struct plugin_use *, int32_t role, const struct host_limits *,
 		  struct instance **ret, struct etl_error *);
 void instance_close(struct instance *);
+/* Puts a new one of the plugin's in the place of the old, which has lost its connection; on failure the old one
+ * is there still. Only by the thread that uses it. */
+int instance_renew(struct instance *, struct etl_error *);
 /* Calls `cancel` of every open instance; from any thread. */
 void instances_cancel(void);
 /* Prepares an error for a call into this instance: a later host->fail on it names plugin and

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "profile.h"
 #include "references.h"
+#include "retry.h"
 #include "select.h"
 #include "shape.h"
 
@@ -52,9 +53,15 @@ static int describe(struct instance *instance, const struct etl_dataset *dataset
 		    struct catalog *catalog, struct etl_error *err)
 {
 	struct catalog_sink sink = catalog_sink(catalog, err);
+	struct retry retry = retry_of(instance, "looking at what is there");
+	int rc;
 
-	return instance->plugin->store.describe(instance->self, dataset, &sink.sink,
-						instance_error(instance, err));
+	do {
+		catalog_clear(catalog);
+		rc = instance->plugin->store.describe(instance->self, dataset, &sink.sink,
+						      instance_error(instance, err));
+	} while (rc < 0 && retry_again(&retry, err));
+	return rc;
 }
 
 static bool is_dynamic(const struct instance *instance)

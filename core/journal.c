@@ -12,14 +12,16 @@
 #include "fault.h"
 #include "journal.h"
 #include "log.h"
+#include "retry.h"
 
 #define COUNTS	     9 /* of struct split_record, before the digest */
 #define STAGE_COUNTS 7 /* of struct stage_count */
 
 void journal_start(struct journal *j, struct state *state, const char *run, struct instance *target,
-		   const struct etl_token *stage)
+		   const struct etl_token *stage, bool in_order)
 {
 	j->state = state;
+	j->in_order = in_order;
 	j->run = run;
 	j->target = target;
 	j->stage = stage;
@@ -72,40 +74,70 @@ static bool is_one_piece(int32_t kind)
 	return kind == UNIT_SPLIT || kind == UNIT_FINISH || kind == UNIT_LAST;
 }
 
-static int take_mark(struct journal *j, struct etl_token *ret, struct etl_error *err)
+int journal_mark(struct instance *target, const struct etl_token *stage, struct etl_token *ret,
+		 struct etl_error *err)
 {
-	return j->target->plugin->target.mark(j->target->self, j->stage, ret,
-					      instance_error(j->target, err));
+	struct retry retry = retry_of(target, "asking where the staging place stands");
+	int rc;
+
+	do
+		rc = target->plugin->target.mark(target->self, stage, ret,
+						 instance_error(target, err));
+	while (rc < 0 && err->klass != ETL_FEWER_WORKERS && retry_again(&retry, err));
+	return rc;
 }
 
-int journal_begin(struct journal *j, int32_t kind, int64_t number, const char *name,
-		  struct etl_error *err)
+static int take_mark(struct journal *j, struct etl_token *ret, struct etl_error *err)
+{
+	return journal_mark(j->target, j->stage, ret, err);
+}
+
+int journal_begin_at(struct journal *j, struct instance *target, const struct etl_token *stage,
+		     int32_t kind, int64_t number, const char *name, struct etl_token *ret_mark,
+		     struct etl_error *err)
 {
 	struct state_unit unit = { .kind = kind, .number = number, .name = name };
 	int rc;
 
 	if (!j->state)
 		return 0;
-	rc = take_mark(j, &unit.mark, err);
+	rc = journal_mark(target, j->in_order ? j->stage : stage, &unit.mark, err);
 	if (rc == 0)
 		rc = state_unit_put(j->state, j->run, &unit, err);
+	if (rc == 0 && ret_mark)
+		*ret_mark = unit.mark;
 	ETL_FAULT("journal.unit_begun");
 	return rc;
 }
 
+int journal_begin(struct journal *j, int32_t kind, int64_t number, const char *name,
+		  struct etl_error *err)
+{
+	return journal_begin_at(j, j->target, j->stage, kind, number, name, NULL, err);
+}
+
+/* In order the next piece of work says that this one is there; what is in several pieces says so itself. */
 int journal_done(struct journal *j, int32_t kind, int64_t number, struct etl_error *err)
 {
 	struct etl_token mark;
 	int rc = 0;
 
-	if (!j->state || is_one_piece(kind))
+	if (!j->state || (j->in_order && is_one_piece(kind)))
 		return 0;
-	rc = take_mark(j, &mark, err);
+	if (j->in_order)
+		rc = take_mark(j, &mark, err);
 	ETL_FAULT("journal.before_unit_done");
 	if (rc == 0)
-		rc = state_unit_done(j->state, j->run, kind, number, &mark, err);
+		rc = state_unit_done(j->state, j->run, kind, number, j->in_order ? &mark : NULL, err);
 	ETL_FAULT("journal.after_unit_done");
 	return rc;
+}
+
+int journal_split_done(struct journal *j, int64_t number, struct etl_error *err)
+{
+	return j->state && !j->in_order ?
+		       state_unit_done(j->state, j->run, UNIT_SPLIT, number, NULL, err) :
+		       0;
 }
 
 void journal_failed(struct journal *j, int32_t kind, int64_t number)
@@ -118,11 +150,6 @@ void journal_failed(struct journal *j, int32_t kind, int64_t number)
 }
 
 /* ---- Splits ---- */
-
-int journal_split_begin(struct journal *j, struct etl_error *err)
-{
-	return j->state ? take_mark(j, &j->mark, err) : 0;
-}
 
 static size_t used_buckets(const struct digest *d)
 {
@@ -234,10 +261,11 @@ static bool unpack(const uint64_t *at, size_t count, struct split_record *ret,
 }
 
 int journal_split_taken(struct journal *j, int64_t number, const char *name,
-			const struct split_record *record, struct etl_error *err)
+			const struct etl_token *mark, const struct split_record *record,
+			struct etl_error *err)
 {
 	struct state_unit unit = {
-		.kind = UNIT_SPLIT, .number = number, .name = name, .mark = j->mark
+		.kind = UNIT_SPLIT, .number = number, .name = name, .mark = *mark
 	};
 	size_t count = 0;
 	uint64_t *data;
@@ -396,20 +424,39 @@ static int on_unit(const struct state_unit *unit, void *data)
 	return 0;
 }
 
+static int ask(struct journal *j, const struct etl_token *stage, const struct etl_token *mark,
+	       int32_t *ret, struct etl_error *err)
+{
+	struct instance *target = j->target;
+	struct retry retry = retry_of(target, "asking what is staged");
+	int rc;
+
+	*ret = ETL_UNKNOWN;
+	do
+		rc = target->plugin->target.since(target->self, stage, mark, ret,
+						  instance_error(target, err));
+	while (rc < 0 && retry_again(&retry, err));
+	return rc;
+}
+
+static void say_middle(void)
+{
+	log_line(ETL_LOG_INFO, "what was staged is made anew: the run ended in the middle "
+			       "of a piece of work");
+}
+
 /* Of the last one it is not known whether it was made whole; those before it were. */
 static int settle_last(struct journal *j, bool *ret_usable, struct etl_error *err)
 {
 	struct journal_unit *last = &j->at[j->count - 1];
-	int32_t after = ETL_UNKNOWN;
-	int rc = j->target->plugin->target.since(j->target->self, j->stage, &last->mark, &after,
-						 instance_error(j->target, err));
+	int32_t after;
+	int rc = ask(j, j->stage, &last->mark, &after, err);
 
 	if (rc < 0)
 		return rc;
 	*ret_usable = after == 0 || (after == 1 && is_one_piece(last->kind));
 	if (after == 1 && !*ret_usable)
-		log_line(ETL_LOG_INFO, "what was staged is made anew: the run ended in the middle "
-				       "of a piece of work");
+		say_middle();
 	if (*ret_usable && after == 0 && !last->done) {
 		free(last->data);
 		j->count--;
@@ -417,7 +464,57 @@ static int settle_last(struct journal *j, bool *ret_usable, struct etl_error *er
 	return 0;
 }
 
-int journal_read(struct journal *j, bool *ret_usable, struct etl_error *err)
+/* What of a unit that may have been under way is there. *ret_after: 1, 0, or ETL_UNKNOWN: everything anew. */
+static int settle_unit(struct journal *j, const struct journal_unit *unit,
+		       const struct journal_places *places, int32_t *ret_after,
+		       struct etl_error *err)
+{
+	const struct etl_token *stage = places->stage(places->data, unit->kind, unit->number);
+	int rc = stage ? ask(j, stage, &unit->mark, ret_after, err) : 0;
+
+	if (!stage)
+		*ret_after = ETL_UNKNOWN;
+	if (rc < 0 || *ret_after == ETL_UNKNOWN)
+		return rc;
+	/* That there is something behind a mark of what is done already only says that the place is there. */
+	if (unit->done) {
+		*ret_after = 1;
+	} else if (*ret_after == 1 && !is_one_piece(unit->kind) && unit->kind != UNIT_AFTER) {
+		*ret_after = places->repeats(places->data, unit->kind) ? 0 : ETL_UNKNOWN;
+		if (*ret_after == ETL_UNKNOWN)
+			say_middle();
+	}
+	return 0;
+}
+
+/* Each unit that has no note that it is done is asked for; of those that have, the first, which is how it is known
+ * that the place is there. Those that are not there are done again. */
+static int settle_each(struct journal *j, const struct journal_places *places, bool *ret_usable,
+		       struct etl_error *err)
+{
+	size_t kept = 0;
+	int rc = 0;
+
+	*ret_usable = true;
+	for (size_t i = 0; i < j->count && rc == 0; i++) {
+		struct journal_unit unit = j->at[i];
+		int32_t after = 1;
+
+		if (*ret_usable && (!unit.done || i == 0))
+			rc = settle_unit(j, &unit, places, &after, err);
+		*ret_usable = *ret_usable && after != ETL_UNKNOWN;
+		if (after == 0)
+			free(unit.data);
+		else
+			j->at[kept++] = unit;
+	}
+	j->count = kept;
+	*ret_usable = *ret_usable && rc == 0;
+	return rc;
+}
+
+int journal_read(struct journal *j, const struct journal_places *places, bool *ret_usable,
+		 struct etl_error *err)
 {
 	struct reading r = { .journal = j };
 	int rc = state_units(j->state, j->run, on_unit, &r, err);
@@ -428,7 +525,8 @@ int journal_read(struct journal *j, bool *ret_usable, struct etl_error *err)
 	if (j->count == 0)
 		log_line(ETL_LOG_INFO, "nothing was staged yet: it begins from the start");
 	else
-		rc = settle_last(j, ret_usable, err);
+		rc = j->in_order ? settle_last(j, ret_usable, err) :
+				   settle_each(j, places, ret_usable, err);
 	if (rc < 0 || !*ret_usable)
 		journal_forget(j);
 	return rc;

@@ -109,6 +109,7 @@ static const struct etl_option top_options[] = {
 	  .default_text = "64MiB",
 	  .min = 1024,
 	  .max = (int64_t)1 << 30 },
+	{ .name = "retries", .kind = ETL_OPT_INT, .default_text = "5", .min = 0, .max = 100 },
 	{ .name = "state", .kind = ETL_OPT_PATH },
 	{ .name = "keep_old", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000 },
 	{ .name = "undo", .kind = ETL_OPT_FLAG, .default_text = "false" },
@@ -172,6 +173,7 @@ static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 	p->memory_limit = conf_num(c, "memory_limit");
 	p->max_row = conf_num(c, "max_row");
 	p->keep_old = conf_num(c, "keep_old");
+	p->retries = conf_num(c, "retries");
 }
 
 /* A number of rows or a percentage; by default none with stop and all with reject. */

@@ -101,6 +101,7 @@ struct pipeline {
 	int64_t memory_limit, max_row; /* bytes */
 	char *state;		       /* absolute path, or NULL: the default */
 	int64_t keep_old;
+	int64_t retries; /* of one piece of work, on new connections */
 	bool undo;
 	char *log_file, *log_format, *log_level; /* or NULL */
 	char *rejects_file;			 /* absolute, or NULL: beside the state */

@@ -37,16 +37,29 @@ struct queue *queue_new(size_t depth)
 	return q;
 }
 
-void queue_free(struct queue *q)
+static void drain(struct queue *q)
 {
-	if (!q)
-		return;
 	for (; q->count > 0; q->count--) {
 		struct ArrowArray *batch = &q->batches[q->first];
 
 		batch->release(batch);
 		q->first = (q->first + 1) % q->depth;
 	}
+}
+
+void queue_restart(struct queue *q)
+{
+	pthread_mutex_lock(&q->mutex);
+	drain(q);
+	q->closed = q->failed = q->abandoned = false;
+	pthread_mutex_unlock(&q->mutex);
+}
+
+void queue_free(struct queue *q)
+{
+	if (!q)
+		return;
+	drain(q);
 	pthread_cond_destroy(&q->changed);
 	pthread_mutex_destroy(&q->mutex);
 	free(q);

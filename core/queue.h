@@ -22,5 +22,7 @@ void queue_close(struct queue *, bool failed);
 int queue_pop(struct queue *, struct ArrowArray *ret);
 /* The writer will take no more: a waiting push returns. */
 void queue_abandon(struct queue *);
+/* As it was when it was new; nobody uses it. */
+void queue_restart(struct queue *);
 
 #endif

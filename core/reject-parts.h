@@ -44,6 +44,10 @@ struct rejects {
 
 /* One row more. Under the mutex. False: no memory. */
 bool reject_count(struct rejects *, size_t job, const char *code, size_t length);
+/* One less. */
+void reject_uncount(struct rejects *, size_t job, const char *code, size_t length);
+/* Forgets one hash that job_refuse remembered. */
+void job_take(struct job *, uint64_t hash);
 
 /* ---- reject-line.c ---- */
 
@@ -80,5 +84,8 @@ int screened_add(struct rejects *, const struct job *, uint64_t hash, const stru
 /* Spools what was not placed, because the run failed before, without places. */
 int screened_flush(struct rejects *, const struct jobs *, struct etl_error *);
 void screened_close(struct rejects *);
+/* How many there are, and back to so many. */
+int64_t screened_last(struct rejects *);
+int screened_cut(struct rejects *, int64_t last, struct etl_error *);
 
 #endif

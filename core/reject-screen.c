@@ -90,6 +90,27 @@ int screened_add(struct rejects *r, const struct job *job, uint64_t hash,
 	return rc;
 }
 
+int64_t screened_last(struct rejects *r)
+{
+	sqlite3_stmt *stmt = NULL;
+	int64_t last = 0;
+
+	if (r->screened &&
+	    sqlite3_prepare_v2(r->screened, "SELECT max(n) FROM row", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		last = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return last;
+}
+
+int screened_cut(struct rejects *r, int64_t last, struct etl_error *err)
+{
+	char sql[80];
+
+	snprintf(sql, sizeof(sql), "DELETE FROM row WHERE n > %" PRId64, last);
+	return r->screened ? run_sql(r, sql, err) : 0;
+}
+
 void screened_close(struct rejects *r)
 {
 	sqlite3_close(r->screened);

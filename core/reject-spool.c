@@ -204,16 +204,57 @@ struct taking {
 	bool failed;
 };
 
-static bool count_line(const struct spool_line *line, void *data)
+static const char *code_of(const struct spool_line *line)
 {
 	static const char member[] = ",\"code\":\"";
-	struct taking *t = data;
 	const char *code = strstr(line->text, member);
 
-	code = code ? code + sizeof(member) - 1 : "";
+	return code ? code + sizeof(member) - 1 : "";
+}
+
+static bool count_line(const struct spool_line *line, void *data)
+{
+	struct taking *t = data;
+	const char *code = code_of(line);
+
 	if (!reject_count(t->r, t->job->index, code, strcspn(code, "\"")))
 		return false;
 	return !line->has_hash || job_refuse(t->job, line->hash);
+}
+
+static bool uncount_line(const struct spool_line *line, void *data)
+{
+	struct taking *t = data;
+	const char *code = code_of(line);
+
+	reject_uncount(t->r, t->job->index, code, strcspn(code, "\""));
+	if (line->has_hash)
+		job_take(t->job, line->hash);
+	return true;
+}
+
+int rejects_undo(struct rejects *r, struct job *job, uint64_t split, struct etl_error *err)
+{
+	struct taking taking = { .r = r, .job = job };
+	char name[SPOOL_NAME];
+	struct spool_file **at;
+	FILE *file;
+	bool ok = true;
+
+	pthread_mutex_lock(&r->mutex);
+	at = find_open(r, job->index, split);
+	if (*at)
+		ok = close_spool(at, false);
+	file = fopen(spool_name(r, job->index, split, name, sizeof(name)), "re");
+	if (file) {
+		ok = each_line(file, uncount_line, &taking) && ok;
+		fclose(file);
+		ok = unlink(name) == 0 && ok;
+	} else {
+		ok = errno == ENOENT && ok;
+	}
+	pthread_mutex_unlock(&r->mutex);
+	return ok ? 0 : cannot_write(name, err);
 }
 
 /* "3-0": of the third job's first split. */

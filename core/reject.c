@@ -80,6 +80,54 @@ bool reject_count(struct rejects *r, size_t job, const char *code, size_t length
 	return true;
 }
 
+void reject_uncount(struct rejects *r, size_t job, const char *code, size_t length)
+{
+	if (length >= sizeof(r->sums->code))
+		length = sizeof(r->sums->code) - 1;
+	for (size_t i = r->sum_count; i-- > 0;) {
+		struct reject_sum *sum = &r->sums[i];
+
+		if (sum->job != job || strncmp(sum->code, code, length) != 0 || sum->code[length])
+			continue;
+		r->count--;
+		if (--sum->rows == 0)
+			*sum = r->sums[--r->sum_count];
+		return;
+	}
+}
+
+int rejects_note(struct rejects *r, const struct job *job, struct rejects_note *ret,
+		 struct etl_error *err)
+{
+	*ret = (struct rejects_note){ .count = r->count,
+				      .sums = malloc((r->sum_count + 1) * sizeof(*ret->sums)),
+				      .sum_count = r->sum_count,
+				      .refused_count = job->refused_count,
+				      .screened = screened_last(r) };
+	if (!ret->sums)
+		return error_memory(err);
+	if (r->sum_count)
+		memcpy(ret->sums, r->sums, r->sum_count * sizeof(*ret->sums));
+	return 0;
+}
+
+int rejects_return(struct rejects *r, struct job *job, const struct rejects_note *note,
+		   struct etl_error *err)
+{
+	r->count = note->count;
+	r->sum_count = note->sum_count;
+	if (note->sum_count)
+		memcpy(r->sums, note->sums, note->sum_count * sizeof(*r->sums));
+	job->refused_count = note->refused_count;
+	return screened_cut(r, note->screened, err);
+}
+
+void rejects_note_free(struct rejects_note *note)
+{
+	free(note->sums);
+	note->sums = NULL;
+}
+
 static int compare_sums(const void *a, const void *b)
 {
 	const struct reject_sum *x = a, *y = b;
@@ -181,6 +229,15 @@ bool job_refuse(struct job *job, uint64_t hash)
 	return true;
 }
 
+void job_take(struct job *job, uint64_t hash)
+{
+	for (size_t i = job->refused_count; i-- > 0;)
+		if (job->refused[i] == hash) {
+			job->refused[i] = job->refused[--job->refused_count];
+			return;
+		}
+}
+
 static void subtract(struct job *job, const struct digest *digest)
 {
 	pthread_mutex_lock(&job->mutex);
@@ -211,7 +268,9 @@ static int take_out(struct etl_context *c, const struct etl_reject *reject, uint
 		one.release(&one);
 	if (!ok || !job_refuse(job, *ret_hash))
 		return error_memory(c->err);
-	if (job->needs.hash)
+	if (job->needs.hash && c->refused)
+		digest_add(c->refused, &digest);
+	else if (job->needs.hash)
 		subtract(job, &digest);
 	return 0;
 }
@@ -338,4 +397,13 @@ void context_clear(struct etl_context *c)
 	free(c->stages);
 	c->gone = NULL;
 	c->stages = NULL;
+}
+
+void context_restart(struct etl_context *c)
+{
+	context_clear(c);
+	c->read = c->filtered = c->created = c->merged = c->rejected = 0;
+	c->ended = false;
+	c->gone_count = c->gone_room = 0;
+	c->ordinals = NULL;
 }

@@ -18,6 +18,18 @@ int rejects_open(const struct pipeline *, const char *run, const char *path, str
  * or at the end of a run that failed. *ret_path: the file, or NULL when no row was refused; owned by
  * the rejects. */
 int rejects_join(struct rejects *, const struct jobs *, const char **ret_path, struct etl_error *);
+/* What a split refused is forgotten: it is loaded again. */
+int rejects_undo(struct rejects *, struct job *, uint64_t split, struct etl_error *);
+/* What was rejected so far, of JOB and in sum: while one thread screens, all after it can be forgotten. */
+struct rejects_note {
+	uint64_t count;
+	struct reject_sum *sums;
+	size_t sum_count, refused_count;
+	int64_t screened;
+};
+int rejects_note(struct rejects *, const struct job *, struct rejects_note *, struct etl_error *);
+int rejects_return(struct rejects *, struct job *, const struct rejects_note *, struct etl_error *);
+void rejects_note_free(struct rejects_note *);
 /* Closes what a split refused and brings it to the disk: before the split counts as loaded. */
 int rejects_settle(struct rejects *, const struct job *, uint64_t split, struct etl_error *);
 /* Leaves what is spooled to a later process: of a run that was interrupted and whose staging place stays. */
@@ -72,8 +84,11 @@ struct etl_context {
 	/* The target's side: what the rows under way are. */
 	const int64_t *ordinals; /* of the batch the target has */
 	struct canon *canon;	 /* to take a refused row out of the digest; or NULL */
+	struct digest *refused;	 /* to which it is added; NULL: it is taken out of the job's */
 };
 
 void context_clear(struct etl_context *);
+/* Nothing was counted yet. */
+void context_restart(struct etl_context *);
 
 #endif

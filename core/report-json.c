@@ -193,6 +193,7 @@ static void add_head(struct etl_text *text, const struct report *report)
 	etl_text_add(text, ",\n  ");
 	key_string(text, "validation", overall(report));
 	key_number(text, "peak_bytes", report->peak_bytes);
+	key_number(text, "retries", report->retries);
 	etl_text_add(text, ",\n  ");
 	key_string(text, "rejects_file", report->rejects_file);
 	etl_text_add(text, ",\n  ");

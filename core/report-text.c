@@ -398,6 +398,8 @@ static void add_facts(struct etl_text *text, const struct report *report)
 		add_bytes(text, report->peak_bytes);
 		etl_text_add(text, "\n");
 	}
+	if (report->retries > 0)
+		etl_text_addf(text, "retries      %" PRIu64 "\n", report->retries);
 	if (report->run)
 		etl_text_addf(text, "run          %s\n", report->run);
 	add_rejects(text, report);

@@ -60,6 +60,7 @@ struct report {
 	size_t line_count, line_room;
 	double seconds;				      /* from start to end */
 	uint64_t peak_bytes;			      /* of memory, VmHWM */
+	uint64_t retries;			      /* how often anything was tried again */
 	char *rejects_file, *log_file, *next_command; /* or NULL */
 };
 

@@ -17,6 +17,7 @@
 #include "fingerprint.h"
 #include "log.h"
 #include "replay.h"
+#include "retry.h"
 #include "run-parts.h"
 
 /* ---- What was left behind ---- */
@@ -31,9 +32,15 @@ int run_abort_left(const struct state_left *left, void *data)
 	};
 	struct instance *target = run->target;
 
+	struct retry retry = retry_of(target, "removing what a run left behind");
+	int rc;
+
 	ETL_FAULT("run.clean_up");
-	if (target->plugin->target.abort(target->self, &load, &left->token,
-					 instance_error(target, &err)) < 0) {
+	do
+		rc = target->plugin->target.abort(target->self, &load, &left->token,
+						  instance_error(target, &err));
+	while (rc < 0 && retry_again(&retry, &err));
+	if (rc < 0) {
 		run->left_behind = true;
 		log_line(ETL_LOG_WARN, "what run %s left behind could not be removed: %s",
 			 left->run, err.message ? err.message : "no memory");
@@ -94,18 +101,22 @@ int run_was_published(struct run *run, const char *id, const char *seal, bool *r
 	struct recall recall = { { on_state }, id, false };
 	struct instance *target = run->target;
 	struct etl_token token = { "" };
+	struct retry retry = retry_of(target, "asking whether it was published");
 	int32_t is = 0;
 	int rc = 0;
 
 	*ret = false;
-	if (seal && *seal) {
+	if (seal)
 		snprintf(token.text, sizeof(token.text), "%s", seal);
-		rc = target->plugin->target.sealed(target->self, &token, &is,
-						   instance_error(target, err));
-	} else if (seal && run_keeps_state(run)) {
-		rc = target->plugin->target.recall(target->self, run->pipeline->name, &recall.sink,
-						   instance_error(target, err));
-	}
+	do
+		if (*token.text)
+			rc = target->plugin->target.sealed(target->self, &token, &is,
+							   instance_error(target, err));
+		else if (seal && run_keeps_state(run))
+			rc = target->plugin->target.recall(target->self, run->pipeline->name,
+							   &recall.sink,
+							   instance_error(target, err));
+	while (rc < 0 && retry_again(&retry, err));
 	*ret = rc == 0 && (is || recall.found);
 	return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "replay.h"
+#include "retry.h"
 #include "run-parts.h"
 #include "shape.h"
 #include "signals.h"
@@ -53,6 +54,7 @@ static void make_limits(struct run *run)
 	int64_t readers = p->workers, each = p->memory_limit / 2 / (2 * readers);
 
 	run->limits.workers = readers;
+	run->limits.retries = p->retries;
 	run->limits.batch_rows = p->batch_rows;
 	run->limits.batch_bytes = p->batch_bytes;
 	run->limits.max_row = p->max_row;
@@ -139,12 +141,16 @@ static int32_t key_policy(struct run *run)
 static int pin_source(struct run *run, struct etl_error *err)
 {
 	struct instance *source = run->source;
+	struct retry retry = retry_of(source, "opening a consistent view");
 	int rc;
 
 	if (run->pinned || !source->plugin->can_pin)
 		return 0;
-	rc = source->plugin->source.pin(source->self, &run->pin, instance_error(source, err));
-	run->pinned = rc == 0;
+	do
+		rc = source->plugin->source.pin(source->self, &run->pin,
+						instance_error(source, err));
+	while (rc < 0 && retry_again(&retry, err));
+	run->pinned = source->pinned = rc == 0;
 	return rc;
 }
 
@@ -206,9 +212,15 @@ static int on_fact(struct etl_fact_sink *self, const char *name, const char *val
 int run_place(struct instance *target, char *buf, size_t size, struct etl_error *err)
 {
 	struct facts facts = { { on_fact }, buf, size };
+	struct retry retry = retry_of(target, "connecting");
+	int rc;
 
 	*buf = '\0';
-	return target->plugin->store.ping(target->self, &facts.sink, instance_error(target, err));
+	do
+		rc = target->plugin->store.ping(target->self, &facts.sink,
+						instance_error(target, err));
+	while (rc < 0 && retry_again(&retry, err));
+	return rc;
 }
 
 int run_state_path(const struct pipeline *p, struct instance *target, char *buf, size_t size,

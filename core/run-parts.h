@@ -9,16 +9,34 @@
 /* run-steps.c */
 /* Settings, `before`, tables; indexes, views, triggers; the SQL of after_load. */
 int run_prepare(struct run *, struct etl_error *);
-int run_finish(struct run *, struct etl_error *);
 int run_after_load(struct run *, struct etl_error *);
-/* Carries out one step in the staging place. */
-int run_apply(struct run *, const struct etl_step *, struct etl_found_sink *, struct etl_error *);
+/* One step, and what is known of it. */
+struct step_work {
+	const struct etl_step *step;
+	int32_t unit;	/* its kind in the journal; 0: it has no place there */
+	int64_t number; /* likewise */
+	struct etl_found_sink *sink;
+	int (*forget)(void *data, struct etl_error *); /* what was found: it is done again; or NULL */
+	void *data;
+	bool leaves; /* without a connection whoever does it ends, and others do it */
+};
+/* Carries it out in the staging place, by an instance of the target. */
+int run_apply(struct run *, struct instance *, const struct step_work *, struct etl_error *);
+/* A step after the rows, by its place in the plan, unless an interrupted run has applied it. */
+int run_apply_unit(struct run *, struct instance *, size_t at, bool leaves, struct etl_error *);
+/* All of a phase in their order; WHOLE false: those that are of no table. */
+int run_apply_phase(struct run *, int32_t phase, bool whole, struct etl_error *);
+/* The staging place it is applied in. */
+const struct etl_token *run_stage_of(const struct run *, const struct etl_step *);
 
 /* What RC of a step or check of JOB means for the run: 0 when that table fails alone, which is then
  * marked. JOB may be NULL: it was about the whole run. */
 int run_alone(struct run *, struct job *, int rc, struct etl_error *);
 /* The table a step belongs to, or NULL. */
 struct job *run_job_of(const struct run *, const struct etl_step *);
+
+/* run-finish.c */
+int run_finish(struct run *, struct etl_error *);
 
 /* run-lock.c */
 /* Takes the lock and opens the state; cleans up after others, or with cli->resume finds the run

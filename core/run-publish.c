@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "log.h"
 #include "replay.h"
+#include "retry.h"
 #include "run-parts.h"
 
 static int tell_find(struct etl_found_sink *self, const struct etl_found *found)
@@ -129,6 +130,7 @@ static void publishing_free(struct publishing *p)
 static int seal(struct run *run, struct publishing *p, struct etl_error *err)
 {
 	struct instance *target = run->target;
+	struct retry retry = retry_of(target, "finishing what is to be published");
 	int rc;
 
 	if (journal_has(&run->journal, UNIT_SEAL, 0) && run->was.seal) {
@@ -138,8 +140,10 @@ static int seal(struct run *run, struct publishing *p, struct etl_error *err)
 	rc = journal_begin(&run->journal, UNIT_SEAL, 0, "seal", err);
 	ETL_FAULT("run.before_seal");
 	if (rc == 0)
-		rc = target->plugin->target.seal(target->self, &p->commit, &p->seal,
-						 instance_error(target, err));
+		do
+			rc = target->plugin->target.seal(target->self, &p->commit, &p->seal,
+							 instance_error(target, err));
+		while (rc < 0 && retry_again(&retry, err));
 	ETL_FAULT("run.after_seal");
 	if (rc == 0 && run->state)
 		rc = state_run_sealed(run->state, run->id, p->seal.text, code_when_published(run),
@@ -147,10 +151,81 @@ static int seal(struct run *run, struct publishing *p, struct etl_error *err)
 	return rc < 0 || !p->seal.text[0] ? rc : journal_sealed(&run->journal, &p->seal, err);
 }
 
+/* ---- Commit ---- */
+
+/* The answer to a commit was lost: the target says what it was. It may not be asked twice whether it was done when it
+ * has no word for that. *RET: the run is published. */
+static int find_outcome(struct run *run, const struct publishing *p, bool *ret, struct etl_error *err)
+{
+	struct etl_error lost = ERROR_INIT, later = ERROR_INIT;
+	int rc = p->seal.text[0] || run_keeps_state(run) ? 0 : ETL_FAILED;
+
+	error_move(&lost, err);
+	if (rc == 0)
+		rc = instance_renew(run->target, &later);
+	if (rc == 0)
+		rc = run_was_published(run, run->id, p->seal.text, ret, &later);
+	if (rc < 0) {
+		instance_error(run->target, err);
+		error_set(err, ETL_OUTCOME_UNKNOWN,
+			  "whether the run was published is not known: the connection was lost in "
+			  "its commit (%s), and the target %s%s; `etlrun resume %s` asks again and "
+			  "settles it, `etlrun status` shows the run until then",
+			  lost.message ? lost.message : "no memory to say how",
+			  later.set ? "cannot be asked: " : "has no record of its runs to be asked for",
+			  later.set && later.message ? later.message : "", run->id);
+	}
+	error_clear(&lost);
+	error_clear(&later);
+	return rc;
+}
+
+static void reset_outcomes(const struct run *run, struct publishing *p)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		if (!run->jobs.at[i]->failed)
+			p->outcomes[count++] =
+				(struct etl_outcome){ .inserted = run->jobs.at[i]->staged };
+	p->kept.text[0] = '\0';
+}
+
+/* A commit is idempotent: it is sent again until the target has answered, or says that it was done. */
+static int commit(struct run *run, struct publishing *p, struct etl_error *err)
+{
+	struct instance *target = run->target;
+	struct retry retry = retry_of(target, "publishing");
+	bool published = false;
+	int rc;
+
+	for (;;) {
+		rc = target->plugin->target.commit(target->self, &p->commit,
+						   instance_error(target, err));
+		ETL_FAULT("run.after_commit");
+		if (rc == 0)
+			return 0;
+		if (err->set && err->klass == ETL_OUTCOME_UNKNOWN) {
+			rc = find_outcome(run, p, &published, err);
+			if (rc < 0)
+				return rc;
+			log_line(ETL_LOG_WARN, "the answer to the commit was lost; the target says "
+					       "that the run %s",
+				 published ? "was published" : "was not published");
+			if (published)
+				return 0;
+			instance_error(target, err);
+			error_set(err, ETL_RETRY_CONNECTION, "its answer was lost");
+		}
+		if (!retry_again(&retry, err))
+			return rc;
+		reset_outcomes(run, p);
+	}
+}
+
 int run_publish(struct run *run, struct etl_error *err)
 {
 	struct publishing p = { .found = { .emit = tell_find } };
-	struct instance *target = run->target;
 	int64_t start = run_clock();
 	struct report_line *line;
 	int rc = list_loads(run, &p, err);
@@ -160,9 +235,7 @@ int run_publish(struct run *run, struct etl_error *err)
 	p.commit.seal = &p.seal;
 	ETL_FAULT("run.before_commit");
 	if (rc == 0)
-		rc = target->plugin->target.commit(target->self, &p.commit,
-						   instance_error(target, err));
-	ETL_FAULT("run.after_commit");
+		rc = commit(run, &p, err);
 	run->published = rc == 0;
 	if (rc == 0)
 		keep_outcomes(run, p.outcomes);

@@ -11,6 +11,7 @@
 #include <etlrun/helpers.h>
 
 #include "log.h"
+#include "retry.h"
 #include "run-parts.h"
 #include "signals.h"
 
@@ -270,6 +271,7 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	report->next_command = (sig || run->kept) && rc < 0 ? next_command(run) : NULL;
 	report->seconds = (double)(run_clock() - run->started) / 1e6;
 	report->peak_bytes = peak_memory();
+	report->retries = retry_total();
 	if (!fill_lines(run)) {
 		error_memory(&late);
 		note_late(report, &late, err);

@@ -272,6 +272,34 @@ static bool is_staged(void *data, const struct job *job, uint64_t split)
 	return journal_has(&run->journal, UNIT_SPLIT, (int64_t)(job->first_split + split));
 }
 
+static const struct etl_token *stage_of(void *data, int32_t kind, int64_t number)
+{
+	const struct run *run = data;
+
+	if (kind == UNIT_FINISH || kind == UNIT_LAST)
+		return number < (int64_t)run->plan.count ?
+			       run_stage_of(run, &run->plan.at[number]) :
+			       NULL;
+	if (kind != UNIT_SPLIT)
+		return &run->jobs.at[0]->token;
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		const struct job *job = run->jobs.at[i];
+
+		if (number >= (int64_t)job->first_split &&
+		    number < (int64_t)(job->first_split + job->split_count))
+			return &job->token;
+	}
+	return NULL;
+}
+
+/* Screening that takes nothing out only looks. */
+static bool repeats(void *data, int32_t kind)
+{
+	const struct run *run = data;
+
+	return kind == UNIT_SCREEN && !run->pipeline->reject_rows;
+}
+
 /* A file that was sealed without some of its tables, because they failed, has no place for them any more. */
 static bool lacks_tables(const struct run *run)
 {
@@ -289,7 +317,8 @@ static bool lacks_tables(const struct run *run)
 int run_take_up(struct run *run, bool *ret, struct etl_error *err)
 {
 	size_t splits, steps;
-	int rc = journal_read(&run->journal, ret, err);
+	const struct journal_places places = { stage_of, repeats, run };
+	int rc = journal_read(&run->journal, &places, ret, err);
 
 	if (rc == 0 && *ret && lacks_tables(run)) {
 		log_line(ETL_LOG_INFO,

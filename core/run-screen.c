@@ -27,6 +27,10 @@ struct finding {
 	bool has_rows;	/* the plugin knows of rows in struct etl_found */
 	uint64_t count; /* rows that stay where they are */
 	uint64_t taken;
+	struct {
+		struct digest digest; /* of the job */
+		struct rejects_note rejects;
+	} before; /* the step was applied, where it takes rows out */
 	char *first; /* of those that stay: the first one's sentence */
 	char *table, *column, *key;
 };
@@ -121,6 +125,7 @@ static void finding_free(struct finding *f)
 {
 	canon_free(f->context.canon);
 	context_clear(&f->context);
+	rejects_note_free(&f->before.rejects);
 	free(f->first);
 	free(f->table);
 	free(f->column);
@@ -221,15 +226,56 @@ static int open_finding(struct finding *f, struct screen *s, const struct etl_st
 	return f->context.canon ? 0 : error_memory(s->err);
 }
 
+/* As if the step had not been applied: it is applied again. */
+static int forget_finds(void *data, struct etl_error *err)
+{
+	struct finding *f = data;
+	struct job *job = f->job;
+
+	free(f->first);
+	free(f->table);
+	free(f->column);
+	free(f->key);
+	f->first = f->table = f->column = f->key = NULL;
+	f->count = 0;
+	if (!job)
+		return 0;
+	job->rejected -= f->taken;
+	job->rejected_by_target -= f->taken;
+	job->screened -= f->taken;
+	job->staged += f->taken;
+	f->taken = 0;
+	if (!f->sink.take_out)
+		return 0;
+	job->digest = f->before.digest;
+	return rejects_return(f->run->rejects, job, &f->before.rejects, err);
+}
+
+static int note_before(struct finding *f, struct etl_error *err)
+{
+	if (!f->job || !f->sink.take_out)
+		return 0;
+	f->before.digest = f->job->digest;
+	return rejects_note(f->run->rejects, f->job, &f->before.rejects, err);
+}
+
+/* In no one order the first step is what the phase's unit in the journal speaks of: the others follow it. */
 static int apply(struct screen *s, size_t at)
 {
 	const struct etl_step *step = &s->run->plan.at[at];
 	struct finding f;
+	struct step_work work = { .step = step,
+				  .unit = s->run->marks && s->clock == 0 ? UNIT_SCREEN : 0,
+				  .sink = &f.sink,
+				  .forget = forget_finds,
+				  .data = &f };
 	int rc = open_finding(&f, s, step);
 
 	s->done[at] = ++s->clock;
 	if (rc == 0)
-		rc = run_apply(s->run, step, &f.sink, s->err);
+		rc = note_before(&f, s->err);
+	if (rc == 0)
+		rc = run_apply(s->run, s->run->target, &work, s->err);
 	if (rc == 0)
 		rc = verdict(&f);
 	if (f.taken)

@@ -1,6 +1,7 @@
 /*
  * The steps of the plan and the pipeline's own SQL, carried out in the staging place: before the
- * rows, and after them. Those after them are pieces of work that a resumed run leaves out.
+ * rows, and after them. Those after them are pieces of work that a resumed run leaves out. A step that failed in a
+ * way that may pass is tried again, unless the target says that it was done.
  */
 #include "config.h"
 
@@ -10,9 +11,10 @@
 
 #include "fault.h"
 #include "log.h"
+#include "retry.h"
 #include "run-parts.h"
 
-static const struct etl_token *token_of(const struct run *run, const struct etl_step *step)
+const struct etl_token *run_stage_of(const struct run *run, const struct etl_step *step)
 {
 	if (step->load < run->jobs.count)
 		return &run->jobs.at[step->load]->token;
@@ -21,10 +23,12 @@ static const struct etl_token *token_of(const struct run *run, const struct etl_
 	return run->jobs.count ? &run->jobs.at[0]->token : &run->jobs.other_tokens[0];
 }
 
-int run_apply(struct run *run, const struct etl_step *step, struct etl_found_sink *found,
-	      struct etl_error *err)
+/* ---- One step ---- */
+
+static int apply_once(struct run *run, struct instance *target, const struct step_work *work,
+		      struct etl_error *err)
 {
-	struct instance *target = run->target;
+	const struct etl_step *step = work->step;
 	const struct etl_load *load = plan_load(&run->jobs, step);
 
 	if (!load)
@@ -33,8 +37,81 @@ int run_apply(struct run *run, const struct etl_step *step, struct etl_found_sin
 		return ETL_CANCELED;
 	log_line(ETL_LOG_DEBUG, "%s: %s %s", phase_name(step->phase), step->kind,
 		 step->object ? step->object : "");
-	return target->plugin->schema.apply(target->self, load, token_of(run, step), step, found,
-					    instance_error(target, err));
+	return target->plugin->schema.apply(target->self, load, run_stage_of(run, step), step,
+					    work->sink, instance_error(target, err));
+}
+
+/* The mark before it: with its unit of the journal, when it has one. */
+static int begin_step(struct run *run, struct instance *target, const struct step_work *work,
+		      struct etl_token *mark, struct etl_error *err)
+{
+	const struct etl_step *step = work->step;
+
+	mark->text[0] = '\0';
+	if (work->unit && run->journal.state)
+		return journal_begin_at(&run->journal, target, run_stage_of(run, step), work->unit,
+					work->number, step->object ? step->object : step->kind, mark,
+					err);
+	return run->marks ? journal_mark(target, run_stage_of(run, step), mark, err) : 0;
+}
+
+/* The answer to a step was lost: was it done all the same? */
+static int was_done(struct run *run, struct instance *target, const struct etl_step *step,
+		    const struct etl_token *mark, bool *ret, struct etl_error *err)
+{
+	struct retry retry = retry_of(target, "asking whether a step was done");
+	int32_t after = ETL_UNKNOWN;
+	int rc;
+
+	do
+		rc = target->plugin->target.since(target->self, run_stage_of(run, step), mark, &after,
+						  instance_error(target, err));
+	while (rc < 0 && retry_again(&retry, err));
+	if (rc == 0 && after == ETL_UNKNOWN)
+		rc = error_set(err, ETL_RETRY_CONNECTION,
+			       "the staging place is no longer as it was, so it cannot be told "
+			       "whether %s %s was made",
+			       step->kind, step->object ? step->object : "");
+	*ret = rc == 0 && after == 1;
+	return rc;
+}
+
+/* Where a target cannot say whether it was done, SQL of the pipeline may not be done twice. */
+static bool may_try(const struct step_work *work, const struct etl_token *mark,
+		    const struct etl_error *err)
+{
+	if (err->klass == ETL_FEWER_WORKERS)
+		return !work->leaves;
+	return err->klass == ETL_RETRY_STATEMENT || mark->text[0] ||
+	       strcmp(work->step->kind, "sql") != 0;
+}
+
+int run_apply(struct run *run, struct instance *target, const struct step_work *work,
+	      struct etl_error *err)
+{
+	const char *object = work->step->object ? work->step->object : "its SQL";
+	char what[256] = "";
+	struct retry retry = retry_of(target, what);
+	struct etl_token mark;
+	bool lost, done = false;
+	int rc;
+
+	snprintf(what, sizeof(what), "%s %s", work->step->kind, object);
+	for (;;) {
+		rc = begin_step(run, target, work, &mark, err);
+		if (rc == 0)
+			rc = apply_once(run, target, work, err);
+		if (rc >= 0)
+			return rc;
+		lost = err->klass == ETL_RETRY_CONNECTION || err->klass == ETL_OUTCOME_UNKNOWN;
+		if (!may_try(work, &mark, err) || !retry_again(&retry, err))
+			return rc;
+		rc = lost && mark.text[0] ? was_done(run, target, work->step, &mark, &done, err) : 0;
+		if (rc == 0 && !done && work->forget)
+			rc = work->forget(work->data, err);
+		if (rc < 0 || done)
+			return rc;
+	}
 }
 
 static int no_finds(struct etl_found_sink *self, const struct etl_found *found)
@@ -67,27 +144,28 @@ int run_alone(struct run *run, struct job *job, int rc, struct etl_error *err)
 	return 0;
 }
 
-/* A step after the rows, unless an interrupted run has applied it. */
-static int apply_unit(struct run *run, size_t at, struct etl_error *err)
+int run_apply_unit(struct run *run, struct instance *target, size_t at, bool leaves,
+		   struct etl_error *err)
 {
 	const struct etl_step *step = &run->plan.at[at];
-	int32_t kind = step->phase == ETL_PHASE_FINISH ? UNIT_FINISH : UNIT_LAST;
 	struct etl_found_sink sink = { .emit = no_finds };
+	struct step_work work = { .step = step,
+				  .unit = step->phase == ETL_PHASE_FINISH ? UNIT_FINISH : UNIT_LAST,
+				  .number = (int64_t)at,
+				  .sink = &sink,
+				  .leaves = leaves };
 	int rc;
 
-	if (journal_has(&run->journal, kind, (int64_t)at))
+	if (journal_has(&run->journal, work.unit, work.number))
 		return 0;
-	rc = journal_begin(&run->journal, kind, (int64_t)at,
-			   step->object ? step->object : step->kind, err);
+	show_step(run, step);
+	rc = run_apply(run, target, &work, err);
 	if (rc < 0)
-		return rc;
-	rc = run_apply(run, step, &sink, err);
-	if (rc < 0)
-		journal_failed(&run->journal, kind, (int64_t)at);
-	return rc;
+		journal_failed(&run->journal, work.unit, work.number);
+	return rc < 0 ? rc : journal_done(&run->journal, work.unit, work.number, err);
 }
 
-static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
+int run_apply_phase(struct run *run, int32_t phase, bool whole, struct etl_error *err)
 {
 	int rc = 0;
 
@@ -95,10 +173,9 @@ static int apply_phase(struct run *run, int32_t phase, struct etl_error *err)
 		const struct etl_step *step = &run->plan.at[i];
 		struct job *job = run_job_of(run, step);
 
-		if (step->phase != phase || !step->sql || (job && job->failed))
+		if (step->phase != phase || !step->sql || (job && (job->failed || !whole)))
 			continue;
-		show_step(run, step);
-		rc = run_alone(run, job, apply_unit(run, i, err), err);
+		rc = run_alone(run, job, run_apply_unit(run, run->target, i, false, err), err);
 	}
 	return rc;
 }
@@ -108,16 +185,15 @@ static int apply_statement(struct run *run, const struct etl_step *step, size_t 
 			   struct etl_error *err)
 {
 	struct etl_found_sink sink = { .emit = no_finds };
-	bool noted = step->phase == ETL_PHASE_LAST;
-	int rc = 0;
+	struct step_work work = { .step = step, .number = (int64_t)at, .sink = &sink };
+	int rc;
 
-	if (!noted)
-		return run_apply(run, step, &sink, err);
+	if (step->phase != ETL_PHASE_LAST)
+		return run_apply(run, run->target, &work, err);
 	if (journal_has(&run->journal, UNIT_AFTER, (int64_t)at))
 		return 0;
-	rc = journal_begin(&run->journal, UNIT_AFTER, (int64_t)at, "after_load", err);
-	if (rc == 0)
-		rc = run_apply(run, step, &sink, err);
+	work.unit = UNIT_AFTER;
+	rc = run_apply(run, run->target, &work, err);
 	ETL_FAULT("run.statement_applied");
 	return rc < 0 ? rc : journal_done(&run->journal, UNIT_AFTER, (int64_t)at, err);
 }
@@ -150,29 +226,33 @@ static int apply_sql(struct run *run, const char *key, const struct string_list 
 
 /* ---- prepare ---- */
 
-static int make_tables(struct run *run, struct etl_error *err)
+/* The steps of the run itself, or those of its tables. */
+static int prepare_steps(struct run *run, bool tables, struct etl_error *err)
 {
+	struct etl_found_sink sink = { .emit = no_finds };
 	int rc = 0;
 
-	/* The settings of the database, then `before`, then its tables. */
 	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
-		struct etl_found_sink sink = { .emit = no_finds };
 		const struct etl_step *step = &run->plan.at[i];
+		struct step_work work = { .step = step, .sink = &sink };
 
-		if (step->phase == ETL_PHASE_PREPARE && step->sql && step->load >= run->jobs.count)
-			rc = run_apply(run, step, &sink, err);
-	}
-	if (rc == 0)
-		rc = apply_sql(run, "before", &run->pipeline->before, REPORT_BEFORE, err);
-	for (size_t i = 0; i < run->plan.count && rc == 0; i++) {
-		struct etl_found_sink sink = { .emit = no_finds };
-		const struct etl_step *step = &run->plan.at[i];
-
-		if (step->phase == ETL_PHASE_PREPARE && step->sql && step->load < run->jobs.count)
-			rc = run_apply(run, step, &sink, err);
-		ETL_FAULT("run.table_made");
+		if (step->phase == ETL_PHASE_PREPARE && step->sql &&
+		    (step->load < run->jobs.count) == tables)
+			rc = run_apply(run, run->target, &work, err);
+		if (tables)
+			ETL_FAULT("run.table_made");
 	}
 	return rc;
+}
+
+/* The settings of the database, then `before`, then its tables. */
+static int make_tables(struct run *run, struct etl_error *err)
+{
+	int rc = prepare_steps(run, false, err);
+
+	if (rc == 0)
+		rc = apply_sql(run, "before", &run->pipeline->before, REPORT_BEFORE, err);
+	return rc < 0 ? rc : prepare_steps(run, true, err);
 }
 
 /* All of it or nothing: a run that was interrupted in it begins again. */
@@ -197,23 +277,6 @@ int run_prepare(struct run *run, struct etl_error *err)
 	if (rc < 0)
 		return rc;
 	line = report_add(&run->report, REPORT_BEFORE, "tables made");
-	if (!line)
-		return error_memory(err);
-	line->seconds = (double)(run_clock() - start) / 1e6;
-	return rc;
-}
-
-/* ---- finish ---- */
-
-int run_finish(struct run *run, struct etl_error *err)
-{
-	int64_t start = run_clock();
-	struct report_line *line;
-	int rc = apply_phase(run, ETL_PHASE_FINISH, err);
-
-	if (rc == 0)
-		rc = apply_phase(run, ETL_PHASE_LAST, err);
-	line = report_add(&run->report, REPORT_AFTER, "indexes, views, triggers");
 	if (!line)
 		return error_memory(err);
 	line->seconds = (double)(run_clock() - start) / 1e6;

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "places.h"
 #include "replay.h"
+#include "retry.h"
 #include "run-parts.h"
 #include "signals.h"
 #include "watch.h"
@@ -72,6 +73,19 @@ static int lock_run(struct run *run, struct etl_error *err)
 
 /* ---- begin ---- */
 
+static int begin_load(struct instance *target, const struct etl_load *load, struct etl_token *token,
+		      struct etl_error *err)
+{
+	struct retry retry = retry_of(target, "making the staging place");
+	int rc;
+
+	do
+		rc = target->plugin->target.begin(target->self, load, token,
+						  instance_error(target, err));
+	while (rc < 0 && retry_again(&retry, err));
+	return rc;
+}
+
 /* The first staging place is written down before there can be a second one to lose. */
 static int begin_loads(struct run *run, struct etl_error *err)
 {
@@ -81,8 +95,7 @@ static int begin_loads(struct run *run, struct etl_error *err)
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
 
-		rc = target->plugin->target.begin(target->self, &job->load, &job->token,
-						  instance_error(target, err));
+		rc = begin_load(target, &job->load, &job->token, err);
 		job->begun = rc == 0;
 		run->begun |= job->begun;
 		if (rc == 0 && i == 0)
@@ -91,29 +104,24 @@ static int begin_loads(struct run *run, struct etl_error *err)
 	if (rc == 0)
 		rc = state_run_loads(run->state, &run->jobs, run->id, err);
 	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++)
-		rc = target->plugin->target.begin(target->self, &run->jobs.other_loads[i],
-						  &run->jobs.other_tokens[i],
-						  instance_error(target, err));
+		rc = begin_load(target, &run->jobs.other_loads[i], &run->jobs.other_tokens[i], err);
 	run->begun |= rc == 0 && run->jobs.others.count > 0;
 	return rc;
 }
 
 /* A target that can say where it stands is asked before each piece of work. A replay reads a file of
  * rejects, which is soon done again. */
-static bool can_resume(const struct run *run)
-{
-	const uint32_t wanted = ETL_RESUMABLE | ETL_IN_ORDER;
-	const struct plugin *plugin = run->target->plugin;
-
-	return plugin->can_mark && (plugin->target.flags & wanted) == wanted &&
-	       run->jobs.count > 0 && !run->cli->replay;
-}
-
 static void start_journal(struct run *run)
 {
-	if (can_resume(run))
+	const struct plugin *plugin = run->target->plugin;
+	bool in_order = (plugin->target.flags & ETL_IN_ORDER) != 0;
+	bool can = plugin->can_mark && (plugin->target.flags & ETL_RESUMABLE) && run->jobs.count > 0;
+
+	run->marks = can && !in_order;
+	run->journal.in_order = in_order;
+	if (can && !run->cli->replay)
 		journal_start(&run->journal, run->state, run->id, run->target,
-			      &run->jobs.at[0]->token);
+			      &run->jobs.at[0]->token, in_order);
 }
 
 /* What an interrupted run staged is taken up, or, where it is not what it should be, made anew. */
@@ -200,6 +208,8 @@ static int load(struct run *run, struct etl_error *err)
 	/* Without a common view only one reader sees one state. */
 	run->flow.readers = run->pinned ? workers : 1;
 	run->flow.writers = most > 0 && most < workers ? most : workers;
+	run->flow.in_order = run->journal.in_order;
+	run->flow.marks = run->marks || run->journal.state;
 	run->flow.staged = tell_state;
 	run->flow.journal = &run->journal;
 	run->flow.data = run;
@@ -225,11 +235,26 @@ static int screen(struct run *run, struct etl_error *err)
 
 /* ---- The failure path ---- */
 
+static void abort_load(struct instance *target, const struct etl_load *load,
+		       const struct etl_token *token)
+{
+	struct retry retry = retry_of(target, "removing the staging place");
+	struct etl_error err = ERROR_INIT;
+	int rc;
+
+	do
+		rc = target->plugin->target.abort(target->self, load, token,
+						  instance_error(target, &err));
+	while (rc < 0 && retry_again(&retry, &err));
+	if (rc < 0)
+		log_error(&err);
+	error_clear(&err);
+}
+
 /* Takes the staging place away. The cancel switch is off meanwhile: cleaning up is no longer the
  * run. */
 static void abandon(struct run *run)
 {
-	struct instance *target = run->target;
 	bool first = true;
 
 	if (!run->begun)
@@ -237,45 +262,37 @@ static void abandon(struct run *run)
 	host_cancel_reset();
 	for (size_t i = 0; i < run->jobs.count; i++) {
 		struct job *job = run->jobs.at[i];
-		struct etl_error err = ERROR_INIT;
 
 		if (!job->begun ||
 		    (!first && strcmp(job->token.text, run->jobs.at[0]->token.text) == 0))
 			continue;
 		first = false;
-		if (target->plugin->target.abort(target->self, &job->load, &job->token,
-						 instance_error(target, &err)) < 0)
-			log_error(&err);
-		error_clear(&err);
+		abort_load(run->target, &job->load, &job->token);
 	}
-	if (first && run->jobs.others.count) {
-		struct etl_error err = ERROR_INIT;
-
-		if (target->plugin->target.abort(target->self, &run->jobs.other_loads[0],
-						 &run->jobs.other_tokens[0],
-						 instance_error(target, &err)) < 0)
-			log_error(&err);
-		error_clear(&err);
-	}
+	if (first && run->jobs.others.count)
+		abort_load(run->target, &run->jobs.other_loads[0], &run->jobs.other_tokens[0]);
 }
 
-/* A signal, a full disk, a lost connection: not the rows and not the pipeline are at fault, and what is
+/* A signal, a full disk, a lost connection, a lock that was not given: not the rows and not the pipeline are at fault, and what is
  * staged can be gone on with. */
 static bool is_interruption(const struct etl_error *err)
 {
-	static const char *const classes[] = { "08", "53", "57" };
+	static const char *const states[] = { "08", "53", "57", "55P03", "40001", "40P01" };
 
-	if (signals_caught() || !err->set || err->klass == ETL_MEMORY)
+	if (signals_caught() || !err->set || err->klass == ETL_MEMORY || retry_class(err->klass))
 		return true;
-	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
-		if (strncmp(err->sqlstate, classes[i], 2) == 0)
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		if (strncmp(err->sqlstate, states[i], strlen(states[i])) == 0)
 			return true;
 	return false;
 }
 
 static void keep_or_abandon(struct run *run, int rc, const struct etl_error *err)
 {
-	run->kept = rc < 0 && run->begun && run->journal.state && is_interruption(err);
+	/* Of an outcome that nobody knows nothing may be taken away. */
+	run->kept = rc < 0 && run->begun &&
+		    ((run->journal.state && is_interruption(err)) ||
+		     (err->set && err->klass == ETL_OUTCOME_UNKNOWN));
 	if (run->kept)
 		rejects_keep(run->rejects);
 	else

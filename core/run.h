@@ -38,6 +38,7 @@ struct run {
 	struct state *state;
 	struct etl_token pin;
 	bool pinned, begun, published;
+	bool marks; /* the target works in no one order, and says before each piece of work where it stands */
 	struct rejects *rejects;
 	struct journal journal;
 	struct interrupted was; /* with cli->resume */

@@ -64,6 +64,7 @@ int state_unit_put(struct state *s, const char *run, const struct state_unit *un
 {
 	int rc;
 
+	pthread_mutex_lock(&s->mutex);
 	state_durably(s, false);
 	rc = state_write(s, err,
 			 "INSERT OR REPLACE INTO units (run, kind, number, name, mark, done, data) "
@@ -72,6 +73,7 @@ int state_unit_put(struct state *s, const char *run, const struct state_unit *un
 			 unit->mark.text, (int64_t)unit->done, unit->data,
 			 (sqlite3_uint64)unit->size);
 	state_durably(s, true);
+	pthread_mutex_unlock(&s->mutex);
 	return rc;
 }
 
@@ -80,20 +82,27 @@ int state_unit_done(struct state *s, const char *run, int32_t kind, int64_t numb
 {
 	int rc;
 
+	pthread_mutex_lock(&s->mutex);
 	state_durably(s, false);
 	rc = state_write(s, err,
-			 "UPDATE units SET done = 1, mark = ?4 WHERE run = ?1 AND kind = ?2 AND "
-			 "number = ?3",
-			 "siis", run, (int64_t)kind, number, mark->text);
+			 "UPDATE units SET done = 1, mark = coalesce(?4, mark) WHERE run = ?1 AND "
+			 "kind = ?2 AND number = ?3",
+			 "siis", run, (int64_t)kind, number, mark ? mark->text : NULL);
 	state_durably(s, true);
+	pthread_mutex_unlock(&s->mutex);
 	return rc;
 }
 
 int state_unit_drop(struct state *s, const char *run, int32_t kind, int64_t number,
 		    struct etl_error *err)
 {
-	return state_write(s, err, "DELETE FROM units WHERE run = ?1 AND kind = ?2 AND number = ?3",
-			   "sii", run, (int64_t)kind, number);
+	int rc;
+
+	pthread_mutex_lock(&s->mutex);
+	rc = state_write(s, err, "DELETE FROM units WHERE run = ?1 AND kind = ?2 AND number = ?3",
+			 "sii", run, (int64_t)kind, number);
+	pthread_mutex_unlock(&s->mutex);
+	return rc;
 }
 
 int state_units(struct state *s, const char *run, int (*each)(const struct state_unit *, void *),

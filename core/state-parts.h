@@ -4,12 +4,14 @@
 #ifndef CORE_STATE_PARTS_H
 #define CORE_STATE_PARTS_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "state.h"
 
 struct state {
 	sqlite3 *db;
+	pthread_mutex_t mutex; /* of what workers write: units, and how far the load is */
 	char *path;
 	int64_t version; /* as it was opened */
 	bool writes;	 /* it was opened to be written, and is of our version */

@@ -181,6 +181,7 @@ int state_open(const char *path, bool create, struct state **ret, struct etl_err
 		free(s);
 		return error_memory(err);
 	}
+	pthread_mutex_init(&s->mutex, NULL);
 	rc = sqlite3_open_v2(
 		     path, &s->db,
 		     (create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
@@ -225,6 +226,7 @@ void state_close(struct state *s)
 		shrink(s);
 	}
 	sqlite3_close(s->db);
+	pthread_mutex_destroy(&s->mutex);
 	free(s->path);
 	free(s);
 }
@@ -289,11 +291,13 @@ int state_run_progress(struct state *s, const struct jobs *jobs, const char *run
 		rejected += job->rejected;
 		pthread_mutex_unlock(&job->mutex);
 	}
+	pthread_mutex_lock(&s->mutex);
 	state_durably(s, false);
 	rc = state_write(s, err,
 			 "UPDATE runs SET tables = ?2, rows = ?3, rejected = ?4 WHERE id = ?1",
 			 "siii", run, (int64_t)tables, (int64_t)rows, (int64_t)rejected);
 	state_durably(s, true);
+	pthread_mutex_unlock(&s->mutex);
 	return rc;
 }
 

@@ -84,7 +84,7 @@ struct state_unit {
 	size_t size;
 };
 int state_unit_put(struct state *, const char *run, const struct state_unit *, struct etl_error *);
-/* MARK: what stands there after it. */
+/* MARK: what stands there after it; NULL: what was given before it stays. */
 int state_unit_done(struct state *, const char *run, int32_t kind, int64_t number,
 		    const struct etl_token *mark, struct etl_error *);
 int state_unit_drop(struct state *, const char *run, int32_t kind, int64_t number,

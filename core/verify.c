@@ -13,6 +13,7 @@
 #include "log.h"
 #include "peer.h"
 #include "refused.h"
+#include "retry.h"
 #include "verify-parts.h"
 
 #define NAMED_FINDINGS 10 /* findings of one validator that are written to the log */
@@ -321,26 +322,51 @@ static struct report_check *add_check(struct report_line *line, const char *vali
 	return checks[line->check_count].validator ? &checks[line->check_count++] : NULL;
 }
 
-static int run_validator(const struct verify *verify, struct job *job, const struct plugin_use *use,
-			 struct side_peer *from, struct side_peer *into, struct report_line *line,
-			 bool *ret_failed, struct etl_error *err)
+static int check_once(const struct verify *verify, struct job *job, const struct plugin_use *use,
+		      struct side_peer *from, struct side_peer *into, struct report_check *check,
+		      struct etl_error *err)
 {
-	struct findings findings = {
-		{ on_finding }, add_check(line, use->plugin->base.name), job, err, 0
-	};
+	struct findings findings = { { on_finding }, check, job, err, 0 };
 	struct instance *instance = NULL;
-	int rc;
+	int rc = instance_open(use, ETL_ROLE_VALIDATOR, &verify->flow->limits, &instance, err);
 
-	if (!findings.check)
-		return error_memory(err);
-	rc = instance_open(use, ETL_ROLE_VALIDATOR, &verify->flow->limits, &instance, err);
 	if (rc < 0)
 		return rc;
 	instance->host.loaded = verify->loaded;
 	rc = use->plugin->validator.check(instance->self, &from->peer, &into->peer, &findings.sink,
 					  instance_error(instance, err));
 	instance_close(instance);
-	*ret_failed |= findings.check->severity == ETL_FAIL;
+	return rc;
+}
+
+/* What it had found until a connection was lost is found again. */
+static void forget_findings(struct report_check *check, struct side_peer *into)
+{
+	free(check->extent);
+	free(check->message);
+	*check = (struct report_check){ .validator = check->validator };
+	into->context.rejected = 0;
+}
+
+static int run_validator(const struct verify *verify, struct job *job, const struct plugin_use *use,
+			 struct side_peer *from, struct side_peer *into, struct report_line *line,
+			 bool *ret_failed, struct etl_error *err)
+{
+	struct retry of_source = retry_of(verify->flow->source, "reading for a validator"),
+		     of_target = retry_of(verify->flow->target, "reading for a validator");
+	struct report_check *check = add_check(line, use->plugin->base.name);
+	int rc;
+
+	if (!check)
+		return error_memory(err);
+	for (;;) {
+		rc = check_once(verify, job, use, from, into, check, err);
+		if (rc >= 0 ||
+		    !retry_again(err->role == ETL_ROLE_SOURCE ? &of_source : &of_target, err))
+			break;
+		forget_findings(check, into);
+	}
+	*ret_failed |= check->severity == ETL_FAIL;
 	return rc;
 }
 
