@@ -528,6 +528,11 @@ int jobs_make(const struct pipeline *pipeline, const struct run_options *options
 		rc = take_others(&m);
 	if (rc == 0)
 		rc = make_loads(&m);
+	if (rc == 0)
+		rc = shape_find_parents(jobs,
+					pipeline->mode != ETL_COPY || options->data_only ||
+						pipeline->on_existing == ETL_EXISTING_TRUNCATE,
+					err);
 	return rc < 0 ? rc : references_find(jobs, target, err);
 }
 

@@ -19,14 +19,29 @@ static struct etl_type_info plain(int32_t type)
 	return (struct etl_type_info){ .type = type };
 }
 
+/* Has an integer more digits than a decimal of this precision and scale takes before its point? */
+static bool overflows(const struct etl_column *column, const struct etl_profile *p)
+{
+	int64_t limit = 1;
+
+	for (int32_t i = column->scale; i < column->precision; i++) {
+		if (limit > INT64_MAX / 10)
+			return false;
+		limit *= 10;
+	}
+	return p->max_integer >= limit || p->min_integer <= -limit;
+}
+
 /* Integers only, whatever was declared. */
 static struct etl_type_info of_integers(const struct etl_column *column,
 					const struct etl_profile *p)
 {
 	if (column->type == ETL_BOOL && p->flags01 == p->integers)
 		return plain(ETL_BOOL);
-	if (column->type == ETL_DECIMAL)
+	if (column->type == ETL_DECIMAL && !overflows(column, p))
 		return (struct etl_type_info){ ETL_DECIMAL, column->precision, column->scale };
+	if (column->type == ETL_DECIMAL)
+		return plain(ETL_NUMERIC);
 	if (column->type == ETL_FLOAT64 && p->max_integer <= EXACT_IN_DOUBLE &&
 	    p->min_integer >= -EXACT_IN_DOUBLE)
 		return plain(ETL_FLOAT64);
@@ -38,9 +53,12 @@ static struct etl_type_info of_integers(const struct etl_column *column,
 /* Reals, perhaps with integers among them. */
 static struct etl_type_info of_reals(const struct etl_column *column, const struct etl_profile *p)
 {
+	bool long_integers = column->type == ETL_DECIMAL && p->integers && overflows(column, p);
 	bool wide = p->integers &&
 		    (p->max_integer > EXACT_IN_DOUBLE || p->min_integer < -EXACT_IN_DOUBLE);
 
+	if (long_integers)
+		return plain(ETL_NUMERIC);
 	if (column->type == ETL_DECIMAL && p->max_scale <= column->scale)
 		return (struct etl_type_info){ ETL_DECIMAL, column->precision, column->scale };
 	if (column->type == ETL_DECIMAL &&
@@ -125,6 +143,9 @@ static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p
 	column->type = type.type;
 	column->precision = type.precision;
 	column->scale = type.scale;
+	/* A length that the store does not keep to is none. */
+	if (type.type != ETL_TEXT || p->max_chars > column->length)
+		column->length = 0;
 	table->rows = p->rows;
 	return 0;
 }

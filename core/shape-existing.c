@@ -318,13 +318,16 @@ int shape_check_merge(const struct job *job, bool partial, struct etl_error *err
 
 /* ---- Foreign keys ---- */
 
-/* The parent as it will be: from this run, else what the target has; NULL: nowhere. */
-static const struct etl_table *find_parent(const struct jobs *jobs, const char *name)
+/* The parent as it will be: from this run, else what the target has. */
+static struct etl_parent find_parent(const struct jobs *jobs, const char *name, bool stays)
 {
 	for (size_t i = 0; i < jobs->count; i++)
 		if (strcasecmp(jobs->at[i]->target->name, name) == 0)
-			return jobs->at[i]->existing ? jobs->at[i]->existing : jobs->at[i]->target;
-	return catalog_find(&jobs->existing, ETL_TABLE, NULL, name);
+			return (struct etl_parent){ .table = stays && jobs->at[i]->existing ?
+								     jobs->at[i]->existing :
+								     jobs->at[i]->target,
+						    .in_run = 1 };
+	return (struct etl_parent){ .table = catalog_find(&jobs->existing, ETL_TABLE, NULL, name) };
 }
 
 /* A key that says REFERENCES parent means the parent's primary key, which a target that looks at one
@@ -338,12 +341,32 @@ void shape_name_parents(struct jobs *jobs)
 			struct etl_foreign_key *key = ETL_AT(struct etl_foreign_key,
 							     table->foreign_keys,
 							     table->foreign_key_size, k);
-			const struct etl_table *parent = key->parent_columns ?
-								 NULL :
-								 find_parent(jobs, key->parent);
+			const struct etl_table *parent =
+				key->parent_columns ? NULL :
+						      find_parent(jobs, key->parent, true).table;
 
 			if (parent && parent->primary.column_count == key->column_count)
 				key->parent_columns = parent->primary.columns;
 		}
 	}
+}
+
+int shape_find_parents(struct jobs *jobs, bool stays, struct etl_error *err)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		const struct etl_table *table = jobs->at[i]->target;
+		struct etl_parent *parents = etl_arena_alloc(&jobs->arena, (table->foreign_key_count + 1) *
+										   sizeof(*parents));
+
+		if (!parents)
+			return error_memory(err);
+		for (size_t k = 0; k < table->foreign_key_count; k++)
+			parents[k] = find_parent(jobs,
+						 ETL_AT(const struct etl_foreign_key,
+							table->foreign_keys, table->foreign_key_size, k)
+							 ->parent,
+						 stays);
+		jobs->at[i]->load.parents = parents;
+	}
+	return 0;
 }

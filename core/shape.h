@@ -34,6 +34,8 @@ int shape_existing_rest(struct job *, const struct etl_table *there,
 int shape_check_merge(const struct job *, bool partial, struct etl_error *);
 /* Writes the parents' columns into foreign keys that leave them out. */
 void shape_name_parents(struct jobs *);
+/* Gives each load the parents of its foreign keys; STAYS: tables that the target has keep their shape. */
+int shape_find_parents(struct jobs *, bool stays, struct etl_error *);
 
 /* Fills job->target (foreign keys still speak of the parents by their source names), job->cast,
  * job->rows and job->key, from FROM (the last shape) and job->before_cast. */

@@ -219,21 +219,14 @@ static const char *key_name(const struct design *d, const struct etl_foreign_key
 
 /* ---- What finds rows ---------------------------------------------------------------------------------------------- */
 
-/* t."a" IS NOT NULL AND … AND NOT EXISTS (…): no row of the parent has these values. */
-static void add_orphans(struct etl_text *sql, const struct etl_foreign_key *f,
-			const char *const *parents)
+/* AND no row of the parent has these values. */
+static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f,
+		       const char *const *parents, const char *schema)
 {
-	bool full = f->match && strcasecmp(f->match, "FULL") == 0;
 	size_t i;
 
-	etl_text_add(sql, "(");
-	for (i = 0; i < f->column_count; i++) {
-		etl_text_addf(sql, "%st.", i ? full ? " OR " : " AND " : "");
-		postgres_add_name(sql, NULL, f->columns[i]);
-		etl_text_add(sql, " IS NOT NULL");
-	}
-	etl_text_add(sql, ") AND NOT EXISTS (SELECT FROM ");
-	postgres_add_name(sql, NULL, f->parent);
+	etl_text_add(sql, " AND NOT EXISTS (SELECT FROM ");
+	postgres_add_name(sql, schema, f->parent);
 	etl_text_add(sql, " AS p WHERE ");
 	for (i = 0; i < f->column_count; i++) {
 		etl_text_add(sql, i ? " AND p." : "p.");
@@ -244,9 +237,27 @@ static void add_orphans(struct etl_text *sql, const struct etl_foreign_key *f,
 	etl_text_add(sql, ")");
 }
 
+static void add_orphans(struct etl_text *sql, const struct etl_foreign_key *f,
+			const char *const *parents, const char *live)
+{
+	bool full = f->match && strcasecmp(f->match, "FULL") == 0;
+	size_t i;
+
+	etl_text_add(sql, "(");
+	for (i = 0; i < f->column_count; i++) {
+		etl_text_addf(sql, "%st.", i ? full ? " OR " : " AND " : "");
+		postgres_add_name(sql, NULL, f->columns[i]);
+		etl_text_add(sql, " IS NOT NULL");
+	}
+	etl_text_add(sql, ")");
+	add_parent(sql, f, parents, NULL);
+	if (live)
+		add_parent(sql, f, parents, live);
+}
+
 static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
-			  const char *const *parents, const char *kind, const char *object,
-			  const char *note)
+			  const char *const *parents, const char *live, const char *kind,
+			  const char *object, const char *note)
 {
 	struct etl_text sql = { 0 };
 	int rc;
@@ -254,7 +265,7 @@ static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
 	etl_text_add(&sql, "SELECT t.ctid FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " AS t WHERE ");
-	add_orphans(&sql, f, parents);
+	add_orphans(&sql, f, parents, live);
 	etl_text_add(&sql, " ORDER BY t." DESIGN_LOAD_ORDER);
 	rc = sql.failed ? design_no_memory(d) :
 			  design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, object, sql.at, note);
@@ -262,9 +273,10 @@ static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
 	return rc;
 }
 
-static int screen_key(struct design *d, const struct etl_foreign_key *f,
-		      const struct etl_parent *parent, const char *part)
+int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
+			      const struct etl_parent *parent, const char *live)
 {
+	const char *part = f->name ? f->name : f->columns[0];
 	const char *const *columns = f->parent_columns;
 	bool report = d->run && d->run->foreign_keys == ETL_FK_REPORT;
 	struct etl_text object = { 0 };
@@ -272,11 +284,11 @@ static int screen_key(struct design *d, const struct etl_foreign_key *f,
 
 	if (!columns && parent && parent->table)
 		columns = parent->table->primary.columns;
-	if (!columns || !(design_looks(d) || report || design_stays(d)))
+	if (!columns)
 		return ETL_OK;
 	etl_text_addf(&object, "%s.%s", d->table->name, part);
 	rc = object.failed ? design_no_memory(d) :
-			     screen_orphans(d, f, columns, "foreign key", object.at,
+			     screen_orphans(d, f, columns, live, "foreign key", object.at,
 					    report ? "broken keys are reported" :
 						     "rows that break it are rejected");
 	etl_text_free(&object);
@@ -325,7 +337,9 @@ int design_foreign_key(struct design *d, const struct etl_foreign_key *f,
 	}
 	if (is_refused(d, f, parent, why, sizeof(why)))
 		return design_skip(d, "foreign key", part, why, NULL);
-	rc = screen_key(d, f, parent, part);
+	rc = design_looks(d) || (d->run && d->run->foreign_keys == ETL_FK_REPORT) ?
+		     design_screen_foreign_key(d, f, parent, NULL) :
+		     ETL_OK;
 	return rc ? rc : make_key(d, f, parent, part);
 }
 
@@ -355,7 +369,8 @@ int design_references(struct design *d)
 
 		add_object(&object, d, r);
 		rc = object.failed ? design_no_memory(d) :
-				     screen_orphans(d, r, r->parent_columns, "reference", object.at,
+				     screen_orphans(d, r, r->parent_columns, NULL, "reference",
+						    object.at,
 						    design_looks(d) ?
 							    "rows without the one they refer to "
 							    "are rejected" :

@@ -37,10 +37,8 @@ static const char *own_collation(const struct design *d, const char *column, con
 
 /* ---- What finds rows ---------------------------------------------------------------------------------------- */
 
-/* The second and every further of equal rows. PARTS: what must be one of its kind; NULLS: these, when one of them
- * being NULL makes the row like no other. */
-static int screen_equal(struct design *d, const char *kind, const char *part, const char *parts,
-			const char *nulls, const char *where)
+int design_screen_equal(struct design *d, const char *kind, const char *part, const char *parts,
+			const char *condition)
 {
 	struct etl_text sql = { 0 };
 
@@ -48,15 +46,14 @@ static int screen_equal(struct design *d, const char *kind, const char *part, co
 			    "BY " DESIGN_LOAD_ORDER ") AS nth FROM ",
 		      parts);
 	postgres_add_name(&sql, NULL, d->table->name);
-	if (nulls || where)
-		etl_text_addf(&sql, " WHERE %s%s%s", nulls ? nulls : "", nulls && where ? " AND " : "",
-			      where ? where : "");
+	if (condition)
+		etl_text_addf(&sql, " WHERE %s", condition);
 	etl_text_add(&sql, ") AS equal WHERE nth > 1 ORDER BY " DESIGN_LOAD_ORDER);
 	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, part, &sql,
 			   "of equal rows the first stays, the others are rejected");
 }
 
-static void add_given(struct etl_text *to, const char *const *columns, size_t count)
+void design_add_given(struct etl_text *to, const char *const *columns, size_t count)
 {
 	size_t i;
 
@@ -104,9 +101,9 @@ static int screen_key(struct design *d, const struct etl_key *key, const char *k
 	if (!design_looks(d))
 		return ETL_OK;
 	if (!(key->flags & ETL_KEY_NULLS_EQUAL))
-		add_given(&given, key->columns, key->column_count);
+		design_add_given(&given, key->columns, key->column_count);
 	rc = given.failed ? design_no_memory(d) :
-			    screen_equal(d, kind, part, parts, given.at, NULL);
+			    design_screen_equal(d, kind, part, parts, given.at);
 	etl_text_free(&given);
 	return rc;
 }
@@ -296,6 +293,15 @@ static int make_index(struct design *d, struct making *m)
 	return design_part(d, ETL_PHASE_FINISH, m->verdict, "index", index->name, &sql, m->note);
 }
 
+static int screen_index(struct design *d, struct making *m)
+{
+	if (m->where.at)
+		etl_text_addf(&m->given, " AND (%s)", m->where.at);
+	return m->given.failed ? design_no_memory(d) :
+				 design_screen_equal(d, "index", m->index->name, m->equal.at,
+						     m->given.at);
+}
+
 int design_index(struct design *d, const struct etl_index *index)
 {
 	struct making m = { .index = index };
@@ -309,7 +315,7 @@ int design_index(struct design *d, const struct etl_index *index)
 	if (rc == 0)
 		rc = design_skip(d, "index", index->name, m.why, index->ddl);
 	else if (rc == 1 && index->flags & ETL_INDEX_UNIQUE && design_looks(d) && m.equal.at)
-		rc = screen_equal(d, "index", index->name, m.equal.at, m.given.at, m.where.at);
+		rc = screen_index(d, &m);
 	else if (rc == 1)
 		rc = ETL_OK;
 	if (rc == ETL_OK && !m.why)
@@ -323,12 +329,10 @@ int design_index(struct design *d, const struct etl_index *index)
 
 /* ---- Checks ---------------------------------------------------------------------------------------------------------- */
 
-static int screen_check(struct design *d, const char *part, const char *condition)
+int design_screen_check(struct design *d, const char *part, const char *condition)
 {
 	struct etl_text sql = { 0 };
 
-	if (!design_looks(d))
-		return ETL_OK;
 	etl_text_add(&sql, "SELECT ctid FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_addf(&sql, " WHERE NOT (%s) ORDER BY " DESIGN_LOAD_ORDER, condition);
@@ -382,8 +386,8 @@ static int add_check(struct design *d, const struct etl_check *check, struct etl
 		}
 		etl_text_addf(sql, "CHECK (%s)", condition.at);
 		rc = result.nocase ? design_make_nocase(d) : ETL_OK;
-		if (!rc)
-			rc = screen_check(d, part, condition.at);
+		if (!rc && design_looks(d))
+			rc = design_screen_check(d, part, condition.at);
 		if (!rc)
 			rc = design_part(d, ETL_PHASE_PREPARE, result.verdict, "check", part, NULL,
 					 result.note);

@@ -73,7 +73,18 @@ int design_key(struct design *, const struct etl_key *, bool primary);
 int design_index(struct design *, const struct etl_index *);
 /* All checks in one statement, so that the rows are read once. */
 int design_checks(struct design *);
+/* What finds rows that are not the first of their kind: PARTS must be unique among those for which CONDITION (or NULL)
+ * is true. */
+int design_screen_equal(struct design *, const char *kind, const char *part, const char *parts,
+			const char *condition);
+/* "a" IS NOT NULL AND … */
+void design_add_given(struct etl_text *, const char *const *columns, size_t count);
+/* Rows for which it is false. */
+int design_screen_check(struct design *, const char *part, const char *condition);
 /* design-foreign.c */
+/* LIVE: the schema in which the parent has further rows, or NULL. */
+int design_screen_foreign_key(struct design *, const struct etl_foreign_key *,
+			      const struct etl_parent *, const char *live);
 int design_foreign_key(struct design *, const struct etl_foreign_key *, const struct etl_parent *);
 int design_references(struct design *);
 /* design-stays.c: a table of the target that stays */
