@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "postgres.h"
+#include "stage.h"
 
 static const struct etl_option options[] = {
 	{ .name = "uri",
@@ -121,6 +121,11 @@ static const struct etl_option options[] = {
 		  "a target: where the "
 		  "tables go, default that of the source's table, else public; it is made when it "
 		  "is missing." },
+	{ .name = "lock_timeout",
+	  .kind = ETL_OPT_DURATION,
+	  .flags = ETL_OPT_TARGET,
+	  .default_text = "10s",
+	  .help = "How long to wait for tables that are in use when the run is published; 0 waits for ever." },
 	{ .name = NULL }
 };
 
@@ -131,6 +136,7 @@ static void close_instance(struct etl_instance *inst)
 	if (!inst)
 		return;
 	postgres_disconnect(inst);
+	stage_free(inst);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst);
 }
@@ -184,6 +190,26 @@ static const struct etl_source source = {
 	.plan = postgres_plan,
 };
 
+static const struct etl_target target = {
+	.size = sizeof(struct etl_target),
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES,
+	.begin = postgres_begin,
+	.load = postgres_load,
+	.commit = postgres_commit,
+	.abort = postgres_abort,
+	.staged = postgres_staged,
+	.recall = postgres_recall,
+	.takes = postgres_takes,
+	.mark = postgres_mark,
+	.since = postgres_since,
+};
+
+static const struct etl_schema schema = {
+	.size = sizeof(struct etl_schema),
+	.design = postgres_design,
+	.apply = postgres_apply,
+};
+
 static const struct etl_plugin plugin = {
 	.abi = ETL_ABI,
 	.size = sizeof(struct etl_plugin),
@@ -199,6 +225,8 @@ static const struct etl_plugin plugin = {
 	.cancel = cancel_instance,
 	.store = &store,
 	.source = &source,
+	.target = &target,
+	.schema = &schema,
 };
 
 ETL_PLUGIN(postgres, plugin)

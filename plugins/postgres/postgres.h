@@ -46,7 +46,8 @@ struct etl_instance {
 	PGconn *db;	      /* NULL until needed */
 	int version;	      /* the server's, 150008 for 15.8 */
 	bool pinned;	      /* a source: inside a transaction that sees one state */
-	char unit[64];	      /* a target: what the next piece of work writes down; "" none */
+	char unit[96];	      /* a target: what the next piece of work writes down; "" none */
+	struct postgres_target *target; /* what a target knows of its stages (stage.h), or NULL */
 	char *path;	      /* search_path that was set last, or NULL */
 	pthread_mutex_t lock; /* of cancel */
 	PGcancel *cancel;     /* of db */

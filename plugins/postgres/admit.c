@@ -1,0 +1,192 @@
+/*
+ * Before a run stages anything: is there something of the name already, may it be replaced, and can what depends on
+ * it be made again?
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admit.h"
+#include "replace.h"
+
+int admit_find(struct etl_instance *inst, const char *schema, const char *name,
+	       struct standing *ret, struct etl_error *err)
+{
+	PGresult *found = NULL;
+	int rc = postgres_query(inst, err, &found,
+				"SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = "
+				"c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+				2, (const char *const[]){ schema, name });
+
+	if (rc < 0)
+		return rc;
+	*ret = (struct standing){ .oid = "0" };
+	if (PQntuples(found) > 0) {
+		snprintf(ret->oid, sizeof(ret->oid), "%s", PQgetvalue(found, 0, 0));
+		ret->kind = *PQgetvalue(found, 0, 1);
+	}
+	PQclear(found);
+	return ETL_OK;
+}
+
+static const char *kind_words(char kind)
+{
+	switch (kind) {
+	case 'r':
+	case 'p':
+		return "a table";
+	case 'v':
+		return "a view";
+	case 'm':
+		return "a materialized view";
+	case 'S':
+		return "a sequence";
+	case 'f':
+		return "a foreign table";
+	case 'i':
+	case 'I':
+		return "an index";
+	default:
+		return "a composite type";
+	}
+}
+
+static int refuse_existing(struct etl_instance *inst, const char *schema, const char *name,
+			   char kind, struct etl_error *err)
+{
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"postgres: \"%s\".\"%s\" is there already, %s; write on_existing = "
+				"\"replace\" to replace it, \"truncate\" to keep the table and swap its "
+				"rows, or name another schema",
+				schema, name, kind_words(kind));
+}
+
+static int refuse_kind(struct etl_instance *inst, const char *schema, const char *name, char kind,
+		       struct etl_error *err)
+{
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"postgres: \"%s\".\"%s\" is %s, so nothing else of that name can be "
+				"made; drop it, or give yours another name with `as`",
+				schema, name, kind_words(kind));
+}
+
+static int refuse_missing(struct etl_instance *inst, const char *schema, const char *name,
+			  struct etl_error *err)
+{
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"postgres: there is no table \"%s\".\"%s\", and --data-only makes none",
+				schema, name);
+}
+
+/* DATA_ONLY with on_existing = fail: there must be a table, without rows. */
+static int check_empty(struct etl_instance *inst, const char *schema, const char *name,
+		       struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	bool rows = false;
+	int rc;
+
+	etl_text_add(&sql, "SELECT EXISTS (SELECT FROM ");
+	postgres_add_name(&sql, schema, name);
+	etl_text_add(&sql, ")");
+	rc = sql.failed ? postgres_no_memory(inst, err) :
+			  postgres_flag(inst, err, &rows, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	if (rc < 0 || !rows)
+		return rc;
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"postgres: table \"%s\".\"%s\" has rows; write on_existing = \"truncate\" "
+				"to swap them",
+				schema, name);
+}
+
+static bool is_table(char kind)
+{
+	return kind == 'r' || kind == 'p';
+}
+
+static int admit_table(struct etl_instance *inst, const struct etl_load *load, const char *schema,
+		       const struct standing *there, struct etl_error *err)
+{
+	const char *name = load->table->name;
+	bool data_only = load->run->flags & ETL_RUN_DATA_ONLY;
+
+	if (!there->kind)
+		return data_only ? refuse_missing(inst, schema, name, err) : ETL_OK;
+	if (!is_table(there->kind))
+		return refuse_kind(inst, schema, name, there->kind, err);
+	if (load->run->on_existing == ETL_EXISTING_FAIL)
+		return data_only ? check_empty(inst, schema, name, err) :
+				   refuse_existing(inst, schema, name, there->kind, err);
+	return data_only || load->run->on_existing == ETL_EXISTING_TRUNCATE ?
+		       ETL_OK :
+		       replace_check(inst, load, schema, there, err);
+}
+
+static int admit_other(struct etl_instance *inst, const struct etl_load *load, const char *schema,
+		       const struct standing *there, struct etl_error *err)
+{
+	const char *name = load->table->name;
+	bool view = load->table->kind == ETL_VIEW;
+
+	if (!there->kind || load->run->flags & ETL_RUN_DATA_ONLY)
+		return ETL_OK;
+	if (view ? there->kind != 'v' && there->kind != 'm' : there->kind != 'S')
+		return refuse_kind(inst, schema, name, there->kind, err);
+	return load->run->on_existing == ETL_EXISTING_FAIL ?
+		       refuse_existing(inst, schema, name, there->kind, err) :
+		       ETL_OK;
+}
+
+/* append, merge: what design saw has to be there still, and what it did not see must not. */
+static int admit_into(struct etl_instance *inst, const struct etl_load *load, const char *schema,
+		      const struct standing *there, struct etl_error *err)
+{
+	bool found = is_table(there->kind);
+
+	if (load->table->kind != ETL_TABLE || (there->kind && !found))
+		return load->table->kind != ETL_TABLE ?
+			       ETL_OK :
+			       refuse_kind(inst, schema, load->table->name, there->kind, err);
+	if (found == (load->existing != NULL))
+		return ETL_OK;
+	inst->host->at(err, load->table->name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				found ? "postgres: table \"%s\".\"%s\" was not there when the run began, and "
+					"is now; run again" :
+					"postgres: table \"%s\".\"%s\" was there when the run began, and is "
+					"gone; run again",
+				schema, load->table->name);
+}
+
+static int check_run(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
+{
+	if (run->mode != ETL_SYNC)
+		return ETL_OK;
+	return inst->host->fail(err, ETL_USAGE, NULL, 0,
+				"postgres: this version of postgres does not sync");
+}
+
+int admit(struct etl_instance *inst, const struct etl_load *load, const char *schema,
+	  struct etl_error *err)
+{
+	const struct etl_table *table = load->table;
+	struct standing there;
+	int rc = check_run(inst, load->run, err);
+
+	if (rc < 0 || !table ||
+	    (table->kind != ETL_TABLE && table->kind != ETL_VIEW && table->kind != ETL_SEQUENCE))
+		return rc;
+	rc = admit_find(inst, schema, table->name, &there, err);
+	if (rc < 0)
+		return rc;
+	if (stage_is_into(load->run))
+		return admit_into(inst, load, schema, &there, err);
+	return table->kind == ETL_TABLE ? admit_table(inst, load, schema, &there, err) :
+					  admit_other(inst, load, schema, &there, err);
+}

@@ -1,0 +1,170 @@
+/*
+ * What a run made moves from the staging schema into the target's: tables with what is theirs, views, types,
+ * sequences, functions. Who may use a new table is as if it had been made in its place: by the default privileges of
+ * that schema.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "move.h"
+
+/* Of each thing that stands for itself: as what ALTER knows it, its name quoted, its name. What belongs to a table
+ * goes with it. */
+static const char contents[] =
+	"SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' "
+	"WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, quote_ident(relname), relname "
+	"FROM pg_class c WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c', 'S') "
+	"AND NOT starts_with(relname, '_etlrun_') AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE "
+	"d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype "
+	"IN ('a', 'i'))) "
+	"UNION ALL SELECT CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, quote_ident(typname), typname FROM "
+	"pg_type WHERE typnamespace = $1::regnamespace AND typtype IN ('d', 'e', 'r') "
+	"UNION ALL SELECT CASE prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, "
+	"quote_ident(proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', proname FROM pg_proc p "
+	"WHERE pronamespace = $1::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = "
+	"'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('a', 'i')) "
+	"UNION ALL SELECT 'COLLATION', quote_ident(collname), collname FROM pg_collation WHERE collnamespace = "
+	"$1::regnamespace "
+	"UNION ALL SELECT 'STATISTICS', quote_ident(stxname), stxname FROM pg_statistic_ext WHERE stxnamespace = "
+	"$1::regnamespace";
+
+/* GRANTs that the default privileges of the schema say of a new thing of this role. */
+static const char privileges[] =
+	"SELECT format('GRANT %s ON %s %s TO %s%s', a.privilege_type, CASE d.defaclobjtype WHEN 'S' THEN "
+	"'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE "
+	"quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' "
+	"END) FROM pg_class c JOIN pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclnamespace = "
+	"$2::regnamespace AND d.defaclobjtype = CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END::\"char\" CROSS JOIN "
+	"LATERAL aclexplode(d.defaclacl) a WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p', 'v', "
+	"'m', 'f', 'S') AND a.grantee <> c.relowner AND NOT starts_with(c.relname, '_etlrun_') AND NOT "
+	"EXISTS (SELECT FROM pg_class o WHERE o.relnamespace = $2::regnamespace AND o.relname = c.relname)";
+
+static const struct publish_part *part_of(const struct publishing *p, size_t index, const char *name)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->parts[i].how != PUBLISH_NONE &&
+		    strcmp(p->parts[i].token->text, p->parts[index].token->text) == 0 &&
+		    strcmp(p->parts[i].load->table->name, name) == 0)
+			return &p->parts[i];
+	return NULL;
+}
+
+/* A table whose load failed stays behind, and so does one whose rows have gone into the old one. */
+static bool stays(const struct publishing *p, size_t index, const char *kind, const char *name)
+{
+	const struct publish_part *part = part_of(p, index, name);
+
+	if (part)
+		return part->how == PUBLISH_SWAP || part->how == PUBLISH_INTO;
+	return strcmp(kind, "TABLE") == 0 && p->commit->run->flags & ETL_RUN_TABLE_SCOPE;
+}
+
+static int run_all(struct publishing *p, const PGresult *statements)
+{
+	int rc = ETL_OK;
+
+	for (int i = 0; rc == ETL_OK && i < PQntuples(statements); i++)
+		rc = postgres_run(p->inst, p->err, PQgetvalue(statements, i, 0));
+	return rc;
+}
+
+int move_grant(struct publishing *p, size_t index)
+{
+	const struct publish_part *part = &p->parts[index];
+	struct etl_text stage = { 0 }, schema = { 0 };
+	PGresult *grants = NULL;
+	int rc;
+
+	etl_text_add_name(&stage, part->token->text, '"');
+	etl_text_add_name(&schema, part->schema, '"');
+	rc = stage.failed || schema.failed ?
+		     postgres_no_memory(p->inst, p->err) :
+		     postgres_query(p->inst, p->err, &grants, privileges, 2,
+				    (const char *const[]){ stage.at, schema.at });
+	if (rc == ETL_OK)
+		rc = run_all(p, grants);
+	PQclear(grants);
+	etl_text_free(&stage);
+	etl_text_free(&schema);
+	return rc;
+}
+
+static int find_contents(struct publishing *p, const char *stage, PGresult **ret)
+{
+	struct etl_text name = { 0 };
+	int rc;
+
+	etl_text_add_name(&name, stage, '"');
+	rc = name.failed ? postgres_no_memory(p->inst, p->err) :
+			   postgres_query(p->inst, p->err, ret, contents, 1,
+					  (const char *const[]){ name.at });
+	etl_text_free(&name);
+	return rc;
+}
+
+int move_stage(struct publishing *p, size_t index)
+{
+	const struct publish_part *part = &p->parts[index];
+	PGresult *things = NULL;
+	int rc = find_contents(p, part->token->text, &things);
+
+	for (int i = 0; rc == ETL_OK && i < PQntuples(things); i++) {
+		const char *kind = PQgetvalue(things, i, 0);
+		struct etl_text sql = { 0 };
+
+		if (stays(p, index, kind, PQgetvalue(things, i, 2)))
+			continue;
+		etl_text_addf(&sql, "ALTER %s ", kind);
+		etl_text_add_name(&sql, part->token->text, '"');
+		etl_text_addf(&sql, ".%s SET SCHEMA ", PQgetvalue(things, i, 1));
+		etl_text_add_name(&sql, part->schema, '"');
+		rc = postgres_run_text(p->inst, p->err, &sql);
+	}
+	PQclear(things);
+	return rc;
+}
+
+/* ---- What design left for the end -------------------------------------------------------------------------------------- */
+
+struct last {
+	struct etl_step_sink sink;
+	struct publishing *p;
+	const struct publish_part *part;
+};
+
+static int carry_out(struct etl_step_sink *self, const struct etl_step *step)
+{
+	struct last *last = (struct last *)(void *)self;
+	struct publishing *p = last->p;
+	struct etl_text sql = { 0 };
+	PGresult *result;
+
+	if (step->phase != ETL_PHASE_PUBLISH || !step->sql)
+		return ETL_OK;
+	etl_text_add(&sql, "SET LOCAL search_path = ");
+	stage_add_path(&sql, NULL, last->part->schema);
+	etl_text_addf(&sql, "; %s", step->sql);
+	if (sql.failed)
+		return postgres_no_memory(p->inst, p->err);
+	result = PQexec(p->inst->db, sql.at);
+	etl_text_free(&sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		return postgres_fail(p->inst, result, p->err, "%s \"%s\": running \"%.300s\"",
+				     step->kind, step->object ? step->object : "", step->sql);
+	PQclear(result);
+	return ETL_OK;
+}
+
+int move_last(struct publishing *p)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+		struct last last = { .sink = { .emit = carry_out }, .p = p, .part = &p->parts[i] };
+
+		rc = postgres_design(p->inst, last.part->load->table, last.part->load, &last.sink,
+				     p->err);
+	}
+	return rc == ETL_OK ? postgres_run(p->inst, p->err, "SET LOCAL search_path = pg_catalog") : rc;
+}

@@ -1,0 +1,338 @@
+/*
+ * The one moment at which the target changes: a transaction that takes the old tables away, moves the staged ones to
+ * where they belong, writes the run's state beside them and drops the staging schema. Whatever fails leaves all as
+ * it was. When the answer to COMMIT is lost, the state row tells how it ended.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fault.h"
+#include "move.h"
+#include "old.h"
+#include "publish.h"
+#include "replace.h"
+#include "state.h"
+#include "swap.h"
+
+#define TRIES 30 /* to ask after a lost COMMIT how it ended, a second apart at most */
+
+/* ---- What is to be done -------------------------------------------------------------------------------------------- */
+
+static int how_of(const struct publish_part *part)
+{
+	const struct etl_run *run = part->load->run;
+	int32_t kind = part->load->table->kind;
+
+	if (kind != ETL_TABLE && kind != ETL_VIEW && kind != ETL_SEQUENCE)
+		return PUBLISH_NONE;
+	if (kind == ETL_TABLE && stage_is_into(run) && part->load->existing)
+		return PUBLISH_INTO;
+	if (!part->old.kind)
+		return PUBLISH_MOVE;
+	if (kind == ETL_TABLE &&
+	    (run->flags & ETL_RUN_DATA_ONLY || run->on_existing == ETL_EXISTING_TRUNCATE))
+		return PUBLISH_SWAP;
+	return PUBLISH_REPLACE;
+}
+
+static int find_parts(struct publishing *p)
+{
+	const struct etl_commit *commit = p->commit;
+	int rc = ETL_OK;
+
+	p->parts = calloc(commit->load_count + 1, sizeof(*p->parts));
+	if (!p->parts)
+		return postgres_no_memory(p->inst, p->err);
+	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++) {
+		struct publish_part *part = &p->parts[p->count++];
+
+		*part = (struct publish_part){ .load = commit->loads[i],
+					       .token = commit->tokens[i],
+					       .schema = postgres_target_schema(p->inst, commit->loads[i]->table) };
+		rc = admit_find(p->inst, part->schema, part->load->table->name, &part->old, p->err);
+		part->how = how_of(part);
+	}
+	return rc;
+}
+
+/* ---- Locks ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_locked(const struct publish_part *part)
+{
+	return part->how != PUBLISH_NONE && (part->old.kind == 'r' || part->old.kind == 'p');
+}
+
+static void add_oids(const struct publishing *p, struct etl_text *to)
+{
+	etl_text_add(to, "{");
+	for (size_t i = 0; i < p->count; i++)
+		if (is_locked(&p->parts[i]))
+			etl_text_addf(to, "%s%s", to->length > 1 ? "," : "", p->parts[i].old.oid);
+	etl_text_add(to, "}");
+}
+
+/* Who has one of the tables, after it could not be had in time. */
+static void add_holders(struct publishing *p, struct etl_text *to)
+{
+	struct etl_text oids = { 0 };
+	PGresult *who;
+
+	add_oids(p, &oids);
+	if (oids.failed)
+		return;
+	who = PQexecParams(p->inst->db,
+			   "SELECT DISTINCT format('%s (pid %s, %s%s): %s', l.relation::regclass, a.pid, "
+			   "a.usename, coalesce(nullif(', ' || a.application_name, ', '), ''), "
+			   "left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80)) FROM pg_locks l JOIN "
+			   "pg_stat_activity a ON a.pid = l.pid WHERE l.granted AND l.relation = ANY "
+			   "($1::oid[]) AND l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM "
+			   "pg_database WHERE datname = current_database()) LIMIT 5",
+			   1, NULL, (const char *const[]){ oids.at }, NULL, NULL, 0);
+	for (int i = 0; i < PQntuples(who); i++)
+		etl_text_addf(to, "%s%s", i ? "; " : "", PQgetvalue(who, i, 0));
+	PQclear(who);
+	etl_text_free(&oids);
+}
+
+static int locked_out(struct publishing *p, PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	struct etl_text who = { 0 };
+	int rc;
+
+	if (!state || strcmp(state, "55P03") != 0)
+		return postgres_fail(p->inst, result, p->err, "locking the tables to be replaced");
+	PQclear(result);
+	stage_rollback(p->inst);
+	add_holders(p, &who);
+	rc = p->inst->host->fail(p->err, ETL_RETRY_STATEMENT, "55P03", 0,
+				 "postgres: the tables to be published are in use and were not free within "
+				 "lock_timeout%s%s; end what uses them, or raise lock_timeout",
+				 who.length ? ": " : "", who.at ? who.at : "");
+	etl_text_free(&who);
+	return rc;
+}
+
+static int by_oid(const void *a, const void *b)
+{
+	const struct publish_part *const *x = a, *const *y = b;
+	unsigned long m = strtoul((*x)->old.oid, NULL, 10), n = strtoul((*y)->old.oid, NULL, 10);
+
+	return m < n ? -1 : m > n;
+}
+
+/* All at once and always in the same order, so that two runs cannot wait for each other. */
+static int lock_tables(struct publishing *p)
+{
+	const struct publish_part **order = calloc(p->count + 1, sizeof(*order));
+	struct etl_text sql = { 0 };
+	PGresult *result;
+	size_t count = 0;
+
+	if (!order)
+		return postgres_no_memory(p->inst, p->err);
+	for (size_t i = 0; i < p->count; i++)
+		if (is_locked(&p->parts[i]))
+			order[count++] = &p->parts[i];
+	qsort((void *)order, count, sizeof(*order), by_oid);
+	for (size_t i = 0; i < count; i++) {
+		etl_text_add(&sql, i ? ", " : "LOCK TABLE ONLY ");
+		postgres_add_name(&sql, order[i]->schema, order[i]->load->table->name);
+	}
+	free((void *)order);
+	etl_text_add(&sql, count ? " IN ACCESS EXCLUSIVE MODE" : "");
+	if (sql.failed)
+		return postgres_no_memory(p->inst, p->err);
+	result = count ? PQexec(p->inst->db, sql.at) : NULL;
+	etl_text_free(&sql);
+	if (result && PQresultStatus(result) != PGRES_COMMAND_OK)
+		return locked_out(p, result);
+	PQclear(result);
+	return ETL_OK;
+}
+
+/* ---- The transaction --------------------------------------------------------------------------------------------------- */
+
+static int begin(struct publishing *p)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql),
+		 "BEGIN; SET LOCAL lock_timeout = %lld; SET LOCAL search_path = pg_catalog; "
+		 "SET LOCAL check_function_bodies = off",
+		 (long long)p->inst->host->num(p->inst->conf, "lock_timeout"));
+	return postgres_run(p->inst, p->err, sql);
+}
+
+static int make_schemas(struct publishing *p)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+		struct etl_text sql = { 0 };
+		bool there = false;
+
+		if (i > 0 && strcmp(p->parts[i].schema, p->parts[i - 1].schema) == 0)
+			continue;
+		/* IF NOT EXISTS asks for the right to create although there is nothing to do. */
+		rc = postgres_flag(p->inst, p->err, &there,
+				   "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", 1,
+				   (const char *const[]){ p->parts[i].schema });
+		if (rc < 0 || there)
+			continue;
+		etl_text_add(&sql, "CREATE SCHEMA ");
+		etl_text_add_name(&sql, p->parts[i].schema, '"');
+		rc = postgres_run_text(p->inst, p->err, &sql);
+	}
+	return rc;
+}
+
+static int for_each_stage(struct publishing *p, int (*body)(struct publishing *, size_t))
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+		size_t k = 0;
+
+		while (strcmp(p->parts[k].token->text, p->parts[i].token->text) != 0)
+			k++;
+		if (k == i)
+			rc = body(p, i);
+	}
+	return rc;
+}
+
+static int drop_stage(struct publishing *p, size_t i)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_add(&sql, "DROP SCHEMA ");
+	etl_text_add_name(&sql, p->parts[i].token->text, '"');
+	etl_text_add(&sql, " CASCADE");
+	return postgres_run_text(p->inst, p->err, &sql);
+}
+
+static int publish(struct publishing *p)
+{
+	struct remake remake = { 0 };
+	int rc = make_schemas(p);
+
+	if (rc == ETL_OK)
+		rc = lock_tables(p);
+	ETL_FAULT("postgres.publish_locked");
+	if (rc == ETL_OK)
+		rc = for_each_stage(p, move_grant);
+	if (rc == ETL_OK)
+		rc = replace_away(p, &remake);
+	if (rc == ETL_OK)
+		rc = swap_rows(p);
+	if (rc == ETL_OK)
+		rc = for_each_stage(p, move_stage);
+	if (rc == ETL_OK)
+		rc = replace_again(p, &remake);
+	ETL_FAULT("postgres.publish_moved");
+	if (rc == ETL_OK)
+		rc = move_last(p);
+	if (rc == ETL_OK)
+		rc = for_each_stage(p, drop_stage);
+	if (rc == ETL_OK)
+		rc = state_write(p->inst, p->commit, p->kept, p->err);
+	if (rc == ETL_OK)
+		rc = old_prune(p);
+	replace_free(&remake);
+	return rc;
+}
+
+/* ---- COMMIT --------------------------------------------------------------------------------------------------------------- */
+
+/* The server ends a session whose client is gone, and with it its lock of the stage: until then it may still commit. */
+static int ask(struct publishing *p, bool *ret, struct etl_error *err)
+{
+	int rc = postgres_db(p->inst, err);
+
+	if (rc == ETL_OK)
+		rc = stage_lock(p->inst, p->parts[0].token->text, err);
+	if (rc == ETL_OK)
+		rc = state_is_published(p->inst, p->commit->run->id, ret, err);
+	if (rc == ETL_OK)
+		rc = stage_unlock(p->inst, p->parts[0].token->text, err);
+	return rc;
+}
+
+static int settle(struct publishing *p)
+{
+	bool published = false;
+	int rc = ask(p, &published, p->err);
+
+	if (rc < 0)
+		return rc;
+	if (published) {
+		p->inst->host->log(p->inst->host, ETL_LOG_WARN,
+				   "postgres: the connection was lost while the run was published; the "
+				   "target's state says that it was");
+		return ETL_OK;
+	}
+	return p->inst->host->fail(p->err, ETL_RETRY_CONNECTION, "08006", 0,
+				   "postgres: the connection was lost while the run was published; the "
+				   "target's state says that it was not, and nothing was changed");
+}
+
+static int finish(struct publishing *p)
+{
+	PGresult *result;
+
+	ETL_FAULT("postgres.publish_before_commit");
+	result = PQexec(p->inst->db, "COMMIT");
+	ETL_FAULT("postgres.publish_after_commit");
+	if (PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0) {
+		PQclear(result);
+		return ETL_OK;
+	}
+	if (!postgres_is_lost(p->inst))
+		return postgres_fail(p->inst, result, p->err, "publishing: COMMIT");
+	PQclear(result);
+	postgres_disconnect(p->inst);
+	return settle(p);
+}
+
+static int drop_left(struct publishing *p, size_t i)
+{
+	return stage_drop(p->inst, p->parts[i].token->text, p->err);
+}
+
+static int transact(struct publishing *p)
+{
+	int rc = begin(p);
+
+	if (rc == ETL_OK)
+		rc = publish(p);
+	if (rc == ETL_OK)
+		rc = finish(p);
+	else
+		stage_rollback(p->inst);
+	return rc;
+}
+
+int postgres_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	struct publishing p = { .inst = inst, .commit = commit, .err = err };
+	bool published = false;
+	int rc = commit->load_count ? stage_take(inst, commit->tokens[0], err) : ETL_OK;
+
+	if (rc == ETL_OK)
+		rc = state_is_published(inst, commit->run->id, &published, err);
+	if (rc == ETL_OK)
+		rc = find_parts(&p);
+	if (rc == ETL_OK && published)
+		rc = for_each_stage(&p, drop_left);
+	else if (rc == ETL_OK)
+		rc = transact(&p);
+	if (rc == ETL_OK && p.kept[0])
+		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", p.kept);
+	if (rc == ETL_OK)
+		stage_let_go(inst);
+	free(p.parts);
+	return rc;
+}

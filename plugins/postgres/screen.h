@@ -1,0 +1,29 @@
+/* Rows of a staged table that a constraint would not take. */
+#ifndef POSTGRES_SCREEN_H
+#define POSTGRES_SCREEN_H
+
+#include "stage.h"
+
+/*
+ * STEP's SQL is a SELECT of one column, the ctids of rows of the load's staged table in the order in which they are to
+ * be told; a ctid that comes twice is told once. Tells them and, when the sink wants it, takes them out: *ret says
+ * how many. Inside a transaction that stage_enter began.
+ */
+int screen_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		 const struct etl_step *, struct etl_found_sink *, uint64_t *ret, struct etl_error *);
+
+/* screen-rows.c: tells the rows of pg_temp._etlrun_found(at tid, n bigint), in the order of n. *ret: how many there
+ * were. */
+struct screen {
+	struct etl_instance *inst;
+	const struct etl_load *load;
+	const struct etl_token *token;
+	const struct etl_step *step;
+	struct etl_found_sink *sink;
+	struct etl_error *err;
+	const char *code;
+	char *columns, *reason;
+};
+int screen_tell(struct screen *, int64_t count);
+
+#endif

@@ -1,0 +1,86 @@
+/* See state.h. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "state.h"
+
+static const char make[] =
+	"BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('etlrun state', 0)); "
+	"CREATE SCHEMA IF NOT EXISTS " STAGE_OWN "; "
+	"CREATE TABLE IF NOT EXISTS " STAGE_OWN ".runs (run text PRIMARY KEY, pipeline text NOT NULL, "
+	"mode text NOT NULL, started timestamptz NOT NULL, published timestamptz NOT NULL DEFAULT "
+	"clock_timestamp(), kept text, state jsonb NOT NULL); COMMIT";
+
+static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
+{
+	return postgres_flag(inst, err, ret,
+			     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = "
+			     "c.relnamespace WHERE n.nspname = '_etlrun' AND c.relname = 'runs')",
+			     0, NULL);
+}
+
+int state_prepare(struct etl_instance *inst, struct etl_error *err)
+{
+	bool there = false;
+	int rc = is_there(inst, &there, err);
+
+	if (rc < 0 || there)
+		return rc;
+	rc = postgres_run(inst, err, make);
+	if (rc < 0)
+		stage_rollback(inst);
+	return rc;
+}
+
+int state_is_published(struct etl_instance *inst, const char *run, bool *ret, struct etl_error *err)
+{
+	bool there = false;
+	int rc = is_there(inst, &there, err);
+
+	if (rc < 0)
+		return rc;
+	if (there)
+		return postgres_flag(inst, err, ret,
+				     "SELECT EXISTS (SELECT FROM " STAGE_OWN ".runs WHERE run = $1)", 1,
+				     (const char *const[]){ run });
+	*ret = false;
+	return ETL_OK;
+}
+
+int state_write(struct etl_instance *inst, const struct etl_commit *commit, const char *kept,
+		struct etl_error *err)
+{
+	static const char *const modes[] = { "copy", "append", "merge", "sync" };
+	char started[32];
+
+	snprintf(started, sizeof(started), "%lld", (long long)commit->run->started);
+	return postgres_change(inst, err, NULL,
+			       "INSERT INTO " STAGE_OWN ".runs (run, pipeline, mode, started, kept, state) "
+			       "VALUES ($1, $2, $3, 'epoch'::timestamptz + interval '1 microsecond' * "
+			       "$4::bigint, $5, $6::jsonb)",
+			       6,
+			       (const char *const[]){ commit->run->id, commit->run->pipeline,
+						      modes[commit->run->mode], started,
+						      *kept ? kept : NULL, commit->state });
+}
+
+int postgres_recall(struct etl_instance *inst, const char *pipeline, struct etl_state_sink *sink,
+		    struct etl_error *err)
+{
+	PGresult *runs = NULL;
+	bool there = false;
+	int rc = is_there(inst, &there, err);
+
+	if (rc < 0 || !there)
+		return rc;
+	rc = postgres_query(inst, err, &runs,
+			    "SELECT run, state FROM " STAGE_OWN ".runs WHERE pipeline = $1 ORDER BY "
+			    "published DESC, run DESC",
+			    1, (const char *const[]){ pipeline });
+	for (int i = 0; rc == ETL_OK && i < PQntuples(runs); i++)
+		rc = sink->emit(sink, PQgetvalue(runs, i, 0), PQgetvalue(runs, i, 1));
+	PQclear(runs);
+	return rc;
+}

@@ -1,0 +1,17 @@
+/*
+ * What the target keeps of runs, in the schema "_etlrun": one row for each run that was published, written by the
+ * transaction that published it. So whether a run was published is asked here, and nowhere else.
+ */
+#ifndef POSTGRES_STATE_H
+#define POSTGRES_STATE_H
+
+#include "stage.h"
+
+/* The schema and its table are there. */
+int state_prepare(struct etl_instance *, struct etl_error *);
+int state_is_published(struct etl_instance *, const char *run, bool *ret, struct etl_error *);
+/* Inside the publishing transaction. KEPT is the schema of what was replaced, or "". */
+int state_write(struct etl_instance *, const struct etl_commit *, const char *kept,
+		struct etl_error *);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * Tables that stay and get the staged rows instead of their own: on_existing = "truncate", and --data-only. Keys of
+ * other tables that refer to them are taken away for the moment and made again; the table's own triggers do not
+ * fire, a load is not what they are for.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "swap.h"
+
+/* Foreign keys of tables that are not emptied too: what makes them again, and what takes them away. */
+static const char referring[] =
+	"SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname), "
+	"format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, "
+	"pg_get_constraintdef(c.oid)), "
+	"'COMMENT ON CONSTRAINT ' || quote_ident(c.conname) || ' ON ' || c.conrelid::regclass || ' IS ' || "
+	"quote_literal(obj_description(c.oid, 'pg_constraint')) FROM pg_constraint c WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = ANY "
+	"($1::oid[]) AND c.conrelid <> ALL ($1::oid[]) ORDER BY c.oid";
+
+/* Of the user's own triggers: how to still them, and how they were. */
+static const char triggers[] =
+	"SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname), "
+	"format('ALTER TABLE %s ENABLE %s TRIGGER %I', tgrelid::regclass, CASE tgenabled WHEN 'R' THEN 'REPLICA' "
+	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT "
+	"tgisinternal AND tgenabled <> 'D' AND tgparentid = 0 ORDER BY oid";
+
+static bool is_swapped(const struct publish_part *part)
+{
+	return part->how == PUBLISH_SWAP;
+}
+
+static void add_oids(const struct publishing *p, struct etl_text *to)
+{
+	etl_text_add(to, "{");
+	for (size_t i = 0; i < p->count; i++)
+		if (is_swapped(&p->parts[i]))
+			etl_text_addf(to, "%s%s", to->length > 1 ? "," : "", p->parts[i].old.oid);
+	etl_text_add(to, "}");
+}
+
+static int run_column(struct publishing *p, const PGresult *statements, int column)
+{
+	int rc = ETL_OK;
+
+	for (int i = 0; rc == ETL_OK && i < PQntuples(statements); i++)
+		if (postgres_at(statements, i, column))
+			rc = postgres_run(p->inst, p->err, postgres_at(statements, i, column));
+	return rc;
+}
+
+/* Tables that refer to each other are emptied at once. */
+static int empty_all(struct publishing *p)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_add(&sql, "TRUNCATE ");
+	for (size_t i = 0; i < p->count; i++)
+		if (is_swapped(&p->parts[i])) {
+			etl_text_add(&sql, sql.length > strlen("TRUNCATE ") ? ", " : "");
+			postgres_add_name(&sql, p->parts[i].schema, p->parts[i].load->table->name);
+		}
+	return postgres_run_text(p->inst, p->err, &sql);
+}
+
+static void add_names(struct etl_text *sql, const struct etl_table *table)
+{
+	const char *between = "";
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct etl_column *c = ETL_AT(const struct etl_column, table->columns,
+						    table->column_size, i);
+
+		if (c->flags & ETL_GENERATED)
+			continue;
+		etl_text_add(sql, between);
+		etl_text_add_name(sql, c->name, '"');
+		between = ", ";
+	}
+}
+
+/* In the order in which they were loaded. */
+static int fill(struct publishing *p, const struct publish_part *part)
+{
+	const struct etl_table *table = part->load->table;
+	struct etl_text names = { 0 }, sql = { 0 };
+
+	add_names(&names, table);
+	etl_text_add(&sql, "INSERT INTO ");
+	postgres_add_name(&sql, part->schema, table->name);
+	if (names.length)
+		etl_text_addf(&sql, " (%s) OVERRIDING SYSTEM VALUE", names.at);
+	etl_text_addf(&sql, " SELECT %s FROM ", names.length ? names.at : "");
+	postgres_add_name(&sql, part->token->text, table->name);
+	sql.failed |= names.failed;
+	etl_text_free(&names);
+	p->inst->host->at(p->err, table->name, NULL, NULL);
+	return postgres_run_text(p->inst, p->err, &sql);
+}
+
+/* A counter gives no value twice: it goes on behind the rows that came. */
+static int set_counters(struct publishing *p, const struct publish_part *part)
+{
+	PGresult *columns = NULL;
+	int rc = postgres_query(
+		p->inst, p->err, &columns,
+		"SELECT format('SELECT setval(%L, greatest(m, 1), m IS NOT NULL) FROM (SELECT max(%I)::bigint AS m "
+		"FROM %s) AS t', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname), a.attname, "
+		"a.attrelid::regclass) FROM pg_attribute a JOIN pg_sequence s ON s.seqrelid = "
+		"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass WHERE a.attrelid = "
+		"$1::oid AND a.attnum > 0 AND NOT a.attisdropped AND s.seqincrement > 0",
+		1, (const char *const[]){ part->old.oid });
+
+	if (rc == ETL_OK)
+		rc = run_column(p, columns, 0);
+	PQclear(columns);
+	return rc;
+}
+
+static int fill_all(struct publishing *p)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
+		if (is_swapped(&p->parts[i])) {
+			rc = fill(p, &p->parts[i]);
+			if (rc == ETL_OK)
+				rc = set_counters(p, &p->parts[i]);
+		}
+	return rc;
+}
+
+static bool any(const struct publishing *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (is_swapped(&p->parts[i]))
+			return true;
+	return false;
+}
+
+int swap_rows(struct publishing *p)
+{
+	PGresult *keys = NULL, *stilled = NULL;
+	struct etl_text oids = { 0 };
+	int rc;
+
+	if (!any(p))
+		return ETL_OK;
+	add_oids(p, &oids);
+	rc = oids.failed ? postgres_no_memory(p->inst, p->err) :
+			   postgres_query(p->inst, p->err, &keys, referring, 1,
+					  (const char *const[]){ oids.at });
+	if (rc == ETL_OK)
+		rc = postgres_query(p->inst, p->err, &stilled, triggers, 1,
+				    (const char *const[]){ oids.at });
+	if (rc == ETL_OK)
+		rc = run_column(p, keys, 0);
+	if (rc == ETL_OK)
+		rc = run_column(p, stilled, 0);
+	if (rc == ETL_OK)
+		rc = empty_all(p);
+	if (rc == ETL_OK)
+		rc = fill_all(p);
+	if (rc == ETL_OK)
+		rc = run_column(p, stilled, 1);
+	if (rc == ETL_OK)
+		rc = run_column(p, keys, 1);
+	if (rc == ETL_OK)
+		rc = run_column(p, keys, 2);
+	PQclear(keys);
+	PQclear(stilled);
+	etl_text_free(&oids);
+	return rc;
+}
