@@ -13,11 +13,12 @@
 int admit_find(struct etl_instance *inst, const char *schema, const char *name,
 	       struct standing *ret, struct etl_error *err)
 {
+	char buf[POSTGRES_NAME_MAX + 1];
 	PGresult *found = NULL;
 	int rc = postgres_query(inst, err, &found,
 				"SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = "
 				"c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
-				2, (const char *const[]){ schema, name });
+				2, (const char *const[]){ schema, postgres_short_name(name, buf) });
 
 	if (rc < 0)
 		return rc;
@@ -172,6 +173,16 @@ static int check_run(struct etl_instance *inst, const struct etl_run *run, struc
 				"postgres: this version of postgres does not sync");
 }
 
+static int check_schema(struct etl_instance *inst, const char *schema, struct etl_error *err)
+{
+	if (strlen(schema) <= POSTGRES_NAME_MAX)
+		return postgres_refuse_schema(inst, schema, err);
+	return inst->host->fail(err, ETL_USAGE, NULL, 0,
+				"postgres: the name of schema \"%s\" is longer than the %d bytes that the "
+				"server takes; give another one with schema = \"…\"",
+				schema, POSTGRES_NAME_MAX);
+}
+
 int admit(struct etl_instance *inst, const struct etl_load *load, const char *schema,
 	  struct etl_error *err)
 {
@@ -179,6 +190,8 @@ int admit(struct etl_instance *inst, const struct etl_load *load, const char *sc
 	struct standing there;
 	int rc = check_run(inst, load->run, err);
 
+	if (rc == ETL_OK)
+		rc = check_schema(inst, schema, err);
 	if (rc < 0 || !table ||
 	    (table->kind != ETL_TABLE && table->kind != ETL_VIEW && table->kind != ETL_SEQUENCE))
 		return rc;

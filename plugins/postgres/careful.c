@@ -84,7 +84,7 @@ static int find_guilty(struct loading *l, int64_t row, const char **ret)
 		result = PQexec(l->inst->db, sql.at);
 		etl_text_free(&sql);
 		if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-			*ret = careful_is_data(result) ? l->columns[i].name : NULL;
+			*ret = careful_is_data(result) ? l->schema.children[i]->name : NULL;
 			rc = go_back(l);
 		}
 		PQclear(result);

@@ -69,7 +69,8 @@ static int find_one(struct loading *l, size_t i)
 {
 	const struct ArrowSchema *from = l->schema.children[i];
 	struct encode_column *c = &l->columns[i];
-	int at = find_column(l, from->name);
+	char buf[POSTGRES_NAME_MAX + 1];
+	int at = find_column(l, postgres_short_name(from->name, buf));
 
 	if (at < 0) {
 		l->inst->host->at(l->err, l->load->table->name, from->name, NULL);
@@ -77,7 +78,7 @@ static int find_one(struct loading *l, size_t i)
 					   "postgres: the staged table \"%s\" has no column \"%s\"",
 					   l->load->table->name, from->name);
 	}
-	c->name = from->name;
+	c->name = PQgetvalue(l->described, at, NAME);
 	c->oid = (uint32_t)postgres_int_at(l->described, at, OID);
 	c->modifier = (int32_t)postgres_int_at(l->described, at, MODIFIER);
 	c->not_null = postgres_flag_at(l->described, at, NOT_NULL);

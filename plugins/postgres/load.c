@@ -91,7 +91,8 @@ int loading_reject_value(struct loading *l, const struct ArrowArray *batch, int6
 		etl_text_add(&reason, type ? l->types[column] : "");
 	}
 	rc = reason.failed ? loading_no_memory(l) :
-			     loading_reject(l, batch, row, code, l->columns[column].name, reason.at);
+			     loading_reject(l, batch, row, code,
+					    l->schema.children[column]->name, reason.at);
 	etl_text_free(&reason);
 	return rc;
 }

@@ -42,10 +42,12 @@ static const char privileges[] =
 
 static const struct publish_part *part_of(const struct publishing *p, size_t index, const char *name)
 {
+	char buf[POSTGRES_NAME_MAX + 1];
+
 	for (size_t i = 0; i < p->count; i++)
 		if (p->parts[i].how != PUBLISH_NONE &&
 		    strcmp(p->parts[i].token->text, p->parts[index].token->text) == 0 &&
-		    strcmp(p->parts[i].load->table->name, name) == 0)
+		    strcmp(postgres_short_name(p->parts[i].load->table->name, buf), name) == 0)
 			return &p->parts[i];
 	return NULL;
 }

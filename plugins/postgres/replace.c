@@ -57,10 +57,12 @@ static int refuse_if_any(struct etl_instance *inst, const struct etl_load *load,
 /* "{\"a\",\"b\"}" */
 static void add_array(struct etl_text *to, const struct etl_table *table)
 {
+	char buf[POSTGRES_NAME_MAX + 1];
+
 	etl_text_add(to, "{");
 	for (size_t i = 0; i < table->column_count; i++) {
-		const char *name = ETL_AT(const struct etl_column, table->columns, table->column_size, i)
-					   ->name;
+		const char *name = postgres_short_name(
+			ETL_AT(const struct etl_column, table->columns, table->column_size, i)->name, buf);
 
 		etl_text_add(to, i ? ",\"" : "\"");
 		for (; *name; name++)
@@ -72,11 +74,13 @@ static void add_array(struct etl_text *to, const struct etl_table *table)
 
 static bool same_columns(const char *const *columns, size_t count, const PGresult *wanted)
 {
+	char buf[POSTGRES_NAME_MAX + 1];
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++)
 		for (int k = 0; k < PQntuples(wanted); k++)
-			found += strcmp(columns[i], PQgetvalue(wanted, k, 0)) == 0;
+			found += strcmp(postgres_short_name(columns[i], buf),
+					PQgetvalue(wanted, k, 0)) == 0;
 	return found == count && count == (size_t)PQntuples(wanted);
 }
 
@@ -381,12 +385,25 @@ int replace_away(struct publishing *p, struct remake *remake)
 	return rc;
 }
 
+static int make_again(struct publishing *p, const char *sql)
+{
+	PGresult *result = PQexec(p->inst->db, sql);
+
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		return postgres_fail(p->inst, result, p->err,
+				     "what the replaced tables had around them cannot be made again; drop it "
+				     "first, or see to it that it fits: %.300s",
+				     sql);
+	PQclear(result);
+	return ETL_OK;
+}
+
 int replace_again(struct publishing *p, struct remake *remake)
 {
 	int rc = ETL_OK;
 
 	for (size_t i = 0; rc == ETL_OK && i < remake->count; i++)
-		rc = postgres_run(p->inst, p->err, remake->at[i]);
+		rc = make_again(p, remake->at[i]);
 	return rc;
 }
 

@@ -30,8 +30,7 @@ static void add_value(struct etl_text *sql, const struct ArrowSchema *column)
 {
 	struct etl_text name = { 0 };
 
-	etl_text_add(&name, "t.");
-	etl_text_add_name(&name, column->name, '"');
+	postgres_add_name(&name, "t", column->name);
 	switch (etl_type_of(column).type) {
 	case ETL_DATE:
 		etl_text_addf(sql, "%s::date - '1970-01-01'::date", name.at ? name.at : "");
@@ -65,8 +64,8 @@ static int open_cursor(struct telling *t)
 		add_value(&sql, s->sink->rows->children[i]);
 	}
 	for (size_t i = 0; i < key->column_count; i++) {
-		etl_text_add(&sql, i || t->wanted ? ", t." : "t.");
-		etl_text_add_name(&sql, key->columns[i], '"');
+		etl_text_add(&sql, i || t->wanted ? ", " : "");
+		postgres_add_name(&sql, "t", key->columns[i]);
 	}
 	if (!t->wanted && !key->column_count)
 		etl_text_add(&sql, "NULL");

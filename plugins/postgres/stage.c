@@ -291,11 +291,12 @@ int postgres_staged(struct etl_instance *inst, const struct etl_load *load,
 	struct etl_dataset dataset = { .schema = token->text,
 				       .token = token,
 				       .options = load->options };
+	char buf[POSTGRES_NAME_MAX + 1];
 	int rc = stage_take(inst, token, err);
 
 	if (rc < 0 || !load->table)
 		return rc;
-	dataset.table = load->table->name;
+	dataset.table = postgres_short_name(load->table->name, buf);
 	return sink->emit(sink, &dataset);
 }
 

@@ -74,7 +74,7 @@ static void add_names(struct etl_text *sql, const struct etl_table *table)
 		if (c->flags & ETL_GENERATED)
 			continue;
 		etl_text_add(sql, between);
-		etl_text_add_name(sql, c->name, '"');
+		postgres_add_name(sql, NULL, c->name);
 		between = ", ";
 	}
 }

@@ -62,12 +62,33 @@ int units_note(struct etl_instance *inst, struct etl_error *err)
 	return postgres_run_text(inst, err, &sql);
 }
 
+/* By an attempt to write it down too: that waits for a transaction that has done so and is not at its end, because the
+ * connection was lost in its COMMIT. */
+static int is_done(struct etl_instance *inst, const char *stage, const char *unit, bool *ret,
+		   struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	uint64_t count = 0;
+	int rc = postgres_run(inst, err, "BEGIN");
+
+	if (rc < 0)
+		return rc;
+	etl_text_add(&sql, "INSERT INTO ");
+	postgres_add_name(&sql, stage, "_etlrun_units");
+	etl_text_add(&sql, " VALUES ($1) ON CONFLICT DO NOTHING");
+	rc = sql.failed ? postgres_no_memory(inst, err) :
+			  postgres_change(inst, err, &count, sql.at, 1, (const char *const[]){ unit });
+	etl_text_free(&sql);
+	stage_rollback(inst);
+	*ret = count == 0;
+	return rc;
+}
+
 int postgres_since(struct etl_instance *inst, const struct etl_token *token,
 		   const struct etl_token *mark, int32_t *ret, struct etl_error *err)
 {
 	char stage[POSTGRES_NAME_MAX + 1];
 	const char *unit = split_unit(mark->text, stage);
-	struct etl_text sql = { 0 };
 	bool there = false, done = false;
 	int rc = stage_take(inst, token, err);
 
@@ -85,12 +106,7 @@ int postgres_since(struct etl_instance *inst, const struct etl_token *token,
 				token->text);
 		return ETL_OK;
 	}
-	etl_text_add(&sql, "SELECT EXISTS (SELECT FROM ");
-	postgres_add_name(&sql, stage, "_etlrun_units");
-	etl_text_add(&sql, " WHERE unit = $1)");
-	rc = sql.failed ? postgres_no_memory(inst, err) :
-			  postgres_flag(inst, err, &done, sql.at, 1, (const char *const[]){ unit });
-	etl_text_free(&sql);
+	rc = is_done(inst, stage, unit, &done, err);
 	if (rc == ETL_OK)
 		*ret = done;
 	return rc;
