@@ -36,6 +36,7 @@ struct job {
 	struct etl_table **shapes; /* what comes out of each transform; shapes[i] for uses[i] */
 	struct etl_table *target;  /* as it shall be at the target */
 	const struct etl_table *existing; /* the target's table of that name now, or NULL */
+	const struct etl_table *given;	  /* as the target's own DDL makes it, or NULL */
 
 	/* The pipeline's, then the table's; `at` is owned, its conf is not. */
 	struct plugin_uses transforms;
@@ -91,6 +92,7 @@ struct jobs {
 	size_t count;
 	struct catalog source;		/* everything the source holds */
 	struct catalog existing;	/* everything the target holds */
+	struct catalog given;		/* what its own DDL would make (etl_schema.given) */
 	struct catalog others;		/* views, triggers, settings that go along, in order */
 	struct etl_load *other_loads;	/* beside others: index counts on after the jobs' */
 	struct etl_token *other_tokens; /* likewise */
@@ -99,6 +101,7 @@ struct jobs {
 	struct name_index by_source; /* jobs by their source's name, while they are made */
 	struct arena arena;	     /* of names that were made here */
 	bool whole;	    /* every table of the source is in the run under its own name */
+	bool keeps_shape;   /* rows take the shape of the table that is there */
 };
 
 /* What the command line asks beside the file. */

@@ -64,6 +64,16 @@ static int describe(struct instance *instance, const struct etl_dataset *dataset
 	return rc;
 }
 
+static int describe_given(struct instance *target, struct catalog *catalog, struct etl_error *err)
+{
+	struct catalog_sink sink = catalog_sink(catalog, err);
+
+	return !target->plugin->has_schema ?
+		       0 :
+		       target->plugin->schema.given(target->self, &sink.sink,
+						    instance_error(target, err));
+}
+
 static bool is_dynamic(const struct instance *instance)
 {
 	return instance->plugin->store.flags & ETL_DYNAMIC;
@@ -123,7 +133,8 @@ static int derive_one(struct making *m, struct job *job, const struct plugin_use
 			use->plugin->base.name, sink.count, in->name);
 	if (rc < 0) {
 		table_free(sink.table);
-		return sink.count > 0 && !sink.table ? error_memory(m->err) : error_blame(m->err, use->origin.text, rc);
+		return sink.count > 0 && !sink.table ? error_memory(m->err) :
+						       error_blame(m->err, use->origin.text, rc);
 	}
 	*ret = sink.table;
 	return 0;
@@ -482,6 +493,7 @@ static int make_loads(struct making *m)
 		job->load = (struct etl_load){ .run = m->run,
 					       .table = job->target,
 					       .existing = job->existing,
+					       .given = job->given,
 					       .source_name = job_source_name(job),
 					       .options = job->rule->to,
 					       .index = i,
@@ -511,8 +523,15 @@ int jobs_make(const struct pipeline *pipeline, const struct run_options *options
 	if (rc == 0)
 		rc = describe(target, NULL, &jobs->existing, err);
 	if (rc == 0)
+		rc = describe_given(target, &jobs->given, err);
+	if (rc == 0)
 		rc = select_tables(pipeline, &jobs->source, options->tables, &picks, err);
 	jobs->whole = picks.whole;
+	/* Where values have types of their own, the columns' say little. */
+	jobs->keeps_shape = pipeline->mode != ETL_COPY ||
+			    (!is_dynamic(target) &&
+			     (options->data_only ||
+			      pipeline->on_existing == ETL_EXISTING_TRUNCATE));
 	for (size_t i = 0; i < picks.count && rc == 0; i++)
 		rc = make_job(&m, &picks.at[i]);
 	free(picks.at);
@@ -572,6 +591,7 @@ void jobs_free(struct jobs *jobs)
 	free(jobs->other_tokens);
 	catalog_clear(&jobs->source);
 	catalog_clear(&jobs->existing);
+	catalog_clear(&jobs->given);
 	catalog_clear(&jobs->others);
 	name_index_clear(&jobs->by_source);
 	etl_arena_free(&jobs->arena);

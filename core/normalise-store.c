@@ -188,6 +188,14 @@ static int no_repair(struct etl_instance *i, const struct etl_repair *repair,
 	return error_set(err, ETL_USAGE, "this target writes no SQL that repairs it");
 }
 
+static int nothing_given(struct etl_instance *i, struct etl_table_sink *sink, struct etl_error *err)
+{
+	(void)i;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
 static int32_t own_type(const struct etl_column *column)
 {
 	return column->type;
@@ -349,6 +357,8 @@ static int fill_schema(struct plugin *p, struct etl_error *err)
 		return normalise_missing("schema.design", err);
 	if (!p->schema.apply)
 		return normalise_missing("schema.apply", err);
+	if (!p->schema.given)
+		p->schema.given = nothing_given;
 	p->has_schema = true;
 	p->can_repair = p->schema.repair;
 	if (!p->can_repair)

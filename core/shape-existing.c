@@ -1,5 +1,5 @@
 /*
- * append and merge: the target's table is there and stays, so the rows take its shape. The columns
+ * The target's table is there and stays, or is made by DDL of its own, so the rows take its shape. The columns
  * that come are called, typed and keyed as the target has them; what the target cannot take, and
  * what it must have and does not get, is said here, before anything is opened for writing.
  */

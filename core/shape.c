@@ -257,7 +257,7 @@ static void rename_again(struct shaping *s)
 				s->new_names[i] = s->columns[k].name;
 }
 
-/* append and merge: the shape of the table that is there. */
+/* The shape of the table that is there and stays, or that the target's own DDL makes. */
 static int take_shape(struct shaping *s)
 {
 	const struct shape_stores stores = { s->dynamic_target, s->takes };
@@ -303,8 +303,11 @@ static int shape_name(struct shaping *s)
 					 shape_renamed(s, s->rule->as, s->from->name);
 	if (!s->table.name)
 		return error_memory(s->err);
-	if (s->pipeline->mode != ETL_COPY)
-		s->there = catalog_find(&s->jobs->existing, ETL_TABLE, NULL, s->table.name);
+	if (s->jobs->keeps_shape)
+		s->job->existing = catalog_find(&s->jobs->existing, ETL_TABLE, NULL, s->table.name);
+	if (!s->job->existing)
+		s->job->given = catalog_find(&s->jobs->given, ETL_TABLE, NULL, s->table.name);
+	s->there = s->job->existing ? s->job->existing : s->job->given;
 	s->changed |= strcmp(s->table.name, s->from->name) != 0;
 	return 0;
 }
@@ -420,7 +423,6 @@ int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job 
 		shape_carry(&s);
 	if (rc == 0)
 		rc = settle(&s);
-	job->existing = s.there;
 	if (!job->cast)
 		free(s.cast);
 	etl_arena_free(&s.arena);

@@ -655,6 +655,9 @@ struct etl_load {
 	size_t reference_count, reference_size;
 	/* Since 1.2. Beside the foreign keys of `table`, as many. NULL: not known. */
 	const struct etl_parent *parents;
+	/* Since 1.2. The table as the target's own DDL makes it (etl_schema.given): `table` has its shape, and `design`
+	 * emits nothing that makes it. NULL: there is no such DDL, or it does not make this table. */
+	const struct etl_table *given;
 };
 
 /* When a step is applied. */
@@ -881,6 +884,9 @@ struct etl_schema {
 	 * naming table, column and key. It is about exactly one row, or as many as `rows` says, and nothing else. */
 	int (*repair)(struct etl_instance *, const struct etl_repair *repair, struct etl_sql_sink *sink,
 		      struct etl_error *err);
+	/* Since 1.2. Optional. The tables that DDL of the target's own makes, which an option of the plugin names: rows
+	 * come in their shape, by their names. Changes nothing that stays; emits nothing without the option. */
+	int (*given)(struct etl_instance *, struct etl_table_sink *sink, struct etl_error *err);
 };
 
 /* ---- Transforms and validators ---------------------------------------------------------------------- */
