@@ -368,9 +368,15 @@ static int open_source(const struct flow_setup *f, struct job *job, struct insta
 				 .context = context,
 				 .limit = f->row_limit };
 	struct ArrowArrayStream in = { 0 };
-	int rc = source->plugin->source.read(source->self, &read, split, &in,
-					     instance_error(source, err));
+	int rc;
 
+	if (f->range) {
+		read.cursor = f->range->cursor;
+		read.after = f->range->after;
+		read.upto = f->range->upto;
+	}
+	rc = source->plugin->source.read(source->self, &read, split, &in,
+					 instance_error(source, err));
 	if (rc == 0)
 		rc = stamp_open(source, NULL, &in, err);
 	if (rc == 0)

@@ -136,6 +136,30 @@ static int set_json(struct cli *cli, const char *value, struct etl_error *err)
 	return 0;
 }
 
+static int set_format(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return error_set(err, ETL_USAGE, "--format %s: expected text or json", value);
+	cli->diff_json = strcmp(value, "json") == 0;
+	return 0;
+}
+
+static int set_sql(struct cli *cli, const char *value, struct etl_error *err)
+{
+	(void)value;
+	(void)err;
+	cli->sql = true;
+	return 0;
+}
+
+static int set_undo(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (!*value)
+		return error_set(err, ETL_USAGE, "--undo names no file; write --undo FILE");
+	cli->undo = value;
+	return 0;
+}
+
 static int set_probe(struct cli *cli, const char *value, struct etl_error *err)
 {
 	(void)value;
@@ -198,6 +222,10 @@ static const struct option options[] = {
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there instead of standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
 	{ "json", 0, CLI_JSON, NULL, "the lines as they are in the file", set_json },
+	{ "format", 0, CLI_DIFF, "FORMAT", "text or json: a line for each difference",
+	  set_format },
+	{ "sql", 0, CLI_DIFF, NULL, "the SQL that makes the target equal, and its undo", set_sql },
+	{ "undo", 0, CLI_DIFF, "FILE", "with --sql: the undo goes there", set_undo },
 	{ "probe", 0, CLI_PLUGINS, NULL, "load each plugin in a process of its own", set_probe },
 	{ "set", 0, CLI_FILE | CLI_URIS, "KEY=VALUE", "change a key of the pipeline file",
 	  set_set },

@@ -21,7 +21,8 @@ enum cli_takes {
 	CLI_PLUGINS = 1 << 6, /* --man, --probe */
 	CLI_FILE = 1 << 8,    /* one pipeline file */
 	CLI_URIS = 1 << 9,    /* two URIs */
-	CLI_JSON = 1 << 10    /* --json */
+	CLI_JSON = 1 << 10,   /* --json */
+	CLI_DIFF = 1 << 11    /* --format FORMAT, --sql, --undo FILE */
 };
 
 struct cli {
@@ -34,6 +35,8 @@ struct cli {
 	const char *summary, *output;
 	bool dry_run, man, probe;
 	bool json_lines; /* --json */
+	bool diff_json, sql;
+	const char *undo;
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */
 	const char *const *typed; /* everything behind the verb; the array is owned */
@@ -50,7 +53,7 @@ struct verb {
 		   struct etl_error *); /* the exit code, or negative with the error set */
 };
 
-extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_validate,
+extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_diff, verb_validate,
 	verb_status, verb_resume, verb_rollback, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];

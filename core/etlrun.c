@@ -18,7 +18,8 @@
 
 const struct verb *const verbs[] = {
 	&verb_run,	&verb_copy,   &verb_check,   &verb_plan, &verb_discover,
-	&verb_validate, &verb_status, &verb_resume, &verb_rollback, &verb_rejects, &verb_plugins, NULL,
+	&verb_diff, &verb_validate, &verb_status, &verb_resume, &verb_rollback, &verb_rejects,
+	&verb_plugins, NULL,
 };
 
 static const struct verb *find_verb(const char *word)
@@ -29,17 +30,6 @@ static const struct verb *find_verb(const char *word)
 	return NULL;
 }
 
-/* Verbs that are promised for a later version. */
-static bool is_later(const char *word)
-{
-	static const char *const later[] = { "diff" };
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-		if (strcmp(word, later[i]) == 0)
-			return true;
-	return false;
-}
-
 /* A word that is no verb and names no file was meant as a verb. */
 static int unknown_verb(const char *word, struct etl_error *err)
 {
@@ -47,11 +37,6 @@ static int unknown_verb(const char *word, struct etl_error *err)
 	const char *near;
 	size_t count = 0;
 
-	if (is_later(word))
-		return error_set(err, ETL_USAGE,
-				 "`etlrun %s` is not in this version; `etlrun --help` lists the "
-				 "verbs that are",
-				 word);
 	while (verbs[count]) {
 		names[count] = verbs[count]->name;
 		count++;

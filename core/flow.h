@@ -9,6 +9,11 @@
 #include "journal.h"
 #include "reject.h"
 
+/* Only rows whose CURSOR is in after < cursor <= upto, as struct etl_read has it. */
+struct flow_range {
+	const char *cursor, *after, *upto;
+};
+
 struct flow_setup {
 	const struct pipeline *pipeline;
 	struct jobs *jobs;
@@ -18,6 +23,7 @@ struct flow_setup {
 	struct rejects *rejects;
 	struct host_limits limits;
 	int64_t row_limit; /* rows a table; 0: all */
+	const struct flow_range *range; /* or NULL: every row */
 	int32_t readers, writers;
 	bool in_order; /* splits are loaded in their order */
 	bool marks;    /* the target says where it stands before each load */
@@ -31,6 +37,17 @@ struct flow_setup {
 /* Reads, transforms and stages every split of every job. On failure the first error is in ERR; with
  * table scope a job that failed for its data is marked and the others go on. */
 int flow_run(const struct flow_setup *, struct etl_error *);
+
+/* Pieces of work that do not depend on each other. */
+struct flow_work {
+	size_t count, threads; /* pieces; threads at most, from 1 */
+	/* Does one; THREAD counts from 0, and no two pieces are done in the same thread at once. */
+	int (*piece)(void *data, size_t piece, size_t thread, struct etl_error *);
+	void *data;
+};
+/* Does all, in the order of their numbers, in this thread and others. The first failure cancels what is
+ * under way, leaves out the rest, and is in ERR. */
+int flow_spread(const struct flow_work *, struct etl_error *err);
 
 /* The wanted schema with the ordinal behind it. False: no memory. */
 bool flow_with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret);

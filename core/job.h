@@ -29,6 +29,13 @@ struct stage_count {
 
 struct job_replay;
 
+/* What was read back of the staged rows (verify-ahead.c), by the validators' needs. */
+struct job_ahead {
+	bool known;
+	struct digest digest;
+	uint64_t unreadable;
+};
+
 struct job {
 	const struct table_rule *rule;
 	size_t index;		   /* in the run, from 0 */
@@ -71,6 +78,7 @@ struct job {
 	struct stage_count *stages;  /* of the whole chain; job_stages of them, NULL before any was loaded */
 	struct etl_outcome outcome; /* what commit did with the staged rows */
 	struct digest digest;
+	struct job_ahead ahead;
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;
 	size_t splits_done;

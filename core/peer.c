@@ -227,6 +227,11 @@ int peer_digest(struct etl_peer *peer, const struct etl_range *range, int32_t ha
 
 	if (rc < 0)
 		return rc;
+	if (!hash && range->kind != ETL_RANGE_BUCKETS && all && peer->known_rows < 0 && peer->count) {
+		rc = peer->count(peer, &peer->known_rows, err);
+		if (rc < 0)
+			return rc;
+	}
 	if (!hash && range->kind != ETL_RANGE_BUCKETS && all && peer->known_rows >= 0) {
 		*ret = (struct etl_digest){ .rows = (uint64_t)peer->known_rows };
 		return 0;

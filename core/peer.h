@@ -27,6 +27,8 @@ struct etl_peer {
 	uint64_t known_seed;
 	/* Rows known without reading; -1: read. */
 	int64_t known_rows;
+	/* Counts the rows without reading them, or leaves *ret as it is; NULL: cannot. */
+	int (*count)(struct etl_peer *, int64_t *ret, struct etl_error *);
 	/* Another table of the same side; its owner is this peer's. */
 	int (*other)(struct etl_peer *, const char *table, struct etl_peer **ret,
 		     struct etl_error *);

@@ -173,6 +173,7 @@ int run_validate(struct run *run, struct etl_error *err)
 
 	if (run->info.flags & ETL_RUN_SCHEMA_ONLY)
 		return 0;
+	rc = verify_ahead(&verify, err);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
 		struct report_line *line = run_line_of(run, job);

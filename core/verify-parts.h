@@ -18,6 +18,9 @@ struct side_peer {
 	char *schema, *table;
 	struct ArrowSchema rows;  /* of a table that is not in the run */
 	uint64_t unreadable;	  /* rows of INTO that a pass over it could not read; the most of any */
+	/* Only these rows, in one part; NULL: all. Set between two passes. */
+	const struct flow_range *range;
+	struct flow_setup ranged; /* what a stream of them is opened with */
 	struct side_peer *others; /* tables that a validator asked for, one behind the other */
 };
 

@@ -16,6 +16,7 @@
 #include "retry.h"
 #include "verify-parts.h"
 
+#define EVERY_ROW      1000000u /* of a million */
 #define NAMED_FINDINGS 10 /* findings of one validator that are written to the log */
 
 /* ---- A stream without the host's own last column ---- */
@@ -108,12 +109,17 @@ static void plain_release(struct ArrowArrayStream *stream)
 
 /* ---- The two sides ---- */
 
+static const struct etl_split everything = { .first = INT64_MIN,
+					     .last = INT64_MAX,
+					     .rows = ETL_UNKNOWN };
+
 static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
 		     bool *ret_more, struct etl_error *err)
 {
 	struct side_peer *side = (struct side_peer *)(void *)peer;
 	const struct flow_setup *flow = side->verify->flow;
 	struct job *job = side->job;
+	const struct etl_split *split = side->range ? &everything : &job->splits[part].split;
 	struct plain *plain;
 	int rc;
 
@@ -123,14 +129,18 @@ static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 			"\"%s\": a transform of it does not repeat, so its rows cannot be made "
 			"again to name those that differ",
 			job_source_name(job));
-	*ret_more = part + 1 < job->split_count;
+	*ret_more = !side->range && part + 1 < job->split_count;
+	if (side->range) {
+		side->ranged = *flow;
+		side->ranged.range = side->range;
+		flow = &side->ranged;
+	}
 	plain = calloc(1, sizeof(*plain));
 	if (!plain)
 		return error_memory(err);
 	side->context.err = err;
 	side->context.gone_count = 0;
-	rc = flow_open(flow, job, flow->source, &job->splits[part].split, &side->context,
-		       &plain->in, err);
+	rc = flow_open(flow, job, flow->source, split, &side->context, &plain->in, err);
 	if (rc < 0) {
 		free(plain);
 		return rc;
@@ -156,15 +166,17 @@ void verify_pass(struct side_peer *side)
 int verify_into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
 		     bool *ret_more, struct etl_error *err)
 {
-	static const struct etl_split everything = { .first = INT64_MIN,
-						     .last = INT64_MAX,
-						     .rows = ETL_UNKNOWN };
 	struct side_peer *side = (struct side_peer *)(void *)peer;
 	struct instance *target = side->verify->flow->target;
 	struct etl_read read = { .dataset = part == 0 ? side->dataset : side->published,
 				 .want = side->peer.schema,
 				 .context = &side->context };
 
+	if (side->range) {
+		read.cursor = side->range->cursor;
+		read.after = side->range->after;
+		read.upto = side->range->upto;
+	}
 	*ret_more = part == 0 && side->published.table;
 	if (!target->plugin->has_source)
 		return error_set(
@@ -370,6 +382,38 @@ static int run_validator(const struct verify *verify, struct job *job, const str
 	return rc;
 }
 
+/* What was read ahead needs not be read again. */
+static void take_ahead(struct side_peer *into, const struct job *job)
+{
+	if (!into->verify->staged || !job->ahead.known)
+		return;
+	into->peer.known = job->ahead.digest;
+	into->peer.known_ppm = job->needs.ppm;
+	into->peer.known_seed = job->needs.seed;
+	into->unreadable = job->ahead.unreadable;
+	if (job->needs.ppm >= EVERY_ROW)
+		into->peer.known_rows = (int64_t)job->ahead.digest.total.rows;
+}
+
+/* How many rows there are, when the store counts faster than it gives them. */
+static int count_into(struct etl_peer *peer, int64_t *ret, struct etl_error *err)
+{
+	static const struct etl_range all = { .kind = ETL_RANGE_ALL };
+	struct side_peer *side = (struct side_peer *)(void *)peer;
+	struct instance *target = side->verify->flow->target;
+	struct etl_digest digest = { 0 };
+	int rc = target->plugin->store.digest(target->self, &side->dataset, &all, 0, &digest,
+					      instance_error(target, err));
+
+	if (rc == ETL_FAILED && err->set && err->klass == ETL_USAGE) {
+		error_clear(err);
+		return 0;
+	}
+	if (rc == 0)
+		*ret = (int64_t)digest.rows;
+	return rc;
+}
+
 int verify_job(const struct verify *verify, struct job *job, struct report_line *line,
 	       bool *ret_failed, struct etl_error *err)
 {
@@ -380,6 +424,9 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 	verify_from_init(&from, verify, job);
 	verify_peer_init(&into, verify, job);
 	into.peer.open = verify->keyed ? verify_keyed_open : verify_into_open;
+	if (!verify->keyed && verify->flow->target->plugin->can_digest)
+		into.peer.count = count_into;
+	take_ahead(&into, job);
 	rc = verify_find_into(&into, err);
 	/* A target that cannot be read back is believed when it says how many rows it took. */
 	if (verify->staged && !verify->flow->target->plugin->can_staged)

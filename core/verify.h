@@ -25,4 +25,8 @@ struct verify {
 int verify_job(const struct verify *, struct job *, struct report_line *line, bool *ret_failed,
 	       struct etl_error *);
 
+/* Before the first verify_job of a run: reads back, on all workers, what the validators of its tables want the digests
+ * of; what a later verify_job asks for is then known. */
+int verify_ahead(const struct verify *, struct etl_error *);
+
 #endif

@@ -19,14 +19,14 @@ _etlrun()
 	[[ $cur == '=' ]] && cur=''
 	[[ $prev == '=' && COMP_CWORD -gt 1 ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
 	case $prev in
-	--log-format)
+	--log-format | --format)
 		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
 		return ;;
 	--plugin-path)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return ;;
-	--summary | -o | --output)
+	--summary | -o | --output | --undo)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;

@@ -220,6 +220,7 @@ static void close_instance(struct etl_instance *inst)
 		return;
 	sqlite_stage_close(inst);
 	sqlite_disconnect(inst);
+	sqlite3_close(inst->values);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst->path);
 	free(inst);
@@ -347,6 +348,7 @@ static const struct etl_schema schema = {
 	.size = sizeof(struct etl_schema),
 	.design = sqlite_design,
 	.apply = sqlite_apply,
+	.repair = sqlite_repair,
 };
 
 static const struct etl_plugin plugin = {

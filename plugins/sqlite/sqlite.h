@@ -27,6 +27,7 @@ struct etl_instance {
 	char *stage_path;
 	sqlite3 *peek; /* another instance's staging file, read only, or NULL */
 	char *peek_path;
+	sqlite3 *values; /* repair.c's, in memory, or NULL */
 	struct sqlite_stage *building; /* stage.c's own state, or NULL */
 	bool is_source;		       /* same.c's, and the next three */
 	dev_t device;
@@ -111,11 +112,14 @@ int sqlite_revert(struct etl_instance *, const char *run, const struct etl_token
 /* Frees what stage.c keeps in the instance; accepts an instance that never staged anything. */
 void sqlite_stage_close(struct etl_instance *);
 
-/* design.c, apply.c: members of struct etl_schema */
+/* design.c, apply.c, repair.c: members of struct etl_schema */
 int sqlite_design(struct etl_instance *, const struct etl_table *, const struct etl_load *,
 		  struct etl_step_sink *, struct etl_error *);
 int sqlite_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		 const struct etl_step *, struct etl_found_sink *, struct etl_error *);
+
+int sqlite_repair(struct etl_instance *, const struct etl_repair *, struct etl_sql_sink *,
+		  struct etl_error *);
 
 /* connect.c: whether rows of a table in main have a rowid under one of its three names. */
 bool sqlite_has_rowid(sqlite3 *, const char *table);

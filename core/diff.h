@@ -1,0 +1,37 @@
+/*
+ * Which rows of a table differ between source and target. The rows of the source come as a run would
+ * load them, those of the target as they are published; whoever computed the digests, rows are only
+ * called different after both have been read.
+ */
+#ifndef CORE_DIFF_H
+#define CORE_DIFF_H
+
+#include "diff-spool.h"
+#include "run.h"
+#include "verify-parts.h"
+
+/* One table. */
+struct diff {
+	struct run *run;
+	struct job *job;
+	struct verify verify;
+	struct side_peer from, into; /* whose rows are read */
+	struct diff_spool *found;
+	bool keeps_others; /* rows that only the target has are somebody else's: no difference */
+	int32_t hash;	   /* of keys and rows, enum etl_hash */
+	size_t memory;	   /* bytes that rows may take */
+	uint64_t added, deleted, changed;
+	uint64_t source_rows, target_rows; /* the most that one pass saw, or the stores counted */
+	bool pushed;			   /* the stores computed the digests */
+};
+
+/* Keys of the first key column, both included. */
+struct diff_range {
+	int64_t first, last;
+};
+
+/* Fills D and finds all differences of the job. REFUSED as in verify.h. diff_clear in any case. */
+int diff_table(struct diff *, struct run *, struct job *, const struct refused *, struct etl_error *);
+void diff_clear(struct diff *);
+
+#endif
