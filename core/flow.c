@@ -974,17 +974,15 @@ static void *spread_main(void *data)
 int flow_spread(const struct flow_work *work, struct etl_error *err)
 {
 	struct spread s = { .work = work, .mutex = PTHREAD_MUTEX_INITIALIZER, .err = err };
-	size_t most = work->threads < work->count ? work->threads : work->count, count = 0;
-	pthread_t *ids = calloc(most + 1, sizeof(*ids));
+	size_t threads = work->threads < work->count ? work->threads : work->count;
+	struct crew crew;
 
-	if (!ids)
+	if (!crew_open(&crew, threads))
 		return error_memory(err);
-	while (count + 1 < most && pthread_create(&ids[count], NULL, spread_main, &s) == 0)
-		count++;
+	for (size_t i = 1; i < threads; i++)
+		crew_start(&crew, spread_main, &s);
 	spread_main(&s);
-	for (size_t i = 0; i < count; i++)
-		pthread_join(ids[i], NULL);
-	free(ids);
+	crew_join(&crew);
 	pthread_mutex_destroy(&s.mutex);
 	if (s.rc < 0)
 		return s.rc;
