@@ -243,10 +243,10 @@ static bool same_name(const char *a, const char *b, bool exact)
 
 const char *kind_name(int32_t kind)
 {
-	static const char *const names[] = { "table",	     "view",	 "trigger", "virtual table",
-					     "shadow table", "sequence", "settings" };
+	static const char *const names[] = { "table",	     "view",	 "trigger",  "virtual table",
+					     "shadow table", "sequence", "settings", "type" };
 
-	return kind >= ETL_TABLE && kind <= ETL_DATABASE ? names[kind] : "object";
+	return kind >= ETL_TABLE && kind <= ETL_TYPE_DEFINITION ? names[kind] : "object";
 }
 
 int64_t table_find_column(const struct etl_table *table, const char *name)

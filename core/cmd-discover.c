@@ -118,7 +118,7 @@ static void print_others(FILE *out, const struct catalog *source)
 	for (size_t i = 0; i < source->count; i++) {
 		const struct etl_table *object = source->at[i];
 
-		if (object->kind > ETL_TABLE && object->kind <= ETL_SHADOW_TABLE)
+		if (object->kind != ETL_TABLE && object->kind != ETL_DATABASE)
 			print_other(out, object);
 	}
 }

@@ -45,6 +45,11 @@ static int design(struct instance *target, const struct etl_table *table,
 					     instance_error(target, c->err));
 }
 
+static bool comes_first(int32_t kind)
+{
+	return kind == ETL_DATABASE || kind == ETL_TYPE_DEFINITION || kind == ETL_SEQUENCE;
+}
+
 int plan_make(const struct jobs *jobs, struct instance *target, struct plan *plan,
 	      struct etl_error *err)
 {
@@ -53,14 +58,15 @@ int plan_make(const struct jobs *jobs, struct instance *target, struct plan *pla
 
 	if (!target->plugin->has_schema)
 		return 0;
-	/* The settings of the database come first: some must be made before its first table. */
+	/* The settings of the database come first: some must be made before its first table. So do the types of
+	 * columns, and sequences, which defaults take from. */
 	for (size_t i = 0; i < jobs->others.count && rc == 0; i++)
-		if (jobs->others.at[i]->kind == ETL_DATABASE)
+		if (comes_first(jobs->others.at[i]->kind))
 			rc = design(target, jobs->others.at[i], &jobs->other_loads[i], &c);
 	for (size_t i = 0; i < jobs->count && rc == 0; i++)
 		rc = design(target, jobs->at[i]->target, &jobs->at[i]->load, &c);
 	for (size_t i = 0; i < jobs->others.count && rc == 0; i++)
-		if (jobs->others.at[i]->kind != ETL_DATABASE)
+		if (!comes_first(jobs->others.at[i]->kind))
 			rc = design(target, jobs->others.at[i], &jobs->other_loads[i], &c);
 	return rc;
 }

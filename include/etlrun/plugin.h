@@ -151,7 +151,8 @@ struct etl_key {
 	size_t column_count;
 	const char *const *collations;  /* for each column, or NULL: as the columns */
 	uint32_t flags;                 /* enum etl_key_flags */
-	const char *conflict_sql;       /* "ON CONFLICT …" in the table's dialect, or NULL */
+	const char *conflict_sql;       /* what follows the columns in the table's dialect, "ON CONFLICT …",
+					 * "INCLUDE (…) DEFERRABLE"; or NULL */
 };
 
 enum etl_action { ETL_NO_ACTION, ETL_RESTRICT, ETL_CASCADE, ETL_SET_NULL, ETL_SET_DEFAULT };
@@ -203,7 +204,8 @@ enum etl_kind {
 	ETL_VIRTUAL_TABLE,              /* a table whose rows another module keeps */
 	ETL_SHADOW_TABLE,               /* such a module's own storage */
 	ETL_SEQUENCE,
-	ETL_DATABASE                    /* settings of the store itself: name, ddl */
+	ETL_DATABASE,                   /* settings of the store itself: name, ddl */
+	ETL_TYPE_DEFINITION             /* since 1.2: a type that columns have, an enum, a domain: name, ddl */
 };
 
 enum etl_table_flags {

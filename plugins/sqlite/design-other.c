@@ -146,6 +146,10 @@ int design_other(struct design *d)
 		return skip(
 			d, "sequence",
 			"SQLite has no sequences; AUTOINCREMENT columns keep their own counter");
+	case ETL_TYPE_DEFINITION:
+		return design_step(d, ETL_PHASE_LAST, ETL_WIDENED, "type", d->table->name, NULL,
+				   "SQLite has no types of one's own; columns of it are what it is "
+				   "made of, without its rules");
 	case ETL_DATABASE:
 		return design_database(d);
 	default:

@@ -200,7 +200,8 @@ START_TEST(kinds_have_names)
 {
 	ck_assert_str_eq(kind_name(ETL_TABLE), "table");
 	ck_assert_str_eq(kind_name(ETL_DATABASE), "settings");
-	ck_assert_str_eq(kind_name(ETL_DATABASE + 1), "object");
+	ck_assert_str_eq(kind_name(ETL_TYPE_DEFINITION), "type");
+	ck_assert_str_eq(kind_name(ETL_TYPE_DEFINITION + 1), "object");
 	ck_assert_str_eq(kind_name(-1), "object");
 }
 END_TEST

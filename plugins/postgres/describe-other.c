@@ -1,0 +1,173 @@
+/*
+ * What is no table or view: types, sequences that stand alone, triggers. Each is one statement, which is all that
+ * there is to say. What is not carried at all (functions, policies, rules) is counted in the log, so that nobody looks
+ * for it in vain.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "describe.h"
+
+#define OF_NO_EXTENSION(catalog, id)                                                                \
+	"NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog." catalog   \
+	"'::regclass AND x.objid = " id " AND x.deptype = 'e')"
+
+/* Each question: schema, name, parent or NULL, statement, comment. $2 is the schema that is asked for, $1 unused. */
+struct kind {
+	int32_t kind;
+	const char *select, *order;
+};
+
+static const char enums_sql[] =
+	"SELECT n.nspname, t.typname, NULL, pg_catalog.concat('CREATE TYPE ', "
+	"pg_catalog.quote_ident(t.typname), ' AS ', CASE t.typtype WHEN 'e' THEN "
+	"pg_catalog.concat('ENUM (', (SELECT pg_catalog.string_agg(pg_catalog.quote_literal("
+	"e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = "
+	"t.oid), ')') WHEN 'r' THEN (SELECT pg_catalog.concat('RANGE (SUBTYPE = ', "
+	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(r.rngsubtype, NULL)")
+	", ')') FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) ELSE pg_catalog.concat('(', "
+	"(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', pg_catalog.quote_ident(a.attname), "
+	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(a.atttypid, a.atttypmod)")
+	"), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND "
+	"a.attnum > 0 AND NOT a.attisdropped), ')') END), "
+	"pg_catalog.obj_description(t.oid, 'pg_type') "
+	"FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
+	"LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid "
+	"WHERE (t.typtype IN ('e', 'r') OR (t.typtype = 'c' AND c.relkind = 'c')) AND "
+	OF_NO_EXTENSION("pg_type", "t.oid") " AND $1::text IS NULL AND ";
+
+static const char domains_sql[] =
+	"SELECT n.nspname, t.typname, NULL, pg_catalog.concat('CREATE DOMAIN ', "
+	"pg_catalog.quote_ident(t.typname), ' AS ', "
+	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(t.typbasetype, t.typtypmod)")
+	", CASE WHEN t.typcollation <> b.typcollation THEN (SELECT ' COLLATE ' || "
+	"pg_catalog.quote_ident(l.collname) FROM pg_catalog.pg_collation l WHERE l.oid = "
+	"t.typcollation) END, ' DEFAULT ' || "
+	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_expr(t.typdefaultbin, 0)")
+	", CASE WHEN t.typnotnull THEN ' NOT NULL' END, (SELECT pg_catalog.string_agg("
+	"pg_catalog.concat(' CONSTRAINT ', pg_catalog.quote_ident(k.conname), ' ', "
+	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_constraintdef(k.oid, true)")
+	"), '' ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND "
+	"k.contype = 'c')), pg_catalog.obj_description(t.oid, 'pg_type') "
+	"FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
+	"JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype "
+	"WHERE t.typtype = 'd' AND " OF_NO_EXTENSION("pg_type", "t.oid") " AND $1::text IS NULL AND ";
+
+/* A value that was not given out yet is set so that it is the next. */
+static const char sequences_sql[] =
+	"SELECT n.nspname, c.relname, NULL, pg_catalog.concat('CREATE SEQUENCE ', "
+	"pg_catalog.quote_ident(c.relname), ' AS ', pg_catalog.format_type(s.seqtypid, NULL), "
+	"' INCREMENT BY ', s.seqincrement, ' MINVALUE ', s.seqmin, ' MAXVALUE ', s.seqmax, "
+	"' START WITH ', s.seqstart, ' CACHE ', s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' END, "
+	"E';\\nSELECT pg_catalog.setval(' || pg_catalog.quote_literal(pg_catalog.quote_ident("
+	"c.relname)) || ', ' || CASE WHEN pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') "
+	"THEN pg_catalog.pg_sequence_last_value(c.oid) END || ', true)'), "
+	"pg_catalog.obj_description(c.oid, 'pg_class') "
+	"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+	"JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid "
+	"WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND NOT EXISTS (SELECT 1 FROM "
+	"pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.objid = c.oid "
+	"AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjsubid > 0 AND x.deptype IN "
+	"('a', 'i')) AND " OF_NO_EXTENSION("pg_class", "c.oid") " AND $1::text IS NULL AND ";
+
+static const char triggers_sql[] =
+	"SELECT n.nspname, t.tgname, c.relname, "
+	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_triggerdef(t.oid, true)")
+	", pg_catalog.obj_description(t.oid, 'pg_trigger') "
+	"FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
+	"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+	"WHERE NOT t.tgisinternal AND NOT c.relispartition AND "
+	OF_NO_EXTENSION("pg_class", "c.oid") " AND $1::text IS NULL AND ";
+
+static const struct kind kinds[] = {
+	{ ETL_TYPE_DEFINITION, enums_sql, " ORDER BY t.oid" },
+	{ ETL_TYPE_DEFINITION, domains_sql, " ORDER BY t.oid" },
+	{ ETL_SEQUENCE, sequences_sql, " ORDER BY n.nspname, c.relname" },
+	{ ETL_TRIGGER, triggers_sql, " ORDER BY n.nspname, c.relname, t.tgname" },
+};
+
+static int ask(struct describing *d, const char *select, const char *order, PGresult **ret)
+{
+	const char *schema = d->inst->conf ? d->inst->host->str(d->inst->conf, "schema") : NULL;
+	const char *values[] = { NULL, schema };
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, select);
+	etl_text_add(&sql, describe_schemas_sql);
+	etl_text_add(&sql, order);
+	rc = sql.failed ? describe_no_memory(d) :
+			  postgres_query(d->inst, d->err, ret, sql.at, 2, values);
+	etl_text_free(&sql);
+	return rc;
+}
+
+static int emit_kind(struct describing *d, const struct kind *kind, struct etl_table_sink *sink)
+{
+	PGresult *result;
+	int rc = ask(d, kind->select, kind->order, &result);
+
+	if (rc < 0)
+		return rc;
+	for (int i = 0; rc == ETL_OK && i < PQntuples(result); i++) {
+		struct etl_table object = { .kind = kind->kind,
+					    .schema = postgres_at(result, i, 0),
+					    .name = postgres_at(result, i, 1),
+					    .parent = postgres_at(result, i, 2),
+					    .ddl = postgres_at(result, i, 3),
+					    .comment = postgres_at(result, i, 4),
+					    .dialect = "postgresql",
+					    .rows = ETL_UNKNOWN,
+					    .bytes = ETL_UNKNOWN };
+
+		rc = sink->emit(sink, &object);
+	}
+	PQclear(result);
+	return rc;
+}
+
+/* ---- What stays behind ------------------------------------------------------------------------------------------ */
+
+static const char left_sql[] =
+	"SELECT pg_catalog.string_agg(k.what || ' ' || k.names, '; ') FROM ("
+	"SELECT a.what, pg_catalog.string_agg(a.name, ', ' ORDER BY a.name) AS names FROM ("
+	"SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END "
+	"AS what, p.proname AS name, p.pronamespace AS namespace FROM pg_catalog.pg_proc p WHERE "
+	OF_NO_EXTENSION("pg_proc", "p.oid")
+	" AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend x WHERE x.classid = "
+	"'pg_catalog.pg_proc'::regclass AND x.objid = p.oid AND x.deptype = 'i') "
+	"UNION ALL SELECT 'row policy', l.polname, c.relnamespace FROM pg_catalog.pg_policy l JOIN "
+	"pg_catalog.pg_class c ON c.oid = l.polrelid "
+	"UNION ALL SELECT 'rule', r.rulename, c.relnamespace FROM pg_catalog.pg_rewrite r JOIN "
+	"pg_catalog.pg_class c ON c.oid = r.ev_class WHERE r.rulename <> '_RETURN' "
+	"UNION ALL SELECT 'foreign table', c.relname, c.relnamespace FROM pg_catalog.pg_class c "
+	"WHERE c.relkind = 'f'"
+	") a JOIN pg_catalog.pg_namespace n ON n.oid = a.namespace WHERE $1::text IS NULL AND ";
+
+static int say_left(struct describing *d)
+{
+	PGresult *result;
+	int rc;
+
+	if (d->inst->host->role != ETL_ROLE_SOURCE)
+		return ETL_OK;
+	rc = ask(d, left_sql, " GROUP BY a.what) k", &result);
+	if (rc < 0)
+		return rc;
+	if (PQntuples(result) > 0 && postgres_at(result, 0, 0))
+		d->inst->host->log(d->inst->host, ETL_LOG_INFO,
+				   "the source also has what is not carried: %s",
+				   PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return ETL_OK;
+}
+
+int describe_others(struct describing *d, struct etl_table_sink *sink)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < sizeof(kinds) / sizeof(*kinds); i++)
+		rc = emit_kind(d, &kinds[i], sink);
+	return rc == ETL_OK ? say_left(d) : rc;
+}
