@@ -63,7 +63,8 @@ static inline uint64_t decode_64(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
-/* decode-numeric.c: into ETL_NUMERIC, ETL_TEXT (which takes NaN and infinities too) and ETL_DECIMAL */
-decode_put decode_numeric, decode_numeric_text, decode_decimal;
+/* decode-numeric.c: as text, also NaN, Infinity and -Infinity, which ETL_NUMERIC and ETL_TEXT take; as ETL_DECIMAL,
+ * which has none of them */
+decode_put decode_numeric_text, decode_decimal;
 
 #endif

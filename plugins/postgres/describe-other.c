@@ -95,7 +95,7 @@ static int ask(struct describing *d, const char *select, const char *order, PGre
 	int rc;
 
 	etl_text_add(&sql, select);
-	etl_text_add(&sql, describe_schemas_sql);
+	describe_add_schemas(&sql);
 	etl_text_add(&sql, order);
 	rc = sql.failed ? describe_no_memory(d) :
 			  postgres_query(d->inst, d->err, ret, sql.at, 2, values);

@@ -12,19 +12,21 @@
 #include "describe.h"
 #include "read.h"
 
-/*
- * Not the server's own, not ours, and where Supabase is, none of those that it keeps for itself (its guide "Schemas"
- * and the extensions that it installs into schemas of their own).
- */
-const char describe_schemas_sql[] =
-	"CASE WHEN $2::text IS NOT NULL THEN n.nspname = $2 ELSE "
-	"n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname !~ '^_etlrun' "
-	"AND NOT (n.nspname ~ '^(supabase_.*|pgsodium.*|pgmq.*|auth|storage|realtime|_realtime|vault|"
-	"extensions|graphql|graphql_public|pgbouncer|net|cron|pgtle|_analytics|_supavisor|"
-	"dbdev|tiger|tiger_data|topology)$' "
-	"AND EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'supabase_admin')) "
-	"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend x WHERE x.classid = "
-	"'pg_catalog.pg_namespace'::regclass AND x.objid = n.oid AND x.deptype = 'e') END";
+/* Not the server's own, not ours, not an extension's; and where Supabase is, none of those that it keeps for itself. */
+void describe_add_schemas(struct etl_text *sql)
+{
+	etl_text_add(sql, "CASE WHEN $2::text IS NOT NULL THEN n.nspname = $2 ELSE "
+			  "n.nspname !~ '^(pg_|_etlrun)' AND n.nspname <> 'information_schema' "
+			  "AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend x WHERE x.classid = "
+			  "'pg_catalog.pg_namespace'::regclass AND x.objid = n.oid AND x.deptype = "
+			  "'e') AND NOT (n.nspname IN (");
+	for (size_t i = 0; postgres_supabase_schemas[i]; i++) {
+		etl_text_add(sql, i ? ", " : "");
+		etl_text_add_literal(sql, postgres_supabase_schemas[i]);
+	}
+	etl_text_add(sql, ") AND EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = "
+			  "'supabase_admin')) END");
+}
 
 int describe_no_memory(struct describing *d)
 {
@@ -200,7 +202,7 @@ static int find_objects(struct describing *d, const char *table, const char *sch
 	int rc;
 
 	etl_text_add(&sql, objects_sql);
-	etl_text_add(&sql, describe_schemas_sql);
+	describe_add_schemas(&sql);
 	etl_text_add(&sql, objects_order);
 	rc = sql.failed ? describe_no_memory(d) :
 			  postgres_query(d->inst, d->err, &result, sql.at, 2, values);

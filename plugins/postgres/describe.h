@@ -72,7 +72,7 @@ int describe_others(struct describing *, struct etl_table_sink *);
 int describe_query(struct describing *, struct etl_table_sink *);
 int describe_where(struct describing *);
 
-/* Which schemas are described, in SQL, of a pg_namespace n; $2: the one that is asked for, or NULL. */
-extern const char describe_schemas_sql[];
+/* Adds a condition in SQL on a pg_namespace n: is it described? $2 is the schema that is asked for, or NULL. */
+void describe_add_schemas(struct etl_text *);
 
 #endif

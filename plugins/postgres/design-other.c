@@ -57,6 +57,11 @@ int design_other(struct design *d)
 			       design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "sequence",
 					   d->table->name, d->table->ddl, NULL) :
 			       skip(d, "sequence", "it is written in another dialect");
+	case ETL_TYPE_DEFINITION:
+		return d->same && d->table->ddl ?
+			       design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name,
+					   d->table->ddl, NULL) :
+			       skip(d, "type", "it is written in another dialect");
 	case ETL_DATABASE:
 		return d->same && d->table->ddl ?
 			       design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "setting",

@@ -16,7 +16,10 @@
 #include "postgres.h"
 
 #define BEGIN_PIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-#define SAVE	  "SAVEPOINT etlrun_read"
+/* Rows of a table come in the same order whenever it is read: rows are known by their place. */
+#define SAVE                                                                                       \
+	"SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL synchronize_seqscans = off; "    \
+	"SAVEPOINT etlrun_read"
 #define GO_BACK	  "ROLLBACK TO SAVEPOINT etlrun_read"
 #define TRIES	  3 /* a request to cancel may arrive late and hit the wrong statement */
 
