@@ -9,13 +9,16 @@
 
 #include "move.h"
 
+/* The stage's own tables. Others may begin like them: a source's tables have whatever names they have. */
+#define OWN "('_etlrun_stage', '_etlrun_units', '_etlrun_splits')"
+
 /* Of each thing that stands for itself: as what ALTER knows it, its name quoted, its name. What belongs to a table
  * goes with it. */
 static const char contents[] =
 	"SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' "
 	"WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, quote_ident(relname), relname "
 	"FROM pg_class c WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c', 'S') "
-	"AND NOT starts_with(relname, '_etlrun_') AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE "
+	"AND relname NOT IN " OWN " AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE "
 	"d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype "
 	"IN ('a', 'i'))) "
 	"UNION ALL SELECT CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, quote_ident(typname), typname FROM "
@@ -37,7 +40,7 @@ static const char privileges[] =
 	"END) FROM pg_class c JOIN pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclnamespace = "
 	"$2::regnamespace AND d.defaclobjtype = CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END::\"char\" CROSS JOIN "
 	"LATERAL aclexplode(d.defaclacl) a WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p', 'v', "
-	"'m', 'f', 'S') AND a.grantee <> c.relowner AND NOT starts_with(c.relname, '_etlrun_') AND NOT "
+	"'m', 'f', 'S') AND a.grantee <> c.relowner AND c.relname NOT IN " OWN " AND NOT "
 	"EXISTS (SELECT FROM pg_class o WHERE o.relnamespace = $2::regnamespace AND o.relname = c.relname)";
 
 static const struct publish_part *part_of(const struct publishing *p, size_t index, const char *name)

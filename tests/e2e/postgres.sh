@@ -175,7 +175,7 @@ restart_postgres() {
 
 # psql without anybody's habits.
 pg_psql() {
-	psql -X -q -v ON_ERROR_STOP=1 "$@"
+	PGOPTIONS="-c client_min_messages=warning" psql -X -q -v ON_ERROR_STOP=1 "$@"
 }
 
 # pg_uri DB [USER[:PASSWORD]]: of the database over TCP.
