@@ -298,10 +298,14 @@ enum etl_class {
 	ETL_DATA,               /* the rows are wrong; exit 5 */
 	ETL_MEMORY,             /* no memory, or the machine's own files; exit 10 */
 	ETL_BUG,                /* an invariant broke; exit 1 */
-	ETL_RETRY_STATEMENT,    /* may pass when tried again at once on this instance */
-	ETL_RETRY_CONNECTION,   /* may pass on a new instance, after host->delay */
-	ETL_FEWER_WORKERS,      /* the store allows no more connections */
-	ETL_OUTCOME_UNKNOWN     /* a commit was sent and its answer lost: ask `recall` */
+	/* What may pass. Retries are the host's alone: a plugin makes none of its own. Open, describe, ping, pin, begin,
+	 * load, apply, seal, commit, abort and the reads of validators are tried again; what was counted of a load is
+	 * taken back, and its rows are read again. A source that holds the pin is not made anew: its view is gone. A
+	 * load of a target with ETL_IN_ORDER is not tried again: it would come out of its order. */
+	ETL_RETRY_STATEMENT,    /* may pass when tried again at once on this instance; nothing of it was done */
+	ETL_RETRY_CONNECTION,   /* may pass on a new instance, after host->delay; the old one is closed */
+	ETL_FEWER_WORKERS,      /* the store allows no more connections: this worker ends, the last one waits */
+	ETL_OUTCOME_UNKNOWN     /* a commit was sent and its answer lost: ask `recall` (of commit), `since` (of others) */
 };
 
 enum etl_log_level { ETL_LOG_ERROR, ETL_LOG_WARN, ETL_LOG_INFO, ETL_LOG_DEBUG };
@@ -795,7 +799,8 @@ struct etl_target {
 	uint32_t flags;                 /* enum etl_target_flags */
 	int32_t max_instances;          /* 0: as many as there are workers */
 	/* Makes the staging place of a load, durable before it returns. Refuses what cannot be published
-	 * (on_existing = fail and the table is there). */
+	 * (on_existing = fail and the table is there). May be called again on a new instance when the answer was
+	 * lost; that instance, as any other, takes the tokens of loads that were begun before it. */
 	int (*begin)(struct etl_instance *, const struct etl_load *, struct etl_token *ret,
 		     struct etl_error *err);
 	/* Stages one split atomically: all of it, or nothing on failure. The same split again replaces it.
@@ -823,11 +828,21 @@ struct etl_target {
 	 * when what it would touch was changed since. Idempotent: a run that was taken back already is no failure. */
 	int (*revert)(struct etl_instance *, const char *run, const struct etl_token *seal,
 		      struct etl_error *err);
-	/* Optional: mark and since, together, for ETL_RESUMABLE with ETL_IN_ORDER: where the work in a staging place stands.
-	 * The host takes a mark before each load of a split and each step. A process that takes the staging place
-	 * up asks `since` with the last mark: *ret is 0 when nothing was done after it, 1 when exactly the one
-	 * unit of work that followed it is there as a whole, ETL_UNKNOWN when neither is sure (the place lost
-	 * something, what it rests on changed, …): then the host makes it anew. `log` says why. */
+	/* Optional: mark and since, together, for ETL_RESUMABLE: where the work in a staging place stands.
+	 * The host takes a mark before each load of a split and each step, on the instance that does it. `log` says why
+	 * something is not sure.
+	 *
+	 * With ETL_IN_ORDER there is one sequence of work. A process that takes the staging place up asks `since` with
+	 * the last mark: *ret is 0 when nothing was done after it, 1 when exactly the one unit of work that followed it
+	 * is there as a whole, ETL_UNKNOWN when neither is sure (the place lost something, what it rests on changed, …):
+	 * then the host makes it anew.
+	 *
+	 * Without it several instances work at once, and a mark belongs to the next load or apply of its own instance
+	 * alone, until the next mark there. That the unit was done is written down by the transaction that did it.
+	 * `since`, on any instance and in any process, says of that unit alone: 1 it is there as a whole, 0 nothing of it
+	 * is (it failed, was never begun, or will never end: a transaction whose connection was lost must be
+	 * over), ETL_UNKNOWN the staging place is gone or was changed. STAGE is the token of the load it is about.
+	 * The host also asks in the same run, when the answer to a load or a step was lost. */
 	int (*mark)(struct etl_instance *, const struct etl_token *stage, struct etl_token *ret,
 		    struct etl_error *err);
 	int (*since)(struct etl_instance *, const struct etl_token *stage, const struct etl_token *mark,
@@ -877,7 +892,9 @@ struct etl_schema {
 	int (*design)(struct etl_instance *, const struct etl_table *, const struct etl_load *,
 		      struct etl_step_sink *sink, struct etl_error *err);
 	/* Carries out a step that design emitted, or the pipeline's own SQL (kind "sql"). A screen step
-	 * emits the offending rows. */
+	 * emits the offending rows. Without ETL_IN_ORDER, and with max_instances other than 1, the finish steps of
+	 * different loads come at the same time on several instances, those of one load in their order; steps
+	 * whose kind begins with "foreign key" when all others of all loads are done. */
 	int (*apply)(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		     const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err);
 	/* Since 1.2. Optional, pure: the SQL of one piece of a repair, as a person would give it to the store's own shell
