@@ -71,6 +71,7 @@ static const struct meaning by_words[] = {
 	{ "root certificate file", ETL_USAGE, NOT_CONNECTED, "; look at sslrootcert" },
 	{ "private key file", ETL_USAGE, NOT_CONNECTED, "; look at sslcert and sslkey" },
 	{ "certificate file", ETL_USAGE, NOT_CONNECTED, "; look at sslcert" },
+	{ "FATAL:  08P01: database \"", ETL_USAGE, "3D000", "; look at database" },
 	{ "definition of service", ETL_USAGE, NOT_CONNECTED,
 	  "; look at service, ~/.pg_service.conf and PGSERVICEFILE" },
 	{ "service file", ETL_USAGE, NOT_CONNECTED, "; look at PGSERVICEFILE" },
@@ -282,6 +283,11 @@ int postgres_fail_connect(struct etl_instance *inst, struct etl_error *err, cons
 	if (!*meaning.sqlstate) {
 		meaning.klass = ETL_RETRY_CONNECTION;
 		meaning.sqlstate = NOT_CONNECTED;
+	}
+	/* A setting that the key options asks for. */
+	if (strcmp(sqlstate, "42704") == 0 || strcmp(sqlstate, "22023") == 0) {
+		meaning.klass = ETL_USAGE;
+		meaning.advice = "; look at options";
 	}
 	if (strstr(said, "Temporary failure in name resolution"))
 		meaning.klass = ETL_RETRY_CONNECTION;
