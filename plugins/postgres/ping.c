@@ -9,31 +9,31 @@
 
 #include "postgres.h"
 
-#define DENIED "42501"
+#define DENIED	  "42501"
+#define READ_ONLY "25006"
 
 enum whose { BOTH, OF_SOURCE, OF_TARGET };
 
-/* One text each; $1 is the option schema. NULL: nothing to tell. */
+/* One text each, all asked for at once; $1 is the option schema. NULL: nothing to tell. */
 static const struct {
 	const char *name;
 	enum whose whose;
 	const char *sql;
 } facts[] = {
-	{ "server", BOTH,
-	  "SELECT 'PostgreSQL ' || current_setting('server_version') FROM (SELECT $1) x" },
-	{ "database", BOTH, "SELECT current_database() FROM (SELECT $1) x" },
+	{ "server", BOTH, "SELECT 'PostgreSQL ' || current_setting('server_version')" },
+	{ "database", BOTH, "SELECT current_database()" },
 	{ "role", BOTH,
 	  "SELECT current_user || CASE WHEN rolsuper THEN ', superuser' "
 	  "WHEN rolbypassrls THEN ', sees all rows (BYPASSRLS)' "
 	  "ELSE ', subject to row security' END "
-	  "FROM pg_roles, (SELECT $1) x WHERE rolname = current_user" },
+	  "FROM pg_roles WHERE rolname = current_user" },
 	{ "encoding", BOTH,
 	  "SELECT current_setting('server_encoding') || ', collation ' || datcollate "
-	  "FROM pg_database, (SELECT $1) x WHERE datname = current_database()" },
+	  "FROM pg_database WHERE datname = current_database()" },
 	{ "timeouts", BOTH,
 	  "SELECT string_agg(name || ' ' || reset_val || unit || ' by default, ' || "
 	  "CASE setting WHEN '0' THEN 'none' ELSE setting || unit END || ' in a run', '; ' "
-	  "ORDER BY name) FROM pg_settings, (SELECT $1) x "
+	  "ORDER BY name) FROM pg_settings "
 	  "WHERE name IN ('statement_timeout', 'lock_timeout', "
 	  "'idle_in_transaction_session_timeout', 'transaction_timeout') AND reset_val <> '0'" },
 	{ "connections", BOTH,
@@ -43,13 +43,13 @@ static const struct {
 	  "CASE WHEN rolconnlimit < 0 THEN '' ELSE ', at most ' || rolconnlimit || "
 	  "' of this role' END || CASE WHEN datconnlimit < 0 THEN '' ELSE ', at most ' || "
 	  "datconnlimit || ' to this database' END "
-	  "FROM pg_roles, pg_database, (SELECT $1) x "
+	  "FROM pg_roles, pg_database "
 	  "WHERE rolname = current_user AND datname = current_database()" },
-	{ "wal_level", OF_TARGET, "SELECT current_setting('wal_level') FROM (SELECT $1) x" },
+	{ "wal_level", OF_TARGET, "SELECT current_setting('wal_level')" },
 	{ "stage", OF_TARGET,
 	  "SELECT CASE WHEN has_database_privilege(current_database(), 'CREATE') "
 	  "THEN 'schemas can be made in this database' "
-	  "ELSE 'no schema can be made in this database' END FROM (SELECT $1) x" },
+	  "ELSE 'no schema can be made in this database' END" },
 	{ "schema", OF_TARGET,
 	  "SELECT want || CASE WHEN n.oid IS NULL THEN ', to be made' "
 	  "WHEN has_schema_privilege(n.oid, 'CREATE') THEN ', tables can be made in it' "
@@ -74,6 +74,31 @@ static int ask(struct etl_instance *inst, struct etl_fact_sink *sink, const char
 	if (rc == ETL_OK)
 		rc = emit(sink, name, value);
 	free(value);
+	return rc;
+}
+
+static int tell_facts(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
+{
+	const char *values[] = { inst->host->str(inst->conf, "schema") };
+	enum whose other = inst->host->role == ETL_ROLE_TARGET ? OF_SOURCE : OF_TARGET;
+	struct etl_text sql = { 0 };
+	PGresult *found = NULL;
+	char *text;
+	int rc;
+
+	/* $1 has a type wherever it stands, and stands somewhere. */
+	etl_text_add(&sql, "SELECT '', $1::text");
+	for (size_t i = 0; i < sizeof(facts) / sizeof(*facts); i++)
+		if (facts[i].whose != other)
+			etl_text_addf(&sql, " UNION ALL SELECT '%s', (%s)", facts[i].name,
+				      facts[i].sql);
+	text = etl_text_take(&sql);
+	rc = text ? postgres_query(inst, err, &found, text, 1, values) :
+		    postgres_no_memory(inst, err);
+	for (int i = 1; rc == ETL_OK && i < PQntuples(found); i++)
+		rc = emit(sink, PQgetvalue(found, i, 0), postgres_at(found, i, 1));
+	PQclear(found);
+	free(text);
 	return rc;
 }
 
@@ -153,50 +178,52 @@ static int tell_source(struct etl_instance *inst, struct etl_fact_sink *sink, st
 
 /* ---- What would surely fail ----------------------------------------------------------------------------- */
 
+static int judge_target(struct etl_instance *inst, const PGresult *found, struct etl_error *err)
+{
+	const char *role = PQgetvalue(found, 0, 2), *database = PQgetvalue(found, 0, 3);
+
+	if (!postgres_flag_at(found, 0, 0))
+		return inst->host->fail(
+			err, ETL_FATAL, DENIED, 0,
+			"postgres: the role %s may not make a schema in the database %s, and rows "
+			"wait in one until they are published: GRANT CREATE ON DATABASE %s TO %s",
+			role, database, database, role);
+	if (postgres_flag_at(found, 0, 1))
+		return inst->host->fail(
+			err, ETL_FATAL, READ_ONLY, 0,
+			"postgres: the database %s or the role %s is set to be read only "
+			"(default_transaction_read_only); %s",
+			database, role,
+			inst->supabase ? "Supabase does that when its disk is full: make room" :
+					 "have that changed");
+	return ETL_OK;
+}
+
 static int check_target(struct etl_instance *inst, struct etl_error *err)
 {
-	bool may = false, read_only = true;
-	int rc = postgres_flag(inst, err, &may,
-			       "SELECT has_database_privilege(current_database(), 'CREATE')", 0,
-			       NULL);
+	PGresult *found = NULL;
+	int rc = postgres_query(inst, err, &found,
+				"SELECT has_database_privilege(current_database(), 'CREATE'), "
+				"current_setting('transaction_read_only')::bool, "
+				"quote_ident(current_user), quote_ident(current_database())",
+				0, NULL);
 
 	if (rc == ETL_OK)
-		rc = postgres_flag(inst, err, &read_only,
-				   "SELECT current_setting('transaction_read_only')::bool", 0,
-				   NULL);
-	if (rc < 0)
-		return rc;
-	if (!may)
-		return inst->host->fail(err, ETL_FATAL, DENIED, 0,
-					"postgres: the role \"%s\" may not make a schema in the "
-					"database \"%s\", and "
-					"rows wait in one until they are published: GRANT CREATE "
-					"ON DATABASE \"%s\" TO "
-					"\"%s\"",
-					PQuser(inst->db), PQdb(inst->db), PQdb(inst->db),
-					PQuser(inst->db));
-	if (read_only)
-		return inst->host->fail(
-			err, ETL_FATAL, "25006", 0,
-			"postgres: the database \"%s\" or the role \"%s\" is set to be read only "
-			"(default_transaction_read_only)%s",
-			PQdb(inst->db), PQuser(inst->db),
-			inst->supabase ? "; Supabase does that when the disk is full: make room" :
-					 "; have that changed");
-	return ETL_OK;
+		rc = judge_target(inst, found, err);
+	PQclear(found);
+	return rc;
 }
 
 int postgres_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
-	bool target = inst->host->role == ETL_ROLE_TARGET;
 	int rc = postgres_db(inst, err);
 
 	if (rc == ETL_OK)
 		rc = tell_way(inst, sink);
-	for (size_t i = 0; rc == ETL_OK && i < sizeof(facts) / sizeof(*facts); i++)
-		if (facts[i].whose == BOTH || (facts[i].whose == OF_TARGET) == target)
-			rc = ask(inst, sink, facts[i].name, facts[i].sql, err);
 	if (rc == ETL_OK)
-		rc = target ? check_target(inst, err) : tell_source(inst, sink, err);
+		rc = tell_facts(inst, sink, err);
+	if (rc == ETL_OK)
+		rc = inst->host->role == ETL_ROLE_TARGET ? check_target(inst, err) :
+							   tell_source(inst, sink, err);
 	return rc;
 }
