@@ -14,10 +14,14 @@ struct diff_walk {
 int diff_walk(struct diff *, enum diff_side, const struct diff_range *, struct diff_walk *,
 	      struct etl_error *);
 
+/* What a walk may end with beside a status: its rows do not fit into memory. */
+#define DIFF_TOO_MANY (-100)
+
 /* diff-rows.c. Reads the rows of both sides whose key hash, modulo COUNT (a power of two), falls on a
- * place that is true in WANTED (NULL: all), and notes what differs. They have to fit into memory. */
+ * place that is true in WANTED (NULL: all), and notes what differs. DIVISIBLE: ends with DIFF_TOO_MANY,
+ * nothing noted, when they take more than the memory of the diff. */
 int diff_rows(struct diff *, const struct diff_range *, const bool *wanted, uint64_t count,
-	      struct etl_error *);
+	      bool divisible, struct etl_error *);
 
 /* diff-stream.c. Reads both sides, and again what differs. */
 int diff_stream(struct diff *, const struct diff_range *, struct etl_error *);

@@ -289,14 +289,16 @@ static void count_rows(struct diff *d, struct etl_digest *const parts[2], uint64
 
 /* ---- By ranges of the key -------------------------------------------------------------------- */
 
-/* A range whose rows may be many is read in two passes. */
+/* A range whose rows are many, or large, is read in two passes. */
 static int read_waiting(struct push *p, struct etl_error *err)
 {
-	int rc = p->waiting_rows == 0 ? 0 :
+	int rc = p->waiting_rows == 0		? 0 :
 		 p->waiting_rows <= ROWS_IN_TURN ?
-					diff_rows(p->diff, &p->waiting, NULL, 1, err) :
-					diff_stream(p->diff, &p->waiting, err);
+						diff_rows(p->diff, &p->waiting, NULL, 1, true, err) :
+						DIFF_TOO_MANY;
 
+	if (rc == DIFF_TOO_MANY)
+		rc = diff_stream(p->diff, &p->waiting, err);
 	p->waiting_rows = 0;
 	return rc;
 }

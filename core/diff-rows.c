@@ -40,7 +40,7 @@ struct rows {
 	bool from_target; /* which side is walked */
 	uint64_t *hashes; /* keys, then rows */
 	int64_t hash_room;
-	uint64_t seen;
+	bool divisible; /* with too many rows the caller asks for fewer, else they have to do */
 };
 
 static void put_key(struct rows *r, struct etl_text *to, int64_t row)
@@ -90,14 +90,27 @@ static bool keep(struct rows *r, struct side_rows *side, int64_t row, uint64_t k
 	return true;
 }
 
+/* Out of the index, so that of a million equal rows none is looked at twice. */
+static void settle(struct rows *r, size_t *link)
+{
+	struct entry *e = &r->source.at[*link];
+
+	e->settled = true;
+	*link = e->next;
+}
+
 /* A row of the target that is in the source too; 64 bits of a key and of a row are as good as the row. */
 static bool find_equal(struct rows *r, uint64_t key_hash, uint64_t row_hash)
 {
-	for (size_t i = r->index[key_hash & r->index_mask]; i != NOBODY; i = r->source.at[i].next) {
-		struct entry *e = &r->source.at[i];
+	size_t *link = &r->index[key_hash & r->index_mask];
 
-		if (!e->settled && e->key_hash == key_hash && e->row_hash == row_hash)
-			return e->settled = true;
+	for (; *link != NOBODY; link = &r->source.at[*link].next) {
+		const struct entry *e = &r->source.at[*link];
+
+		if (e->key_hash == key_hash && e->row_hash == row_hash) {
+			settle(r, link);
+			return true;
+		}
 	}
 	return false;
 }
@@ -137,6 +150,12 @@ static bool hash_batch(struct rows *r, const struct ArrowArray *batch)
 		etl_view_set(r->view, batch));
 }
 
+static size_t used(const struct rows *r)
+{
+	return r->source.bytes.length + r->target.bytes.length +
+	       (r->source.count + r->target.count) * sizeof(struct entry);
+}
+
 static int take_batch(struct diff_walk *walk, const struct ArrowArray *batch, struct etl_error *err)
 {
 	struct rows *r = (struct rows *)(void *)walk;
@@ -146,7 +165,6 @@ static int take_batch(struct diff_walk *walk, const struct ArrowArray *batch, st
 		return error_memory(err);
 	keys = r->hashes;
 	rows = r->hashes + batch->length;
-	r->seen += (uint64_t)batch->length;
 	for (int64_t i = 0; i < batch->length; i++) {
 		if (r->wanted && !r->wanted[keys[i] & r->mask])
 			continue;
@@ -155,7 +173,7 @@ static int take_batch(struct diff_walk *walk, const struct ArrowArray *batch, st
 		if (!keep(r, r->from_target ? &r->target : &r->source, i, keys[i], rows[i]))
 			return error_memory(err);
 	}
-	return 0;
+	return r->divisible && used(r) > r->diff->memory ? DIFF_TOO_MANY : 0;
 }
 
 /* ---- What is left over ----------------------------------------------------------------------- */
@@ -167,15 +185,19 @@ static const void *key_at(const struct side_rows *side, const struct entry *e)
 
 static struct entry *find_partner(struct rows *r, const struct entry *of)
 {
+	size_t *link;
+
 	if (r->diff->job->key_count == 0)
 		return NULL;
-	for (size_t i = r->index[of->key_hash & r->index_mask]; i != NOBODY;
-	     i = r->source.at[i].next) {
-		struct entry *e = &r->source.at[i];
+	for (link = &r->index[of->key_hash & r->index_mask]; *link != NOBODY;
+	     link = &r->source.at[*link].next) {
+		struct entry *e = &r->source.at[*link];
 
-		if (!e->settled && e->key_hash == of->key_hash && e->key_size == of->key_size &&
-		    memcmp(key_at(&r->source, e), key_at(&r->target, of), e->key_size) == 0)
+		if (e->key_hash == of->key_hash && e->key_size == of->key_size &&
+		    memcmp(key_at(&r->source, e), key_at(&r->target, of), e->key_size) == 0) {
+			settle(r, link);
 			return e;
+		}
 	}
 	return NULL;
 }
@@ -216,8 +238,6 @@ static int note_rest(struct rows *r, struct etl_error *err)
 		struct entry *partner = find_partner(r, &r->target.at[i]);
 
 		rc = note(r, partner, &r->target.at[i], err);
-		if (partner)
-			partner->settled = true;
 	}
 	for (size_t i = 0; i < r->source.count && rc == 0; i++)
 		if (!r->source.at[i].settled)
@@ -238,10 +258,14 @@ static void rows_clear(struct rows *r)
 }
 
 int diff_rows(struct diff *d, const struct diff_range *range, const bool *wanted, uint64_t count,
-	      struct etl_error *err)
+	      bool divisible, struct etl_error *err)
 {
 	struct job *job = d->job;
-	struct rows r = { .walk = { take_batch }, .diff = d, .wanted = wanted, .mask = count - 1 };
+	struct rows r = { .walk = { take_batch },
+			  .diff = d,
+			  .wanted = wanted,
+			  .mask = count - 1,
+			  .divisible = divisible };
 	int rc;
 
 	r.canon = canon_new(&job->rows, job->key, job->key_count, d->hash);

@@ -98,12 +98,40 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Reads the rows of the wanted buckets from FIRST to before END. Their sizes were guessed by the mean: when they
+ * do not fit, half of them at a time. WANTED is all false afterwards. */
+static int read_buckets(struct diff *d, const struct diff_range *range, bool *wanted, uint64_t count,
+			uint64_t first, uint64_t end, struct etl_error *err)
+{
+	bool *half;
+	uint64_t middle = first + (end - first) / 2;
+	int rc;
+
+	if (!memchr(wanted + first, true, end - first))
+		return 0;
+	rc = diff_rows(d, range, wanted, count, end - first > 1, err);
+	if (rc != DIFF_TOO_MANY) {
+		memset(wanted, 0, count * sizeof(*wanted));
+		return rc;
+	}
+	half = calloc(count, sizeof(*half));
+	if (!half)
+		return error_memory(err);
+	memcpy(half + middle, wanted + middle, (end - middle) * sizeof(*half));
+	memset(wanted + middle, 0, (end - middle) * sizeof(*wanted));
+	rc = read_buckets(d, range, wanted, count, first, middle, err);
+	if (rc == 0)
+		rc = read_buckets(d, range, half, count, middle, end, err);
+	free(half);
+	return rc;
+}
+
 int diff_buckets(struct diff *d, const struct diff_range *range, const struct etl_digest *a,
 		 const struct etl_digest *b, uint64_t count, size_t row_size, struct etl_error *err)
 {
 	bool *wanted = calloc(count, sizeof(*wanted));
 	size_t used = 0, each = row_size + ENTRY_SIZE;
-	bool some = false;
+	uint64_t first = 0;
 	int rc = wanted ? 0 : error_memory(err);
 
 	for (uint64_t i = 0; i < count && rc == 0; i++) {
@@ -111,16 +139,16 @@ int diff_buckets(struct diff *d, const struct diff_range *range, const struct et
 
 		if (diff_same(&a[i], &b[i]))
 			continue;
-		if (some && used + size > d->memory) {
-			rc = diff_rows(d, range, wanted, count, err);
-			memset(wanted, 0, count * sizeof(*wanted));
+		if (used > 0 && used + size > d->memory) {
+			rc = read_buckets(d, range, wanted, count, first, i, err);
+			first = i;
 			used = 0;
 		}
-		wanted[i] = some = true;
+		wanted[i] = true;
 		used += size;
 	}
-	if (rc == 0 && some)
-		rc = diff_rows(d, range, wanted, count, err);
+	if (rc == 0 && used > 0)
+		rc = read_buckets(d, range, wanted, count, first, count, err);
 	free(wanted);
 	return rc;
 }
