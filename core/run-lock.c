@@ -76,14 +76,18 @@ struct recall {
 	struct etl_state_sink sink;
 	const char *run;
 	bool found;
+	int exit; /* as write_state wrote it; -1: it did not */
 };
 
 static int on_state(struct etl_state_sink *self, const char *run, const char *state)
 {
 	struct recall *r = (struct recall *)(void *)self;
 
-	(void)state;
-	r->found |= strcmp(run, r->run) == 0;
+	if (strcmp(run, r->run) != 0)
+		return 0;
+	r->found = true;
+	if (!state || sscanf(state, "{\"exit\":%d", &r->exit) != 1)
+		r->exit = -1;
 	return 0;
 }
 
@@ -98,7 +102,7 @@ bool run_keeps_state(const struct run *run)
 int run_was_published(struct run *run, const char *id, const char *seal, bool *ret,
 		      struct etl_error *err)
 {
-	struct recall recall = { { on_state }, id, false };
+	struct recall recall = { { on_state }, id, false, -1 };
 	struct instance *target = run->target;
 	struct etl_token token = { "" };
 	struct retry retry = retry_of(target, "asking whether it was published");
@@ -118,6 +122,9 @@ int run_was_published(struct run *run, const char *id, const char *seal, bool *r
 							   instance_error(target, err));
 	while (rc < 0 && retry_again(&retry, err));
 	*ret = rc == 0 && (is || recall.found);
+	/* A run that could not tell wrote down another one when it ended. */
+	if (*ret && recall.exit >= 0)
+		run->was.exit = recall.exit;
 	return rc;
 }
 
