@@ -129,14 +129,40 @@ static int admit_table(struct etl_instance *inst, const struct etl_load *load, c
 		       replace_check(inst, load, schema, there, err);
 }
 
+struct looking {
+	struct etl_step_sink sink;
+	bool made;
+};
+
+static int on_step(struct etl_step_sink *self, const struct etl_step *step)
+{
+	((struct looking *)(void *)self)->made |= step->sql && step->phase < ETL_PHASE_PUBLISH;
+	return ETL_OK;
+}
+
+/* Whether design makes anything of it: a view in another dialect it leaves out. */
+static int is_made(struct etl_instance *inst, const struct etl_load *load, bool *ret,
+		   struct etl_error *err)
+{
+	struct looking looking = { .sink = { .emit = on_step } };
+	int rc = postgres_design(inst, load->table, load, &looking.sink, err);
+
+	*ret = looking.made;
+	return rc;
+}
+
 static int admit_other(struct etl_instance *inst, const struct etl_load *load, const char *schema,
 		       const struct standing *there, struct etl_error *err)
 {
 	const char *name = load->table->name;
-	bool view = load->table->kind == ETL_VIEW;
+	bool view = load->table->kind == ETL_VIEW, made = false;
+	int rc;
 
 	if (!there->kind || load->run->flags & ETL_RUN_DATA_ONLY)
 		return ETL_OK;
+	rc = is_made(inst, load, &made, err);
+	if (rc < 0 || !made)
+		return rc;
 	if (view ? there->kind != 'v' && there->kind != 'm' : there->kind != 'S')
 		return refuse_kind(inst, schema, name, there->kind, err);
 	return load->run->on_existing == ETL_EXISTING_FAIL ?

@@ -29,6 +29,9 @@ static int how_of(const struct publish_part *part)
 		return PUBLISH_NONE;
 	if (kind == ETL_TABLE && stage_is_into(run) && part->load->existing)
 		return PUBLISH_INTO;
+	/* What design left out keeps nothing from its place. */
+	if (!part->staged.kind)
+		return PUBLISH_NONE;
 	if (!part->old.kind)
 		return PUBLISH_MOVE;
 	if (kind == ETL_TABLE &&
@@ -52,6 +55,9 @@ static int find_parts(struct publishing *p)
 					       .token = commit->tokens[i],
 					       .schema = postgres_target_schema(p->inst, commit->loads[i]->table) };
 		rc = admit_find(p->inst, part->schema, part->load->table->name, &part->old, p->err);
+		if (rc == ETL_OK)
+			rc = admit_find(p->inst, part->token->text, part->load->table->name,
+					&part->staged, p->err);
 		part->how = how_of(part);
 	}
 	return rc;

@@ -19,7 +19,7 @@ struct publish_part {
 	const struct etl_load *load;
 	const struct etl_token *token;
 	const char *schema;
-	struct standing old;
+	struct standing old, staged;
 	int how; /* enum publish_how */
 };
 

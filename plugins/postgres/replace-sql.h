@@ -204,8 +204,9 @@
 	"SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) FROM parts p JOIN pg_depend d ON "  \
 	"d.refclassid = p.classid AND d.refobjid = p.objid AND d.deptype = 'n' WHERE NOT (d.classid = "         \
 	"'pg_class'::regclass AND d.objid IN (SELECT oid FROM ours)) AND NOT (d.classid = 'pg_type'::regclass AND " \
-	"d.objid IN (SELECT objid FROM parts WHERE classid = 'pg_type'::regclass)) AND d.classid <> "           \
-	"'pg_policy'::regclass AND NOT (d.classid = 'pg_rewrite'::regclass AND EXISTS (SELECT FROM pg_rewrite r " \
+	"d.objid IN (SELECT objid FROM parts WHERE classid = 'pg_type'::regclass)) AND d.classid NOT IN ("       \
+	"'pg_policy'::regclass, 'pg_publication_rel'::regclass, 'pg_statistic_ext'::regclass) AND NOT "         \
+	"(d.classid = 'pg_rewrite'::regclass AND EXISTS (SELECT FROM pg_rewrite r "                           \
 	"WHERE r.oid = d.objid AND r.ev_class IN (SELECT oid FROM ours))) AND NOT (d.classid = "                \
 	"'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint c WHERE c.oid = d.objid AND (c.contype = " \
 	"'f' OR c.conrelid IN (SELECT oid FROM ours)))) AND NOT (d.classid = 'pg_trigger'::regclass AND EXISTS " \

@@ -271,25 +271,21 @@ static int find_old(struct replacing *r)
 {
 	struct publishing *p = r->p;
 	const char *between = "";
-	int rc = ETL_OK;
 
 	etl_text_add(&r->old, "{");
 	etl_text_add(&r->staged, "{");
-	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+	for (size_t i = 0; i < p->count; i++) {
 		const struct publish_part *part = &p->parts[i];
-		struct standing staged = { .oid = "0" };
 
 		if (part->how != PUBLISH_REPLACE)
 			continue;
-		rc = admit_find(p->inst, part->token->text, part->load->table->name, &staged, p->err);
 		etl_text_addf(&r->old, "%s%s", between, part->old.oid);
-		etl_text_addf(&r->staged, "%s%s", between, staged.oid);
+		etl_text_addf(&r->staged, "%s%s", between, part->staged.oid);
 		between = ",";
 	}
 	etl_text_add(&r->old, "}");
 	etl_text_add(&r->staged, "}");
-	return rc == ETL_OK && (r->old.failed || r->staged.failed) ? postgres_no_memory(p->inst, p->err) :
-								     rc;
+	return r->old.failed || r->staged.failed ? postgres_no_memory(p->inst, p->err) : ETL_OK;
 }
 
 static int find_views(struct replacing *r)
