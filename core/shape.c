@@ -257,6 +257,25 @@ static void rename_again(struct shaping *s)
 				s->new_names[i] = s->columns[k].name;
 }
 
+/* A table that is made has every column, in its order, those too that get no values. */
+static int take_all(struct shaping *s)
+{
+	size_t count = s->there->column_count;
+	struct etl_column *all = etl_arena_alloc(&s->arena, (count + 1) * sizeof(*all));
+
+	if (!all)
+		return error_memory(s->err);
+	for (size_t i = 0; i < count; i++) {
+		all[i] = *table_column(s->there, i);
+		for (size_t k = 0; k < s->column_count; k++)
+			if (strcmp(s->columns[k].name, all[i].name) == 0)
+				all[i] = s->columns[k];
+	}
+	s->columns = all;
+	s->column_count = count;
+	return 0;
+}
+
 /* The shape of the table that is there and stays, or that the target's own DDL makes. */
 static int take_shape(struct shaping *s)
 {
@@ -264,6 +283,8 @@ static int take_shape(struct shaping *s)
 	int rc = shape_existing_columns(s->job, s->there, &stores, s->columns, &s->column_count,
 					s->cast, s->cast_count, s->err);
 
+	if (rc == 0 && s->job->given)
+		rc = take_all(s);
 	if (rc == 0)
 		rc = shape_existing_rest(s->job, s->there, s->columns, s->column_count, s->err);
 	s->changed = true;

@@ -239,15 +239,20 @@ static int emit_objects(struct describing *d, struct etl_table_sink *sink)
 
 /* ---- The call --------------------------------------------------------------------------------------------------- */
 
-static int describe_all(struct describing *d, struct etl_table_sink *sink)
+static int describe_tables(struct describing *d, const char *schema, struct etl_table_sink *sink)
 {
-	const char *schema = d->inst->conf ? d->inst->host->str(d->inst->conf, "schema") : NULL;
 	int rc = find_objects(d, NULL, schema);
 
 	if (rc == ETL_OK)
 		rc = fill_objects(d);
-	if (rc == ETL_OK)
-		rc = emit_objects(d, sink);
+	return rc == ETL_OK ? emit_objects(d, sink) : rc;
+}
+
+static int describe_all(struct describing *d, struct etl_table_sink *sink)
+{
+	const char *schema = d->inst->conf ? d->inst->host->str(d->inst->conf, "schema") : NULL;
+	int rc = describe_tables(d, schema, sink);
+
 	return rc == ETL_OK ? describe_others(d, sink) : rc;
 }
 
@@ -288,6 +293,18 @@ int postgres_describe(struct etl_instance *inst, const struct etl_dataset *datas
 		rc = describe_query(&d, sink);
 	else
 		rc = describe_one(&d, sink);
+	forget(&d);
+	return rc;
+}
+
+int postgres_describe_schema(struct etl_instance *inst, const char *schema, struct etl_table_sink *sink,
+			     struct etl_error *err)
+{
+	struct describing d = { .inst = inst, .err = err };
+	int rc = postgres_ready(inst, err);
+
+	if (rc == ETL_OK)
+		rc = describe_tables(&d, schema, sink);
 	forget(&d);
 	return rc;
 }

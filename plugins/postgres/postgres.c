@@ -121,6 +121,11 @@ static const struct etl_option options[] = {
 		  "a target: where the "
 		  "tables go, default that of the source's table, else public; it is made when it "
 		  "is missing." },
+	{ .name = "schema_file",
+	  .kind = ETL_OPT_PATH,
+	  .flags = ETL_OPT_TARGET,
+	  .help = "DDL of the target's own: the tables that it makes, by unqualified names, are made as it "
+		  "says, and rows of tables of those names come in their shape." },
 	{ .name = "lock_timeout",
 	  .kind = ETL_OPT_DURATION,
 	  .flags = ETL_OPT_TARGET,
@@ -208,6 +213,7 @@ static const struct etl_schema schema = {
 	.size = sizeof(struct etl_schema),
 	.design = postgres_design,
 	.apply = postgres_apply,
+	.given = postgres_given,
 };
 
 static const struct etl_plugin plugin = {

@@ -165,7 +165,13 @@ void postgres_add_name(struct etl_text *, const char *schema, const char *name);
 /* ping.c */
 int postgres_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_error *);
 
+/* given.c: a member of struct etl_schema */
+int postgres_given(struct etl_instance *, struct etl_table_sink *, struct etl_error *);
+
 /* describe.c */
+/* The tables of one schema, whatever the options say. */
+int postgres_describe_schema(struct etl_instance *, const char *schema, struct etl_table_sink *,
+			     struct etl_error *);
 int postgres_describe(struct etl_instance *, const struct etl_dataset *, struct etl_table_sink *,
 		      struct etl_error *);
 
