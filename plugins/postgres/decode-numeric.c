@@ -103,7 +103,7 @@ static int64_t room_for(const struct numeric *n)
 	return 1 + whole + 1 + n->scale + GROUP_DIGITS;
 }
 
-static const char *put_numeric(struct etl_column_builder *to, const uint8_t *bytes, int32_t size)
+const char *decode_numeric(struct etl_column_builder *to, const uint8_t *bytes, int32_t size)
 {
 	struct numeric n;
 	const char *code = parse(&n, bytes, size);
@@ -136,7 +136,7 @@ const char *decode_numeric_text(struct etl_column_builder *to, const uint8_t *by
 	else if (n.sign == MINUS_INFINITY)
 		word = "-Infinity";
 	if (!word)
-		return put_numeric(to, bytes, size);
+		return decode_numeric(to, bytes, size);
 	return etl_put_bytes(to, word, (int64_t)strlen(word)) ? NULL : "no_memory";
 }
 

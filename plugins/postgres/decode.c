@@ -169,7 +169,7 @@ static const struct form forms[] = {
 	{ OID_OID, ETL_INT64, put_oid, NULL },
 	{ OID_FLOAT4, ETL_FLOAT32, put_int4, NULL },
 	{ OID_FLOAT8, ETL_FLOAT64, put_int8, NULL },
-	{ OID_NUMERIC, ETL_NUMERIC, decode_numeric_text, NULL },
+	{ OID_NUMERIC, ETL_NUMERIC, decode_numeric, NULL },
 	{ OID_TEXT, ETL_TEXT, put_bytes, put_checked },
 	{ OID_VARCHAR, ETL_TEXT, put_bytes, put_checked },
 	{ OID_BPCHAR, ETL_TEXT, put_bytes, put_checked },
@@ -209,7 +209,8 @@ int32_t decode_type(uint32_t oid)
 static decode_put *direct(const struct form *form, struct etl_type_info want, bool checked)
 {
 	if (form->oid == OID_NUMERIC)
-		return want.type == ETL_NUMERIC || want.type == ETL_TEXT ? decode_numeric_text :
+		return want.type == ETL_NUMERIC ? decode_numeric :
+		       want.type == ETL_TEXT	? decode_numeric_text :
 		       want.type == ETL_DECIMAL ? decode_decimal :
 						  NULL;
 	if (want.type == ETL_INT64 && form->oid == OID_INT4)

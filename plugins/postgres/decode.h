@@ -63,8 +63,8 @@ static inline uint64_t decode_64(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
-/* decode-numeric.c: as text, also NaN, Infinity and -Infinity, which ETL_NUMERIC and ETL_TEXT take; as ETL_DECIMAL,
- * which has none of them */
-decode_put decode_numeric_text, decode_decimal;
+/* decode-numeric.c: as decimal text, as ETL_DECIMAL; and as a text that may be NaN, Infinity and -Infinity, which are
+ * no numbers to the others. */
+decode_put decode_numeric, decode_decimal, decode_numeric_text;
 
 #endif

@@ -12,7 +12,8 @@
 /* Types by their numbers and modifiers ($1, $2), each as the server spells it. */
 static const char types_sql[] =
 	"SELECT pg_catalog.format_type(t.oid, u.modifier), t.typcategory, t.typelem, e.typtype "
-	"FROM pg_catalog.unnest($1::oid[], $2::int4[]) WITH ORDINALITY u(oid, modifier, place) "
+	"FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int4[])) WITH ORDINALITY "
+	"u(oid, modifier, place) "
 	"JOIN pg_catalog.pg_type t ON t.oid = u.oid "
 	"LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' "
 	"ORDER BY u.place";

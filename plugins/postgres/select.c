@@ -341,6 +341,24 @@ static int name_types(struct etl_instance *inst, struct relation *r, const PGres
 	return r->arena.failed ? postgres_no_memory(inst, err) : ETL_OK;
 }
 
+/* The question of a statement that will read: it is refused as that would be. */
+static int probe(struct etl_instance *inst, const struct relation *r, const char *sql,
+		 PGresult **ret, struct etl_error *err)
+{
+	PGresult *result = PQexecParams(inst->db, sql, 0, NULL, NULL, NULL, NULL, 0);
+	struct etl_text what = { 0 };
+	int rc;
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+		*ret = result;
+		return ETL_OK;
+	}
+	relation_add_what(r, &what);
+	rc = postgres_read_failed(inst, result, err, what.at ? what.at : "a table");
+	etl_text_free(&what);
+	return rc;
+}
+
 int select_types(struct etl_instance *inst, struct relation *r, const struct etl_read *read,
 		 struct select_column **ret, size_t *ret_count, const char *const **ret_key_types,
 		 struct etl_error *err)
@@ -348,7 +366,7 @@ int select_types(struct etl_instance *inst, struct relation *r, const struct etl
 	size_t count, keys = read->keys ? (size_t)read->key_schema->n_children : 0;
 	struct select_column *columns = list_columns(r, read, &count);
 	struct etl_text sql = { 0 };
-	PGresult *result;
+	PGresult *result = NULL;
 	int rc;
 
 	if (columns)
@@ -356,7 +374,7 @@ int select_types(struct etl_instance *inst, struct relation *r, const struct etl
 	if (!columns || r->arena.failed || sql.failed)
 		rc = postgres_no_memory(inst, err);
 	else
-		rc = postgres_query(inst, err, &result, sql.at, 0, NULL);
+		rc = probe(inst, r, sql.at, &result, err);
 	etl_text_free(&sql);
 	if (rc < 0)
 		return rc;

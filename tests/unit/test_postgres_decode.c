@@ -87,8 +87,9 @@ START_TEST(numerics)
 	expect(OID_NUMERIC, "numeric", "00010001000000000001", "10000");
 	expect(OID_NUMERIC, "numeric", "000100000000000203e8", "1000.00");
 	expect(OID_NUMERIC, "numeric", "0001fffe400000080001", "-0.00000001");
-	expect(OID_NUMERIC, "numeric", "00000000c0000000", "NaN");
-	expect(OID_NUMERIC, "numeric", "0000000" "0d0000000", "Infinity");
+	expect(OID_NUMERIC, "numeric", "00000000c0000000", "(not_a_number)");
+	expect(OID_NUMERIC, "numeric", "00000000d0000000", "(infinity)");
+	expect(OID_NUMERIC, "text", "00000000c0000000", "'NaN'");
 	expect(OID_NUMERIC, "text", "00000000f0000000", "'-Infinity'");
 	expect(OID_NUMERIC, "decimal(10,3)", "0003000100000003000109291a7c", "12345.678");
 	expect(OID_NUMERIC, "decimal(10,2)", "0003000100000003000109291a7c", "(too_precise)");
@@ -97,7 +98,7 @@ START_TEST(numerics)
 	expect(OID_NUMERIC, "decimal(38,4)", "0002ffff40000005000107d0", "(too_precise)");
 	expect(OID_NUMERIC, "decimal(5,0)", "00010001000000000001", "10000");
 	expect(OID_NUMERIC, "decimal(4,0)", "00010001000000000001", "(out_of_range)");
-	expect(OID_NUMERIC, "decimal(38,38)", "0001fff7000000260064", "0.00000000000000000000000000000000000100");
+	expect(OID_NUMERIC, "decimal(38,38)", "0001fff7000000260064", "0.00000000000000000000000000000000010000");
 	/* 10^38 - 1 and 10^38 */
 	expect(OID_NUMERIC, "decimal(38,0)", "000a00090000000000" "63270f270f270f270f270f270f270f270f270f",
 	       "99999999999999999999999999999999999999");
@@ -113,7 +114,7 @@ END_TEST
 START_TEST(moments)
 {
 	expect(OID_DATE, "date", "ffffffff", "1999-12-31");
-	expect(OID_DATE, "date", "00002266", "2024-02-29");
+	expect(OID_DATE, "date", "00002279", "2024-02-29");
 	expect(OID_DATE, "date", "7fffffff", "(infinity)");
 	expect(OID_DATE, "date", "80000000", "(infinity)");
 	expect(OID_TIMESTAMP, "timestamp", "00000000000f4240", "2000-01-01 00:00:01");
