@@ -255,7 +255,9 @@ run_pooler() {
 		printf '%s\n' "listen_addr = 127.0.0.1" "listen_port = $port" "unix_socket_dir =" "pool_mode = $pool_mode" \
 			"auth_type = trust" "auth_file = $pg_folder/pooler.users" "admin_users = postgres" "$@"
 	} >"$pg_folder/pooler.ini"
-	as_server TERM "$pooler" "$pg_folder/pooler.ini" </dev/null >"$pg_folder/pooler.log" 2>&1 &
+	# Emptied here: "process up" must come from this one, and not from the one before.
+	: >"$pg_folder/pooler.log"
+	as_server TERM "$pooler" "$pg_folder/pooler.ini" </dev/null >>"$pg_folder/pooler.log" 2>&1 &
 	pooler_pid=$!
 	tries=0
 	until grep -q 'process up' "$pg_folder/pooler.log"; do
