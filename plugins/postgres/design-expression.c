@@ -118,6 +118,14 @@ static void rename_columns(const struct design *d, const char *sql, struct etl_t
 	}
 }
 
+void design_add_renamed(const struct design *d, const char *sql, struct etl_text *ret)
+{
+	if (is_renamed(d))
+		rename_columns(d, sql, ret);
+	else
+		etl_text_add(ret, sql);
+}
+
 /* ---- SQLite's ------------------------------------------------------------------------------------------------ */
 
 static int from_sqlite(struct design *d, const char *sql, enum sql_use use,
@@ -166,10 +174,7 @@ int design_expression(struct design *d, const char *sql, enum sql_use use,
 		snprintf(result->why, sizeof(result->why), "it is written in another dialect");
 		return 0;
 	}
-	if (is_renamed(d))
-		rename_columns(d, sql, ret);
-	else
-		etl_text_add(ret, sql);
+	design_add_renamed(d, sql, ret);
 	return ret->failed ? design_no_memory(d) : 1;
 }
 

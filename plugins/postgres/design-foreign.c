@@ -99,8 +99,12 @@ static bool is_refused(const struct design *d, const struct etl_foreign_key *f,
 	const char *const *columns = f->parent_columns;
 	size_t i;
 
-	if (!t)
+	if (!parent)
 		return false;
+	if (!t) {
+		snprintf(why, size, "there is no table \"%s\"", f->parent);
+		return true;
+	}
 	if (!columns && t->primary.column_count != f->column_count) {
 		snprintf(why, size, "\"%s\" has no primary key of as many columns", f->parent);
 		return true;
@@ -127,6 +131,20 @@ static bool is_refused(const struct design *d, const struct etl_foreign_key *f,
 	return true;
 }
 
+/* The schema of a parent that is in another one than the table will be; NULL: the same. */
+static const char *other_schema(const struct design *d, const struct etl_foreign_key *f,
+				const struct etl_parent *parent)
+{
+	struct etl_table of = { .schema = f->parent_schema, .dialect = d->table->dialect };
+	const char *schema = postgres_target_schema(d->inst, parent && parent->table ? parent->table :
+										       &of);
+
+	return f->parent_schema &&
+			       strcmp(schema, postgres_target_schema(d->inst, d->table)) != 0 ?
+		       schema :
+		       NULL;
+}
+
 /* ---- Statements ------------------------------------------------------------------------------------------------- */
 
 static void add_actions(struct etl_text *sql, const struct etl_foreign_key *f)
@@ -142,8 +160,8 @@ static void add_actions(struct etl_text *sql, const struct etl_foreign_key *f)
 		etl_text_addf(sql, " ON UPDATE %s", actions[f->on_update]);
 }
 
-static void write_key(struct design *d, const struct etl_foreign_key *f, const char *name,
-		      struct etl_text *sql)
+static void write_key(struct design *d, const struct etl_foreign_key *f, const char *schema,
+		      const char *name, struct etl_text *sql)
 {
 	static const char *const defer[] = { "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED" };
 	bool deferred = d->run && d->run->foreign_keys == ETL_FK_DEFER;
@@ -159,7 +177,7 @@ static void write_key(struct design *d, const struct etl_foreign_key *f, const c
 	etl_text_add(sql, "FOREIGN KEY (");
 	design_add_columns(sql, NULL, f->columns, f->column_count);
 	etl_text_add(sql, ") REFERENCES ");
-	postgres_add_name(sql, NULL, f->parent);
+	postgres_add_name(sql, schema, f->parent);
 	if (f->parent_columns) {
 		etl_text_add(sql, " (");
 		design_add_columns(sql, NULL, f->parent_columns, f->column_count);
@@ -284,7 +302,8 @@ int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
 
 	if (!columns && parent && parent->table)
 		columns = parent->table->primary.columns;
-	if (!columns)
+	/* What is in another schema is there only when both are published. */
+	if (!columns || other_schema(d, f, parent))
 		return ETL_OK;
 	etl_text_addf(&object, "%s.%s", d->table->name, part);
 	rc = object.failed ? design_no_memory(d) :
@@ -300,13 +319,14 @@ int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
 static int make_key(struct design *d, const struct etl_foreign_key *f,
 		    const struct etl_parent *parent, const char *part)
 {
-	bool outside = parent && parent->table && !parent->in_run;
+	const char *schema = other_schema(d, f, parent);
+	bool outside = schema || (parent && parent->table && !parent->in_run);
 	int32_t phase = outside ? ETL_PHASE_PUBLISH : ETL_PHASE_FINISH;
 	struct etl_text sql = { 0 };
 	char buf[POSTGRES_NAME_MAX + 1];
 	const char *name = key_name(d, f, buf);
 
-	write_key(d, f, name, &sql);
+	write_key(d, f, schema, name, &sql);
 	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
 		return make_reported(d, part, name, phase, &sql);
 	if (f->match && strcasecmp(f->match, "PARTIAL") == 0)

@@ -19,7 +19,7 @@ static bool finds_all(const struct design *d, const char *const *columns, size_t
 	return true;
 }
 
-/* A collation of SQLite's as one of PostgreSQL's, quoted; NULL: the column's own. */
+/* A collation of SQLite's as one of PostgreSQL's; NULL: the column's own. */
 static const char *own_collation(const struct design *d, const char *column, const char *collation)
 {
 	const struct etl_column *c = design_column(d, column);
@@ -30,8 +30,8 @@ static const char *own_collation(const struct design *d, const char *column, con
 		return collation;
 	if (c && c->collation && strcasecmp(c->collation, collation) == 0)
 		return NULL;
-	return strcasecmp(collation, "NOCASE") == 0 ? "\"" DESIGN_NOCASE "\"" :
-	       strcasecmp(collation, "BINARY") == 0 && c && c->collation ? "\"C\"" :
+	return strcasecmp(collation, "NOCASE") == 0 ? DESIGN_NOCASE :
+	       strcasecmp(collation, "BINARY") == 0 && c && c->collation ? "C" :
 									    NULL;
 }
 
@@ -80,9 +80,10 @@ static int add_parts(struct design *d, const struct etl_key *key, struct etl_tex
 		postgres_add_name(to, NULL, key->columns[i]);
 		if (!collation)
 			continue;
-		etl_text_addf(to, " COLLATE %s", collation);
+		etl_text_add(to, " COLLATE ");
+		etl_text_add_name(to, collation, '"');
 		*ret_own = true;
-		if (strstr(collation, DESIGN_NOCASE)) {
+		if (!d->same && strcmp(collation, DESIGN_NOCASE) == 0) {
 			int rc = design_make_nocase(d);
 
 			if (rc)
@@ -117,7 +118,7 @@ static const char *key_note(const struct design *d, const struct etl_key *key, b
 		*verdict = ETL_APPROXIMATED;
 		return "as a unique index, which can have the collation";
 	}
-	if (key->conflict_sql) {
+	if (key->conflict_sql && !d->same) {
 		*verdict = ETL_APPROXIMATED;
 		return "its conflict clause is left out: a statement says it in PostgreSQL (ON "
 		       "CONFLICT)";
@@ -137,6 +138,11 @@ static void write_key(struct design *d, const struct etl_key *key, bool primary,
 	if (!own) {
 		design_add_constraint(d, sql, key->name);
 		etl_text_addf(sql, "%s%s (%s)", primary ? "PRIMARY KEY" : "UNIQUE", nulls, parts);
+		/* INCLUDE, DEFERRABLE */
+		if (d->same && key->conflict_sql) {
+			etl_text_add(sql, " ");
+			design_add_renamed(d, key->conflict_sql, sql);
+		}
 		return;
 	}
 	etl_text_add(sql, "CREATE UNIQUE INDEX ");
@@ -228,9 +234,11 @@ static int add_part(struct design *d, struct making *m, const struct etl_index_p
 		if (d->same)
 			collation = p->collation;
 	}
-	if (collation)
-		etl_text_addf(&text, " COLLATE %s", collation);
-	if (rc == 1 && collation && strstr(collation, DESIGN_NOCASE) && !d->same)
+	if (collation) {
+		etl_text_add(&text, " COLLATE ");
+		etl_text_add_name(&text, collation, '"');
+	}
+	if (rc == 1 && collation && strcmp(collation, DESIGN_NOCASE) == 0 && !d->same)
 		rc = design_make_nocase(d) ? ETL_FAILED : 1;
 	if (rc == 1) {
 		etl_text_addf(&m->equal, "%s%s", m->equal.length ? ", " : "", text.at);
@@ -302,11 +310,32 @@ static int screen_index(struct design *d, struct making *m)
 						     m->given.at);
 }
 
+/* What is more than an index is a constraint by its own words. */
+static int design_exclusion(struct design *d, const struct etl_index *index)
+{
+	const char *words = strstr(index->ddl, " ADD CONSTRAINT ");
+	struct etl_text sql = { 0 };
+
+	if (!words)
+		return design_skip(d, "exclusion", index->name, "it cannot be read", index->ddl);
+	etl_text_add(&sql, "ALTER TABLE ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	etl_text_add(&sql, words);
+	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "exclusion", index->name, &sql, NULL);
+}
+
 int design_index(struct design *d, const struct etl_index *index)
 {
 	struct making m = { .index = index };
 	bool own = own_text(d, index) != NULL;
-	int rc = add_all(d, &m);
+	int rc;
+
+	if (d->same && index->ddl && strncmp(index->ddl, "ALTER ", strlen("ALTER ")) == 0)
+		return design_exclusion(d, index);
+	if (d->same && !index->ddl && index->part_count == 0)
+		return design_skip(d, "exclusion", index->name,
+				   "its text is not known in the new names", NULL);
+	rc = add_all(d, &m);
 
 	if (own && rc == 0) {
 		rc = 1;
@@ -338,6 +367,30 @@ int design_screen_check(struct design *d, const char *part, const char *conditio
 	etl_text_addf(&sql, " WHERE NOT (%s) ORDER BY " DESIGN_LOAD_ORDER, condition);
 	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "check", part, &sql,
 			   "rows that break it are rejected");
+}
+
+/* A word before a parenthesis: a function, which may not be there. */
+static bool calls(const char *sql)
+{
+	for (; (sql = strchr(sql, '(')); sql++) {
+		if (sql[-1] == '_' || (sql[-1] >= 'a' && sql[-1] <= 'z') || sql[-1] == '"')
+			return true;
+	}
+	return false;
+}
+
+/* Whether the server takes it is seen before the rows come. */
+static int try_check(struct design *d, const char *part, const char *condition)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_add(&sql, "ALTER TABLE ");
+	postgres_add_name(&sql, NULL, d->table->name);
+	etl_text_addf(&sql, " ADD CONSTRAINT _etlrun_trial CHECK (%s);\nALTER TABLE ", condition);
+	postgres_add_name(&sql, NULL, d->table->name);
+	etl_text_add(&sql, " DROP CONSTRAINT _etlrun_trial");
+	return design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "check trial", part, &sql,
+			   "the functions it calls must be in the target");
 }
 
 /* Is the name given to another constraint of the table before? */
@@ -386,6 +439,8 @@ static int add_check(struct design *d, const struct etl_check *check, struct etl
 		}
 		etl_text_addf(sql, "CHECK (%s)", condition.at);
 		rc = result.nocase ? design_make_nocase(d) : ETL_OK;
+		if (!rc && d->same && *condition.at && calls(condition.at + 1))
+			rc = try_check(d, part, condition.at);
 		if (!rc && design_looks(d))
 			rc = design_screen_check(d, part, condition.at);
 		if (!rc)

@@ -20,6 +20,70 @@ static int skip(struct design *d, const char *kind, const char *why)
 	return rc;
 }
 
+/* COMMENT ON WHAT name [ON table]. */
+static int add_comment(struct design *d, const char *what)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	if (!d->table->comment)
+		return ETL_OK;
+	etl_text_addf(&sql, "COMMENT ON %s ", what);
+	postgres_add_name(&sql, NULL, d->table->name);
+	if (d->table->kind == ETL_TRIGGER && d->table->parent) {
+		etl_text_add(&sql, " ON ");
+		postgres_add_name(&sql, NULL, d->table->parent);
+	}
+	etl_text_add(&sql, " IS ");
+	etl_text_add_literal(&sql, d->table->comment);
+	rc = sql.failed ? design_no_memory(d) :
+			  design_step(d, ETL_PHASE_LAST, ETL_EXACT, "comment", d->table->name, sql.at,
+				      NULL);
+	etl_text_free(&sql);
+	return rc;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* ---- Views and triggers ------------------------------------------------------------------------------------ */
+
+/* In TEXT, in a block that says WORDS when CONDITION is raised. */
+static void add_guarded(struct etl_text *to, const char *text, const char *condition,
+			const char *words)
+{
+	etl_text_addf(to, "DO $etlrun$ BEGIN\n%s;\nEXCEPTION WHEN %s THEN\n\tRAISE WARNING ", text,
+		      condition);
+	etl_text_add_literal(to, words);
+	etl_text_add(to, ", SQLERRM;\nEND $etlrun$");
+}
+
+static int design_view(struct design *d)
+{
+	bool kept = begins(d->table->ddl, "CREATE MATERIALIZED ");
+	int rc = design_step(d, ETL_PHASE_LAST, ETL_EXACT, "view", d->table->name, d->table->ddl,
+			     kept ? "filled when it is made" : NULL);
+
+	return rc ? rc : add_comment(d, kept ? "MATERIALIZED VIEW" : "VIEW");
+}
+
+/* Its function is not carried: without one the trigger is left out, aloud, and the rows are not lost for it. */
+static int design_trigger(struct design *d)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	add_guarded(&sql, d->table->ddl, "undefined_function",
+		    "a trigger is left out until its function is there: %");
+	rc = sql.failed ? design_no_memory(d) :
+			  design_step(d, ETL_PHASE_LAST, ETL_EXACT, "trigger", d->table->name, sql.at,
+				      "where the target has its function");
+	etl_text_free(&sql);
+	return rc;
+}
+
 static int design_program(struct design *d, const char *kind)
 {
 	if (d->run && d->run->flags & ETL_RUN_DATA_ONLY)
@@ -36,7 +100,57 @@ static int design_program(struct design *d, const char *kind)
 			    "it is written in another dialect, and statements are not translated");
 	if (!d->table->ddl)
 		return skip(d, kind, "its text is not known in the new names");
-	return design_step(d, ETL_PHASE_LAST, ETL_EXACT, kind, d->table->name, d->table->ddl, NULL);
+	return d->table->kind == ETL_VIEW ? design_view(d) : design_trigger(d);
+}
+
+/* ---- Types and sequences -------------------------------------------------------------------------------------- */
+
+/* Made when a name that it has is not known yet: the schema it goes to may have it from a run before. LOOKUP: what
+ * looks for the name. */
+static int make_missing(struct design *d, const char *kind, const char *lookup, const char *make,
+			const char *note)
+{
+	struct etl_text sql = { 0 }, name = { 0 };
+	int rc;
+
+	postgres_add_name(&name, NULL, d->table->name);
+	etl_text_addf(&sql, "DO $etlrun$ BEGIN\n\tIF %s(", lookup);
+	etl_text_add_literal(&sql, name.at ? name.at : "");
+	etl_text_addf(&sql, ") IS NULL THEN\n%s;\n\tEND IF;\nEND $etlrun$", make);
+	rc = sql.failed || name.failed ? design_no_memory(d) :
+					 design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, kind,
+						     d->table->name, sql.at, note);
+	etl_text_free(&sql);
+	etl_text_free(&name);
+	return rc;
+}
+
+static int design_type_of_its_own(struct design *d)
+{
+	if (!d->same || !d->table->ddl)
+		return skip(d, "type", "it is written in another dialect");
+	return make_missing(d, "type", "to_regtype", d->table->ddl,
+			    "the target's own type of that name is used where it has one");
+}
+
+/* CREATE SEQUENCE, and behind it what sets it: that waits until the run is published. */
+static int design_sequence(struct design *d)
+{
+	const char *set = d->table->ddl ? strstr(d->table->ddl, ";\n") : NULL;
+	struct etl_text make = { 0 };
+	int rc;
+
+	if (!d->same || !d->table->ddl)
+		return skip(d, "sequence", "it is written in another dialect");
+	etl_text_add_bytes(&make, d->table->ddl,
+			   set ? (size_t)(set - d->table->ddl) : strlen(d->table->ddl));
+	rc = make.failed ? design_no_memory(d) :
+			   make_missing(d, "sequence", "to_regclass", make.at, NULL);
+	etl_text_free(&make);
+	if (rc || !set)
+		return rc;
+	return design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "sequence", d->table->name, set + 2,
+			   "goes on after the last number");
 }
 
 int design_other(struct design *d)
@@ -53,21 +167,11 @@ int design_other(struct design *d)
 	case ETL_SHADOW_TABLE:
 		return skip(d, "shadow table", "it is the storage of a virtual table");
 	case ETL_SEQUENCE:
-		return d->same && d->table->ddl ?
-			       design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "sequence",
-					   d->table->name, d->table->ddl, NULL) :
-			       skip(d, "sequence", "it is written in another dialect");
+		return design_sequence(d);
 	case ETL_TYPE_DEFINITION:
-		return d->same && d->table->ddl ?
-			       design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name,
-					   d->table->ddl, NULL) :
-			       skip(d, "type", "it is written in another dialect");
+		return design_type_of_its_own(d);
 	case ETL_DATABASE:
-		return d->same && d->table->ddl ?
-			       design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "setting",
-					   d->table->name, d->table->ddl, NULL) :
-			       skip(d, "setting",
-				    "the settings of another database mean nothing here");
+		return skip(d, "setting", "the settings of another database mean nothing here");
 	default:
 		return skip(d, "object", "this version does not know what it is");
 	}

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "design.h"
@@ -38,7 +39,8 @@ static int add_collation(struct design *d, struct column *column)
 	if (!c->collation)
 		return ETL_OK;
 	if (d->same) {
-		etl_text_addf(column->sql, " COLLATE %s", c->collation);
+		etl_text_add(column->sql, " COLLATE ");
+		etl_text_add_name(column->sql, c->collation, '"');
 		return ETL_OK;
 	}
 	if (d->sqlite && strcasecmp(c->collation, "NOCASE") == 0 && design_kind(d, c) == SQL_TEXT) {
@@ -67,6 +69,28 @@ static bool in_key(const struct design *d, const struct etl_column *c)
 	return false;
 }
 
+/* Options of an identity stand in the table's own statement only: "name" type … AS IDENTITY (…). */
+static void add_identity_options(struct design *d, const struct etl_column *c, struct etl_text *sql)
+{
+	static const char words[] = " AS IDENTITY (";
+	struct etl_text name = { 0 };
+	const char *at, *end, *options;
+
+	etl_text_add(&name, "\n\t");
+	etl_text_add_name(&name, c->name, '"');
+	at = d->same && d->table->ddl && name.at ? strstr(d->table->ddl, name.at) : NULL;
+	etl_text_free(&name);
+	if (!at)
+		return;
+	end = at + 1 + strcspn(at + 1, "\n");
+	options = strstr(at, words);
+	if (!options || options > end)
+		return;
+	options += strlen(words) - 1;
+	etl_text_add(sql, " ");
+	etl_text_add_bytes(sql, options, strcspn(options, ")") + 1);
+}
+
 static void add_identity(struct design *d, struct column *column)
 {
 	const struct etl_column *c = column->c;
@@ -78,6 +102,7 @@ static void add_identity(struct design *d, struct column *column)
 	}
 	etl_text_addf(column->sql, " GENERATED %s AS IDENTITY",
 		      c->flags & ETL_IDENTITY_ALWAYS ? "ALWAYS" : "BY DEFAULT");
+	add_identity_options(d, c, column->sql);
 	if (d->sqlite)
 		say(column, ETL_EXACT, c->flags & ETL_NEVER_REUSED ?
 					       "numbered when none is given" :
@@ -126,6 +151,32 @@ static int add_generated(struct design *d, struct column *column, bool *ret_fits
 			 rc;
 }
 
+/* nextval('name'::regclass) of a sequence that is the column's own, in the table's schema: its name as it must be
+ * written; to be freed. NULL: it is none. */
+static char *serial_of(const struct design *d, const struct etl_column *c)
+{
+	static const char head[] = "nextval('", tail[] = "'::regclass)";
+	size_t n;
+
+	if (!d->same || !c->default_sql || !(c->flags & ETL_IDENTITY) ||
+	    strncmp(c->default_sql, head, strlen(head)) != 0)
+		return NULL;
+	n = strcspn(c->default_sql + strlen(head), "'.");
+	return strcmp(c->default_sql + strlen(head) + n, tail) == 0 ?
+		       strndup(c->default_sql + strlen(head), n) :
+		       NULL;
+}
+
+static bool add_serial(struct design *d, struct column *column)
+{
+	char *name = serial_of(d, column->c);
+
+	if (name)
+		etl_text_addf(column->sql, " DEFAULT %s", column->c->default_sql);
+	free(name);
+	return name != NULL;
+}
+
 /* Its line is added to LINES; a generated column that cannot be is left out. */
 static int design_column_line(struct design *d, const struct etl_column *c, struct etl_text *lines)
 {
@@ -141,8 +192,10 @@ static int design_column_line(struct design *d, const struct etl_column *c, stru
 	rc = add_collation(d, &column);
 	if (!rc && c->flags & ETL_GENERATED)
 		rc = add_generated(d, &column, &fits);
-	else if (!rc && c->flags & ETL_IDENTITY)
+	else if (!rc && c->flags & ETL_IDENTITY && !add_serial(d, &column))
 		add_identity(d, &column);
+	else if (!rc && c->flags & ETL_IDENTITY)
+		rc = ETL_OK;
 	else if (!rc && c->default_sql)
 		rc = add_default(d, &column);
 	if (c->flags & ETL_NOT_NULL || in_key(d, c))
@@ -173,11 +226,62 @@ static int refuse_wide(struct design *d)
 				   d->table->name, d->table->column_count, COLUMNS_MOST);
 }
 
+/* A sequence that the default of a column takes from: made before the table, and its own afterwards. */
+static void add_serials(struct design *d, struct etl_text *sql, bool before)
+{
+	size_t i;
+
+	for (i = 0; i < d->table->column_count; i++) {
+		const struct etl_column *c = EACH(d, etl_column, column, i);
+		char *name = serial_of(d, c);
+
+		if (name && before) {
+			etl_text_addf(sql, "CREATE SEQUENCE %s%s;\n", name,
+				      c->type == ETL_INT32 ? " AS integer" :
+				      c->type == ETL_INT16 ? " AS smallint" :
+							     "");
+		} else if (name) {
+			etl_text_addf(sql, ";\nALTER SEQUENCE %s OWNED BY ", name);
+			postgres_add_name(sql, d->table->name, c->name);
+		}
+		free(name);
+	}
+}
+
+/* What stands behind the columns of the table's own statement: PARTITION BY, and the partitions. */
+static const char *own_tail(const struct design *d)
+{
+	const char *at = d->same && d->table->ddl ? strstr(d->table->ddl, "\n) PARTITION BY ") : NULL;
+
+	return at ? at + strlen("\n)") : NULL;
+}
+
+static const char *table_note(const struct design *d, bool cut, int32_t *verdict)
+{
+	const char *ddl = d->same ? d->table->ddl : NULL;
+
+	*verdict = ETL_APPROXIMATED;
+	if (cut)
+		return "its name is longer than PostgreSQL's 63 bytes and gets a tag in place of its "
+		       "end";
+	if (ddl && strstr(ddl, "\n) INHERITS "))
+		return "it stands for itself: what it inherits from is left out";
+	if (ddl && strncmp(ddl, "CREATE UNLOGGED ", strlen("CREATE UNLOGGED ")) == 0)
+		return "logged, so that nothing of it is lost while it waits; ALTER TABLE … SET "
+		       "UNLOGGED afterwards";
+	*verdict = ETL_EXACT;
+	return own_tail(d) ? "with its partitions; what they do not take, or a key does not, fails "
+			     "the run" :
+			     NULL;
+}
+
 static int design_create(struct design *d)
 {
 	struct etl_text lines = { 0 }, sql = { 0 };
 	char buf[POSTGRES_NAME_MAX + 1];
 	bool cut = postgres_short_name(d->table->name, buf) == buf;
+	const char *note;
+	int32_t verdict;
 	size_t i;
 	int rc = ETL_OK;
 
@@ -185,27 +289,26 @@ static int design_create(struct design *d)
 		return refuse_wide(d);
 	for (i = 0; !rc && i < d->table->column_count; i++)
 		rc = design_column_line(d, EACH(d, etl_column, column, i), &lines);
+	add_serials(d, &sql, true);
 	etl_text_add(&sql, "CREATE TABLE ");
 	postgres_add_name(&sql, NULL, d->table->name);
-	etl_text_addf(&sql, " (\n%s\n)", lines.at ? lines.at : "");
+	etl_text_addf(&sql, " (\n%s\n)%s", lines.at ? lines.at : "", own_tail(d) ? own_tail(d) : "");
+	add_serials(d, &sql, false);
 	sql.failed = sql.failed || lines.failed;
 	etl_text_free(&lines);
+	note = table_note(d, cut, &verdict);
 	if (!rc)
-		return design_part(d, ETL_PHASE_PREPARE, cut ? ETL_APPROXIMATED : ETL_EXACT, "table",
-				   NULL, &sql,
-				   cut ? "its name is longer than PostgreSQL's 63 bytes and gets a "
-					 "tag in place of its end" :
-					 NULL);
+		return design_part(d, ETL_PHASE_PREPARE, verdict, "table", NULL, &sql, note);
 	etl_text_free(&sql);
 	return rc;
 }
 
 /* ---- After the rows ---------------------------------------------------------------------------------------------- */
 
+/* Where nothing was given yet, it begins where it began. */
 static int design_counter(struct design *d, const struct etl_column *c)
 {
-	int64_t last = c->identity_last == ETL_UNKNOWN ? 0 : c->identity_last;
-	struct etl_text sql = { 0 }, table = { 0 };
+	struct etl_text sql = { 0 }, table = { 0 }, last = { 0 };
 
 	if (!(c->flags & ETL_IDENTITY) || design_kind(d, c) != SQL_INT || c->flags & ETL_GENERATED)
 		return ETL_OK;
@@ -215,17 +318,21 @@ static int design_counter(struct design *d, const struct etl_column *c)
 				   "out",
 				   NULL);
 	postgres_add_name(&table, NULL, d->table->name);
-	etl_text_add(&sql, "SELECT setval(pg_get_serial_sequence(");
+	if (c->identity_last != ETL_UNKNOWN)
+		etl_text_addf(&last, ", %lld", (long long)c->identity_last);
+	etl_text_add(&sql, "SELECT setval(s, v) FROM (SELECT pg_get_serial_sequence(");
 	etl_text_add_literal(&sql, table.at ? table.at : "");
 	etl_text_add(&sql, ", ");
 	etl_text_add_literal(&sql, c->name);
-	etl_text_addf(&sql, "), greatest(max(");
+	etl_text_add(&sql, ")::regclass AS s, greatest(max(");
 	postgres_add_name(&sql, NULL, c->name);
-	etl_text_addf(&sql, "), %lld, 1), greatest(max(", (long long)last);
-	postgres_add_name(&sql, NULL, c->name);
-	etl_text_addf(&sql, "), %lld) >= 1) FROM %s", (long long)last, table.at ? table.at : "");
-	sql.failed = sql.failed || table.failed;
+	etl_text_addf(&sql,
+		      ")%s) AS v FROM %s) AS t JOIN pg_sequence ON seqrelid = s WHERE v BETWEEN "
+		      "seqmin AND seqmax",
+		      last.at ? last.at : "", table.at ? table.at : "");
+	sql.failed = sql.failed || table.failed || last.failed;
 	etl_text_free(&table);
+	etl_text_free(&last);
 	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", c->name, &sql,
 			   "goes on after the last number");
 }

@@ -123,12 +123,13 @@ static int32_t judge(const struct etl_column *c, struct etl_text *note)
 		etl_text_addf(note, "declared %s, and longer values are there", c->declared);
 		return ETL_WIDENED;
 	}
-	if (was.type == ETL_DECIMAL && c->type == ETL_DECIMAL &&
-	    (was.precision != c->precision || was.scale != c->scale)) {
+	if (was.type == ETL_DECIMAL &&
+	    (c->type == ETL_NUMERIC || (c->type == ETL_DECIMAL && (was.precision != c->precision ||
+								   was.scale != c->scale)))) {
 		etl_text_addf(note, "declared %s, and its values have more digits", c->declared);
 		return ETL_WIDENED;
 	}
-	if (was.type == c->type || (is_integer(was.type) && is_integer(c->type)) ||
+	if (was.type == c->type || was.type == ETL_ANY || (is_integer(was.type) && is_integer(c->type)) ||
 	    (is_float(was.type) && is_float(c->type)))
 		return ETL_EXACT;
 	etl_text_addf(note, "declared %s, and its values are %s", c->declared,

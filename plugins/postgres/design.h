@@ -66,6 +66,8 @@ int design_table(struct design *);
 /* An expression in PostgreSQL's SQL added to RET: 1; 0 with *WHY said (owned by RESULT) or negative. */
 int design_expression(struct design *, const char *sql, enum sql_use, const struct etl_column *into,
 		      struct etl_text *ret, struct sql_result *result);
+/* PostgreSQL's own SQL in the names that the columns have now. */
+void design_add_renamed(const struct design *, const char *sql, struct etl_text *ret);
 /* The collation that NOCASE becomes is made when it is missing. */
 int design_make_nocase(struct design *);
 /* design-keys.c */

@@ -129,9 +129,10 @@ static bool f_hex(struct call *c)
 {
 	if (c->at[0].kind != SQL_BYTES)
 		return sql_refuse(c->t, "hex of what is no blob");
-	etl_text_add(&c->ret->text, "upper(encode(");
+	/* Of NULL it is no text, not no value. */
+	etl_text_add(&c->ret->text, "coalesce(upper(encode(");
 	sql_add(&c->ret->text, &c->at[0], 0);
-	etl_text_add(&c->ret->text, ", 'hex'))");
+	etl_text_add(&c->ret->text, ", 'hex')), '')");
 	put(c, SQL_TEXT);
 	return true;
 }

@@ -224,7 +224,7 @@ static bool read_literal(struct translator *t, struct sql_value *v, enum sql_kin
 	size_t length = text ? strlen(text) - 1 : 0;
 
 	if (!text)
-		return sql_refuse(t, "it compares a text with what is none");
+		return sql_refuse(t, "a text stands where another kind of value is needed");
 	switch (kind) {
 	case SQL_DATE:
 		return typed(t, v, "DATE", kind, length == 10 && looks_like(text, "9999-99-99"));
@@ -366,7 +366,7 @@ static bool convert_literal(struct translator *t, struct sql_value *v, enum sql_
 	if (want == SQL_BOOL && v->kind == SQL_INT)
 		return sql_to_condition(t, v);
 	if (want == SQL_TEXT && v->kind != SQL_TEXT)
-		return sql_to_text(t, v);
+		return (v->kind != SQL_BOOL || sql_to_number(t, v)) && sql_to_text(t, v);
 	/* '' for a number or a moment is a text that the column does not take. */
 	if (want == SQL_JSON && v->kind == SQL_TEXT)
 		return true;

@@ -431,9 +431,11 @@ static bool cast(struct translator *t, struct sql_value *v, enum sql_kind to)
 		return sql_to_text(t, v);
 	if (to == SQL_REAL && (v->kind == SQL_INT || v->kind == SQL_NUMERIC))
 		sql_wrap(v, "", "::double precision", SQL_REAL, BINDS_UNARY, BINDS_ATOM);
-	else if (to == SQL_INT && (v->kind == SQL_REAL || v->kind == SQL_NUMERIC))
+	else if (to == SQL_INT && (v->kind == SQL_REAL || v->kind == SQL_NUMERIC)) {
+		sql_approximate(t, "a number beyond 64 bits fails here, where SQLite takes the "
+				   "nearest");
 		sql_wrap(v, "trunc(", ")::bigint", SQL_INT, 0, BINDS_ATOM);
-	else if (to != SQL_NUMERIC || (v->kind != SQL_INT && v->kind != SQL_REAL))
+	} else if (to != SQL_NUMERIC || (v->kind != SQL_INT && v->kind != SQL_REAL))
 		return sql_refuse(t, "a CAST between these types takes what it can read in SQLite, "
 				     "and fails in PostgreSQL");
 	return true;
