@@ -50,7 +50,10 @@ static const struct meaning by_words[] = {
 	{ "no such user", ETL_USAGE, "28000", "; look at user, or at pgbouncer's auth_file" },
 	{ "authentication failed", ETL_USAGE, "28P01",
 	  "; look at user and password (or the passfile, or PGPASSWORD)" },
-	/* libpq */
+	/* libpq; that a connection ended is often only the first of its lines */
+	{ "server closed the connection", ETL_RETRY_CONNECTION, LOST, "" },
+	{ "Connection reset by peer", ETL_RETRY_CONNECTION, LOST, "" },
+	{ "Broken pipe", ETL_RETRY_CONNECTION, LOST, "" },
 	{ "no password supplied", ETL_USAGE, "28P01", "; give password, a passfile or PGPASSWORD" },
 	{ "Connection refused", ETL_RETRY_CONNECTION, NOT_CONNECTED,
 	  "; look at host and port, and whether the server runs" },
