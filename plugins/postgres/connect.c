@@ -44,13 +44,20 @@ static const char findings[] =
 
 enum finding { FOUND_PID, FOUND_STANDBY, FOUND_SUPABASE, FOUND_STATEMENT_MS, FOUND_LOCK_MS };
 
+/* What SQL itself warns of (RAISE WARNING: of design's steps, of a trigger) is for whoever runs it; the server's own
+ * notices are not. */
 static void on_notice(void *data, const PGresult *result)
 {
 	struct etl_instance *inst = data;
 	const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	bool warns = severity && strcmp(severity, "WARNING") == 0 && state &&
+		     strcmp(state, "01000") == 0;
 
 	if (words)
-		inst->host->log(inst->host, ETL_LOG_DEBUG, "the server says: %s", words);
+		inst->host->log(inst->host, warns ? ETL_LOG_WARN : ETL_LOG_DEBUG,
+				"the server says: %s", words);
 }
 
 static void keep_cancel(struct etl_instance *inst)

@@ -105,52 +105,33 @@ static int design_program(struct design *d, const char *kind)
 
 /* ---- Types and sequences -------------------------------------------------------------------------------------- */
 
-/* Made when a name that it has is not known yet: the schema it goes to may have it from a run before. LOOKUP: what
- * looks for the name. */
-static int make_missing(struct design *d, const char *kind, const char *lookup, const char *make,
-			const char *note)
+/* The schema it goes to may have it from a run before, and what stays there may use it: then that one is taken. */
+static int design_type_of_its_own(struct design *d)
 {
 	struct etl_text sql = { 0 }, name = { 0 };
 	int rc;
 
+	if (!d->same || !d->table->ddl)
+		return skip(d, "type", "it is written in another dialect");
 	postgres_add_name(&name, NULL, d->table->name);
-	etl_text_addf(&sql, "DO $etlrun$ BEGIN\n\tIF %s(", lookup);
+	etl_text_add(&sql, "DO $etlrun$ BEGIN\n\tIF to_regtype(");
 	etl_text_add_literal(&sql, name.at ? name.at : "");
-	etl_text_addf(&sql, ") IS NULL THEN\n%s;\n\tEND IF;\nEND $etlrun$", make);
-	rc = sql.failed || name.failed ? design_no_memory(d) :
-					 design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, kind,
-						     d->table->name, sql.at, note);
+	etl_text_addf(&sql, ") IS NULL THEN\n%s;\n\tEND IF;\nEND $etlrun$", d->table->ddl);
+	rc = sql.failed || name.failed ?
+		     design_no_memory(d) :
+		     design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name, sql.at,
+				 "the target's own type of that name is used where it has one");
 	etl_text_free(&sql);
 	etl_text_free(&name);
 	return rc;
 }
 
-static int design_type_of_its_own(struct design *d)
-{
-	if (!d->same || !d->table->ddl)
-		return skip(d, "type", "it is written in another dialect");
-	return make_missing(d, "type", "to_regtype", d->table->ddl,
-			    "the target's own type of that name is used where it has one");
-}
-
-/* CREATE SEQUENCE, and behind it what sets it: that waits until the run is published. */
 static int design_sequence(struct design *d)
 {
-	const char *set = d->table->ddl ? strstr(d->table->ddl, ";\n") : NULL;
-	struct etl_text make = { 0 };
-	int rc;
-
 	if (!d->same || !d->table->ddl)
 		return skip(d, "sequence", "it is written in another dialect");
-	etl_text_add_bytes(&make, d->table->ddl,
-			   set ? (size_t)(set - d->table->ddl) : strlen(d->table->ddl));
-	rc = make.failed ? design_no_memory(d) :
-			   make_missing(d, "sequence", "to_regclass", make.at, NULL);
-	etl_text_free(&make);
-	if (rc || !set)
-		return rc;
-	return design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "sequence", d->table->name, set + 2,
-			   "goes on after the last number");
+	return design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "sequence", d->table->name,
+			   d->table->ddl, "goes on after the last number");
 }
 
 int design_other(struct design *d)
