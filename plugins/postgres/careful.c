@@ -51,7 +51,7 @@ static const char *code_of(const char *state)
 	static const char *const codes[][2] = {
 		{ "22001", "too_long" },     { "22003", "out_of_range" }, { "22007", "not_a_timestamp" },
 		{ "22008", "out_of_range" }, { "22021", "invalid_utf8" }, { "22P02", "type" },
-		{ "22P05", "invalid_utf8" }, { "23502", "not_null" },	  { "23503", "foreign_key" },
+		{ "22P05", "untranslatable" }, { "23502", "not_null" },	  { "23503", "foreign_key" },
 		{ "23505", "duplicate" },    { "23514", "check" },	  { "23P01", "exclusion" },
 	};
 

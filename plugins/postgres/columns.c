@@ -10,22 +10,22 @@
 
 #include "load.h"
 
-enum { NAME, OID, MODIFIER, NOT_NULL, JUDGED, KIND, CAST_TYPE, TYPE };
+enum { NAME, OID, MODIFIER, NOT_NULL, JUDGED, KIND, CAST_TYPE, TYPE, CATEGORY };
 
 /* A domain is followed down to its base; a modifier that is given above wins. */
 static const char describe[] =
 	"WITH RECURSIVE types AS (SELECT a.attnum, a.attname, a.attnotnull OR t.typnotnull AS needed, "
-	"t.oid, t.typtype, t.typbasetype, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod "
+	"t.oid, t.typtype, t.typcategory, t.typbasetype, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod "
 	"END AS modifier, EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid) AS judged, "
 	"format_type(a.atttypid, a.atttypmod) AS name "
 	"FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
 	"WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped "
 	"UNION ALL "
-	"SELECT d.attnum, d.attname, d.needed OR b.typnotnull, b.oid, b.typtype, b.typbasetype, "
+	"SELECT d.attnum, d.attname, d.needed OR b.typnotnull, b.oid, b.typtype, b.typcategory, b.typbasetype, "
 	"CASE WHEN d.modifier < 0 AND b.typtype = 'd' THEN b.typtypmod ELSE d.modifier END, "
 	"d.judged OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = b.oid), d.name "
 	"FROM types d JOIN pg_type b ON b.oid = d.typbasetype WHERE d.typtype = 'd') "
-	"SELECT attname, oid, modifier, needed, judged, typtype, format_type(oid, -1), name FROM types "
+	"SELECT attname, oid, modifier, needed, judged, typtype, format_type(oid, -1), name, typcategory FROM types "
 	"WHERE typtype <> 'd'";
 
 static const char table_judges[] =
@@ -90,9 +90,19 @@ static int find_one(struct loading *l, size_t i)
 		if (rc < 0)
 			return rc;
 	}
+	c->list = *PQgetvalue(l->described, at, CATEGORY) == 'A';
 	c->by_text = !c->labels && !encode_knows(c->oid);
 	l->careful |= c->by_text || postgres_flag_at(l->described, at, JUDGED);
-	return encode_choose(c, from) ? ETL_OK : loading_no_memory(l);
+	return ETL_OK;
+}
+
+/* Of JSON the server may know better, a number that no numeric holds: then a row is rejected, not a COPY. */
+static int choose(struct loading *l, size_t i)
+{
+	struct encode_column *c = &l->columns[i];
+
+	c->by_text |= l->careful && (c->oid == OID_JSON || c->oid == OID_JSONB);
+	return encode_choose(c, l->schema.children[i]) ? ETL_OK : loading_no_memory(l);
 }
 
 static int find_all(struct loading *l, const char *table)
@@ -106,6 +116,8 @@ static int find_all(struct loading *l, const char *table)
 	l->careful |= judges;
 	for (size_t i = 0; rc == ETL_OK && i < l->count; i++)
 		rc = find_one(l, i);
+	for (size_t i = 0; rc == ETL_OK && i < l->count; i++)
+		rc = choose(l, i);
 	return rc;
 }
 

@@ -207,6 +207,8 @@ encode_put *encode_text(const struct encode_column *c, struct etl_type_info from
 		return from.type == ETL_JSON ? put_jsonb : NULL;
 	if (!c->by_text && c->oid != OID_TEXT && c->oid != OID_VARCHAR && c->oid != OID_BPCHAR)
 		return NULL;
+	if (c->by_text && c->list && from.type == ETL_JSON)
+		return encode_list;
 	if (from.type != ETL_TEXT && from.type != ETL_JSON && from.type != ETL_NUMERIC)
 		return NULL;
 	return !c->by_text && c->oid != OID_TEXT && c->modifier >= 4 ? put_limited : put_text;

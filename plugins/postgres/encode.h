@@ -58,6 +58,7 @@ struct encode_column {
 	uint32_t oid;	  /* of its type, a domain's base type */
 	int32_t modifier; /* atttypmod, -1: none */
 	bool not_null;
+	bool list;		   /* by text, an array: it may come as JSON */
 	bool by_text;		   /* not sent in its own form but as text, which the server then reads */
 	const char *const *labels; /* of an enum, in strcmp order; else NULL */
 	size_t label_count;
@@ -86,6 +87,8 @@ const char *encode_row(struct encode_column *columns, size_t count, const struct
 /* encode-fixed.c, encode-numeric.c, encode-text.c: NULL when there is no direct way from that type. */
 encode_put *encode_fixed(const struct encode_column *, struct etl_type_info from);
 encode_put *encode_numeric(struct encode_column *, struct etl_type_info from);
+/* encode-list.c: a JSON array as the text of an array. */
+encode_put encode_list;
 encode_put *encode_text(const struct encode_column *, struct etl_type_info from);
 
 #endif

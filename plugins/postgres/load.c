@@ -314,11 +314,11 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 {
 	int rc = make_way(l);
 
+	l->careful = is_careful(l);
 	if (rc == ETL_OK)
 		rc = loading_find_columns(l);
 	if (rc < 0)
 		return rc;
-	l->careful |= is_careful(l);
 	if (l->careful && l->count)
 		rc = careful_open(l);
 	if (rc == ETL_OK)

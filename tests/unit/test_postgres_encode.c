@@ -244,6 +244,11 @@ START_TEST(others)
 	ck_assert_str_eq(put((struct encode_column){ .oid = 1186, .modifier = NONE, .by_text = true },
 			     &from, builder),
 			 "3120646179");
+	builder = builder_of(&(struct etl_column){ .name = "c", .type = ETL_JSON }, 1, 8);
+	put_text(builder->columns, "[1, null, \"a\\\"\\u00e9\\\\\", [true]]");
+	ck_assert_str_eq(put((struct encode_column){ .oid = 1007, .modifier = NONE, .by_text = true, .list = true },
+			     &(struct etl_column){ .name = "c", .type = ETL_JSON }, builder),
+			 "7b312c6e756c6c2c22615c22c3a95c5c222c7b747275657d7d");
 	ck_assert(!encode_knows(1186));
 	ck_assert(encode_knows(OID_NUMERIC) && encode_knows(OID_BPCHAR));
 }

@@ -1,0 +1,159 @@
+/*
+ * An array comes as JSON, in which the source tells it, and goes as the server's own text: {1,NULL,"a \"b\""}. What
+ * the elements mean is the server's to judge.
+ */
+#include "config.h"
+
+#include "encode.h"
+#include "json.h"
+
+#define DEPTH_MOST 6 /* dimensions of an array, MAXDIM */
+
+struct listing {
+	const uint8_t *at, *end;
+	struct encode_buffer *to;
+	int depth;
+};
+
+static bool add(struct listing *l, const void *bytes, size_t size)
+{
+	if (!encode_room(l->to, size))
+		return false;
+	memcpy(l->to->at + l->to->used, bytes, size);
+	l->to->used += size;
+	return true;
+}
+
+static int hex_of(uint8_t c)
+{
+	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+
+static uint32_t unit_at(const uint8_t *at)
+{
+	return (uint32_t)(hex_of(at[0]) << 12 | hex_of(at[1]) << 8 | hex_of(at[2]) << 4 | hex_of(at[3]));
+}
+
+static size_t spell_utf8(uint32_t c, uint8_t *ret)
+{
+	if (c < 0x80) {
+		ret[0] = (uint8_t)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		ret[0] = (uint8_t)(0xc0 | c >> 6);
+		ret[1] = (uint8_t)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		ret[0] = (uint8_t)(0xe0 | c >> 12);
+		ret[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+		ret[2] = (uint8_t)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	ret[0] = (uint8_t)(0xf0 | c >> 18);
+	ret[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+	ret[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+	ret[3] = (uint8_t)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* Behind "\u", whose digits are there; l->at moves behind what belongs to the character. */
+static const char *take_unit(struct listing *l)
+{
+	uint32_t c = unit_at(l->at);
+	uint8_t bytes[4];
+
+	l->at += 4;
+	if (c == 0)
+		return "nul_byte";
+	if (c >= 0xd800 && c <= 0xdfff) {
+		uint32_t low = l->end - l->at >= 6 && l->at[0] == '\\' && l->at[1] == 'u' ?
+				       unit_at(l->at + 2) :
+				       0;
+
+		if (c > 0xdbff || low < 0xdc00 || low > 0xdfff)
+			return "invalid_utf8";
+		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		l->at += 6;
+	}
+	return add(l, bytes, spell_utf8(c, bytes)) ? NULL : "no_memory";
+}
+
+static const char *take_escape(struct listing *l)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	uint8_t c = *l->at++;
+	const char *at = memchr(from, c, sizeof(from) - 1);
+
+	if (c == 'u')
+		return take_unit(l);
+	if (at)
+		return add(l, &to[at - from], 1) ? NULL : "no_memory";
+	return (c == '/' || add(l, "\\", 1)) && add(l, &c, 1) ? NULL : "no_memory";
+}
+
+static const char *take_string(struct listing *l)
+{
+	const char *code = add(l, l->at++, 1) ? NULL : "no_memory";
+
+	while (!code && *l->at != '"') {
+		uint8_t c = *l->at++;
+
+		code = c == '\\' ? take_escape(l) : add(l, &c, 1) ? NULL : "no_memory";
+	}
+	if (!code && !add(l, l->at++, 1))
+		code = "no_memory";
+	return code;
+}
+
+/* The text is known to be JSON. */
+static const char *take_one(struct listing *l)
+{
+	uint8_t c = *l->at;
+
+	if (c == '"')
+		return take_string(l);
+	l->at++;
+	if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+		return NULL;
+	if (c == '{' || c == ':' || (c == '[' && ++l->depth > DEPTH_MOST))
+		return "type";
+	l->depth -= c == ']';
+	c = c == '[' ? '{' : c == ']' ? '}' : c;
+	return add(l, &c, 1) ? NULL : "no_memory";
+}
+
+const char *encode_list(struct encode_column *c, const struct etl_column_view *v, int64_t row,
+			struct encode_buffer *b)
+{
+	struct listing l = { .to = b };
+	size_t start = b->used;
+	const char *code = NULL;
+	int64_t size;
+	uint32_t length;
+
+	(void)c;
+	l.at = etl_get_bytes(v, row, &size);
+	l.end = l.at + size;
+	while (l.at < l.end && (*l.at == ' ' || *l.at == '\n' || *l.at == '\r' || *l.at == '\t'))
+		l.at++;
+	if (!etl_json_valid((const char *)l.end - size, (size_t)size))
+		return "not_json";
+	if (*l.at != '[')
+		return "type";
+	if (!encode_room(b, 4))
+		return "no_memory";
+	encode_put32(b, 0);
+	while (!code && l.at < l.end)
+		code = take_one(&l);
+	if (!code && b->used - start > ENCODE_FIELD_MAX)
+		code = "too_big";
+	if (code) {
+		b->used = start;
+		return code;
+	}
+	length = __builtin_bswap32((uint32_t)(b->used - start - 4));
+	memcpy(b->at + start, &length, 4);
+	return NULL;
+}
