@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "into.h"
 #include "screen.h"
 #include "stage.h"
 
@@ -60,7 +61,8 @@ int postgres_apply(struct etl_instance *inst, const struct etl_load *load,
 	if (!step->sql || step->phase >= ETL_PHASE_PUBLISH)
 		return ETL_OK;
 	if (strcmp(step->kind, "sql") == 0)
-		return apply_own(inst, load, token, step, err);
+		return stage_is_into(load->run) ? into_keep_sql(inst, load, token, step, err) :
+						  apply_own(inst, load, token, step, err);
 	rc = stage_enter(inst, load, token, err);
 	if (rc < 0)
 		return rc;

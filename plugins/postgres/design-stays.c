@@ -6,7 +6,7 @@
 
 #include <strings.h>
 
-#include "design.h"
+#include "into.h"
 
 static bool comes(const struct etl_table *t, const char *name)
 {
@@ -135,7 +135,7 @@ static int screen_live(struct design *d, const struct etl_key *key, const char *
 		etl_text_add(&sql, ")");
 	}
 	etl_text_add(&sql, ") ORDER BY t." DESIGN_LOAD_ORDER);
-	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, merges ? "unique check" : "unique", part,
+	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "unique check", part,
 			   &sql, "the target has a row with these values");
 }
 
@@ -266,5 +266,7 @@ int design_staying(struct design *d)
 		rc = design_waiting(d);
 	if (!rc)
 		rc = design_screens(d);
-	return rc ? rc : design_references(d);
+	if (!rc)
+		rc = design_references(d);
+	return rc || d->run->mode == ETL_COPY ? rc : into_design(d);
 }

@@ -10,7 +10,7 @@
 #include "move.h"
 
 /* The stage's own tables. Others may begin like them: a source's tables have whatever names they have. */
-#define OWN "('_etlrun_stage', '_etlrun_units', '_etlrun_splits')"
+#define OWN "('_etlrun_stage', '_etlrun_units', '_etlrun_splits', '_etlrun_sql')"
 
 /* Of each thing that stands for itself: as what ALTER knows it, its name quoted, its name. What belongs to a table
  * goes with it. */
@@ -145,7 +145,8 @@ static int carry_out(struct etl_step_sink *self, const struct etl_step *step)
 	struct etl_text sql = { 0 };
 	PGresult *result;
 
-	if (step->phase != ETL_PHASE_PUBLISH || !step->sql)
+	/* The rows of a table that stays are written before (into-commit.c). */
+	if (step->phase != ETL_PHASE_PUBLISH || !step->sql || last->part->how == PUBLISH_INTO)
 		return ETL_OK;
 	etl_text_add(&sql, "SET LOCAL search_path = ");
 	stage_add_path(&sql, NULL, last->part->schema);

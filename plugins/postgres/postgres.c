@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "into.h"
 #include "stage.h"
 
 static const struct etl_option options[] = {
@@ -197,7 +198,8 @@ static const struct etl_source source = {
 
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
-	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES,
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES |
+		 ETL_APPENDS | ETL_MERGES,
 	.begin = postgres_begin,
 	.load = postgres_load,
 	.commit = postgres_commit,

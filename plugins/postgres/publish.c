@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "into.h"
 #include "move.h"
 #include "old.h"
 #include "publish.h"
@@ -64,6 +65,12 @@ static int find_parts(struct publishing *p)
 }
 
 /* ---- Locks ------------------------------------------------------------------------------------------------------------ */
+
+/* Rows go into a table beside those that read it; nobody else writes meanwhile. */
+static const char *lock_mode(const struct publishing *p)
+{
+	return stage_is_into(p->commit->run) ? " IN SHARE ROW EXCLUSIVE MODE" : " IN ACCESS EXCLUSIVE MODE";
+}
 
 static bool is_locked(const struct publish_part *part)
 {
@@ -144,11 +151,12 @@ static int lock_tables(struct publishing *p)
 			order[count++] = &p->parts[i];
 	qsort((void *)order, count, sizeof(*order), by_oid);
 	for (size_t i = 0; i < count; i++) {
-		etl_text_add(&sql, i ? ", " : "LOCK TABLE ONLY ");
+		etl_text_add(&sql, i ? ", " : "LOCK TABLE ");
+		etl_text_add(&sql, stage_is_into(p->commit->run) ? "" : "ONLY ");
 		postgres_add_name(&sql, order[i]->schema, order[i]->load->table->name);
 	}
 	free((void *)order);
-	etl_text_add(&sql, count ? " IN ACCESS EXCLUSIVE MODE" : "");
+	etl_text_add(&sql, count ? lock_mode(p) : "");
 	if (sql.failed)
 		return postgres_no_memory(p->inst, p->err);
 	result = count ? PQexec(p->inst->db, sql.at) : NULL;
@@ -235,6 +243,8 @@ static int publish(struct publishing *p)
 	if (rc == ETL_OK)
 		rc = swap_rows(p);
 	if (rc == ETL_OK)
+		rc = into_publish(p);
+	if (rc == ETL_OK)
 		rc = for_each_stage(p, move_stage);
 	if (rc == ETL_OK)
 		rc = replace_again(p, &remake);
@@ -242,9 +252,13 @@ static int publish(struct publishing *p)
 	if (rc == ETL_OK)
 		rc = move_last(p);
 	if (rc == ETL_OK)
+		rc = into_finish(p);
+	if (rc == ETL_OK)
 		rc = for_each_stage(p, drop_stage);
 	if (rc == ETL_OK)
 		rc = state_write(p->inst, p->commit, p->kept, p->err);
+	if (rc == ETL_OK)
+		rc = undo_record(p);
 	if (rc == ETL_OK)
 		rc = old_prune(p);
 	replace_free(&remake);

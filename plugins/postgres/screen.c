@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "into.h"
 #include "screen.h"
 
 static int no_memory(const struct screen *s)
@@ -61,7 +62,9 @@ static void find_columns(const struct screen *s, struct etl_text *to)
 	const struct etl_table *t = s->load->table;
 	const char *part = part_of(s);
 
-	if (begins(s->step->kind, "primary"))
+	if (begins(s->step->kind, "primary") ||
+	    (strcmp(s->step->kind, "unique check") == 0 && t->primary.column_count &&
+	     is_called(t->primary.name ? t->primary.name : t->primary.columns[0], part)))
 		add_columns(to, t->primary.columns, t->primary.column_count);
 	for (size_t i = 0; begins(s->step->kind, "foreign") && i < t->foreign_key_count; i++) {
 		const struct etl_foreign_key *k = ETL_AT(const struct etl_foreign_key, t->foreign_keys,
@@ -97,7 +100,10 @@ static void add_reason(const struct screen *s, struct etl_text *to)
 {
 	const char *columns = s->columns ? s->columns : "the row", *parent = parent_of(s);
 
-	if (strcmp(s->code, "duplicate") == 0)
+	if (strcmp(s->step->kind, "unique check") == 0)
+		etl_text_addf(to, "the target's table has a row with the same %s, which is unique there",
+			      s->columns ? columns : part_of(s));
+	else if (strcmp(s->code, "duplicate") == 0)
 		etl_text_addf(to, "an earlier row has the same %s, of which %s \"%s\" takes one",
 			      s->columns ? columns : "values", s->step->kind, part_of(s));
 	else if (strcmp(s->code, "foreign_key") == 0 && parent)
@@ -145,6 +151,9 @@ static int take_out(struct screen *s, uint64_t wanted)
 	uint64_t gone = 0;
 	int rc;
 
+	rc = into_keep_keys(s->inst, s->load, s->token, s->err);
+	if (rc < 0)
+		return rc;
 	etl_text_add(&sql, "DELETE FROM ");
 	postgres_add_name(&sql, s->token->text, s->load->table->name);
 	etl_text_add(&sql, " WHERE ctid = ANY (ARRAY (SELECT at FROM pg_temp._etlrun_found))");
@@ -159,9 +168,9 @@ static int take_out(struct screen *s, uint64_t wanted)
 	return rc;
 }
 
-int screen_apply(struct etl_instance *inst, const struct etl_load *load,
-		 const struct etl_token *token, const struct etl_step *step,
-		 struct etl_found_sink *sink, uint64_t *ret, struct etl_error *err)
+static int apply_once(struct etl_instance *inst, const struct etl_load *load,
+		      const struct etl_token *token, const struct etl_step *step,
+		      struct etl_found_sink *sink, uint64_t *ret, struct etl_error *err)
 {
 	struct screen s = { .inst = inst,
 			    .load = load,
@@ -182,5 +191,25 @@ int screen_apply(struct etl_instance *inst, const struct etl_load *load,
 		*ret = sink->take_out ? count : 0;
 	free(s.columns);
 	free(s.reason);
+	return rc;
+}
+
+/* A row that is taken out leaves the target's own as it is, and with it a value that another one may have been to take. */
+int screen_apply(struct etl_instance *inst, const struct etl_load *load,
+		 const struct etl_token *token, const struct etl_step *step,
+		 struct etl_found_sink *sink, uint64_t *ret, struct etl_error *err)
+{
+	uint64_t taken = 0, all = 0;
+	int rc;
+
+	do {
+		taken = 0;
+		rc = apply_once(inst, load, token, step, sink, &taken, err);
+		all += taken;
+		if (rc == ETL_OK && taken)
+			rc = postgres_run(inst, err, "DROP TABLE pg_temp._etlrun_found");
+	} while (rc == ETL_OK && taken && strcmp(step->kind, "unique check") == 0);
+	if (rc == ETL_OK)
+		*ret = all;
 	return rc;
 }

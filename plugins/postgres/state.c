@@ -11,13 +11,18 @@ static const char make[] =
 	"CREATE SCHEMA IF NOT EXISTS " STAGE_OWN "; "
 	"CREATE TABLE IF NOT EXISTS " STAGE_OWN ".runs (run text PRIMARY KEY, pipeline text NOT NULL, "
 	"mode text NOT NULL, started timestamptz NOT NULL, published timestamptz NOT NULL DEFAULT "
-	"clock_timestamp(), kept text, state jsonb NOT NULL); COMMIT";
+	"clock_timestamp(), kept text, state jsonb NOT NULL); "
+	"ALTER TABLE " STAGE_OWN ".runs ADD COLUMN IF NOT EXISTS taken_back timestamptz; "
+	"CREATE TABLE IF NOT EXISTS " STAGE_OWN ".loads (run text NOT NULL, load bigint NOT NULL, kind text NOT NULL, "
+	"schema text NOT NULL, name text NOT NULL, how text NOT NULL, xid bigint NOT NULL, inserted bigint NOT NULL, "
+	"updated bigint NOT NULL, unchanged bigint NOT NULL, deleted bigint NOT NULL, keys jsonb, PRIMARY KEY (run, "
+	"load)); COMMIT";
 
 static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
 	return postgres_flag(inst, err, ret,
 			     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = "
-			     "c.relnamespace WHERE n.nspname = '_etlrun' AND c.relname = 'runs')",
+			     "c.relnamespace WHERE n.nspname = '_etlrun' AND c.relname = 'loads')",
 			     0, NULL);
 }
 
@@ -76,7 +81,7 @@ int postgres_recall(struct etl_instance *inst, const char *pipeline, struct etl_
 	if (rc < 0 || !there)
 		return rc;
 	rc = postgres_query(inst, err, &runs,
-			    "SELECT run, state FROM " STAGE_OWN ".runs WHERE pipeline = $1 ORDER BY "
+			    "SELECT run, state FROM " STAGE_OWN ".runs WHERE pipeline = $1 AND taken_back IS NULL ORDER BY "
 			    "published DESC, run DESC",
 			    1, (const char *const[]){ pipeline });
 	for (int i = 0; rc == ETL_OK && i < PQntuples(runs); i++)

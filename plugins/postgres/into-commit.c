@@ -1,0 +1,397 @@
+/*
+ * Publishing rows into tables that stay, inside the transaction of publish.c: the tables are locked against all other
+ * writers, the staging schema is only read. First it is found out of every table what is to be written, then what
+ * makes room goes, then rows are written, parents first, then the rest goes, children first.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fault.h"
+#include "into.h"
+#include "stage.h"
+
+/* ---- What the server says --------------------------------------------------------------------------------------- */
+
+static int refused(struct into *n, PGresult *result)
+{
+	struct publishing *p = n->p;
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *name = n->part ? n->part->load->table->name :
+				     PQresultErrorField(result, PG_DIAG_TABLE_NAME);
+	int rc;
+
+	p->inst->host->at(p->err, name, NULL, NULL);
+	rc = p->inst->host->fail(p->err, ETL_DATA, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
+				 "postgres: table \"%s\" does not take the rows: %s%s%s; nothing was changed",
+				 name ? name : "?", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
+				 detail ? "; " : "", detail ? detail : "");
+	PQclear(result);
+	return rc;
+}
+
+/* Classes of SQLSTATEs that are about the rows: constraints, values, and what a trigger says. */
+static bool is_about_rows(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state && (strncmp(state, "23", 2) == 0 || strncmp(state, "22", 2) == 0 ||
+			 strcmp(state, "P0001") == 0);
+}
+
+int into_run(struct into *n, const char *sql, uint64_t *ret)
+{
+	struct publishing *p = n->p;
+	PGresult *result = PQexec(p->inst->db, sql);
+
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		return is_about_rows(result) ?
+			       refused(n, result) :
+			       postgres_fail(p->inst, result, p->err, "nothing was changed; running \"%.300s\"",
+					     sql);
+	if (ret)
+		*ret = strtoull(PQcmdTuples(result), NULL, 10);
+	PQclear(result);
+	return ETL_OK;
+}
+
+static int run_text(struct into *n, struct etl_text *sql)
+{
+	char *text = etl_text_take(sql);
+	int rc = text ? into_run(n, text, NULL) : postgres_no_memory(n->p->inst, n->p->err);
+
+	free(text);
+	return rc;
+}
+
+/* ---- Who loses a parent ------------------------------------------------------------------------------------------ */
+
+static int fail_children(struct into *n, const struct into_children *c)
+{
+	struct publishing *p = n->p;
+	const char *name = n->part->load->table->name;
+
+	p->inst->host->at(p->err, c->table, NULL, c->first);
+	return p->inst->host->fail(
+		p->err, ETL_DATA, NULL, 0,
+		"postgres: %lld row%s of \"%s\" (the first: %s) would refer to a row of \"%s\" that is gone from the "
+		"source, or has another key there; nothing was changed; %s \"%s\"%s, or write delete = \"soft\" or "
+		"\"none\" for \"%s\"",
+		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, name,
+		c->brought ? "mend those rows of" : "bring", c->table,
+		c->brought ? " in the source" : " too", name);
+}
+
+static bool deletes(const struct publish_part *part)
+{
+	return part->how == PUBLISH_INTO && into_merges(part->load) &&
+	       part->load->deletes == ETL_DELETE_HARD;
+}
+
+static int check_children(struct into *n, int whose)
+{
+	struct publishing *p = n->p;
+	struct into_table *list = calloc(p->count + 1, sizeof(*list));
+	struct into_children found = { 0 };
+	int rc;
+
+	if (!list)
+		return postgres_no_memory(p->inst, p->err);
+	for (size_t i = 0; i < p->count; i++)
+		list[i] = (struct into_table){ p->parts[i].old.oid, p->parts[i].load->index,
+					       deletes(&p->parts[i]) };
+	rc = into_find_children(p->inst, list, p->count, n->at, whose, &found, p->err);
+	if (rc == ETL_OK && found.rows)
+		rc = fail_children(n, &found);
+	into_children_free(&found);
+	free(list);
+	return rc;
+}
+
+/* ---- The steps ------------------------------------------------------------------------------------------------------ */
+
+/* In which order the statements of all tables are carried out. */
+struct pass {
+	const char *kinds[3];
+	bool children_first;
+};
+static const struct pass passes[] = {
+	{ { "rows", "gone", "undo" }, false },
+	{ { "make room" }, true },
+	{ { "move out", "update", "insert" }, false },
+	{ { "delete", "mark" }, true },
+};
+
+struct walk {
+	struct etl_step_sink sink;
+	struct into *into;
+	const struct pass *pass;
+};
+
+static uint64_t *counter_of(struct into *n, const char *kind)
+{
+	struct etl_outcome *done = &n->done[n->at];
+
+	if (strcmp(kind, "insert") == 0)
+		return &done->inserted;
+	if (strcmp(kind, "update") == 0)
+		return &done->updated;
+	return strcmp(kind, "delete") == 0 || strcmp(kind, "mark") == 0 || strcmp(kind, "make room") == 0 ?
+		       &done->deleted :
+		       NULL;
+}
+
+static bool is_of(const struct pass *pass, const char *kind)
+{
+	for (size_t i = 0; i < sizeof(pass->kinds) / sizeof(*pass->kinds); i++)
+		if (pass->kinds[i] && strcmp(pass->kinds[i], kind) == 0)
+			return true;
+	return false;
+}
+
+/* Rows that were rejected before they came here are in the source still, and what their keys are nobody knows. */
+static int find_gone(struct into *n, const struct etl_step *step)
+{
+	struct publishing *p = n->p;
+	uint64_t withheld = p->commit->withheld ? p->commit->withheld[n->at] : 0;
+	struct etl_text sql = { 0 };
+	int rc;
+
+	if (withheld)
+		p->inst->host->log(p->inst->host, ETL_LOG_WARN,
+				   "table \"%s\": %llu rows of the source were rejected before their keys were "
+				   "known, so nothing is deleted from it in this run",
+				   n->part->load->table->name, (unsigned long long)withheld);
+	etl_text_addf(&sql, "%s%s", step->sql, withheld ? " AND false" : "");
+	rc = run_text(n, &sql);
+	return rc == ETL_OK && deletes(n->part) ? check_children(n, INTO_OTHERS) : rc;
+}
+
+static int run_step(struct etl_step_sink *self, const struct etl_step *step)
+{
+	struct walk *walk = (struct walk *)(void *)self;
+	struct into *n = walk->into;
+	uint64_t *counter, rows = 0;
+	int rc = ETL_OK;
+
+	if (step->phase != ETL_PHASE_PUBLISH || !step->sql || !is_of(walk->pass, step->kind))
+		return ETL_OK;
+	if (n->p->inst->host->canceled(n->p->inst->host))
+		return ETL_CANCELED;
+	ETL_FAULT("postgres.into_step");
+	if (strcmp(step->kind, "gone") == 0)
+		return find_gone(n, step);
+	if (strcmp(step->kind, "delete") == 0)
+		rc = check_children(n, INTO_BROUGHT);
+	if (rc == ETL_OK)
+		rc = into_run(n, step->sql, &rows);
+	counter = counter_of(n, step->kind);
+	if (counter)
+		*counter += rows;
+	return rc;
+}
+
+static int enter(struct into *n, size_t at)
+{
+	struct publishing *p = n->p;
+	struct etl_text path = { 0 };
+
+	n->at = at;
+	n->part = &p->parts[at];
+	etl_text_add(&path, "SET LOCAL search_path = ");
+	stage_add_path(&path, NULL, n->part->schema);
+	return run_text(n, &path);
+}
+
+static int run_pass(struct into *n, const struct pass *pass)
+{
+	struct publishing *p = n->p;
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+		size_t at = pass->children_first ? p->count - 1 - i : i;
+		struct walk walk = { { run_step }, n, pass };
+
+		if (p->parts[at].how != PUBLISH_INTO)
+			continue;
+		rc = enter(n, at);
+		if (rc == ETL_OK)
+			rc = postgres_design(p->inst, n->part->load->table, n->part->load, &walk.sink,
+					     p->err);
+	}
+	return rc;
+}
+
+/* ---- Before and after ------------------------------------------------------------------------------------------------- */
+
+static void add_view(struct etl_text *sql, const struct publish_part *part, const char *what,
+		     const char *columns, const char *table)
+{
+	etl_text_addf(sql, "CREATE TEMPORARY VIEW \"_etlrun_%s_%llu\" AS SELECT %s FROM ", what,
+		      (unsigned long long)part->load->index, columns);
+	postgres_add_name(sql, part->token->text, table);
+	etl_text_add(sql, "; ");
+}
+
+static int prepare(struct into *n)
+{
+	const struct publish_part *part = n->part;
+	struct etl_text sql = { 0 };
+	char kept[64];
+
+	snprintf(kept, sizeof(kept), INTO_KEPT, (unsigned long long)part->load->index);
+	add_view(&sql, part, "new", "ctid AS _etlrun_row, *", part->load->table->name);
+	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE)
+		add_view(&sql, part, "kept", "*", kept);
+	if (into_merges(part->load)) {
+		etl_text_add(&sql, "ANALYZE ");
+		postgres_add_name(&sql, part->token->text, part->load->table->name);
+	}
+	return run_text(n, &sql);
+}
+
+/* What is the transaction's own must not move with what the run made. */
+static int clear(struct into *n)
+{
+	const struct publish_part *part = n->part;
+	struct etl_text sql = { 0 };
+	unsigned long long number = (unsigned long long)part->load->index;
+	char kept[64];
+
+	snprintf(kept, sizeof(kept), INTO_KEPT, number);
+	etl_text_addf(&sql, "DROP VIEW " INTO_NEW, number);
+	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE) {
+		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_KEPT "\"; DROP TABLE ", number);
+		postgres_add_name(&sql, part->token->text, kept);
+	}
+	return run_text(n, &sql);
+}
+
+static int fail_lost(struct into *n, uint64_t wanted, uint64_t written)
+{
+	struct publishing *p = n->p;
+
+	p->inst->host->at(p->err, n->part->load->table->name, NULL, NULL);
+	return p->inst->host->fail(p->err, ETL_DATA, NULL, 0,
+				   "postgres: table \"%s\": %llu rows were to be written and %llu were; a trigger or "
+				   "rule of it, or of another table, leaves rows out or changes them; nothing was "
+				   "changed; change the trigger",
+				   n->part->load->table->name, (unsigned long long)wanted,
+				   (unsigned long long)written);
+}
+
+static int count_rows(struct into *n, const char *format, int64_t *ret)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_addf(&sql, "SELECT count(*) FROM pg_temp.\"_etlrun_%s_%llu\"%s",
+		      strcmp(format, "new") == 0 ? "new" : "rows",
+		      (unsigned long long)n->part->load->index,
+		      strcmp(format, "fresh") == 0   ? " WHERE was IS NULL" :
+		      strcmp(format, "changed") == 0 ? " WHERE was IS NOT NULL" :
+						       "");
+	rc = sql.failed ? postgres_no_memory(n->p->inst, n->p->err) :
+			  postgres_number(n->p->inst, n->p->err, ret, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	return rc;
+}
+
+/* Every row that arrived is accounted for. */
+static int settle(struct into *n)
+{
+	struct publishing *p = n->p;
+	struct etl_outcome *done = &n->done[n->at];
+	int64_t staged = 0, fresh = 0, changed = 0;
+	int rc = count_rows(n, "new", &staged);
+
+	fresh = staged;
+	if (rc == ETL_OK && into_merges(n->part->load)) {
+		rc = count_rows(n, "fresh", &fresh);
+		if (rc == ETL_OK)
+			rc = count_rows(n, "changed", &changed);
+	}
+	if (rc < 0)
+		return rc;
+	if (done->inserted != (uint64_t)fresh || done->updated != (uint64_t)changed)
+		return fail_lost(n, (uint64_t)(fresh + changed), done->inserted + done->updated);
+	if (p->commit->outcomes[n->at].inserted != (uint64_t)staged)
+		return p->inst->host->fail(
+			p->err, ETL_BUG, NULL, 0,
+			"postgres: table \"%s\": %llu rows were staged, and %llu are in the staging schema",
+			n->part->load->table->name,
+			(unsigned long long)p->commit->outcomes[n->at].inserted, (unsigned long long)staged);
+	done->unchanged = (uint64_t)(staged - fresh - changed);
+	return ETL_OK;
+}
+
+static int for_each(struct into *n, int (*body)(struct into *))
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < n->p->count; i++) {
+		if (n->p->parts[i].how != PUBLISH_INTO)
+			continue;
+		rc = enter(n, i);
+		if (rc == ETL_OK)
+			rc = body(n);
+	}
+	return rc;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------------------------------------ */
+
+static int write_all(struct into *n)
+{
+	int rc = into_run(n, "SET CONSTRAINTS ALL DEFERRED; SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem "
+			     "= '64MB'",
+			  NULL);
+
+	if (rc == ETL_OK)
+		rc = into_run_kept(n, ETL_PHASE_PREPARE);
+	if (rc == ETL_OK)
+		rc = for_each(n, prepare);
+	for (size_t i = 0; rc == ETL_OK && i < sizeof(passes) / sizeof(*passes); i++)
+		rc = run_pass(n, &passes[i]);
+	if (rc == ETL_OK)
+		rc = for_each(n, settle);
+	if (rc == ETL_OK)
+		rc = for_each(n, into_set_counters);
+	if (rc == ETL_OK)
+		rc = for_each(n, clear);
+	n->part = NULL;
+	return rc == ETL_OK ? into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
+}
+
+int into_publish(struct publishing *p)
+{
+	struct into n = { .p = p };
+	int rc;
+
+	if (!stage_is_into(p->commit->run) || p->count == 0)
+		return ETL_OK;
+	if (p->commit->run->flags & ETL_RUN_SCHEMA_ONLY)
+		return ETL_OK;
+	n.done = calloc(p->count + 1, sizeof(*n.done));
+	rc = n.done ? write_all(&n) : postgres_no_memory(p->inst, p->err);
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
+		if (p->parts[i].how == PUBLISH_INTO)
+			p->commit->outcomes[i] = n.done[i];
+	free(n.done);
+	return rc;
+}
+
+/* Constraints that waited for the end are looked at here, where what they say can be told. */
+int into_finish(struct publishing *p)
+{
+	struct into n = { .p = p };
+	int rc;
+
+	if (!stage_is_into(p->commit->run) || p->count == 0)
+		return ETL_OK;
+	rc = into_run_kept(&n, ETL_PHASE_LAST);
+	if (rc == ETL_OK)
+		rc = into_run(&n, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+	return rc == ETL_OK ? into_run(&n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
+}

@@ -1,0 +1,134 @@
+/*
+ * append and merge: rows that go into tables which stay. They wait in the staging schema, in a table of the target's
+ * shape; then the transaction that publishes takes them over. The statements come from design, which plan prints.
+ *
+ * In a statement the target's table stands with its schema, and the staged one as pg_temp."_etlrun_new_N" (N: the number
+ * of the load), a view that has its rows and, as _etlrun_row, where they stand. What is worked out on the way is in
+ * temporary tables:
+ *
+ *	_etlrun_rows_N(at, was, was_in)	staged rows that are new (was NULL) or differ from the target's row at was
+ *	_etlrun_gone_N(was, was_in)	rows of the target that the source has no longer
+ *
+ * Rows are found by ctid and tableoid: the table is locked against all other writers, and has partitions maybe.
+ *
+ * Two rows are the same when the host's row hash says so: 1.0 is 1.00, and -0.0 is 0.0. A text, and whatever else has no
+ * such form, is compared byte for byte in its text form, not as a collation or citext sees it.
+ */
+#ifndef POSTGRES_INTO_H
+#define POSTGRES_INTO_H
+
+#include "design.h"
+#include "publish.h"
+
+#define INTO_NEW  "pg_temp.\"_etlrun_new_%llu\""
+#define INTO_ROWS "pg_temp.\"_etlrun_rows_%llu\""
+#define INTO_GONE "pg_temp.\"_etlrun_gone_%llu\""
+/* In the stage: keys of rows that were rejected there; they are in the source still. */
+#define INTO_KEPT "_etlrun_kept_%llu"
+/* In the stage: the pipeline's own SQL, to be run in the transaction. */
+#define INTO_SQL "_etlrun_sql"
+
+static inline const struct etl_column *into_column(const struct etl_table *t, size_t i)
+{
+	return ETL_AT(const struct etl_column, t->columns, t->column_size, i);
+}
+
+static inline bool into_merges(const struct etl_load *load)
+{
+	return load->run->mode == ETL_MERGE;
+}
+
+/* ---- into-sql.c: pieces of statements about one load */
+const struct etl_column *into_find(const struct etl_table *, const char *name);
+bool into_comes(const struct etl_column *);
+/* "schema"."table" */
+void into_add_live(struct etl_text *, const struct etl_instance *, const struct etl_load *);
+/* A.k1 = B.k1 AND … */
+void into_add_match(struct etl_text *, const struct etl_load *, const char *a, const char *b);
+/* The columns that come, each behind PREFIX ("s." or ""): how many. */
+size_t into_add_columns(struct etl_text *, const struct etl_load *, const char *prefix);
+void into_add_key(struct etl_text *, const struct etl_load *, const char *prefix);
+/* The columns of the target's table that are stored as they are given. */
+size_t into_add_stored(struct etl_text *, const struct etl_table *, const char *prefix);
+bool into_is_stored(const struct etl_column *);
+/* What SET writes: not what equal keys have equal anyway. */
+bool into_sets(const struct etl_load *, const struct etl_column *);
+/* (t and s are not the same row); "false" when nothing can differ. */
+void into_add_differs(struct etl_text *, const struct etl_load *);
+/* (t is marked as deleted). Only with a delete_column, and so are the next two. */
+void into_add_marked(struct etl_text *, const struct etl_load *);
+/* "c" = …: the mark of a row that is gone, and of one that is in the source again. */
+void into_add_mark(struct etl_text *, const struct etl_load *);
+void into_add_unmark(struct etl_text *, const struct etl_load *);
+
+/* ---- into-design.c */
+/* The steps beside design-stays.c: what waits for the screens, and what publishes. */
+int into_design(struct design *);
+
+/* ---- into-unique.c: unique values that rows of the target give up to others */
+/* Emits the steps that make room: a row that goes, and rows that give each other a value. */
+int into_design_room(struct design *);
+
+/* ---- into-commit.c */
+/* A commit under way. */
+struct into {
+	struct publishing *p;
+	const struct publish_part *part; /* the one at hand */
+	size_t at;			 /* its place in the commit */
+	struct etl_outcome *done;	 /* beside the loads */
+};
+/* The rows of every load whose table stays; nothing when there is none. */
+int into_publish(struct publishing *);
+/* When all else is in its place: the pipeline's own SQL, and constraints that were deferred. */
+int into_finish(struct publishing *);
+/* A statement of the transaction; what the server says of a row is told as the table's refusal. *RET: the rows that it
+ * wrote; it may be NULL. */
+int into_run(struct into *, const char *sql, uint64_t *ret);
+
+/* ---- into-children.c */
+/* A table of the run, and its _etlrun_gone_N when it has one. */
+struct into_table {
+	const char *oid;
+	uint64_t number;
+	bool has_gone;
+};
+enum into_whose {
+	INTO_ANYBODYS,
+	INTO_OTHERS, /* of tables that are not in the list */
+	INTO_BROUGHT /* of those in it */
+};
+/* What refers by a foreign key to rows of _etlrun_gone_N, but does not go itself. */
+struct into_children {
+	int64_t rows;
+	char *table, *first; /* the caller's: "line", "t=4" */
+	bool brought;
+};
+/* The first such table; rows 0: there is none. The table that is looked at is LIST[AT]. */
+int into_find_children(struct etl_instance *, const struct into_table *list, size_t count, size_t at,
+		       int whose, struct into_children *ret, struct etl_error *);
+void into_children_free(struct into_children *);
+
+/* ---- into-own.c */
+/* Keeps the pipeline's own SQL for the transaction; runs it there. */
+int into_keep_sql(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		  const struct etl_step *, struct etl_error *);
+int into_run_kept(struct into *, int32_t phase);
+/* In screen.c's place: the keys of the rows in _etlrun_found. */
+int into_keep_keys(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		   struct etl_error *);
+/* Counters go on behind the rows that came, never back. */
+int into_set_counters(struct into *);
+
+/* ---- undo.c: what a run keeps to be taken back */
+/* Emits the step that keeps what merge changes. */
+int undo_design(struct design *);
+/* "_etlrun"."undo_RUN_N" */
+void undo_add_name(struct etl_text *, const char *run, uint64_t number);
+/* What every load did, and only so many runs keep their rows: inside the publishing transaction. */
+int undo_record(struct publishing *);
+
+/* ---- revert.c */
+int postgres_revert(struct etl_instance *, const char *run, const struct etl_token *seal,
+		    struct etl_error *);
+
+#endif
