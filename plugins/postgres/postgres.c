@@ -185,6 +185,7 @@ static const struct etl_store store = {
 	.size = sizeof(struct etl_store),
 	.describe = postgres_describe,
 	.ping = postgres_ping,
+	.digest = postgres_digest,
 };
 
 static const struct etl_source source = {

@@ -165,6 +165,10 @@ void postgres_add_name(struct etl_text *, const char *schema, const char *name);
 /* ping.c */
 int postgres_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_error *);
 
+/* count.c: a member of struct etl_store */
+int postgres_digest(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
+		    int32_t hash, struct etl_digest *, struct etl_error *);
+
 /* given.c: a member of struct etl_schema */
 int postgres_given(struct etl_instance *, struct etl_table_sink *, struct etl_error *);
 
