@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "digest.h"
 #include "into.h"
 #include "stage.h"
 
@@ -186,6 +187,9 @@ static const struct etl_store store = {
 	.describe = postgres_describe,
 	.ping = postgres_ping,
 	.digest = postgres_digest,
+	.hashes = postgres_hashes,
+	.digests = postgres_digests,
+	.bounds = postgres_bounds,
 };
 
 static const struct etl_source source = {
@@ -217,6 +221,7 @@ static const struct etl_schema schema = {
 	.design = postgres_design,
 	.apply = postgres_apply,
 	.given = postgres_given,
+	.repair = postgres_repair,
 };
 
 static const struct etl_plugin plugin = {

@@ -205,6 +205,10 @@ int postgres_pin(struct etl_instance *, struct etl_token *ret, struct etl_error 
 int postgres_join(struct etl_instance *, const struct etl_token *, struct etl_error *);
 int postgres_stamp(struct etl_instance *, struct etl_token *ret, struct etl_error *);
 
+/* repair.c: a member of struct etl_schema */
+int postgres_repair(struct etl_instance *, const struct etl_repair *, struct etl_sql_sink *,
+		    struct etl_error *);
+
 /* plan.c */
 int postgres_plan(struct etl_instance *, const struct etl_read *, int64_t wanted,
 		  struct etl_split_sink *, struct etl_error *);
