@@ -225,6 +225,22 @@ static int ask_rows(struct etl_instance *inst, const struct relation *r, struct 
 	return rc;
 }
 
+/* A pinned transaction reads rows in their order, without parallel workers; sums know no order. What fails goes
+ * back to where they are off. */
+static int ask_digests(struct etl_instance *inst, const struct relation *r, struct etl_text *sql,
+		       PGresult **ret, struct etl_error *err)
+{
+	int rc = inst->pinned ? postgres_run(inst, err,
+					     "SET LOCAL max_parallel_workers_per_gather TO DEFAULT") :
+				ETL_OK;
+
+	if (rc == ETL_OK)
+		rc = ask_rows(inst, r, sql, ret, err);
+	if (rc == ETL_OK && inst->pinned)
+		rc = postgres_run(inst, err, "SET LOCAL max_parallel_workers_per_gather = 0");
+	return rc;
+}
+
 int postgres_digests(struct etl_instance *inst, const struct etl_digest_ask *ask,
 		     struct etl_digest_sink *sink, struct etl_error *err)
 {
@@ -240,7 +256,7 @@ int postgres_digests(struct etl_instance *inst, const struct etl_digest_ask *ask
 	rc = relation_find(inst, &ask->dataset, &r, err);
 	if (rc == ETL_OK) {
 		add_digests(&sql, ask, &r, inst->version);
-		rc = ask_rows(inst, &r, &sql, &result, err);
+		rc = ask_digests(inst, &r, &sql, &result, err);
 	}
 	if (rc == ETL_OK)
 		rc = emit_all(result, sink);
