@@ -1,8 +1,7 @@
 /*
- * Unique values beside the key that a merge gives from one row to another. The server looks at them row by row, so a
- * row that goes must go first when its value comes with another, and rows that give each other a value must let it
- * go before: the first column of it that may be NULL is NULL for a moment. Where no column may be, the constraint
- * must be DEFERRABLE.
+ * Unique values beside the key that a merge gives from one row to another. The server looks at them row by row, so
+ * rows must let them go before: the first column that may be NULL is NULL for a moment. Where no column may be, a row
+ * that goes must do so before other tables have their rows, and among rows that stay the constraint must be DEFERRABLE.
  */
 #include "config.h"
 
@@ -53,6 +52,41 @@ static void add_equal(struct etl_text *sql, const struct unique *u, const char *
 	}
 }
 
+static const char *nullable(const struct etl_load *load, const struct unique *u)
+{
+	for (size_t i = 0; i < u->count; i++) {
+		const struct etl_column *c = into_find(load->existing, u->columns[i]);
+
+		if (c && !(c->flags & ETL_NOT_NULL) && into_sets(load, c))
+			return u->columns[i];
+	}
+	return NULL;
+}
+
+/* A row that goes may be a parent until other tables have their rows: it lets its value go, and stays as long. */
+static int let_go(struct design *d, const struct unique *u, const char *column)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_add(&sql, "WITH moved AS (UPDATE ");
+	into_add_live(&sql, d->inst, d->load);
+	etl_text_add(&sql, " AS t SET ");
+	postgres_add_name(&sql, NULL, column);
+	etl_text_addf(&sql,
+		      " = NULL FROM " INTO_GONE
+		      " AS g WHERE t.ctid = g.was AND t.tableoid = g.was_in\n\tAND EXISTS (SELECT FROM " INTO_ROWS
+		      " AS o JOIN " INTO_NEW " AS s ON s._etlrun_row = o.at WHERE ",
+		      number(d), number(d), number(d));
+	add_equal(&sql, u, "s", "t");
+	etl_text_addf(&sql,
+		      ")\n\tRETURNING g.was, g.was_in, t.ctid AS now, t.tableoid AS now_in)\n\tUPDATE " INTO_GONE
+		      " AS g SET was = m.now, was_in = m.now_in FROM moved AS m WHERE g.was = m.was AND g.was_in = "
+		      "m.was_in",
+		      number(d));
+	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
+			   "rows that go and have a value that is unique and comes with another row");
+}
+
 /* Only with a hard delete. */
 static int make_room(struct design *d, const struct unique *u)
 {
@@ -68,17 +102,6 @@ static int make_room(struct design *d, const struct unique *u)
 	etl_text_add(&sql, ")");
 	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "make room", u->columns[0], &sql,
 			   "rows that go and have a value that is unique and comes with another row");
-}
-
-static const char *nullable(const struct etl_load *load, const struct unique *u)
-{
-	for (size_t i = 0; i < u->count; i++) {
-		const struct etl_column *c = into_find(load->existing, u->columns[i]);
-
-		if (c && !(c->flags & ETL_NOT_NULL) && into_sets(load, c))
-			return u->columns[i];
-	}
-	return NULL;
 }
 
 /* A row is found again where its new version stands. */
@@ -109,12 +132,14 @@ static int move_out(struct design *d, const struct unique *u)
 
 static int design_one(struct design *d, const struct unique *u)
 {
+	const char *column;
 	int rc = ETL_OK;
 
 	if (is_merge_key(d->load, u) || !all_come(d->load, u))
 		return ETL_OK;
+	column = nullable(d->load, u);
 	if (d->load->deletes == ETL_DELETE_HARD)
-		rc = make_room(d, u);
+		rc = column ? let_go(d, u, column) : make_room(d, u);
 	return rc == ETL_OK ? move_out(d, u) : rc;
 }
 

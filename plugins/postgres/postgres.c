@@ -214,6 +214,7 @@ static const struct etl_target target = {
 	.takes = postgres_takes,
 	.mark = postgres_mark,
 	.since = postgres_since,
+	.revert = postgres_revert,
 };
 
 static const struct etl_schema schema = {

@@ -15,7 +15,7 @@ static const char make[] =
 	"ALTER TABLE " STAGE_OWN ".runs ADD COLUMN IF NOT EXISTS taken_back timestamptz; "
 	"CREATE TABLE IF NOT EXISTS " STAGE_OWN ".loads (run text NOT NULL, load bigint NOT NULL, kind text NOT NULL, "
 	"schema text NOT NULL, name text NOT NULL, how text NOT NULL, xid bigint NOT NULL, inserted bigint NOT NULL, "
-	"updated bigint NOT NULL, unchanged bigint NOT NULL, deleted bigint NOT NULL, keys jsonb, PRIMARY KEY (run, "
+	"updated bigint NOT NULL, unchanged bigint NOT NULL, deleted bigint NOT NULL, keys jsonb, again xid[] NOT NULL DEFAULT '{}', PRIMARY KEY (run, "
 	"load)); COMMIT";
 
 static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)

@@ -5,6 +5,7 @@
  * and the keys of new ones, in "_etlrun"."undo_RUN_N":
  *
  *	_etlrun_op	"u": changed, "d": deleted, as they were; "i": new, the key alone
+ *	_etlrun_was	the transaction that had written the row: maybe of a run that may be taken back next
  *
  * "_etlrun".loads has a row for each load of a run that was published.
  */
@@ -50,13 +51,13 @@ static int keep_changed(struct design *d)
 
 	etl_text_add(&sql, "CREATE TABLE ");
 	add_undo(d, &sql);
-	etl_text_add(&sql, " AS SELECT 'u'::\"char\" AS _etlrun_op, ");
+	etl_text_add(&sql, " AS SELECT 'u'::\"char\" AS _etlrun_op, t.xmin AS _etlrun_was, ");
 	into_add_stored(&sql, load->existing, "t.");
 	add_where_it_stands(d, &sql, "rows");
 	if (load->deletes != ETL_DELETE_NONE) {
 		etl_text_add(&sql, ";\nINSERT INTO ");
 		add_undo(d, &sql);
-		etl_text_addf(&sql, " SELECT '%s', ", load->deletes == ETL_DELETE_HARD ? "d" : "u");
+		etl_text_addf(&sql, " SELECT '%s', t.xmin, ", load->deletes == ETL_DELETE_HARD ? "d" : "u");
 		into_add_stored(&sql, load->existing, "t.");
 		add_where_it_stands(d, &sql, "gone");
 	}
@@ -139,7 +140,7 @@ static int record(struct publishing *p, size_t at)
 	const struct publish_part *part = &p->parts[at];
 	const struct etl_outcome *o = &p->commit->outcomes[at];
 	struct etl_text keys = { 0 };
-	char numbers[5][24], kind[2] = { 0 };
+	char numbers[5][24], kind[2] = { 0 }, buf[POSTGRES_NAME_MAX + 1];
 	const uint64_t values[5] = { part->load->index, o->inserted, o->updated, o->unchanged, o->deleted };
 	int rc;
 
@@ -159,7 +160,8 @@ static int record(struct publishing *p, size_t at)
 				     "$10::bigint, $11::jsonb)",
 				     11,
 				     (const char *const[]){ p->commit->run->id, numbers[0], kind, part->schema,
-							    part->load->table->name, hows[part->how], numbers[1],
+							    postgres_short_name(part->load->table->name, buf),
+							    hows[part->how], numbers[1],
 							    numbers[2], numbers[3], numbers[4], keys.at });
 	etl_text_free(&keys);
 	return rc;
