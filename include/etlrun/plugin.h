@@ -661,8 +661,8 @@ struct etl_load {
 	size_t reference_count, reference_size;
 	/* Since 1.2. Beside the foreign keys of `table`, as many. NULL: not known. */
 	const struct etl_parent *parents;
-	/* Since 1.2. The table as the target's own DDL makes it (etl_schema.given): `table` has its shape, and `design`
-	 * emits nothing that makes it. NULL: there is no such DDL, or it does not make this table. */
+	/* Since 1.2. The table as the target's own DDL makes it (etl_schema.given), which gave `table` its columns, keys and
+	 * indexes. NULL: there is no such DDL, or it does not make this table. */
 	const struct etl_table *given;
 };
 
