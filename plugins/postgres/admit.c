@@ -16,7 +16,7 @@ int admit_find(struct etl_instance *inst, const char *schema, const char *name,
 	char buf[POSTGRES_NAME_MAX + 1];
 	PGresult *found = NULL;
 	int rc = postgres_query(inst, err, &found,
-				"SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = "
+				"SELECT c.oid, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
 				"c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
 				2, (const char *const[]){ schema, postgres_short_name(name, buf) });
 

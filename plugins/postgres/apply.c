@@ -35,7 +35,7 @@ static int apply_own(struct etl_instance *inst, const struct etl_load *load,
 	if (rc < 0)
 		return rc;
 	etl_text_add(&path, "SET search_path = ");
-	stage_add_path(&path, token->text, postgres_target_schema(inst, load->table));
+	stage_add_path(&path, token->text, postgres_target_schema(inst, load->table), NULL);
 	rc = postgres_run_text(inst, err, &path);
 	if (rc == ETL_OK)
 		rc = carry_out(inst, step, err);

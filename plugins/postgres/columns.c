@@ -16,22 +16,22 @@ enum { NAME, OID, MODIFIER, NOT_NULL, JUDGED, KIND, CAST_TYPE, TYPE, CATEGORY };
 static const char describe[] =
 	"WITH RECURSIVE types AS (SELECT a.attnum, a.attname, a.attnotnull OR t.typnotnull AS needed, "
 	"t.oid, t.typtype, t.typcategory, t.typbasetype, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod "
-	"END AS modifier, EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid) AS judged, "
+	"END AS modifier, EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = t.oid) AS judged, "
 	"format_type(a.atttypid, a.atttypmod) AS name "
-	"FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
+	"FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
 	"WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped "
 	"UNION ALL "
 	"SELECT d.attnum, d.attname, d.needed OR b.typnotnull, b.oid, b.typtype, b.typcategory, b.typbasetype, "
 	"CASE WHEN d.modifier < 0 AND b.typtype = 'd' THEN b.typtypmod ELSE d.modifier END, "
-	"d.judged OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = b.oid), d.name "
-	"FROM types d JOIN pg_type b ON b.oid = d.typbasetype WHERE d.typtype = 'd') "
+	"d.judged OR EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = b.oid), d.name "
+	"FROM types d JOIN pg_catalog.pg_type b ON b.oid = d.typbasetype WHERE d.typtype = 'd') "
 	"SELECT attname, oid, modifier, needed, judged, typtype, format_type(oid, -1), name, typcategory FROM types "
 	"WHERE typtype <> 'd'";
 
 static const char table_judges[] =
-	"SELECT c.relkind = 'p' OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype IN "
-	"('c', 'x', 'u', 'p', 'f')) OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid) "
-	"FROM pg_class c WHERE c.oid = $1::regclass";
+	"SELECT c.relkind = 'p' OR EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = c.oid AND contype IN "
+	"('c', 'x', 'u', 'p', 'f')) OR EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid) "
+	"FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass";
 
 static int find_labels(struct loading *l, size_t i)
 {
@@ -42,7 +42,7 @@ static int find_labels(struct loading *l, size_t i)
 
 	snprintf(oid, sizeof(oid), "%u", c->oid);
 	rc = postgres_query(l->inst, l->err, &l->labels[i],
-			    "SELECT enumlabel FROM pg_enum WHERE enumtypid = $1::oid ORDER BY enumlabel "
+			    "SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = $1::oid ORDER BY enumlabel "
 			    "COLLATE \"C\"",
 			    1, (const char *const[]){ oid });
 	if (rc < 0)

@@ -38,7 +38,7 @@ static const char settings[] =
 /* What it came to, in the same message. */
 static const char findings[] =
 	"SELECT pg_backend_pid(), pg_is_in_recovery(), "
-	"EXISTS (SELECT FROM pg_roles WHERE rolname = 'supabase_admin'), "
+	"EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'supabase_admin'), "
 	"(extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int8, "
 	"(extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::int8";
 

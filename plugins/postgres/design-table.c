@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -110,6 +111,25 @@ static void add_identity(struct design *d, struct column *column)
 					       "free is not given again");
 }
 
+/* Behind DEFAULT the grammar takes an expression without AT TIME ZONE, IS, IN and other words only in parentheses. */
+static bool stands_apart(const char *sql)
+{
+	int depth = 0;
+	char quote = '\0';
+
+	for (const char *p = sql; *p; p++) {
+		if (quote)
+			quote = *p == quote ? '\0' : quote;
+		else if (*p == '\'' || *p == '"')
+			quote = *p;
+		else if (depth == 0 && *p == ' ' && isupper((unsigned char)p[1]))
+			return true;
+		else
+			depth += (*p == '(') - (*p == ')');
+	}
+	return strncmp(sql, "NOT ", 4) == 0;
+}
+
 static int add_default(struct design *d, struct column *column)
 {
 	const struct etl_column *c = column->c;
@@ -118,7 +138,9 @@ static int add_default(struct design *d, struct column *column)
 	int rc = design_expression(d, c->default_sql, SQL_IN_DEFAULT, c, &sql, &result);
 
 	if (rc == 1) {
-		etl_text_addf(column->sql, " DEFAULT %s", sql.at);
+		bool bare = !stands_apart(sql.at);
+
+		etl_text_addf(column->sql, bare ? " DEFAULT %s" : " DEFAULT (%s)", sql.at);
 		say(column, result.verdict, result.note);
 	}
 	etl_text_free(&sql);
@@ -217,6 +239,28 @@ static int design_column_line(struct design *d, const struct etl_column *c, stru
 
 /* ---- The statement -------------------------------------------------------------------------------------------- */
 
+/* Every table has them already. */
+static int refuse_system_names(struct design *d)
+{
+	static const char *const names[] = { "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid" };
+
+	for (size_t i = 0; i < d->table->column_count; i++) {
+		const char *name = EACH(d, etl_column, column, i)->name;
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
+			if (strcmp(name, names[k]) != 0)
+				continue;
+			d->inst->host->at(d->err, d->table->name, name, NULL);
+			return d->inst->host->fail(
+				d->err, ETL_USAGE, NULL, 0,
+				"column \"%s\" of \"%s\" is called as a system column, which every table of "
+				"PostgreSQL has; give it another name with columns = ( { name = …; as = … } )",
+				name, d->table->name);
+		}
+	}
+	return ETL_OK;
+}
+
 static int refuse_wide(struct design *d)
 {
 	d->inst->host->at(d->err, d->table->name, NULL, NULL);
@@ -287,6 +331,7 @@ static int design_create(struct design *d)
 
 	if (d->table->column_count > COLUMNS_MOST)
 		return refuse_wide(d);
+	rc = refuse_system_names(d);
 	for (i = 0; !rc && i < d->table->column_count; i++)
 		rc = design_column_line(d, EACH(d, etl_column, column, i), &lines);
 	add_serials(d, &sql, true);
@@ -327,7 +372,7 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	etl_text_add(&sql, ")::regclass AS s, greatest(max(");
 	postgres_add_name(&sql, NULL, c->name);
 	etl_text_addf(&sql,
-		      ")%s) AS v FROM %s) AS t JOIN pg_sequence ON seqrelid = s WHERE v BETWEEN "
+		      ")%s) AS v FROM %s) AS t JOIN pg_catalog.pg_sequence ON seqrelid = s WHERE v BETWEEN "
 		      "seqmin AND seqmax",
 		      last.at ? last.at : "", table.at ? table.at : "");
 	sql.failed = sql.failed || table.failed || last.failed;

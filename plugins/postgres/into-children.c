@@ -14,10 +14,10 @@ static const char keys[] =
 	"SELECT c.conrelid::regclass, r.relname, c.conrelid, "
 	"string_agg(format('c.%I = t.%I', a.attname, b.attname), ' AND ' ORDER BY k.n), "
 	"string_agg(format('concat(%L, c.%I)', a.attname || '=', a.attname), ' || '', '' || ' ORDER BY k.n) "
-	"FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid "
+	"FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class r ON r.oid = c.conrelid "
 	"CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k (own, other, n) "
-	"JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own "
-	"JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.other "
+	"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own "
+	"JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.other "
 	"WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = $1::oid GROUP BY c.oid, c.conrelid, r.relname "
 	"ORDER BY c.oid";
 

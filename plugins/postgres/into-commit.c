@@ -200,7 +200,7 @@ static int enter(struct into *n, size_t at)
 	n->at = at;
 	n->part = &p->parts[at];
 	etl_text_add(&path, "SET LOCAL search_path = ");
-	stage_add_path(&path, NULL, n->part->schema);
+	stage_add_path(&path, NULL, n->part->schema, n->part->load->table);
 	return run_text(n, &path);
 }
 

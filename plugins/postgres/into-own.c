@@ -76,7 +76,7 @@ static int run_of_stage(struct into *n, const char *stage, int32_t phase)
 	PGresult *kept = NULL;
 	bool there = false;
 	int rc = postgres_flag(p->inst, p->err, &there,
-			       "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace "
+			       "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace "
 			       "WHERE s.nspname = $1 AND c.relname = '" INTO_SQL "')",
 			       1, (const char *const[]){ stage });
 
@@ -108,7 +108,7 @@ int into_run_kept(struct into *n, int32_t phase)
 		if (k < i)
 			continue;
 		etl_text_add(&path, "SET LOCAL search_path = ");
-		stage_add_path(&path, NULL, p->parts[i].schema);
+		stage_add_path(&path, NULL, p->parts[i].schema, NULL);
 		rc = postgres_run_text(p->inst, p->err, &path);
 		if (rc == ETL_OK)
 			rc = run_of_stage(n, p->parts[i].token->text, phase);
@@ -144,8 +144,8 @@ static const char counters[] =
 	"SELECT a.attname, format('SELECT setval(%L, m) FROM (SELECT %s(%I)::bigint AS m FROM %s) AS t, %s AS s WHERE "
 	"m %s s.last_value OR (m = s.last_value AND NOT s.is_called)', q.oid::regclass, CASE WHEN s.seqincrement > 0 "
 	"THEN 'max' ELSE 'min' END, a.attname, a.attrelid::regclass, q.oid::regclass, CASE WHEN s.seqincrement > 0 THEN "
-	"'>' ELSE '<' END) FROM pg_attribute a JOIN pg_class q ON q.oid = "
-	"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass JOIN pg_sequence s ON s.seqrelid = "
+	"'>' ELSE '<' END) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class q ON q.oid = "
+	"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass JOIN pg_catalog.pg_sequence s ON s.seqrelid = "
 	"q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped";
 
 static bool comes(const struct etl_load *load, const char *name)

@@ -17,19 +17,19 @@
 static const char contents[] =
 	"SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' "
 	"WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, quote_ident(relname), relname "
-	"FROM pg_class c WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c', 'S') "
-	"AND relname NOT IN " OWN " AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE "
-	"d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype "
+	"FROM pg_catalog.pg_class c WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c', 'S') "
+	"AND relname NOT IN " OWN " AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE "
+	"d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype "
 	"IN ('a', 'i'))) "
 	"UNION ALL SELECT CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, quote_ident(typname), typname FROM "
 	"pg_type WHERE typnamespace = $1::regnamespace AND typtype IN ('d', 'e', 'r') "
 	"UNION ALL SELECT CASE prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, "
-	"quote_ident(proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', proname FROM pg_proc p "
-	"WHERE pronamespace = $1::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = "
-	"'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('a', 'i')) "
-	"UNION ALL SELECT 'COLLATION', quote_ident(collname), collname FROM pg_collation WHERE collnamespace = "
+	"quote_ident(proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', proname FROM pg_catalog.pg_proc p "
+	"WHERE pronamespace = $1::regnamespace AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
+	"'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('a', 'i')) "
+	"UNION ALL SELECT 'COLLATION', quote_ident(collname), collname FROM pg_catalog.pg_collation WHERE collnamespace = "
 	"$1::regnamespace "
-	"UNION ALL SELECT 'STATISTICS', quote_ident(stxname), stxname FROM pg_statistic_ext WHERE stxnamespace = "
+	"UNION ALL SELECT 'STATISTICS', quote_ident(stxname), stxname FROM pg_catalog.pg_statistic_ext WHERE stxnamespace = "
 	"$1::regnamespace";
 
 /* GRANTs that the default privileges of the schema say of a new thing of this role. */
@@ -37,11 +37,11 @@ static const char privileges[] =
 	"SELECT format('GRANT %s ON %s %s TO %s%s', a.privilege_type, CASE d.defaclobjtype WHEN 'S' THEN "
 	"'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE "
 	"quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' "
-	"END) FROM pg_class c JOIN pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclnamespace = "
+	"END) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclnamespace = "
 	"$2::regnamespace AND d.defaclobjtype = CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END::\"char\" CROSS JOIN "
 	"LATERAL aclexplode(d.defaclacl) a WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p', 'v', "
 	"'m', 'f', 'S') AND a.grantee <> c.relowner AND c.relname NOT IN " OWN " AND NOT "
-	"EXISTS (SELECT FROM pg_class o WHERE o.relnamespace = $2::regnamespace AND o.relname = c.relname)";
+	"EXISTS (SELECT FROM pg_catalog.pg_class o WHERE o.relnamespace = $2::regnamespace AND o.relname = c.relname)";
 
 static const struct publish_part *part_of(const struct publishing *p, size_t index, const char *name)
 {
@@ -149,7 +149,7 @@ static int carry_out(struct etl_step_sink *self, const struct etl_step *step)
 	if (step->phase != ETL_PHASE_PUBLISH || !step->sql || last->part->how == PUBLISH_INTO)
 		return ETL_OK;
 	etl_text_add(&sql, "SET LOCAL search_path = ");
-	stage_add_path(&sql, NULL, last->part->schema);
+	stage_add_path(&sql, NULL, last->part->schema, last->part->load->table);
 	etl_text_addf(&sql, "; %s", step->sql);
 	if (sql.failed)
 		return postgres_no_memory(p->inst, p->err);

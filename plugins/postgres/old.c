@@ -9,9 +9,9 @@
 
 static const char moves[] =
 	"SELECT format('ALTER TABLE %s SET SCHEMA %I', c.oid::regclass, $2::text) FROM unnest($1::oid[]) AS o (oid) "
-	"JOIN pg_class c USING (oid) WHERE c.relkind IN ('r', 'p') "
+	"JOIN pg_catalog.pg_class c USING (oid) WHERE c.relkind IN ('r', 'p') "
 	"UNION ALL SELECT format('ALTER STATISTICS %I.%I SET SCHEMA %I', n.nspname, e.stxname, $2::text) FROM "
-	"pg_statistic_ext e JOIN pg_namespace n ON n.oid = e.stxnamespace WHERE e.stxrelid = ANY ($1::oid[])";
+	"pg_statistic_ext e JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace WHERE e.stxrelid = ANY ($1::oid[])";
 
 /* To tables that are not kept too: a key of an old table would bind rows that live on. */
 static const char bonds[] =
@@ -100,7 +100,7 @@ static int drop_one(struct publishing *p, const char *schema, const char *run)
 	PGresult *tables = NULL, *result;
 	struct etl_text sql = { 0 };
 	int rc = postgres_query(p->inst, p->err, &tables,
-				"SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = "
+				"SELECT c.oid::regclass FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
 				"c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT "
 				"c.relispartition",
 				1, (const char *const[]){ schema });

@@ -26,24 +26,24 @@ static const struct {
 	  "SELECT current_user || CASE WHEN rolsuper THEN ', superuser' "
 	  "WHEN rolbypassrls THEN ', sees all rows (BYPASSRLS)' "
 	  "ELSE ', subject to row security' END "
-	  "FROM pg_roles WHERE rolname = current_user" },
+	  "FROM pg_catalog.pg_roles WHERE rolname = current_user" },
 	{ "encoding", BOTH,
 	  "SELECT current_setting('server_encoding') || ', collation ' || datcollate "
-	  "FROM pg_database WHERE datname = current_database()" },
+	  "FROM pg_catalog.pg_database WHERE datname = current_database()" },
 	{ "timeouts", BOTH,
 	  "SELECT string_agg(name || ' ' || reset_val || unit || ' by default, ' || "
 	  "CASE setting WHEN '0' THEN 'none' ELSE setting || unit END || ' in a run', '; ' "
-	  "ORDER BY name) FROM pg_settings "
+	  "ORDER BY name) FROM pg_catalog.pg_settings "
 	  "WHERE name IN ('statement_timeout', 'lock_timeout', "
 	  "'idle_in_transaction_session_timeout', 'transaction_timeout') AND reset_val <> '0'" },
 	{ "connections", BOTH,
-	  "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') "
+	  "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend') "
 	  "|| ' of ' || current_setting('max_connections') || ' in use, ' || "
 	  "current_setting('superuser_reserved_connections') || ' of them for superusers' || "
 	  "CASE WHEN rolconnlimit < 0 THEN '' ELSE ', at most ' || rolconnlimit || "
 	  "' of this role' END || CASE WHEN datconnlimit < 0 THEN '' ELSE ', at most ' || "
 	  "datconnlimit || ' to this database' END "
-	  "FROM pg_roles, pg_database "
+	  "FROM pg_catalog.pg_roles, pg_database "
 	  "WHERE rolname = current_user AND datname = current_database()" },
 	{ "wal_level", OF_TARGET, "SELECT current_setting('wal_level')" },
 	{ "stage", OF_TARGET,
@@ -56,7 +56,7 @@ static const struct {
 	  "ELSE ', no table can be made in it: GRANT CREATE ON SCHEMA ' || quote_ident(want) || "
 	  "' TO ' || quote_ident(current_user) END "
 	  "FROM (SELECT coalesce($1::text, 'public') AS want) x "
-	  "LEFT JOIN pg_namespace n ON n.nspname = want" },
+	  "LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = want" },
 };
 
 static int emit(struct etl_fact_sink *sink, const char *name, const char *value)
@@ -150,7 +150,7 @@ static int tell_tables(struct etl_instance *inst, struct etl_fact_sink *sink, co
 	etl_text_add(&sql, ": ' || (array_to_string((array_agg(quote_ident(nspname) || '.' || "
 			   "quote_ident(relname) ORDER BY nspname, relname))[1:5], ', ')) || "
 			   "CASE WHEN count(*) > 5 THEN ', …' ELSE '' END "
-			   "FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+			   "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
 			   "WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
 			   "AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' "
 			   "AND ($1::text IS NULL OR nspname = $1)");

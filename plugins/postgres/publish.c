@@ -98,7 +98,7 @@ static void add_holders(struct publishing *p, struct etl_text *to)
 	who = PQexecParams(p->inst->db,
 			   "SELECT DISTINCT format('%s (pid %s, %s%s): %s', l.relation::regclass, a.pid, "
 			   "a.usename, coalesce(nullif(', ' || a.application_name, ', '), ''), "
-			   "left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80)) FROM pg_locks l JOIN "
+			   "left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80)) FROM pg_catalog.pg_locks l JOIN "
 			   "pg_stat_activity a ON a.pid = l.pid WHERE l.granted AND l.relation = ANY "
 			   "($1::oid[]) AND l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM "
 			   "pg_database WHERE datname = current_database()) LIMIT 5",
@@ -192,7 +192,7 @@ static int make_schemas(struct publishing *p)
 			continue;
 		/* IF NOT EXISTS asks for the right to create although there is nothing to do. */
 		rc = postgres_flag(p->inst, p->err, &there,
-				   "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", 1,
+				   "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", 1,
 				   (const char *const[]){ p->parts[i].schema });
 		if (rc < 0 || there)
 			continue;

@@ -132,8 +132,8 @@ static int check_referred(struct etl_instance *inst, const struct etl_load *load
 		PGresult *columns = NULL;
 
 		rc = postgres_query(inst, err, &columns,
-				    "SELECT a.attname FROM pg_constraint c CROSS JOIN unnest(c.confkey) AS k "
-				    "JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k WHERE c.oid "
+				    "SELECT a.attname FROM pg_catalog.pg_constraint c CROSS JOIN unnest(c.confkey) AS k "
+				    "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k WHERE c.oid "
 				    "= $1::oid",
 				    1, (const char *const[]){ PQgetvalue(keys, i, 1) });
 		if (rc == ETL_OK && !is_unique(load->table, columns)) {

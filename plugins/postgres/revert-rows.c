@@ -15,7 +15,7 @@
 static const char triggers[] =
 	"SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname), "
 	"format('ALTER TABLE %s ENABLE %s TRIGGER %I', tgrelid::regclass, CASE tgenabled WHEN 'R' THEN 'REPLICA' "
-	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT "
+	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_catalog.pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT "
 	"tgisinternal AND tgenabled <> 'D' AND tgparentid = 0 ORDER BY oid";
 
 /* ---- May they go? ----------------------------------------------------------------------------------------------------- */

@@ -58,7 +58,26 @@ static int name_stage(struct etl_instance *inst, const struct etl_run *run, cons
 	return ETL_OK;
 }
 
-void stage_add_path(struct etl_text *sql, const char *stage, const char *schema)
+static bool is_catalog_name(const char *name)
+{
+	return strncmp(name, "pg_", strlen("pg_")) == 0;
+}
+
+/* A table called as one of the catalog's would be taken for that. Otherwise the catalog comes first: nobody else's function
+ * stands in for one of the server's. */
+static bool hides_catalog(const struct etl_table *table)
+{
+	bool hides = table && is_catalog_name(table->name);
+
+	for (size_t i = 0; table && i < table->foreign_key_count; i++)
+		hides |= is_catalog_name(ETL_AT(const struct etl_foreign_key, table->foreign_keys,
+						table->foreign_key_size, i)
+						 ->parent);
+	return hides;
+}
+
+void stage_add_path(struct etl_text *sql, const char *stage, const char *schema,
+		    const struct etl_table *table)
 {
 	if (stage) {
 		etl_text_add_name(sql, stage, '"');
@@ -66,6 +85,8 @@ void stage_add_path(struct etl_text *sql, const char *stage, const char *schema)
 	}
 	etl_text_add_name(sql, schema, '"');
 	etl_text_add(sql, ", public, extensions");
+	if (hides_catalog(table))
+		etl_text_add(sql, ", pg_catalog");
 }
 
 /* ---- What the instance holds ------------------------------------------------------------------------------------ */
@@ -184,7 +205,7 @@ static int make(struct etl_instance *inst, const struct etl_run *run, const char
 static int is_there(struct etl_instance *inst, const char *name, bool *ret, struct etl_error *err)
 {
 	return postgres_flag(inst, err, ret,
-			     "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", 1,
+			     "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", 1,
 			     (const char *const[]){ name });
 }
 
@@ -258,7 +279,7 @@ int stage_enter(struct etl_instance *inst, const struct etl_load *load,
 	if (rc < 0)
 		return rc;
 	etl_text_add(&sql, "BEGIN; SET LOCAL search_path = ");
-	stage_add_path(&sql, token->text, postgres_target_schema(inst, load->table));
+	stage_add_path(&sql, token->text, postgres_target_schema(inst, load->table), load->table);
 	rc = postgres_run_text(inst, err, &sql);
 	if (rc < 0)
 		stage_rollback(inst);

@@ -47,8 +47,9 @@ int stage_take(struct etl_instance *, const struct etl_token *, struct etl_error
 int stage_enter(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		struct etl_error *);
 int stage_leave(struct etl_instance *, int rc, struct etl_error *);
-/* "stage", "target", public, …: for SET search_path. */
-void stage_add_path(struct etl_text *, const char *stage, const char *schema);
+/* "stage", "target", public, …: for SET search_path, in which TABLE (or NULL) and its parents are found. */
+void stage_add_path(struct etl_text *, const char *stage, const char *schema,
+		    const struct etl_table *table);
 /* Ends a transaction that failed, in silence. */
 void stage_rollback(struct etl_instance *);
 /* The run is over: its stages are gone, and so are its locks of them. */

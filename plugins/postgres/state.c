@@ -21,7 +21,7 @@ static const char make[] =
 static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
 	return postgres_flag(inst, err, ret,
-			     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = "
+			     "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
 			     "c.relnamespace WHERE n.nspname = '_etlrun' AND c.relname = 'loads')",
 			     0, NULL);
 }

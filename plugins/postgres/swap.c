@@ -15,14 +15,14 @@ static const char referring[] =
 	"format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, "
 	"pg_get_constraintdef(c.oid)), "
 	"'COMMENT ON CONSTRAINT ' || quote_ident(c.conname) || ' ON ' || c.conrelid::regclass || ' IS ' || "
-	"quote_literal(obj_description(c.oid, 'pg_constraint')) FROM pg_constraint c WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = ANY "
+	"quote_literal(obj_description(c.oid, 'pg_constraint')) FROM pg_catalog.pg_constraint c WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = ANY "
 	"($1::oid[]) AND c.conrelid <> ALL ($1::oid[]) ORDER BY c.oid";
 
 /* Of the user's own triggers: how to still them, and how they were. */
 static const char triggers[] =
 	"SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname), "
 	"format('ALTER TABLE %s ENABLE %s TRIGGER %I', tgrelid::regclass, CASE tgenabled WHEN 'R' THEN 'REPLICA' "
-	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT "
+	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_catalog.pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT "
 	"tgisinternal AND tgenabled <> 'D' AND tgparentid = 0 ORDER BY oid";
 
 static bool is_swapped(const struct publish_part *part)
@@ -106,7 +106,7 @@ static int set_counters(struct publishing *p, const struct publish_part *part)
 		p->inst, p->err, &columns,
 		"SELECT format('SELECT setval(%L, greatest(m, 1), m IS NOT NULL) FROM (SELECT max(%I)::bigint AS m "
 		"FROM %s) AS t', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname), a.attname, "
-		"a.attrelid::regclass) FROM pg_attribute a JOIN pg_sequence s ON s.seqrelid = "
+		"a.attrelid::regclass) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_sequence s ON s.seqrelid = "
 		"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass WHERE a.attrelid = "
 		"$1::oid AND a.attnum > 0 AND NOT a.attisdropped AND s.seqincrement > 0",
 		1, (const char *const[]){ part->old.oid });

@@ -71,7 +71,7 @@ static int drop_some(struct etl_instance *inst, const char *stage, int *ret, str
 
 	snprintf(most, sizeof(most), "%d", AT_ONCE);
 	rc = postgres_query(inst, err, &tables,
-			    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+			    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
 			    "c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND "
 			    "NOT c.relispartition LIMIT $2",
 			    2, (const char *const[]){ stage, most });
@@ -148,7 +148,7 @@ int stage_sweep(struct etl_instance *inst, const struct etl_run *run, struct etl
 	PGresult *stages = NULL;
 	int rc = postgres_query(
 		inst, err, &stages,
-		"SELECT n.nspname FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid "
+		"SELECT n.nspname FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid "
 		"WHERE c.relname = '_etlrun_stage' AND starts_with(n.nspname, $1) AND "
 		"has_table_privilege(c.oid, 'SELECT') AND pg_has_role(n.nspowner, 'USAGE')",
 		1, (const char *const[]){ STAGE_PREFIX });

@@ -36,7 +36,7 @@ static int find_missing(struct loading *l, int64_t *ret, bool *idle)
 	int rc;
 
 	etl_text_addf(&sql,
-		      "SELECT j, NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+		      "SELECT j, NOT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND "
 		      "(classid::bigint << 32) + objid::bigint = hashtextextended('etlrun split ' || $1 || "
 		      "' %llu ' || j, 0) AND objsubid = 1) FROM generate_series(0, %llu - 1) AS j WHERE NOT "
 		      "EXISTS (SELECT FROM _etlrun_splits AS s WHERE s.load = %llu AND s.split = j) ORDER BY j "

@@ -94,7 +94,7 @@ int postgres_since(struct etl_instance *inst, const struct etl_token *token,
 
 	if (rc == ETL_OK)
 		rc = postgres_flag(inst, err, &there,
-				   "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = "
+				   "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
 				   "c.relnamespace WHERE nspname = $1 AND relname = '_etlrun_units')",
 				   1, (const char *const[]){ unit ? stage : "" });
 	if (rc < 0)
