@@ -104,7 +104,7 @@ START_TEST(a_table)
 	check_step("primary key", "t.id", ETL_PHASE_FINISH, ETL_EXACT, "ALTER TABLE \"t\" ADD PRIMARY KEY (\"id\")");
 	check_step("sequence", "t.id", ETL_PHASE_FINISH, ETL_EXACT,
 		   "SELECT setval(s, v) FROM (SELECT pg_get_serial_sequence('\"t\"', 'id')::regclass AS s, "
-		   "greatest(max(\"id\"), 41) AS v FROM \"t\") AS t JOIN pg_sequence ON seqrelid = s WHERE v BETWEEN "
+		   "greatest(max(\"id\"), 41) AS v FROM \"t\") AS t JOIN pg_catalog.pg_sequence ON seqrelid = s WHERE v BETWEEN "
 		   "seqmin AND seqmax");
 	check_step("analyze", "t", ETL_PHASE_FINISH, ETL_EXACT, "ANALYZE \"t\"");
 	/* A run that stops at the first bad row looks for none: the server names it. */
