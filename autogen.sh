@@ -186,7 +186,7 @@ plain="CFLAGS=-O0"
 
 sanitizers_tested() {
 	servers="tests/e2e/postgres_judged.test tests/e2e/postgres_marketdata.test tests/e2e/postgres_undo.test"
-	tested build-asan --enable-werror --enable-sanitizers=address,undefined --enable-fault-points CFLAGS="-g -O1"
+	tested build-asan --enable-werror --enable-sanitizers=address,undefined --enable-fault-points
 }
 
 static_tested() {
@@ -207,7 +207,7 @@ clang_tested() {
 }
 
 threads_tested() {
-	built build-tsan --enable-werror --enable-sanitizers=thread CFLAGS="-g -O1" && make -C build-tsan -j"$jobs" check-flow
+	built build-tsan --enable-werror --enable-sanitizers=thread && make -C build-tsan -j"$jobs" check-flow
 }
 
 # A minute of fuzzing over all targets together, the same one each time; an hour is `make -C build-fuzz fuzz FUZZ_SECONDS=…`.
