@@ -34,7 +34,7 @@ static const struct etl_option options[] = {
 	  .help = "The role; default: the name of who runs etlrun." },
 	{ .name = "password",
 	  .kind = ETL_OPT_SECRET,
-	  .help = "The role's password. Better \"${env:…}\", \"${file:…}\", \"${exec:…}\" or a "
+	  .help = "The role's password. Better \"${env:...}\", \"${file:...}\", \"${exec:...}\" or a "
 		  "passfile than the "
 		  "word itself." },
 	{ .name = "service",
