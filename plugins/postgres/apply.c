@@ -61,7 +61,7 @@ int postgres_apply(struct etl_instance *inst, const struct etl_load *load,
 	if (!step->sql || step->phase >= ETL_PHASE_PUBLISH)
 		return ETL_OK;
 	if (strcmp(step->kind, "sql") == 0)
-		return stage_is_into(load->run) ? into_keep_sql(inst, load, token, step, err) :
+		return stage_is_into(load->run) ? postgres_into_keep_sql(inst, load, token, step, err) :
 						  apply_own(inst, load, token, step, err);
 	rc = stage_enter(inst, load, token, err);
 	if (rc < 0)

@@ -12,7 +12,7 @@ static int count_rows(struct etl_instance *inst, const struct relation *r, int64
 	int rc;
 
 	etl_text_add(&sql, "SELECT pg_catalog.count(*) FROM ");
-	select_add_from(&sql, r, NULL);
+	postgres_select_add_from(&sql, r, NULL);
 	rc = sql.failed ? postgres_no_memory(inst, err) :
 			  postgres_number(inst, err, ret, sql.at, 0, NULL);
 	etl_text_free(&sql);

@@ -118,10 +118,10 @@ static void set_default(struct describing *d, struct described *o, struct etl_co
 	if (*PQgetvalue(result, row, AT_GENERATED)) {
 		c->flags |= ETL_GENERATED;
 		c->flags |= *PQgetvalue(result, row, AT_GENERATED) == 's' ? ETL_STORED : 0u;
-		c->generated_sql = describe_text(d, result, row, AT_DEFAULT);
+		c->generated_sql = postgres_describe_text(d, result, row, AT_DEFAULT);
 		return;
 	}
-	c->default_sql = describe_text(d, result, row, AT_DEFAULT);
+	c->default_sql = postgres_describe_text(d, result, row, AT_DEFAULT);
 	if (!postgres_flag_at(result, row, AT_SEQUENCE) ||
 	    (!identity && (!c->default_sql || strncmp(c->default_sql, "nextval(", 8) != 0)))
 		return;
@@ -142,16 +142,16 @@ static int take_column(struct describing *d, struct described *o, const PGresult
 
 	o->columns = etl_arena_push(&d->memory, o->columns, t->column_count, sizeof(*c));
 	if (!o->columns)
-		return describe_no_memory(d);
+		return postgres_describe_no_memory(d);
 	c = memset(&o->columns[t->column_count], 0, sizeof(*c));
-	c->name = describe_text(d, result, row, AT_NAME);
-	c->declared = describe_text(d, result, row, AT_DECLARED);
+	c->name = postgres_describe_text(d, result, row, AT_NAME);
+	c->declared = postgres_describe_text(d, result, row, AT_DECLARED);
 	c->identity_last = ETL_UNKNOWN;
 	c->flags = ETL_TYPED | (postgres_flag_at(result, row, AT_NOT_NULL) ? ETL_NOT_NULL : 0u);
-	c->collation = describe_text(d, result, row, AT_COLLATION);
-	c->comment = describe_text(d, result, row, AT_COMMENT);
+	c->collation = postgres_describe_text(d, result, row, AT_COLLATION);
+	c->comment = postgres_describe_text(d, result, row, AT_COMMENT);
 	if (d->memory.failed)
-		return describe_no_memory(d);
+		return postgres_describe_no_memory(d);
 	describe_type(c, (uint32_t)postgres_int_at(result, row, AT_TYPE),
 		      (int32_t)postgres_int_at(result, row, AT_MODIFIER),
 		      *PQgetvalue(result, row, AT_CATEGORY),
@@ -164,7 +164,7 @@ static int take_column(struct describing *d, struct described *o, const PGresult
 }
 
 /* attgenerated came with 12; before, no column is computed. */
-int describe_columns(struct describing *d)
+int postgres_describe_columns(struct describing *d)
 {
 	return describe_ask(d, columns_sql, take_column);
 }

@@ -195,5 +195,5 @@ int describe_statements(struct describing *d)
 		o->table.ddl = etl_arena_copy(&d->memory, sql.at);
 		etl_text_free(&sql);
 	}
-	return rc == ETL_OK && d->memory.failed ? describe_no_memory(d) : rc;
+	return rc == ETL_OK && d->memory.failed ? postgres_describe_no_memory(d) : rc;
 }

@@ -107,7 +107,7 @@ static const char *key_rest(struct describing *d, const PGresult *result, int ro
 static void take_key(struct describing *d, struct etl_key *key, const PGresult *result, int row)
 {
 	memset(key, 0, sizeof(*key));
-	key->name = describe_text(d, result, row, AT_NAME);
+	key->name = postgres_describe_text(d, result, row, AT_NAME);
 	key->columns = describe_names(d, result, row, AT_COLUMNS, &key->column_count);
 	key->flags = postgres_flag_at(result, row, AT_NULLS_EQUAL) ? ETL_KEY_NULLS_EQUAL : 0u;
 	key->conflict_sql = key_rest(d, result, row);
@@ -137,11 +137,11 @@ static void take_foreign_key(struct describing *d, struct described *o, const PG
 	if (!o->foreign_keys)
 		return;
 	f = memset(&o->foreign_keys[t->foreign_key_count++], 0, sizeof(*f));
-	f->name = describe_text(d, result, row, AT_NAME);
+	f->name = postgres_describe_text(d, result, row, AT_NAME);
 	f->columns = describe_names(d, result, row, AT_COLUMNS, &f->column_count);
 	if (schema && strcmp(schema, t->schema) != 0)
-		f->parent_schema = describe_text(d, result, row, AT_PARENT_SCHEMA);
-	f->parent = describe_text(d, result, row, AT_PARENT);
+		f->parent_schema = postgres_describe_text(d, result, row, AT_PARENT_SCHEMA);
+	f->parent = postgres_describe_text(d, result, row, AT_PARENT);
 	f->parent_columns = describe_names(d, result, row, AT_PARENT_COLUMNS, &count);
 	f->on_update = action_of(*PQgetvalue(result, row, AT_UPDATE));
 	f->on_delete = action_of(*PQgetvalue(result, row, AT_DELETE));
@@ -159,8 +159,8 @@ static void take_check(struct describing *d, struct described *o, const PGresult
 	if (!o->checks)
 		return;
 	c = memset(&o->checks[t->check_count++], 0, sizeof(*c));
-	c->name = describe_text(d, result, row, AT_NAME);
-	c->sql = describe_text(d, result, row, AT_EXPRESSION);
+	c->name = postgres_describe_text(d, result, row, AT_NAME);
+	c->sql = postgres_describe_text(d, result, row, AT_EXPRESSION);
 	t->checks = o->checks;
 }
 
@@ -187,8 +187,8 @@ static void take_exclusion(struct describing *d, struct described *o, const PGre
 
 	if (!x)
 		return;
-	x->name = describe_text(d, result, row, AT_NAME);
-	x->method = describe_text(d, result, row, AT_METHOD);
+	x->name = postgres_describe_text(d, result, row, AT_NAME);
+	x->method = postgres_describe_text(d, result, row, AT_METHOD);
 	etl_text_add(&ddl, "ALTER TABLE ");
 	etl_text_add_name(&ddl, o->table.name, '"');
 	etl_text_add(&ddl, " ADD CONSTRAINT ");
@@ -219,11 +219,11 @@ static int take_constraint(struct describing *d, struct described *o, const PGre
 		take_exclusion(d, o, result, row);
 		break;
 	}
-	return d->memory.failed ? describe_no_memory(d) : ETL_OK;
+	return d->memory.failed ? postgres_describe_no_memory(d) : ETL_OK;
 }
 
 /* A foreign key to or of a partitioned table has copies for the partitions, which are not the table's own. */
-int describe_keys(struct describing *d)
+int postgres_describe_keys(struct describing *d)
 {
 	struct etl_text sql = { 0 };
 	int rc;
@@ -234,7 +234,7 @@ int describe_keys(struct describing *d)
 		      d->inst->version >= PARENTS_SINCE ?
 			      " AND (c.contype <> 'f' OR c.conparentid = 0)" :
 			      "");
-	rc = sql.failed ? describe_no_memory(d) : describe_ask(d, sql.at, take_constraint);
+	rc = sql.failed ? postgres_describe_no_memory(d) : describe_ask(d, sql.at, take_constraint);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -284,10 +284,10 @@ static void take_part(struct describing *d, struct etl_index *x, const PGresult 
 	if (!parts)
 		return;
 	p = memset(&parts[x->part_count++], 0, sizeof(*p));
-	p->column = describe_text(d, result, row, IX_COLUMN);
+	p->column = postgres_describe_text(d, result, row, IX_COLUMN);
 	if (!p->column)
-		p->expression = describe_text(d, result, row, IX_EXPRESSION);
-	p->collation = describe_text(d, result, row, IX_COLLATION);
+		p->expression = postgres_describe_text(d, result, row, IX_EXPRESSION);
+	p->collation = postgres_describe_text(d, result, row, IX_COLLATION);
 	p->descending = (int32_t)postgres_int_at(result, row, IX_DESCENDING);
 	x->parts = parts;
 }
@@ -299,19 +299,19 @@ static int take_index(struct describing *d, struct described *o, const PGresult 
 	if (postgres_int_at(result, row, IX_PART) == 1) {
 		x = push_index(d, o);
 		if (!x)
-			return describe_no_memory(d);
-		x->name = describe_text(d, result, row, IX_NAME);
+			return postgres_describe_no_memory(d);
+		x->name = postgres_describe_text(d, result, row, IX_NAME);
 		x->flags = postgres_flag_at(result, row, IX_UNIQUE) ? ETL_INDEX_UNIQUE : 0u;
-		x->method = describe_text(d, result, row, IX_METHOD);
-		x->where_sql = describe_text(d, result, row, IX_WHERE);
-		x->ddl = describe_text(d, result, row, IX_DDL);
+		x->method = postgres_describe_text(d, result, row, IX_METHOD);
+		x->where_sql = postgres_describe_text(d, result, row, IX_WHERE);
+		x->ddl = postgres_describe_text(d, result, row, IX_DDL);
 	}
 	if (o->table.index_count > 0)
 		take_part(d, &o->indexes[o->table.index_count - 1], result, row);
-	return d->memory.failed ? describe_no_memory(d) : ETL_OK;
+	return d->memory.failed ? postgres_describe_no_memory(d) : ETL_OK;
 }
 
-int describe_indexes(struct describing *d)
+int postgres_describe_indexes(struct describing *d)
 {
 	return describe_ask(d, indexes_sql, take_index);
 }

@@ -97,7 +97,7 @@ static int ask(struct describing *d, const char *select, const char *order, PGre
 	etl_text_add(&sql, select);
 	describe_add_schemas(&sql);
 	etl_text_add(&sql, order);
-	rc = sql.failed ? describe_no_memory(d) :
+	rc = sql.failed ? postgres_describe_no_memory(d) :
 			  postgres_query(d->inst, d->err, ret, sql.at, 2, values);
 	etl_text_free(&sql);
 	return rc;

@@ -26,7 +26,7 @@ static int probe(struct describing *d, struct etl_text *sql, const char *what, P
 	PGresult *result;
 
 	if (!text)
-		return describe_no_memory(d);
+		return postgres_describe_no_memory(d);
 	result = PQexecParams(d->inst->db, text, 0, NULL, NULL, NULL, NULL, 0);
 	free(text);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK) {
@@ -62,7 +62,7 @@ static int ask_types(struct describing *d, const PGresult *shape, PGresult **ret
 	etl_text_add(&oids, "}");
 	etl_text_add(&modifiers, "}");
 	if (oids.failed || modifiers.failed) {
-		rc = describe_no_memory(d);
+		rc = postgres_describe_no_memory(d);
 	} else {
 		const char *values[] = { oids.at, modifiers.at };
 
@@ -104,7 +104,7 @@ static int emit_shape(struct describing *d, const PGresult *shape, const PGresul
 		if (rc < 0)
 			return rc;
 		columns[i].name = etl_arena_copy(&d->memory, PQfname(shape, i));
-		columns[i].declared = describe_text(d, types, i, 0);
+		columns[i].declared = postgres_describe_text(d, types, i, 0);
 		columns[i].identity_last = ETL_UNKNOWN;
 		columns[i].flags = ETL_TYPED;
 		describe_type(&columns[i], PQftype(shape, i), PQfmod(shape, i),
@@ -112,11 +112,11 @@ static int emit_shape(struct describing *d, const PGresult *shape, const PGresul
 			      *PQgetvalue(types, i, 3));
 	}
 	if (d->memory.failed)
-		return describe_no_memory(d);
+		return postgres_describe_no_memory(d);
 	return sink->emit(sink, &table);
 }
 
-int describe_query(struct describing *d, struct etl_table_sink *sink)
+int postgres_describe_query(struct describing *d, struct etl_table_sink *sink)
 {
 	struct relation relation = { 0 };
 	struct etl_text sql = { 0 };
@@ -126,7 +126,7 @@ int describe_query(struct describing *d, struct etl_table_sink *sink)
 	if (rc < 0)
 		goto done;
 	etl_text_add(&sql, "SELECT * FROM ");
-	select_add_from(&sql, &relation, NULL);
+	postgres_select_add_from(&sql, &relation, NULL);
 	etl_text_add(&sql, " LIMIT 0");
 	rc = probe(d, &sql, "the query", &shape);
 	if (rc < 0)
@@ -154,7 +154,7 @@ int describe_where(struct describing *d)
 
 	if (rc == ETL_OK) {
 		etl_text_add(&sql, "SELECT 1 FROM ");
-		select_add_from(&sql, &relation, NULL);
+		postgres_select_add_from(&sql, &relation, NULL);
 		select_add_where(&sql, &relation, &read, NULL);
 		etl_text_add(&sql, " LIMIT 0");
 		etl_text_add(&what, "the condition of ");

@@ -28,14 +28,14 @@ void describe_add_schemas(struct etl_text *sql)
 			  "'supabase_admin')) END");
 }
 
-int describe_no_memory(struct describing *d)
+int postgres_describe_no_memory(struct describing *d)
 {
 	return postgres_no_memory(d->inst, d->err);
 }
 
 /* ---- Answers ---------------------------------------------------------------------------------------------- */
 
-char *describe_text(struct describing *d, const PGresult *result, int row, int column)
+char *postgres_describe_text(struct describing *d, const PGresult *result, int row, int column)
 {
 	return etl_arena_copy(&d->memory, postgres_at(result, row, column));
 }
@@ -97,7 +97,7 @@ int describe_ask(struct describing *d, const char *sql,
 			     ETL_OK;
 	}
 	PQclear(result);
-	return rc == ETL_OK && d->memory.failed ? describe_no_memory(d) : rc;
+	return rc == ETL_OK && d->memory.failed ? postgres_describe_no_memory(d) : rc;
 }
 
 /* ---- The objects --------------------------------------------------------------------------------------------- */
@@ -164,21 +164,21 @@ static void take_object(struct describing *d, struct described *o, const PGresul
 	o->oid = (uint32_t)strtoul(PQgetvalue(result, row, 0), NULL, 10);
 	o->kind = *PQgetvalue(result, row, 1);
 	t->kind = kind_of(o->kind);
-	t->schema = describe_text(d, result, row, 2);
-	t->name = describe_text(d, result, row, 3);
+	t->schema = postgres_describe_text(d, result, row, 2);
+	t->name = postgres_describe_text(d, result, row, 3);
 	o->unlogged = *PQgetvalue(result, row, 4) == 'u';
-	t->comment = describe_text(d, result, row, 5);
+	t->comment = postgres_describe_text(d, result, row, 5);
 	if (t->kind == ETL_TABLE && postgres_at(result, row, 6))
 		t->rows = postgres_int_at(result, row, 6);
 	if (postgres_at(result, row, 7))
 		t->bytes = postgres_int_at(result, row, 7);
-	o->tail = describe_text(d, result, row, 8);
-	o->partition_by = describe_text(d, result, row, 9);
-	o->inherits = describe_text(d, result, row, 10);
+	o->tail = postgres_describe_text(d, result, row, 8);
+	o->partition_by = postgres_describe_text(d, result, row, 9);
+	o->inherits = postgres_describe_text(d, result, row, 10);
 	if (t->kind == ETL_VIEW || o->kind == 'f')
 		o->inherits = NULL;
 	if (o->kind == 'v' || o->kind == 'm')
-		o->partitions = describe_text(d, result, row, 11);
+		o->partitions = postgres_describe_text(d, result, row, 11);
 }
 
 static int list_oids(struct describing *d)
@@ -190,7 +190,7 @@ static int list_oids(struct describing *d)
 		etl_text_addf(&text, "%s%u", i ? "," : "", d->objects[i].oid);
 	etl_text_add(&text, "}");
 	d->oids = etl_text_take(&text);
-	return d->oids ? ETL_OK : describe_no_memory(d);
+	return d->oids ? ETL_OK : postgres_describe_no_memory(d);
 }
 
 /* TABLE and SCHEMA, or every table, of SCHEMA when there is one. */
@@ -204,7 +204,7 @@ static int find_objects(struct describing *d, const char *table, const char *sch
 	etl_text_add(&sql, objects_sql);
 	describe_add_schemas(&sql);
 	etl_text_add(&sql, objects_order);
-	rc = sql.failed ? describe_no_memory(d) :
+	rc = sql.failed ? postgres_describe_no_memory(d) :
 			  postgres_query(d->inst, d->err, &result, sql.at, 2, values);
 	etl_text_free(&sql);
 	if (rc < 0)
@@ -214,17 +214,17 @@ static int find_objects(struct describing *d, const char *table, const char *sch
 	for (size_t i = 0; d->objects && i < d->count; i++)
 		take_object(d, &d->objects[i], result, (int)i);
 	PQclear(result);
-	return !d->objects || d->memory.failed ? describe_no_memory(d) : list_oids(d);
+	return !d->objects || d->memory.failed ? postgres_describe_no_memory(d) : list_oids(d);
 }
 
 static int fill_objects(struct describing *d)
 {
-	int rc = describe_columns(d);
+	int rc = postgres_describe_columns(d);
 
 	if (rc == ETL_OK)
-		rc = describe_keys(d);
+		rc = postgres_describe_keys(d);
 	if (rc == ETL_OK)
-		rc = describe_indexes(d);
+		rc = postgres_describe_indexes(d);
 	return rc == ETL_OK ? describe_statements(d) : rc;
 }
 
@@ -290,7 +290,7 @@ int postgres_describe(struct etl_instance *inst, const struct etl_dataset *datas
 	if (!dataset || (!dataset->table && !dataset->query))
 		rc = describe_all(&d, sink);
 	else if (dataset->query)
-		rc = describe_query(&d, sink);
+		rc = postgres_describe_query(&d, sink);
 	else
 		rc = describe_one(&d, sink);
 	forget(&d);

@@ -38,9 +38,9 @@ struct describing {
 };
 
 /* describe.c */
-int describe_no_memory(struct describing *);
+int postgres_describe_no_memory(struct describing *);
 /* A copy in the arena; NULL for NULL. */
-char *describe_text(struct describing *, const PGresult *, int row, int column);
+char *postgres_describe_text(struct describing *, const PGresult *, int row, int column);
 /* An array of names ("{a,\"b c\"}") in the arena; *ret_count 0 and NULL for NULL. */
 const char *const *describe_names(struct describing *, const PGresult *, int row, int column,
 				  size_t *ret_count);
@@ -56,20 +56,20 @@ int describe_ask(struct describing *, const char *sql,
 #define DESCRIBE_OBJECTS "pg_catalog.unnest($1::oid[]) WITH ORDINALITY o(oid, place)"
 
 /* describe-columns.c */
-int describe_columns(struct describing *);
+int postgres_describe_columns(struct describing *);
 /* What a type is here: type, precision, scale, length are set. OID and MODIFIER are those of the base type of a
  * domain; CATEGORY as pg_type.typcategory, ELEMENT the oid of an array's elements and its typtype. */
 void describe_type(struct etl_column *, uint32_t oid, int32_t modifier, char category,
 		   uint32_t element, char element_type);
 /* describe-keys.c */
-int describe_keys(struct describing *);
-int describe_indexes(struct describing *);
+int postgres_describe_keys(struct describing *);
+int postgres_describe_indexes(struct describing *);
 /* describe-ddl.c */
 int describe_statements(struct describing *);
 /* describe-other.c */
 int describe_others(struct describing *, struct etl_table_sink *);
 /* describe-query.c */
-int describe_query(struct describing *, struct etl_table_sink *);
+int postgres_describe_query(struct describing *, struct etl_table_sink *);
 int describe_where(struct describing *);
 
 /* Adds a condition in SQL on a pg_namespace n: is it described? $2 is the schema that is asked for, or NULL. */

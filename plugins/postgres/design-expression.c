@@ -160,7 +160,7 @@ static int from_sqlite(struct design *d, const char *sql, enum sql_use use,
 	rc = columns && names ? sql_from_sqlite(&scope, sql, use, want, ret, result) : ETL_FAILED;
 	free(columns);
 	free(names);
-	return rc < 0 ? design_no_memory(d) : rc;
+	return rc < 0 ? postgres_design_no_memory(d) : rc;
 }
 
 int design_expression(struct design *d, const char *sql, enum sql_use use,
@@ -175,7 +175,7 @@ int design_expression(struct design *d, const char *sql, enum sql_use use,
 		return 0;
 	}
 	design_add_renamed(d, sql, ret);
-	return ret->failed ? design_no_memory(d) : 1;
+	return ret->failed ? postgres_design_no_memory(d) : 1;
 }
 
 int design_make_nocase(struct design *d)
@@ -183,7 +183,7 @@ int design_make_nocase(struct design *d)
 	if (d->nocase)
 		return ETL_OK;
 	d->nocase = true;
-	return design_step(d, ETL_PHASE_PREPARE, ETL_APPROXIMATED, "collation", DESIGN_NOCASE,
+	return postgres_design_step(d, ETL_PHASE_PREPARE, ETL_APPROXIMATED, "collation", DESIGN_NOCASE,
 			   "DO $$ BEGIN\n"
 			   "\tIF to_regcollation('\"" DESIGN_NOCASE "\"') IS NULL THEN\n"
 			   "\t\tCREATE COLLATION \"" DESIGN_NOCASE "\" (provider = icu, locale = "

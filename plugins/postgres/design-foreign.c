@@ -111,7 +111,7 @@ static bool is_refused(const struct design *d, const struct etl_foreign_key *f,
 	}
 	columns = columns ? columns : t->primary.columns;
 	for (i = 0; i < f->column_count; i++) {
-		const struct etl_column *own = design_column(d, f->columns[i]);
+		const struct etl_column *own = postgres_design_column(d, f->columns[i]);
 		const struct etl_column *other = find_column(t, columns[i]);
 
 		if (!other) {
@@ -198,7 +198,7 @@ static int make_reported(struct design *d, const char *part, const char *name, i
 	int rc;
 
 	etl_text_add(sql, " NOT VALID");
-	rc = design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
+	rc = postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
 			 "broken keys are reported and stay; the key holds for rows to come");
 	if (rc)
 		return rc;
@@ -209,7 +209,7 @@ static int make_reported(struct design *d, const char *part, const char *name, i
 	etl_text_add(&validate, ";\nEXCEPTION WHEN foreign_key_violation THEN\n"
 				"\tRAISE NOTICE 'a foreign key is left NOT VALID: %', SQLERRM;\n"
 				"END $$");
-	return design_part(d, phase, ETL_EXACT, "foreign key validation", part, &validate,
+	return postgres_design_part(d, phase, ETL_EXACT, "foreign key validation", part, &validate,
 			   "where no row breaks it");
 }
 
@@ -285,8 +285,8 @@ static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
 	etl_text_add(&sql, " AS t WHERE ");
 	add_orphans(&sql, f, parents, live);
 	etl_text_add(&sql, " ORDER BY t." DESIGN_LOAD_ORDER);
-	rc = sql.failed ? design_no_memory(d) :
-			  design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, object, sql.at, note);
+	rc = sql.failed ? postgres_design_no_memory(d) :
+			  postgres_design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, object, sql.at, note);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -306,7 +306,7 @@ int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
 	if (!columns || other_schema(d, f, parent))
 		return ETL_OK;
 	etl_text_addf(&object, "%s.%s", d->table->name, part);
-	rc = object.failed ? design_no_memory(d) :
+	rc = object.failed ? postgres_design_no_memory(d) :
 			     screen_orphans(d, f, columns, live, "foreign key", object.at,
 					    report ? "broken keys are reported" :
 						     "rows that break it are rejected");
@@ -330,13 +330,13 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
 		return make_reported(d, part, name, phase, &sql);
 	if (f->match && strcasecmp(f->match, "PARTIAL") == 0)
-		return design_part(d, phase, ETL_WIDENED, "foreign key", part, &sql,
+		return postgres_design_part(d, phase, ETL_WIDENED, "foreign key", part, &sql,
 				   "PostgreSQL has no MATCH PARTIAL");
 	if (d->run && d->run->foreign_keys == ETL_FK_DEFER)
-		return design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
+		return postgres_design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
 				   "looked at when a transaction ends, as foreign_keys = \"defer\" "
 				   "says");
-	return design_part(d, phase, ETL_EXACT, "foreign key", part, &sql, NULL);
+	return postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, &sql, NULL);
 }
 
 int design_foreign_key(struct design *d, const struct etl_foreign_key *f,
@@ -351,7 +351,7 @@ int design_foreign_key(struct design *d, const struct etl_foreign_key *f,
 		return design_skip(d, "foreign key", part,
 				   "foreign_keys = \"drop\" in the pipeline", NULL);
 	for (i = 0; i < f->column_count; i++) {
-		if (!design_column(d, f->columns[i]))
+		if (!postgres_design_column(d, f->columns[i]))
 			return design_skip(d, "foreign key", part,
 					   "one of its columns is not in the target", NULL);
 	}
@@ -376,7 +376,7 @@ static void add_object(struct etl_text *to, const struct design *d, const struct
 		etl_text_addf(to, "%s%s", i ? ", " : "", r->parent_columns[i]);
 }
 
-int design_references(struct design *d)
+int postgres_design_references(struct design *d)
 {
 	size_t i;
 	int rc = ETL_OK;
@@ -388,7 +388,7 @@ int design_references(struct design *d)
 		struct etl_text object = { 0 };
 
 		add_object(&object, d, r);
-		rc = object.failed ? design_no_memory(d) :
+		rc = object.failed ? postgres_design_no_memory(d) :
 				     screen_orphans(d, r, r->parent_columns, NULL, "reference",
 						    object.at,
 						    design_looks(d) ?

@@ -13,7 +13,7 @@ static bool finds_all(const struct design *d, const char *const *columns, size_t
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		if (!design_column(d, columns[i]))
+		if (!postgres_design_column(d, columns[i]))
 			return false;
 	}
 	return true;
@@ -22,7 +22,7 @@ static bool finds_all(const struct design *d, const char *const *columns, size_t
 /* A collation of SQLite's as one of PostgreSQL's; NULL: the column's own. */
 static const char *own_collation(const struct design *d, const char *column, const char *collation)
 {
-	const struct etl_column *c = design_column(d, column);
+	const struct etl_column *c = postgres_design_column(d, column);
 
 	if (!collation || (c && design_kind(d, c) != SQL_TEXT))
 		return NULL;
@@ -49,7 +49,7 @@ int design_screen_equal(struct design *d, const char *kind, const char *part, co
 	if (condition)
 		etl_text_addf(&sql, " WHERE %s", condition);
 	etl_text_add(&sql, ") AS equal WHERE nth > 1 ORDER BY " DESIGN_LOAD_ORDER);
-	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, part, &sql,
+	return postgres_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, part, &sql,
 			   "of equal rows the first stays, the others are rejected");
 }
 
@@ -103,7 +103,7 @@ static int screen_key(struct design *d, const struct etl_key *key, const char *k
 		return ETL_OK;
 	if (!(key->flags & ETL_KEY_NULLS_EQUAL))
 		design_add_given(&given, key->columns, key->column_count);
-	rc = given.failed ? design_no_memory(d) :
+	rc = given.failed ? postgres_design_no_memory(d) :
 			    design_screen_equal(d, kind, part, parts, given.at);
 	etl_text_free(&given);
 	return rc;
@@ -166,13 +166,13 @@ int design_key(struct design *d, const struct etl_key *key, bool primary)
 		return design_skip(d, kind, part, "one of its columns is not in the target", NULL);
 	rc = add_parts(d, key, &parts, &own);
 	if (!rc && parts.failed)
-		rc = design_no_memory(d);
+		rc = postgres_design_no_memory(d);
 	if (!rc)
 		rc = screen_key(d, key, kind, part, parts.at);
 	if (!rc) {
 		write_key(d, key, primary, own, parts.at, &sql);
 		note = key_note(d, key, own, &verdict);
-		rc = design_part(d, ETL_PHASE_FINISH, verdict, kind, part, &sql, note);
+		rc = postgres_design_part(d, ETL_PHASE_FINISH, verdict, kind, part, &sql, note);
 	}
 	etl_text_free(&parts);
 	return rc;
@@ -220,7 +220,7 @@ static int add_part(struct design *d, struct making *m, const struct etl_index_p
 	struct etl_text text = { 0 };
 	int rc = 1;
 
-	if (p->column && !design_column(d, p->column)) {
+	if (p->column && !postgres_design_column(d, p->column)) {
 		m->why = "one of its columns is not in the target";
 		return 0;
 	}
@@ -263,7 +263,7 @@ static int add_all(struct design *d, struct making *m)
 	if (rc == 1 && index->where_sql)
 		rc = add_expression(d, m, index->where_sql, SQL_IN_WHERE, &m->where);
 	if (m->parts.failed || m->equal.failed || m->given.failed || m->where.failed)
-		return design_no_memory(d);
+		return postgres_design_no_memory(d);
 	return rc;
 }
 
@@ -298,14 +298,14 @@ static int make_index(struct design *d, struct making *m)
 			m->note = "as a B-tree";
 		}
 	}
-	return design_part(d, ETL_PHASE_FINISH, m->verdict, "index", index->name, &sql, m->note);
+	return postgres_design_part(d, ETL_PHASE_FINISH, m->verdict, "index", index->name, &sql, m->note);
 }
 
 static int screen_index(struct design *d, struct making *m)
 {
 	if (m->where.at)
 		etl_text_addf(&m->given, " AND (%s)", m->where.at);
-	return m->given.failed ? design_no_memory(d) :
+	return m->given.failed ? postgres_design_no_memory(d) :
 				 design_screen_equal(d, "index", m->index->name, m->equal.at,
 						     m->given.at);
 }
@@ -321,10 +321,10 @@ static int design_exclusion(struct design *d, const struct etl_index *index)
 	etl_text_add(&sql, "ALTER TABLE ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, words);
-	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "exclusion", index->name, &sql, NULL);
+	return postgres_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "exclusion", index->name, &sql, NULL);
 }
 
-int design_index(struct design *d, const struct etl_index *index)
+int postgres_design_index(struct design *d, const struct etl_index *index)
 {
 	struct making m = { .index = index };
 	bool own = own_text(d, index) != NULL;
@@ -365,7 +365,7 @@ int design_screen_check(struct design *d, const char *part, const char *conditio
 	etl_text_add(&sql, "SELECT ctid FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_addf(&sql, " WHERE NOT (%s) ORDER BY " DESIGN_LOAD_ORDER, condition);
-	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "check", part, &sql,
+	return postgres_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "check", part, &sql,
 			   "rows that break it are rejected");
 }
 
@@ -389,7 +389,7 @@ static int try_check(struct design *d, const char *part, const char *condition)
 	etl_text_addf(&sql, " ADD CONSTRAINT _etlrun_trial CHECK (%s);\nALTER TABLE ", condition);
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " DROP CONSTRAINT _etlrun_trial");
-	return design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "check trial", part, &sql,
+	return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "check trial", part, &sql,
 			   "the functions it calls must be in the target");
 }
 
@@ -444,7 +444,7 @@ static int add_check(struct design *d, const struct etl_check *check, struct etl
 		if (!rc && design_looks(d))
 			rc = design_screen_check(d, part, condition.at);
 		if (!rc)
-			rc = design_part(d, ETL_PHASE_PREPARE, result.verdict, "check", part, NULL,
+			rc = postgres_design_part(d, ETL_PHASE_PREPARE, result.verdict, "check", part, NULL,
 					 result.note);
 	}
 	etl_text_free(&condition);
@@ -467,7 +467,7 @@ int design_checks(struct design *d)
 		postgres_add_name(&sql, NULL, d->table->name);
 		etl_text_add(&sql, adds.at);
 		sql.failed = sql.failed || adds.failed;
-		rc = design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "check", NULL, &sql, NULL);
+		rc = postgres_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "check", NULL, &sql, NULL);
 	}
 	etl_text_free(&adds);
 	return rc;

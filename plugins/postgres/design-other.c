@@ -13,8 +13,8 @@ static int skip(struct design *d, const char *kind, const char *why)
 
 	etl_text_addf(&note, "%s%s%s", why, d->table->ddl ? "; its text: " : "",
 		      d->table->ddl ? d->table->ddl : "");
-	rc = note.failed ? design_no_memory(d) :
-			   design_step(d, ETL_PHASE_LAST, ETL_SKIPPED, kind, d->table->name, NULL,
+	rc = note.failed ? postgres_design_no_memory(d) :
+			   postgres_design_step(d, ETL_PHASE_LAST, ETL_SKIPPED, kind, d->table->name, NULL,
 				       note.at);
 	etl_text_free(&note);
 	return rc;
@@ -36,8 +36,8 @@ static int add_comment(struct design *d, const char *what)
 	}
 	etl_text_add(&sql, " IS ");
 	etl_text_add_literal(&sql, d->table->comment);
-	rc = sql.failed ? design_no_memory(d) :
-			  design_step(d, ETL_PHASE_LAST, ETL_EXACT, "comment", d->table->name, sql.at,
+	rc = sql.failed ? postgres_design_no_memory(d) :
+			  postgres_design_step(d, ETL_PHASE_LAST, ETL_EXACT, "comment", d->table->name, sql.at,
 				      NULL);
 	etl_text_free(&sql);
 	return rc;
@@ -63,7 +63,7 @@ static void add_guarded(struct etl_text *to, const char *text, const char *condi
 static int design_view(struct design *d)
 {
 	bool kept = begins(d->table->ddl, "CREATE MATERIALIZED ");
-	int rc = design_step(d, ETL_PHASE_LAST, ETL_EXACT, "view", d->table->name, d->table->ddl,
+	int rc = postgres_design_step(d, ETL_PHASE_LAST, ETL_EXACT, "view", d->table->name, d->table->ddl,
 			     kept ? "filled when it is made" : NULL);
 
 	return rc ? rc : add_comment(d, kept ? "MATERIALIZED VIEW" : "VIEW");
@@ -77,8 +77,8 @@ static int design_trigger(struct design *d)
 
 	add_guarded(&sql, d->table->ddl, "undefined_function",
 		    "a trigger is left out until its function is there: %");
-	rc = sql.failed ? design_no_memory(d) :
-			  design_step(d, ETL_PHASE_LAST, ETL_EXACT, "trigger", d->table->name, sql.at,
+	rc = sql.failed ? postgres_design_no_memory(d) :
+			  postgres_design_step(d, ETL_PHASE_LAST, ETL_EXACT, "trigger", d->table->name, sql.at,
 				      "where the target has its function");
 	etl_text_free(&sql);
 	return rc;
@@ -90,7 +90,7 @@ static int design_program(struct design *d, const char *kind)
 		return skip(d, kind, "--data-only brings rows only");
 	if (d->run && d->run->mode != ETL_COPY)
 		return d->load->existing ?
-			       design_step(d, ETL_PHASE_LAST, ETL_EXACT, kind, d->table->name, NULL,
+			       postgres_design_step(d, ETL_PHASE_LAST, ETL_EXACT, kind, d->table->name, NULL,
 					   "the target's own stays as it is") :
 			       skip(d, kind,
 				    "append and merge bring rows and missing tables; make it in the "
@@ -118,8 +118,8 @@ static int design_type_of_its_own(struct design *d)
 	etl_text_add_literal(&sql, name.at ? name.at : "");
 	etl_text_addf(&sql, ") IS NULL THEN\n%s;\n\tEND IF;\nEND $etlrun$", d->table->ddl);
 	rc = sql.failed || name.failed ?
-		     design_no_memory(d) :
-		     design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name, sql.at,
+		     postgres_design_no_memory(d) :
+		     postgres_design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name, sql.at,
 				 "the target's own type of that name is used where it has one");
 	etl_text_free(&sql);
 	etl_text_free(&name);
@@ -130,11 +130,11 @@ static int design_sequence(struct design *d)
 {
 	if (!d->same || !d->table->ddl)
 		return skip(d, "sequence", "it is written in another dialect");
-	return design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "sequence", d->table->name,
+	return postgres_design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "sequence", d->table->name,
 			   d->table->ddl, "goes on after the last number");
 }
 
-int design_other(struct design *d)
+int postgres_design_other(struct design *d)
 {
 	switch (d->table->kind) {
 	case ETL_VIEW:

@@ -81,7 +81,7 @@ static int design_waiting(struct design *d)
 	postgres_add_name(&sql, postgres_target_schema(d->inst, d->table), d->table->name);
 	etl_text_add(&sql, " INCLUDING GENERATED)");
 	add_nullable(d, &sql);
-	return design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", NULL, &sql,
+	return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", NULL, &sql,
 			   "where the rows wait; the target's own table stays with its keys and "
 			   "indexes");
 }
@@ -135,7 +135,7 @@ static int screen_live(struct design *d, const struct etl_key *key, const char *
 		etl_text_add(&sql, ")");
 	}
 	etl_text_add(&sql, ") ORDER BY t." DESIGN_LOAD_ORDER);
-	return design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "unique check", part,
+	return postgres_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "unique check", part,
 			   &sql, "the target has a row with these values");
 }
 
@@ -164,7 +164,7 @@ static int screen_key(struct design *d, const struct etl_key *key, const char *k
 	if (!(key->flags & ETL_KEY_NULLS_EQUAL))
 		design_add_given(&given, key->columns, key->column_count);
 	rc = parts.failed || given.failed ?
-		     design_no_memory(d) :
+		     postgres_design_no_memory(d) :
 		     design_screen_equal(d, kind, part, parts.at, given.at);
 	etl_text_free(&parts);
 	etl_text_free(&given);
@@ -260,13 +260,13 @@ int design_staying(struct design *d)
 	int rc = check_columns(d);
 
 	if (!rc && d->run->flags & ETL_RUN_SCHEMA_ONLY)
-		return design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", NULL, NULL,
+		return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", NULL, NULL,
 				   "it is there and stays as it is");
 	if (!rc)
 		rc = design_waiting(d);
 	if (!rc)
 		rc = design_screens(d);
 	if (!rc)
-		rc = design_references(d);
-	return rc || d->run->mode == ETL_COPY ? rc : into_design(d);
+		rc = postgres_design_references(d);
+	return rc || d->run->mode == ETL_COPY ? rc : postgres_into_design(d);
 }

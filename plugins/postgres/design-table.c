@@ -228,7 +228,7 @@ static int design_column_line(struct design *d, const struct etl_column *c, stru
 	if (!rc && fits) {
 		etl_text_addf(lines, "%s%s", lines->length ? ",\n" : "", line.at);
 		lines->failed = lines->failed || line.failed || column.note.failed;
-		rc = design_part(d, ETL_PHASE_PREPARE, column.verdict,
+		rc = postgres_design_part(d, ETL_PHASE_PREPARE, column.verdict,
 				 c->flags & ETL_GENERATED ? "generated column" : "column", c->name,
 				 NULL, column.note.at);
 	}
@@ -343,7 +343,7 @@ static int design_create(struct design *d)
 	etl_text_free(&lines);
 	note = table_note(d, cut, &verdict);
 	if (!rc)
-		return design_part(d, ETL_PHASE_PREPARE, verdict, "table", NULL, &sql, note);
+		return postgres_design_part(d, ETL_PHASE_PREPARE, verdict, "table", NULL, &sql, note);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -378,7 +378,7 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	sql.failed = sql.failed || table.failed || last.failed;
 	etl_text_free(&table);
 	etl_text_free(&last);
-	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", c->name, &sql,
+	return postgres_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", c->name, &sql,
 			   "goes on after the last number");
 }
 
@@ -390,7 +390,7 @@ static int design_analyze(struct design *d)
 		return ETL_OK;
 	etl_text_add(&sql, "ANALYZE ");
 	postgres_add_name(&sql, NULL, d->table->name);
-	return design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "analyze", NULL, &sql, NULL);
+	return postgres_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "analyze", NULL, &sql, NULL);
 }
 
 static int design_comments(struct design *d)
@@ -414,7 +414,7 @@ static int design_comments(struct design *d)
 		etl_text_add(&sql, " IS ");
 		etl_text_add_literal(&sql, c->comment);
 	}
-	return sql.at || sql.failed ? design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "comment", NULL,
+	return sql.at || sql.failed ? postgres_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "comment", NULL,
 						  &sql, NULL) :
 				      ETL_OK;
 }
@@ -428,16 +428,16 @@ static int design_constraints(struct design *d)
 	for (i = 0; !rc && i < t->unique_count; i++)
 		rc = design_key(d, EACH(d, etl_key, unique, i), false);
 	for (i = 0; !rc && i < t->index_count; i++)
-		rc = design_index(d, ETL_AT(const struct etl_index, t->indexes, t->index_size, i));
+		rc = postgres_design_index(d, ETL_AT(const struct etl_index, t->indexes, t->index_size, i));
 	if (!rc)
 		rc = design_checks(d);
 	for (i = 0; !rc && i < t->foreign_key_count; i++)
 		rc = design_foreign_key(d, EACH(d, etl_foreign_key, foreign_key, i),
 					d->load && d->load->parents ? &d->load->parents[i] : NULL);
-	return rc ? rc : design_references(d);
+	return rc ? rc : postgres_design_references(d);
 }
 
-int design_table(struct design *d)
+int postgres_design_table(struct design *d)
 {
 	size_t i;
 	int rc = design_create(d);

@@ -8,13 +8,13 @@
 
 #include "design.h"
 
-int design_no_memory(struct design *d)
+int postgres_design_no_memory(struct design *d)
 {
 	return d->inst->host->fail(d->err, ETL_MEMORY, NULL, 0,
 				   "postgres: no memory to design \"%s\"", d->table->name);
 }
 
-int design_step(struct design *d, int32_t phase, int32_t verdict, const char *kind,
+int postgres_design_step(struct design *d, int32_t phase, int32_t verdict, const char *kind,
 		const char *object, const char *sql, const char *note)
 {
 	struct etl_step step = { .phase = phase,
@@ -28,7 +28,7 @@ int design_step(struct design *d, int32_t phase, int32_t verdict, const char *ki
 	return d->sink->emit(d->sink, &step);
 }
 
-int design_part(struct design *d, int32_t phase, int32_t verdict, const char *kind, const char *part,
+int postgres_design_part(struct design *d, int32_t phase, int32_t verdict, const char *kind, const char *part,
 		struct etl_text *sql, const char *note)
 {
 	struct etl_text object = { 0 };
@@ -38,8 +38,8 @@ int design_part(struct design *d, int32_t phase, int32_t verdict, const char *ki
 	if (part)
 		etl_text_addf(&object, ".%s", part);
 	rc = object.failed || (sql && sql->failed) ?
-		     design_no_memory(d) :
-		     design_step(d, phase, verdict, kind, object.at, sql ? sql->at : NULL, note);
+		     postgres_design_no_memory(d) :
+		     postgres_design_step(d, phase, verdict, kind, object.at, sql ? sql->at : NULL, note);
 	etl_text_free(&object);
 	if (sql)
 		etl_text_free(sql);
@@ -53,13 +53,13 @@ int design_skip(struct design *d, const char *kind, const char *part, const char
 	int rc;
 
 	etl_text_addf(&note, "%s%s%s", why, text ? "; its text: " : "", text ? text : "");
-	rc = note.failed ? design_no_memory(d) :
-			   design_part(d, ETL_PHASE_PREPARE, ETL_SKIPPED, kind, part, NULL, note.at);
+	rc = note.failed ? postgres_design_no_memory(d) :
+			   postgres_design_part(d, ETL_PHASE_PREPARE, ETL_SKIPPED, kind, part, NULL, note.at);
 	etl_text_free(&note);
 	return rc;
 }
 
-const struct etl_column *design_column(const struct design *d, const char *name)
+const struct etl_column *postgres_design_column(const struct design *d, const char *name)
 {
 	const struct etl_column *other_case = NULL;
 	size_t i;
@@ -162,11 +162,11 @@ static int show_end(struct design *d)
 
 	if (!d->load || d->load->index != 0)
 		return ETL_OK;
-	rc = design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "schema", schema, NULL,
+	rc = postgres_design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "schema", schema, NULL,
 			 "what was staged goes into it in one transaction, together with the run's "
 			 "state");
 	return rc ? rc :
-		    design_step(d, ETL_PHASE_DISCARD, ETL_EXACT, "schema", schema, NULL,
+		    postgres_design_step(d, ETL_PHASE_DISCARD, ETL_EXACT, "schema", schema, NULL,
 				"the run's own staging schema is dropped; this one was never "
 				"touched");
 }
@@ -185,10 +185,10 @@ int postgres_design(struct etl_instance *inst, const struct etl_table *table,
 	int rc;
 
 	if (table->kind != ETL_TABLE)
-		rc = design_other(&d);
+		rc = postgres_design_other(&d);
 	else if (design_stays(&d))
 		rc = design_staying(&d);
 	else
-		rc = design_table(&d);
+		rc = postgres_design_table(&d);
 	return rc ? rc : show_end(&d);
 }

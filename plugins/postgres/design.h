@@ -28,18 +28,18 @@ struct design {
 	bool nocase; /* the collation was asked for already */
 };
 
-int design_no_memory(struct design *);
+int postgres_design_no_memory(struct design *);
 /* A step or a verdict for OBJECT. */
-int design_step(struct design *, int32_t phase, int32_t verdict, const char *kind,
+int postgres_design_step(struct design *, int32_t phase, int32_t verdict, const char *kind,
 		const char *object, const char *sql, const char *note);
 /* The same for a part of the table, object "table.part" (PART NULL: the table's name alone); SQL, which is freed, may be
  * NULL: a verdict. */
-int design_part(struct design *, int32_t phase, int32_t verdict, const char *kind, const char *part,
+int postgres_design_part(struct design *, int32_t phase, int32_t verdict, const char *kind, const char *part,
 		struct etl_text *sql, const char *note);
 /* A part that does not arrive: WHY, and its TEXT when there is one. */
 int design_skip(struct design *, const char *kind, const char *part, const char *why,
 		const char *text);
-const struct etl_column *design_column(const struct design *, const char *name);
+const struct etl_column *postgres_design_column(const struct design *, const char *name);
 /* Rows that break a rule are looked for before it is made: they are to be rejected or reported, not to fail it. */
 bool design_looks(const struct design *);
 /* The table is there and stays; rows come into it. */
@@ -61,7 +61,7 @@ void design_add_type(const struct design *, const struct etl_column *, struct et
 enum sql_kind design_kind(const struct design *, const struct etl_column *);
 
 /* design-table.c */
-int design_table(struct design *);
+int postgres_design_table(struct design *);
 /* design-expression.c */
 /* An expression in PostgreSQL's SQL added to RET: 1; 0 with *WHY said (owned by RESULT) or negative. */
 int design_expression(struct design *, const char *sql, enum sql_use, const struct etl_column *into,
@@ -72,7 +72,7 @@ void design_add_renamed(const struct design *, const char *sql, struct etl_text 
 int design_make_nocase(struct design *);
 /* design-keys.c */
 int design_key(struct design *, const struct etl_key *, bool primary);
-int design_index(struct design *, const struct etl_index *);
+int postgres_design_index(struct design *, const struct etl_index *);
 /* All checks in one statement, so that the rows are read once. */
 int design_checks(struct design *);
 /* What finds rows that are not the first of their kind: PARTS must be unique among those for which CONDITION (or NULL)
@@ -88,10 +88,10 @@ int design_screen_check(struct design *, const char *part, const char *condition
 int design_screen_foreign_key(struct design *, const struct etl_foreign_key *,
 			      const struct etl_parent *, const char *live);
 int design_foreign_key(struct design *, const struct etl_foreign_key *, const struct etl_parent *);
-int design_references(struct design *);
+int postgres_design_references(struct design *);
 /* design-stays.c: a table of the target that stays */
 int design_staying(struct design *);
 /* design-other.c */
-int design_other(struct design *);
+int postgres_design_other(struct design *);
 
 #endif

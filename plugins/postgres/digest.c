@@ -174,7 +174,7 @@ static void add_digests(struct etl_text *sql, const struct etl_digest_ask *ask,
 	etl_text_add(sql, " AS p, ");
 	digest_add_hash(sql, ask, r, version, NULL, ask->column_count);
 	etl_text_add(sql, " AS h FROM ");
-	select_add_from(sql, r, NULL);
+	postgres_select_add_from(sql, r, NULL);
 	select_add_where(sql, r, &read, NULL);
 	add_range(sql, ask, r);
 	etl_text_add(sql, " OFFSET 0) AS d GROUP BY 1");
@@ -284,7 +284,7 @@ int postgres_bounds(struct etl_instance *inst, const struct etl_dataset *dataset
 		etl_text_add(&sql, ")::int8, pg_catalog.max(");
 		select_add_column(&sql, &r, column);
 		etl_text_add(&sql, ")::int8 FROM ");
-		select_add_from(&sql, &r, NULL);
+		postgres_select_add_from(&sql, &r, NULL);
 		select_add_where(&sql, &r, &read, NULL);
 		rc = ask_rows(inst, &r, &sql, &result, err);
 	}

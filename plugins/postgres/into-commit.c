@@ -40,7 +40,7 @@ static bool is_about_rows(const PGresult *result)
 			 strcmp(state, "P0001") == 0);
 }
 
-int into_run(struct into *n, const char *sql, uint64_t *ret)
+int postgres_into_run(struct into *n, const char *sql, uint64_t *ret)
 {
 	struct publishing *p = n->p;
 	PGresult *result = PQexec(p->inst->db, sql);
@@ -59,7 +59,7 @@ int into_run(struct into *n, const char *sql, uint64_t *ret)
 static int run_text(struct into *n, struct etl_text *sql)
 {
 	char *text = etl_text_take(sql);
-	int rc = text ? into_run(n, text, NULL) : postgres_no_memory(n->p->inst, n->p->err);
+	int rc = text ? postgres_into_run(n, text, NULL) : postgres_no_memory(n->p->inst, n->p->err);
 
 	free(text);
 	return rc;
@@ -185,7 +185,7 @@ static int run_step(struct etl_step_sink *self, const struct etl_step *step)
 	if (strcmp(step->kind, "delete") == 0)
 		rc = check_children(n, INTO_BROUGHT);
 	if (rc == ETL_OK)
-		rc = into_run(n, step->sql, &rows);
+		rc = postgres_into_run(n, step->sql, &rows);
 	counter = counter_of(n, step->kind);
 	if (counter)
 		*counter += rows;
@@ -344,7 +344,7 @@ static int for_each(struct into *n, int (*body)(struct into *))
 
 static int write_all(struct into *n)
 {
-	int rc = into_run(n, "SET CONSTRAINTS ALL DEFERRED; SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem "
+	int rc = postgres_into_run(n, "SET CONSTRAINTS ALL DEFERRED; SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem "
 			     "= '64MB'",
 			  NULL);
 
@@ -361,7 +361,7 @@ static int write_all(struct into *n)
 	if (rc == ETL_OK)
 		rc = for_each(n, clear);
 	n->part = NULL;
-	return rc == ETL_OK ? into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
+	return rc == ETL_OK ? postgres_into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
 }
 
 int into_publish(struct publishing *p)
@@ -392,6 +392,6 @@ int into_finish(struct publishing *p)
 		return ETL_OK;
 	rc = into_run_kept(&n, ETL_PHASE_LAST);
 	if (rc == ETL_OK)
-		rc = into_run(&n, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
-	return rc == ETL_OK ? into_run(&n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
+		rc = postgres_into_run(&n, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+	return rc == ETL_OK ? postgres_into_run(&n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
 }

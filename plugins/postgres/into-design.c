@@ -13,7 +13,7 @@ static unsigned long long number(const struct design *d)
 
 static int publish(struct design *d, const char *kind, struct etl_text *sql, const char *note)
 {
-	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, kind, NULL, sql, note);
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, kind, NULL, sql, note);
 }
 
 /* ---- Before the rows --------------------------------------------------------------------------------------------- */
@@ -31,7 +31,7 @@ static int need_keys(struct design *d)
 		postgres_add_name(&sql, NULL, load->key[i]);
 		etl_text_add(&sql, " SET NOT NULL");
 	}
-	return design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "key", NULL, &sql,
+	return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "key", NULL, &sql,
 			   "rows meet by it, so each must have one");
 }
 
@@ -41,11 +41,11 @@ static int make_kept(struct design *d)
 	struct etl_text sql = { 0 };
 
 	etl_text_addf(&sql, "CREATE TABLE \"" INTO_KEPT "\" AS SELECT ", number(d));
-	into_add_key(&sql, load, "");
+	postgres_into_add_key(&sql, load, "");
 	etl_text_add(&sql, " FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " WHERE false");
-	return design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", "rejected keys", &sql,
+	return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", "rejected keys", &sql,
 			   "a row that is rejected is in the source still: its key is not deleted");
 }
 
@@ -62,12 +62,12 @@ static int find_rows(struct design *d)
 		      number(d), number(d));
 	into_add_live(&sql, d->inst, load);
 	etl_text_add(&sql, " AS t ON ");
-	into_add_match(&sql, load, "t", "s");
+	postgres_into_add_match(&sql, load, "t", "s");
 	etl_text_add(&sql, "\n\tWHERE t.ctid IS NULL OR ");
-	into_add_differs(&sql, load);
+	postgres_into_add_differs(&sql, load);
 	if (load->delete_column) {
 		etl_text_add(&sql, " OR ");
-		into_add_marked(&sql, load);
+		postgres_into_add_marked(&sql, load);
 	}
 	etl_text_addf(&sql, ";\nANALYZE " INTO_ROWS, number(d));
 	return publish(d, "rows", &sql, "which rows are new, and which differ from the target's");
@@ -86,14 +86,14 @@ static int find_gone(struct design *d)
 	etl_text_add(&sql, " AS t WHERE ");
 	if (load->delete_column) {
 		etl_text_add(&sql, "NOT ");
-		into_add_marked(&sql, load);
+		postgres_into_add_marked(&sql, load);
 		etl_text_add(&sql, " AND ");
 	}
 	etl_text_addf(&sql, "NOT EXISTS (SELECT FROM " INTO_NEW " AS s WHERE ", number(d));
-	into_add_match(&sql, load, "s", "t");
+	postgres_into_add_match(&sql, load, "s", "t");
 	etl_text_addf(&sql, ")\n\tAND NOT EXISTS (SELECT FROM pg_temp.\"" INTO_KEPT "\" AS s WHERE ",
 		      number(d));
-	into_add_match(&sql, load, "s", "t");
+	postgres_into_add_match(&sql, load, "s", "t");
 	etl_text_addf(&sql, ")");
 	return publish(d, "gone", &sql,
 		       "rows of the target that the source has no longer; a rejected row is still there");
@@ -138,7 +138,7 @@ static int update_rows(struct design *d)
 	for (size_t i = 0; i < load->table->column_count; i++) {
 		const struct etl_column *c = into_column(load->table, i);
 
-		if (!into_sets(load, c))
+		if (!postgres_into_sets(load, c))
 			continue;
 		etl_text_add(&sql, count++ ? ", " : "");
 		postgres_add_name(&sql, NULL, c->name);
@@ -165,12 +165,12 @@ static void add_insert(struct design *d, struct etl_text *sql)
 
 	etl_text_add(sql, "INSERT INTO ");
 	into_add_live(sql, d->inst, d->load);
-	if (into_add_columns(&columns, d->load, ""))
+	if (postgres_into_add_columns(&columns, d->load, ""))
 		etl_text_addf(sql, " (%s) OVERRIDING SYSTEM VALUE", columns.at ? columns.at : "");
 	sql->failed |= columns.failed;
 	etl_text_free(&columns);
 	etl_text_add(sql, "\n\tSELECT ");
-	into_add_columns(sql, d->load, "s.");
+	postgres_into_add_columns(sql, d->load, "s.");
 }
 
 static int insert_new(struct design *d)
@@ -192,9 +192,9 @@ static int check_identity(struct design *d)
 
 	for (size_t i = 0; i < load->table->column_count; i++) {
 		const struct etl_column *c = into_column(load->table, i);
-		const struct etl_column *live = into_find(load->existing, c->name);
+		const struct etl_column *live = postgres_into_find(load->existing, c->name);
 
-		if (!live || !(live->flags & ETL_IDENTITY_ALWAYS) || !into_sets(load, c))
+		if (!live || !(live->flags & ETL_IDENTITY_ALWAYS) || !postgres_into_sets(load, c))
 			continue;
 		d->inst->host->at(d->err, load->table->name, c->name, NULL);
 		return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
@@ -221,7 +221,7 @@ static int design_merge(struct design *d)
 	if (rc == ETL_OK && deletes)
 		rc = find_gone(d);
 	if (rc == ETL_OK && load->run->flags & ETL_RUN_UNDO)
-		rc = undo_design(d);
+		rc = postgres_undo_design(d);
 	if (rc == ETL_OK)
 		rc = into_design_room(d);
 	if (rc == ETL_OK)
@@ -249,11 +249,11 @@ static int design_append(struct design *d)
 	int rc = insert_all(d);
 
 	if (rc == ETL_OK && d->load->run->flags & ETL_RUN_UNDO)
-		rc = undo_design(d);
+		rc = postgres_undo_design(d);
 	return rc;
 }
 
-int into_design(struct design *d)
+int postgres_into_design(struct design *d)
 {
 	return into_merges(d->load) ? design_merge(d) : design_append(d);
 }

@@ -12,7 +12,7 @@
 
 /* ---- The pipeline's own SQL ---------------------------------------------------------------------------------------- */
 
-int into_keep_sql(struct etl_instance *inst, const struct etl_load *load,
+int postgres_into_keep_sql(struct etl_instance *inst, const struct etl_load *load,
 		  const struct etl_token *token, const struct etl_step *step, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
@@ -130,7 +130,7 @@ int into_keep_keys(struct etl_instance *inst, const struct etl_load *load,
 	etl_text_add(&sql, "INSERT INTO ");
 	postgres_add_name(&sql, token->text, kept);
 	etl_text_add(&sql, " SELECT ");
-	into_add_key(&sql, load, "");
+	postgres_into_add_key(&sql, load, "");
 	etl_text_add(&sql, " FROM ");
 	postgres_add_name(&sql, token->text, load->table->name);
 	etl_text_add(&sql, " WHERE ctid = ANY (ARRAY (SELECT at FROM pg_temp._etlrun_found))");

@@ -12,7 +12,7 @@
 
 /* ---- Columns ------------------------------------------------------------------------------------------------- */
 
-const struct etl_column *into_find(const struct etl_table *t, const char *name)
+const struct etl_column *postgres_into_find(const struct etl_table *t, const char *name)
 {
 	for (size_t i = 0; i < t->column_count; i++)
 		if (strcmp(into_column(t, i)->name, name) == 0)
@@ -41,7 +41,7 @@ static void add_name(struct etl_text *sql, const char *prefix, const char *name)
 	postgres_add_name(sql, NULL, name);
 }
 
-size_t into_add_columns(struct etl_text *sql, const struct etl_load *load, const char *prefix)
+size_t postgres_into_add_columns(struct etl_text *sql, const struct etl_load *load, const char *prefix)
 {
 	size_t count = 0;
 
@@ -69,7 +69,7 @@ size_t into_add_stored(struct etl_text *sql, const struct etl_table *table, cons
 	return count;
 }
 
-void into_add_key(struct etl_text *sql, const struct etl_load *load, const char *prefix)
+void postgres_into_add_key(struct etl_text *sql, const struct etl_load *load, const char *prefix)
 {
 	for (size_t i = 0; i < load->key_count; i++) {
 		etl_text_add(sql, i ? ", " : "");
@@ -77,7 +77,7 @@ void into_add_key(struct etl_text *sql, const struct etl_load *load, const char 
 	}
 }
 
-void into_add_match(struct etl_text *sql, const struct etl_load *load, const char *a, const char *b)
+void postgres_into_add_match(struct etl_text *sql, const struct etl_load *load, const char *a, const char *b)
 {
 	for (size_t i = 0; i < load->key_count; i++) {
 		etl_text_addf(sql, "%s%s.", i ? " AND " : "", a);
@@ -132,12 +132,12 @@ static bool in_key(const struct etl_load *load, const char *name)
 
 static const struct etl_column *live_column(const struct etl_load *load, const struct etl_column *c)
 {
-	const struct etl_column *live = into_find(load->existing, c->name);
+	const struct etl_column *live = postgres_into_find(load->existing, c->name);
 
 	return live ? live : c;
 }
 
-bool into_sets(const struct etl_load *load, const struct etl_column *c)
+bool postgres_into_sets(const struct etl_load *load, const struct etl_column *c)
 {
 	const struct etl_column *live = live_column(load, c);
 
@@ -153,7 +153,7 @@ static void add_value(struct etl_text *sql, const struct etl_column *c, const ch
 		etl_text_add(sql, "::text COLLATE \"C\"");
 }
 
-void into_add_differs(struct etl_text *sql, const struct etl_load *load)
+void postgres_into_add_differs(struct etl_text *sql, const struct etl_load *load)
 {
 	size_t count = 0;
 
@@ -161,7 +161,7 @@ void into_add_differs(struct etl_text *sql, const struct etl_load *load)
 	for (size_t i = 0; i < load->table->column_count; i++) {
 		const struct etl_column *c = into_column(load->table, i);
 
-		if (!into_sets(load, c))
+		if (!postgres_into_sets(load, c))
 			continue;
 		etl_text_add(sql, count++ ? " OR " : "");
 		add_value(sql, live_column(load, c), "t.");
@@ -175,7 +175,7 @@ void into_add_differs(struct etl_text *sql, const struct etl_load *load)
 
 static int32_t mark_type(const struct etl_load *load)
 {
-	const struct etl_column *c = into_find(load->existing, load->delete_column);
+	const struct etl_column *c = postgres_into_find(load->existing, load->delete_column);
 
 	return c ? c->type : ETL_TEXT;
 }
@@ -195,7 +195,7 @@ static const char *no_mark(const struct etl_load *load)
 	}
 }
 
-void into_add_marked(struct etl_text *sql, const struct etl_load *load)
+void postgres_into_add_marked(struct etl_text *sql, const struct etl_load *load)
 {
 	const char *none = no_mark(load);
 
@@ -233,7 +233,7 @@ void into_add_unmark(struct etl_text *sql, const struct etl_load *load)
 		return;
 	}
 	etl_text_add(sql, " = CASE WHEN ");
-	into_add_marked(sql, load);
+	postgres_into_add_marked(sql, load);
 	etl_text_addf(sql, " THEN %s ELSE t.", none);
 	postgres_add_name(sql, NULL, load->delete_column);
 	etl_text_add(sql, " END");

@@ -34,7 +34,7 @@ static bool is_merge_key(const struct etl_load *load, const struct unique *u)
 static bool all_come(const struct etl_load *load, const struct unique *u)
 {
 	for (size_t i = 0; i < u->count; i++) {
-		const struct etl_column *c = into_find(load->table, u->columns[i]);
+		const struct etl_column *c = postgres_into_find(load->table, u->columns[i]);
 
 		if (!c || !into_comes(c))
 			return false;
@@ -55,9 +55,9 @@ static void add_equal(struct etl_text *sql, const struct unique *u, const char *
 static const char *nullable(const struct etl_load *load, const struct unique *u)
 {
 	for (size_t i = 0; i < u->count; i++) {
-		const struct etl_column *c = into_find(load->existing, u->columns[i]);
+		const struct etl_column *c = postgres_into_find(load->existing, u->columns[i]);
 
-		if (c && !(c->flags & ETL_NOT_NULL) && into_sets(load, c))
+		if (c && !(c->flags & ETL_NOT_NULL) && postgres_into_sets(load, c))
 			return u->columns[i];
 	}
 	return NULL;
@@ -83,7 +83,7 @@ static int let_go(struct design *d, const struct unique *u, const char *column)
 		      " AS g SET was = m.now, was_in = m.now_in FROM moved AS m WHERE g.was = m.was AND g.was_in = "
 		      "m.was_in",
 		      number(d));
-	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
 			   "rows that go and have a value that is unique and comes with another row");
 }
 
@@ -100,7 +100,7 @@ static int make_room(struct design *d, const struct unique *u)
 		      number(d), number(d), number(d));
 	add_equal(&sql, u, "s", "t");
 	etl_text_add(&sql, ")");
-	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "make room", u->columns[0], &sql,
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "make room", u->columns[0], &sql,
 			   "rows that go and have a value that is unique and comes with another row");
 }
 
@@ -126,7 +126,7 @@ static int move_out(struct design *d, const struct unique *u)
 		      ")\n\tRETURNING r.at, t.ctid AS now, t.tableoid AS now_in)\n\tUPDATE " INTO_ROWS
 		      " AS r SET was = m.now, was_in = m.now_in FROM moved AS m WHERE r.at = m.at",
 		      number(d));
-	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
 			   "rows whose value, which is unique, comes with another row");
 }
 

@@ -39,31 +39,31 @@ static inline bool into_merges(const struct etl_load *load)
 }
 
 /* ---- into-sql.c: pieces of statements about one load */
-const struct etl_column *into_find(const struct etl_table *, const char *name);
+const struct etl_column *postgres_into_find(const struct etl_table *, const char *name);
 bool into_comes(const struct etl_column *);
 /* "schema"."table" */
 void into_add_live(struct etl_text *, const struct etl_instance *, const struct etl_load *);
 /* A.k1 = B.k1 AND … */
-void into_add_match(struct etl_text *, const struct etl_load *, const char *a, const char *b);
+void postgres_into_add_match(struct etl_text *, const struct etl_load *, const char *a, const char *b);
 /* The columns that come, each behind PREFIX ("s." or ""): how many. */
-size_t into_add_columns(struct etl_text *, const struct etl_load *, const char *prefix);
-void into_add_key(struct etl_text *, const struct etl_load *, const char *prefix);
+size_t postgres_into_add_columns(struct etl_text *, const struct etl_load *, const char *prefix);
+void postgres_into_add_key(struct etl_text *, const struct etl_load *, const char *prefix);
 /* The columns of the target's table that are stored as they are given. */
 size_t into_add_stored(struct etl_text *, const struct etl_table *, const char *prefix);
 bool into_is_stored(const struct etl_column *);
 /* What SET writes: not what equal keys have equal anyway. */
-bool into_sets(const struct etl_load *, const struct etl_column *);
+bool postgres_into_sets(const struct etl_load *, const struct etl_column *);
 /* (t and s are not the same row); "false" when nothing can differ. */
-void into_add_differs(struct etl_text *, const struct etl_load *);
+void postgres_into_add_differs(struct etl_text *, const struct etl_load *);
 /* (t is marked as deleted). Only with a delete_column, and so are the next two. */
-void into_add_marked(struct etl_text *, const struct etl_load *);
+void postgres_into_add_marked(struct etl_text *, const struct etl_load *);
 /* "c" = …: the mark of a row that is gone, and of one that is in the source again. */
 void into_add_mark(struct etl_text *, const struct etl_load *);
 void into_add_unmark(struct etl_text *, const struct etl_load *);
 
 /* ---- into-design.c */
 /* The steps beside design-stays.c: what waits for the screens, and what publishes. */
-int into_design(struct design *);
+int postgres_into_design(struct design *);
 
 /* ---- into-unique.c: unique values that rows of the target give up to others */
 /* Emits the steps that make room: a row that goes, and rows that give each other a value. */
@@ -83,7 +83,7 @@ int into_publish(struct publishing *);
 int into_finish(struct publishing *);
 /* A statement of the transaction; what the server says of a row is told as the table's refusal. *RET: the rows that it
  * wrote; it may be NULL. */
-int into_run(struct into *, const char *sql, uint64_t *ret);
+int postgres_into_run(struct into *, const char *sql, uint64_t *ret);
 
 /* ---- into-children.c */
 /* A table of the run, and its _etlrun_gone_N when it has one. */
@@ -110,7 +110,7 @@ void into_children_free(struct into_children *);
 
 /* ---- into-own.c */
 /* Keeps the pipeline's own SQL for the transaction; runs it there. */
-int into_keep_sql(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+int postgres_into_keep_sql(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		  const struct etl_step *, struct etl_error *);
 int into_run_kept(struct into *, int32_t phase);
 /* In screen.c's place: the keys of the rows in _etlrun_found. */
@@ -121,7 +121,7 @@ int into_set_counters(struct into *);
 
 /* ---- undo.c: what a run keeps to be taken back */
 /* Emits the step that keeps what merge changes. */
-int undo_design(struct design *);
+int postgres_undo_design(struct design *);
 /* "_etlrun"."undo_RUN_N" */
 void undo_add_name(struct etl_text *, const char *run, uint64_t number);
 /* What every load did, and only so many runs keep their rows: inside the publishing transaction. */

@@ -256,7 +256,7 @@ static int publish(struct publishing *p)
 	if (rc == ETL_OK)
 		rc = for_each_stage(p, drop_stage);
 	if (rc == ETL_OK)
-		rc = state_write(p->inst, p->commit, p->kept, p->err);
+		rc = postgres_state_write(p->inst, p->commit, p->kept, p->err);
 	if (rc == ETL_OK)
 		rc = undo_record(p);
 	if (rc == ETL_OK)

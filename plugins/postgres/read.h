@@ -41,7 +41,7 @@ void relation_add_what(const struct relation *, struct etl_text *);
 
 /* select.c */
 /* The relation as FROM takes it, named so that its columns can be qualified; SPLIT or NULL. */
-void select_add_from(struct etl_text *, const struct relation *, const struct etl_split *);
+void postgres_select_add_from(struct etl_text *, const struct relation *, const struct etl_split *);
 void select_add_column(struct etl_text *, const struct relation *, const char *name);
 /* Conditions: those of the dataset, the cursor, the split. */
 void select_add_where(struct etl_text *, const struct relation *, const struct etl_read *,

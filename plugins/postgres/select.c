@@ -33,7 +33,7 @@ void select_add_column(struct etl_text *sql, const struct relation *r, const cha
 }
 
 /* A split's text is the partition it is of, quoted. The line break ends a comment that a query may end with. */
-void select_add_from(struct etl_text *sql, const struct relation *r, const struct etl_split *split)
+void postgres_select_add_from(struct etl_text *sql, const struct relation *r, const struct etl_split *split)
 {
 	if (!r->name) {
 		etl_text_add(sql, "(");
@@ -228,7 +228,7 @@ static void add_keyed_from(struct etl_text *sql, const struct relation *r,
 	for (int64_t i = 0; i < keys->count; i++)
 		etl_text_addf(sql, ", \"k%lld\"", (long long)i);
 	etl_text_add(sql, ") JOIN ");
-	select_add_from(sql, r, NULL);
+	postgres_select_add_from(sql, r, NULL);
 	/* Without one to be asked for there is no row: not those whose key is NULL. */
 	etl_text_add(sql, " ON \"" KEYS_NAME "\".\"n\" IS NOT NULL AND ");
 	for (int64_t i = 0; i < keys->count; i++)
@@ -262,7 +262,7 @@ void select_add_copy(struct etl_text *sql, const struct relation *r, const struc
 	if (read->keys)
 		add_keyed_from(sql, r, read, key_types);
 	else
-		select_add_from(sql, r, split);
+		postgres_select_add_from(sql, r, split);
 	select_add_where(sql, r, read, read->keys ? NULL : split);
 	if (read->keys)
 		etl_text_add(sql, " ORDER BY \"" KEYS_NAME "\".\"n\"");
@@ -310,7 +310,7 @@ static void add_probe(struct etl_text *sql, const struct relation *r, const stru
 		select_add_column(sql, r, read->key_schema->children[i]->name);
 	}
 	etl_text_add(sql, " FROM ");
-	select_add_from(sql, r, NULL);
+	postgres_select_add_from(sql, r, NULL);
 	etl_text_add(sql, " LIMIT 0");
 }
 

@@ -67,7 +67,7 @@ static bool fold(struct call *c, const char *name)
 	if (plain)
 		sql_approximate(c->t, "it folds the case of all letters, not only of A to Z");
 	else
-		sql_wrap(&c->at[0], "", " COLLATE \"C\"", SQL_TEXT, BINDS_UNARY, BINDS_UNARY);
+		postgres_sql_wrap(&c->at[0], "", " COLLATE \"C\"", SQL_TEXT, BINDS_UNARY, BINDS_UNARY);
 	return put_call(c, name, SQL_TEXT);
 }
 
@@ -116,11 +116,11 @@ static bool f_substr(struct call *c)
 	for (i = 1; i < c->count; i++) {
 		if (!c->at[i].literal || c->at[i].kind != SQL_INT || !c->at[i].text.at ||
 		    strtol(c->at[i].text.at, NULL, 10) < (i == 1))
-			return sql_refuse(c->t, "substr counts from the end in SQLite when a number "
+			return postgres_sql_refuse(c->t, "substr counts from the end in SQLite when a number "
 						"is negative");
 		/* Which takes integers of 32 bits. */
 		if (c->at[i].text.length > 9)
-			return sql_refuse(c->t, "substr with a number that is too large");
+			return postgres_sql_refuse(c->t, "substr with a number that is too large");
 	}
 	return put_call(c, "substr", SQL_TEXT);
 }
@@ -128,7 +128,7 @@ static bool f_substr(struct call *c)
 static bool f_hex(struct call *c)
 {
 	if (c->at[0].kind != SQL_BYTES)
-		return sql_refuse(c->t, "hex of what is no blob");
+		return postgres_sql_refuse(c->t, "hex of what is no blob");
 	/* Of NULL it is no text, not no value. */
 	etl_text_add(&c->ret->text, "coalesce(upper(encode(");
 	sql_add(&c->ret->text, &c->at[0], 0);
@@ -153,7 +153,7 @@ static bool f_round(struct call *c)
 		return false;
 	if (c->count == 2 && (!c->at[1].literal || c->at[1].kind != SQL_INT || !c->at[1].text.at ||
 			      strtol(c->at[1].text.at, NULL, 10) > 30))
-		return sql_refuse(c->t, "round to a number of places that is not known");
+		return postgres_sql_refuse(c->t, "round to a number of places that is not known");
 	kind = c->at[0].kind == SQL_NUMERIC ? SQL_NUMERIC : SQL_REAL;
 	sql_approximate(c->t, "it rounds the decimal number, where SQLite rounds a binary fraction");
 	etl_text_add(&c->ret->text, "round(");
@@ -211,9 +211,9 @@ static bool most(struct call *c, const char *name)
 	if (!sql_unify(c->t, c->at, c->count, &kind))
 		return false;
 	if (kind == SQL_NONE || kind == SQL_JSON)
-		return sql_refuse(c->t, "values of a type that PostgreSQL does not order");
+		return postgres_sql_refuse(c->t, "values of a type that PostgreSQL does not order");
 	if (kind == SQL_TEXT && all_texts(c))
-		sql_wrap(&c->at[0], "", " COLLATE \"C\"", SQL_TEXT, BINDS_UNARY, BINDS_UNARY);
+		postgres_sql_wrap(&c->at[0], "", " COLLATE \"C\"", SQL_TEXT, BINDS_UNARY, BINDS_UNARY);
 	etl_text_add(&c->ret->text, "CASE WHEN ");
 	for (i = 0; i < c->count; i++) {
 		etl_text_add(&c->ret->text, i ? " AND " : "");
@@ -247,7 +247,7 @@ static bool f_typeof(struct call *c)
 	enum sql_kind kind = c->at[0].kind;
 
 	if (kind > SQL_BYTES || !names[kind] || !c->at[0].column)
-		return sql_refuse(c->t, "the storage class of a value is not known in PostgreSQL");
+		return postgres_sql_refuse(c->t, "the storage class of a value is not known in PostgreSQL");
 	etl_text_add(&c->ret->text, "CASE WHEN ");
 	sql_add(&c->ret->text, &c->at[0], BINDS_IS);
 	etl_text_addf(&c->ret->text, " IS NULL THEN 'null' ELSE '%s' END", names[kind]);
@@ -258,7 +258,7 @@ static bool f_typeof(struct call *c)
 static bool f_json_valid(struct call *c)
 {
 	if (c->at[0].kind != SQL_JSON)
-		return sql_refuse(c->t, "json_valid of a text; json as the column's type would say "
+		return postgres_sql_refuse(c->t, "json_valid of a text; json as the column's type would say "
 					"it");
 	etl_text_add(&c->ret->text, "(");
 	sql_add(&c->ret->text, &c->at[0], BINDS_IS);
@@ -277,7 +277,7 @@ bool sql_now(struct translator *t, enum sql_moment moment, struct sql_value *ret
 	static const char utc[] = "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'";
 
 	if (t->use != SQL_IN_DEFAULT)
-		return sql_refuse(t, "the time is another one whenever it is asked for");
+		return postgres_sql_refuse(t, "the time is another one whenever it is asked for");
 	ret->kind = t->want;
 	ret->binding = BINDS_ATOM;
 	if (t->want == SQL_TEXT)
@@ -292,7 +292,7 @@ bool sql_now(struct translator *t, enum sql_moment moment, struct sql_value *ret
 	else if (t->want == SQL_TIME && moment != SQL_NOW_DATE)
 		etl_text_addf(&ret->text, "date_trunc('second', %s)::time", utc);
 	else
-		return sql_refuse(t, "the column takes no such time");
+		return postgres_sql_refuse(t, "the column takes no such time");
 	if (t->want == SQL_DATE && moment == SQL_NOW_TIMESTAMP)
 		sql_approximate(t, "the day without its time");
 	return true;
@@ -319,7 +319,7 @@ static bool moment(struct call *c, enum sql_moment what)
 		put(c, what == SQL_NOW_DATE ? SQL_DATE : SQL_TIMESTAMP);
 		return true;
 	}
-	return sql_refuse(c->t, "dates and times are computed otherwise in PostgreSQL");
+	return postgres_sql_refuse(c->t, "dates and times are computed otherwise in PostgreSQL");
 }
 
 static bool f_datetime(struct call *c)
@@ -340,7 +340,7 @@ static bool f_time(struct call *c)
 static bool epoch(struct call *c)
 {
 	if (c->t->use != SQL_IN_DEFAULT)
-		return sql_refuse(c->t, "the time is another one whenever it is asked for");
+		return postgres_sql_refuse(c->t, "the time is another one whenever it is asked for");
 	etl_text_add(&c->ret->text, "floor(extract(epoch FROM CURRENT_TIMESTAMP))::bigint");
 	if (c->t->want == SQL_TEXT)
 		etl_text_add(&c->ret->text, "::text");
@@ -351,7 +351,7 @@ static bool epoch(struct call *c)
 static bool f_unixepoch(struct call *c)
 {
 	if (c->count == 1 && !is_now(&c->at[0]))
-		return sql_refuse(c->t, "dates and times are computed otherwise in PostgreSQL");
+		return postgres_sql_refuse(c->t, "dates and times are computed otherwise in PostgreSQL");
 	return epoch(c);
 }
 
@@ -394,11 +394,11 @@ static bool f_strftime(struct call *c)
 		  (c->count == 1 || is_now(&c->at[1]));
 
 	if (!ok || c->count > 2)
-		return sql_refuse(c->t, "dates and times are computed otherwise in PostgreSQL");
+		return postgres_sql_refuse(c->t, "dates and times are computed otherwise in PostgreSQL");
 	if (strcmp(format, "'%s'") == 0)
 		return epoch(c);
 	if (c->t->use != SQL_IN_DEFAULT || c->t->want != SQL_TEXT)
-		return sql_refuse(c->t, "strftime in another place than the default of a text");
+		return postgres_sql_refuse(c->t, "strftime in another place than the default of a text");
 	ok = format_moment(format + 1, &twin);
 	if (ok)
 		etl_text_addf(&c->ret->text, "to_char(CURRENT_TIMESTAMP AT TIME ZONE 'UTC', %s)",
@@ -406,7 +406,7 @@ static bool f_strftime(struct call *c)
 	c->t->failed = c->t->failed || twin.failed;
 	etl_text_free(&twin);
 	put(c, SQL_TEXT);
-	return ok || sql_refuse(c->t, "strftime with a format that to_char does not know");
+	return ok || postgres_sql_refuse(c->t, "strftime with a format that to_char does not know");
 }
 
 /* ---- By name ---------------------------------------------------------------------------------------------------- */
@@ -457,5 +457,5 @@ bool sql_call(struct translator *t, const char *name, struct sql_value *argument
 		    count <= functions[i].most)
 			return functions[i].write(&c);
 	}
-	return sql_refuse(t, "the function %s is not translated", name);
+	return postgres_sql_refuse(t, "the function %s is not translated", name);
 }

@@ -48,7 +48,7 @@ struct translator {
 };
 
 /* Why not; false, always. */
-bool sql_refuse(struct translator *, const char *format, ...) ETL_PRINTF(2, 3);
+bool postgres_sql_refuse(struct translator *, const char *format, ...) ETL_PRINTF(2, 3);
 /* Not quite the same: how. */
 void sql_approximate(struct translator *, const char *note);
 
@@ -56,7 +56,7 @@ void sql_value_free(struct sql_value *);
 /* The value's text, in parentheses when its operator does not bind stronger than BINDING. */
 void sql_add(struct etl_text *, const struct sql_value *, enum sql_binding binding);
 /* V becomes BEFORE V AFTER, an atom of KIND unless said otherwise. */
-void sql_wrap(struct sql_value *, const char *before, const char *after, enum sql_kind kind,
+void postgres_sql_wrap(struct sql_value *, const char *before, const char *after, enum sql_kind kind,
 	      enum sql_binding inner, enum sql_binding outer);
 bool sql_is_number(const struct sql_value *); /* or NULL, or a condition, which is 0 or 1 */
 /* As a condition; as a number; as text without a collation of its own. */

@@ -23,7 +23,7 @@ void sql_add(struct etl_text *to, const struct sql_value *v, enum sql_binding bi
 		      inside ? ")" : "");
 }
 
-void sql_wrap(struct sql_value *v, const char *before, const char *after, enum sql_kind kind,
+void postgres_sql_wrap(struct sql_value *v, const char *before, const char *after, enum sql_kind kind,
 	      enum sql_binding inner, enum sql_binding outer)
 {
 	struct etl_text text = { 0 };
@@ -62,22 +62,22 @@ bool sql_to_condition(struct translator *t, struct sql_value *v)
 	if (v->kind == SQL_BOOL || v->kind == SQL_NULL)
 		return true;
 	if (!sql_is_number(v))
-		return sql_refuse(t, "a value that is no number stands where a condition must");
+		return postgres_sql_refuse(t, "a value that is no number stands where a condition must");
 	if (v->literal)
 		say(v, is_zero(v) ? "false" : "true", SQL_BOOL);
 	else
-		sql_wrap(v, "", " <> 0", SQL_BOOL, BINDS_COMPARE, BINDS_COMPARE);
+		postgres_sql_wrap(v, "", " <> 0", SQL_BOOL, BINDS_COMPARE, BINDS_COMPARE);
 	return true;
 }
 
 bool sql_to_number(struct translator *t, struct sql_value *v)
 {
 	if (!sql_is_number(v))
-		return sql_refuse(t, "it computes with a value that is no number");
+		return postgres_sql_refuse(t, "it computes with a value that is no number");
 	if (v->kind == SQL_BOOL && v->literal)
 		say(v, v->text.at && strcmp(v->text.at, "true") == 0 ? "1" : "0", SQL_INT);
 	else if (v->kind == SQL_BOOL)
-		sql_wrap(v, "", "::integer", SQL_INT, BINDS_UNARY, BINDS_ATOM);
+		postgres_sql_wrap(v, "", "::integer", SQL_INT, BINDS_UNARY, BINDS_ATOM);
 	return true;
 }
 
@@ -85,7 +85,7 @@ bool sql_to_number(struct translator *t, struct sql_value *v)
 static void to_real(struct sql_value *v)
 {
 	if (v->kind == SQL_INT || v->kind == SQL_NUMERIC || v->literal)
-		sql_wrap(v, "", "::double precision", SQL_REAL, BINDS_UNARY, BINDS_ATOM);
+		postgres_sql_wrap(v, "", "::double precision", SQL_REAL, BINDS_UNARY, BINDS_ATOM);
 }
 
 /* What both become: integers stay, a real makes both real, decimals stay exact. */
@@ -125,13 +125,13 @@ static bool divide(struct translator *t, struct sql_value *a, struct sql_value *
 	enum sql_kind kind;
 
 	if (c == '%' && (a->kind != SQL_INT || b->kind != SQL_INT))
-		return sql_refuse(t, "the remainder of what is no integer");
+		return postgres_sql_refuse(t, "the remainder of what is no integer");
 	if ((a->kind == SQL_NUMERIC && !(b->kind == SQL_REAL && !b->literal)) ||
 	    (b->kind == SQL_NUMERIC && !(a->kind == SQL_REAL && !a->literal)))
-		return sql_refuse(t, "SQLite divides decimals as integers where they are whole");
+		return postgres_sql_refuse(t, "SQLite divides decimals as integers where they are whole");
 	kind = meet(t, a, b);
 	if (!b->literal || is_zero(b))
-		sql_wrap(b, "nullif(", ", 0)", b->kind, 0, BINDS_ATOM);
+		postgres_sql_wrap(b, "nullif(", ", 0)", b->kind, 0, BINDS_ATOM);
 	join(a, c == '%' ? " % " : " / ", b, kind, BINDS_MULTIPLY);
 	return true;
 }
@@ -160,18 +160,18 @@ bool sql_to_text(struct translator *t, struct sql_value *v)
 	bool nocase = v->nocase;
 
 	if (v->kind == SQL_INT && v->literal) {
-		sql_wrap(v, "'", "'", SQL_TEXT, 0, BINDS_ATOM);
+		postgres_sql_wrap(v, "'", "'", SQL_TEXT, 0, BINDS_ATOM);
 		return true;
 	}
 	if (v->kind == SQL_INT)
-		sql_wrap(v, "", "::text", SQL_TEXT, BINDS_UNARY, BINDS_ATOM);
+		postgres_sql_wrap(v, "", "::text", SQL_TEXT, BINDS_UNARY, BINDS_ATOM);
 	else if (v->kind == SQL_NULL)
-		sql_wrap(v, "", "::text", SQL_TEXT, BINDS_UNARY, BINDS_ATOM);
+		postgres_sql_wrap(v, "", "::text", SQL_TEXT, BINDS_UNARY, BINDS_ATOM);
 	else if (v->kind != SQL_TEXT)
-		return sql_refuse(t, "it takes the text of a value whose spelling differs");
+		return postgres_sql_refuse(t, "it takes the text of a value whose spelling differs");
 	/* Functions do not ask for a collation, and some refuse one that folds cases. */
 	if (nocase)
-		sql_wrap(v, "(", " COLLATE \"C\")", SQL_TEXT, BINDS_UNARY, BINDS_ATOM);
+		postgres_sql_wrap(v, "(", " COLLATE \"C\")", SQL_TEXT, BINDS_UNARY, BINDS_ATOM);
 	return true;
 }
 
@@ -202,9 +202,9 @@ static bool typed(struct translator *t, struct sql_value *v, const char *type, e
 	char before[32];
 
 	if (!good)
-		return sql_refuse(t, "the text %.60s is compared with a %s", v->text.at, type);
+		return postgres_sql_refuse(t, "the text %.60s is compared with a %s", v->text.at, type);
 	snprintf(before, sizeof(before), "%s ", type);
-	sql_wrap(v, before, "", kind, 0, BINDS_ATOM);
+	postgres_sql_wrap(v, before, "", kind, 0, BINDS_ATOM);
 	return true;
 }
 
@@ -224,7 +224,7 @@ static bool read_literal(struct translator *t, struct sql_value *v, enum sql_kin
 	size_t length = text ? strlen(text) - 1 : 0;
 
 	if (!text)
-		return sql_refuse(t, "a text stands where another kind of value is needed");
+		return postgres_sql_refuse(t, "a text stands where another kind of value is needed");
 	switch (kind) {
 	case SQL_DATE:
 		return typed(t, v, "DATE", kind, length == 10 && looks_like(text, "9999-99-99"));
@@ -248,14 +248,14 @@ static bool read_literal(struct translator *t, struct sql_value *v, enum sql_kin
 		char number[24];
 
 		if (!is_whole(text))
-			return sql_refuse(t, "it compares a number with a text");
+			return postgres_sql_refuse(t, "it compares a number with a text");
 		snprintf(number, sizeof(number), "%.*s", (int)length, text);
 		say(v, number, SQL_INT);
 		v->binding = *number == '-' ? BINDS_UNARY : BINDS_ATOM;
 		return true;
 	}
 	default:
-		return sql_refuse(t, "it compares values of two kinds");
+		return postgres_sql_refuse(t, "it compares values of two kinds");
 	}
 }
 
@@ -297,7 +297,7 @@ static void compare_texts(struct translator *t, struct sql_value *a, struct sql_
 	    (agree && nocase && !by->collated))
 		return;
 	snprintf(after, sizeof(after), " COLLATE \"%s\"", nocase ? t->scope->nocase : "C");
-	sql_wrap(a, "", after, SQL_TEXT, BINDS_UNARY, BINDS_UNARY);
+	postgres_sql_wrap(a, "", after, SQL_TEXT, BINDS_UNARY, BINDS_UNARY);
 	a->settled = true;
 }
 
@@ -306,7 +306,7 @@ bool sql_compare(struct translator *t, struct sql_value *a, struct sql_value *b,
 	if (a->kind == SQL_NULL || b->kind == SQL_NULL)
 		return true;
 	if (a->kind == SQL_NONE || b->kind == SQL_NONE || a->kind == SQL_JSON || b->kind == SQL_JSON)
-		return sql_refuse(t, "it compares values of a type that PostgreSQL does not compare "
+		return postgres_sql_refuse(t, "it compares values of a type that PostgreSQL does not compare "
 				     "so");
 	if (a->kind == SQL_BOOL && b->kind == SQL_BOOL)
 		return true;
@@ -326,7 +326,7 @@ bool sql_compare(struct translator *t, struct sql_value *a, struct sql_value *b,
 	}
 	return b->literal && b->kind == SQL_TEXT ? read_literal(t, b, a->kind) :
 	       a->literal && a->kind == SQL_TEXT ? read_literal(t, a, b->kind) :
-						   sql_refuse(t, "it compares values of two kinds");
+						   postgres_sql_refuse(t, "it compares values of two kinds");
 }
 
 bool sql_unify(struct translator *t, struct sql_value *values, size_t count, enum sql_kind *ret)
@@ -341,10 +341,10 @@ bool sql_unify(struct translator *t, struct sql_value *values, size_t count, enu
 		if (own == SQL_NULL || own == kind)
 			continue;
 		if (own == SQL_NONE)
-			return sql_refuse(t, "it chooses among values of a type that is not known");
+			return postgres_sql_refuse(t, "it chooses among values of a type that is not known");
 		if (kind != SQL_NULL && (!sql_is_number(&values[i]) || kind > SQL_NUMERIC ||
 					 kind < SQL_BOOL))
-			return sql_refuse(t, "it gives values of several kinds");
+			return postgres_sql_refuse(t, "it gives values of several kinds");
 		mixed = mixed || kind != SQL_NULL;
 		kind = own > kind ? own : kind;
 	}
@@ -371,7 +371,7 @@ static bool convert_literal(struct translator *t, struct sql_value *v, enum sql_
 	if (want == SQL_JSON && v->kind == SQL_TEXT)
 		return true;
 	if (want == SQL_BYTES && v->kind == SQL_TEXT && text) {
-		sql_wrap(v, "convert_to(", ", 'UTF8')", SQL_BYTES, 0, BINDS_ATOM);
+		postgres_sql_wrap(v, "convert_to(", ", 'UTF8')", SQL_BYTES, 0, BINDS_ATOM);
 		return true;
 	}
 	return v->kind == SQL_TEXT ? read_literal(t, v, want) : true;
@@ -387,15 +387,15 @@ bool sql_convert(struct translator *t, struct sql_value *v, enum sql_kind want)
 		return (want != SQL_NONE && (v->kind == SQL_TEXT || want == SQL_BOOL ||
 					     want == SQL_TEXT)) ?
 			       convert_literal(t, v, want) :
-			       sql_refuse(t, "its value is of another kind than the column");
+			       postgres_sql_refuse(t, "its value is of another kind than the column");
 	if (want == SQL_BOOL && sql_is_number(v))
 		return sql_to_condition(t, v);
 	if (want == SQL_TEXT && v->kind == SQL_INT)
 		return sql_to_text(t, v);
 	if (!number || !sql_to_number(t, v))
-		return sql_refuse(t, "its value is of another kind than the column");
+		return postgres_sql_refuse(t, "its value is of another kind than the column");
 	/* A real that an integer column takes is whole, or is kept as it is by SQLite. */
 	if (want == SQL_INT && v->kind != SQL_INT)
-		return sql_refuse(t, "it computes reals for a column of integers");
+		return postgres_sql_refuse(t, "it computes reals for a column of integers");
 	return true;
 }

@@ -13,7 +13,7 @@
 
 static bool parse_or(struct translator *, struct sql_value *);
 
-bool sql_refuse(struct translator *t, const char *format, ...)
+bool postgres_sql_refuse(struct translator *t, const char *format, ...)
 {
 	va_list args;
 
@@ -58,8 +58,8 @@ static bool accept_word(struct translator *t, const char *word)
 static bool refuse_token(struct translator *t)
 {
 	if (t->t.kind == TOKEN_END)
-		return sql_refuse(t, "it ends too early");
-	return sql_refuse(t, "\"%.*s\" is not translated",
+		return postgres_sql_refuse(t, "it ends too early");
+	return postgres_sql_refuse(t, "\"%.*s\" is not translated",
 			  (int)(t->t.length < 40 ? t->t.length : 40), t->t.at);
 }
 
@@ -123,7 +123,7 @@ static bool parse_number(struct translator *t, struct sql_value *ret)
 		char digits[24];
 
 		if (t->t.length > 18)
-			return sql_refuse(t, "a hexadecimal number is too long");
+			return postgres_sql_refuse(t, "a hexadecimal number is too long");
 		snprintf(digits, sizeof(digits), "%.*s", (int)t->t.length, t->t.at);
 		etl_text_addf(&ret->text, "%lld", (long long)strtoull(digits, NULL, 16));
 		integer = true;
@@ -190,9 +190,9 @@ static const struct sql_column *find_column(const struct translator *t, const st
 static bool add_column(struct translator *t, const struct sql_column *c, struct sql_value *ret)
 {
 	if (t->use == SQL_IN_DEFAULT)
-		return sql_refuse(t, "a default cannot speak of a column");
+		return postgres_sql_refuse(t, "a default cannot speak of a column");
 	if (c->generated && t->use == SQL_IN_GENERATED)
-		return sql_refuse(t,
+		return postgres_sql_refuse(t,
 				  "PostgreSQL computes no generated column from another one, \"%s\"",
 				  c->was);
 	etl_text_add_name(&ret->text, c->name, '"');
@@ -230,7 +230,7 @@ static bool parse_word(struct translator *t, const struct token *word, struct sq
 		return sql_now(t, SQL_NOW_TIME, ret);
 	if (t->use == SQL_IN_DEFAULT)
 		return add_string(t, word, ret);
-	return sql_refuse(t, "there is no column \"%.*s\"",
+	return postgres_sql_refuse(t, "there is no column \"%.*s\"",
 			  (int)(word->length < 60 ? word->length : 60), word->at);
 }
 
@@ -248,7 +248,7 @@ static bool parse_list(struct translator *t, struct sql_value *values, size_t *c
 		return true;
 	do {
 		if (*count == SQL_ARGUMENTS)
-			return sql_refuse(t, "a list has more than %d values", SQL_ARGUMENTS);
+			return postgres_sql_refuse(t, "a list has more than %d values", SQL_ARGUMENTS);
 		if (!parse_or(t, &values[(*count)++]))
 			return false;
 	} while (accept(t, ","));
@@ -281,7 +281,7 @@ static bool parse_qualified(struct translator *t, const struct token *owner, str
 	const struct sql_column *c = find_column(t, &t->t);
 
 	if (!token_names(owner, t->scope->table) || !c)
-		return sql_refuse(t, "it speaks of what is not in this table");
+		return postgres_sql_refuse(t, "it speaks of what is not in this table");
 	take(t);
 	return add_column(t, c, ret);
 }
@@ -306,7 +306,7 @@ static bool parse_name(struct translator *t, struct sql_value *ret)
 		return parse_word(t, &name, ret);
 	if (*name.at == '"')
 		return add_string(t, &name, ret);
-	return sql_refuse(t, "there is no column %.*s",
+	return postgres_sql_refuse(t, "there is no column %.*s",
 			  (int)(name.length < 60 ? name.length : 60), name.at);
 }
 
@@ -346,7 +346,7 @@ static bool parse_arms(struct translator *t, const struct sql_value *base, struc
 {
 	while (accept_word(t, "WHEN")) {
 		if (arms->count == SQL_ARGUMENTS)
-			return sql_refuse(t, "a CASE has more than %d arms", SQL_ARGUMENTS);
+			return postgres_sql_refuse(t, "a CASE has more than %d arms", SQL_ARGUMENTS);
 		arms->count++;
 		if (!parse_when(t, base, &arms->when[arms->count - 1]) || !expect_word(t, "THEN") ||
 		    !parse_or(t, &arms->then[arms->count - 1]))
@@ -430,13 +430,13 @@ static bool cast(struct translator *t, struct sql_value *v, enum sql_kind to)
 	if (to == SQL_TEXT && v->kind == SQL_INT)
 		return sql_to_text(t, v);
 	if (to == SQL_REAL && (v->kind == SQL_INT || v->kind == SQL_NUMERIC))
-		sql_wrap(v, "", "::double precision", SQL_REAL, BINDS_UNARY, BINDS_ATOM);
+		postgres_sql_wrap(v, "", "::double precision", SQL_REAL, BINDS_UNARY, BINDS_ATOM);
 	else if (to == SQL_INT && (v->kind == SQL_REAL || v->kind == SQL_NUMERIC)) {
 		sql_approximate(t, "a number beyond 64 bits fails here, where SQLite takes the "
 				   "nearest");
-		sql_wrap(v, "trunc(", ")::bigint", SQL_INT, 0, BINDS_ATOM);
+		postgres_sql_wrap(v, "trunc(", ")::bigint", SQL_INT, 0, BINDS_ATOM);
 	} else if (to != SQL_NUMERIC || (v->kind != SQL_INT && v->kind != SQL_REAL))
-		return sql_refuse(t, "a CAST between these types takes what it can read in SQLite, "
+		return postgres_sql_refuse(t, "a CAST between these types takes what it can read in SQLite, "
 				     "and fails in PostgreSQL");
 	return true;
 }
@@ -469,7 +469,7 @@ static bool parse_primary(struct translator *t, struct sql_value *ret)
 {
 	if (accept(t, "(")) {
 		if (token_is_word(&t->t, "SELECT"))
-			return sql_refuse(t, "it has a query in it");
+			return postgres_sql_refuse(t, "it has a query in it");
 		return parse_or(t, ret) && expect(t, ")");
 	}
 	if (accept_word(t, "CASE"))
@@ -512,15 +512,15 @@ static bool parse_unary(struct translator *t, struct sql_value *ret)
 		}
 		if (!parse_unary(t, ret) || !sql_to_number(t, ret))
 			return false;
-		sql_wrap(ret, "-", "", ret->kind, BINDS_UNARY, BINDS_UNARY);
+		postgres_sql_wrap(ret, "-", "", ret->kind, BINDS_UNARY, BINDS_UNARY);
 		return true;
 	}
 	if (accept(t, "~")) {
 		if (!parse_unary(t, ret) || !sql_to_number(t, ret))
 			return false;
 		if (ret->kind != SQL_INT)
-			return sql_refuse(t, "bits of what is no integer");
-		sql_wrap(ret, "~ ", "", SQL_INT, BINDS_UNARY, BINDS_OTHER);
+			return postgres_sql_refuse(t, "bits of what is no integer");
+		postgres_sql_wrap(ret, "~ ", "", SQL_INT, BINDS_UNARY, BINDS_OTHER);
 		return true;
 	}
 	return parse_primary(t, ret);
@@ -532,7 +532,7 @@ static bool parse_collate(struct translator *t, struct sql_value *ret)
 		return false;
 	while (accept_word(t, "COLLATE")) {
 		if (ret->kind != SQL_TEXT)
-			return sql_refuse(t, "COLLATE of what is no text");
+			return postgres_sql_refuse(t, "COLLATE of what is no text");
 		ret->collated = true;
 		ret->nocase = token_names(&t->t, "NOCASE");
 		if (!ret->nocase && !token_names(&t->t, "BINARY"))
@@ -619,10 +619,10 @@ static bool parse_bits(struct translator *t, struct sql_value *ret)
 		take(t);
 		ok = parse_add(t, &right) && sql_to_number(t, ret) && sql_to_number(t, &right);
 		if (ok && (ret->kind != SQL_INT || right.kind != SQL_INT))
-			ok = sql_refuse(t, "bits of what is no integer");
+			ok = postgres_sql_refuse(t, "bits of what is no integer");
 		/* How far SQLite shifts by a negative or a large number is its own. */
 		if (ok && word[2] != ' ' && !right.literal)
-			ok = sql_refuse(t, "a shift by a number that is not known");
+			ok = postgres_sql_refuse(t, "a shift by a number that is not known");
 		if (ok)
 			join(ret, word, &right, SQL_INT, BINDS_OTHER);
 		sql_value_free(&right);
@@ -663,7 +663,7 @@ static bool parse_order(struct translator *t, struct sql_value *ret)
 
 static bool test_null(struct sql_value *v, bool is_not)
 {
-	sql_wrap(v, "", is_not ? " IS NOT NULL" : " IS NULL", SQL_BOOL, BINDS_IS, BINDS_IS);
+	postgres_sql_wrap(v, "", is_not ? " IS NOT NULL" : " IS NULL", SQL_BOOL, BINDS_IS, BINDS_IS);
 	return true;
 }
 
@@ -755,7 +755,7 @@ static bool parse_in(struct translator *t, struct sql_value *ret, bool is_not)
 	if (!expect(t, "("))
 		return false;
 	if (token_is_word(&t->t, "SELECT") || token_is_word(&t->t, "VALUES"))
-		return sql_refuse(t, "it has a query in it");
+		return postgres_sql_refuse(t, "it has a query in it");
 	values = calloc(SQL_ARGUMENTS, sizeof(*values));
 	if (!values) {
 		t->failed = true;
@@ -779,7 +779,7 @@ static bool parse_like(struct translator *t, struct sql_value *ret, bool is_not)
 		ok = parse_order(t, &escape);
 	if (ok && (ret->kind != SQL_TEXT || pattern.kind != SQL_TEXT ||
 		   (escape.text.at && (escape.kind != SQL_TEXT || !escape.literal))))
-		ok = sql_refuse(t, "LIKE looks at the text of what is no text here");
+		ok = postgres_sql_refuse(t, "LIKE looks at the text of what is no text here");
 	if (ok) {
 		sql_add(&text, ret, BINDS_UNARY);
 		etl_text_add(&text, is_not ? " COLLATE \"C\" NOT ILIKE " : " COLLATE \"C\" ILIKE ");
@@ -854,10 +854,10 @@ static bool parse_not(struct translator *t, struct sql_value *ret)
 	if (!accept_word(t, "NOT"))
 		return parse_equal(t, ret);
 	if (token_is_word(&t->t, "EXISTS"))
-		return sql_refuse(t, "it has a query in it");
+		return postgres_sql_refuse(t, "it has a query in it");
 	if (!parse_not(t, ret) || !sql_to_condition(t, ret))
 		return false;
-	sql_wrap(ret, "NOT ", "", SQL_BOOL, BINDS_NOT, BINDS_NOT);
+	postgres_sql_wrap(ret, "NOT ", "", SQL_BOOL, BINDS_NOT, BINDS_NOT);
 	return true;
 }
 
@@ -882,7 +882,7 @@ static bool parse_or(struct translator *t, struct sql_value *ret)
 	bool ok;
 
 	if (++t->depth > DEEPEST)
-		return sql_refuse(t, "it is nested too deeply");
+		return postgres_sql_refuse(t, "it is nested too deeply");
 	ok = parse_and(t, ret);
 	while (ok && accept_word(t, "OR")) {
 		ok = parse_and(t, &right) && sql_to_condition(t, ret) &&
@@ -903,7 +903,7 @@ static void keep_collation(struct translator *t, struct sql_value *v)
 	if (!v->collated || t->use != SQL_IN_INDEX)
 		return;
 	snprintf(after, sizeof(after), " COLLATE \"%s\"", v->nocase ? t->scope->nocase : "C");
-	sql_wrap(v, "", after, v->kind, BINDS_UNARY, BINDS_UNARY);
+	postgres_sql_wrap(v, "", after, v->kind, BINDS_UNARY, BINDS_UNARY);
 }
 
 int sql_from_sqlite(const struct sql_scope *scope, const char *sql, enum sql_use use,

@@ -54,7 +54,7 @@ int state_is_published(struct etl_instance *inst, const char *run, bool *ret, st
 	return ETL_OK;
 }
 
-int state_write(struct etl_instance *inst, const struct etl_commit *commit, const char *kept,
+int postgres_state_write(struct etl_instance *inst, const struct etl_commit *commit, const char *kept,
 		struct etl_error *err)
 {
 	static const char *const modes[] = { "copy", "append", "merge", "sync" };

@@ -11,7 +11,7 @@
 int state_prepare(struct etl_instance *, struct etl_error *);
 int state_is_published(struct etl_instance *, const char *run, bool *ret, struct etl_error *);
 /* Inside the publishing transaction. KEPT is the schema of what was replaced, or "". */
-int state_write(struct etl_instance *, const struct etl_commit *, const char *kept,
+int postgres_state_write(struct etl_instance *, const struct etl_commit *, const char *kept,
 		struct etl_error *);
 
 #endif

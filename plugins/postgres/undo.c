@@ -64,14 +64,14 @@ static int keep_changed(struct design *d)
 	etl_text_add(&sql, ";\nINSERT INTO ");
 	add_undo(d, &sql);
 	etl_text_add(&sql, " (_etlrun_op, ");
-	into_add_key(&sql, load, "");
+	postgres_into_add_key(&sql, load, "");
 	etl_text_add(&sql, ") SELECT 'i', ");
-	into_add_key(&sql, load, "s.");
+	postgres_into_add_key(&sql, load, "s.");
 	etl_text_addf(&sql,
 		      " FROM " INTO_ROWS " AS r JOIN " INTO_NEW
 		      " AS s ON s._etlrun_row = r.at WHERE r.was IS NULL",
 		      number, number);
-	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "undo", NULL, &sql,
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "undo", NULL, &sql,
 			   "the rows that change, as they are now, and the keys of new ones");
 }
 
@@ -80,7 +80,7 @@ static bool key_comes(const struct etl_load *load)
 	const struct etl_key *key = &load->existing->primary;
 
 	for (size_t i = 0; i < key->column_count; i++) {
-		const struct etl_column *c = into_find(load->table, key->columns[i]);
+		const struct etl_column *c = postgres_into_find(load->table, key->columns[i]);
 
 		if (!c || !into_comes(c))
 			return false;
@@ -102,11 +102,11 @@ static int keep_keys(struct design *d)
 	design_add_columns(&sql, "s", load->existing->primary.columns,
 			   load->existing->primary.column_count);
 	etl_text_addf(&sql, " FROM " INTO_NEW " AS s", (unsigned long long)load->index);
-	return design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "undo", NULL, &sql,
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "undo", NULL, &sql,
 			   "the keys of the rows that come");
 }
 
-int undo_design(struct design *d)
+int postgres_undo_design(struct design *d)
 {
 	return into_merges(d->load) ? keep_changed(d) : keep_keys(d);
 }
