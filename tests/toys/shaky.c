@@ -246,7 +246,7 @@ static int shaky_pin(struct etl_instance *self, struct etl_token *ret, struct et
 	int rc = fault.kind ? fail_as(self, "pin", fault.kind, err) : view(self, err);
 
 	if (rc == 0)
-		strcpy(ret->text, "the only one");
+		snprintf(ret->text, sizeof(ret->text), "the only one");
 	return rc;
 }
 
@@ -261,7 +261,7 @@ static int shaky_join(struct etl_instance *self, const struct etl_token *token, 
 static int shaky_stamp(struct etl_instance *self, struct etl_token *ret, struct etl_error *err)
 {
 	(void)self, (void)err;
-	strcpy(ret->text, "always the same");
+	snprintf(ret->text, sizeof(ret->text), "always the same");
 	return ETL_OK;
 }
 
