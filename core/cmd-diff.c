@@ -158,7 +158,7 @@ static int copy_out(FILE *from, FILE *to, const char *name, struct etl_error *er
 	char buf[1 << 16];
 	size_t size;
 
-	if (fflush(from) != 0 || fseek(from, 0, SEEK_SET) != 0)
+	if (ferror(from) || fflush(from) != 0 || fseek(from, 0, SEEK_SET) != 0)
 		return write_failed("the temporary file", err);
 	while ((size = fread(buf, 1, sizeof(buf), from)) > 0)
 		if (fwrite(buf, 1, size, to) != size)

@@ -32,7 +32,8 @@ static int on_sql(struct etl_sql_sink *self, const char *sql, size_t size)
 		if (!s->line_begun)
 			fputs(s->prefix, s->out);
 		fputc(sql[i], s->out);
-		s->line_begun = sql[i] != '\n';
+		/* Some shells end a comment at a CR, which a name may hold. */
+		s->line_begun = sql[i] != '\n' && sql[i] != '\r';
 	}
 	return 0;
 }

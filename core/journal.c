@@ -479,7 +479,7 @@ static int settle_unit(struct journal *j, const struct journal_unit *unit,
 	/* That there is something behind a mark of what is done already only says that the place is there. */
 	if (unit->done) {
 		*ret_after = 1;
-	} else if (*ret_after == 1 && !is_one_piece(unit->kind) && unit->kind != UNIT_AFTER) {
+	} else if (*ret_after == 1 && !is_one_piece(unit->kind)) {
 		*ret_after = places->repeats(places->data, unit->kind) ? 0 : ETL_UNKNOWN;
 		if (*ret_after == ETL_UNKNOWN)
 			say_middle();

@@ -85,7 +85,7 @@ int screened_add(struct rejects *, const struct job *, uint64_t hash, const stru
 int screened_flush(struct rejects *, const struct jobs *, struct etl_error *);
 void screened_close(struct rejects *);
 /* How many there are, and back to so many. */
-int64_t screened_last(struct rejects *);
+int screened_last(struct rejects *, int64_t *ret, struct etl_error *);
 int screened_cut(struct rejects *, int64_t last, struct etl_error *);
 
 #endif

@@ -90,17 +90,21 @@ int screened_add(struct rejects *r, const struct job *job, uint64_t hash,
 	return rc;
 }
 
-int64_t screened_last(struct rejects *r)
+int screened_last(struct rejects *r, int64_t *ret, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int64_t last = 0;
+	int rc;
 
-	if (r->screened &&
-	    sqlite3_prepare_v2(r->screened, "SELECT max(n) FROM row", -1, &stmt, NULL) == SQLITE_OK &&
-	    sqlite3_step(stmt) == SQLITE_ROW)
-		last = sqlite3_column_int64(stmt, 0);
+	*ret = 0;
+	if (!r->screened)
+		return 0;
+	rc = prepare(r, "SELECT max(n) FROM row", &stmt, err);
+	if (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(stmt, 0);
+	else if (rc == 0)
+		rc = fail(r, err);
 	sqlite3_finalize(stmt);
-	return last;
+	return rc;
 }
 
 int screened_cut(struct rejects *r, int64_t last, struct etl_error *err)

@@ -102,13 +102,12 @@ int rejects_note(struct rejects *r, const struct job *job, struct rejects_note *
 	*ret = (struct rejects_note){ .count = r->count,
 				      .sums = malloc((r->sum_count + 1) * sizeof(*ret->sums)),
 				      .sum_count = r->sum_count,
-				      .refused_count = job->refused_count,
-				      .screened = screened_last(r) };
+				      .refused_count = job->refused_count };
 	if (!ret->sums)
 		return error_memory(err);
 	if (r->sum_count)
 		memcpy(ret->sums, r->sums, r->sum_count * sizeof(*ret->sums));
-	return 0;
+	return screened_last(r, &ret->screened, err);
 }
 
 int rejects_return(struct rejects *r, struct job *job, const struct rejects_note *note,

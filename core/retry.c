@@ -125,9 +125,14 @@ struct retry retry_of(struct instance *instance, const char *what)
 bool retry_again(struct retry *retry, struct etl_error *err)
 {
 	struct instance *instance = retry->instance;
-	enum retry_how how = retry_decide(&retry->count, instance, instance->retries, err);
+	for (;;) {
+		enum retry_how how = retry_decide(&retry->count, instance, instance->retries, err);
 
-	if (how == RETRY_NOT || !retry_wait(&retry->count, how, instance->retries, retry->what, err))
-		return false;
-	return how == RETRY_AGAIN || instance_renew(instance, err) == 0;
+		if (how == RETRY_NOT ||
+		    !retry_wait(&retry->count, how, instance->retries, retry->what, err))
+			return false;
+		/* What holds the pin is not closed: everything that is read goes through its view. */
+		if (how == RETRY_AGAIN || instance->pinned || instance_renew(instance, err) == 0)
+			return true;
+	}
 }

@@ -41,7 +41,8 @@ struct retry {
 };
 
 struct retry retry_of(struct instance *, const char *what);
-/* Has waited, and INSTANCE is a new one when it had to be. False: it is not tried again, and ERR says why. */
+/* Has waited, and INSTANCE is a new one when it had to be. False: it is not tried again, and ERR says why, or is clear after
+ * a signal. */
 bool retry_again(struct retry *, struct etl_error *err);
 /* Any class that a retry may help with, whether or not there were any left: nobody's rows or pipeline are wrong. */
 bool retry_class(int32_t klass);

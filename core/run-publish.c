@@ -158,7 +158,8 @@ static int seal(struct run *run, struct publishing *p, struct etl_error *err)
 static int find_outcome(struct run *run, const struct publishing *p, bool *ret, struct etl_error *err)
 {
 	struct etl_error lost = ERROR_INIT, later = ERROR_INIT;
-	int rc = p->seal.text[0] || run_keeps_state(run) ? 0 : ETL_FAILED;
+	bool asks = p->seal.text[0] || run_keeps_state(run);
+	int rc = asks ? 0 : ETL_FAILED;
 
 	error_move(&lost, err);
 	if (rc == 0)
@@ -172,7 +173,9 @@ static int find_outcome(struct run *run, const struct publishing *p, bool *ret, 
 			  "its commit (%s), and the target %s%s; `etlrun resume %s` asks again and "
 			  "settles it, `etlrun status` shows the run until then",
 			  lost.message ? lost.message : "no memory to say how",
-			  later.set ? "cannot be asked: " : "has no record of its runs to be asked for",
+			  later.set ? "cannot be asked: " :
+			  asks	    ? "was not asked any more" :
+				      "has no record of its runs to be asked for",
 			  later.set && later.message ? later.message : "", run->id);
 	}
 	error_clear(&lost);
@@ -189,6 +192,15 @@ static void reset_outcomes(const struct run *run, struct publishing *p)
 			p->outcomes[count++] =
 				(struct etl_outcome){ .inserted = run->jobs.at[i]->staged };
 	p->kept.text[0] = '\0';
+}
+
+/* What the commit said of its rows went with its answer. */
+static int counts_unknown(const struct run *run)
+{
+	if (run->pipeline->mode != ETL_COPY)
+		log_line(ETL_LOG_WARN, "how many rows were updated, and how many were equal already, was in the "
+				       "answer that was lost: the report counts all of them as loaded");
+	return 0;
 }
 
 /* A commit is idempotent: it is sent again until the target has answered, or says that it was done. */
@@ -213,9 +225,9 @@ static int commit(struct run *run, struct publishing *p, struct etl_error *err)
 					       "that the run %s",
 				 published ? "was published" : "was not published");
 			if (published)
-				return 0;
+				return counts_unknown(run);
 			instance_error(target, err);
-			error_set(err, ETL_RETRY_CONNECTION, "its answer was lost");
+			rc = error_set(err, ETL_RETRY_CONNECTION, "its answer was lost");
 		}
 		if (!retry_again(&retry, err))
 			return rc;

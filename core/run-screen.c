@@ -44,6 +44,7 @@ struct screen {
 	uint64_t *done; /* beside the plan's steps: when it was applied last; 0: never */
 	uint64_t *withheld; /* by the index of a load: rows that the target never saw */
 	size_t withheld_count;
+	bool any_taken; /* a step has taken rows out of the staging place */
 };
 
 /* ---- What is found ---- */
@@ -259,13 +260,14 @@ static int note_before(struct finding *f, struct etl_error *err)
 	return rejects_note(f->run->rejects, f->job, &f->before.rejects, err);
 }
 
-/* In no one order the first step is what the phase's unit in the journal speaks of: the others follow it. */
+/* In no one order the phase's unit in the journal speaks of the first step that took rows out: what came before it changed
+ * nothing, and may be done again. */
 static int apply(struct screen *s, size_t at)
 {
 	const struct etl_step *step = &s->run->plan.at[at];
 	struct finding f;
 	struct step_work work = { .step = step,
-				  .unit = s->run->marks && s->clock == 0 ? UNIT_SCREEN : 0,
+				  .unit = s->run->marks && !s->any_taken ? UNIT_SCREEN : 0,
 				  .sink = &f.sink,
 				  .forget = forget_finds,
 				  .data = &f };
@@ -280,6 +282,7 @@ static int apply(struct screen *s, size_t at)
 		rc = verdict(&f);
 	if (f.taken)
 		s->fell[f.job->index] = s->clock;
+	s->any_taken |= f.taken > 0;
 	rc = run_alone(s->run, f.job, rc, s->err);
 	finding_free(&f);
 	return rc;

@@ -76,6 +76,21 @@ static int was_done(struct run *run, struct instance *target, const struct etl_s
 	return rc;
 }
 
+static bool is_own_sql(const struct etl_step *step)
+{
+	return strcmp(step->kind, "sql") == 0;
+}
+
+/* It may begin and end transactions of its own, so a target writes down that it was begun: that it is there as a whole
+ * nobody knows. */
+static int lost_in_sql(const struct etl_step *step, struct etl_error *err)
+{
+	return error_set(err, ETL_FATAL,
+			 "the connection was lost while SQL of the pipeline was under way, so it is not known "
+			 "how much of it was done: \"%.200s\"; nothing is published, run it again",
+			 step->sql);
+}
+
 /* Where a target cannot say whether it was done, SQL of the pipeline may not be done twice. */
 static bool may_try(const struct step_work *work, const struct etl_token *mark,
 		    const struct etl_error *err)
@@ -83,7 +98,7 @@ static bool may_try(const struct step_work *work, const struct etl_token *mark,
 	if (err->klass == ETL_FEWER_WORKERS)
 		return !work->leaves;
 	return err->klass == ETL_RETRY_STATEMENT || mark->text[0] ||
-	       strcmp(work->step->kind, "sql") != 0;
+	       !is_own_sql(work->step);
 }
 
 int run_apply(struct run *run, struct instance *target, const struct step_work *work,
@@ -109,6 +124,8 @@ int run_apply(struct run *run, struct instance *target, const struct step_work *
 		rc = lost && mark.text[0] ? was_done(run, target, work->step, &mark, &done, err) : 0;
 		if (rc == 0 && !done && work->forget)
 			rc = work->forget(work->data, err);
+		if (rc == 0 && done && is_own_sql(work->step))
+			return lost_in_sql(work->step, err);
 		if (rc < 0 || done)
 			return rc;
 	}

@@ -283,10 +283,10 @@ static int take_shape(struct shaping *s)
 	int rc = shape_existing_columns(s->job, s->there, &stores, s->columns, &s->column_count,
 					s->cast, s->cast_count, s->err);
 
-	if (rc == 0 && s->job->given)
-		rc = take_all(s);
 	if (rc == 0)
 		rc = shape_existing_rest(s->job, s->there, s->columns, s->column_count, s->err);
+	if (rc == 0 && s->job->given)
+		rc = take_all(s);
 	s->changed = true;
 	rename_again(s);
 	return rc;

@@ -338,8 +338,9 @@ static int add_statement(struct repair *r)
 
 	switch (r->ask->kind) {
 	case ETL_REPAIR_BEGIN:
-		/* Every value is as it shall be only at the end, and nothing that a key would do meanwhile is meant. */
-		etl_text_add(&r->sql, "PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n");
+		/* The shell goes on behind a statement that failed, to the COMMIT, unless it is told not to. Every value is as it
+		 * shall be only at the end, and nothing that a key would do meanwhile is meant. */
+		etl_text_add(&r->sql, ".bail on\nPRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n");
 		return 0;
 	case ETL_REPAIR_END:
 		etl_text_add(&r->sql, "COMMIT;\n");
