@@ -159,10 +159,20 @@ static struct item *take_to_read(struct flow *flow)
 	return item;
 }
 
-/* Whoever fails is free to read again, so what is waited for here comes. */
+/* What failed and stands before the first is waited for. What failed itself is taken: until its writer has let go of it too,
+ * nobody reads it again. */
 static bool out_of_turn(const struct flow *flow)
 {
-	return flow->setup->in_order && flow->repeating > 0;
+	const struct item *first = flow->reading.first;
+
+	if (!flow->setup->in_order || flow->repeating == 0 || !first)
+		return false;
+	if (flow->again.first && flow->again.first->number < first->number)
+		return true;
+	for (const struct item *item = flow->items; item < first; item++)
+		if (item->again)
+			return true;
+	return false;
 }
 
 static struct item *take_to_write(struct flow *flow)
