@@ -146,6 +146,9 @@ int instance_renew(struct instance *instance, struct etl_error *err)
 	old = instance->self;
 	instance->self = fresh;
 	pthread_mutex_unlock(&open_mutex);
+	/* A signal that came while it was opened did not see it. */
+	if (host_canceled())
+		instance->plugin->base.cancel(fresh);
 	instance->plugin->base.close(old);
 	return 0;
 }

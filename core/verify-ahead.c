@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "retry.h"
 #include "verify-parts.h"
 
 #define ROWS_A_SPLIT 100000
@@ -67,6 +68,8 @@ static int plan_job(struct ahead *a, struct job *job, struct side_peer *into, st
 	struct instance *target = a->verify->flow->target;
 	struct collect collect = { { on_split }, a, job, into, err };
 	struct etl_read read = { .want = &job->rows };
+	struct retry retry = retry_of(target, "cutting the staged rows into parts");
+	size_t before = a->count;
 	int rc;
 
 	verify_peer_init(into, a->verify, job);
@@ -74,9 +77,14 @@ static int plan_job(struct ahead *a, struct job *job, struct side_peer *into, st
 	read.dataset = into->dataset;
 	if (rc < 0)
 		return rc;
-	return target->plugin->source.plan(target->self, &read,
-					   (int64_t)(job->staged / ROWS_A_SPLIT) + 1, &collect.sink,
-					   instance_error(target, err));
+	do {
+		while (a->count > before)
+			free(a->pieces[--a->count].text);
+		rc = target->plugin->source.plan(target->self, &read,
+						 (int64_t)(job->staged / ROWS_A_SPLIT) + 1,
+						 &collect.sink, instance_error(target, err));
+	} while (rc < 0 && retry_again(&retry, err));
+	return rc;
 }
 
 static int plan_all(struct ahead *a, struct etl_error *err)
@@ -162,6 +170,18 @@ static int read_piece(struct piece *p, struct instance *target, struct etl_error
 	return rc;
 }
 
+/* What it had read is only added when all of it was, so it may be read again. LEAVES: not for want of a connection. */
+static int read_surely(struct piece *p, struct instance *target, bool leaves, struct etl_error *err)
+{
+	struct retry retry = retry_of(target, "reading the staged rows back");
+	int rc;
+
+	do
+		rc = read_piece(p, target, err);
+	while (rc < 0 && !(leaves && err->klass == ETL_FEWER_WORKERS) && retry_again(&retry, err));
+	return rc;
+}
+
 static int open_thread(struct ahead *a, size_t thread, struct etl_error *err)
 {
 	const struct flow_setup *flow = a->verify->flow;
@@ -179,7 +199,7 @@ static int do_piece(void *data, size_t at, size_t thread, struct etl_error *err)
 	int rc = a->gone[thread] ? 0 : open_thread(a, thread, err);
 
 	if (rc == 0 && !a->gone[thread])
-		rc = read_piece(&a->pieces[at], a->instances[thread], err);
+		rc = read_surely(&a->pieces[at], a->instances[thread], thread > 0, err);
 	error_name_table(err, a->pieces[at].job->target->name);
 	if (rc < 0 && thread > 0 && err->klass == ETL_FEWER_WORKERS) {
 		log_line(ETL_LOG_INFO, "one reader fewer: %s",
@@ -200,7 +220,7 @@ static int read_all(struct ahead *a, struct etl_error *err)
 
 	for (size_t i = 0; i < a->count && rc == 0; i++)
 		if (!a->pieces[i].done)
-			rc = read_piece(&a->pieces[i], a->instances[0], err);
+			rc = read_surely(&a->pieces[i], a->instances[0], false, err);
 	return rc;
 }
 
