@@ -297,6 +297,13 @@ static bool is_target(const struct etl_instance *inst)
 	return inst->host->role == ETL_ROLE_TARGET;
 }
 
+/* Milliseconds of the whole session. A target's sessions wait for each other, for as long as an index takes: its
+ * lock_timeout is that of the transactions that publish and take back, which set it for themselves. */
+static int64_t lock_timeout(const struct etl_instance *inst)
+{
+	return is_target(inst) ? 0 : inst->host->num(inst->conf, "lock_timeout");
+}
+
 static char *set_up_sql(const struct etl_instance *inst)
 {
 	struct etl_text sql = { 0 };
@@ -304,7 +311,7 @@ static char *set_up_sql(const struct etl_instance *inst)
 	etl_text_add(&sql, settings);
 	etl_text_addf(&sql, "SET statement_timeout = %lld; SET lock_timeout = %lld; ",
 		      (long long)inst->host->num(inst->conf, "statement_timeout"),
-		      (long long)inst->host->num(inst->conf, "lock_timeout"));
+		      (long long)lock_timeout(inst));
 	if (inst->version >= 140000)
 		etl_text_add(&sql, "SET idle_session_timeout = 0; ");
 	if (inst->version >= 170000)
@@ -315,10 +322,8 @@ static char *set_up_sql(const struct etl_instance *inst)
 
 /* A setting that was set and is another: something between keeps to its own. */
 static void warn_of(const struct etl_instance *inst, const PGresult *found, int column,
-		    const char *name)
+		    const char *name, int64_t wanted)
 {
-	int64_t wanted = inst->host->num(inst->conf, name);
-
 	if (postgres_int_at(found, 0, column) != wanted)
 		inst->host->log(
 			inst->host, ETL_LOG_WARN,
@@ -335,8 +340,9 @@ static int take_findings(struct etl_instance *inst, const PGresult *found, struc
 	inst->standby = postgres_flag_at(found, 0, FOUND_STANDBY);
 	inst->supabase = inst->endpoint != POSTGRES_PLAIN ||
 			 postgres_flag_at(found, 0, FOUND_SUPABASE);
-	warn_of(inst, found, FOUND_STATEMENT_MS, "statement_timeout");
-	warn_of(inst, found, FOUND_LOCK_MS, "lock_timeout");
+	warn_of(inst, found, FOUND_STATEMENT_MS, "statement_timeout",
+		inst->host->num(inst->conf, "statement_timeout"));
+	warn_of(inst, found, FOUND_LOCK_MS, "lock_timeout", lock_timeout(inst));
 	if (is_target(inst) && inst->standby)
 		return inst->host->fail(
 			err, ETL_FATAL, "25006", 0,

@@ -87,12 +87,13 @@ static const struct etl_option options[] = {
 	  .help = "Seconds after which it asks again. Default: 10." },
 	{ .name = "keepalives_count",
 	  .kind = ETL_OPT_TEXT,
-	  .help = "How often it asks before the connection counts as lost. Default: 3." },
+	  .help = "How often it asks before the connection counts as lost; on Linux only where "
+		  "tcp_user_timeout is 0. Default: 3." },
 	{ .name = "tcp_user_timeout",
 	  .kind = ETL_OPT_TEXT,
 	  .help = "Milliseconds after which what was sent and not received makes the connection "
 		  "count as lost. "
-		  "Default: 60000." },
+		  "Default: 300000." },
 	{ .name = "statement_timeout",
 	  .kind = ETL_OPT_DURATION,
 	  .default_text = "0",
@@ -100,8 +101,10 @@ static const struct etl_option options[] = {
 		  "role or database." },
 	{ .name = "lock_timeout",
 	  .kind = ETL_OPT_DURATION,
+	  .flags = ETL_OPT_SOURCE,
 	  .default_text = "0",
-	  .help = "The longest that one statement may wait for a lock; 0: any time." },
+	  .help = "The longest that one statement may wait for a lock; 0: any time, whatever is set "
+		  "for the role or database." },
 	{ .name = "connections",
 	  .kind = ETL_OPT_INT,
 	  .min = 0,
@@ -132,7 +135,8 @@ static const struct etl_option options[] = {
 	  .kind = ETL_OPT_DURATION,
 	  .flags = ETL_OPT_TARGET,
 	  .default_text = "10s",
-	  .help = "How long to wait for tables that are in use when the run is published; 0 waits for ever." },
+	  .help = "How long to wait for tables that are in use when the run is published or taken back; 0 "
+		  "waits for ever. What comes before waits only for the run's own sessions." },
 	{ .name = NULL }
 };
 
