@@ -24,7 +24,7 @@ struct meaning {
 	const char *words;
 	int32_t klass;
 	const char *sqlstate;
-	const char *advice; /* or "" */
+	const char *advice; /* or ""; NULL: that of the SQLSTATE */
 };
 
 /* ---- By the words: libpq's own, and those of poolers ----------------------------------------------- */
@@ -50,6 +50,15 @@ static const struct meaning by_words[] = {
 	{ "no such user", ETL_USAGE, "28000", "; look at user, or at pgbouncer's auth_file" },
 	{ "authentication failed", ETL_USAGE, "28P01",
 	  "; look at user and password (or the passfile, or PGPASSWORD)" },
+	/* The server, where libpq goes to several hosts and keeps the SQLSTATE for itself; the last word is its. */
+	{ "FATAL:  database \"", ETL_USAGE, "3D000", NULL },
+	{ "FATAL:  role \"", ETL_USAGE, "28000", NULL },
+	{ "no pg_hba.conf entry", ETL_USAGE, "28000", NULL },
+	{ "pg_hba.conf rejects", ETL_USAGE, "28000", NULL },
+	{ "sorry, too many clients", ETL_FEWER_WORKERS, FULL, NULL },
+	{ "too many connections for", ETL_FEWER_WORKERS, FULL, NULL },
+	{ "remaining connection slots", ETL_FEWER_WORKERS, FULL, NULL },
+	{ "the database system is", ETL_RETRY_CONNECTION, "57P03", "" },
 	/* libpq; that a connection ended is often only the first of its lines */
 	{ "server closed the connection", ETL_RETRY_CONNECTION, LOST, "" },
 	{ "Connection reset by peer", ETL_RETRY_CONNECTION, LOST, "" },
@@ -123,26 +132,42 @@ static const char *cancel_advice(const struct etl_instance *inst)
 		       "; somebody canceled it (pg_cancel_backend): run again";
 }
 
-/* The state is one under which a pooler says everything, or there is none. */
-static bool tells_nothing(const char *sqlstate)
+/* The state is one under which a pooler says everything, or there is none. In a session that is open XX000 is the
+ * server's own, for what went wrong within it. */
+static bool tells_nothing(const char *sqlstate, bool connecting)
 {
-	static const char *const states[] = { "", LOST, "08P01", "XX000" };
+	static const char *const states[] = { "", LOST, "08P01" };
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 		if (strcmp(states[i], sqlstate) == 0)
 			return true;
-	return false;
+	return connecting && strcmp(sqlstate, "XX000") == 0;
+}
+
+/* The row of what was said. A session that is open was not refused for its keys, unless a pooler says so late. */
+static const struct meaning *find_words(const char *sqlstate, const char *said, bool connecting)
+{
+	bool keys = connecting || strcmp(sqlstate, "08P01") == 0;
+
+	if (!tells_nothing(sqlstate, connecting))
+		return NULL;
+	for (size_t i = 0; i < sizeof(by_words) / sizeof(*by_words); i++)
+		if ((keys || by_words[i].klass != ETL_USAGE) && strstr(said, by_words[i].words))
+			return &by_words[i];
+	return NULL;
 }
 
 static struct meaning meaning_of(const struct etl_instance *inst, const char *sqlstate,
-				 const char *said)
+				 const char *said, bool connecting)
 {
+	const struct meaning *found = find_words(sqlstate, said, connecting);
 	struct meaning ret = { .sqlstate = sqlstate, .klass = etl_sqlstate_class(sqlstate) };
 
-	for (size_t i = 0; tells_nothing(sqlstate) && i < sizeof(by_words) / sizeof(*by_words); i++)
-		if (strstr(said, by_words[i].words))
-			return by_words[i];
-	ret.advice = strcmp(sqlstate, CANCELED) == 0 ? cancel_advice(inst) : state_advice(sqlstate);
+	if (found)
+		ret = *found;
+	if (!ret.advice)
+		ret.advice = strcmp(ret.sqlstate, CANCELED) == 0 ? cancel_advice(inst) :
+								   state_advice(ret.sqlstate);
 	return ret;
 }
 
@@ -213,7 +238,7 @@ int postgres_fail(struct etl_instance *inst, PGresult *result, struct etl_error 
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
 	add_words(&text, inst, result);
-	meaning = meaning_of(inst, sqlstate, text.at ? text.at : "");
+	meaning = meaning_of(inst, sqlstate, text.at ? text.at : "", false);
 	if (lost && meaning.klass == ETL_FATAL)
 		meaning.klass = ETL_RETRY_CONNECTION;
 	if (result)
@@ -281,7 +306,7 @@ int postgres_fail_connect(struct etl_instance *inst, struct etl_error *err, cons
 
 	if (at)
 		snprintf(sqlstate, sizeof(sqlstate), "%.5s", at);
-	meaning = meaning_of(inst, sqlstate, said);
+	meaning = meaning_of(inst, sqlstate, said, true);
 	/* Nobody knows better: a network that fails may work again. */
 	if (!*meaning.sqlstate) {
 		meaning.klass = ETL_RETRY_CONNECTION;
