@@ -194,7 +194,7 @@ static void write_key(struct design *d, const struct etl_foreign_key *f, const c
 static int make_reported(struct design *d, const char *part, const char *name, int32_t phase,
 			 struct etl_text *sql)
 {
-	struct etl_text validate = { 0 };
+	struct etl_text body = { 0 }, validate = { 0 };
 	int rc;
 
 	etl_text_add(sql, " NOT VALID");
@@ -202,37 +202,78 @@ static int make_reported(struct design *d, const char *part, const char *name, i
 			 "broken keys are reported and stay; the key holds for rows to come");
 	if (rc)
 		return rc;
-	etl_text_add(&validate, "DO $$ BEGIN\n\tALTER TABLE ");
-	postgres_add_name(&validate, NULL, d->table->name);
-	etl_text_add(&validate, " VALIDATE CONSTRAINT ");
-	etl_text_add_name(&validate, name, '"');
-	etl_text_add(&validate, ";\nEXCEPTION WHEN foreign_key_violation THEN\n"
-				"\tRAISE NOTICE 'a foreign key is left NOT VALID: %', SQLERRM;\n"
-				"END $$");
+	etl_text_add(&body, "BEGIN\n\tALTER TABLE ");
+	postgres_add_name(&body, NULL, d->table->name);
+	etl_text_add(&body, " VALIDATE CONSTRAINT ");
+	etl_text_add_name(&body, name, '"');
+	etl_text_add(&body, ";\nEXCEPTION WHEN foreign_key_violation THEN\n"
+			    "\tRAISE NOTICE 'a foreign key is left NOT VALID: %', SQLERRM;\nEND");
+	design_add_block(&validate, &body);
+	etl_text_free(&body);
 	return postgres_design_part(d, phase, ETL_EXACT, "foreign key validation", part, &validate,
 			   "where no row breaks it");
 }
 
-/* A name that a statement can speak of, where the source has none. */
-static const char *key_name(const struct design *d, const struct etl_foreign_key *f, char *buf)
+/* As the server would call it: table_column_fkey. */
+static void add_key_name(struct etl_text *to, const struct design *d, const struct etl_foreign_key *f)
+{
+	size_t i;
+
+	etl_text_add(to, d->table->name);
+	for (i = 0; i < f->column_count; i++)
+		etl_text_addf(to, "_%s", f->columns[i]);
+	etl_text_add(to, "_fkey");
+}
+
+/* How many other keys have NAME: of those without one of their own, the ones that come before F. */
+static size_t count_namesakes(const struct design *d, const struct etl_foreign_key *f,
+			      const char *name, bool *failed)
+{
+	size_t i, ret = 0;
+	bool before = true;
+
+	for (i = 0; i < d->table->foreign_key_count; i++) {
+		const struct etl_foreign_key *other = ETL_AT(const struct etl_foreign_key,
+							     d->table->foreign_keys,
+							     d->table->foreign_key_size, i);
+		struct etl_text own = { 0 };
+
+		before = before && other != f;
+		if (!other->name && !before)
+			continue;
+		if (!other->name)
+			add_key_name(&own, d, other);
+		*failed = *failed || own.failed;
+		ret += strcmp(other->name ? other->name : own.at ? own.at : "", name) == 0;
+		etl_text_free(&own);
+	}
+	return ret;
+}
+
+/* A name that a statement can speak of, where the source has none, in BUF; NULL: none is needed. *FAILED: no memory. */
+static const char *key_name(const struct design *d, const struct etl_foreign_key *f, char *buf,
+			    bool *failed)
 {
 	struct etl_text name = { 0 };
-	static const char suffix[] = "_fkey";
-	char whole[512];
-	size_t i;
+	const char *fit;
+	size_t n;
 
 	if (f->name)
 		return postgres_short_name(f->name, buf);
 	if (!d->run || d->run->foreign_keys != ETL_FK_REPORT)
 		return NULL;
-	etl_text_add(&name, d->table->name);
-	for (i = 0; i < f->column_count; i++)
-		etl_text_addf(&name, "_%s", f->columns[i]);
-	etl_text_add(&name, suffix);
-	snprintf(whole, sizeof(whole), "%s", name.at ? name.at : "key");
+	add_key_name(&name, d, f);
+	n = name.failed ? 0 : count_namesakes(d, f, name.at, failed);
+	if (n > 0)
+		etl_text_addf(&name, "%zu", n);
+	*failed = *failed || name.failed;
+	if (!*failed) {
+		fit = postgres_short_name(name.at, buf);
+		if (fit != buf)
+			memcpy(buf, fit, strlen(fit) + 1);
+	}
 	etl_text_free(&name);
-	snprintf(buf, POSTGRES_NAME_MAX + 1, "%s", postgres_short_name(whole, buf));
-	return buf;
+	return *failed ? NULL : buf;
 }
 
 /* ---- What finds rows ---------------------------------------------------------------------------------------------- */
@@ -324,8 +365,11 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 	int32_t phase = outside ? ETL_PHASE_PUBLISH : ETL_PHASE_FINISH;
 	struct etl_text sql = { 0 };
 	char buf[POSTGRES_NAME_MAX + 1];
-	const char *name = key_name(d, f, buf);
+	bool failed = false;
+	const char *name = key_name(d, f, buf, &failed);
 
+	if (failed)
+		return postgres_design_no_memory(d);
 	write_key(d, f, schema, name, &sql);
 	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
 		return make_reported(d, part, name, phase, &sql);

@@ -54,10 +54,14 @@ static bool begins(const char *text, const char *with)
 static void add_guarded(struct etl_text *to, const char *text, const char *condition,
 			const char *words)
 {
-	etl_text_addf(to, "DO $etlrun$ BEGIN\n%s;\nEXCEPTION WHEN %s THEN\n\tRAISE WARNING ", text,
+	struct etl_text body = { 0 };
+
+	etl_text_addf(&body, "BEGIN\n%s;\nEXCEPTION WHEN %s THEN\n\tRAISE WARNING ", text,
 		      condition);
-	etl_text_add_literal(to, words);
-	etl_text_add(to, ", SQLERRM;\nEND $etlrun$");
+	etl_text_add_literal(&body, words);
+	etl_text_add(&body, ", SQLERRM;\nEND");
+	design_add_block(to, &body);
+	etl_text_free(&body);
 }
 
 static int design_view(struct design *d)
@@ -108,15 +112,17 @@ static int design_program(struct design *d, const char *kind)
 /* The schema it goes to may have it from a run before, and what stays there may use it: then that one is taken. */
 static int design_type_of_its_own(struct design *d)
 {
-	struct etl_text sql = { 0 }, name = { 0 };
+	struct etl_text sql = { 0 }, name = { 0 }, body = { 0 };
 	int rc;
 
 	if (!d->same || !d->table->ddl)
 		return skip(d, "type", "it is written in another dialect");
 	postgres_add_name(&name, NULL, d->table->name);
-	etl_text_add(&sql, "DO $etlrun$ BEGIN\n\tIF to_regtype(");
-	etl_text_add_literal(&sql, name.at ? name.at : "");
-	etl_text_addf(&sql, ") IS NULL THEN\n%s;\n\tEND IF;\nEND $etlrun$", d->table->ddl);
+	etl_text_add(&body, "BEGIN\n\tIF to_regtype(");
+	etl_text_add_literal(&body, name.at ? name.at : "");
+	etl_text_addf(&body, ") IS NULL THEN\n%s;\n\tEND IF;\nEND", d->table->ddl);
+	design_add_block(&sql, &body);
+	etl_text_free(&body);
 	rc = sql.failed || name.failed ?
 		     postgres_design_no_memory(d) :
 		     postgres_design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name, sql.at,

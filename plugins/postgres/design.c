@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "design.h"
@@ -103,6 +104,17 @@ void design_add_columns(struct etl_text *to, const char *prefix, const char *con
 			etl_text_addf(to, "%s.", prefix);
 		postgres_add_name(to, NULL, columns[i]);
 	}
+}
+
+void design_add_block(struct etl_text *to, const struct etl_text *body)
+{
+	char tag[32] = "$etlrun$";
+	unsigned int n;
+
+	for (n = 1; body->at && strstr(body->at, tag); n++)
+		snprintf(tag, sizeof(tag), "$etlrun%u$", n);
+	to->failed = to->failed || body->failed;
+	etl_text_addf(to, "DO %s %s %s", tag, body->at ? body->at : "", tag);
 }
 
 /* ---- Names ---------------------------------------------------------------------------------------------- */

@@ -44,6 +44,8 @@ const struct etl_column *postgres_design_column(const struct design *, const cha
 bool design_looks(const struct design *);
 /* The table is there and stays; rows come into it. */
 bool design_stays(const struct design *);
+/* DO, and BODY in dollar quotes that nothing in it ends. */
+void design_add_block(struct etl_text *, const struct etl_text *body);
 /* "a", "b", each as PREFIX."a" when there is one. */
 void design_add_columns(struct etl_text *, const char *prefix, const char *const *columns,
 			size_t count);

@@ -302,6 +302,62 @@ START_TEST(foreign_keys_that_the_server_refuses)
 }
 END_TEST
 
+/* The validations of foreign keys, in their order, hold these words; SECOND may be NULL. */
+static void check_validations(const char *first, const char *second)
+{
+	const char *words[] = { first, second, NULL };
+	size_t i, n = 0;
+
+	for (i = 0; i < steps.count; i++) {
+		if (strcmp(steps.at[i].kind, "foreign key validation") != 0)
+			continue;
+		ck_assert_ptr_nonnull(words[n]);
+		ck_assert_msg(strstr(steps.at[i].sql, words[n]) != NULL, "%s\n  has no %s", steps.at[i].sql, words[n]);
+		n++;
+	}
+	ck_assert_ptr_null(words[n]);
+}
+
+/* To be validated a key needs a name, which no other has, and a block that no name in it ends. */
+START_TEST(foreign_keys_that_are_reported)
+{
+	struct etl_foreign_key both[2];
+	struct design_run r;
+	struct family f;
+	char name[101], whole[128], fit[POSTGRES_NAME_MAX + 1], want[128];
+
+	start(&r);
+	refer(&r, &f, ETL_TEXT);
+	r.run.foreign_keys = ETL_FK_REPORT;
+	r.table.name = "a$$b$etlrun$c$etlrun1$";
+	design(&r);
+	check_validations("DO $etlrun2$ BEGIN\n\tALTER TABLE \"a$$b$etlrun$c$etlrun1$\" VALIDATE CONSTRAINT "
+			  "\"a$$b$etlrun$c$etlrun1$_v_fkey\";",
+			  NULL);
+
+	memset(name, 'x', 100);
+	name[100] = '\0';
+	r.table.name = name;
+	snprintf(whole, sizeof(whole), "%s_v_fkey", name);
+	snprintf(want, sizeof(want), " VALIDATE CONSTRAINT \"%s\";", postgres_short_name(whole, fit));
+	design(&r);
+	check_validations(want, NULL);
+
+	both[0] = f.key;
+	both[1] = f.key;
+	both[1].on_delete = ETL_SET_NULL;
+	r.table.name = "t";
+	r.table.foreign_keys = both;
+	r.table.foreign_key_count = 2;
+	r.load.parents = NULL;
+	design(&r);
+	check_validations("\"t_v_fkey\"", "\"t_v_fkey1\"");
+	both[1].name = "t_v_fkey";
+	design(&r);
+	check_validations("\"t_v_fkey1\"", "\"t_v_fkey\"");
+}
+END_TEST
+
 /* ---- Names ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(long_names)
@@ -405,6 +461,7 @@ int main(void)
 	tcase_add_test(tests, foreign_keys);
 	tcase_add_test(tests, foreign_keys_by_policy);
 	tcase_add_test(tests, foreign_keys_that_the_server_refuses);
+	tcase_add_test(tests, foreign_keys_that_are_reported);
 	tcase_add_test(tests, long_names);
 	tcase_add_test(tests, names_of_keys);
 	tcase_add_test(tests, too_many_columns);
