@@ -59,6 +59,7 @@ void sql_add(struct etl_text *, const struct sql_value *, enum sql_binding bindi
 void postgres_sql_wrap(struct sql_value *, const char *before, const char *after, enum sql_kind kind,
 	      enum sql_binding inner, enum sql_binding outer);
 bool sql_is_number(const struct sql_value *); /* or NULL, or a condition, which is 0 or 1 */
+bool sql_is_flag(const struct sql_value *);   /* a condition, NULL, or a literal 0 or 1 */
 /* As a condition; as a number; as text without a collation of its own. */
 bool sql_to_condition(struct translator *, struct sql_value *);
 bool sql_to_number(struct translator *, struct sql_value *);

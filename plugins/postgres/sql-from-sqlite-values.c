@@ -57,6 +57,13 @@ static bool is_zero(const struct sql_value *v)
 	return v->literal && v->text.at && strtod(v->text.at, NULL) == 0;
 }
 
+bool sql_is_flag(const struct sql_value *v)
+{
+	return v->kind == SQL_BOOL || v->kind == SQL_NULL ||
+	       (v->literal && v->kind == SQL_INT && v->text.at &&
+		(strcmp(v->text.at, "0") == 0 || strcmp(v->text.at, "1") == 0));
+}
+
 bool sql_to_condition(struct translator *t, struct sql_value *v)
 {
 	if (v->kind == SQL_BOOL || v->kind == SQL_NULL)
@@ -271,10 +278,8 @@ static bool compare_condition(struct translator *t, struct sql_value *a, struct 
 			      bool ordered)
 {
 	struct sql_value *other = a->kind == SQL_BOOL ? b : a;
-	bool flag = other->literal && other->kind == SQL_INT && other->text.at &&
-		    (strcmp(other->text.at, "0") == 0 || strcmp(other->text.at, "1") == 0);
 
-	if (flag && !ordered)
+	if (sql_is_flag(other) && !ordered)
 		return sql_to_condition(t, other);
 	return sql_to_number(t, a) && sql_to_number(t, b);
 }

@@ -609,6 +609,20 @@ static const char *bit_operator(const struct token *t)
 	       token_is(t, "<<") ? " << " : token_is(t, ">>") ? " >> " : NULL;
 }
 
+/* SQLite shifts 64 bits; from 64 places on, and by a negative number, what comes of it is its own. */
+static bool shift(struct translator *t, struct sql_value *a, const char *word,
+		  const struct sql_value *by)
+{
+	char *end = NULL;
+	long long places = by->literal && by->text.at ? strtoll(by->text.at, &end, 10) : -1;
+
+	if (places < 0 || places > 63 || *end)
+		return postgres_sql_refuse(t, "a shift by a number that is not known, or beyond 63");
+	postgres_sql_wrap(a, "", "::bigint", SQL_INT, BINDS_UNARY, BINDS_ATOM);
+	join(a, word, by, SQL_INT, BINDS_OTHER);
+	return true;
+}
+
 static bool parse_bits(struct translator *t, struct sql_value *ret)
 {
 	struct sql_value right = { 0 };
@@ -620,10 +634,9 @@ static bool parse_bits(struct translator *t, struct sql_value *ret)
 		ok = parse_add(t, &right) && sql_to_number(t, ret) && sql_to_number(t, &right);
 		if (ok && (ret->kind != SQL_INT || right.kind != SQL_INT))
 			ok = postgres_sql_refuse(t, "bits of what is no integer");
-		/* How far SQLite shifts by a negative or a large number is its own. */
-		if (ok && word[2] != ' ' && !right.literal)
-			ok = postgres_sql_refuse(t, "a shift by a number that is not known");
-		if (ok)
+		if (ok && word[2] != ' ')
+			ok = shift(t, ret, word, &right);
+		else if (ok)
 			join(ret, word, &right, SQL_INT, BINDS_OTHER);
 		sql_value_free(&right);
 	}
@@ -718,6 +731,26 @@ static bool parse_between(struct translator *t, struct sql_value *ret, bool is_n
 	return ok;
 }
 
+/* Where one is a condition and another a number that is neither 0 nor 1, all of them are numbers. */
+static bool agree_on_flags(struct translator *t, struct sql_value *v, struct sql_value *values,
+			   size_t count)
+{
+	bool one = v->kind == SQL_BOOL, all = sql_is_flag(v);
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		one = one || values[i].kind == SQL_BOOL;
+		all = all && sql_is_flag(&values[i]);
+	}
+	if (!one || all)
+		return true;
+	for (i = 0; i < count; i++) {
+		if (!sql_to_number(t, &values[i]))
+			return false;
+	}
+	return sql_to_number(t, v);
+}
+
 static bool write_in(struct translator *t, struct sql_value *ret, struct sql_value *values,
 		     size_t count, bool is_not)
 {
@@ -730,6 +763,8 @@ static bool write_in(struct translator *t, struct sql_value *ret, struct sql_val
 		*ret = (struct sql_value){ 0 };
 		return add_constant(ret, is_not ? "true" : "false", SQL_BOOL);
 	}
+	if (!agree_on_flags(t, ret, values, count))
+		return false;
 	for (i = 0; i < count; i++) {
 		if (!sql_compare(t, ret, &values[i], false))
 			return false;

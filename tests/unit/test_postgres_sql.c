@@ -58,6 +58,10 @@ START_TEST(checks)
 		{ "NOT i", "NOT \"i\" <> 0", ETL_EXACT },
 		{ "b", "\"b\"", ETL_EXACT },
 		{ "b IN (0, 1)", "\"b\" IN (false, true)", ETL_EXACT },
+		{ "b IN (0, 2)", "\"b\"::integer IN (0, 2)", ETL_EXACT },
+		{ "b NOT IN (TRUE, i)", "\"b\"::integer NOT IN (1, \"i\")", ETL_EXACT },
+		{ "1 IN (b, 2)", "1 IN (\"b\"::integer, 2)", ETL_EXACT },
+		{ "i << 63 > 1 >> TRUE", "\"i\"::bigint << 63 > 1::bigint >> 1", ETL_EXACT },
 		{ "b = 1", "\"b\" = true", ETL_EXACT },
 		{ "b < 2", "\"b\"::integer < 2", ETL_EXACT },
 		{ "(i > 0) + (r > 0) = 1", "(\"i\" > 0)::integer + (\"r\" > 0)::integer = 1", ETL_EXACT },
@@ -118,7 +122,8 @@ START_TEST(refusals)
 		"nothing > 0", "other.i > 0", "[nothing] = 1", "i >", "i > 0)", "(i > 0", "i ?1", "typeof(r) = 'real'",
 		"CURRENT_TIMESTAMP > ts", "substr(s, -1) = 'a'", "n / 2 > 1", "r % 2 = 0", "CAST(s AS INTEGER) > 0",
 		"CAST(r AS TEXT) = '1.0'", "d || 'x' = 'y'", "s COLLATE RTRIM = 'a'", "x = 'a'", "", "i > 0;", "'unclosed",
-		"rowid > 0", "s -> 'a' = 1", "d LIKE '2%'", "abs(s) > 1", "i << i = 1", "raise(ABORT, 'x')",
+		"rowid > 0", "s -> 'a' = 1", "d LIKE '2%'", "abs(s) > 1", "i << i = 1", "i << 64 = 1", "i >> -1 = 1", "i << -9223372036854775808 = 1",
+		"b IN (1, 'x')", "raise(ABORT, 'x')",
 	};
 	char deep[1024];
 	size_t k;
