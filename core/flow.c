@@ -175,26 +175,12 @@ static bool out_of_turn(const struct flow *flow)
 	return false;
 }
 
-/* What failed before a writer had it comes first, whatever the turn: it can be read again when both have let go. */
-static struct item *next_to_write(struct flow *flow)
-{
-	for (struct item **at = &flow->reading.first; *at; at = &(*at)->next) {
-		struct item *item = *at;
-
-		if (!item->again)
-			continue;
-		*at = item->next;
-		return item;
-	}
-	return out_of_turn(flow) ? NULL : list_take(&flow->reading);
-}
-
 static struct item *take_to_write(struct flow *flow)
 {
 	struct item *item = NULL;
 
 	pthread_mutex_lock(&flow->mutex);
-	while (!is_over(flow) && !(item = next_to_write(flow)))
+	while (!is_over(flow) && (out_of_turn(flow) || !(item = list_take(&flow->reading))))
 		wait_for_change(flow);
 	pthread_mutex_unlock(&flow->mutex);
 	return item;
