@@ -7,7 +7,7 @@
 #include <check.h>
 
 #include "fake_host.h"
-#include "mask.h"
+#include "plugins/mask/mask.h"
 
 /* ---- Bijections ---- */
 

@@ -7,7 +7,7 @@
 #include <check.h>
 
 #include "fake_host.h"
-#include "rules.h"
+#include "plugins/rules/rules.h"
 
 const struct etl_plugin *rules_LTX_etl_plugin(void);
 
