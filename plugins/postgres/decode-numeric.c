@@ -144,7 +144,7 @@ const char *decode_numeric_text(struct etl_column_builder *to, const uint8_t *by
 
 static bool times(wide *v, unsigned factor, unsigned add, wide most)
 {
-	if (*v > (most - add) / factor)
+	if (add > most || *v > (most - add) / factor)
 		return false;
 	*v = *v * factor + add;
 	return true;

@@ -98,6 +98,14 @@ START_TEST(numerics)
 	expect(OID_NUMERIC, "decimal(38,4)", "0002ffff40000005000107d0", "(too_precise)");
 	expect(OID_NUMERIC, "decimal(5,0)", "00010001000000000001", "10000");
 	expect(OID_NUMERIC, "decimal(4,0)", "00010001000000000001", "(out_of_range)");
+	/* Fewer digits than a group of the server's has. */
+	expect(OID_NUMERIC, "decimal(3,0)", "000100000000000004d2", "(out_of_range)");
+	expect(OID_NUMERIC, "decimal(3,0)", "000100004000000004d2", "(out_of_range)");
+	expect(OID_NUMERIC, "decimal(3,0)", "000100000000000003e7", "999");
+	expect(OID_NUMERIC, "decimal(1,0)", "0001000000000000000a", "(out_of_range)");
+	expect(OID_NUMERIC, "decimal(2,1)", "00010000000000000063", "(out_of_range)");
+	expect(OID_NUMERIC, "decimal(3,2)", "0002000000000002000904d2", "(too_precise)");
+	expect(OID_NUMERIC, "decimal(3,2)", "000200000000000200091324", "9.49");
 	expect(OID_NUMERIC, "decimal(38,38)", "0001fff7000000260064", "0.00000000000000000000000000000000010000");
 	/* 10^38 - 1 and 10^38 */
 	expect(OID_NUMERIC, "decimal(38,0)", "000a00090000000000" "63270f270f270f270f270f270f270f270f270f",
