@@ -1,7 +1,8 @@
 /*
  * Publishing rows into tables that stay, inside the transaction of publish.c: the tables are locked against all other
  * writers, the staging schema is only read. First it is found out of every table what is to be written, then what
- * makes room goes, then rows are written, parents first, then the rest goes, children first.
+ * makes room goes, then rows are written, parents first, then the rest goes, children first. Before a statement could
+ * change rows of children that the run does not name, it is looked whether there are any.
  */
 #include "config.h"
 
@@ -11,6 +12,8 @@
 #include "fault.h"
 #include "into.h"
 #include "stage.h"
+
+#define WHICH_MAX 256 /* bytes of a JOIN with the lists of a load */
 
 /* ---- What the server says --------------------------------------------------------------------------------------- */
 
@@ -67,6 +70,12 @@ static int run_text(struct into *n, struct etl_text *sql)
 
 /* ---- Who loses a parent ------------------------------------------------------------------------------------------ */
 
+static bool deletes(const struct publish_part *part)
+{
+	return part->how == PUBLISH_INTO && into_merges(part->load) &&
+	       part->load->deletes == ETL_DELETE_HARD;
+}
+
 static int fail_children(struct into *n, const struct into_children *c)
 {
 	struct publishing *p = n->p;
@@ -83,44 +92,183 @@ static int fail_children(struct into *n, const struct into_children *c)
 		c->brought ? " in the source" : " too", name);
 }
 
-static bool deletes(const struct publish_part *part)
-{
-	return part->how == PUBLISH_INTO && into_merges(part->load) &&
-	       part->load->deletes == ETL_DELETE_HARD;
-}
-
-static int check_children(struct into *n, int whose)
+static int fail_early(struct into *n, const struct into_children *c)
 {
 	struct publishing *p = n->p;
-	struct into_table *list = calloc(p->count + 1, sizeof(*list));
+	const char *name = n->part->load->table->name;
+
+	p->inst->host->at(p->err, c->table, NULL, c->first);
+	return p->inst->host->fail(
+		p->err, ETL_DATA, NULL, 0,
+		"postgres: %lld row%s of \"%s\" (the first: %s) refer%s to a row of \"%s\" that must go before they get "
+		"another parent, since a row that comes has a value of it that is unique; nothing was changed; make that "
+		"unique constraint of \"%s\" DEFERRABLE, or write delete = \"soft\" or \"none\" for \"%s\"",
+		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, c->rows == 1 ? "s" : "", name,
+		name, name);
+}
+
+static int fail_handed_on(struct into *n, const struct into_children *c)
+{
+	struct publishing *p = n->p;
+	const char *name = n->part->load->table->name;
+
+	p->inst->host->at(p->err, c->table, NULL, c->first);
+	return p->inst->host->fail(
+		p->err, ETL_DATA, NULL, 0,
+		"postgres: %lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key to \"%s\", "
+		"of which a row gets another value; nothing was changed; give that foreign key ON UPDATE NO ACTION%s",
+		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, name,
+		c->brought ? " DEFERRABLE: the run brings the children's own values" :
+			     ", and change those rows beforehand");
+}
+
+static int check_children(struct into *n, const struct into_parents *parents, int whose,
+			  int (*refuse)(struct into *, const struct into_children *))
+{
+	struct publishing *p = n->p;
 	struct into_children found = { 0 };
+	int rc = into_find_children(p->inst, n->tables, p->count, parents, whose, &found, p->err);
+
+	if (rc == ETL_OK && found.rows)
+		rc = refuse(n, &found);
+	into_children_free(&found);
+	return rc;
+}
+
+/* WHICH of struct into_parents, with the number of the load. */
+static const char *which(const struct into *n, char *buf, size_t size, const char *list)
+{
+	unsigned long long number = (unsigned long long)n->part->load->index;
+	bool changes = strcmp(list, "rows") == 0;
+
+	snprintf(buf, size, " JOIN pg_temp.\"_etlrun_%s_%llu\" AS g ON t.ctid = g.was AND t.tableoid = g.was_in", list,
+		 number);
+	if (changes)
+		snprintf(buf + strlen(buf), size - strlen(buf), " JOIN " INTO_NEW " AS s ON s._etlrun_row = g.at", number);
+	return buf;
+}
+
+static int check_gone(struct into *n, int whose)
+{
+	char buf[WHICH_MAX];
+	const struct into_parents parents = { .oid = n->part->old.oid,
+					      .which = which(n, buf, sizeof(buf), "gone"),
+					      .going = "gone" };
+
+	return check_children(n, &parents, whose, fail_children);
+}
+
+/* Of an array: quotes within are escaped there, and not doubled. */
+static void add_element(struct etl_text *array, const char *name)
+{
+	char buf[POSTGRES_NAME_MAX + 1];
+
+	etl_text_add(array, array->length > 1 ? ",\"" : "\"");
+	for (const char *c = postgres_short_name(name, buf); *c; c++) {
+		etl_text_add(array, *c == '"' || *c == '\\' ? "\\" : "");
+		etl_text_add_bytes(array, c, 1);
+	}
+	etl_text_add(array, "\"");
+}
+
+static int check_columns(struct into *n, struct etl_text *array, const struct into_parents *like)
+{
+	struct into_parents parents = *like;
 	int rc;
 
-	if (!list)
-		return postgres_no_memory(p->inst, p->err);
-	for (size_t i = 0; i < p->count; i++)
-		list[i] = (struct into_table){ p->parts[i].old.oid, p->parts[i].load->index,
-					       deletes(&p->parts[i]) };
-	rc = into_find_children(p->inst, list, p->count, n->at, whose, &found, p->err);
-	if (rc == ETL_OK && found.rows)
-		rc = fail_children(n, &found);
-	into_children_free(&found);
-	free(list);
+	etl_text_add(array, "}");
+	parents.columns = array->at;
+	rc = array->failed ? postgres_no_memory(n->p->inst, n->p->err) :
+			     check_children(n, &parents, INTO_ANYBODYS, fail_handed_on);
+	etl_text_free(array);
 	return rc;
+}
+
+/* What the update will set, and what another row's value makes NULL before. */
+static int check_changed(struct into *n)
+{
+	const struct etl_load *load = n->part->load;
+	struct etl_text columns = { 0 };
+	char buf[WHICH_MAX];
+	const struct into_parents parents = { .oid = n->part->old.oid,
+					      .which = which(n, buf, sizeof(buf), "rows"),
+					      .now = "s" };
+
+	etl_text_add(&columns, "{");
+	for (size_t i = 0; i < load->table->column_count; i++)
+		if (postgres_into_sets(load, into_column(load->table, i)))
+			add_element(&columns, into_column(load->table, i)->name);
+	return check_columns(n, &columns, &parents);
+}
+
+static int check_out(struct into *n, const struct etl_step *step)
+{
+	struct etl_text columns = { 0 };
+	char buf[WHICH_MAX];
+	const struct into_parents parents = { .oid = n->part->old.oid,
+					      .which = which(n, buf, sizeof(buf), "out") };
+
+	etl_text_add(&columns, "{");
+	/* The object is "table.column". */
+	add_element(&columns, step->object + strlen(n->part->load->table->name) + 1);
+	return check_columns(n, &columns, &parents);
 }
 
 /* ---- The steps ------------------------------------------------------------------------------------------------------ */
 
+/* Until nobody is added: children may have children. */
+static int call_all(struct into *n, uint64_t *ret)
+{
+	struct publishing *p = n->p;
+	int rc = ETL_OK;
+
+	*ret = 0;
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+		char buf[WHICH_MAX];
+		struct into_parents parents = { .oid = p->parts[i].old.oid };
+
+		if (!deletes(&p->parts[i]))
+			continue;
+		n->part = &p->parts[i];
+		parents.which = which(n, buf, sizeof(buf), "room");
+		rc = into_call_children(p->inst, n->tables, p->count, &parents, ret, p->err);
+	}
+	return rc;
+}
+
+/* What goes before the rows come takes its children with it, as far as they go too; nobody else may be one. */
+static int call_children(struct into *n)
+{
+	struct publishing *p = n->p;
+	uint64_t added = n->in_the_way;
+	int rc = ETL_OK;
+
+	while (rc == ETL_OK && added)
+		rc = call_all(n, &added);
+	for (size_t i = 0; rc == ETL_OK && n->in_the_way && i < p->count; i++) {
+		char buf[WHICH_MAX];
+		struct into_parents parents = { .oid = p->parts[i].old.oid, .going = "room" };
+
+		if (!deletes(&p->parts[i]))
+			continue;
+		n->part = &p->parts[i];
+		parents.which = which(n, buf, sizeof(buf), "room");
+		rc = check_children(n, &parents, INTO_ANYBODYS, fail_early);
+	}
+	return rc;
+}
+
 /* In which order the statements of all tables are carried out. */
 struct pass {
-	const char *kinds[3];
+	const char *kinds[4];
 	bool children_first;
+	int (*then)(struct into *); /* NULL: nothing */
 };
 static const struct pass passes[] = {
-	{ { "rows", "gone", "undo" }, false },
-	{ { "make room" }, true },
-	{ { "move out", "update", "insert" }, false },
-	{ { "delete", "mark" }, true },
+	{ { "rows", "gone", "room", "undo" }, false, call_children },
+	{ { "make room" }, true, NULL },
+	{ { "in the way", "move out", "update", "insert" }, false, NULL },
+	{ { "delete", "mark" }, true, NULL },
 };
 
 struct walk {
@@ -165,7 +313,19 @@ static int find_gone(struct into *n, const struct etl_step *step)
 				   n->part->load->table->name, (unsigned long long)withheld);
 	etl_text_addf(&sql, "%s%s", step->sql, withheld ? " AND false" : "");
 	rc = run_text(n, &sql);
-	return rc == ETL_OK && deletes(n->part) ? check_children(n, INTO_OTHERS) : rc;
+	return rc == ETL_OK && deletes(n->part) ? check_gone(n, INTO_OTHERS) : rc;
+}
+
+/* What a statement found may refuse what follows. */
+static int look_at(struct into *n, const struct etl_step *step, uint64_t rows)
+{
+	if (strcmp(step->kind, "rows") == 0)
+		return check_changed(n);
+	if (strcmp(step->kind, "in the way") == 0)
+		return check_out(n, step);
+	if (strcmp(step->kind, "room") == 0)
+		n->in_the_way += rows;
+	return ETL_OK;
 }
 
 static int run_step(struct etl_step_sink *self, const struct etl_step *step)
@@ -183,9 +343,11 @@ static int run_step(struct etl_step_sink *self, const struct etl_step *step)
 	if (strcmp(step->kind, "gone") == 0)
 		return find_gone(n, step);
 	if (strcmp(step->kind, "delete") == 0)
-		rc = check_children(n, INTO_BROUGHT);
+		rc = check_gone(n, INTO_BROUGHT);
 	if (rc == ETL_OK)
 		rc = postgres_into_run(n, step->sql, &rows);
+	if (rc == ETL_OK)
+		rc = look_at(n, step, rows);
 	counter = counter_of(n, step->kind);
 	if (counter)
 		*counter += rows;
@@ -220,7 +382,7 @@ static int run_pass(struct into *n, const struct pass *pass)
 			rc = postgres_design(p->inst, n->part->load->table, n->part->load, &walk.sink,
 					     p->err);
 	}
-	return rc;
+	return rc == ETL_OK && pass->then ? pass->then(n) : rc;
 }
 
 /* ---- Before and after ------------------------------------------------------------------------------------------------- */
@@ -268,29 +430,29 @@ static int clear(struct into *n)
 	return run_text(n, &sql);
 }
 
-static int fail_lost(struct into *n, uint64_t wanted, uint64_t written)
+static int fail_lost(struct into *n, const char *what, uint64_t wanted, uint64_t done)
 {
 	struct publishing *p = n->p;
 
 	p->inst->host->at(p->err, n->part->load->table->name, NULL, NULL);
 	return p->inst->host->fail(p->err, ETL_DATA, NULL, 0,
-				   "postgres: table \"%s\": %llu rows were to be written and %llu were; a trigger or "
+				   "postgres: table \"%s\": %llu rows were to be %s and %llu were; a trigger or "
 				   "rule of it, or of another table, leaves rows out or changes them; nothing was "
 				   "changed; change the trigger",
-				   n->part->load->table->name, (unsigned long long)wanted,
-				   (unsigned long long)written);
+				   n->part->load->table->name, (unsigned long long)wanted, what,
+				   (unsigned long long)done);
 }
 
-static int count_rows(struct into *n, const char *format, int64_t *ret)
+static int count_rows(struct into *n, const char *which_ones, int64_t *ret)
 {
 	struct etl_text sql = { 0 };
 	int rc;
 
 	etl_text_addf(&sql, "SELECT count(*) FROM pg_temp.\"_etlrun_%s_%llu\"%s",
-		      strcmp(format, "new") == 0 ? "new" : "rows",
+		      strcmp(which_ones, "new") == 0 || strcmp(which_ones, "gone") == 0 ? which_ones : "rows",
 		      (unsigned long long)n->part->load->index,
-		      strcmp(format, "fresh") == 0   ? " WHERE was IS NULL" :
-		      strcmp(format, "changed") == 0 ? " WHERE was IS NOT NULL" :
+		      strcmp(which_ones, "fresh") == 0   ? " WHERE was IS NULL" :
+		      strcmp(which_ones, "changed") == 0 ? " WHERE was IS NOT NULL" :
 						       "");
 	rc = sql.failed ? postgres_no_memory(n->p->inst, n->p->err) :
 			  postgres_number(n->p->inst, n->p->err, ret, sql.at, 0, NULL);
@@ -303,7 +465,7 @@ static int settle(struct into *n)
 {
 	struct publishing *p = n->p;
 	struct etl_outcome *done = &n->done[n->at];
-	int64_t staged = 0, fresh = 0, changed = 0;
+	int64_t staged = 0, fresh = 0, changed = 0, gone = 0;
 	int rc = count_rows(n, "new", &staged);
 
 	fresh = staged;
@@ -311,11 +473,15 @@ static int settle(struct into *n)
 		rc = count_rows(n, "fresh", &fresh);
 		if (rc == ETL_OK)
 			rc = count_rows(n, "changed", &changed);
+		if (rc == ETL_OK && n->part->load->deletes != ETL_DELETE_NONE)
+			rc = count_rows(n, "gone", &gone);
 	}
 	if (rc < 0)
 		return rc;
 	if (done->inserted != (uint64_t)fresh || done->updated != (uint64_t)changed)
-		return fail_lost(n, (uint64_t)(fresh + changed), done->inserted + done->updated);
+		return fail_lost(n, "written", (uint64_t)(fresh + changed), done->inserted + done->updated);
+	if (done->deleted != (uint64_t)gone)
+		return fail_lost(n, deletes(n->part) ? "deleted" : "marked as deleted", (uint64_t)gone, done->deleted);
 	if (p->commit->outcomes[n->at].inserted != (uint64_t)staged)
 		return p->inst->host->fail(
 			p->err, ETL_BUG, NULL, 0,
@@ -364,6 +530,16 @@ static int write_all(struct into *n)
 	return rc == ETL_OK ? postgres_into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
 }
 
+static struct into_table *list_tables(const struct publishing *p)
+{
+	struct into_table *ret = calloc(p->count + 1, sizeof(*ret));
+
+	for (size_t i = 0; ret && i < p->count; i++)
+		ret[i] = (struct into_table){ p->parts[i].old.oid, p->parts[i].load->index,
+					      deletes(&p->parts[i]) };
+	return ret;
+}
+
 int into_publish(struct publishing *p)
 {
 	struct into n = { .p = p };
@@ -374,11 +550,13 @@ int into_publish(struct publishing *p)
 	if (p->commit->run->flags & ETL_RUN_SCHEMA_ONLY)
 		return ETL_OK;
 	n.done = calloc(p->count + 1, sizeof(*n.done));
-	rc = n.done ? write_all(&n) : postgres_no_memory(p->inst, p->err);
+	n.tables = list_tables(p);
+	rc = n.done && n.tables ? write_all(&n) : postgres_no_memory(p->inst, p->err);
 	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
 		if (p->parts[i].how == PUBLISH_INTO)
 			p->commit->outcomes[i] = n.done[i];
 	free(n.done);
+	free(n.tables);
 	return rc;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Unique values beside the key that a merge gives from one row to another. The server looks at them row by row, so
- * rows must let them go before: the first column that may be NULL is NULL for a moment. Where no column may be, a row
- * that goes must do so before other tables have their rows, and among rows that stay the constraint must be DEFERRABLE.
+ * Unique values beside the key that a merge gives from one row to another. The server looks at them row by row, unless
+ * the constraint is DEFERRABLE, so rows must let them go before: the first column that may be NULL is NULL for a moment.
+ * Where no column may be, a row that goes must do so before other rows come, and rows that stay cannot give theirs.
  */
 #include "config.h"
 
@@ -63,115 +63,163 @@ static const char *nullable(const struct etl_load *load, const struct unique *u)
 	return NULL;
 }
 
-/* A row that goes may be a parent until other tables have their rows: it lets its value go, and stays as long. */
-static int let_go(struct design *d, const struct unique *u, const char *column)
+/* AND EXISTS (a row that comes or changes with the values of t). NOT_OF: not the one of r itself. */
+static void add_comes(struct design *d, struct etl_text *sql, const struct unique *u, bool not_of)
 {
-	struct etl_text sql = { 0 };
-
-	etl_text_add(&sql, "WITH moved AS (UPDATE ");
-	into_add_live(&sql, d->inst, d->load);
-	etl_text_add(&sql, " AS t SET ");
-	postgres_add_name(&sql, NULL, column);
-	etl_text_addf(&sql,
-		      " = NULL FROM " INTO_GONE
-		      " AS g WHERE t.ctid = g.was AND t.tableoid = g.was_in\n\tAND EXISTS (SELECT FROM " INTO_ROWS
-		      " AS o JOIN " INTO_NEW " AS s ON s._etlrun_row = o.at WHERE ",
-		      number(d), number(d), number(d));
-	add_equal(&sql, u, "s", "t");
-	etl_text_addf(&sql,
-		      ")\n\tRETURNING g.was, g.was_in, t.ctid AS now, t.tableoid AS now_in)\n\tUPDATE " INTO_GONE
-		      " AS g SET was = m.now, was_in = m.now_in FROM moved AS m WHERE g.was = m.was AND g.was_in = "
-		      "m.was_in",
-		      number(d));
-	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
-			   "rows that go and have a value that is unique and comes with another row");
+	etl_text_addf(sql, "EXISTS (SELECT FROM " INTO_ROWS " AS o JOIN " INTO_NEW " AS s ON s._etlrun_row = o.at WHERE ",
+		      number(d), number(d));
+	etl_text_add(sql, not_of ? "o.at <> r.at AND " : "");
+	add_equal(sql, u, "s", "t");
+	etl_text_add(sql, ")");
 }
 
-/* Only with a hard delete. */
-static int make_room(struct design *d, const struct unique *u)
+/* The rows of LIST ("gone", "rows") that shall have NULL for a moment. */
+static int find_out(struct design *d, const struct unique *u, const char *list, const char *column)
 {
 	struct etl_text sql = { 0 };
 
-	etl_text_add(&sql, "DELETE FROM ");
-	into_add_live(&sql, d->inst, d->load);
-	etl_text_addf(&sql,
-		      " AS t USING " INTO_GONE " AS g WHERE t.ctid = g.was AND t.tableoid = g.was_in\n\tAND EXISTS "
-		      "(SELECT FROM " INTO_ROWS " AS r JOIN " INTO_NEW " AS s ON s._etlrun_row = r.at WHERE ",
-		      number(d), number(d), number(d));
-	add_equal(&sql, u, "s", "t");
-	etl_text_add(&sql, ")");
-	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "make room", u->columns[0], &sql,
-			   "rows that go and have a value that is unique and comes with another row");
-}
-
-/* A row is found again where its new version stands. */
-static int move_out(struct design *d, const struct unique *u)
-{
-	const char *column = nullable(d->load, u);
-	struct etl_text sql = { 0 };
-
-	if (!column)
-		return ETL_OK;
-	etl_text_add(&sql, "WITH moved AS (UPDATE ");
-	into_add_live(&sql, d->inst, d->load);
-	etl_text_add(&sql, " AS t SET ");
-	postgres_add_name(&sql, NULL, column);
-	etl_text_addf(&sql,
-		      " = NULL FROM " INTO_ROWS
-		      " AS r WHERE t.ctid = r.was AND t.tableoid = r.was_in\n\tAND EXISTS (SELECT FROM " INTO_ROWS
-		      " AS o JOIN " INTO_NEW " AS s ON s._etlrun_row = o.at WHERE o.at <> r.at AND ",
-		      number(d), number(d), number(d));
-	add_equal(&sql, u, "s", "t");
-	etl_text_addf(&sql,
-		      ")\n\tRETURNING r.at, t.ctid AS now, t.tableoid AS now_in)\n\tUPDATE " INTO_ROWS
-		      " AS r SET was = m.now, was_in = m.now_in FROM moved AS m WHERE r.at = m.at",
+	etl_text_addf(&sql, "CREATE TEMPORARY TABLE \"_etlrun_out_%llu\" ON COMMIT DROP AS SELECT r.was, r.was_in\n\tFROM ",
 		      number(d));
-	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", u->columns[0], &sql,
+	into_add_live(&sql, d->inst, d->load);
+	etl_text_addf(&sql,
+		      " AS t JOIN pg_temp.\"_etlrun_%s_%llu\" AS r ON t.ctid = r.was AND t.tableoid = r.was_in WHERE ",
+		      list, number(d));
+	add_comes(d, &sql, u, strcmp(list, "rows") == 0);
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "in the way", column, &sql,
 			   "rows whose value, which is unique, comes with another row");
 }
 
-static int design_one(struct design *d, const struct unique *u)
+/* A row is found again where its new version stands. */
+static int let_go(struct design *d, const struct unique *u, const char *list, const char *column)
 {
-	const char *column;
-	int rc = ETL_OK;
+	struct etl_text sql = { 0 };
+	int rc = find_out(d, u, list, column);
 
-	if (is_merge_key(d->load, u) || !all_come(d->load, u))
-		return ETL_OK;
-	column = nullable(d->load, u);
-	if (d->load->deletes == ETL_DELETE_HARD)
-		rc = column ? let_go(d, u, column) : make_room(d, u);
-	return rc == ETL_OK ? move_out(d, u) : rc;
+	if (rc < 0)
+		return rc;
+	etl_text_add(&sql, "WITH moved AS (UPDATE ");
+	into_add_live(&sql, d->inst, d->load);
+	etl_text_add(&sql, " AS t SET ");
+	postgres_add_name(&sql, NULL, column);
+	etl_text_addf(&sql,
+		      " = NULL FROM " INTO_OUT
+		      " AS o WHERE t.ctid = o.was AND t.tableoid = o.was_in\n\tRETURNING o.was, o.was_in, t.ctid AS now, "
+		      "t.tableoid AS now_in)\n\tUPDATE pg_temp.\"_etlrun_%s_%llu\" AS r SET was = m.now, was_in = m.now_in "
+		      "FROM moved AS m WHERE r.was = m.was AND r.was_in = m.was_in;\nDROP TABLE " INTO_OUT,
+		      number(d), list, number(d), number(d));
+	return postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "move out", column, &sql,
+			   "they have NULL until their own values come, or they go");
 }
 
-static int one_index(struct design *d, const struct etl_index *index)
+static bool ends(const char *text, const char *with)
 {
-	const char *columns[32];
-	struct unique u = { columns, index->part_count };
+	size_t length = strlen(text), tail = strlen(with);
 
-	if (!(index->flags & ETL_INDEX_UNIQUE) || index->where_sql || index->part_count > 32)
-		return ETL_OK;
+	return length >= tail && strcmp(text + length - tail, with) == 0;
+}
+
+/* The server looks at it when all rows are written. */
+static bool waits(const struct etl_key *key)
+{
+	return key->conflict_sql && (ends(key->conflict_sql, "DEFERRABLE") ||
+				     ends(key->conflict_sql, "DEFERRABLE INITIALLY DEFERRED"));
+}
+
+/* Columns of a unique index without expressions: how many; 0: it has none, or not only columns. */
+static size_t index_columns(const struct etl_index *index, const char **columns, size_t most)
+{
+	if (!(index->flags & ETL_INDEX_UNIQUE) || index->where_sql || index->part_count > most)
+		return 0;
 	for (size_t i = 0; i < index->part_count; i++) {
 		columns[i] = ETL_AT(const struct etl_index_part, index->parts, index->part_size, i)
 				     ->column;
 		if (!columns[i])
-			return ETL_OK;
+			return 0;
 	}
-	return design_one(d, &u);
+	return index->part_count;
+}
+
+/* EACH takes every set of columns that is unique and may change hands. */
+static int for_each(struct design *d, int (*each)(struct design *, const struct unique *, void *), void *context)
+{
+	const struct etl_table *t = d->load->existing;
+	const char *columns[32];
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < 1 + t->unique_count + t->index_count; i++) {
+		const struct etl_key *key =
+			i == 0		       ? &t->primary :
+			i <= t->unique_count ? ETL_AT(const struct etl_key, t->uniques, t->unique_size, i - 1) :
+					       NULL;
+		struct unique u = { columns, 0 };
+
+		if (key && waits(key))
+			continue;
+		if (key)
+			u = (struct unique){ key->columns, key->column_count };
+		else
+			u.count = index_columns(ETL_AT(const struct etl_index, t->indexes, t->index_size,
+						       i - 1 - t->unique_count),
+						columns, sizeof(columns) / sizeof(*columns));
+		if (u.count && !is_merge_key(d->load, &u) && all_come(d->load, &u))
+			rc = each(d, &u, context);
+	}
+	return rc;
+}
+
+static int add_room(struct design *d, const struct unique *u, void *context)
+{
+	struct etl_text *sql = context;
+
+	if (nullable(d->load, u))
+		return ETL_OK;
+	etl_text_add(sql, sql->length ? "\n\tOR " : "");
+	add_comes(d, sql, u, false);
+	return ETL_OK;
+}
+
+/* Rows that go and are in the way of those that come; their children that go too are found by their foreign keys. */
+static int make_room(struct design *d)
+{
+	struct etl_text sql = { 0 }, which = { 0 };
+	int rc = for_each(d, add_room, &which);
+
+	etl_text_addf(&sql, "CREATE TEMPORARY TABLE \"_etlrun_room_%llu\" ON COMMIT DROP AS SELECT g.was, g.was_in\n\tFROM ",
+		      number(d));
+	into_add_live(&sql, d->inst, d->load);
+	etl_text_addf(&sql, " AS t" INTO_IN(INTO_GONE) " WHERE %s", number(d), which.length ? which.at : "false");
+	sql.failed |= which.failed;
+	etl_text_free(&which);
+	if (rc == ETL_OK)
+		rc = postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "room", NULL, &sql,
+				 "rows that go and have a value that is unique and comes with another row, and those that "
+				 "go with them");
+	etl_text_add(&sql, "DELETE FROM ");
+	into_add_live(&sql, d->inst, d->load);
+	etl_text_addf(&sql, " AS t USING " INTO_ROOM " AS g WHERE t.ctid = g.was AND t.tableoid = g.was_in", number(d));
+	if (rc == ETL_OK)
+		rc = postgres_design_part(d, ETL_PHASE_PUBLISH, ETL_EXACT, "make room", NULL, &sql, NULL);
+	etl_text_free(&sql);
+	return rc;
+}
+
+/* A row that goes may be a parent until other tables have their rows: it lets its value go, and stays as long. */
+static int move_out(struct design *d, const struct unique *u, void *context)
+{
+	const char *column = nullable(d->load, u);
+	int rc = ETL_OK;
+
+	(void)context;
+	if (!column)
+		return ETL_OK;
+	if (d->load->deletes == ETL_DELETE_HARD)
+		rc = let_go(d, u, "gone", column);
+	return rc == ETL_OK ? let_go(d, u, "rows", column) : rc;
 }
 
 int into_design_room(struct design *d)
 {
-	const struct etl_table *t = d->load->existing;
-	struct unique u = { t->primary.columns, t->primary.column_count };
-	int rc = u.count ? design_one(d, &u) : ETL_OK;
+	int rc = d->load->deletes == ETL_DELETE_HARD ? make_room(d) : ETL_OK;
 
-	for (size_t i = 0; rc == ETL_OK && i < t->unique_count; i++) {
-		const struct etl_key *key = ETL_AT(const struct etl_key, t->uniques, t->unique_size, i);
-
-		u = (struct unique){ key->columns, key->column_count };
-		rc = design_one(d, &u);
-	}
-	for (size_t i = 0; rc == ETL_OK && i < t->index_count; i++)
-		rc = one_index(d, ETL_AT(const struct etl_index, t->indexes, t->index_size, i));
-	return rc;
+	return rc == ETL_OK ? for_each(d, move_out, NULL) : rc;
 }

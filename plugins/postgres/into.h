@@ -8,6 +8,8 @@
  *
  *	_etlrun_rows_N(at, was, was_in)	staged rows that are new (was NULL) or differ from the target's row at was
  *	_etlrun_gone_N(was, was_in)	rows of the target that the source has no longer
+ *	_etlrun_room_N(was, was_in)	of these, the ones that go before other rows come
+ *	_etlrun_out_N(was, was_in, …)	rows of which a column is NULL for a moment
  *
  * Rows are found by ctid and tableoid: the table is locked against all other writers, and has partitions maybe.
  *
@@ -23,6 +25,10 @@
 #define INTO_NEW  "pg_temp.\"_etlrun_new_%llu\""
 #define INTO_ROWS "pg_temp.\"_etlrun_rows_%llu\""
 #define INTO_GONE "pg_temp.\"_etlrun_gone_%llu\""
+#define INTO_ROOM "pg_temp.\"_etlrun_room_%llu\""
+#define INTO_OUT  "pg_temp.\"_etlrun_out_%llu\""
+/* Which rows t are in one of them. */
+#define INTO_IN(list) " JOIN " list " AS g ON t.ctid = g.was AND t.tableoid = g.was_in"
 /* In the stage: keys of rows that were rejected there; they are in the source still. */
 #define INTO_KEPT "_etlrun_kept_%llu"
 /* In the stage: the pipeline's own SQL, to be run in the transaction. */
@@ -70,12 +76,20 @@ int postgres_into_design(struct design *);
 int into_design_room(struct design *);
 
 /* ---- into-commit.c */
+/* A table of the run, and its _etlrun_gone_N when it has one. */
+struct into_table {
+	const char *oid;
+	uint64_t number;
+	bool has_gone;
+};
 /* A commit under way. */
 struct into {
 	struct publishing *p;
 	const struct publish_part *part; /* the one at hand */
 	size_t at;			 /* its place in the commit */
 	struct etl_outcome *done;	 /* beside the loads */
+	struct into_table *tables;	 /* beside them too */
+	uint64_t in_the_way;		 /* rows that go before others come */
 };
 /* The rows of every load whose table stays; nothing when there is none. */
 int into_publish(struct publishing *);
@@ -86,27 +100,33 @@ int into_finish(struct publishing *);
 int postgres_into_run(struct into *, const char *sql, uint64_t *ret);
 
 /* ---- into-children.c */
-/* A table of the run, and its _etlrun_gone_N when it has one. */
-struct into_table {
-	const char *oid;
-	uint64_t number;
-	bool has_gone;
+/* Rows t of a table whose children are looked for. */
+struct into_parents {
+	const char *oid, *which; /* INTO_IN (…): which of its rows */
+	/* NULL: the rows go. Else the columns that change, "{a,b}": what counts are keys that hand this on to the
+	 * children, ON UPDATE CASCADE and the like. */
+	const char *columns;
+	const char *now;   /* then what has the new values, as WHICH calls it, "s"; NULL: they become NULL */
+	const char *going; /* the list of those children that go themselves, "gone"; NULL: all count */
 };
 enum into_whose {
 	INTO_ANYBODYS,
 	INTO_OTHERS, /* of tables that are not in the list */
 	INTO_BROUGHT /* of those in it */
 };
-/* What refers by a foreign key to rows of _etlrun_gone_N, but does not go itself. */
 struct into_children {
 	int64_t rows;
 	char *table, *first; /* the caller's: "line", "t=4" */
 	bool brought;
 };
-/* The first such table; rows 0: there is none. The table that is looked at is LIST[AT]. */
-int into_find_children(struct etl_instance *, const struct into_table *list, size_t count, size_t at,
-		       int whose, struct into_children *ret, struct etl_error *);
+/* The first table that has such children; rows 0: there is none. From here on nobody can bring another. */
+int into_find_children(struct etl_instance *, const struct into_table *list, size_t count,
+		       const struct into_parents *, int whose, struct into_children *ret,
+		       struct etl_error *);
 void into_children_free(struct into_children *);
+/* Children that go themselves go with them: from _etlrun_gone_N into _etlrun_room_N. *RET grows by their number. */
+int into_call_children(struct etl_instance *, const struct into_table *list, size_t count,
+		       const struct into_parents *, uint64_t *ret, struct etl_error *);
 
 /* ---- into-own.c */
 /* Keeps the pipeline's own SQL for the transaction; runs it there. */

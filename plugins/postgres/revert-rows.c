@@ -239,10 +239,9 @@ static int insert_rest(struct reverting *r, const struct reverted *l)
 	return has_rows(r, l) ? restore(r, l, 'd') : ETL_OK;
 }
 
-static int check_children(struct reverting *r, size_t at)
+static int find_children(struct reverting *r, const struct into_parents *parents, struct into_children *ret)
 {
 	struct into_table *list = calloc(r->count + 1, sizeof(*list));
-	struct into_children found = { 0 };
 	int rc;
 
 	if (!list)
@@ -250,7 +249,20 @@ static int check_children(struct reverting *r, size_t at)
 	for (size_t i = 0; i < r->count; i++)
 		list[i] = (struct into_table){ r->at[i].oid ? r->at[i].oid : "0",
 					       strtoull(r->at[i].number, NULL, 10), is_into(&r->at[i]) };
-	rc = into_find_children(r->inst, list, r->count, at, INTO_ANYBODYS, &found, r->err);
+	rc = into_find_children(r->inst, list, r->count, parents, INTO_ANYBODYS, ret, r->err);
+	free(list);
+	return rc;
+}
+
+static int check_children(struct reverting *r, const struct reverted *l)
+{
+	struct into_children found = { 0 };
+	char which[128];
+	const struct into_parents parents = { .oid = l->oid, .which = which, .going = "gone" };
+	int rc;
+
+	snprintf(which, sizeof(which), INTO_IN(INTO_GONE), strtoull(l->number, NULL, 10));
+	rc = find_children(r, &parents, &found);
 	if (rc == ETL_OK && found.rows) {
 		r->inst->host->at(r->err, found.table, NULL, found.first);
 		rc = r->inst->host->fail(
@@ -258,12 +270,44 @@ static int check_children(struct reverting *r, size_t at)
 			"postgres: %lld row%s of \"%s\" refer by their foreign keys to rows of \"%s\" that run %s brought "
 			"(the first: %s); nothing was taken back; remove those rows first, or give them another parent, "
 			"or NULL",
-			(long long)found.rows, found.rows == 1 ? "" : "s", found.table, r->at[at].name, r->run,
+			(long long)found.rows, found.rows == 1 ? "" : "s", found.table, l->name, r->run,
 			found.first);
 	}
 	into_children_free(&found);
-	free(list);
 	return rc;
+}
+
+/* What a row has again its children would get too, ON UPDATE CASCADE. */
+static int check_changed(struct reverting *r, const struct reverted *l)
+{
+	struct into_children found = { 0 };
+	struct etl_text which = { 0 };
+	struct into_parents parents = { .oid = l->oid, .columns = l->names, .now = "u" };
+	int rc;
+
+	etl_text_addf(&which, " JOIN %s AS u ON u._etlrun_op = 'u' AND %s", l->undo, l->match);
+	parents.which = which.at;
+	rc = which.failed ? postgres_no_memory(r->inst, r->err) : find_children(r, &parents, &found);
+	if (rc == ETL_OK && found.rows) {
+		r->inst->host->at(r->err, found.table, NULL, found.first);
+		rc = r->inst->host->fail(
+			r->err, ETL_FATAL, NULL, 0,
+			"postgres: %lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key "
+			"to \"%s\", of which a row would have again what it had before run %s; nothing was taken back; "
+			"remove those rows first, or give them another parent, or NULL",
+			(long long)found.rows, found.rows == 1 ? "" : "s", found.table, found.first, l->name,
+			r->run);
+	}
+	into_children_free(&found);
+	etl_text_free(&which);
+	return rc;
+}
+
+static int restore_changed(struct reverting *r, const struct reverted *l)
+{
+	int rc = has_rows(r, l) ? check_changed(r, l) : ETL_OK;
+
+	return rc == ETL_OK && has_rows(r, l) ? restore(r, l, 'u') : rc;
 }
 
 static int delete_new(struct reverting *r, const struct reverted *l)
@@ -304,11 +348,11 @@ static int write_all(struct reverting *r)
 	for (size_t i = r->count; rc == ETL_OK && i-- > 0;) {
 		if (!is_into(&r->at[i]))
 			continue;
-		rc = check_children(r, i);
+		rc = check_children(r, &r->at[i]);
 		if (rc == ETL_OK)
 			rc = delete_new(r, &r->at[i]);
-		if (rc == ETL_OK && has_rows(r, &r->at[i]))
-			rc = restore(r, &r->at[i], 'u');
+		if (rc == ETL_OK)
+			rc = restore_changed(r, &r->at[i]);
 	}
 	for (size_t i = 0; rc == ETL_OK && i < r->count; i++)
 		rc = insert_rest(r, &r->at[i]);

@@ -16,7 +16,7 @@
 
 enum { MODE, KEPT, TAKEN_BACK };
 enum {
-	NUMBER, KIND, SCHEMA, NAME, HOW, XID, XIDS, OID, TABLE, UNDO, MATCH, WORDS, COLUMNS, SETS, TAKEN, PASSING, INSERTED,
+	NUMBER, KIND, SCHEMA, NAME, HOW, XID, XIDS, OID, TABLE, UNDO, MATCH, WORDS, COLUMNS, NAMES, SETS, TAKEN, PASSING, INSERTED,
 	TOUCHED, KNOWN
 };
 
@@ -31,6 +31,7 @@ static const char describe[] =
 	"jsonb_array_elements_text(l.keys) WITH ORDINALITY AS x (k, n)), "
 	"(SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute WHERE attrelid = u.oid AND "
 	"attnum > 0 AND NOT attisdropped AND attname NOT IN ('_etlrun_op', '_etlrun_was')), "
+	"(SELECT array_agg(attname) FROM pg_catalog.pg_attribute WHERE attrelid = u.oid AND attnum > 0 AND NOT attisdropped), "
 	"(SELECT string_agg(format('%I = u.%I', a.attname, a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a JOIN "
 	"pg_attribute b ON b.attrelid = c.oid AND b.attname = a.attname AND b.attidentity <> 'a' AND NOT b.attisdropped "
 	"WHERE a.attrelid = u.oid AND a.attnum > 0 AND NOT a.attisdropped), "
@@ -40,7 +41,9 @@ static const char describe[] =
 	"i.indpred IS NULL AND i.indexprs IS NULL AND k.at <= i.indnkeyatts GROUP BY i.indexrelid) AS o), "
 	"(SELECT string_agg(DISTINCT format('%I = NULL', a.attname), ', ') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid "
 	"= c.oid AND a.attnum = ANY (i.indkey::int[]) WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND "
-	"NOT a.attnotnull AND a.attgenerated = '' AND NOT coalesce(l.keys ? a.attname, false)), "
+	"NOT a.attnotnull AND a.attgenerated = '' AND NOT coalesce(l.keys ? a.attname, false) AND NOT EXISTS (SELECT FROM "
+	"pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.confrelid = c.oid AND a.attnum = ANY (f.confkey) AND "
+	"f.confupdtype IN ('c', 'n', 'd'))), "
 	"l.inserted, l.inserted + l.updated + l.deleted, "
 	"pg_snapshot_xmax(pg_current_snapshot())::text::bigint - l.xid < " XIDS_MOST " "
 	"FROM " STAGE_OWN ".loads l LEFT JOIN pg_catalog.pg_namespace s ON s.nspname = l.schema LEFT JOIN pg_catalog.pg_class c ON "
@@ -121,6 +124,7 @@ static void fill(struct reverted *l)
 		.match = postgres_at(l->found, 0, MATCH),
 		.words = postgres_at(l->found, 0, WORDS),
 		.columns = postgres_at(l->found, 0, COLUMNS),
+		.names = postgres_at(l->found, 0, NAMES),
 		.sets = postgres_at(l->found, 0, SETS),
 		.taken = postgres_at(l->found, 0, TAKEN),
 		.passing = postgres_at(l->found, 0, PASSING),

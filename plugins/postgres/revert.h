@@ -14,9 +14,10 @@ struct reverted {
 	const char *oid, *table;			       /* "public.t"; NULL: it is gone */
 	const char *undo;				       /* its table, or NULL: nothing was kept */
 	const char *match, *words;			       /* t.k = u.k; concat('k=', u.k) */
-	const char *columns, *sets;			       /* "a", "b"; "a" = u."a", … */
+	const char *columns, *names, *sets;		       /* "a", "b"; {a,b}; "a" = u."a", … */
 	const char *taken;	/* a row t has a unique value of u; NULL: there are none */
-	const char *passing;	/* "a" = NULL, …: unique columns that may be NULL for a moment; NULL: none */
+	const char *passing;	/* "a" = NULL, …: unique columns that may be NULL for a moment, since no
+				 * foreign key would hand that on; NULL: none */
 	int64_t inserted, touched;
 	bool known; /* the transaction's number is not too long ago */
 };
