@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "literal.h"
 #include "read.h"
 
 #define KEYS_NAME "etlrun_keys"
@@ -97,69 +98,7 @@ void select_add_where(struct etl_text *sql, const struct relation *r, const stru
 
 /* ---- Keys -------------------------------------------------------------------------------------------------- */
 
-/* Moments as a distance, for the server does not read years as they are spelled here. */
-static bool add_moment(struct etl_text *sql, const struct etl_column_view *c, int64_t row)
-{
-	switch (c->type.type) {
-	case ETL_DATE:
-		etl_text_addf(sql, "(date '1970-01-01' + %d)", etl_get_int32(c, row));
-		return true;
-	case ETL_TIMESTAMP:
-	case ETL_INSTANT:
-		etl_text_addf(sql, "(%s '1970-01-01 00:00:00%s' + interval '%lld microseconds')",
-			      c->type.type == ETL_INSTANT ? "timestamptz" : "timestamp",
-			      c->type.type == ETL_INSTANT ? "+00" : "",
-			      (long long)etl_get_int64(c, row));
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* A text may hold a NUL, which no text of the server does: then no row has it. */
-static bool add_bytes(struct etl_text *sql, const struct etl_column_view *c, int64_t row)
-{
-	int64_t size;
-	const uint8_t *bytes = etl_get_bytes(c, row, &size);
-
-	if (c->type.type == ETL_BYTES) {
-		etl_text_add(sql, "'\\x");
-		for (int64_t i = 0; i < size; i++)
-			etl_text_addf(sql, "%02x", bytes[i]);
-		etl_text_add(sql, "'");
-		return true;
-	}
-	if (memchr(bytes, 0, (size_t)size))
-		return false;
-	etl_text_add(sql, "'");
-	for (int64_t i = 0; i < size; i++)
-		etl_text_add_bytes(sql, bytes[i] == '\'' ? "''" : (const char *)&bytes[i],
-				   bytes[i] == '\'' ? 2 : 1);
-	etl_text_add(sql, "'");
-	return true;
-}
-
-/* False: no row can have it. */
-static bool add_key(struct etl_text *sql, const struct etl_column_view *c, int64_t row)
-{
-	if (etl_is_null(c, row)) {
-		etl_text_add(sql, "NULL");
-		return true;
-	}
-	if (c->width == 0)
-		return add_bytes(sql, c, row);
-	if (add_moment(sql, c, row))
-		return true;
-	if (c->type.type == ETL_TIME || c->type.type == ETL_UUID || c->type.type == ETL_FLOAT32 ||
-	    c->type.type == ETL_FLOAT64)
-		etl_text_add(sql, "'");
-	etl_text_add_value(sql, c, row);
-	if (c->type.type == ETL_TIME || c->type.type == ETL_UUID || c->type.type == ETL_FLOAT32 ||
-	    c->type.type == ETL_FLOAT64)
-		etl_text_add(sql, "'");
-	return true;
-}
-
 static void add_key_row(struct etl_text *sql, const struct etl_view *keys, int64_t row,
 			const char *const *types, bool *first)
 {
@@ -168,7 +107,7 @@ static void add_key_row(struct etl_text *sql, const struct etl_view *keys, int64
 
 	for (int64_t i = 0; possible && i < keys->count; i++) {
 		etl_text_add(&values, ", CAST(");
-		possible = add_key(&values, &keys->columns[i], row);
+		possible = literal_add(&values, &keys->columns[i], row);
 		etl_text_addf(&values, " AS %s)", types[i]);
 	}
 	if (possible) {
@@ -314,19 +253,57 @@ static void add_probe(struct etl_text *sql, const struct relation *r, const stru
 	etl_text_add(sql, " LIMIT 0");
 }
 
-/* A key's type as the server spells it: one more question, asked only when there are keys. */
-static int name_types(struct etl_instance *inst, struct relation *r, const PGresult *probe,
-		      size_t first, size_t count, const char *const **ret, struct etl_error *err)
+/* Types that cut or round what is cast to them: a key that such a column cannot hold would find the row of another. What
+ * compares with the column as it is. NULL: the column's own type. */
+static const char *wider_type(uint32_t oid, int32_t key)
 {
+	bool whole = key == ETL_INT16 || key == ETL_INT32 || key == ETL_INT64;
+
+	switch (oid) {
+	case OID_NAME:
+	case OID_CHAR:
+		return "pg_catalog.text";
+	case OID_INT2:
+	case OID_INT4:
+	case OID_INT8:
+		return whole ? "pg_catalog.int8" : "pg_catalog.numeric";
+	case OID_FLOAT4:
+		return key == ETL_FLOAT64 ? "pg_catalog.float8" : NULL;
+	case OID_DATE:
+		return key == ETL_DATE	  ? NULL :
+		       key == ETL_INSTANT ? "pg_catalog.timestamptz" :
+					    "pg_catalog.timestamp";
+	default:
+		return NULL;
+	}
+}
+
+/* -1, for no length and no scale: varchar(3) is one of the types that cut. */
+static void add_type(struct etl_text *sql, uint32_t oid, const struct ArrowSchema *key)
+{
+	const char *wider = wider_type(oid, etl_type_of(key).type);
+
+	if (wider)
+		etl_text_add_literal(sql, wider);
+	else
+		etl_text_addf(sql, "pg_catalog.format_type(%u, -1)", oid);
+}
+
+/* The types that keys are compared in, as the server spells them: one more question, asked only when there are keys. */
+static int name_types(struct etl_instance *inst, struct relation *r, const struct etl_read *read,
+		      const PGresult *probe, size_t first, const char *const **ret, struct etl_error *err)
+{
+	size_t count = (size_t)read->key_schema->n_children;
 	struct etl_text sql = { 0 };
 	const char **types = etl_arena_alloc(&r->arena, (count + 1) * sizeof(*types));
 	PGresult *result;
 	int rc;
 
 	etl_text_add(&sql, "SELECT ");
-	for (size_t i = 0; i < count; i++)
-		etl_text_addf(&sql, "%spg_catalog.format_type(%u, %d)", i ? ", " : "",
-			      PQftype(probe, (int)(first + i)), PQfmod(probe, (int)(first + i)));
+	for (size_t i = 0; i < count; i++) {
+		etl_text_add(&sql, i ? ", " : "");
+		add_type(&sql, PQftype(probe, (int)(first + i)), read->key_schema->children[i]);
+	}
 	if (!types || sql.failed)
 		rc = postgres_no_memory(inst, err);
 	else
@@ -363,7 +340,7 @@ int select_types(struct etl_instance *inst, struct relation *r, const struct etl
 		 struct select_column **ret, size_t *ret_count, const char *const **ret_key_types,
 		 struct etl_error *err)
 {
-	size_t count, keys = read->keys ? (size_t)read->key_schema->n_children : 0;
+	size_t count;
 	struct select_column *columns = list_columns(r, read, &count);
 	struct etl_text sql = { 0 };
 	PGresult *result = NULL;
@@ -380,8 +357,8 @@ int select_types(struct etl_instance *inst, struct relation *r, const struct etl
 		return rc;
 	for (size_t i = 0; i < count; i++)
 		columns[i].oid = PQftype(result, (int)i);
-	if (keys)
-		rc = name_types(inst, r, result, count, keys, ret_key_types, err);
+	if (read->keys)
+		rc = name_types(inst, r, read, result, count, ret_key_types, err);
 	PQclear(result);
 	*ret = columns;
 	*ret_count = count;
