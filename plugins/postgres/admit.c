@@ -121,12 +121,17 @@ static int admit_table(struct etl_instance *inst, const struct etl_load *load, c
 		return data_only ? refuse_missing(inst, schema, name, err) : ETL_OK;
 	if (!is_table(there->kind))
 		return refuse_kind(inst, schema, name, there->kind, err);
-	if (load->run->on_existing == ETL_EXISTING_FAIL)
-		return data_only ? check_empty(inst, schema, name, err) :
-				   refuse_existing(inst, schema, name, there->kind, err);
-	return data_only || load->run->on_existing == ETL_EXISTING_TRUNCATE ?
-		       ETL_OK :
-		       replace_check(inst, load, schema, there, err);
+	if (load->run->on_existing != ETL_EXISTING_FAIL)
+		return ETL_OK;
+	return data_only ? check_empty(inst, schema, name, err) :
+			   refuse_existing(inst, schema, name, there->kind, err);
+}
+
+static bool gives_way(const struct etl_load *load, const struct standing *there)
+{
+	return load->table->kind == ETL_TABLE && there->kind && !stage_is_into(load->run) &&
+	       !(load->run->flags & ETL_RUN_DATA_ONLY) &&
+	       load->run->on_existing == ETL_EXISTING_REPLACE;
 }
 
 struct looking {
@@ -209,6 +214,16 @@ static int check_schema(struct etl_instance *inst, const char *schema, struct et
 				schema, POSTGRES_NAME_MAX);
 }
 
+int admit_again(struct etl_instance *inst, const struct etl_load *load, const char *schema,
+		const struct standing *there, struct etl_error *err)
+{
+	/* The first run of an append makes its tables as a copy does; what came meanwhile is none of its. */
+	if (stage_is_into(load->run) || (load->run->mode != ETL_COPY && load->table->kind == ETL_TABLE))
+		return admit_into(inst, load, schema, there, err);
+	return load->table->kind == ETL_TABLE ? admit_table(inst, load, schema, there, err) :
+						admit_other(inst, load, schema, there, err);
+}
+
 int admit(struct etl_instance *inst, const struct etl_load *load, const char *schema,
 	  struct etl_error *err)
 {
@@ -222,10 +237,9 @@ int admit(struct etl_instance *inst, const struct etl_load *load, const char *sc
 	    (table->kind != ETL_TABLE && table->kind != ETL_VIEW && table->kind != ETL_SEQUENCE))
 		return rc;
 	rc = admit_find(inst, schema, table->name, &there, err);
-	if (rc < 0)
-		return rc;
-	if (stage_is_into(load->run))
-		return admit_into(inst, load, schema, &there, err);
-	return table->kind == ETL_TABLE ? admit_table(inst, load, schema, &there, err) :
-					  admit_other(inst, load, schema, &there, err);
+	if (rc == ETL_OK)
+		rc = admit_again(inst, load, schema, &there, err);
+	return rc == ETL_OK && gives_way(load, &there) ?
+		       replace_check(inst, load, schema, &there, err) :
+		       rc;
 }

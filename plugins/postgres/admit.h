@@ -15,5 +15,9 @@ int admit_find(struct etl_instance *, const char *schema, const char *name, stru
 	       struct etl_error *);
 /* Refuses, before anything is made, what could not be published. */
 int admit(struct etl_instance *, const struct etl_load *, const char *schema, struct etl_error *);
+/* The same of what stands there at publication, under locks: another session may have been there since. What depends on
+ * a table that is replaced is left to replace_away. */
+int admit_again(struct etl_instance *, const struct etl_load *, const char *schema,
+		const struct standing *, struct etl_error *);
 
 #endif

@@ -17,7 +17,7 @@
 #include "state.h"
 #include "swap.h"
 
-#define TRIES 30 /* to ask after a lost COMMIT how it ended, a second apart at most */
+#define LOOKS 10 /* at tables that another session puts in the place of those that were to be locked */
 
 /* ---- What is to be done -------------------------------------------------------------------------------------------- */
 
@@ -41,26 +41,87 @@ static int how_of(const struct publish_part *part)
 	return PUBLISH_REPLACE;
 }
 
-static int find_parts(struct publishing *p)
+static int make_parts(struct publishing *p)
 {
 	const struct etl_commit *commit = p->commit;
-	int rc = ETL_OK;
 
 	p->parts = calloc(commit->load_count + 1, sizeof(*p->parts));
 	if (!p->parts)
 		return postgres_no_memory(p->inst, p->err);
-	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++) {
-		struct publish_part *part = &p->parts[p->count++];
+	for (; p->count < commit->load_count; p->count++)
+		p->parts[p->count] = (struct publish_part){
+			.load = commit->loads[p->count],
+			.token = commit->tokens[p->count],
+			.schema = postgres_target_schema(p->inst, commit->loads[p->count]->table)
+		};
+	return ETL_OK;
+}
 
-		*part = (struct publish_part){ .load = commit->loads[i],
-					       .token = commit->tokens[i],
-					       .schema = postgres_target_schema(p->inst, commit->loads[i]->table) };
-		rc = admit_find(p->inst, part->schema, part->load->table->name, &part->old, p->err);
-		if (rc == ETL_OK)
-			rc = admit_find(p->inst, part->token->text, part->load->table->name,
-					&part->staged, p->err);
+static void add_wanted(struct etl_text *sql, const char *schema, const char *name)
+{
+	char buf[POSTGRES_NAME_MAX + 1];
+
+	etl_text_add(sql, ", ");
+	etl_text_add_literal(sql, schema);
+	etl_text_add(sql, ", ");
+	etl_text_add_literal(sql, postgres_short_name(name, buf));
+}
+
+static void read_standing(const PGresult *found, int row, int column, struct standing *ret)
+{
+	const char *kind = postgres_at(found, row, column + 1);
+
+	snprintf(ret->oid, sizeof(ret->oid), "%s", PQgetvalue(found, row, column));
+	ret->kind = '\0';
+	if (kind)
+		ret->kind = *kind;
+}
+
+/* All at once: it is asked while others wait for the locks. */
+static int find_parts(struct publishing *p)
+{
+	struct etl_text sql = { 0 };
+	PGresult *found = NULL;
+	int rc;
+
+	etl_text_add(&sql, "SELECT coalesce(o.oid, 0), o.relkind, coalesce(s.oid, 0), s.relkind FROM (VALUES ");
+	for (size_t i = 0; i < p->count; i++) {
+		const struct publish_part *part = &p->parts[i];
+
+		etl_text_addf(&sql, "%s(%zu", i ? ", " : "", i);
+		add_wanted(&sql, part->schema, part->load->table->name);
+		add_wanted(&sql, part->token->text, part->load->table->name);
+		etl_text_add(&sql, ")");
+	}
+	etl_text_add(&sql, ") AS w (at, old_schema, old, stage, staged) LEFT JOIN pg_catalog.pg_namespace AS n ON "
+			   "n.nspname = w.old_schema LEFT JOIN pg_catalog.pg_class AS o ON o.relnamespace = n.oid "
+			   "AND o.relname = w.old LEFT JOIN pg_catalog.pg_namespace AS m ON m.nspname = w.stage "
+			   "LEFT JOIN pg_catalog.pg_class AS s ON s.relnamespace = m.oid AND s.relname = w.staged "
+			   "ORDER BY w.at");
+	rc = sql.failed ? postgres_no_memory(p->inst, p->err) :
+	     p->count	? postgres_query(p->inst, p->err, &found, sql.at, 0, NULL) :
+			  ETL_OK;
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
+		struct publish_part *part = &p->parts[i];
+
+		read_standing(found, (int)i, 0, &part->old);
+		read_standing(found, (int)i, 2, &part->staged);
 		part->how = how_of(part);
 	}
+	PQclear(found);
+	etl_text_free(&sql);
+	return rc;
+}
+
+/* What is in a load's place may have come or changed since the run was admitted. */
+static int admit_parts(struct publishing *p)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
+		if (p->parts[i].how != PUBLISH_NONE)
+			rc = admit_again(p->inst, p->parts[i].load, p->parts[i].schema,
+					 &p->parts[i].old, p->err);
 	return rc;
 }
 
@@ -109,12 +170,23 @@ static void add_holders(struct publishing *p, struct etl_text *to)
 	etl_text_free(&oids);
 }
 
+static int moved_away(struct publishing *p)
+{
+	return p->inst->host->fail(p->err, ETL_RETRY_STATEMENT, "42P01", 0,
+				   "postgres: another session drops or replaces the tables to be published while "
+				   "they are locked; nothing was changed; end what does that, and go on with resume");
+}
+
 static int locked_out(struct publishing *p, PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	struct etl_text who = { 0 };
 	int rc;
 
+	if (state && strcmp(state, "42P01") == 0) {
+		PQclear(result);
+		return moved_away(p);
+	}
 	if (!state || strcmp(state, "55P03") != 0)
 		return postgres_fail(p->inst, result, p->err, "locking the tables to be replaced");
 	PQclear(result);
@@ -165,6 +237,33 @@ static int lock_tables(struct publishing *p)
 		return locked_out(p, result);
 	PQclear(result);
 	return ETL_OK;
+}
+
+/* A name is locked, and not the table that had it a moment before: what has it now is looked for again, until it is what
+ * was locked. */
+static int lock_parts(struct publishing *p)
+{
+	struct etl_text locked = { 0 };
+	int rc = find_parts(p);
+
+	for (int looks = 0; rc == ETL_OK; looks++) {
+		struct etl_text there = { 0 };
+		bool same;
+
+		add_oids(p, &there);
+		same = locked.at && there.at && strcmp(locked.at, there.at) == 0;
+		etl_text_free(&locked);
+		locked = there;
+		if (same)
+			break;
+		rc = there.failed    ? postgres_no_memory(p->inst, p->err) :
+		     looks == LOOKS ? moved_away(p) :
+				      lock_tables(p);
+		if (rc == ETL_OK)
+			rc = find_parts(p);
+	}
+	etl_text_free(&locked);
+	return rc == ETL_OK ? admit_parts(p) : rc;
 }
 
 /* ---- The transaction --------------------------------------------------------------------------------------------------- */
@@ -234,7 +333,7 @@ static int publish(struct publishing *p)
 	int rc = make_schemas(p);
 
 	if (rc == ETL_OK)
-		rc = lock_tables(p);
+		rc = lock_parts(p);
 	ETL_FAULT("postgres.publish_locked");
 	if (rc == ETL_OK)
 		rc = for_each_stage(p, move_grant);
@@ -344,7 +443,7 @@ int postgres_commit(struct etl_instance *inst, const struct etl_commit *commit, 
 	if (rc == ETL_OK)
 		rc = state_is_published(inst, commit->run->id, &published, err);
 	if (rc == ETL_OK)
-		rc = find_parts(&p);
+		rc = make_parts(&p);
 	if (rc == ETL_OK && published)
 		rc = for_each_stage(&p, drop_left);
 	else if (rc == ETL_OK)

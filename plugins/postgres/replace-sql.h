@@ -191,8 +191,8 @@
 
 /* ---- What cannot be made again ---- */
 
-/* $1: one table. Things that hang on it, on its type, on its counters or on views that look at it, and are none of
- * the above. */
+/* $1: tables. Things that hang on them, on their types, on their counters or on views that look at them, and are none
+ * of the above. */
 #define REPLACE_OBSTACLES                                                                          \
 	REPLACE_LOOKING                                                                            \
 	", ours AS (SELECT DISTINCT oid FROM looking), "                                                    \

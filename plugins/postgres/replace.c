@@ -23,14 +23,19 @@ struct replacing {
 
 /* ---- Before anything is loaded ----------------------------------------------------------------------------------- */
 
+static void add_things(const PGresult *things, struct etl_text *to)
+{
+	for (int i = 0; i < PQntuples(things); i++)
+		etl_text_addf(to, "%s%s", i ? "; " : "", PQgetvalue(things, i, 0));
+}
+
 static int refuse(struct etl_instance *inst, const struct etl_load *load, const char *schema,
 		  const PGresult *things, const char *why, struct etl_error *err)
 {
 	struct etl_text list = { 0 };
 	int rc;
 
-	for (int i = 0; i < PQntuples(things); i++)
-		etl_text_addf(&list, "%s%s", i ? "; " : "", PQgetvalue(things, i, 0));
+	add_things(things, &list);
 	inst->host->at(err, load->table->name, NULL, NULL);
 	rc = inst->host->fail(err, ETL_FATAL, "2BP01", 0,
 			      "postgres: \"%s\".\"%s\" cannot be replaced, because %s: %s; drop that "
@@ -308,6 +313,21 @@ static int find_views(struct replacing *r)
 
 /* ---- Away ----------------------------------------------------------------------------------------------------------------- */
 
+static int refuse_since(struct publishing *p, const PGresult *things)
+{
+	struct etl_text list = { 0 };
+	int rc;
+
+	add_things(things, &list);
+	rc = p->inst->host->fail(p->err, ETL_FATAL, "2BP01", 0,
+				 "postgres: the tables cannot be replaced, because what depends on them by now could "
+				 "not be made again: %s; nothing was changed; drop that first and make it "
+				 "again afterwards, or write on_existing = \"truncate\" to keep the tables",
+				 list.at ? list.at : "");
+	etl_text_free(&list);
+	return rc;
+}
+
 /* The farthest first; views that the run brings are among them. */
 static int drop_views(struct replacing *r)
 {
@@ -362,13 +382,45 @@ static int take_away(struct replacing *r)
 	return rc == ETL_OK ? drop_all(p, "DROP SEQUENCE ", 'S') : rc;
 }
 
+static void add_tables(const struct publishing *p, struct etl_text *to)
+{
+	const char *between = "{";
+
+	for (size_t i = 0; i < p->count; i++)
+		if (goes(&p->parts[i], 'r')) {
+			etl_text_addf(to, "%s%s", between, p->parts[i].old.oid);
+			between = ",";
+		}
+	etl_text_add(to, to->length ? "}" : "{}");
+}
+
+/* What has come to depend on the tables since replace_check, and would not keep one from being dropped or put aside. */
+static int check_again(struct publishing *p)
+{
+	struct etl_text tables = { 0 };
+	PGresult *things = NULL;
+	int rc;
+
+	add_tables(p, &tables);
+	rc = tables.failed ? postgres_no_memory(p->inst, p->err) :
+			     postgres_query(p->inst, p->err, &things, REPLACE_OBSTACLES, 1,
+					    (const char *const[]){ tables.at });
+	if (rc == ETL_OK && PQntuples(things) > 0)
+		rc = refuse_since(p, things);
+	PQclear(things);
+	etl_text_free(&tables);
+	return rc;
+}
+
 int replace_away(struct publishing *p, struct remake *remake)
 {
 	struct replacing r = { .p = p, .remake = remake };
 	int rc = find_old(&r);
 
 	if (rc == ETL_OK && strcmp(r.old.at, "{}") != 0) {
-		rc = find_views(&r);
+		rc = check_again(p);
+		if (rc == ETL_OK)
+			rc = find_views(&r);
 		if (rc == ETL_OK)
 			rc = note_all(&r);
 		if (rc == ETL_OK)
