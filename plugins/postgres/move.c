@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "move.h"
+#include "replace-sql.h"
 
 /* The stage's own tables. Others may begin like them: a source's tables have whatever names they have. */
 #define OWN "('_etlrun_stage', '_etlrun_units', '_etlrun_splits', '_etlrun_sql')"
@@ -55,13 +56,14 @@ static const struct publish_part *part_of(const struct publishing *p, size_t ind
 	return NULL;
 }
 
-/* A table whose load failed stays behind, and so does one whose rows have gone into the old one. */
+/* A table whose load failed stays behind, and so does one whose rows have gone into the old one, with the views that
+ * were staged over it. */
 static bool stays(const struct publishing *p, size_t index, const char *kind, const char *name)
 {
 	const struct publish_part *part = part_of(p, index, name);
 
 	if (part)
-		return part->how == PUBLISH_SWAP || part->how == PUBLISH_INTO;
+		return part->how == PUBLISH_SWAP || part->how == PUBLISH_INTO || part->again;
 	return strcmp(kind, "TABLE") == 0 && p->commit->run->flags & ETL_RUN_TABLE_SCOPE;
 }
 
@@ -130,26 +132,27 @@ int move_stage(struct publishing *p, size_t index)
 	return rc;
 }
 
-/* ---- What design left for the end -------------------------------------------------------------------------------------- */
+/* ---- What design made, made anew --------------------------------------------------------------------------------------- */
 
-struct last {
+struct made {
 	struct etl_step_sink sink;
 	struct publishing *p;
 	const struct publish_part *part;
+	bool last; /* what was left for the end, and not what was made in the stage */
 };
 
 static int carry_out(struct etl_step_sink *self, const struct etl_step *step)
 {
-	struct last *last = (struct last *)(void *)self;
-	struct publishing *p = last->p;
+	struct made *made = (struct made *)(void *)self;
+	struct publishing *p = made->p;
 	struct etl_text sql = { 0 };
 	PGresult *result;
 
-	/* The rows of a table that stays are written before (into-commit.c). */
-	if (step->phase != ETL_PHASE_PUBLISH || !step->sql || last->part->how == PUBLISH_INTO)
+	if (!step->sql || step->phase > ETL_PHASE_PUBLISH ||
+	    (step->phase == ETL_PHASE_PUBLISH) != made->last)
 		return ETL_OK;
 	etl_text_add(&sql, "SET LOCAL search_path = ");
-	stage_add_path(&sql, NULL, last->part->schema, last->part->load->table);
+	stage_add_path(&sql, NULL, made->part->schema, made->part->load->table);
 	etl_text_addf(&sql, "; %s", step->sql);
 	if (sql.failed)
 		return postgres_no_memory(p->inst, p->err);
@@ -162,15 +165,99 @@ static int carry_out(struct etl_step_sink *self, const struct etl_step *step)
 	return ETL_OK;
 }
 
+static int carry_out_of(struct publishing *p, size_t index, bool last)
+{
+	struct made made = { .sink = { .emit = carry_out }, .p = p, .part = &p->parts[index], .last = last };
+
+	return postgres_design(p->inst, made.part->load->table, made.part->load, &made.sink, p->err);
+}
+
+static int leave_path(struct publishing *p, int rc)
+{
+	return rc == ETL_OK ? postgres_run(p->inst, p->err, "SET LOCAL search_path = pg_catalog") : rc;
+}
+
+/* The rows of a table that stays are written before (into-commit.c). */
 int move_last(struct publishing *p)
 {
 	int rc = ETL_OK;
 
-	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
-		struct last last = { .sink = { .emit = carry_out }, .p = p, .part = &p->parts[i] };
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
+		if (p->parts[i].how != PUBLISH_INTO)
+			rc = carry_out_of(p, i, true);
+	return leave_path(p, rc);
+}
 
-		rc = postgres_design(p->inst, last.part->load->table, last.part->load, &last.sink,
-				     p->err);
+/* ---- Views over tables that stay ----------------------------------------------------------------------------------------- */
+
+static void mark(struct publishing *p, const char *oid, size_t rank)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->parts[i].how != PUBLISH_NONE && strcmp(p->parts[i].staged.oid, oid) == 0)
+			p->parts[i].again = rank;
+}
+
+int move_find_views(struct publishing *p)
+{
+	struct etl_text staying = { 0 };
+	PGresult *views = NULL;
+	int rc;
+
+	etl_text_add(&staying, "{");
+	for (size_t i = 0; i < p->count; i++)
+		if (p->parts[i].how == PUBLISH_SWAP)
+			etl_text_addf(&staying, "%s%s", staying.length > 1 ? "," : "",
+				      p->parts[i].staged.oid);
+	etl_text_add(&staying, "}");
+	rc = staying.failed ? postgres_no_memory(p->inst, p->err) :
+			      postgres_query(p->inst, p->err, &views, REPLACE_FIND_VIEWS, 1,
+					     (const char *const[]){ staying.at });
+	for (int i = 0; rc == ETL_OK && i < PQntuples(views); i++)
+		if (!postgres_flag_at(views, i, 2))
+			mark(p, PQgetvalue(views, i, 0), (size_t)i + 1);
+	PQclear(views);
+	etl_text_free(&staying);
+	return rc;
+}
+
+/* The view, or that of which it is a trigger. */
+static size_t rank_of(const struct publishing *p, const struct publish_part *part)
+{
+	const char *parent = part->load->table->parent;
+
+	if (part->load->table->kind != ETL_TRIGGER || !parent)
+		return part->again;
+	for (size_t i = 0; i < p->count; i++)
+		if (p->parts[i].again && strcmp(p->parts[i].load->table->name, parent) == 0 &&
+		    strcmp(p->parts[i].schema, part->schema) == 0)
+			return p->parts[i].again;
+	return 0;
+}
+
+static int make_rank(struct publishing *p, size_t rank, bool triggers)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
+		if (rank_of(p, &p->parts[i]) == rank &&
+		    triggers == (p->parts[i].load->table->kind == ETL_TRIGGER))
+			rc = carry_out_of(p, i, false);
+	return rc;
+}
+
+/* A view comes after those that it looks at, and before its triggers. */
+int move_views(struct publishing *p)
+{
+	size_t most = 0;
+	int rc = ETL_OK;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->parts[i].again > most)
+			most = p->parts[i].again;
+	for (size_t rank = 1; rc == ETL_OK && rank <= most; rank++) {
+		rc = make_rank(p, rank, false);
+		if (rc == ETL_OK)
+			rc = make_rank(p, rank, true);
 	}
-	return rc == ETL_OK ? postgres_run(p->inst, p->err, "SET LOCAL search_path = pg_catalog") : rc;
+	return leave_path(p, rc);
 }

@@ -317,10 +317,58 @@ static int for_each_stage(struct publishing *p, int (*body)(struct publishing *,
 	return rc;
 }
 
+/* $1: a schema. What is bound to something in it from outside. */
+static const char bound[] =
+	"WITH inside (classid, objid) AS (SELECT 'pg_catalog.pg_class'::regclass, oid FROM pg_catalog.pg_class WHERE "
+	"relnamespace = $1::regnamespace UNION ALL SELECT 'pg_catalog.pg_type'::regclass, oid FROM pg_catalog.pg_type "
+	"WHERE typnamespace = $1::regnamespace UNION ALL SELECT 'pg_catalog.pg_proc'::regclass, oid FROM "
+	"pg_catalog.pg_proc WHERE pronamespace = $1::regnamespace) "
+	"SELECT DISTINCT coalesce(pg_describe_object('pg_catalog.pg_class'::regclass, nullif(c.oid, d.objid), 0) || ': ', "
+	"'') || pg_describe_object(d.classid, d.objid, d.objsubid) FROM inside AS i JOIN pg_catalog.pg_depend AS d ON "
+	"d.refclassid = i.classid AND d.refobjid = i.objid "
+	"LEFT JOIN pg_catalog.pg_rewrite AS r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid "
+	"LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid "
+	"LEFT JOIN pg_catalog.pg_attrdef AS f ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND f.oid = d.objid "
+	"LEFT JOIN pg_catalog.pg_trigger AS t ON d.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = d.objid "
+	"LEFT JOIN pg_catalog.pg_policy AS y ON d.classid = 'pg_catalog.pg_policy'::regclass AND y.oid = d.objid "
+	"LEFT JOIN pg_catalog.pg_class AS c ON c.oid = CASE WHEN d.classid = 'pg_catalog.pg_class'::regclass THEN d.objid "
+	"ELSE coalesce(r.ev_class, k.conrelid, f.adrelid, t.tgrelid, y.polrelid) END "
+	"LEFT JOIN pg_catalog.pg_proc AS o ON d.classid = 'pg_catalog.pg_proc'::regclass AND o.oid = d.objid "
+	"LEFT JOIN pg_catalog.pg_type AS e ON d.classid = 'pg_catalog.pg_type'::regclass AND e.oid = d.objid "
+	"WHERE coalesce(c.relnamespace, o.pronamespace, e.typnamespace) NOT IN ($1::regnamespace, "
+	"'pg_toast'::regnamespace) ORDER BY 1 LIMIT 20";
+
+/* CASCADE is for what is the stage's own: nothing of the target's may go with it unseen. */
+static int check_bound(struct publishing *p, const char *stage)
+{
+	struct etl_text name = { 0 }, list = { 0 };
+	PGresult *things = NULL;
+	int rc;
+
+	etl_text_add_name(&name, stage, '"');
+	rc = name.failed ? postgres_no_memory(p->inst, p->err) :
+			   postgres_query(p->inst, p->err, &things, bound, 1,
+					  (const char *const[]){ name.at });
+	for (int i = 0; rc == ETL_OK && i < PQntuples(things); i++)
+		etl_text_addf(&list, "%s%s", i ? "; " : "", PQgetvalue(things, i, 0));
+	if (rc == ETL_OK && (list.length || list.failed))
+		rc = p->inst->host->fail(p->err, ETL_FATAL, "2BP01", 0,
+					 "postgres: what is bound to rows that were staged would go with the staging "
+					 "schema: %s; nothing was changed; drop it and run again",
+					 list.at ? list.at : "");
+	PQclear(things);
+	etl_text_free(&name);
+	etl_text_free(&list);
+	return rc;
+}
+
 static int drop_stage(struct publishing *p, size_t i)
 {
 	struct etl_text sql = { 0 };
+	int rc = check_bound(p, p->parts[i].token->text);
 
+	if (rc < 0)
+		return rc;
 	etl_text_add(&sql, "DROP SCHEMA ");
 	etl_text_add_name(&sql, p->parts[i].token->text, '"');
 	etl_text_add(&sql, " CASCADE");
@@ -336,6 +384,8 @@ static int publish(struct publishing *p)
 		rc = lock_parts(p);
 	ETL_FAULT("postgres.publish_locked");
 	if (rc == ETL_OK)
+		rc = move_find_views(p);
+	if (rc == ETL_OK)
 		rc = for_each_stage(p, move_grant);
 	if (rc == ETL_OK)
 		rc = replace_away(p, &remake);
@@ -345,6 +395,8 @@ static int publish(struct publishing *p)
 		rc = into_publish(p);
 	if (rc == ETL_OK)
 		rc = for_each_stage(p, move_stage);
+	if (rc == ETL_OK)
+		rc = move_views(p);
 	if (rc == ETL_OK)
 		rc = replace_again(p, &remake);
 	ETL_FAULT("postgres.publish_moved");

@@ -21,6 +21,7 @@ struct publish_part {
 	const char *schema;
 	struct standing old, staged;
 	int how; /* enum publish_how */
+	size_t again; /* a view that is made anew and not moved: as the how manieth; 0: none (move.c) */
 };
 
 struct publishing {

@@ -1,7 +1,7 @@
 /*
  * Tables that stay and get the staged rows instead of their own: on_existing = "truncate", and --data-only. Keys of
- * other tables that refer to them are taken away for the moment and made again; the table's own triggers do not
- * fire, a load is not what they are for.
+ * other tables that refer to them are taken away for the moment and made again; the table's own triggers and
+ * rules are still, a load is not what they are for.
  */
 #include "config.h"
 
@@ -18,12 +18,18 @@ static const char referring[] =
 	"quote_literal(obj_description(c.oid, 'pg_constraint')) FROM pg_catalog.pg_constraint c WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = ANY "
 	"($1::oid[]) AND c.conrelid <> ALL ($1::oid[]) ORDER BY c.oid";
 
-/* Of the user's own triggers: how to still them, and how they were. */
+/* Of the user's own triggers and rules, of partitions too: how to still them, and how they were. */
 static const char triggers[] =
-	"SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname), "
-	"format('ALTER TABLE %s ENABLE %s TRIGGER %I', tgrelid::regclass, CASE tgenabled WHEN 'R' THEN 'REPLICA' "
-	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_catalog.pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT "
-	"tgisinternal AND tgenabled <> 'D' AND tgparentid = 0 ORDER BY oid";
+	"WITH tables AS (SELECT unnest($1::oid[]) AS oid UNION SELECT f.relid::oid FROM unnest($1::oid[]) AS o CROSS JOIN "
+	"LATERAL pg_partition_tree(o::regclass) AS f) "
+	"SELECT format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', tgrelid::regclass, tgname), "
+	"format('ALTER TABLE ONLY %s ENABLE %s TRIGGER %I', tgrelid::regclass, CASE tgenabled WHEN 'R' THEN 'REPLICA' "
+	"WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) FROM pg_catalog.pg_trigger t JOIN tables ON tables.oid = t.tgrelid "
+	"WHERE NOT tgisinternal AND tgenabled <> 'D' "
+	"UNION ALL SELECT format('ALTER TABLE %s DISABLE RULE %I', ev_class::regclass, rulename), "
+	"format('ALTER TABLE %s ENABLE %s RULE %I', ev_class::regclass, CASE ev_enabled WHEN 'R' THEN 'REPLICA' WHEN "
+	"'A' THEN 'ALWAYS' ELSE '' END, rulename) FROM pg_catalog.pg_rewrite r JOIN tables ON tables.oid = r.ev_class "
+	"WHERE ev_enabled <> 'D'";
 
 static bool is_swapped(const struct publish_part *part)
 {
@@ -49,7 +55,8 @@ static int run_column(struct publishing *p, const PGresult *statements, int colu
 	return rc;
 }
 
-/* Tables that refer to each other are emptied at once. */
+/* Tables that refer to each other are emptied at once. Partitions hold the rows of their table; what inherits from one has
+ * rows of its own. */
 static int empty_all(struct publishing *p)
 {
 	struct etl_text sql = { 0 };
@@ -58,6 +65,7 @@ static int empty_all(struct publishing *p)
 	for (size_t i = 0; i < p->count; i++)
 		if (is_swapped(&p->parts[i])) {
 			etl_text_add(&sql, sql.length > strlen("TRUNCATE ") ? ", " : "");
+			etl_text_add(&sql, p->parts[i].old.kind == 'p' ? "" : "ONLY ");
 			postgres_add_name(&sql, p->parts[i].schema, p->parts[i].load->table->name);
 		}
 	return postgres_run_text(p->inst, p->err, &sql);
@@ -79,11 +87,28 @@ static void add_names(struct etl_text *sql, const struct etl_table *table)
 	}
 }
 
-/* In the order in which they were loaded. */
-static int fill(struct publishing *p, const struct publish_part *part)
+static int check_count(struct publishing *p, size_t at, uint64_t written)
 {
+	const struct publish_part *part = &p->parts[at];
+	uint64_t staged = p->commit->outcomes[at].inserted;
+
+	if (written == staged)
+		return ETL_OK;
+	return p->inst->host->fail(p->err, ETL_DATA, NULL, 0,
+				   "postgres: table \"%s\".\"%s\": %llu rows were staged and %llu went into it; "
+				   "something of the server leaves rows out; nothing was changed",
+				   part->schema, part->load->table->name, (unsigned long long)staged,
+				   (unsigned long long)written);
+}
+
+/* In the order in which they were loaded. */
+static int fill(struct publishing *p, size_t at)
+{
+	const struct publish_part *part = &p->parts[at];
 	const struct etl_table *table = part->load->table;
 	struct etl_text names = { 0 }, sql = { 0 };
+	uint64_t written = 0;
+	int rc;
 
 	add_names(&names, table);
 	etl_text_add(&sql, "INSERT INTO ");
@@ -95,7 +120,10 @@ static int fill(struct publishing *p, const struct publish_part *part)
 	sql.failed |= names.failed;
 	etl_text_free(&names);
 	p->inst->host->at(p->err, table->name, NULL, NULL);
-	return postgres_run_text(p->inst, p->err, &sql);
+	rc = sql.failed ? postgres_no_memory(p->inst, p->err) :
+			  postgres_change(p->inst, p->err, &written, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	return rc == ETL_OK ? check_count(p, at, written) : rc;
 }
 
 /* A counter gives no value twice: it goes on behind the rows that came. */
@@ -123,7 +151,7 @@ static int fill_all(struct publishing *p)
 
 	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
 		if (is_swapped(&p->parts[i])) {
-			rc = fill(p, &p->parts[i]);
+			rc = fill(p, i);
 			if (rc == ETL_OK)
 				rc = set_counters(p, &p->parts[i]);
 		}
