@@ -35,6 +35,12 @@ static bool is_aborted(const struct etl_instance *inst)
 	return PQtransactionStatus(inst->db) == PQTRANS_INERROR;
 }
 
+#define OVER                                                                                       \
+	"the transaction that sees one state of the source is over, and no other sees that state"
+#define RUN_AGAIN                                                                                  \
+	"; run again, which reads everything anew; the server's log says why it ended (a restart, "     \
+	"pg_terminate_backend, a timeout)"
+
 int postgres_ready(struct etl_instance *inst, struct etl_error *err)
 {
 	int rc = postgres_db(inst, err);
@@ -42,8 +48,7 @@ int postgres_ready(struct etl_instance *inst, struct etl_error *err)
 	for (int i = 0; rc == ETL_OK && inst->pinned && is_aborted(inst) && i < TRIES; i++)
 		PQclear(PQexec(inst->db, GO_BACK));
 	if (rc == ETL_OK && inst->pinned && PQtransactionStatus(inst->db) != PQTRANS_INTRANS)
-		return postgres_fail(inst, NULL, err,
-				     "the transaction that sees one state of the source is over");
+		return inst->host->fail(err, ETL_FATAL, NULL, 0, "postgres: " OVER RUN_AGAIN);
 	return rc;
 }
 
@@ -72,6 +77,36 @@ int postgres_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_er
 	return rc;
 }
 
+/* What a server says of a state that nobody holds any more, or never did. */
+static bool is_over(const PGresult *result)
+{
+	static const char *const states[] = { "22023", "42704", "55000" };
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	for (size_t i = 0; state && i < sizeof(states) / sizeof(*states); i++)
+		if (strcmp(state, states[i]) == 0)
+			return true;
+	return false;
+}
+
+static int enter(struct etl_instance *inst, const char *sql, struct etl_error *err)
+{
+	PGresult *result = PQexec(inst->db, sql);
+	int rc;
+
+	if (PQresultStatus(result) == PGRES_COMMAND_OK) {
+		PQclear(result);
+		return ETL_OK;
+	}
+	if (!is_over(result))
+		return postgres_fail(inst, result, err, "entering the state that the source is read in");
+	rc = inst->host->fail(err, ETL_FATAL, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
+			      "postgres: " OVER ": %s" RUN_AGAIN,
+			      PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+	PQclear(result);
+	return rc;
+}
+
 /* The state can be entered as long as who exported it is in its transaction. */
 int postgres_join(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
 {
@@ -84,7 +119,8 @@ int postgres_join(struct etl_instance *inst, const struct etl_token *token, stru
 	etl_text_add(&sql, BEGIN_PIN "; SET TRANSACTION SNAPSHOT ");
 	etl_text_add_literal(&sql, token->text);
 	etl_text_add(&sql, "; " SAVE);
-	rc = postgres_run_text(inst, err, &sql);
+	rc = sql.failed ? postgres_no_memory(inst, err) : enter(inst, sql.at, err);
+	etl_text_free(&sql);
 	if (rc == ETL_OK)
 		inst->pinned = true;
 	else
