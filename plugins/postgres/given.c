@@ -75,12 +75,33 @@ static int run_file(struct etl_instance *inst, const char *path, const char *tex
 		return line ? postgres_fail(inst, result, err, "%s:%lu", path, line) :
 			      postgres_fail(inst, result, err, "schema_file %s", path);
 	PQclear(result);
-	if (PQtransactionStatus(inst->db) == PQTRANS_INTRANS)
-		return ETL_OK;
-	return unreadable(
-		inst, path,
-		"it ends the transaction it is run in: take BEGIN, COMMIT and their like out of it",
-		err);
+	return ETL_OK;
+}
+
+/* The transaction that is under way; *RET is the caller's. */
+static int name_transaction(struct etl_instance *inst, char **ret, struct etl_error *err)
+{
+	return postgres_text(inst, err, ret, "SELECT pg_catalog.pg_current_xact_id()::text", 0, NULL);
+}
+
+/* The file may have ended one and begun another: what was made in the first is there for good. */
+static int run_within(struct etl_instance *inst, const char *path, const char *text, struct etl_error *err)
+{
+	char *before = NULL, *behind = NULL;
+	int rc = name_transaction(inst, &before, err);
+
+	if (rc == ETL_OK)
+		rc = run_file(inst, path, text, err);
+	if (rc == ETL_OK && PQtransactionStatus(inst->db) == PQTRANS_INTRANS)
+		rc = name_transaction(inst, &behind, err);
+	if (rc == ETL_OK && !(before && behind && strcmp(before, behind) == 0))
+		rc = unreadable(inst, path,
+				"it ends the transaction it is run in: take BEGIN, COMMIT and their like out of it; "
+				"what it made before in schemas that it names is there now: look at it, and drop it",
+				err);
+	free(before);
+	free(behind);
+	return rc;
 }
 
 /* What it made beside tables, their indexes and what belongs to them, as people read it. */
@@ -135,7 +156,6 @@ static int refuse_strangers(struct etl_instance *inst, const char *path, struct 
 struct relay {
 	struct etl_table_sink sink;
 	struct etl_table_sink *to;
-	const struct etl_instance *inst;
 };
 
 /* Such a table goes where the target's tables go. */
@@ -155,13 +175,11 @@ static int pass_on(struct etl_table_sink *self, const struct etl_table *table)
 static int describe_made(struct etl_instance *inst, const char *path, const char *text,
 			 struct etl_table_sink *sink, struct etl_error *err)
 {
-	struct relay relay = { { pass_on }, sink, inst };
-	int rc = postgres_run(inst, err,
-			      "CREATE SCHEMA " SCRATCH "; SET LOCAL search_path = " SCRATCH
-			      ", public");
+	struct relay relay = { { pass_on }, sink };
+	int rc = postgres_run(inst, err, "SET LOCAL search_path = " SCRATCH ", public");
 
 	if (rc == ETL_OK)
-		rc = run_file(inst, path, text, err);
+		rc = run_within(inst, path, text, err);
 	if (rc == ETL_OK)
 		rc = postgres_run(inst, err, "SET LOCAL search_path = pg_catalog");
 	if (rc == ETL_OK)
@@ -169,11 +187,11 @@ static int describe_made(struct etl_instance *inst, const char *path, const char
 	return rc == ETL_OK ? postgres_describe_schema(inst, SCRATCH, &relay.sink, err) : rc;
 }
 
-/* The failure, if there was one, has been told. */
+/* The failure, if there was one, has been told. What the file committed of the scratch is nobody's. */
 static void take_back(struct etl_instance *inst)
 {
 	if (inst->db)
-		PQclear(PQexec(inst->db, "ROLLBACK"));
+		PQclear(PQexec(inst->db, "ROLLBACK; DROP SCHEMA IF EXISTS " SCRATCH " CASCADE"));
 }
 
 int postgres_given(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
@@ -183,10 +201,13 @@ int postgres_given(struct etl_instance *inst, struct etl_table_sink *sink, struc
 	int rc = path ? read_file(inst, path, &text, err) : ETL_OK;
 
 	if (rc == ETL_OK && path) {
-		rc = postgres_run(inst, err, "BEGIN");
-		if (rc == ETL_OK)
+		rc = postgres_run(inst, err, "BEGIN; CREATE SCHEMA " SCRATCH);
+		if (rc == ETL_OK) {
 			rc = describe_made(inst, path, text, sink, err);
-		take_back(inst);
+			take_back(inst);
+		} else if (inst->db) {
+			PQclear(PQexec(inst->db, "ROLLBACK"));
+		}
 	}
 	free(text);
 	return rc;
