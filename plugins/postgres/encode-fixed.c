@@ -55,17 +55,10 @@ static const char *put_bool(struct encode_column *c, const struct etl_column_vie
 	return NULL;
 }
 
-static int64_t get_int(const struct etl_column_view *v, int64_t row)
-{
-	return v->width == 8 ? etl_get_int64(v, row) :
-	       v->width == 4 ? etl_get_int32(v, row) :
-			       etl_get_int16(v, row);
-}
-
 static const char *put_int2(struct encode_column *c, const struct etl_column_view *v, int64_t row,
 			    struct encode_buffer *b)
 {
-	int64_t value = get_int(v, row);
+	int64_t value = encode_get_int(v, row);
 
 	(void)c;
 	return value < INT16_MIN || value > INT16_MAX ? "out_of_range" : put_2(b, (int16_t)value);
@@ -74,7 +67,7 @@ static const char *put_int2(struct encode_column *c, const struct etl_column_vie
 static const char *put_int4(struct encode_column *c, const struct etl_column_view *v, int64_t row,
 			    struct encode_buffer *b)
 {
-	int64_t value = get_int(v, row);
+	int64_t value = encode_get_int(v, row);
 
 	(void)c;
 	return value < INT32_MIN || value > INT32_MAX ? "out_of_range" :
@@ -85,7 +78,7 @@ static const char *put_int8(struct encode_column *c, const struct etl_column_vie
 			    struct encode_buffer *b)
 {
 	(void)c;
-	return put_8(b, (uint64_t)get_int(v, row));
+	return put_8(b, (uint64_t)encode_get_int(v, row));
 }
 
 static const char *put_float4(struct encode_column *c, const struct etl_column_view *v, int64_t row,

@@ -24,16 +24,6 @@ static bool add(struct listing *l, const void *bytes, size_t size)
 	return true;
 }
 
-static int hex_of(uint8_t c)
-{
-	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-static uint32_t unit_at(const uint8_t *at)
-{
-	return (uint32_t)(hex_of(at[0]) << 12 | hex_of(at[1]) << 8 | hex_of(at[2]) << 4 | hex_of(at[3]));
-}
-
 static size_t spell_utf8(uint32_t c, uint8_t *ret)
 {
 	if (c < 0x80) {
@@ -61,7 +51,7 @@ static size_t spell_utf8(uint32_t c, uint8_t *ret)
 /* Behind "\u", whose digits are there; l->at moves behind what belongs to the character. */
 static const char *take_unit(struct listing *l)
 {
-	uint32_t c = unit_at(l->at);
+	uint32_t c = encode_unit(l->at);
 	uint8_t bytes[4];
 
 	l->at += 4;
@@ -69,7 +59,7 @@ static const char *take_unit(struct listing *l)
 		return "nul_byte";
 	if (c >= 0xd800 && c <= 0xdfff) {
 		uint32_t low = l->end - l->at >= 6 && l->at[0] == '\\' && l->at[1] == 'u' ?
-				       unit_at(l->at + 2) :
+				       encode_unit(l->at + 2) :
 				       0;
 
 		if (c > 0xdbff || low < 0xdc00 || low > 0xdfff)
@@ -138,6 +128,8 @@ const char *encode_list(struct encode_column *c, const struct etl_column_view *v
 	l.end = l.at + size;
 	while (l.at < l.end && (*l.at == ' ' || *l.at == '\n' || *l.at == '\r' || *l.at == '\t'))
 		l.at++;
+	if (etl_utf8_valid(l.end - size, (size_t)size) != (size_t)size)
+		return "invalid_utf8";
 	if (!etl_json_valid((const char *)l.end - size, (size_t)size))
 		return "not_json";
 	if (*l.at != '[')
@@ -147,8 +139,13 @@ const char *encode_list(struct encode_column *c, const struct etl_column_view *v
 	encode_put32(b, 0);
 	while (!code && l.at < l.end)
 		code = take_one(&l);
-	if (!code && b->used - start > ENCODE_FIELD_MAX)
-		code = "too_big";
+	if (!code) {
+		size_t whole = b->used - start;
+
+		b->used = start;
+		code = encode_fits(b, whole);
+		b->used += whole;
+	}
 	if (code) {
 		b->used = start;
 		return code;

@@ -11,6 +11,7 @@
 #define GROUPS_SMALL 12	    /* what 128 bits can fill, with one group of decimals cut in two */
 #define DIGITS_MOST  131072 /* before the point */
 #define SCALE_MOST   16383
+#define INT_DIGITS   19 /* of the largest integer: it is less than ten to that power */
 
 static const uint64_t tens[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
 				 1000000000, 10000000000, 100000000000, 1000000000000,
@@ -45,25 +46,18 @@ static const char *put_groups(struct encode_buffer *b, const uint16_t *groups, s
 	return NULL;
 }
 
-static int64_t get_int(const struct etl_column_view *v, int64_t row)
-{
-	return v->width == 8 ? etl_get_int64(v, row) :
-	       v->width == 4 ? etl_get_int32(v, row) :
-			       etl_get_int16(v, row);
-}
-
 static const char *put_int(struct encode_column *c, const struct etl_column_view *v, int64_t row,
 			   struct encode_buffer *b)
 {
-	int64_t value = get_int(v, row);
+	int64_t value = encode_get_int(v, row);
 	uint64_t rest = value < 0 ? (uint64_t)0 - (uint64_t)value : (uint64_t)value;
 	int whole = c->precision - c->scale;
 	uint16_t groups[5];
 	size_t count = 0;
 
-	if (c->precision && whole < 19 && (whole <= 0 ? rest != 0 : rest >= tens[whole]))
+	if (c->precision && whole < INT_DIGITS && (whole <= 0 ? rest != 0 : rest >= tens[whole]))
 		return "out_of_range";
-	if (c->precision && c->scale < 0 && c->scale > -19 && rest % tens[-c->scale] != 0)
+	if (c->precision && c->scale < 0 && (c->scale <= -INT_DIGITS ? rest != 0 : rest % tens[-c->scale] != 0))
 		return "too_precise";
 	for (; rest; rest /= 10000)
 		groups[count++] = (uint16_t)(rest % 10000);

@@ -45,8 +45,10 @@ static const char *check_text(const uint8_t *at, size_t size, size_t *ret_chars)
 
 static const char *put_bytes_of(struct encode_buffer *b, const uint8_t *at, size_t size)
 {
-	if (size > ENCODE_FIELD_MAX)
-		return "too_big";
+	const char *code = encode_fits(b, size);
+
+	if (code)
+		return code;
 	if (!encode_room(b, size + 4))
 		return "no_memory";
 	encode_put32(b, (uint32_t)size);
@@ -136,27 +138,17 @@ static const char *put_json(struct encode_column *c, const struct etl_column_vie
 	return code ? code : put_bytes_of(b, at, (size_t)size);
 }
 
-static int hex_of(uint8_t c)
-{
-	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-static unsigned unit_at(const uint8_t *at)
-{
-	return (unsigned)(hex_of(at[0]) << 12 | hex_of(at[1]) << 8 | hex_of(at[2]) << 4 | hex_of(at[3]));
-}
-
 /* jsonb keeps characters and not escapes: of valid JSON it refuses \u0000 and half a surrogate pair. */
 static const char *check_escapes(const uint8_t *at, size_t size)
 {
 	for (size_t i = 0; i + 1 < size; i++) {
-		unsigned unit;
+		uint32_t unit;
 
 		if (at[i] != '\\')
 			continue;
 		if (at[++i] != 'u')
 			continue;
-		unit = unit_at(at + i + 1);
+		unit = encode_unit(at + i + 1);
 		i += 4;
 		if (unit == 0)
 			return "nul_byte";
@@ -164,7 +156,7 @@ static const char *check_escapes(const uint8_t *at, size_t size)
 			continue;
 		if (unit > 0xdbff || i + 6 >= size || at[i + 1] != '\\' || at[i + 2] != 'u')
 			return "invalid_utf8";
-		unit = unit_at(at + i + 3);
+		unit = encode_unit(at + i + 3);
 		if (unit < 0xdc00 || unit > 0xdfff)
 			return "invalid_utf8";
 		i += 6;
@@ -182,10 +174,10 @@ static const char *put_jsonb(struct encode_column *c, const struct etl_column_vi
 	(void)c;
 	if (!code)
 		code = check_escapes(at, (size_t)size);
+	if (!code)
+		code = encode_fits(b, (size_t)size + 1);
 	if (code)
 		return code;
-	if (size >= ENCODE_FIELD_MAX)
-		return "too_big";
 	if (!encode_room(b, (size_t)size + 5))
 		return "no_memory";
 	encode_put32(b, (uint32_t)size + 1);

@@ -176,6 +176,7 @@ const char *encode_row(struct encode_column *columns, size_t count, const struct
 	size_t start = b->used;
 	const char *code = NULL;
 
+	b->row = start;
 	if (!encode_room(b, 2 + 12 + 4 * count))
 		return "no_memory";
 	encode_put16(b, (uint16_t)(count + (place >= 0)));

@@ -8,12 +8,13 @@
 
 #include "postgres.h"
 
-#define ENCODE_FIELD_MAX 0x3fffff00 /* bytes of a value: the server takes none of 1 GiB */
+#define ENCODE_FIELD_MAX 0x3fffff00 /* bytes of a value, and of a row: the server holds none of 1 GiB */
 
 /* What is to be sent. `failed` is set once when memory ran out and stays. */
 struct encode_buffer {
 	uint8_t *at;
 	size_t used, room;
+	size_t row; /* where the one under way begins */
 	bool failed;
 };
 
@@ -45,10 +46,38 @@ static inline void encode_put64(struct encode_buffer *b, uint64_t v)
 	b->used += 8;
 }
 
+/* Can SIZE bytes of a value be put into the row under way? NULL, or the reject's code. */
+static inline const char *encode_fits(const struct encode_buffer *b, size_t size)
+{
+	if (size > ENCODE_FIELD_MAX)
+		return "too_big";
+	return b->used - b->row + size > ENCODE_FIELD_MAX ? "row_too_big" : NULL;
+}
+
+/* A digit of a hexadecimal number, and the four behind "\u". */
+static inline unsigned encode_digit(uint8_t c)
+{
+	return c <= '9' ? (unsigned)c - '0' : (c | 0x20u) - 'a' + 10;
+}
+
+static inline uint32_t encode_unit(const uint8_t *at)
+{
+	return encode_digit(at[0]) << 12 | encode_digit(at[1]) << 8 | encode_digit(at[2]) << 4 |
+	       encode_digit(at[3]);
+}
+
+/* Of a column of integers of any width. */
+static inline int64_t encode_get_int(const struct etl_column_view *v, int64_t row)
+{
+	return v->width == 8 ? etl_get_int64(v, row) :
+	       v->width == 4 ? etl_get_int32(v, row) :
+			       etl_get_int16(v, row);
+}
+
 struct encode_column;
 
 /* Writes a value that is not NULL, with its length. NULL: done; else nothing was written, and it is a code as
- * etl_convert's, "too_long", "nul_byte" or "not_a_label". */
+ * etl_convert's, "too_long", "nul_byte", "not_a_label", "too_big" or "row_too_big". */
 typedef const char *encode_put(struct encode_column *, const struct etl_column_view *, int64_t row,
 			       struct encode_buffer *);
 

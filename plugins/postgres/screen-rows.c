@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "encode.h"
 #include "screen.h"
 
 #define SHOWN 100 /* rows that are told one by one when they stay; of the others how many */
@@ -75,11 +76,6 @@ static int open_cursor(struct telling *t)
 	return postgres_run_text(s->inst, s->err, &sql);
 }
 
-static int hex_of(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 /* "\x00ff" */
 static const char *put_bytes(struct etl_column_builder *to, const char *hex)
 {
@@ -88,7 +84,8 @@ static const char *put_bytes(struct etl_column_builder *to, const char *hex)
 	bool done;
 
 	for (size_t i = 0; bytes && i < size; i++)
-		bytes[i] = (uint8_t)(hex_of(hex[2 + 2 * i]) << 4 | hex_of(hex[3 + 2 * i]));
+		bytes[i] = (uint8_t)(encode_digit((uint8_t)hex[2 + 2 * i]) << 4 |
+				     encode_digit((uint8_t)hex[3 + 2 * i]));
 	done = bytes && etl_put_bytes(to, bytes, (int64_t)size);
 	free(bytes);
 	return done ? NULL : "no_memory";

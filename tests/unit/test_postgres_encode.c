@@ -171,6 +171,14 @@ START_TEST(numerics_with_a_modifier)
 	expect(OID_NUMERIC, NUMERIC(2, -3), "bigint", "1500", "too_precise");
 	expect(OID_NUMERIC, NUMERIC(2, -3), "numeric", "1500", "too_precise");
 	expect(OID_NUMERIC, NUMERIC(2, -3), "bigint", "100000", "out_of_range");
+	/* A unit that no integer reaches. */
+	expect(OID_NUMERIC, NUMERIC(3, -18), "bigint", "1000000000000000000", "0001000400000000" "0064");
+	expect(OID_NUMERIC, NUMERIC(3, -18), "bigint", "1000000000000000001", "too_precise");
+	expect(OID_NUMERIC, NUMERIC(3, -19), "bigint", "1000000000000000000", "too_precise");
+	expect(OID_NUMERIC, NUMERIC(3, -20), "bigint", "-5", "too_precise");
+	expect(OID_NUMERIC, NUMERIC(3, -20), "numeric", "5", "too_precise");
+	expect(OID_NUMERIC, NUMERIC(3, -20), "decimal(5,0)", "5", "too_precise");
+	expect(OID_NUMERIC, NUMERIC(3, -20), "bigint", "0", "0000000000000000");
 }
 END_TEST
 
@@ -249,6 +257,11 @@ START_TEST(others)
 	ck_assert_str_eq(put((struct encode_column){ .oid = 1007, .modifier = NONE, .by_text = true, .list = true },
 			     &(struct etl_column){ .name = "c", .type = ETL_JSON }, builder),
 			 "7b312c6e756c6c2c22615c22c3a95c5c222c7b747275657d7d");
+	builder = builder_of(&(struct etl_column){ .name = "c", .type = ETL_JSON }, 1, 8);
+	ck_assert(etl_put_bytes(builder->columns, "[\"\377\"]", 5));
+	ck_assert_str_eq(put((struct encode_column){ .oid = 1009, .modifier = NONE, .by_text = true, .list = true },
+			     &(struct etl_column){ .name = "c", .type = ETL_JSON }, builder),
+			 "invalid_utf8");
 	ck_assert(!encode_knows(1186));
 	ck_assert(encode_knows(OID_NUMERIC) && encode_knows(OID_BPCHAR));
 }
@@ -266,6 +279,34 @@ START_TEST(any_values)
 	ck_assert_str_eq(any(OID_BYTEA, ETL_ANY_BLOB, "\0\377", 2), "00ff");
 	ck_assert_str_eq(any(OID_NUMERIC, ETL_ANY_REAL, &real, 8), "0001ffff000000011388");
 	ck_assert_str_eq(any(OID_TEXT, ETL_ANY_BLOB, "a", 1), "type");
+}
+END_TEST
+
+/* The server holds no row of 1 GiB, whatever its columns have: what would be too much is not even copied. */
+START_TEST(rows_that_are_too_big)
+{
+	static const char *const types[] = { "text", "bytes", "json" };
+	static const uint32_t oids[] = { OID_TEXT, OID_BYTEA, OID_JSONB };
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct etl_column from = column_of("c", types[i]);
+		struct ArrowSchema schema = schema_of(&from, 1);
+		struct encode_column column = { .name = "c", .oid = oids[i], .modifier = NONE };
+		struct etl_builder *builder = builder_of(&from, 1, 8);
+		struct etl_view *view = etl_view_new(&schema);
+		struct encode_buffer b = { .row = 7, .used = ENCODE_FIELD_MAX - 7, .room = ENCODE_FIELD_MAX + 100 };
+		struct ArrowArray batch = { 0 };
+
+		ck_assert(etl_put_bytes(builder->columns, "[12345678901234]", 16));
+		ck_assert(etl_builder_finish(builder, &batch) && etl_view_set(view, &batch));
+		ck_assert(encode_choose(&column, schema.children[0]));
+		ck_assert_str_eq(column.put(&column, view->columns, 0, &b), "row_too_big");
+		ck_assert_uint_eq(b.used, ENCODE_FIELD_MAX - 7);
+		batch.release(&batch);
+		etl_view_free(view);
+		etl_builder_free(builder);
+		schema.release(&schema);
+	}
 }
 END_TEST
 
@@ -313,6 +354,7 @@ int main(void)
 	tcase_add_test(tests, moments);
 	tcase_add_test(tests, others);
 	tcase_add_test(tests, any_values);
+	tcase_add_test(tests, rows_that_are_too_big);
 	tcase_add_test(tests, places);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
