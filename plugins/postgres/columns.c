@@ -10,22 +10,23 @@
 
 #include "load.h"
 
-enum { NAME, OID, MODIFIER, NOT_NULL, JUDGED, KIND, CAST_TYPE, TYPE, CATEGORY };
+enum { NAME, OID, MODIFIER, NOT_NULL, JUDGED, KIND, CAST_TYPE, TYPE, CATEGORY, WHOLE, ELEMENT };
 
 /* A domain is followed down to its base; a modifier that is given above wins. */
 static const char describe[] =
 	"WITH RECURSIVE types AS (SELECT a.attnum, a.attname, a.attnotnull OR t.typnotnull AS needed, "
-	"t.oid, t.typtype, t.typcategory, t.typbasetype, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod "
+	"t.oid, t.typtype, t.typcategory, t.typelem, t.typbasetype, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod "
 	"END AS modifier, EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = t.oid) AS judged, "
 	"format_type(a.atttypid, a.atttypmod) AS name "
 	"FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
 	"WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped "
 	"UNION ALL "
-	"SELECT d.attnum, d.attname, d.needed OR b.typnotnull, b.oid, b.typtype, b.typcategory, b.typbasetype, "
+	"SELECT d.attnum, d.attname, d.needed OR b.typnotnull, b.oid, b.typtype, b.typcategory, b.typelem, b.typbasetype, "
 	"CASE WHEN d.modifier < 0 AND b.typtype = 'd' THEN b.typtypmod ELSE d.modifier END, "
 	"d.judged OR EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = b.oid), d.name "
 	"FROM types d JOIN pg_catalog.pg_type b ON b.oid = d.typbasetype WHERE d.typtype = 'd') "
-	"SELECT attname, oid, modifier, needed, judged, typtype, format_type(oid, -1), name, typcategory FROM types "
+	"SELECT attname, oid, modifier, needed, judged, typtype, format_type(oid, -1), name, typcategory, "
+	"format_type(oid, modifier), CASE typcategory WHEN 'A' THEN typelem ELSE oid END FROM types "
 	"WHERE typtype <> 'd'";
 
 static const char table_judges[] =
@@ -82,8 +83,10 @@ static int find_one(struct loading *l, size_t i)
 	c->oid = (uint32_t)postgres_int_at(l->described, at, OID);
 	c->modifier = (int32_t)postgres_int_at(l->described, at, MODIFIER);
 	c->not_null = postgres_flag_at(l->described, at, NOT_NULL);
-	l->types[i] = PQgetvalue(l->described, at, TYPE);
-	l->casts[i] = PQgetvalue(l->described, at, CAST_TYPE);
+	l->types[i] = (struct loading_type){ .shown = PQgetvalue(l->described, at, TYPE),
+					     .cast = PQgetvalue(l->described, at, CAST_TYPE),
+					     .whole = PQgetvalue(l->described, at, WHOLE),
+					     .element = (uint32_t)postgres_int_at(l->described, at, ELEMENT) };
 	if (*PQgetvalue(l->described, at, KIND) == 'e') {
 		int rc = find_labels(l, i);
 
@@ -93,6 +96,7 @@ static int find_one(struct loading *l, size_t i)
 	c->list = *PQgetvalue(l->described, at, CATEGORY) == 'A';
 	c->by_text = !c->labels && !encode_knows(c->oid);
 	l->careful |= c->by_text || postgres_flag_at(l->described, at, JUDGED);
+	l->inexact |= exact_matters(l, i);
 	return ETL_OK;
 }
 
@@ -130,9 +134,8 @@ int loading_find_columns(struct loading *l)
 	l->columns = calloc(l->count + 1, sizeof(*l->columns));
 	l->labels = calloc(l->count + 1, sizeof(PGresult *));
 	l->types = calloc(l->count + 1, sizeof(*l->types));
-	l->casts = calloc(l->count + 1, sizeof(*l->casts));
 	postgres_add_name(&table, l->token->text, l->load->table->name);
-	rc = l->columns && l->labels && l->types && l->casts && !table.failed ?
+	rc = l->columns && l->labels && l->types && !table.failed ?
 		     find_all(l, table.at) :
 		     loading_no_memory(l);
 	etl_text_free(&table);
@@ -151,7 +154,6 @@ void loading_free_columns(struct loading *l)
 	free(l->columns);
 	free(l->labels);
 	free(l->types);
-	free(l->casts);
 }
 
 void loading_add_names(const struct loading *l, struct etl_text *sql)

@@ -59,6 +59,7 @@ static const char *words_of(const char *code)
 		{ "too_precise", "would be rounded by type %s" },
 		{ "not_a_label", "is no value of the enum %s" },
 		{ "too_big", "is larger than the server takes, 1 GiB" },
+		{ "row_too_big", "makes the row larger than the server takes, 1 GiB" },
 		{ "not_json", "is not valid JSON" },
 	};
 
@@ -83,12 +84,12 @@ int loading_reject_value(struct loading *l, const struct ArrowArray *batch, int6
 		etl_text_add(&reason, "the value is NULL, and the column must have one");
 	} else {
 		etl_text_addf(&reason, "the %s ", etl_type_name(c->type, name, sizeof(name)));
-		if (strcmp(code, "too_big") != 0) {
+		if (strcmp(code, "too_big") != 0 && strcmp(code, "row_too_big") != 0) {
 			etl_text_add_value(&reason, c, row);
 			etl_text_add(&reason, " ");
 		}
 		etl_text_add_bytes(&reason, words, type ? (size_t)(type - words) : strlen(words));
-		etl_text_add(&reason, type ? l->types[column] : "");
+		etl_text_add(&reason, type ? l->types[column].shown : "");
 	}
 	rc = reason.failed ? loading_no_memory(l) :
 			     loading_reject(l, batch, row, code,
@@ -111,33 +112,69 @@ int loading_copy_begin(struct loading *l, const char *sql)
 	return encode_begin(&l->buffer) ? ETL_OK : loading_no_memory(l);
 }
 
-int loading_send(struct loading *l)
+/* An int holds it: one row at the most is in the buffer beyond a piece, and none has ENCODE_FIELD_MAX. */
+static int send(struct loading *l)
 {
 	size_t used = l->buffer.used;
 
 	l->buffer.used = 0;
 	l->bytes += used;
-	if (used && PQputCopyData(l->inst->db, (const char *)l->buffer.at, (int)used) != 1)
-		return postgres_fail(l->inst, NULL, l->err, "loading table \"%s\"",
-				     l->load->table->name);
-	return ETL_OK;
+	l->broken = used && PQputCopyData(l->inst->db, (const char *)l->buffer.at, (int)used) != 1;
+	return l->broken ? ETL_FAILED : ETL_OK;
 }
 
-PGresult *loading_copy_end(struct loading *l, int rc)
+int loading_send_piece(struct loading *l)
+{
+	return l->buffer.used >= PIECE ? send(l) : ETL_OK;
+}
+
+static PGresult *end_copy(struct loading *l, int rc)
 {
 	PGresult *first = NULL, *next;
 
-	if (PQputCopyEnd(l->inst->db, rc < 0 ? "the rows stopped coming" : NULL) != 1)
-		return NULL;
+	bool sent = PQputCopyEnd(l->inst->db, rc < 0 ? "the rows stopped coming" : NULL) == 1;
+
+	/* Where it cannot be sent the server may have said why before. */
 	while ((next = PQgetResult(l->inst->db)) != NULL) {
 		if (first)
 			PQclear(next);
 		else
 			first = next;
-		if (PQstatus(l->inst->db) == CONNECTION_BAD)
+		if (!sent || PQstatus(l->inst->db) == CONNECTION_BAD)
 			break;
 	}
 	return first;
+}
+
+static int check_copied(struct loading *l, PGresult *result, uint64_t rows)
+{
+	uint64_t copied = strtoull(PQcmdTuples(result), NULL, 10);
+
+	if (copied == rows)
+		return ETL_OK;
+	return l->inst->host->fail(l->err, ETL_BUG, NULL, 0,
+				   "postgres: table \"%s\": %llu rows were sent, and the server took %llu",
+				   l->load->table->name, (unsigned long long)rows,
+				   (unsigned long long)copied);
+}
+
+int loading_copy_end(struct loading *l, int rc, uint64_t rows, PGresult **ret)
+{
+	PGresult *result;
+
+	*ret = NULL;
+	if (rc == ETL_OK)
+		rc = encode_end(&l->buffer) ? send(l) : loading_no_memory(l);
+	result = end_copy(l, rc);
+	/* What failed on this side has been described. */
+	if (l->broken || (rc == ETL_OK && PQresultStatus(result) != PGRES_COMMAND_OK)) {
+		*ret = result ? result : PQmakeEmptyPGresult(l->inst->db, PGRES_FATAL_ERROR);
+		return ETL_OK;
+	}
+	if (rc == ETL_OK)
+		rc = check_copied(l, result, rows);
+	PQclear(result);
+	return rc;
 }
 
 int loading_note_part(struct loading *l)
@@ -163,8 +200,8 @@ static int encode_batch(struct loading *l, const struct ArrowArray *batch)
 			rc = loading_reject_value(l, batch, row, column, code);
 		else
 			l->rows++;
-		if (rc == ETL_OK && l->buffer.used >= PIECE)
-			rc = loading_send(l);
+		if (rc == ETL_OK)
+			rc = loading_send_piece(l);
 	}
 	return rc;
 }
@@ -216,20 +253,32 @@ static int take_all(struct loading *l, struct ArrowArrayStream *stream)
 
 /* ---- A split ------------------------------------------------------------------------------------------------------- */
 
-static bool is_careful(const struct loading *l)
+/* "stage.name"; NULL: no memory. */
+static char *careful_name(const struct loading *l)
+{
+	struct etl_text name = { 0 };
+
+	etl_text_addf(&name, "%s.%s", l->token->text, l->load->table->name);
+	return etl_text_take(&name);
+}
+
+static int is_careful(struct loading *l, bool *ret)
 {
 	const struct postgres_target *target = l->inst->target;
+	char *name = careful_name(l);
 
+	if (!name)
+		return loading_no_memory(l);
 	for (size_t i = 0; target && i < target->careful_count; i++)
-		if (strcmp(target->careful[i], l->load->table->name) == 0)
-			return true;
-	return false;
+		*ret |= strcmp(target->careful[i], name) == 0;
+	free(name);
+	return ETL_OK;
 }
 
 static int become_careful(struct loading *l)
 {
 	struct postgres_target *target = l->inst->target;
-	char **more, *name = strdup(l->load->table->name);
+	char **more, *name = careful_name(l);
 
 	if (!target)
 		target = l->inst->target = calloc(1, sizeof(*target));
@@ -269,7 +318,7 @@ static int refused(struct loading *l, PGresult *result)
 static int copy_all(struct loading *l, struct ArrowArrayStream *stream)
 {
 	struct etl_text sql = { 0 };
-	PGresult *result;
+	PGresult *refusal;
 	int rc;
 
 	etl_text_add(&sql, "COPY ");
@@ -281,13 +330,8 @@ static int copy_all(struct loading *l, struct ArrowArrayStream *stream)
 	if (rc < 0)
 		return rc;
 	rc = take_all(l, stream);
-	if (rc == ETL_OK)
-		rc = encode_end(&l->buffer) ? loading_send(l) : loading_no_memory(l);
-	result = loading_copy_end(l, rc);
-	if (rc == ETL_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
-		return refused(l, result);
-	PQclear(result);
-	return rc;
+	rc = loading_copy_end(l, rc, l->rows, &refusal);
+	return refusal ? refused(l, refusal) : rc;
 }
 
 /* What a transaction on a connection that was lost left of the same split is replaced. */
@@ -314,7 +358,8 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 {
 	int rc = make_way(l);
 
-	l->careful = is_careful(l);
+	if (rc == ETL_OK)
+		rc = is_careful(l, &l->careful);
 	if (rc == ETL_OK)
 		rc = loading_find_columns(l);
 	if (rc < 0)

@@ -38,7 +38,7 @@ static int name_stage(struct etl_instance *inst, const struct etl_run *run, cons
 		      char *ret, struct etl_error *err)
 {
 	struct etl_text name = { 0 };
-	size_t cut = POSTGRES_NAME_MAX - HASH_SIZE + 1;
+	size_t cut = POSTGRES_NAME_MAX - HASH_SIZE;
 
 	etl_text_add(&name, STAGE_PREFIX);
 	for (const char *c = run->id; *c; c++)
