@@ -16,15 +16,15 @@
 #define OID_VARBIT    1562
 
 static const char columns_sql[] =
-	"WITH RECURSIVE d(domain, base, modifier) AS ("
-	"SELECT oid, typbasetype, typtypmod FROM pg_catalog.pg_type WHERE typtype = 'd' UNION ALL "
+	"WITH RECURSIVE d(domain, base, modifier, required) AS ("
+	"SELECT oid, typbasetype, typtypmod, typnotnull FROM pg_catalog.pg_type WHERE typtype = 'd' UNION ALL "
 	"SELECT d.domain, t.typbasetype, CASE WHEN d.modifier >= 0 THEN d.modifier ELSE t.typtypmod "
-	"END FROM d JOIN pg_catalog.pg_type t ON t.oid = d.base AND t.typtype = 'd') "
+	"END, d.required OR t.typnotnull FROM d JOIN pg_catalog.pg_type t ON t.oid = d.base AND t.typtype = 'd') "
 	"SELECT o.place, a.attname, " DESCRIBE_IN("n.nspname",
 						   "pg_catalog.format_type(a.atttypid, "
 						   "a.atttypmod)") ", "
 	"b.oid, coalesce(d.modifier, a.atttypmod), b.typcategory, b.typelem, e.typtype, "
-	"a.attnotnull OR t.typnotnull, a.attidentity, a.attgenerated, "
+	"a.attnotnull OR t.typnotnull OR coalesce(d.required, false), a.attidentity, a.attgenerated, "
 	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_expr(f.adbin, f.adrelid)") ", "
 	"CASE WHEN a.attcollation <> t.typcollation THEN l.collname END, "
 	"pg_catalog.col_description(a.attrelid, a.attnum), s.seqrelid IS NOT NULL, "
@@ -130,6 +130,7 @@ static void set_default(struct describing *d, struct described *o, struct etl_co
 	if (postgres_at(result, row, AT_LAST))
 		c->identity_last = postgres_int_at(result, row, AT_LAST);
 	if (!postgres_flag_at(result, row, AT_PLAIN)) {
+		etl_text_add(&o->extras, o->extras.length ? "" : "\n");
 		etl_text_add_name(&o->extras, c->name, '"');
 		etl_text_addf(&o->extras, " %s\n", PQgetvalue(result, row, AT_OPTIONS));
 	}

@@ -55,26 +55,45 @@ static void add_constraint_name(struct etl_text *sql, const char *name)
 	etl_text_add(sql, " ");
 }
 
-/* The options of an identity that are not the usual ones: a line of `extras` that begins with the column's name. */
+/* What the line of NAME says behind it; NULL: it has none. */
+static const char *said_of(const struct etl_text *lines, const char *name, size_t *ret_length)
+{
+	struct etl_text begin = { 0 };
+	const char *at;
+
+	etl_text_add(&begin, "\n");
+	etl_text_add_name(&begin, name, '"');
+	etl_text_add(&begin, " ");
+	at = lines->at && begin.at ? strstr(lines->at, begin.at) : NULL;
+	if (at)
+		at += begin.length;
+	*ret_length = at ? strcspn(at, "\n") : 0;
+	etl_text_free(&begin);
+	return at;
+}
+
+/* The options of an identity that are not the usual ones. */
 static void add_identity(struct etl_text *sql, const struct described *o,
 			 const struct etl_column *c)
 {
-	struct etl_text name = { 0 };
-	const char *at = NULL;
+	size_t length;
+	const char *options = said_of(&o->extras, c->name, &length);
 
 	etl_text_addf(sql, " GENERATED %s AS IDENTITY",
 		      c->flags & ETL_IDENTITY_ALWAYS ? "ALWAYS" : "BY DEFAULT");
-	etl_text_add_name(&name, c->name, '"');
-	if (o->extras.at && name.at)
-		at = strstr(o->extras.at, name.at);
-	if (at) {
-		at += name.length + 1;
+	if (options) {
 		etl_text_add(sql, " (");
-		etl_text_add_bytes(sql, at, strcspn(at, "\n"));
+		etl_text_add_bytes(sql, options, length);
 		etl_text_add(sql, ")");
 	}
-	sql->failed |= name.failed;
-	etl_text_free(&name);
+}
+
+static void add_unproven(struct etl_text *sql, const struct described *o, const char *name)
+{
+	size_t length;
+
+	if (name && said_of(&o->unproven, name, &length))
+		etl_text_add(sql, " NOT VALID");
 }
 
 static void add_column(struct etl_text *sql, const struct described *o, const struct etl_column *c)
@@ -115,8 +134,12 @@ static const char *action_words(int32_t action)
 	return words[action];
 }
 
-static void add_foreign_key(struct etl_text *sql, const struct etl_foreign_key *f)
+static void add_foreign_key(struct etl_text *sql, const struct described *o,
+			    const struct etl_foreign_key *f)
 {
+	size_t length;
+	const char *set = f->name ? said_of(&o->sets, f->name, &length) : NULL;
+
 	add_constraint_name(sql, f->name);
 	etl_text_add(sql, "FOREIGN KEY ");
 	add_names(sql, f->columns, f->column_count);
@@ -130,9 +153,14 @@ static void add_foreign_key(struct etl_text *sql, const struct etl_foreign_key *
 		etl_text_addf(sql, " ON UPDATE %s", action_words(f->on_update));
 	if (f->on_delete != ETL_NO_ACTION)
 		etl_text_addf(sql, " ON DELETE %s", action_words(f->on_delete));
+	if (set) {
+		etl_text_add(sql, " ");
+		etl_text_add_bytes(sql, set, length);
+	}
 	if (f->deferrable != ETL_NOT_DEFERRABLE)
 		etl_text_addf(sql, " DEFERRABLE%s",
 			      f->deferrable == ETL_DEFERRABLE_DEFERRED ? " INITIALLY DEFERRED" : "");
+	add_unproven(sql, o, f->name);
 }
 
 static void add_table(struct etl_text *sql, const struct described *o)
@@ -153,9 +181,10 @@ static void add_table(struct etl_text *sql, const struct described *o)
 	for (size_t i = 0; i < t->check_count; i++) {
 		add_constraint_name(sql, o->checks[i].name);
 		etl_text_addf(sql, "CHECK (%s)", o->checks[i].sql ? o->checks[i].sql : "true");
+		add_unproven(sql, o, o->checks[i].name);
 	}
 	for (size_t i = 0; i < t->foreign_key_count; i++)
-		add_foreign_key(sql, &o->foreign_keys[i]);
+		add_foreign_key(sql, o, &o->foreign_keys[i]);
 	etl_text_add(sql, "\n)");
 	if (o->inherits)
 		etl_text_addf(sql, " INHERITS (%s)", o->inherits);
@@ -191,7 +220,7 @@ int describe_statements(struct describing *d)
 			add_view(&sql, o);
 		else if (o->table.kind == ETL_TABLE)
 			add_table(&sql, o);
-		d->memory.failed |= sql.failed || o->extras.failed;
+		d->memory.failed |= sql.failed || o->extras.failed || o->sets.failed || o->unproven.failed;
 		o->table.ddl = etl_arena_copy(&d->memory, sql.at);
 		etl_text_free(&sql);
 	}

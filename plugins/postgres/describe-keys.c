@@ -9,6 +9,7 @@
 
 #define NULLS_NOT_DISTINCT_SINCE 150000
 #define PARENTS_SINCE		 110000
+#define SET_COLUMNS_SINCE	 150000
 
 /* ---- Constraints -------------------------------------------------------------------------------------------- */
 
@@ -26,7 +27,7 @@ static const char constraints_sql[] =
 	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_constraintdef(c.oid, true)") ", "
 	"%s, (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place) FROM pg_catalog.unnest(i.indkey) "
 	"WITH ORDINALITY k(attnum, place) JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid "
-	"AND a.attnum = k.attnum WHERE k.place > i.indnkeyatts), m.amname, n.nspname "
+	"AND a.attnum = k.attnum WHERE k.place > i.indnkeyatts), m.amname, n.nspname, c.convalidated, %s "
 	"FROM " DESCRIBE_OBJECTS " JOIN pg_catalog.pg_constraint c ON c.conrelid = o.oid "
 	"JOIN pg_catalog.pg_class r ON r.oid = c.conrelid "
 	"JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace "
@@ -54,7 +55,9 @@ enum {
 	AT_NULLS_EQUAL,
 	AT_INCLUDED,
 	AT_METHOD,
-	AT_SCHEMA
+	AT_SCHEMA,
+	AT_VALID,
+	AT_SET
 };
 
 static int32_t action_of(char word)
@@ -124,6 +127,36 @@ static void take_unique(struct describing *d, struct described *o, const PGresul
 	t->uniques = o->uniques;
 }
 
+static void add_line(struct etl_text *to, const char *name)
+{
+	etl_text_add(to, to->length ? "" : "\n");
+	etl_text_add_name(to, name, '"');
+	etl_text_add(to, " ");
+}
+
+static void take_unproven(struct described *o, const PGresult *result, int row)
+{
+	if (postgres_flag_at(result, row, AT_VALID))
+		return;
+	add_line(&o->unproven, PQgetvalue(result, row, AT_NAME));
+	etl_text_add(&o->unproven, "NOT VALID\n");
+}
+
+static void take_set(struct describing *d, struct described *o, const PGresult *result, int row)
+{
+	size_t count;
+	const char *const *columns = describe_names(d, result, row, AT_SET, &count);
+
+	if (count == 0)
+		return;
+	add_line(&o->sets, PQgetvalue(result, row, AT_NAME));
+	for (size_t i = 0; i < count; i++) {
+		etl_text_add(&o->sets, i ? ", " : "(");
+		etl_text_add_name(&o->sets, columns[i], '"');
+	}
+	etl_text_add(&o->sets, ")\n");
+}
+
 static void take_foreign_key(struct describing *d, struct described *o, const PGresult *result,
 			     int row)
 {
@@ -147,6 +180,8 @@ static void take_foreign_key(struct describing *d, struct described *o, const PG
 	f->on_delete = action_of(*PQgetvalue(result, row, AT_DELETE));
 	f->deferrable = deferrable_of(result, row);
 	f->match = *PQgetvalue(result, row, AT_MATCH) == 'f' ? "FULL" : NULL;
+	take_set(d, o, result, row);
+	take_unproven(o, result, row);
 	t->foreign_keys = o->foreign_keys;
 }
 
@@ -161,6 +196,7 @@ static void take_check(struct describing *d, struct described *o, const PGresult
 	c = memset(&o->checks[t->check_count++], 0, sizeof(*c));
 	c->name = postgres_describe_text(d, result, row, AT_NAME);
 	c->sql = postgres_describe_text(d, result, row, AT_EXPRESSION);
+	take_unproven(o, result, row);
 	t->checks = o->checks;
 }
 
@@ -231,6 +267,8 @@ int postgres_describe_keys(struct describing *d)
 	etl_text_addf(&sql, constraints_sql,
 		      d->inst->version >= NULLS_NOT_DISTINCT_SINCE ? "coalesce(i.indnullsnotdistinct, false)" :
 								     "false",
+		      d->inst->version >= SET_COLUMNS_SINCE ? NAMES("c.conrelid", "c.confdelsetcols") :
+							      "NULL",
 		      d->inst->version >= PARENTS_SINCE ?
 			      " AND (c.contype <> 'f' OR c.conparentid = 0)" :
 			      "");

@@ -24,7 +24,9 @@ struct described {
 	struct etl_foreign_key *foreign_keys;
 	struct etl_check *checks;
 	struct etl_index *indexes;
-	struct etl_text extras; /* what only the statement has: exclusions, identities' options */
+	/* What only the statement has, a line each that begins with a quoted name: identities' options; which columns ON
+	 * DELETE SET … sets, ("a", "b"); constraints that are NOT VALID. */
+	struct etl_text extras, sets, unproven;
 };
 
 struct describing {

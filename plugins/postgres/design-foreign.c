@@ -147,7 +147,7 @@ static const char *other_schema(const struct design *d, const struct etl_foreign
 
 /* ---- Statements ------------------------------------------------------------------------------------------------- */
 
-static void add_actions(struct etl_text *sql, const struct etl_foreign_key *f)
+static void add_actions(const struct design *d, struct etl_text *sql, const struct etl_foreign_key *f)
 {
 	static const char *const actions[] = { NULL, "RESTRICT", "CASCADE", "SET NULL",
 					       "SET DEFAULT" };
@@ -156,6 +156,8 @@ static void add_actions(struct etl_text *sql, const struct etl_foreign_key *f)
 		etl_text_add(sql, " MATCH FULL");
 	if (f->on_delete > ETL_NO_ACTION && f->on_delete <= ETL_SET_DEFAULT)
 		etl_text_addf(sql, " ON DELETE %s", actions[f->on_delete]);
+	if (f->on_delete == ETL_SET_NULL || f->on_delete == ETL_SET_DEFAULT)
+		design_add_set_columns(d, f->name, sql);
 	if (f->on_update > ETL_NO_ACTION && f->on_update <= ETL_SET_DEFAULT)
 		etl_text_addf(sql, " ON UPDATE %s", actions[f->on_update]);
 }
@@ -183,7 +185,7 @@ static void write_key(struct design *d, const struct etl_foreign_key *f, const c
 		design_add_columns(sql, NULL, f->parent_columns, f->column_count);
 		etl_text_add(sql, ")");
 	}
-	add_actions(sql, f);
+	add_actions(d, sql, f);
 	if (deferred)
 		etl_text_add(sql, defer[2]);
 	else if (f->deferrable > ETL_NOT_DEFERRABLE && f->deferrable <= ETL_DEFERRABLE_DEFERRED)
@@ -373,6 +375,11 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 	write_key(d, f, schema, name, &sql);
 	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
 		return make_reported(d, part, name, phase, &sql);
+	if (design_is_unproven(d, f->name)) {
+		etl_text_add(&sql, " NOT VALID");
+		return postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, &sql,
+				   "as in the source: rows that break it stay, it holds for rows to come");
+	}
 	if (f->match && strcasecmp(f->match, "PARTIAL") == 0)
 		return postgres_design_part(d, phase, ETL_WIDENED, "foreign key", part, &sql,
 				   "PostgreSQL has no MATCH PARTIAL");
@@ -401,7 +408,8 @@ int design_foreign_key(struct design *d, const struct etl_foreign_key *f,
 	}
 	if (is_refused(d, f, parent, why, sizeof(why)))
 		return design_skip(d, "foreign key", part, why, NULL);
-	rc = design_looks(d) || (d->run && d->run->foreign_keys == ETL_FK_REPORT) ?
+	rc = (design_looks(d) && !design_is_unproven(d, f->name)) ||
+			     (d->run && d->run->foreign_keys == ETL_FK_REPORT) ?
 		     design_screen_foreign_key(d, f, parent, NULL) :
 		     ETL_OK;
 	return rc ? rc : make_key(d, f, parent, part);

@@ -424,6 +424,7 @@ static int add_check(struct design *d, const struct etl_check *check, struct etl
 {
 	const char *part = check->name ? check->name : check->column ? check->column : check->sql;
 	char buf[POSTGRES_NAME_MAX + 1];
+	bool unproven = design_is_unproven(d, check->name);
 	struct sql_result result = { 0 };
 	struct etl_text condition = { 0 };
 	int rc = design_expression(d, check->sql, SQL_IN_CHECK, NULL, &condition, &result);
@@ -437,11 +438,11 @@ static int add_check(struct design *d, const struct etl_check *check, struct etl
 			etl_text_add_name(sql, postgres_short_name(check->name, buf), '"');
 			etl_text_add(sql, " ");
 		}
-		etl_text_addf(sql, "CHECK (%s)", condition.at);
+		etl_text_addf(sql, "CHECK (%s)%s", condition.at, unproven ? " NOT VALID" : "");
 		rc = result.nocase ? design_make_nocase(d) : ETL_OK;
 		if (!rc && d->same && *condition.at && calls(condition.at + 1))
 			rc = try_check(d, part, condition.at);
-		if (!rc && design_looks(d))
+		if (!rc && design_looks(d) && !unproven)
 			rc = design_screen_check(d, part, condition.at);
 		if (!rc)
 			rc = postgres_design_part(d, ETL_PHASE_PREPARE, result.verdict, "check", part, NULL,

@@ -85,6 +85,60 @@ bool design_looks(const struct design *d)
 	return d->run && d->run->flags & ETL_RUN_REJECT && !partitioned;
 }
 
+/* What stands in the table's own statement only: its line of the constraint NAME. */
+static const char *constraint_text(const struct design *d, const char *name, size_t *ret_length)
+{
+	static const char begin[] = ",\n\tCONSTRAINT ";
+	struct etl_text head = { 0 };
+	const char *at, *end;
+
+	etl_text_add(&head, begin);
+	etl_text_add_name(&head, name ? name : "", '"');
+	etl_text_add(&head, " ");
+	at = d->same && name && d->table->ddl && head.at ? strstr(d->table->ddl, head.at) : NULL;
+	at = at ? at + head.length : NULL;
+	etl_text_free(&head);
+	if (!at)
+		return NULL;
+	end = strstr(at, begin);
+	end = end ? end : strstr(at, "\n)");
+	*ret_length = end ? (size_t)(end - at) : strlen(at);
+	return at;
+}
+
+bool design_is_unproven(const struct design *d, const char *name)
+{
+	static const char words[] = " NOT VALID";
+	size_t length, tail = sizeof(words) - 1;
+	const char *at = constraint_text(d, name, &length);
+
+	return at && length > tail && memcmp(at + length - tail, words, tail) == 0;
+}
+
+void design_add_set_columns(const struct design *d, const char *name, struct etl_text *sql)
+{
+	static const char words[] = " ON DELETE SET ";
+	size_t length;
+	const char *at = constraint_text(d, name, &length), *set = at ? strstr(at, words) : NULL;
+	struct etl_text columns = { 0 };
+
+	if (!set || set > at + length)
+		return;
+	set += sizeof(words) - 1;
+	set += strcspn(set, " \n,");
+	if (strncmp(set, " (", 2) != 0)
+		return;
+	for (bool quoted = false; set < at + length; set++) {
+		etl_text_add_bytes(&columns, set, 1);
+		quoted ^= *set == '"';
+		if (!quoted && *set == ')')
+			break;
+	}
+	design_add_renamed(d, columns.at ? columns.at : "", sql);
+	sql->failed |= columns.failed;
+	etl_text_free(&columns);
+}
+
 bool design_stays(const struct design *d)
 {
 	if (!d->run || !d->load->existing)

@@ -51,6 +51,10 @@ void design_add_columns(struct etl_text *, const char *prefix, const char *const
 			size_t count);
 /* "ALTER TABLE t ADD CONSTRAINT name ", the name only when there is one and the server does not choose. */
 void design_add_constraint(struct design *, struct etl_text *, const char *name);
+/* Of a constraint of the source, when that is PostgreSQL too: it is NOT VALID, so rows may break it. */
+bool design_is_unproven(const struct design *, const char *name);
+/* … and which columns ON DELETE SET … sets, " (a, b)", where these are not all. */
+void design_add_set_columns(const struct design *, const char *name, struct etl_text *);
 /* The name of a constraint or index as it is in the target: keys, indexes and tables of a schema share their
  * names. BUF has POSTGRES_NAME_MAX + 1 bytes. */
 const char *design_own_name(const struct design *, const char *name, char *buf);
