@@ -31,6 +31,7 @@ struct publishing {
 	struct publish_part *parts;
 	size_t count;
 	char kept[POSTGRES_NAME_MAX + 1]; /* the schema of the old generation, or "" */
+	bool back;			  /* a run is taken back: what stands in the way is the target's, not the data's */
 };
 
 /* Statements to be carried out later, in order. */

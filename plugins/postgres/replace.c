@@ -433,10 +433,26 @@ int replace_away(struct publishing *p, struct remake *remake)
 	return rc;
 }
 
+static int fail_back(struct publishing *p, PGresult *result, const char *sql)
+{
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	int rc = p->inst->host->fail(p->err, ETL_FATAL, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
+				     "postgres: what the tables have around them does not fit those that would come back: "
+				     "%s%s%s; nothing was taken back; see to it that it fits, or drop it first: %.300s",
+				     PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), detail ? "; " : "",
+				     detail ? detail : "", sql);
+
+	PQclear(result);
+	return rc;
+}
+
 static int make_again(struct publishing *p, const char *sql)
 {
 	PGresult *result = PQexec(p->inst->db, sql);
 
+	if (p->back && PQresultStatus(result) == PGRES_FATAL_ERROR &&
+	    PQresultErrorField(result, PG_DIAG_SQLSTATE) && !postgres_is_lost(p->inst))
+		return fail_back(p, result, sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
 		return postgres_fail(p->inst, result, p->err,
 				     "what the replaced tables had around them cannot be made again; drop it "

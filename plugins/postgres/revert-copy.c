@@ -220,7 +220,7 @@ static int restore(struct reverting *r)
 {
 	const struct etl_run run = { .id = r->run, .mode = ETL_COPY, .on_existing = ETL_EXISTING_REPLACE };
 	const struct etl_commit commit = { .run = &run };
-	struct publishing p = { .inst = r->inst, .commit = &commit, .err = r->err };
+	struct publishing p = { .inst = r->inst, .commit = &commit, .err = r->err, .back = true };
 	struct again *again = calloc(r->count + 1, sizeof(*again));
 	struct etl_token token = { "" };
 	int rc;

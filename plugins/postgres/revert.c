@@ -47,7 +47,7 @@ static const char describe[] =
 	"l.inserted, l.inserted + l.updated + l.deleted, "
 	"pg_snapshot_xmax(pg_current_snapshot())::text::bigint - l.xid < " XIDS_MOST " "
 	"FROM " STAGE_OWN ".loads l LEFT JOIN pg_catalog.pg_namespace s ON s.nspname = l.schema LEFT JOIN pg_catalog.pg_class c ON "
-	"c.relnamespace = s.oid AND c.relname = l.name LEFT JOIN pg_catalog.pg_class u ON u.oid = to_regclass($3) WHERE l.run = $1 "
+	"c.relnamespace = s.oid AND c.relname = l.name AND c.oid = coalesce(l.relation, c.oid) LEFT JOIN pg_catalog.pg_class u ON u.oid = to_regclass($3) WHERE l.run = $1 "
 	"AND l.load = $2::bigint";
 
 /* ---- What is said -------------------------------------------------------------------------------------------------- */
@@ -226,6 +226,10 @@ static int take_back(struct reverting *r)
 		rc = revert_rows(r);
 	if (rc == ETL_OK)
 		rc = revert_tables(r);
+	if (rc == ETL_OK)
+		rc = postgres_change(r->inst, r->err, NULL,
+				     "UPDATE " STAGE_OWN ".loads SET keys = NULL WHERE run = $1", 1,
+				     (const char *const[]){ r->run });
 	if (rc == ETL_OK)
 		rc = postgres_change(r->inst, r->err, NULL,
 				     "UPDATE " STAGE_OWN ".runs SET kept = NULL, taken_back = clock_timestamp() WHERE "

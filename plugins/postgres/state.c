@@ -16,7 +16,8 @@ static const char make[] =
 	"CREATE TABLE IF NOT EXISTS " STAGE_OWN ".loads (run text NOT NULL, load bigint NOT NULL, kind text NOT NULL, "
 	"schema text NOT NULL, name text NOT NULL, how text NOT NULL, xid bigint NOT NULL, inserted bigint NOT NULL, "
 	"updated bigint NOT NULL, unchanged bigint NOT NULL, deleted bigint NOT NULL, keys jsonb, again xid[] NOT NULL DEFAULT '{}', PRIMARY KEY (run, "
-	"load)); COMMIT";
+	"load)); "
+	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS relation oid; COMMIT";
 
 static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
@@ -26,10 +27,19 @@ static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 			     0, NULL);
 }
 
+/* The column that came last: tables of an earlier version have it not. */
+static int is_whole(struct etl_instance *inst, bool *ret, struct etl_error *err)
+{
+	return postgres_flag(inst, err, ret,
+			     "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = "
+			     "to_regclass('_etlrun.loads') AND attname = 'relation')",
+			     0, NULL);
+}
+
 int state_prepare(struct etl_instance *inst, struct etl_error *err)
 {
 	bool there = false;
-	int rc = is_there(inst, &there, err);
+	int rc = is_whole(inst, &there, err);
 
 	if (rc < 0 || there)
 		return rc;

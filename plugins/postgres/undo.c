@@ -139,6 +139,7 @@ static int record(struct publishing *p, size_t at)
 	static const char *const hows[] = { "made", "replaced", "swapped", "into", "none" };
 	const struct publish_part *part = &p->parts[at];
 	const struct etl_outcome *o = &p->commit->outcomes[at];
+	const char *relation;
 	struct etl_text keys = { 0 };
 	char numbers[5][24], kind[2] = { 0 }, buf[POSTGRES_NAME_MAX + 1];
 	const uint64_t values[5] = { part->load->index, o->inserted, o->updated, o->unchanged, o->deleted };
@@ -151,18 +152,19 @@ static int record(struct publishing *p, size_t at)
 							    'r';
 	if (keeps(part))
 		add_keys(&keys, part);
+	relation = part->how == PUBLISH_MOVE || part->how == PUBLISH_REPLACE ? part->staged.oid : part->old.oid;
 	rc = keys.failed ?
 		     postgres_no_memory(p->inst, p->err) :
 		     postgres_change(p->inst, p->err, NULL,
 				     "INSERT INTO " STAGE_OWN ".loads (run, load, kind, schema, name, how, xid, inserted, "
-				     "updated, unchanged, deleted, keys) VALUES ($1, $2::bigint, $3, $4, $5, $6, "
+				     "updated, unchanged, deleted, keys, relation) VALUES ($1, $2::bigint, $3, $4, $5, $6, "
 				     "pg_current_xact_id()::text::bigint, $7::bigint, $8::bigint, $9::bigint, "
-				     "$10::bigint, $11::jsonb)",
-				     11,
+				     "$10::bigint, $11::jsonb, $12::oid)",
+				     12,
 				     (const char *const[]){ p->commit->run->id, numbers[0], kind, part->schema,
 							    postgres_short_name(part->load->table->name, buf),
 							    hows[part->how], numbers[1],
-							    numbers[2], numbers[3], numbers[4], keys.at });
+							    numbers[2], numbers[3], numbers[4], keys.at, relation });
 	etl_text_free(&keys);
 	return rc;
 }
@@ -173,7 +175,7 @@ static int prune(struct publishing *p)
 	PGresult *old = NULL;
 	int rc = postgres_query(p->inst, p->err, &old,
 				"SELECT l.run, l.load FROM " STAGE_OWN ".loads l WHERE l.keys IS NOT NULL AND l.run IN "
-				"(SELECT run FROM " STAGE_OWN ".runs r WHERE pipeline = $1 AND EXISTS (SELECT FROM "
+				"(SELECT run FROM " STAGE_OWN ".runs r WHERE pipeline = $1 AND taken_back IS NULL AND EXISTS (SELECT FROM "
 				STAGE_OWN ".loads k WHERE k.run = r.run AND k.keys IS NOT NULL) ORDER BY published DESC, "
 				"run DESC OFFSET " UNDO_RUNS ")",
 				1, (const char *const[]){ p->commit->run->pipeline });
