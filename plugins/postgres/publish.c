@@ -496,10 +496,13 @@ int postgres_commit(struct etl_instance *inst, const struct etl_commit *commit, 
 		rc = state_is_published(inst, commit->run->id, &published, err);
 	if (rc == ETL_OK)
 		rc = make_parts(&p);
-	if (rc == ETL_OK && published)
+	if (rc == ETL_OK && published) {
 		rc = for_each_stage(&p, drop_left);
-	else if (rc == ETL_OK)
+		if (rc == ETL_OK)
+			rc = state_read(inst, commit, err);
+	} else if (rc == ETL_OK) {
 		rc = transact(&p);
+	}
 	if (rc == ETL_OK && p.kept[0])
 		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", p.kept);
 	if (rc == ETL_OK)

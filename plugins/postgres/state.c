@@ -81,6 +81,37 @@ int postgres_state_write(struct etl_instance *inst, const struct etl_commit *com
 						      *kept ? kept : NULL, commit->state });
 }
 
+static void put_outcome(const struct etl_commit *commit, const PGresult *loads, int row)
+{
+	for (size_t i = 0; i < commit->load_count; i++) {
+		if (commit->loads[i]->index != (uint64_t)postgres_int_at(loads, row, 0))
+			continue;
+		commit->outcomes[i].inserted = (uint64_t)postgres_int_at(loads, row, 1);
+		commit->outcomes[i].updated = (uint64_t)postgres_int_at(loads, row, 2);
+		commit->outcomes[i].unchanged = (uint64_t)postgres_int_at(loads, row, 3);
+		commit->outcomes[i].deleted = (uint64_t)postgres_int_at(loads, row, 4);
+	}
+}
+
+int state_read(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	PGresult *loads = NULL;
+	int rc = postgres_query(inst, err, &loads,
+				"SELECT l.load, l.inserted, l.updated, l.unchanged, l.deleted, r.kept FROM " STAGE_OWN
+				".runs AS r LEFT JOIN " STAGE_OWN ".loads AS l USING (run) WHERE r.run = $1",
+				1, (const char *const[]){ commit->run->id });
+
+	for (int i = 0; rc == ETL_OK && i < PQntuples(loads); i++) {
+		if (postgres_at(loads, i, 0))
+			put_outcome(commit, loads, i);
+		if (postgres_at(loads, i, 5))
+			snprintf(commit->kept->text, sizeof(commit->kept->text), "%s",
+				 postgres_at(loads, i, 5));
+	}
+	PQclear(loads);
+	return rc;
+}
+
 int postgres_recall(struct etl_instance *inst, const char *pipeline, struct etl_state_sink *sink,
 		    struct etl_error *err)
 {

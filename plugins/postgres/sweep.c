@@ -79,7 +79,7 @@ static int drop_some(struct etl_instance *inst, const char *stage, int *ret, str
 		return rc;
 	*ret = PQntuples(tables);
 	if (*ret == AT_ONCE) {
-		etl_text_add(&sql, "DROP TABLE ");
+		etl_text_add(&sql, "DROP TABLE IF EXISTS ");
 		for (int i = 0; i < *ret; i++) {
 			etl_text_add(&sql, i ? ", " : "");
 			postgres_add_name(&sql, stage, PQgetvalue(tables, i, 0));
@@ -108,20 +108,35 @@ int stage_drop(struct etl_instance *inst, const char *stage, struct etl_error *e
 
 /* ---- Sweeping ----------------------------------------------------------------------------------------------------------- */
 
+/* The schema or its table is gone: whoever had it took it away. */
+static bool is_gone(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0);
+}
+
+/* Did a run of this pipeline leave it behind? */
 static int is_of(struct etl_instance *inst, const struct etl_run *run, const char *stage, bool *ret,
 		 struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
-	int rc;
+	PGresult *result;
 
 	etl_text_add(&sql, "SELECT EXISTS (SELECT FROM ");
 	postgres_add_name(&sql, stage, "_etlrun_stage");
 	etl_text_add(&sql, " WHERE pipeline = $1 AND run <> $2)");
-	rc = sql.failed ? postgres_no_memory(inst, err) :
-			  postgres_flag(inst, err, ret, sql.at, 2,
-					(const char *const[]){ run->pipeline, run->id });
+	if (sql.failed)
+		return postgres_no_memory(inst, err);
+	result = PQexecParams(inst->db, sql.at, 2, NULL, (const char *const[]){ run->pipeline, run->id },
+			      NULL, NULL, 0);
 	etl_text_free(&sql);
-	return rc;
+	*ret = PQresultStatus(result) == PGRES_TUPLES_OK && postgres_flag_at(result, 0, 0);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK && !is_gone(result))
+		return postgres_fail(inst, result, err,
+				     "looking whose the staging schema \"%s\" is", stage);
+	PQclear(result);
+	return ETL_OK;
 }
 
 static int sweep_one(struct etl_instance *inst, const struct etl_run *run, const char *stage,
