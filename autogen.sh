@@ -3,7 +3,8 @@
 #
 #   ./autogen.sh          the build files: configure and what it needs
 #   ./autogen.sh demo     installs what is missing, builds, moves a small shop from one database to another
-#   ./autogen.sh check    installs what is missing, builds in every way that matters, runs every test
+#   ./autogen.sh check    installs what is missing, builds in every way that matters, runs every test: 20 minutes
+#   ./autogen.sh check-long  after that: every story with sanitizers, each plugin left out, distcheck: an hour
 #
 # Made for Debian 12; needs root or sudo only when a package is missing. What it builds is in build/ and in
 # folders named build-*; the log of each part of `check` is build-check/PART.log. JOBS=N overrides the number
@@ -132,6 +133,8 @@ failed=0
 skipped=0
 failures=
 logs=$top/build-check
+# The sweeps (tests/e2e/Makefile.inc) in which a sanitizer would be in the way, or has nothing to say.
+beside_sanitizers="tests/e2e/disk_faults.test tests/e2e/disk_faults_merge.test tests/e2e/kills.test tests/e2e/surroundings.test"
 
 # Adds up what automake's test harness printed in a log: "# PASS:  12".
 count_of() {
@@ -175,7 +178,7 @@ built() {
 tested() {
 	built "$@" || return 1
 	rc=0
-	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} ${servers+SERVERS="$servers"} "${tests:-check}" || rc=1
+	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} "${tests:-check}" || rc=1
 	find "$1/tests" -name '*.log' ! -name test-suite.log -exec sed -n '/^skipped: /p' {} +
 	return $rc
 }
@@ -184,36 +187,34 @@ tested() {
 # optimising compiler finds are those of the first build.
 plain="CFLAGS=-O0"
 
+# What a release is built with.
+gcc_tested() {
+	sweeps=$beside_sanitizers
+	tested build --enable-werror
+}
+
+# A second opinion on every line, the tests' included; what is read and written beyond its bounds, or never freed. Of the
+# stories those that move values, and the sweeps that damage what is read.
 sanitizers_tested() {
-	servers="tests/e2e/postgres_judged.test tests/e2e/postgres_marketdata.test tests/e2e/postgres_undo.test"
-	tested build-asan --enable-werror --enable-sanitizers=address,undefined --enable-fault-points
+	tests=check-sanitized
+	tested build-clang --enable-werror --enable-sanitizers=address,undefined --enable-fuzzers \
+		CC=clang CXX=clang++ "CFLAGS=-O1 -g1"
 }
 
-static_tested() {
-	tests=check-linked
-	tested build-static --enable-werror --disable-shared "$plain"
-}
-
-# without_sweeps COMMAND…: the stories that do not depend on the build are left out (tests/e2e/Makefile.inc).
-without_sweeps() {
-	sweeps=
-	"$@"
-}
-
-# A second opinion on every line, the tests' included; then the main job.
-clang_tested() {
-	built build-clang --enable-werror "$plain" CC=clang CXX=clang++ && make -C build-clang -j"$jobs" check TESTS= &&
-		make -C build-clang check-smoke
+# Half a minute of fuzzing over all targets together, the same one each time; an hour is `make -C build-clang fuzz
+# FUZZ_SECONDS=…`.
+fuzz_tested() {
+	FUZZ_SEED=1 make -C build-clang -j"$jobs" fuzz FUZZ_SECONDS=6
 }
 
 threads_tested() {
-	built build-tsan --enable-werror --enable-sanitizers=thread && make -C build-tsan -j"$jobs" check-flow
+	built build-tsan --enable-werror --enable-sanitizers=thread "CFLAGS=-O1 -g1" && make -C build-tsan -j"$jobs" check-flow
 }
 
-# A minute of fuzzing over all targets together, the same one each time; an hour is `make -C build-fuzz fuzz FUZZ_SECONDS=…`.
-fuzz_tested() {
-	built build-fuzz --enable-werror --enable-sanitizers=address,undefined --enable-fuzzers CC=clang CXX=clang++ &&
-		FUZZ_SEED=1 make -C build-fuzz fuzz
+# The plugins linked in; and what becomes of a run that dies at a named point, which a release has none of.
+static_tested() {
+	tests=check-linked
+	tested build-static --enable-werror --disable-shared --enable-fault-points "$plain"
 }
 
 # without_built NAME…: the objects of one folder serve all such builds, but not the plugins that were there before.
@@ -230,21 +231,21 @@ without_built() {
 	done
 }
 
-# Without any of the plugins the rest builds and does its job; without several, all tests pass.
+# without_tested NAME…: without these the rest builds and does its job.
 without_tested() {
-	for plugins in "postgres map mask sql rules" "counts checksum"; do
-		# The names are words of a list.
-		# shellcheck disable=SC2086
-		without_built $plugins && make -C build-without check-smoke || return 1
-	done
-	without_built sqlite && tests=check-left && tested build-without --enable-werror "$plain" --without-sqlite &&
-		without_built postgres map mask sql counts checksum rules &&
-		tested build-without --enable-werror "$plain" --without-postgres --without-map --without-mask --without-sql --without-counts --without-checksum --without-rules
+	without_built "$@" || return 1
+	# shellcheck disable=SC2086
+	tests=check-left && tested build-without --enable-werror "$plain" $without
+}
+
+# Without all that can be spared, and without what most of the others serve.
+without_most_tested() {
+	without_tested postgres map mask sql counts checksum rules && without_tested sqlite
 }
 
 # A source tree in which everything is made in place and installed, as people do who unpack the release.
 in_tree_tested() {
-	make -C build dist && rm -rf build-intree && mkdir build-intree &&
+	make -C build dist && dist_complete && rm -rf build-intree && mkdir build-intree &&
 		tar -xf build/etlrun-*.tar.xz -C build-intree --strip-components=1 &&
 		(cd build-intree && ./configure -q --enable-werror "$plain" --prefix="$top/build-intree/prefix" && make -j"$jobs" &&
 			make check-smoke && make install && prefix/bin/etlrun plugins sqlite)
@@ -252,17 +253,11 @@ in_tree_tested() {
 
 # Every file that is kept is in the release, but for what only the repository needs.
 dist_complete() {
-	command -v git >/dev/null && git ls-files >"$logs/kept" 2>/dev/null || return 0
+	[ -e .git ] || { say "skipped: dist_complete: no repository here that says what is kept"; return 0; }
+	git ls-files >"$logs/kept" || return 1
 	tar -tf build/etlrun-*.tar.xz | sed 's|^[^/]*/||' | sort >"$logs/released"
 	grep -v '^\.' "$logs/kept" | sort | comm -23 - "$logs/released" >"$logs/missing"
 	[ ! -s "$logs/missing" ] || { say "not in the release:"; cat "$logs/missing"; return 1; }
-}
-
-# The release builds elsewhere, with what is in it, and does its job there.
-dist_tested() {
-	dist_complete && make -C build -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS="$plain" \
-		check_PROGRAMS= check_LTLIBRARIES= \
-		TESTS="tests/e2e/demo.test tests/e2e/chinook.test tests/e2e/postgres_copy.test tests/e2e/manual.test"
 }
 
 # install_tested FOLDER: installed below an empty folder, used from there, and taken away without a trace.
@@ -281,6 +276,33 @@ installs_tested() {
 	sh tests/data/make_demo.sh "$logs/shop.db" && install_tested build && install_tested build-static
 }
 
+# ---- check-long ------------------------------------------------------------------------------------
+
+# Every story with sanitizers, but for the servers' that say nothing about values.
+all_sanitized() {
+	make -C build-clang -j"$((jobs + 1))" check
+}
+
+all_threads() {
+	make -C build-tsan -j"$jobs" check-flow SERVERS_FLOW='$(E2E_SERVERS)'
+}
+
+# Each plugin left out by itself.
+without_each_tested() {
+	for each in sqlite postgres map mask sql counts checksum rules; do
+		without_tested $each || return 1
+	done
+}
+
+# The release builds elsewhere, from a tree that cannot be written to, and does its job there.
+dist_tested() {
+	make -C build -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS="$plain" \
+		check_PROGRAMS= check_LTLIBRARIES= \
+		TESTS="tests/e2e/demo.test tests/e2e/chinook.test tests/e2e/postgres_copy.test tests/e2e/manual.test"
+}
+
+# ---- Both ------------------------------------------------------------------------------------------
+
 # Each reason to skip, and the tests that had it.
 say_skips() {
 	[ "$skipped" -gt 0 ] || return 0
@@ -290,29 +312,17 @@ say_skips() {
 		fold -s -w 100
 }
 
-check() {
+begin_check() {
 	began_all=$(date +%s)
 	# shellcheck disable=SC2086
 	prepare $check_packages
-	rm -rf "$logs" build build-asan build-tsan build-static build-without build-clang build-intree build-fuzz
 	mkdir -p "$logs"
 	# The tests look for shared data beside the checkout; a copy of the tree inside the build has none there.
 	[ -n "${ETLRUN_SHARED:-}" ] || [ ! -d "$top/../shared" ] || ETLRUN_SHARED=$(cd "$top/../shared" && pwd)
 	export ETLRUN_SHARED="${ETLRUN_SHARED:-}"
+}
 
-	part gcc without_sweeps tested build --enable-werror
-	part clang clang_tested
-	part sanitizers sanitizers_tested
-	part threads threads_tested
-	part fuzz fuzz_tested
-	part valgrind make -C build check-valgrind
-	part manuals make -C build check-manuals
-	part static static_tested
-	part without without_sweeps without_tested
-	part in-tree in_tree_tested
-	part install installs_tested
-	part distcheck dist_tested
-
+end_check() {
 	say
 	say_skips
 	[ -z "$failures" ] || say "failed parts:$failures (logs in build-check/)"
@@ -322,10 +332,37 @@ check() {
 	[ "$failed" -eq 0 ]
 }
 
+check() {
+	rm -rf "$logs" build build-tsan build-static build-without build-clang build-intree
+	begin_check
+	part gcc gcc_tested
+	part sanitizers sanitizers_tested
+	part fuzz fuzz_tested
+	part threads threads_tested
+	part valgrind make -C build check-valgrind
+	part manuals make -C build check-manuals
+	part static static_tested
+	part without without_most_tested
+	part in-tree in_tree_tested
+	part install installs_tested
+	end_check
+}
+
+check_long() {
+	[ -f build-clang/config.status ] || die "check-long goes on where check ended: ./autogen.sh check first"
+	begin_check
+	part all-sanitized all_sanitized
+	part all-threads all_threads
+	part without-each without_each_tested
+	part distcheck dist_tested
+	end_check
+}
+
 case ${1:-} in
 '') build_files && say "Now: ./configure && make" ;;
 demo) demo ;;
 check) check ;;
+check-long) check_long ;;
 -h | --help | help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" ;;
-*) die "'$1' is none of: demo, check (or nothing, for the build files)" ;;
+*) die "'$1' is none of: demo, check, check-long (or nothing, for the build files)" ;;
 esac

@@ -391,7 +391,7 @@ static int keep_key(struct rules_seen *s, const void *key, uint32_t size, uint64
 /* 1: the key kept at AT is this one. */
 static int is_key(struct rules_seen *s, uint64_t at, const void *key, uint32_t size)
 {
-	const uint8_t *other = s->recent + (at - 1 - s->keys_on_disk);
+	const uint8_t *other;
 	size_t whole = sizeof(size) + size;
 
 	if (at - 1 < s->keys_on_disk) {
@@ -411,6 +411,8 @@ static int is_key(struct rules_seen *s, uint64_t at, const void *key, uint32_t s
 		if ((size_t)got < whole)
 			return 0;
 		other = s->other;
+	} else {
+		other = s->recent + (at - 1 - s->keys_on_disk);
 	}
 	return memcmp(other, &size, sizeof(size)) == 0 &&
 	       memcmp(other + sizeof(size), key, size) == 0;
