@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bonds.h"
 #include "fault.h"
 #include "into.h"
 #include "move.h"
@@ -404,6 +405,8 @@ static int publish(struct publishing *p)
 		rc = move_last(p);
 	if (rc == ETL_OK)
 		rc = into_finish(p);
+	if (rc == ETL_OK)
+		rc = for_each_stage(p, bonds_turn);
 	if (rc == ETL_OK)
 		rc = for_each_stage(p, drop_stage);
 	if (rc == ETL_OK)
