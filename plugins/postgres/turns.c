@@ -1,7 +1,8 @@
 /*
  * Splits of one table in the order of the source: where rows may be rejected later because of a key, the first of
- * equal rows stays, and ctids say which one was first. A split waits for those before it. One that nobody works on
- * any more, because its table failed, is not waited for.
+ * equal rows stays, and ctids say which one was first. A split waits for those before it, for one whose writer lost
+ * its connection too, until that has had time to come again: longer nobody waits for a split that nobody works on,
+ * because its table failed.
  */
 #include "config.h"
 
@@ -12,7 +13,9 @@
 #include "load.h"
 
 #define WAIT_BETWEEN  10000000 /* nanoseconds */
-#define IDLE_MOST     1000     /* looks at which nobody works on the split that is missing */
+/* Milliseconds for which nobody works on the split that is missing: the host pauses for half a minute and a quarter of it at
+ * most before it tries again, and then a connection is to be made. */
+#define IDLE_MOST     60000
 
 static bool has_unique(const struct etl_table *table)
 {
@@ -58,10 +61,9 @@ static int find_missing(struct loading *l, int64_t *ret, bool *idle)
 static int wait_for_others(struct loading *l)
 {
 	const struct timespec between = { .tv_nsec = WAIT_BETWEEN };
-	int64_t missing = 0;
-	int idle_for = 0;
+	int64_t missing = 0, busy = postgres_clock();
 
-	while (idle_for < IDLE_MOST) {
+	while (postgres_clock() - busy < IDLE_MOST) {
 		bool idle = false;
 		int rc = find_missing(l, &missing, &idle);
 
@@ -69,9 +71,14 @@ static int wait_for_others(struct loading *l)
 			return rc;
 		if (l->inst->host->canceled(l->inst->host))
 			return ETL_CANCELED;
-		idle_for = idle ? idle_for + 1 : 0;
+		if (!idle)
+			busy = postgres_clock();
 		nanosleep(&between, NULL);
 	}
+	l->inst->host->log(l->inst->host, ETL_LOG_WARN,
+			   "postgres: table \"%s\": nobody has worked on part %lld for a minute, and part %llu goes in before "
+			   "it; of rows that are equal in a key another one than the first may stay",
+			   l->load->table->name, (long long)missing, (unsigned long long)l->split->index);
 	return ETL_OK;
 }
 
