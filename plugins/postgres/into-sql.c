@@ -25,11 +25,6 @@ bool into_comes(const struct etl_column *c)
 	return !(c->flags & ETL_GENERATED);
 }
 
-bool into_is_stored(const struct etl_column *c)
-{
-	return !(c->flags & ETL_GENERATED);
-}
-
 void into_add_live(struct etl_text *sql, const struct etl_instance *inst, const struct etl_load *load)
 {
 	postgres_add_name(sql, postgres_target_schema(inst, load->table), load->table->name);
@@ -61,7 +56,7 @@ size_t into_add_stored(struct etl_text *sql, const struct etl_table *table, cons
 	size_t count = 0;
 
 	for (size_t i = 0; i < table->column_count; i++) {
-		if (!into_is_stored(into_column(table, i)))
+		if (!into_comes(into_column(table, i)))
 			continue;
 		etl_text_add(sql, count++ ? ", " : "");
 		add_name(sql, prefix, into_column(table, i)->name);

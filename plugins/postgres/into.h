@@ -46,6 +46,7 @@ static inline bool into_merges(const struct etl_load *load)
 
 /* ---- into-sql.c: pieces of statements about one load */
 const struct etl_column *postgres_into_find(const struct etl_table *, const char *name);
+/* Its values are given, and not computed. */
 bool into_comes(const struct etl_column *);
 /* "schema"."table" */
 void into_add_live(struct etl_text *, const struct etl_instance *, const struct etl_load *);
@@ -56,7 +57,6 @@ size_t postgres_into_add_columns(struct etl_text *, const struct etl_load *, con
 void postgres_into_add_key(struct etl_text *, const struct etl_load *, const char *prefix);
 /* The columns of the target's table that are stored as they are given. */
 size_t into_add_stored(struct etl_text *, const struct etl_table *, const char *prefix);
-bool into_is_stored(const struct etl_column *);
 /* What SET writes: not what equal keys have equal anyway. */
 bool postgres_into_sets(const struct etl_load *, const struct etl_column *);
 /* (t and s are not the same row); "false" when nothing can differ. */
