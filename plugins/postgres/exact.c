@@ -1,12 +1,15 @@
 /*
- * Types that take a text and keep less of it, without a word: name cuts at 63 bytes, "char" at one, an array of
- * numeric(P,S) rounds, an interval forgets what its fields do not hold. The server is asked which values are so.
+ * Types that take a text and keep less of it, without a word: name cuts at 63 bytes, "char" at one, arrays of
+ * numeric(P,S) and of floats round, an interval forgets what its fields do not hold. The server is asked which values are
+ * so.
  */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include "load.h"
+
+#define INFINITIES_SINCE 140000
 
 enum {
 	OID_MONEY = 790,
@@ -31,13 +34,22 @@ static bool is_moment(uint32_t element)
 	       element == OID_TIMESTAMP || element == OID_TIMESTAMPTZ;
 }
 
+/* Since 14 a numeric holds what floats do that is no number. */
+static bool is_float_list(const struct loading *l, size_t column)
+{
+	uint32_t element = l->types[column].element;
+
+	return l->columns[column].list && l->inst->version >= INFINITIES_SINCE &&
+	       (element == OID_FLOAT4 || element == OID_FLOAT8);
+}
+
 bool exact_matters(const struct loading *l, size_t column)
 {
 	uint32_t element = l->types[column].element;
 
 	return l->columns[column].by_text &&
 	       (l->columns[column].modifier >= 0 || is_word(element) || is_moment(element) ||
-		element == OID_MONEY);
+		element == OID_MONEY || is_float_list(l, column));
 }
 
 const char *exact_code(const struct loading *l, size_t column)
@@ -92,6 +104,13 @@ static void add_money(size_t i, struct etl_text *sql)
 		      i, i, i);
 }
 
+/* The shortest text of a float is that from which it comes again; another number was rounded. */
+static void add_floats(const struct loading *l, size_t i, struct etl_text *sql)
+{
+	etl_text_addf(sql, "CAST(CAST(CAST(c%zu AS %s) AS text[]) AS numeric[]) = CAST(c%zu AS numeric[])", i,
+		      l->types[i].cast, i);
+}
+
 static void add_exact(const struct loading *l, size_t i, struct etl_text *sql)
 {
 	uint32_t element = l->types[i].element;
@@ -104,6 +123,8 @@ static void add_exact(const struct loading *l, size_t i, struct etl_text *sql)
 		add_moment(l, i, sql);
 	else if (element == OID_MONEY && !l->columns[i].list)
 		add_money(i, sql);
+	else if (is_float_list(l, i))
+		add_floats(l, i, sql);
 	else if (l->columns[i].modifier >= 0)
 		add_same(l, i, sql);
 	else

@@ -113,7 +113,7 @@ int loading_copy_begin(struct loading *l, const char *sql)
 }
 
 /* An int holds it: one row at the most is in the buffer beyond a piece, and none has ENCODE_FIELD_MAX. */
-static int send(struct loading *l)
+static int send_buffer(struct loading *l)
 {
 	size_t used = l->buffer.used;
 
@@ -125,7 +125,7 @@ static int send(struct loading *l)
 
 int loading_send_piece(struct loading *l)
 {
-	return l->buffer.used >= PIECE ? send(l) : ETL_OK;
+	return l->buffer.used >= PIECE ? send_buffer(l) : ETL_OK;
 }
 
 static PGresult *end_copy(struct loading *l, int rc)
@@ -164,7 +164,7 @@ int loading_copy_end(struct loading *l, int rc, uint64_t rows, PGresult **ret)
 
 	*ret = NULL;
 	if (rc == ETL_OK)
-		rc = encode_end(&l->buffer) ? send(l) : loading_no_memory(l);
+		rc = encode_end(&l->buffer) ? send_buffer(l) : loading_no_memory(l);
 	result = end_copy(l, rc);
 	/* What failed on this side has been described. */
 	if (l->broken || (rc == ETL_OK && PQresultStatus(result) != PGRES_COMMAND_OK)) {
