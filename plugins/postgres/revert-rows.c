@@ -1,8 +1,8 @@
 /*
  * Rows of an append or merge that go again. They are known by the transaction that wrote them: whoever changed one since
- * is another. Back come those that a merge deleted, as far as their unique values are free, then, children first, new
- * rows go and changed ones are what they were, then the rest comes. Triggers of the tables stay silent: the rows are to
- * be what they were.
+ * is another. Back come those that a merge deleted, as far as their unique values and those of their parents are free,
+ * then, children first, new rows go and changed ones are what they were, then the rest comes. Triggers of the tables stay
+ * silent: the rows are to be what they were.
  */
 #include "config.h"
 
@@ -220,18 +220,74 @@ static int restore(struct reverting *r, const struct reverted *l, char op)
 }
 
 /* Those whose unique values are free come first: they may be parents. */
-static int insert_free(struct reverting *r, const struct reverted *l)
+static int mark_free(struct reverting *r, const struct reverted *l)
 {
 	struct etl_text sql = { 0 };
-	int rc;
 
 	if (!has_rows(r, l))
 		return ETL_OK;
 	etl_text_addf(&sql, "UPDATE %s AS u SET _etlrun_op = 'f' WHERE _etlrun_op = 'd' AND NOT EXISTS (SELECT FROM %s AS t "
 			    "WHERE %s)",
 		      l->undo, l->table, l->taken ? l->taken : "false");
-	rc = revert_run(r, l, &sql, NULL);
-	return rc == ETL_OK ? restore(r, l, 'f') : rc;
+	return revert_run(r, l, &sql, NULL);
+}
+
+/* Of each key of $1: its parent, and how a child u meets its parent v. */
+static const char keys[] =
+	"SELECT c.confrelid, string_agg(format('v.%I = u.%I', b.attname, a.attname), ' AND ') FROM pg_catalog.pg_constraint c CROSS "
+	"JOIN LATERAL unnest(c.conkey, c.confkey) AS k (own, other) JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid "
+	"AND a.attnum = k.own JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.other WHERE c.contype = "
+	"'f' AND c.conparentid = 0 AND c.conrelid = $1::oid GROUP BY c.oid, c.confrelid ORDER BY c.oid";
+
+static const struct reverted *find(const struct reverting *r, const char *oid)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (has_rows(r, &r->at[i]) && strcmp(r->at[i].oid, oid) == 0)
+			return &r->at[i];
+	return NULL;
+}
+
+/* Rows whose parent cannot come yet wait with it. *RET grows by their number. */
+static int wait_with_parents(struct reverting *r, const struct reverted *l, uint64_t *ret)
+{
+	PGresult *found = NULL;
+	int rc = postgres_query(r->inst, r->err, &found, keys, 1, (const char *const[]){ l->oid });
+
+	for (int i = 0; rc == ETL_OK && i < PQntuples(found); i++) {
+		const struct reverted *parent = find(r, PQgetvalue(found, i, 0));
+		struct etl_text sql = { 0 };
+		uint64_t rows = 0;
+
+		if (!parent)
+			continue;
+		etl_text_addf(&sql, "UPDATE %s AS u SET _etlrun_op = 'd' WHERE u._etlrun_op = 'f' AND EXISTS (SELECT FROM %s AS v "
+				    "WHERE v._etlrun_op = 'd' AND %s)",
+			      l->undo, parent->undo, PQgetvalue(found, i, 1));
+		rc = revert_run(r, l, &sql, &rows);
+		*ret += rows;
+	}
+	PQclear(found);
+	return rc;
+}
+
+/* Until nobody is added: children may have children. */
+static int hold_children(struct reverting *r)
+{
+	uint64_t added = 1;
+	int rc = ETL_OK;
+
+	while (rc == ETL_OK && added) {
+		added = 0;
+		for (size_t i = 0; rc == ETL_OK && i < r->count; i++)
+			if (has_rows(r, &r->at[i]))
+				rc = wait_with_parents(r, &r->at[i], &added);
+	}
+	return rc;
+}
+
+static int insert_free(struct reverting *r, const struct reverted *l)
+{
+	return has_rows(r, l) ? restore(r, l, 'f') : ETL_OK;
 }
 
 static int insert_rest(struct reverting *r, const struct reverted *l)
@@ -343,6 +399,10 @@ static int write_all(struct reverting *r)
 			rc = list_new(r, &r->at[i]);
 	for (size_t i = 0; rc == ETL_OK && i < r->count; i++)
 		rc = let_go(r, &r->at[i]);
+	for (size_t i = 0; rc == ETL_OK && i < r->count; i++)
+		rc = mark_free(r, &r->at[i]);
+	if (rc == ETL_OK)
+		rc = hold_children(r);
 	for (size_t i = 0; rc == ETL_OK && i < r->count; i++)
 		rc = insert_free(r, &r->at[i]);
 	for (size_t i = r->count; rc == ETL_OK && i-- > 0;) {
