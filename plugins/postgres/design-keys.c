@@ -225,7 +225,12 @@ static int add_part(struct design *d, struct making *m, const struct etl_index_p
 		return 0;
 	}
 	if (p->column) {
+		bool is_json = !d->same && design_kind(d, postgres_design_column(d, p->column)) == SQL_JSON;
+
+		etl_text_add(&text, is_json ? "(" : "");
 		postgres_add_name(&text, NULL, p->column);
+		/* The type json has no order; what it was in is that of its text. */
+		etl_text_add(&text, is_json ? "::text)" : "");
 		collation = own_collation(d, p->column, p->collation);
 	} else {
 		etl_text_add(&text, "(");

@@ -354,6 +354,7 @@ static int design_create(struct design *d)
 static int design_counter(struct design *d, const struct etl_column *c)
 {
 	struct etl_text sql = { 0 }, table = { 0 }, last = { 0 };
+	char buf[POSTGRES_NAME_MAX + 1];
 
 	if (!(c->flags & ETL_IDENTITY) || design_kind(d, c) != SQL_INT || c->flags & ETL_GENERATED)
 		return ETL_OK;
@@ -368,7 +369,7 @@ static int design_counter(struct design *d, const struct etl_column *c)
 	etl_text_add(&sql, "SELECT setval(s, v) FROM (SELECT pg_get_serial_sequence(");
 	etl_text_add_literal(&sql, table.at ? table.at : "");
 	etl_text_add(&sql, ", ");
-	etl_text_add_literal(&sql, c->name);
+	etl_text_add_literal(&sql, postgres_short_name(c->name, buf));
 	etl_text_add(&sql, ")::regclass AS s, greatest(max(");
 	postgres_add_name(&sql, NULL, c->name);
 	etl_text_addf(&sql,

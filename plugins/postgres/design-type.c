@@ -74,18 +74,52 @@ static bool has_own_word(const struct design *d, const struct etl_column *c)
 	       !is_foreign_word(c->declared);
 }
 
+static bool says_jsonb(const struct etl_column *c)
+{
+	return c->declared && strcasecmp(c->declared, "jsonb") == 0;
+}
+
+static bool is_among(const char *name, const char *const *columns, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (strcasecmp(columns[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* No two values of the type json are equal to PostgreSQL, so none can be a key or refer to one. */
+static bool is_compared_json(const struct design *d, const struct etl_column *c)
+{
+	const struct etl_table *t = d->table;
+	bool is_key = is_among(c->name, t->primary.columns, t->primary.column_count);
+	size_t i;
+
+	if (c->type != ETL_JSON || says_jsonb(c) || has_own_word(d, c))
+		return false;
+	for (i = 0; !is_key && i < t->unique_count; i++) {
+		const struct etl_key *k = ETL_AT(const struct etl_key, t->uniques, t->unique_size, i);
+
+		is_key = is_among(c->name, k->columns, k->column_count);
+	}
+	for (i = 0; !is_key && i < t->foreign_key_count; i++) {
+		const struct etl_foreign_key *f = ETL_AT(const struct etl_foreign_key, t->foreign_keys,
+							 t->foreign_key_size, i);
+
+		is_key = is_among(c->name, f->columns, f->column_count);
+	}
+	return is_key;
+}
+
 enum sql_kind design_kind(const struct design *d, const struct etl_column *c)
 {
 	struct etl_type_info own;
 
 	if (has_own_word(d, c) && !etl_type_parse(c->declared, &own, NULL))
 		return SQL_NONE;
-	return find_type(c->type)->kind;
-}
-
-static bool says_jsonb(const struct etl_column *c)
-{
-	return c->declared && strcasecmp(c->declared, "jsonb") == 0;
+	return is_compared_json(d, c) ? SQL_TEXT : find_type(c->type)->kind;
 }
 
 static void add_by_type(const struct etl_column *c, struct etl_text *ret)
@@ -144,6 +178,12 @@ void design_add_type(const struct design *d, const struct etl_column *c, struct 
 	*verdict = ETL_EXACT;
 	if (has_own_word(d, c)) {
 		etl_text_add(ret, c->declared);
+		return;
+	}
+	if (is_compared_json(d, c)) {
+		etl_text_add(ret, "text");
+		etl_text_add(note, "no two values of the type json are equal, and this column is of a key");
+		*verdict = ETL_WIDENED;
 		return;
 	}
 	add_by_type(c, ret);

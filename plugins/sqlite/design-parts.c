@@ -154,6 +154,29 @@ static bool is_literal(const char *sql)
 	return token_next(&at).kind == TOKEN_END;
 }
 
+/* 'abc'::text, NULL::numeric(5,2): a literal whose type is said, as PostgreSQL writes it, while here the column has one. The
+ * length of what stands before the type, or 0; the text of a bytea is none of its bytes. */
+static size_t before_type(const char *sql)
+{
+	struct token_cursor at = token_start(sql, strlen(sql));
+	struct token first = token_next(&at), t;
+	size_t length;
+
+	if (first.kind != TOKEN_STRING && !token_names(&first, "NULL"))
+		return 0;
+	length = (size_t)(first.at + first.length - sql);
+	if (strncmp(sql + length, "::", 2) != 0)
+		return 0;
+	at = token_start(sql + length + 2, strlen(sql + length + 2));
+	for (t = token_next(&at); t.kind != TOKEN_END; t = token_next(&at)) {
+		if ((t.kind != TOKEN_WORD && t.kind != TOKEN_NUMBER && !token_is(&t, "(") &&
+		     !token_is(&t, ")") && !token_is(&t, ",")) ||
+		    token_is_word(&t, "bytea"))
+			return 0;
+	}
+	return length;
+}
+
 static const char *foreign_default(const char *sql)
 {
 	static const char *const words[][2] = {
@@ -177,9 +200,14 @@ static const char *foreign_default(const char *sql)
 static int add_default(struct design *d, const struct etl_column *c)
 {
 	const char *sql = d->same ? c->default_sql : foreign_default(c->default_sql);
+	size_t length = d->same || sql ? 0 : before_type(c->default_sql);
 	struct token_cursor at;
 	struct token first;
 
+	if (length) {
+		etl_text_addf(&d->sql, " DEFAULT %.*s", (int)length, c->default_sql);
+		return ETL_OK;
+	}
 	if (!sql)
 		return design_part_of(d, ETL_SKIPPED, "default", c->name,
 				      "it is written in another dialect: ", c->default_sql);

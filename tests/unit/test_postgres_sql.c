@@ -20,6 +20,7 @@ static const struct sql_column columns[] = {
 	{ "j", "j", SQL_JSON, false, false },	   { "nc", "nc", SQL_TEXT, true, false },
 	{ "Old Name", "new_name", SQL_INT, false, false }, { "g", "g", SQL_INT, false, true },
 	{ "u", "u", SQL_UUID, false, false },	   { "t", "t", SQL_TEXT, false, false },
+	{ "null", "null", SQL_INT, false, false }, { "current_date", "cd", SQL_TEXT, false, false },
 };
 static const struct sql_scope scope = { "tab", columns, COUNT(columns), "nocase" };
 
@@ -58,6 +59,7 @@ START_TEST(checks)
 		{ "NOT i", "NOT \"i\" <> 0", ETL_EXACT },
 		{ "b", "\"b\"", ETL_EXACT },
 		{ "b IN (0, 1)", "\"b\" IN (false, true)", ETL_EXACT },
+		{ "i IS NULL OR \"null\" > 1", "\"i\" IS NULL OR \"null\" > 1", ETL_EXACT },
 		{ "b IN (0, 2)", "\"b\"::integer IN (0, 2)", ETL_EXACT },
 		{ "b NOT IN (TRUE, i)", "\"b\"::integer NOT IN (1, \"i\")", ETL_EXACT },
 		{ "1 IN (b, 2)", "1 IN (\"b\"::integer, 2)", ETL_EXACT },
