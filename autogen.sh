@@ -133,6 +133,123 @@ failed=0
 skipped=0
 failures=
 logs=$top/build-check
+# Of the sweeps (tests/e2e/Makefile.inc) those that a plain build has each time.
+sweeps_each="tests/e2e/disk_faults.test tests/e2e/no_memory.test tests/e2e/state_torn.test tests/e2e/surroundings.test"
+
+say() { printf '%s\n' "$*"; }
+die() { say "autogen.sh: $*" >&2; exit 1; }
+
+# ---- Packages --------------------------------------------------------------------------------------
+
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+missing_packages() {
+	# pkgconf provides pkg-config since Debian 12; either will do.
+	for package in $packages; do
+		is_installed "$package" && continue
+		[ "$package" = pkg-config ] && is_installed pkgconf && continue
+		printf '%s ' "$package"
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif [ -t 0 ]; then
+		sudo "$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+install_packages() {
+	command -v dpkg-query >/dev/null ||
+		die "this is no Debian: install what corresponds to: $packages, then run ./autogen.sh && ./configure && make"
+	missing=$(missing_packages)
+	[ -n "$missing" ] || return 0
+	say "== installing: $missing"
+	if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+		die "these packages are missing, and there is neither root nor sudo to install them: $missing"
+	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null ||
+		die "apt-get update failed; without it these packages cannot be installed: $missing"
+	# The names are words of a list: each is an argument.
+	# shellcheck disable=SC2086
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null ||
+		die "apt-get could not install: $missing"
+}
+
+# ---- Building --------------------------------------------------------------------------------------
+
+build_files() {
+	autoreconf -fi
+}
+
+# prepare [PACKAGE…]: these too.
+prepare() {
+	packages="$packages $*"
+	install_packages
+	[ ! -f config.status ] ||
+		die "this folder itself is configured, which hides every other build: run 'make distclean' in it first"
+	say "== build files"
+	build_files >/dev/null 2>"$top/autogen.log" || { cat "$top/autogen.log" >&2; die "autoreconf failed"; }
+}
+
+# configured FOLDER OPTIONS…: a build folder configured with these options, made or kept.
+configured() {
+	folder=$1
+	shift
+	mkdir -p "$folder"
+	(cd "$folder" && "$top/configure" -q "$@")
+}
+
+# ---- demo ------------------------------------------------------------------------------------------
+
+demo() {
+	prepare
+	say "== building in build/"
+	if ! (configured build && make -C build -j"$jobs") >build-demo.log 2>&1; then
+		tail -n 40 build-demo.log >&2
+		die "the build failed; all of it is in build-demo.log"
+	fi
+
+	demo=$top/build/demo
+	rm -rf "$demo"
+	mkdir -p "$demo"
+	sh tests/data/make_demo.sh "$demo/shop.db"
+	ETL_IN=$demo/shop.db
+	ETL_OUT=$demo/shop-copy.db
+	export ETL_IN ETL_OUT
+
+	say "== a shop: $(sqlite3 "$ETL_IN" "SELECT count(*) || ' tables' FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"), made by tests/data/make_demo.sh"
+	say
+	say "\$ ETL_IN=$ETL_IN ETL_OUT=$ETL_OUT build/etlrun etc/sqlite-copy.cfg"
+	build/etlrun etc/sqlite-copy.cfg </dev/null
+	say
+	say "== the proof: every row read again from both files, and compared"
+	say "\$ build/etlrun validate etc/sqlite-copy.cfg"
+	build/etlrun validate etc/sqlite-copy.cfg </dev/null
+	say
+	say "== and without etlrun: what sqlite3 itself says of the two files"
+	for file in "$ETL_IN" "$ETL_OUT"; do
+		say "$file: $(sqlite3 "$file" "SELECT (SELECT count(*) FROM customer) || ' customers, ' ||
+			(SELECT count(*) FROM sale) || ' sales, ' || (SELECT count(*) FROM sale_line) || ' lines, turnover ' ||
+			(SELECT printf('%.2f', sum(quantity * price)) FROM sale_line) ||
+			', integrity ' || (SELECT * FROM pragma_integrity_check)")"
+	done
+	say
+	say "The copy is $ETL_OUT. Next: README.md, or build/etlrun --help"
+}
+
+# ---- check -----------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+skipped=0
+failures=
+logs=$top/build-check
 # The sweeps (tests/e2e/Makefile.inc) in which a sanitizer would be in the way, or has nothing to say.
 beside_sanitizers="tests/e2e/disk_faults.test tests/e2e/disk_faults_merge.test tests/e2e/kills.test tests/e2e/surroundings.test"
 
@@ -179,8 +296,12 @@ tested() {
 	built "$@" || return 1
 	rc=0
 	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} "${tests:-check}" || rc=1
-	find "$1/tests" -name '*.log' ! -name test-suite.log -exec sed -n '/^skipped: /p' {} +
+	say_skipped "$1"
 	return $rc
+}
+
+say_skipped() {
+	find "$1/tests" -name '*.log' ! -name test-suite.log -exec sed -n '/^skipped: /p' {} +
 }
 
 # For builds that are about what is there, not about how it runs: they take half the time. The warnings that only an
@@ -189,7 +310,7 @@ plain="CFLAGS=-O0"
 
 # What a release is built with.
 gcc_tested() {
-	sweeps=$beside_sanitizers
+	sweeps=$sweeps_each
 	tested build --enable-werror
 }
 
@@ -211,44 +332,42 @@ threads_tested() {
 	built build-tsan --enable-werror --enable-sanitizers=thread "CFLAGS=-O1 -g1" && make -C build-tsan -j"$jobs" check-flow
 }
 
-# The plugins linked in; and what becomes of a run that dies at a named point, which a release has none of.
-static_tested() {
-	tests=check-linked
-	tested build-static --enable-werror --disable-shared --enable-fault-points "$plain"
+# The release, in which everything is made in place with the plugins linked in, and installed, as people may who unpack it;
+# and what becomes of a run that dies at a named point, which a plain build has none of.
+release_tested() {
+	make -C build dist && dist_complete && rm -rf build-release && mkdir build-release &&
+		tar -xf build/etlrun-*.tar.xz -C build-release --strip-components=1 || return 1
+	in_place "" && rc=0 || return 1
+	make -C build-release -j"$((jobs + 1))" check-linked || rc=1
+	say_skipped build-release
+	return $rc
 }
 
-# without_built NAME…: the objects of one folder serve all such builds, but not the plugins that were there before.
-without_built() {
+# in_place "OPTIONS": the release configured with these options, and made.
+in_place() {
+	# shellcheck disable=SC2086
+	(cd build-release && ./configure -q --enable-werror --disable-shared --enable-fault-points "$plain" $1 &&
+		make -j"$jobs")
+}
+
+# without_tested NAME…: without these the rest builds and does its job. The objects of the release serve all such builds.
+without_tested() {
 	without=
 	for plugin in "$@"; do
-		rm -f "build-without/plugins/$plugin.la" build-without/plugins/.libs/"$plugin".*
 		without="$without --without-$plugin"
 	done
-	# shellcheck disable=SC2086
-	built build-without --enable-werror "$plain" $without || return 1
+	in_place "$without" || return 1
 	for plugin in "$@"; do
-		! build-without/etlrun plugins "$plugin" || { say "--without-$plugin still has $plugin"; return 1; }
+		! build-release/etlrun plugins "$plugin" || { say "--without-$plugin still has $plugin"; return 1; }
 	done
-}
-
-# without_tested NAME…: without these the rest builds and does its job.
-without_tested() {
-	without_built "$@" || return 1
-	# shellcheck disable=SC2086
-	tests=check-left && tested build-without --enable-werror "$plain" $without
+	make -C build-release -j"$jobs" check-left && rc=0 || rc=1
+	say_skipped build-release
+	return $rc
 }
 
 # Without all that can be spared, and without what most of the others serve.
 without_most_tested() {
 	without_tested postgres map mask sql counts checksum rules && without_tested sqlite
-}
-
-# A source tree in which everything is made in place and installed, as people do who unpack the release.
-in_tree_tested() {
-	make -C build dist && dist_complete && rm -rf build-intree && mkdir build-intree &&
-		tar -xf build/etlrun-*.tar.xz -C build-intree --strip-components=1 &&
-		(cd build-intree && ./configure -q --enable-werror "$plain" --prefix="$top/build-intree/prefix" && make -j"$jobs" &&
-			make check-smoke && make install && prefix/bin/etlrun plugins sqlite)
 }
 
 # Every file that is kept is in the release, but for what only the repository needs.
@@ -273,12 +392,18 @@ install_tested() {
 }
 
 installs_tested() {
-	sh tests/data/make_demo.sh "$logs/shop.db" && install_tested build && install_tested build-static
+	sh tests/data/make_demo.sh "$logs/shop.db" && install_tested build && install_tested build-release
 }
 
 # ---- check-long ------------------------------------------------------------------------------------
 
-# Every story with sanitizers, but for the servers' that say nothing about values.
+# The other sweeps, and more seeds.
+sweeps_tested() {
+	SEEDS="$(seq -s ' ' 20)" make -C build -j"$jobs" check check_PROGRAMS= check_LTLIBRARIES= TESTS="tests/e2e/corrupt.test \
+		tests/e2e/disk_faults_merge.test tests/e2e/kills.test tests/e2e/postgres_roundtrip.test"
+}
+
+# Every story with sanitizers.
 all_sanitized() {
 	make -C build-clang -j"$((jobs + 1))" check
 }
@@ -333,7 +458,7 @@ end_check() {
 }
 
 check() {
-	rm -rf "$logs" build build-tsan build-static build-without build-clang build-intree
+	rm -rf "$logs" build build-tsan build-clang build-release
 	begin_check
 	part gcc gcc_tested
 	part sanitizers sanitizers_tested
@@ -341,16 +466,16 @@ check() {
 	part threads threads_tested
 	part valgrind make -C build check-valgrind
 	part manuals make -C build check-manuals
-	part static static_tested
-	part without without_most_tested
-	part in-tree in_tree_tested
+	part release release_tested
 	part install installs_tested
+	part without without_most_tested
 	end_check
 }
 
 check_long() {
 	[ -f build-clang/config.status ] || die "check-long goes on where check ended: ./autogen.sh check first"
 	begin_check
+	part sweeps sweeps_tested
 	part all-sanitized all_sanitized
 	part all-threads all_threads
 	part without-each without_each_tested
