@@ -363,7 +363,9 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 		    const struct etl_parent *parent, const char *part)
 {
 	const char *schema = other_schema(d, f, parent);
-	bool outside = schema || (parent && parent->table && !parent->in_run);
+	/* A table that stays has its keys in the target alone, where the staged one has none. */
+	bool stays = d->run && d->run->on_existing == ETL_EXISTING_TRUNCATE;
+	bool outside = schema || stays || (parent && parent->table && !parent->in_run);
 	int32_t phase = outside ? ETL_PHASE_PUBLISH : ETL_PHASE_FINISH;
 	struct etl_text sql = { 0 };
 	char buf[POSTGRES_NAME_MAX + 1];
