@@ -3,8 +3,9 @@
 #
 #   ./autogen.sh          the build files: configure and what it needs
 #   ./autogen.sh demo     installs what is missing, builds, moves a small shop from one database to another
-#   ./autogen.sh check    installs what is missing, builds in every way that matters, runs every test: 20 minutes
-#   ./autogen.sh check-long  after that: every story with sanitizers, each plugin left out, distcheck: an hour
+#   ./autogen.sh check    installs what is missing, builds in the ways that matter, runs the tests: 20 minutes
+#   ./autogen.sh check-long  after that, what takes patience: every story with sanitizers, valgrind, the other sweeps, each
+#                         plugin left out, distcheck
 #
 # Made for Debian 12; needs root or sudo only when a package is missing. What it builds is in build/ and in
 # folders named build-*; the log of each part of `check` is build-check/PART.log. JOBS=N overrides the number
@@ -133,125 +134,10 @@ failed=0
 skipped=0
 failures=
 logs=$top/build-check
-# Of the sweeps (tests/e2e/Makefile.inc) those that a plain build has each time.
-sweeps_each="tests/e2e/disk_faults.test tests/e2e/surroundings.test"
-
-say() { printf '%s\n' "$*"; }
-die() { say "autogen.sh: $*" >&2; exit 1; }
-
-# ---- Packages --------------------------------------------------------------------------------------
-
-is_installed() {
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
-}
-
-missing_packages() {
-	# pkgconf provides pkg-config since Debian 12; either will do.
-	for package in $packages; do
-		is_installed "$package" && continue
-		[ "$package" = pkg-config ] && is_installed pkgconf && continue
-		printf '%s ' "$package"
-	done
-}
-
-as_root() {
-	if [ "$(id -u)" -eq 0 ]; then
-		"$@"
-	elif [ -t 0 ]; then
-		sudo "$@"
-	else
-		sudo -n "$@"
-	fi
-}
-
-install_packages() {
-	command -v dpkg-query >/dev/null ||
-		die "this is no Debian: install what corresponds to: $packages, then run ./autogen.sh && ./configure && make"
-	missing=$(missing_packages)
-	[ -n "$missing" ] || return 0
-	say "== installing: $missing"
-	if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
-		die "these packages are missing, and there is neither root nor sudo to install them: $missing"
-	fi
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null ||
-		die "apt-get update failed; without it these packages cannot be installed: $missing"
-	# The names are words of a list: each is an argument.
-	# shellcheck disable=SC2086
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null ||
-		die "apt-get could not install: $missing"
-}
-
-# ---- Building --------------------------------------------------------------------------------------
-
-build_files() {
-	autoreconf -fi
-}
-
-# prepare [PACKAGE…]: these too.
-prepare() {
-	packages="$packages $*"
-	install_packages
-	[ ! -f config.status ] ||
-		die "this folder itself is configured, which hides every other build: run 'make distclean' in it first"
-	say "== build files"
-	build_files >/dev/null 2>"$top/autogen.log" || { cat "$top/autogen.log" >&2; die "autoreconf failed"; }
-}
-
-# configured FOLDER OPTIONS…: a build folder configured with these options, made or kept.
-configured() {
-	folder=$1
-	shift
-	mkdir -p "$folder"
-	(cd "$folder" && "$top/configure" -q "$@")
-}
-
-# ---- demo ------------------------------------------------------------------------------------------
-
-demo() {
-	prepare
-	say "== building in build/"
-	if ! (configured build && make -C build -j"$jobs") >build-demo.log 2>&1; then
-		tail -n 40 build-demo.log >&2
-		die "the build failed; all of it is in build-demo.log"
-	fi
-
-	demo=$top/build/demo
-	rm -rf "$demo"
-	mkdir -p "$demo"
-	sh tests/data/make_demo.sh "$demo/shop.db"
-	ETL_IN=$demo/shop.db
-	ETL_OUT=$demo/shop-copy.db
-	export ETL_IN ETL_OUT
-
-	say "== a shop: $(sqlite3 "$ETL_IN" "SELECT count(*) || ' tables' FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"), made by tests/data/make_demo.sh"
-	say
-	say "\$ ETL_IN=$ETL_IN ETL_OUT=$ETL_OUT build/etlrun etc/sqlite-copy.cfg"
-	build/etlrun etc/sqlite-copy.cfg </dev/null
-	say
-	say "== the proof: every row read again from both files, and compared"
-	say "\$ build/etlrun validate etc/sqlite-copy.cfg"
-	build/etlrun validate etc/sqlite-copy.cfg </dev/null
-	say
-	say "== and without etlrun: what sqlite3 itself says of the two files"
-	for file in "$ETL_IN" "$ETL_OUT"; do
-		say "$file: $(sqlite3 "$file" "SELECT (SELECT count(*) FROM customer) || ' customers, ' ||
-			(SELECT count(*) FROM sale) || ' sales, ' || (SELECT count(*) FROM sale_line) || ' lines, turnover ' ||
-			(SELECT printf('%.2f', sum(quantity * price)) FROM sale_line) ||
-			', integrity ' || (SELECT * FROM pragma_integrity_check)")"
-	done
-	say
-	say "The copy is $ETL_OUT. Next: README.md, or build/etlrun --help"
-}
-
-# ---- check -----------------------------------------------------------------------------------------
-
-passed=0
-failed=0
-skipped=0
-failures=
-logs=$top/build-check
-# The sweeps (tests/e2e/Makefile.inc) in which a sanitizer would be in the way, or has nothing to say.
-beside_sanitizers="tests/e2e/disk_faults.test tests/e2e/disk_faults_merge.test tests/e2e/kills.test tests/e2e/surroundings.test"
+# Of the sweeps (tests/e2e/Makefile.inc) those that a plain build has each time: the others are the sanitizers', need named
+# points, or are check-long's.
+sweeps_each="tests/e2e/disk_faults.test tests/e2e/kills.test tests/e2e/no_memory.test tests/e2e/state_torn.test \
+tests/e2e/surroundings.test"
 
 # Adds up what automake's test harness printed in a log: "# PASS:  12".
 count_of() {
