@@ -168,6 +168,8 @@ static size_t before_type(const char *sql)
 	if (strncmp(sql + length, "::", 2) != 0)
 		return 0;
 	at = token_start(sql + length + 2, strlen(sql + length + 2));
+	if (token_peek(&at).kind != TOKEN_WORD)
+		return 0;
 	for (t = token_next(&at); t.kind != TOKEN_END; t = token_next(&at)) {
 		if ((t.kind != TOKEN_WORD && t.kind != TOKEN_NUMBER && !token_is(&t, "(") &&
 		     !token_is(&t, ")") && !token_is(&t, ",")) ||

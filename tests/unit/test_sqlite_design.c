@@ -188,6 +188,37 @@ START_TEST(from_another_dialect)
 }
 END_TEST
 
+/* PostgreSQL says the type of a literal, and the column has one here. */
+START_TEST(defaults_with_a_type)
+{
+	static const char *const all[][2] = {
+		{ "'it''s'::text", "'it''s'" }, { "'a::b'::character varying(9)", "'a::b'" },
+		{ "'-1'::integer", "'-1'" }, { "'2000-01-01 00:00:00'::timestamp without time zone", "'2000-01-01 00:00:00'" },
+		{ "NULL::numeric(5,2)", "NULL" }, { "5", "5" },
+		{ "'\\x00ff'::bytea", "" }, { "'a'::text || 'b'::text", "" }, { "lower('X'::text)", "" },
+		{ "'{}'::text[]", "" }, { "'a'::text COLLATE \"C\"", "" }, { "'a'::", "" },
+	};
+	struct target_run r;
+	char name[16];
+	size_t i;
+
+	for (i = 0; i < COUNT(all); i++) {
+		snprintf(name, sizeof(name), "l%zu.db", i);
+		start_run(&r, name, ETL_EXISTING_FAIL);
+		r.table.dialect = "postgresql";
+		r.table.ddl = NULL;
+		r.columns[1].default_sql = all[i][0];
+		design(&r);
+		if (!*all[i][1])
+			check_step("default", "t.v", ETL_PHASE_PREPARE, ETL_SKIPPED, NULL);
+		run_steps(name, "");
+		ck_assert_msg(strcmp(ask(name, "SELECT coalesce(dflt_value, '') FROM pragma_table_info('t') WHERE name = 'v'"),
+				     all[i][1]) == 0,
+			      "%s", all[i][0]);
+	}
+}
+END_TEST
+
 START_TEST(a_table_that_stays)
 {
 	struct target_run r;
@@ -265,6 +296,7 @@ int main(void)
 	tcase_add_test(tests, foreign_keys_left_out);
 	tcase_add_test(tests, from_its_structure);
 	tcase_add_test(tests, from_another_dialect);
+	tcase_add_test(tests, defaults_with_a_type);
 	tcase_add_test(tests, a_table_that_stays);
 	tcase_add_test(tests, what_is_no_table);
 	tcase_add_test(tests, settings_reach_the_file);
