@@ -359,6 +359,13 @@ int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
 
 /* ---- Each ----------------------------------------------------------------------------------------------------------- */
 
+/* The source may set some of them only, which its statement says; of a table that the pipeline changes there is none. */
+static bool may_set_fewer(const struct design *d, const struct etl_foreign_key *f)
+{
+	return d->same && !d->table->ddl && f->column_count > 1 &&
+	       (f->on_delete == ETL_SET_NULL || f->on_delete == ETL_SET_DEFAULT);
+}
+
 static int make_key(struct design *d, const struct etl_foreign_key *f,
 		    const struct etl_parent *parent, const char *part)
 {
@@ -389,6 +396,10 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 		return postgres_design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
 				   "looked at when a transaction ends, as foreign_keys = \"defer\" "
 				   "says");
+	if (may_set_fewer(d, f))
+		return postgres_design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
+				   "ON DELETE SET … sets all of its columns here; if it names some in the source, that "
+				   "is not known of a table which the pipeline changes");
 	return postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, &sql, NULL);
 }
 

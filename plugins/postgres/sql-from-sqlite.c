@@ -213,19 +213,8 @@ static bool add_constant(struct sql_value *ret, const char *text, enum sql_kind 
 	return true;
 }
 
-/* These words are never a column's name where they have no quotes; TRUE and FALSE may be. */
-static bool parse_keyword(struct translator *t, const struct token *word, struct sql_value *ret)
-{
-	if (token_is_word(word, "NULL"))
-		return add_constant(ret, "NULL", SQL_NULL);
-	if (token_is_word(word, "CURRENT_TIMESTAMP"))
-		return sql_now(t, SQL_NOW_TIMESTAMP, ret);
-	if (token_is_word(word, "CURRENT_DATE"))
-		return sql_now(t, SQL_NOW_DATE, ret);
-	return sql_now(t, SQL_NOW_TIME, ret);
-}
-
-static bool is_keyword(const struct token *word)
+/* Never a column's name without quotes, as TRUE and FALSE may be. */
+static bool is_constant(const struct token *word)
 {
 	return token_is_word(word, "NULL") || token_is_word(word, "CURRENT_TIMESTAMP") ||
 	       token_is_word(word, "CURRENT_DATE") || token_is_word(word, "CURRENT_TIME");
@@ -234,10 +223,18 @@ static bool is_keyword(const struct token *word)
 /* A word that is no column: a constant. */
 static bool parse_word(struct translator *t, const struct token *word, struct sql_value *ret)
 {
+	if (token_is_word(word, "NULL"))
+		return add_constant(ret, "NULL", SQL_NULL);
 	if (token_is_word(word, "TRUE"))
 		return add_constant(ret, "true", SQL_BOOL);
 	if (token_is_word(word, "FALSE"))
 		return add_constant(ret, "false", SQL_BOOL);
+	if (token_is_word(word, "CURRENT_TIMESTAMP"))
+		return sql_now(t, SQL_NOW_TIMESTAMP, ret);
+	if (token_is_word(word, "CURRENT_DATE"))
+		return sql_now(t, SQL_NOW_DATE, ret);
+	if (token_is_word(word, "CURRENT_TIME"))
+		return sql_now(t, SQL_NOW_TIME, ret);
 	if (t->use == SQL_IN_DEFAULT)
 		return add_string(t, word, ret);
 	return postgres_sql_refuse(t, "there is no column \"%.*s\"",
@@ -309,9 +306,7 @@ static bool parse_name(struct translator *t, struct sql_value *ret)
 	}
 	if (accept(t, "."))
 		return parse_qualified(t, &name, ret);
-	if (is_keyword(&name))
-		return parse_keyword(t, &name, ret);
-	c = find_column(t, &name);
+	c = is_constant(&name) ? NULL : find_column(t, &name);
 	if (c)
 		return add_column(t, c, ret);
 	if (name.kind == TOKEN_WORD)

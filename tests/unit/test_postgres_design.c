@@ -152,6 +152,36 @@ START_TEST(types)
 }
 END_TEST
 
+/* Its values have no = and no order there. */
+START_TEST(json_that_is_compared)
+{
+	static const struct etl_key unique = { .name = "one", .columns = v_column, .column_count = 1 };
+	static const struct etl_index_part part = { .column = "v", .descending = 1 };
+	static const struct etl_index index = { .name = "ix", .parts = &part, .part_count = 1,
+						.part_size = sizeof(part) };
+	struct design_run r;
+
+	start(&r);
+	r.columns[1].type = ETL_JSON;
+	r.columns[1].declared = "JSON";
+	r.table.indexes = &index;
+	r.table.index_count = 1;
+	r.table.index_size = sizeof(index);
+	design(&r);
+	ck_assert_ptr_nonnull(strstr(host_find_step(&steps, "table", "t")->sql, "\t\"v\" json,\n"));
+	check_step("index", "t.ix", ETL_PHASE_FINISH, ETL_EXACT,
+		   "CREATE INDEX \"ix\" ON \"t\" ((\"v\"::text) DESC)");
+
+	r.table.uniques = &unique;
+	r.table.unique_count = 1;
+	r.table.unique_size = sizeof(unique);
+	design(&r);
+	ck_assert_ptr_nonnull(strstr(host_find_step(&steps, "table", "t")->sql, "\t\"v\" text,\n"));
+	check_step("column", "t.v", ETL_PHASE_PREPARE, ETL_WIDENED, NULL);
+	check_step("index", "t.ix", ETL_PHASE_FINISH, ETL_EXACT, "CREATE INDEX \"ix\" ON \"t\" (\"v\" DESC)");
+}
+END_TEST
+
 /* What the pipeline says is PostgreSQL's word already, unless it is one of etlrun's own. */
 START_TEST(types_of_the_pipeline)
 {
@@ -255,6 +285,34 @@ START_TEST(foreign_keys)
 	design(&r);
 	check_step("foreign key", "t.v", ETL_PHASE_PREPARE, ETL_SKIPPED, NULL);
 	ck_assert_int_eq(count_steps("foreign key", ETL_PHASE_FINISH), 0);
+}
+END_TEST
+
+/* Which columns are set stands in the source's statement alone. */
+START_TEST(foreign_keys_that_set_some_columns)
+{
+	static const char *const both[] = { "id", "v" };
+	struct etl_foreign_key key = { .name = "k", .columns = both, .column_count = 2, .parent = "p",
+				       .parent_columns = both, .on_delete = ETL_SET_NULL };
+	struct design_run r;
+
+	start(&r);
+	r.table.dialect = "postgresql";
+	r.table.foreign_keys = &key;
+	r.table.foreign_key_count = 1;
+	r.table.foreign_key_size = sizeof(key);
+	r.table.ddl = "CREATE TABLE t (\n\tid bigint,\n\tv text,\n\tCONSTRAINT \"k\" FOREIGN KEY (id, v) REFERENCES p(id, v) "
+		      "ON DELETE SET NULL (\"v\")\n)";
+	design(&r);
+	check_step("foreign key", "t.k", ETL_PHASE_FINISH, ETL_EXACT,
+		   "ALTER TABLE \"t\" ADD CONSTRAINT \"k\" FOREIGN KEY (\"id\", \"v\") REFERENCES \"p\" (\"id\", \"v\") ON "
+		   "DELETE SET NULL (\"v\")");
+
+	r.table.ddl = NULL;
+	design(&r);
+	check_step("foreign key", "t.k", ETL_PHASE_FINISH, ETL_APPROXIMATED,
+		   "ALTER TABLE \"t\" ADD CONSTRAINT \"k\" FOREIGN KEY (\"id\", \"v\") REFERENCES \"p\" (\"id\", \"v\") ON "
+		   "DELETE SET NULL");
 }
 END_TEST
 
@@ -457,9 +515,11 @@ int main(void)
 	tcase_add_test(tests, a_table);
 	tcase_add_test(tests, types);
 	tcase_add_test(tests, types_of_the_pipeline);
+	tcase_add_test(tests, json_that_is_compared);
 	tcase_add_test(tests, constraints_of_a_run_that_rejects);
 	tcase_add_test(tests, foreign_keys);
 	tcase_add_test(tests, foreign_keys_by_policy);
+	tcase_add_test(tests, foreign_keys_that_set_some_columns);
 	tcase_add_test(tests, foreign_keys_that_the_server_refuses);
 	tcase_add_test(tests, foreign_keys_that_are_reported);
 	tcase_add_test(tests, long_names);
