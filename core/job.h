@@ -119,10 +119,19 @@ struct run_options {
 	bool schema_only, data_only, yes;
 };
 
+/* What making the jobs of one run needs at hand. */
+struct jobs_setup {
+	const struct pipeline *pipeline;
+	const struct run_options *options;
+	struct instance *source, *target;
+	const struct etl_token *pin; /* the view that SOURCE is in, which others may join; or NULL */
+	const struct host_limits *limits; /* of further instances */
+	const struct etl_run *run;
+};
+
 /* Describes both ends through the two instances, and decides. ETL_USAGE for a name that matches
  * nothing, a collision, an impossible type. */
-int jobs_make(const struct pipeline *, const struct run_options *, struct instance *source,
-	      struct instance *target, const struct etl_run *, struct jobs *, struct etl_error *);
+int jobs_make(const struct jobs_setup *, struct jobs *, struct etl_error *);
 void jobs_free(struct jobs *);
 /* A table may fail alone when its tables are published one by one and its rows are at fault. */
 bool job_fails_alone(const struct pipeline *, const struct etl_error *);
@@ -134,5 +143,7 @@ size_t job_stages(const struct job *);
 const char *job_stage_name(const struct job *, size_t stage);
 /* How a job is called in messages: its name in the source, or "query 3". */
 const char *job_source_name(const struct job *);
+/* In how many splits its rows are best read, by what is known of their number. */
+int64_t job_splits_wanted(const struct job *);
 
 #endif

@@ -19,13 +19,11 @@
 #include "shape.h"
 
 #define OWN_PREFIX "etlrun." /* of ETL_ORDINAL_COLUMN */
+#define ROWS_A_SPLIT 250000  /* a second's work or so; the number must not depend on the workers */
+#define MOST_SPLITS  4096
 
-/* What making the jobs of one run needs at hand. */
 struct making {
-	const struct pipeline *pipeline;
-	const struct run_options *options;
-	struct instance *source, *target;
-	const struct etl_run *run;
+	const struct jobs_setup *setup;
 	struct jobs *jobs;
 	struct etl_error *err;
 };
@@ -33,6 +31,15 @@ struct making {
 const char *job_source_name(const struct job *job)
 {
 	return job->source->name;
+}
+
+int64_t job_splits_wanted(const struct job *job)
+{
+	int64_t wanted = job->source->rows / ROWS_A_SPLIT + 1;
+
+	if (job->source->rows < 0)
+		return 1;
+	return wanted < MOST_SPLITS ? wanted : MOST_SPLITS;
 }
 
 size_t job_stages(const struct job *job)
@@ -220,7 +227,7 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	const struct etl_table *table = job->source;
 
 	job->shapes = calloc(job->transforms.count + 1, sizeof(*job->shapes));
-	if (!job->shapes || !shape_stream_schema(table, is_dynamic(m->source), &job->want) ||
+	if (!job->shapes || !shape_stream_schema(table, is_dynamic(m->setup->source), &job->want) ||
 	    !etl_schema_copy(&job->before_cast, &job->want))
 		return error_memory(m->err);
 	job->repeats = true;
@@ -282,7 +289,7 @@ static int ask_needs(struct making *m, struct job *job)
 static int describe_query(struct making *m, struct job *job)
 {
 	struct catalog found = { 0 };
-	int rc = describe(m->source, &job->dataset, &found, m->err);
+	int rc = describe(m->setup->source, &job->dataset, &found, m->err);
 
 	if (rc == 0 && found.count != 1)
 		rc = error_set(m->err, ETL_FATAL,
@@ -302,7 +309,7 @@ static int describe_query(struct making *m, struct job *job)
 static int ask_where(struct making *m, struct job *job)
 {
 	struct catalog found = { 0 };
-	int rc = describe(m->source, &job->dataset, &found, m->err);
+	int rc = describe(m->setup->source, &job->dataset, &found, m->err);
 
 	if (rc == 0 && found.count != 1)
 		rc = error_set(m->err, ETL_FATAL, "table \"%s\" is not in the source any more",
@@ -311,9 +318,10 @@ static int ask_where(struct making *m, struct job *job)
 	return rc;
 }
 
-static int fill_job(struct making *m, struct job *job, const struct pick *pick)
+/* What the job reads, and what of the pipeline is about it. */
+static int begin_job(struct making *m, struct job *job, const struct pick *pick)
 {
-	const struct etl_table *from = NULL;
+	const struct pipeline *pipeline = m->setup->pipeline;
 	int rc = 0;
 
 	job->dataset = (struct etl_dataset){ .schema = pick->table ? pick->table->schema : NULL,
@@ -332,21 +340,26 @@ static int fill_job(struct making *m, struct job *job, const struct pick *pick)
 		rc = describe_query(m, job);
 	}
 	if (rc == 0 &&
-	    (!join_uses(&m->pipeline->transforms, &job->rule->transforms, &job->transforms) ||
-	     !join_uses(&m->pipeline->validators, &job->rule->validators, &job->validators)))
+	    (!join_uses(&pipeline->transforms, &job->rule->transforms, &job->transforms) ||
+	     !join_uses(&pipeline->validators, &job->rule->validators, &job->validators)))
 		rc = error_memory(m->err);
-	if (rc == 0 && is_dynamic(m->source) && m->source->plugin->can_profile &&
-	    !is_dynamic(m->target))
-		rc = profile_job(m->source, job, m->err);
-	if (rc == 0)
-		rc = refuse_own_names(job->source, m->err);
+	return rc;
+}
+
+/* Its way from the source's table to the target's. */
+static int shape_job(struct making *m, struct job *job)
+{
+	const struct instance *target = m->setup->target;
+	const struct etl_table *from = NULL;
+	int rc = refuse_own_names(job->source, m->err);
+
 	if (rc == 0)
 		rc = derive_all(m, job, &from);
 	if (rc == 0)
 		rc = refuse_own_names(from, m->err);
 	if (rc == 0)
-		rc = shape_target(m->pipeline, m->jobs, job, from, is_dynamic(m->target),
-				  m->target->plugin->target.takes, m->err);
+		rc = shape_target(m->setup->pipeline, m->jobs, job, from, is_dynamic(target),
+				  target->plugin->target.takes, m->err);
 	if (rc == 0)
 		rc = refuse_own_names(job->target, m->err);
 	return rc < 0 ? rc : ask_needs(m, job);
@@ -368,7 +381,7 @@ static int make_job(struct making *m, const struct pick *pick)
 	job->rule = rule;
 	pthread_mutex_init(&job->mutex, NULL);
 	at[m->jobs->count++] = job;
-	return fill_job(m, job, pick);
+	return begin_job(m, job, pick);
 }
 
 static bool keeps_name(const struct job *job)
@@ -410,9 +423,9 @@ static int check_names(struct making *m)
 static int take_others(struct making *m)
 {
 	struct jobs *jobs = m->jobs;
-	bool same = m->pipeline->names == NAMES_KEEP && jobs->whole;
+	bool same = m->setup->pipeline->names == NAMES_KEEP && jobs->whole;
 	/* Into a database that is there they do not go: its own are what counts. */
-	bool into = m->pipeline->mode != ETL_COPY && jobs->existing.count > 0;
+	bool into = m->setup->pipeline->mode != ETL_COPY && jobs->existing.count > 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < jobs->count && same; i++)
@@ -424,7 +437,7 @@ static int take_others(struct making *m)
 
 		if (object->kind == ETL_TABLE)
 			continue;
-		if (!m->target->plugin->has_schema) {
+		if (!m->setup->target->plugin->has_schema) {
 			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
 					      object->name, m->err, "the target takes rows only");
 			continue;
@@ -437,7 +450,7 @@ static int take_others(struct making *m)
 				jobs->verdicts[jobs->verdict_count - 1].ddl = object->ddl;
 			continue;
 		}
-		if (object->kind == ETL_DATABASE && m->options->tables)
+		if (object->kind == ETL_DATABASE && m->setup->options->tables)
 			continue;
 		copy = table_copy(object);
 		rc = copy ? catalog_add(&jobs->others, copy, m->err) : error_memory(m->err);
@@ -458,25 +471,25 @@ static const char *const *key_names(struct jobs *jobs, const struct job *job)
 /* append, merge: what this mode asks of a table beyond its shape. */
 static int check_mode(struct making *m, struct job *job)
 {
-	if (m->options->data_only && !job->existing)
+	if (m->setup->options->data_only && !job->existing)
 		return error_set(
 			m->err, ETL_USAGE,
 			"table \"%s\" is not in the target, and --data-only makes no tables",
 			job->target->name);
-	if (m->pipeline->mode != ETL_MERGE)
+	if (m->setup->pipeline->mode != ETL_MERGE)
 		return 0;
 	job->load.key = key_names(m->jobs, job);
 	job->load.key_count = job->key_count;
 	if (job->rule->deletes == ETL_DELETE_SOFT)
 		job->load.delete_column = job->rule->delete_column;
-	return job->load.key ? shape_check_merge(job, m->options->limit > 0, m->err) :
+	return job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) :
 			       error_memory(m->err);
 }
 
 static int make_loads(struct making *m)
 {
 	struct jobs *jobs = m->jobs;
-	bool copies = m->pipeline->mode == ETL_COPY;
+	bool copies = m->setup->pipeline->mode == ETL_COPY;
 	int rc = 0;
 
 	jobs->other_loads = calloc(jobs->others.count + 1, sizeof(*jobs->other_loads));
@@ -490,7 +503,7 @@ static int make_loads(struct making *m)
 		if (!job->existing)
 			job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL,
 						     job->target->name);
-		job->load = (struct etl_load){ .run = m->run,
+		job->load = (struct etl_load){ .run = m->setup->run,
 					       .table = job->target,
 					       .existing = job->existing,
 					       .given = job->given,
@@ -502,7 +515,7 @@ static int make_loads(struct making *m)
 			rc = check_mode(m, job);
 	}
 	for (size_t i = 0; i < jobs->others.count; i++)
-		jobs->other_loads[i] = (struct etl_load){ .run = m->run,
+		jobs->other_loads[i] = (struct etl_load){ .run = m->setup->run,
 							  .table = jobs->others.at[i],
 							  .source_name = jobs->others.at[i]->name,
 							  .index = jobs->count + i };
@@ -512,47 +525,58 @@ static int make_loads(struct making *m)
 	return rc;
 }
 
-int jobs_make(const struct pipeline *pipeline, const struct run_options *options,
-	      struct instance *source, struct instance *target, const struct etl_run *run,
-	      struct jobs *jobs, struct etl_error *err)
+static int make_all(struct making *m, const struct picks *picks)
 {
-	struct making m = { pipeline, options, source, target, run, jobs, err };
+	const struct instance *source = m->setup->source, *target = m->setup->target;
+	int rc = 0;
+
+	for (size_t i = 0; i < picks->count && rc == 0; i++)
+		rc = make_job(m, &picks->at[i]);
+	if (rc == 0 && is_dynamic(source) && source->plugin->can_profile && !is_dynamic(target))
+		rc = profile_jobs(m->setup, m->jobs, m->err);
+	for (size_t i = 0; i < picks->count && rc == 0; i++)
+		rc = shape_job(m, m->jobs->at[i]);
+	return rc;
+}
+
+int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_error *err)
+{
+	const struct pipeline *pipeline = setup->pipeline;
+	bool copies = pipeline->mode == ETL_COPY;
+	/* The tables of the target are what counts, and their columns. */
+	bool stays = !copies || setup->options->data_only ||
+		     pipeline->on_existing == ETL_EXISTING_TRUNCATE;
+	struct making m = { setup, jobs, err };
 	struct picks picks = { 0 };
-	int rc = describe(source, NULL, &jobs->source, err);
+	int rc = describe(setup->source, NULL, &jobs->source, err);
 
 	if (rc == 0)
-		rc = describe(target, NULL, &jobs->existing, err);
+		rc = describe(setup->target, NULL, &jobs->existing, err);
 	if (rc == 0)
-		rc = describe_given(target, &jobs->given, err);
+		rc = describe_given(setup->target, &jobs->given, err);
 	if (rc == 0)
-		rc = select_tables(pipeline, &jobs->source, options->tables, &picks, err);
+		rc = select_tables(pipeline, &jobs->source, setup->options->tables, &picks, err);
 	jobs->whole = picks.whole;
 	/* Where values have types of their own, the columns' say little. */
-	jobs->keeps_shape = pipeline->mode != ETL_COPY ||
-			    (!is_dynamic(target) &&
-			     (options->data_only ||
-			      pipeline->on_existing == ETL_EXISTING_TRUNCATE));
-	for (size_t i = 0; i < picks.count && rc == 0; i++)
-		rc = make_job(&m, &picks.at[i]);
+	jobs->keeps_shape = !copies || (!is_dynamic(setup->target) && stays);
+	if (rc == 0)
+		rc = make_all(&m, &picks);
 	free(picks.at);
 	if (rc == 0)
 		rc = check_names(&m);
 	if (rc == 0)
 		rc = shape_foreign_keys(jobs, err);
-	if (rc == 0 && pipeline->mode != ETL_COPY)
+	if (rc == 0 && !copies)
 		shape_name_parents(jobs);
 	if (rc == 0)
-		rc = jobs_sort(m.jobs, m.err);
+		rc = jobs_sort(jobs, err);
 	if (rc == 0)
 		rc = take_others(&m);
 	if (rc == 0)
 		rc = make_loads(&m);
 	if (rc == 0)
-		rc = shape_find_parents(jobs,
-					pipeline->mode != ETL_COPY || options->data_only ||
-						pipeline->on_existing == ETL_EXISTING_TRUNCATE,
-					err);
-	return rc < 0 ? rc : references_find(jobs, target, err);
+		rc = shape_find_parents(jobs, stays, err);
+	return rc < 0 ? rc : references_find(jobs, setup->target, err);
 }
 
 static void job_free(struct job *job)

@@ -109,22 +109,16 @@ struct etl_type_info profile_type(const struct etl_column *column, const struct 
 	return p->reals ? of_reals(column, p) : of_integers(column, p);
 }
 
-struct profiling {
-	struct etl_profile_sink sink;
-	struct job *job;
-};
-
-static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p)
+void profile_apply(struct job *job, const struct etl_profile *p)
 {
-	struct profiling *profiling = (struct profiling *)(void *)self;
-	struct etl_table *table = profiling->job->source;
+	struct etl_table *table = job->source;
 	int64_t at = table_find_column(table, p->column);
 	struct etl_type_info type;
 	struct etl_column *column;
 	char was[64], now[64];
 
 	if (at < 0)
-		return 0;
+		return;
 	column = table_column(table, (size_t)at);
 	type = profile_type(column, p);
 	if (type.type != column->type)
@@ -134,7 +128,7 @@ static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p
 							       column->scale },
 				       was, sizeof(was)));
 	if (p->blobs && p->blobs + p->texts + p->nulls < p->rows &&
-	    !string_list_has(&profiling->job->rule->exclude_columns, column->name))
+	    !string_list_has(&job->rule->exclude_columns, column->name))
 		log_line(ETL_LOG_WARN,
 			 "%s.%s holds numbers and blobs: the rows with numbers do not fit the "
 			 "target's column and "
@@ -147,13 +141,35 @@ static int on_profile(struct etl_profile_sink *self, const struct etl_profile *p
 	if (type.type != ETL_TEXT || p->max_chars > column->length)
 		column->length = 0;
 	table->rows = p->rows;
-	return 0;
 }
 
-int profile_job(struct instance *source, struct job *job, struct etl_error *err)
+static void raise_to(int64_t *most, int64_t value)
 {
-	struct profiling profiling = { { on_profile }, job };
+	if (value > *most)
+		*most = value;
+}
 
-	return source->plugin->source.profile(source->self, &job->dataset, &profiling.sink,
-					      instance_error(source, err));
+void profile_add(struct etl_profile *sum, const struct etl_profile *part)
+{
+	if (part->integers > 0 && (sum->integers == 0 || part->min_integer < sum->min_integer))
+		sum->min_integer = part->min_integer;
+	if (part->integers > 0 && (sum->integers == 0 || part->max_integer > sum->max_integer))
+		sum->max_integer = part->max_integer;
+	sum->rows += part->rows;
+	sum->nulls += part->nulls;
+	sum->integers += part->integers;
+	sum->reals += part->reals;
+	sum->texts += part->texts;
+	sum->blobs += part->blobs;
+	raise_to(&sum->max_chars, part->max_chars);
+	raise_to(&sum->max_utf16, part->max_utf16);
+	raise_to(&sum->max_bytes, part->max_bytes);
+	sum->with_nul += part->with_nul;
+	sum->bad_utf8 += part->bad_utf8;
+	sum->dates += part->dates;
+	sum->timestamps += part->timestamps;
+	sum->zoned += part->zoned;
+	sum->flags01 += part->flags01;
+	sum->numeric_texts += part->numeric_texts;
+	raise_to(&sum->max_scale, part->max_scale);
 }

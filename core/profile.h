@@ -7,9 +7,13 @@
 
 #include "job.h"
 
-/* Profiles the job's dataset inside the pin and gives the columns of job->source the types their
- * values have. */
-int profile_job(struct instance *source, struct job *, struct etl_error *);
+/* Profiles the datasets of all jobs inside the setup's pin, several splits at a time where that can be, and gives
+ * the columns of each job->source the types their values have (profile-jobs.c). */
+int profile_jobs(const struct jobs_setup *, struct jobs *, struct etl_error *);
+/* Gives the column of job->source that P is about its type. */
+void profile_apply(struct job *, const struct etl_profile *p);
+/* What is known of some of a column's rows is added to what is known of others (pure). */
+void profile_add(struct etl_profile *sum, const struct etl_profile *part);
 /* The type for a column of that declared type with such values (pure). */
 struct etl_type_info profile_type(const struct etl_column *, const struct etl_profile *);
 

@@ -17,8 +17,6 @@
 #include "shape.h"
 #include "signals.h"
 
-#define ROWS_A_SPLIT  250000 /* a second's work or so; the number must not depend on the workers */
-#define MOST_SPLITS   4096
 #define DEEPEST_QUEUE 8
 #define LEAST_BATCH   (64 << 10)
 
@@ -154,6 +152,19 @@ static int pin_source(struct run *run, struct etl_error *err)
 	return rc;
 }
 
+static int make_jobs(struct run *run, struct etl_error *err)
+{
+	struct jobs_setup setup = { .pipeline = run->pipeline,
+				    .options = &run->cli->run,
+				    .source = run->source,
+				    .target = run->target,
+				    .pin = run->pinned ? &run->pin : NULL,
+				    .limits = &run->limits,
+				    .run = &run->info };
+
+	return jobs_make(&setup, &run->jobs, err);
+}
+
 int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline,
 	     struct etl_error *err)
 {
@@ -182,8 +193,7 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 	if (rc == 0 && !(run->target->plugin->store.flags & ETL_DYNAMIC))
 		rc = pin_source(run, err);
 	if (rc == 0)
-		rc = jobs_make(pipeline, &cli->run, run->source, run->target, &run->info,
-			       &run->jobs, err);
+		rc = make_jobs(run, err);
 	if (rc < 0)
 		return rc;
 	if (run->jobs.existing.count == 0)
@@ -299,11 +309,7 @@ static int on_split(struct etl_split_sink *self, const struct etl_split *split)
 
 static int64_t splits_wanted(const struct run *run, const struct job *job)
 {
-	int64_t wanted = job->source->rows / ROWS_A_SPLIT + 1;
-
-	if (run->cli->run.limit || job->source->rows < 0 || job->one_stream)
-		return 1;
-	return wanted < MOST_SPLITS ? wanted : MOST_SPLITS;
+	return run->cli->run.limit || job->one_stream ? 1 : job_splits_wanted(job);
 }
 
 int run_pin(struct run *run, struct etl_error *err)

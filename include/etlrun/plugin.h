@@ -601,6 +601,11 @@ struct etl_source {
 	/* Optional, for stores with ETL_DYNAMIC: one pass over the dataset inside the pin. */
 	int (*profile)(struct etl_instance *, const struct etl_dataset *, struct etl_profile_sink *sink,
 		       struct etl_error *err);
+	/* Optional, since 1.2, with pin and plan: what profile does, for the rows of one split, by any instance inside
+	 * the pin. Every split gives the same columns in the same order; the host adds the parts up. Of the read that
+	 * plan is given for it, only the dataset is set. */
+	int (*profile_split)(struct etl_instance *, const struct etl_dataset *, const struct etl_split *split,
+			     struct etl_profile_sink *sink, struct etl_error *err);
 };
 
 enum etl_mode { ETL_COPY, ETL_APPEND, ETL_MERGE, ETL_SYNC };
@@ -672,7 +677,10 @@ enum etl_phase {
 	/* Finds rows that a constraint will not take. Steps whose kind begins with "foreign key" obey the run's
 	 * foreign_keys; the others, as a unique index, are made here or after the rows it found are gone. */
 	ETL_PHASE_SCREEN,
-	ETL_PHASE_FINISH,       /* after the rows: indexes, keys, counters; tables in parallel where it can */
+	/* After the rows: indexes, keys, counters. A target that takes several instances is given those of different tables
+	 * side by side, those of one table in their order; except that steps of kind "index" which follow one another
+	 * are given side by side. Steps whose kind begins with "foreign key" come last. */
+	ETL_PHASE_FINISH,
 	ETL_PHASE_LAST,         /* after every table is finished: views, triggers */
 	ETL_PHASE_PUBLISH,      /* carried out inside commit; shown by plan, never given to apply */
 	ETL_PHASE_DISCARD       /* inside abort; likewise */

@@ -153,7 +153,7 @@ static void write_key(struct design *d, const struct etl_key *key, bool primary,
 	etl_text_addf(sql, " (%s)%s", parts, nulls);
 }
 
-int design_key(struct design *d, const struct etl_key *key, bool primary)
+static int design_key(struct design *d, const struct etl_key *key, bool primary, int32_t phase)
 {
 	const char *kind = primary ? "primary key" : "unique";
 	const char *part = key->name ? key->name : key->columns[0], *note;
@@ -163,18 +163,31 @@ int design_key(struct design *d, const struct etl_key *key, bool primary)
 	int rc;
 
 	if (!finds_all(d, key->columns, key->column_count))
-		return design_skip(d, kind, part, "one of its columns is not in the target", NULL);
+		return phase == ETL_PHASE_SCREEN ? ETL_OK :
+						   design_skip(d, kind, part,
+							       "one of its columns is not in the target", NULL);
 	rc = add_parts(d, key, &parts, &own);
 	if (!rc && parts.failed)
 		rc = postgres_design_no_memory(d);
-	if (!rc)
+	if (!rc && phase == ETL_PHASE_SCREEN) {
 		rc = screen_key(d, key, kind, part, parts.at);
-	if (!rc) {
+	} else if (!rc) {
 		write_key(d, key, primary, own, parts.at, &sql);
 		note = key_note(d, key, own, &verdict);
 		rc = postgres_design_part(d, ETL_PHASE_FINISH, verdict, kind, part, &sql, note);
 	}
 	etl_text_free(&parts);
+	return rc;
+}
+
+int design_keys(struct design *d, int32_t phase)
+{
+	const struct etl_table *t = d->table;
+	int rc = t->primary.column_count ? design_key(d, &t->primary, true, phase) : ETL_OK;
+	size_t i;
+
+	for (i = 0; !rc && i < t->unique_count; i++)
+		rc = design_key(d, ETL_AT(const struct etl_key, t->uniques, t->unique_size, i), false, phase);
 	return rc;
 }
 

@@ -420,16 +420,18 @@ static int design_comments(struct design *d)
 				      ETL_OK;
 }
 
+/* Rows that break a key are looked for first. Keys without a name come after the indexes, which have theirs: then the
+ * server gives them one that is free. */
 static int design_constraints(struct design *d)
 {
 	const struct etl_table *t = d->table;
 	size_t i;
-	int rc = t->primary.column_count ? design_key(d, &t->primary, true) : ETL_OK;
+	int rc = design_keys(d, ETL_PHASE_SCREEN);
 
-	for (i = 0; !rc && i < t->unique_count; i++)
-		rc = design_key(d, EACH(d, etl_key, unique, i), false);
 	for (i = 0; !rc && i < t->index_count; i++)
 		rc = postgres_design_index(d, ETL_AT(const struct etl_index, t->indexes, t->index_size, i));
+	if (!rc)
+		rc = design_keys(d, ETL_PHASE_FINISH);
 	if (!rc)
 		rc = design_checks(d);
 	for (i = 0; !rc && i < t->foreign_key_count; i++)

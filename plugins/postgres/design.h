@@ -77,7 +77,8 @@ void design_add_renamed(const struct design *, const char *sql, struct etl_text 
 /* The collation that NOCASE becomes is made when it is missing. */
 int design_make_nocase(struct design *);
 /* design-keys.c */
-int design_key(struct design *, const struct etl_key *, bool primary);
+/* The primary key and the unique ones: what PHASE has of them. */
+int design_keys(struct design *, int32_t phase);
 int postgres_design_index(struct design *, const struct etl_index *);
 /* All checks in one statement, so that the rows are read once. */
 int design_checks(struct design *);

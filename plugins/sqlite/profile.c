@@ -324,24 +324,42 @@ static int column_list(struct profiling *p, const struct etl_dataset *d, struct 
 	return ETL_OK;
 }
 
-static int prepare(struct profiling *p, const struct etl_dataset *d)
+static void write_sql(struct etl_text *sql, const struct etl_dataset *d, const char *columns,
+		      const char *rowid)
 {
-	struct etl_text sql = { 0 }, columns = { 0 };
+	etl_text_addf(sql, "SELECT %s FROM ", columns ? columns : "*");
+	select_add_from(sql, d);
+	if (rowid)
+		etl_text_addf(sql, " WHERE %s BETWEEN ?1 AND ?2", rowid);
+	if (d->where)
+		etl_text_addf(sql, " %s (%s\n)", rowid ? "AND" : "WHERE", d->where);
+}
+
+static int prepare(struct profiling *p, const struct etl_dataset *d, const struct etl_split *split)
+{
+	struct etl_text sql = { 0 }, columns = { 0 }, qualified = { 0 };
+	const char *rowid = NULL;
 	int rc = ETL_OK;
 
 	if (d->table)
 		rc = column_list(p, d, &columns);
-	etl_text_add(&sql, "SELECT ");
-	etl_text_add(&sql, d->table && columns.at ? columns.at : "*");
-	etl_text_add(&sql, " FROM ");
-	select_add_from(&sql, d);
-	if (d->where)
-		etl_text_addf(&sql, " WHERE (%s\n)", d->where);
-	if (!rc && (sql.failed || columns.failed))
+	if (!rc && split)
+		rc = select_rowid(p->inst, p->db, d, &rowid, p->err);
+	if (rowid) {
+		etl_text_add_name(&qualified, d->table, '"');
+		etl_text_addf(&qualified, ".%s", rowid);
+	}
+	write_sql(&sql, d, columns.at, qualified.at);
+	if (!rc && (sql.failed || columns.failed || qualified.failed))
 		rc = p->inst->host->fail(p->err, ETL_MEMORY, NULL, 0, "%s: no memory to profile",
 					 p->inst->path);
 	if (!rc)
 		rc = sqlite_prepare(p->inst, p->db, sql.at, &p->stmt, p->err);
+	if (!rc && rowid) {
+		sqlite3_bind_int64(p->stmt, 1, split->first);
+		sqlite3_bind_int64(p->stmt, 2, split->last);
+	}
+	etl_text_free(&qualified);
 	etl_text_free(&columns);
 	etl_text_free(&sql);
 	return rc;
@@ -358,14 +376,15 @@ static int emit(struct profiling *p, struct etl_profile_sink *sink)
 	return rc;
 }
 
-int sqlite_profile(struct etl_instance *inst, const struct etl_dataset *d,
-		   struct etl_profile_sink *sink, struct etl_error *err)
+int sqlite_profile_split(struct etl_instance *inst, const struct etl_dataset *d,
+			 const struct etl_split *split, struct etl_profile_sink *sink,
+			 struct etl_error *err)
 {
 	struct profiling p = { .inst = inst, .err = err };
 	int rc = sqlite_db(inst, d->token, &p.db, err);
 
 	if (!rc)
-		rc = prepare(&p, d);
+		rc = prepare(&p, d, split);
 	if (rc)
 		return rc;
 	p.count = sqlite3_column_count(p.stmt);
@@ -380,4 +399,10 @@ int sqlite_profile(struct etl_instance *inst, const struct etl_dataset *d,
 	free(p.profiles);
 	sqlite3_finalize(p.stmt);
 	return rc;
+}
+
+int sqlite_profile(struct etl_instance *inst, const struct etl_dataset *d,
+		   struct etl_profile_sink *sink, struct etl_error *err)
+{
+	return sqlite_profile_split(inst, d, NULL, sink, err);
 }

@@ -323,6 +323,7 @@ static const struct etl_source source = {
 	.stamp = sqlite_stamp,
 	.plan = sqlite_plan,
 	.profile = sqlite_profile,
+	.profile_split = sqlite_profile_split,
 };
 
 static const struct etl_target target = {

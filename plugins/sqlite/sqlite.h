@@ -74,6 +74,9 @@ int sqlite_describe(struct etl_instance *, const struct etl_dataset *, struct et
 int sqlite_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_error *);
 int sqlite_profile(struct etl_instance *, const struct etl_dataset *, struct etl_profile_sink *,
 		   struct etl_error *);
+/* SPLIT NULL: everything. */
+int sqlite_profile_split(struct etl_instance *, const struct etl_dataset *, const struct etl_split *,
+			 struct etl_profile_sink *, struct etl_error *);
 
 /* read.c, pin.c */
 int sqlite_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
