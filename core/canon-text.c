@@ -16,20 +16,31 @@
 
 #define HEAD_MAX 24 /* `,N:` */
 
-/* A field is laid down behind room for its head, which is known when the text is. */
-static bool put_field(struct canon *c, const void *text, size_t size, bool first)
+/* HEAD_SIZE bytes of HEAD, then SIZE of TEXT. */
+static bool put(struct canon *c, const char *head, size_t head_size, const void *text, size_t size)
 {
-	char head[HEAD_MAX];
-	int length = snprintf(head, sizeof(head), "%s%zu:", first ? "" : ",", size);
-
-	if (length < 0 || !canon_reserve(c, size + (size_t)length))
+	if (!canon_reserve(c, size + head_size))
 		return false;
-	memcpy(c->scratch + c->used, head, (size_t)length);
-	c->used += (size_t)length;
+	memcpy(c->scratch + c->used, head, head_size);
+	c->used += head_size;
 	if (size)
 		memcpy(c->scratch + c->used, text, size);
 	c->used += size;
 	return true;
+}
+
+/* A text in which no comma can be. */
+static bool put_field(struct canon *c, const void *text, size_t size, bool first)
+{
+	return put(c, ",", first ? 0 : 1, text, size);
+}
+
+static bool put_counted(struct canon *c, const void *text, size_t size, bool first)
+{
+	char head[HEAD_MAX];
+	int length = snprintf(head, sizeof(head), "%s%zu:", first ? "" : ",", size);
+
+	return length > 0 && put(c, head, (size_t)length, text, size);
 }
 
 static bool put_whole(struct canon *c, int64_t v, bool first)
@@ -57,15 +68,13 @@ static bool put_real(struct canon *c, double v, bool first)
 static bool put_hex(struct canon *c, const uint8_t *bytes, size_t size, bool first)
 {
 	static const char digits[] = "0123456789abcdef";
-	char head[HEAD_MAX];
-	int length = snprintf(head, sizeof(head), "%s%zu:", first ? "" : ",", size * 2);
 	uint8_t *at;
 
-	if (length < 0 || !canon_reserve(c, size * 2 + (size_t)length))
+	if (!canon_reserve(c, size * 2 + 1))
 		return false;
 	at = c->scratch + c->used;
-	memcpy(at, head, (size_t)length);
-	at += length;
+	if (!first)
+		*at++ = ',';
 	for (size_t i = 0; i < size; i++) {
 		*at++ = (uint8_t)digits[bytes[i] >> 4];
 		*at++ = (uint8_t)digits[bytes[i] & 15];
@@ -101,18 +110,8 @@ static bool put_variable(struct canon *c, const struct etl_column_view *col, int
 	case ETL_BYTES:
 		return put_hex(c, bytes, (size_t)size, first);
 	default:
-		return put_field(c, bytes, (size_t)size, first);
+		return put_counted(c, bytes, (size_t)size, first);
 	}
-}
-
-static bool put_null(struct canon *c, bool first)
-{
-	if (!canon_reserve(c, 2))
-		return false;
-	if (!first)
-		c->scratch[c->used++] = ',';
-	c->scratch[c->used++] = '~';
-	return true;
 }
 
 bool canon_text_value(struct canon *c, const struct etl_column_view *col, int64_t row, bool first)
@@ -120,7 +119,7 @@ bool canon_text_value(struct canon *c, const struct etl_column_view *col, int64_
 	char buf[SPELL_MAX];
 
 	if (etl_is_null(col, row))
-		return put_null(c, first);
+		return put_field(c, "~", 1, first);
 	switch (col->type.type) {
 	case ETL_BOOL:
 		return put_whole(c, etl_get_bool(col, row), first);

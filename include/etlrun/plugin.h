@@ -445,8 +445,8 @@ struct etl_dataset {
 /*
  * Since 1.2. The text form of a row, which every server can make, and its hashes.
  *
- * The row is its fields in the order of the columns, joined by `,`. A field is `~` for NULL, else `N:` and the text,
- * where N is the number of the text's bytes in UTF-8, in decimal. The text, by the type of the column:
+ * The row is its fields in the order of the columns, joined by `,`. A field is `~` for NULL, else a text, by the type of
+ * the column; before that of text and json stands `N:`, where N is the number of its bytes in UTF-8, in decimal:
  *
  *   bool                   1 or 0
  *   int16, int32, int64    decimal: -12
@@ -461,8 +461,8 @@ struct etl_dataset {
  *   timestamp, instant     decimal: microseconds since 1970-01-01 00:00:00, in UTC for an instant
  *   uuid                   32 lower-case hexadecimal digits, no hyphens
  *
- * So (7, NULL, 'é,', 0.50) is `1:7,~,3:é,,3:0.5`. A value that `read` would reject (an infinite date) stands as
- * `1:!`: it fails nothing.
+ * So (7, NULL, 'é,', 0.50) is `7,~,3:é,,0.5`. A value that `read` would reject (an infinite date) stands as `!`: it
+ * fails nothing.
  *
  * ETL_HASH_C1 is the first 8 bytes of the SHA-256 of this text, the first byte the highest. ETL_HASH_P1 is PostgreSQL's
  * hashtextextended(text, 0). Both are 64 bits without a sign; a store that has signed ones only gives the same bits.

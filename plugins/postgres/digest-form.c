@@ -8,40 +8,38 @@
 
 #define SINCE_TRIM_SCALE 130000
 
-#define BITS(send)  "('x' || pg_catalog.encode(pg_catalog." send "(%), 'hex'))::bit(64)::int8"
-#define FIELD(text) "coalesce(pg_catalog.octet_length(" text ") || ':' || " text ", '~')"
+#define BITS(send)    "('x' || pg_catalog.encode(pg_catalog." send "(%), 'hex'))::bit(64)::int8"
+#define PLAIN(text)   "coalesce(" text ", '~')"
+#define COUNTED(text) "coalesce(pg_catalog.octet_length(" text ") || ':' || " text ", '~')"
 /* Beyond this moment microseconds since 1970 do not fit into 64 bits. */
 #define MOMENT(type, send, zone)                                                                   \
 	"CASE WHEN % > " type " '-infinity' AND % < " type " '294247-01-10 04:00:54.775808" zone   \
-	"' THEN " FIELD("(" BITS(send) " + 946684800000000)::text")                                 \
-	" WHEN % IS NULL THEN '~' ELSE '1:!' END"
+	"' THEN (" BITS(send) " + 946684800000000)::text WHEN % IS NULL THEN '~' ELSE '!' END"
 
 /* In each, % is the column. */
-static const char form_bool[] = "CASE WHEN % THEN '1:1' WHEN NOT % THEN '1:0' ELSE '~' END";
-static const char form_int[] = FIELD("%::text");
+static const char form_bool[] = "CASE WHEN % THEN '1' WHEN NOT % THEN '0' ELSE '~' END";
+static const char form_int[] = PLAIN("%::text");
 static const char form_real[] =
-	"CASE WHEN % = 'NaN' THEN '16:7ff8000000000000' ELSE coalesce('16:' || "
-	"pg_catalog.encode(pg_catalog.float8send(%::float8 + 0::float8), 'hex'), '~') END";
-static const char form_numeric[] = FIELD("pg_catalog.trim_scale(%)::text");
+	"CASE WHEN % = 'NaN' THEN '7ff8000000000000' ELSE "
+	PLAIN("pg_catalog.encode(pg_catalog.float8send(%::float8 + 0::float8), 'hex')") " END";
+static const char form_numeric[] = PLAIN("pg_catalog.trim_scale(%)::text");
 static const char form_old_numeric[] =
 	"CASE WHEN pg_catalog.strpos(%::text, '.') > 0 THEN "
-	FIELD("pg_catalog.rtrim(pg_catalog.rtrim(%::text, '0'), '.')") " ELSE " FIELD("%::text") " END";
-static const char form_text[] = FIELD("%::text");
+	PLAIN("pg_catalog.rtrim(pg_catalog.rtrim(%::text, '0'), '.')") " ELSE " PLAIN("%::text") " END";
+static const char form_text[] = COUNTED("%::text");
 /* As the server would print it: a cast to text takes the blanks from the end of a character(n). */
 static const char form_printed[] =
 	"CASE WHEN % IS NOT DISTINCT FROM NULL THEN '~' ELSE "
 	"pg_catalog.octet_length(pg_catalog.concat(%)) || ':' || pg_catalog.concat(%) END";
-static const char form_bytes[] =
-	"coalesce(2 * pg_catalog.octet_length(%) || ':' || pg_catalog.encode(%, 'hex'), '~')";
-static const char form_date[] = "CASE WHEN pg_catalog.isfinite(%) THEN " FIELD(
-	"(% - date '1970-01-01')::text") " WHEN % IS NULL THEN '~' ELSE '1:!' END";
-static const char form_time[] = FIELD("(" BITS("time_send") ")::text");
+static const char form_bytes[] = PLAIN("pg_catalog.encode(%, 'hex')");
+static const char form_date[] = "CASE WHEN pg_catalog.isfinite(%) THEN "
+	"(% - date '1970-01-01')::text WHEN % IS NULL THEN '~' ELSE '!' END";
+static const char form_time[] = PLAIN("(" BITS("time_send") ")::text");
 static const char form_timestamp[] = MOMENT("timestamp", "timestamp_send", "");
 static const char form_instant[] = MOMENT("timestamptz", "timestamptz_send", "+00");
-static const char form_uuid[] =
-	"coalesce('32:' || pg_catalog.encode(pg_catalog.uuid_send(%), 'hex'), '~')";
+static const char form_uuid[] = PLAIN("pg_catalog.encode(pg_catalog.uuid_send(%), 'hex')");
 static const char form_to_json[] = "CASE WHEN % IS NOT DISTINCT FROM NULL THEN '~' ELSE "
-	FIELD("pg_catalog.to_json(%)::text") " END";
+	COUNTED("pg_catalog.to_json(%)::text") " END";
 
 static bool begins(const char *text, const char *with)
 {

@@ -216,7 +216,7 @@ START_TEST(lookup3_is_that_of_a_server)
 }
 END_TEST
 
-/* The row of the header's example, by a server: hashtextextended('1:7,~,3:é,,3:0.5', 0), and the
+/* The row of the header's example, by a server: hashtextextended('7,~,3:é,,0.5', 0), and the
  * first eight bytes of sha256(convert_to('…', 'UTF8')). */
 START_TEST(the_text_form_is_that_of_a_server)
 {
@@ -224,7 +224,7 @@ START_TEST(the_text_form_is_that_of_a_server)
 					 column_of("d", "decimal(5,2)") };
 	struct ArrowSchema schema = schema_of(columns, 4);
 	const int32_t hashes[] = { ETL_HASH_P1, ETL_HASH_C1 };
-	const uint64_t said[] = { (uint64_t)INT64_C(-7539708434597309494), UINT64_C(0x57d0d052ae982c1f) };
+	const uint64_t said[] = { (uint64_t)INT64_C(-1156816674961855652), UINT64_C(0x638a09c68475c4a8) };
 	uint8_t e_acute[] = "é";
 	struct canon bare = { .hash = ETL_HASH_C1, .scratch = e_acute, .used = 2 };
 
@@ -244,7 +244,7 @@ START_TEST(the_text_form_is_that_of_a_server)
 		ck_assert(canon_batch(canon, &batch, &row_key, &row));
 		ck_assert(row == said[i]);
 		if (i == 0)
-			ck_assert(row_key == lookup3_hash("3:0.5,1:7", 9));
+			ck_assert(row_key == lookup3_hash("0.5,7", 5));
 		batch.release(&batch);
 		canon_free(canon);
 		etl_builder_free(builder);
@@ -275,33 +275,33 @@ static void expect_form(const char *type, const char *value, const char *text)
 
 START_TEST(each_type_has_its_form)
 {
-	expect_form("bool", "true", "1:1");
-	expect_form("bool", "false", "1:0");
-	expect_form("int16", "-32768", "6:-32768");
-	expect_form("int64", "-9223372036854775808", "20:-9223372036854775808");
+	expect_form("bool", "true", "1");
+	expect_form("bool", "false", "0");
+	expect_form("int16", "-32768", "-32768");
+	expect_form("int64", "-9223372036854775808", "-9223372036854775808");
 	expect_form("int64", NULL, "~");
-	expect_form("float64", "1", "16:3ff0000000000000");
-	expect_form("float32", "0.5", "16:3fe0000000000000");
-	expect_form("float64", "-0.0", "16:0000000000000000");
-	expect_form("float64", "NaN", "16:7ff8000000000000");
-	expect_form("float64", "-Infinity", "16:fff0000000000000");
-	expect_form("decimal(10,3)", "1.500", "3:1.5");
-	expect_form("decimal(10,3)", "-0.010", "5:-0.01");
-	expect_form("decimal(10,0)", "1200", "4:1200");
-	expect_form("decimal(10,2)", "-0.00", "1:0");
-	expect_form("numeric", "1.2e3", "4:1200");
-	expect_form("numeric", "-0.0", "1:0");
-	expect_form("numeric", "0.50", "3:0.5");
+	expect_form("float64", "1", "3ff0000000000000");
+	expect_form("float32", "0.5", "3fe0000000000000");
+	expect_form("float64", "-0.0", "0000000000000000");
+	expect_form("float64", "NaN", "7ff8000000000000");
+	expect_form("float64", "-Infinity", "fff0000000000000");
+	expect_form("decimal(10,3)", "1.500", "1.5");
+	expect_form("decimal(10,3)", "-0.010", "-0.01");
+	expect_form("decimal(10,0)", "1200", "1200");
+	expect_form("decimal(10,2)", "-0.00", "0");
+	expect_form("numeric", "1.2e3", "1200");
+	expect_form("numeric", "-0.0", "0");
+	expect_form("numeric", "0.50", "0.5");
 	expect_form("text", "", "0:");
 	expect_form("text", "日本 ", "7:日本 ");
 	expect_form("json", "{\"a\": 1}", "8:{\"a\": 1}");
-	expect_form("bytes", "\x01\xff", "4:01ff");
-	expect_form("date", "1970-01-01", "1:0");
-	expect_form("date", "0001-01-01", "7:-719162");
-	expect_form("time", "00:00:01.5", "7:1500000");
-	expect_form("timestamp", "1969-12-31 23:59:59", "8:-1000000");
-	expect_form("instant", "2024-02-29 12:00:00+02:00", "16:1709200800000000");
-	expect_form("uuid", "00112233-4455-6677-8899-AABBCCDDEEFF", "32:00112233445566778899aabbccddeeff");
+	expect_form("bytes", "\x01\xff", "01ff");
+	expect_form("date", "1970-01-01", "0");
+	expect_form("date", "0001-01-01", "-719162");
+	expect_form("time", "00:00:01.5", "1500000");
+	expect_form("timestamp", "1969-12-31 23:59:59", "-1000000");
+	expect_form("instant", "2024-02-29 12:00:00+02:00", "1709200800000000");
+	expect_form("uuid", "00112233-4455-6677-8899-AABBCCDDEEFF", "00112233445566778899aabbccddeeff");
 }
 END_TEST
 
