@@ -254,7 +254,10 @@ static void add_form(struct etl_text *sql, const struct etl_digest_ask *ask, con
 	for (size_t i = 0; i < count; i++) {
 		const struct etl_column *c = ETL_AT(const struct etl_column, ask->columns, ask->column_size,
 						    at ? at[i] : (int64_t)i);
-		const char *form = c->type == ETL_FLOAT64 ? "bits(%s)" : c->type == ETL_BYTES ? "lower(hex(%s))" : "%s";
+		const char *form = c->type == ETL_FLOAT64 ? "bits(%s)" :
+				   c->type == ETL_BYTES	  ? "lower(hex(%s))" :
+				   c->type == ETL_TEXT	  ? "length(CAST(%s AS BLOB)) || ':' || %s" :
+							    "%s";
 		struct etl_text name = { .at = NULL }, text = { .at = NULL };
 
 		etl_text_add_name(&name, c->name, '"');
@@ -264,8 +267,8 @@ static void add_form(struct etl_text *sql, const struct etl_digest_ask *ask, con
 			else
 				etl_text_add_bytes(&text, f, 1);
 		}
-		etl_text_addf(sql, "%sCASE WHEN %s IS NULL THEN '~' ELSE length(CAST(%s AS BLOB)) || ':' || %s END",
-			      i ? " || ',' || " : "", name.at, text.at, text.at);
+		etl_text_addf(sql, "%sCASE WHEN %s IS NULL THEN '~' ELSE %s END", i ? " || ',' || " : "", name.at,
+			      text.at);
 		etl_text_free(&name);
 		etl_text_free(&text);
 	}
