@@ -82,6 +82,45 @@ START_TEST(the_values_decide)
 }
 END_TEST
 
+/* What is known of two parts of a column is what one look at all of it would have found. */
+START_TEST(parts_add_up)
+{
+	struct etl_profile sum = { .column = "c" };
+	const struct etl_profile parts[] = {
+		{ .rows = 3, .nulls = 3, .min_integer = -99, .max_integer = 99 },
+		{ .rows = 5, .integers = 2, .min_integer = 4, .max_integer = 7, .flags01 = 0, .texts = 3, .max_chars = 9,
+		  .max_utf16 = 10, .max_bytes = 11, .dates = 1, .numeric_texts = 2, .with_nul = 1 },
+		{ .rows = 4, .integers = 1, .min_integer = -2, .max_integer = -2, .reals = 1, .max_scale = 3, .blobs = 1,
+		  .max_bytes = 5, .texts = 1, .max_chars = 2, .bad_utf8 = 1, .timestamps = 1 },
+		{ .rows = 2, .integers = 1, .min_integer = 1, .max_integer = 1, .flags01 = 1, .reals = 1, .max_scale = 1,
+		  .zoned = 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		profile_add(&sum, &parts[i]);
+	ck_assert_str_eq(sum.column, "c");
+	ck_assert_int_eq(sum.rows, 14);
+	ck_assert_int_eq(sum.nulls, 3);
+	ck_assert_int_eq(sum.integers, 4);
+	ck_assert_int_eq(sum.min_integer, -2);
+	ck_assert_int_eq(sum.max_integer, 7);
+	ck_assert_int_eq(sum.flags01, 1);
+	ck_assert_int_eq(sum.reals, 2);
+	ck_assert_int_eq(sum.max_scale, 3);
+	ck_assert_int_eq(sum.texts, 4);
+	ck_assert_int_eq(sum.blobs, 1);
+	ck_assert_int_eq(sum.max_chars, 9);
+	ck_assert_int_eq(sum.max_utf16, 10);
+	ck_assert_int_eq(sum.max_bytes, 11);
+	ck_assert_int_eq(sum.with_nul, 1);
+	ck_assert_int_eq(sum.bad_utf8, 1);
+	ck_assert_int_eq(sum.dates, 1);
+	ck_assert_int_eq(sum.timestamps, 1);
+	ck_assert_int_eq(sum.zoned, 1);
+	ck_assert_int_eq(sum.numeric_texts, 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("profile");
@@ -90,6 +129,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tests, the_values_decide, 0, (int)(sizeof(stories) / sizeof(stories[0])));
+	tcase_add_test(tests, parts_add_up);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
