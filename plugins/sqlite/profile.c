@@ -155,6 +155,21 @@ static bool is_number(const char *text, size_t size)
 	return s.at == s.end;
 }
 
+/* Eight bytes at a time: most texts are short and have no other characters. */
+static bool is_ascii(const char *text, size_t size)
+{
+	uint64_t all = 0, eight;
+	size_t i = 0;
+
+	for (; i + sizeof(eight) <= size; i += sizeof(eight)) {
+		memcpy(&eight, text + i, sizeof(eight));
+		all |= eight;
+	}
+	for (; i < size; i++)
+		all |= (unsigned char)text[i];
+	return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* Characters and UTF-16 units; a byte that is no UTF-8 counts as one of each. */
 static void count_chars(const unsigned char *text, size_t size, int64_t *ret_chars,
 			int64_t *ret_utf16)
@@ -176,21 +191,23 @@ static void raise_to(int64_t *most, int64_t value)
 		*most = value;
 }
 
-static void look_at_text(struct etl_profile *p, sqlite3_stmt *stmt, int i)
+static void look_at_text(struct etl_profile *p, sqlite3_value *v)
 {
-	const char *text = (const char *)sqlite3_column_text(stmt, i);
-	size_t size = (size_t)sqlite3_column_bytes(stmt, i);
-	int64_t chars, utf16;
+	const char *text = (const char *)sqlite3_value_text(v);
+	size_t size = (size_t)sqlite3_value_bytes(v);
+	int64_t chars = (int64_t)size, utf16 = (int64_t)size;
 
 	p->texts++;
 	if (!text)
 		return;
-	count_chars((const unsigned char *)text, size, &chars, &utf16);
+	if (!is_ascii(text, size)) {
+		count_chars((const unsigned char *)text, size, &chars, &utf16);
+		p->bad_utf8 += etl_utf8_valid(text, size) != size;
+	}
 	raise_to(&p->max_chars, chars);
 	raise_to(&p->max_utf16, utf16);
 	raise_to(&p->max_bytes, (int64_t)size);
 	p->with_nul += size > 0 && memchr(text, 0, size) != NULL;
-	p->bad_utf8 += etl_utf8_valid(text, size) != size;
 	look_at_moment(p, text, size);
 	p->numeric_texts += is_number(text, size);
 }
@@ -258,25 +275,25 @@ static void look_at_integer(struct etl_profile *p, int64_t v)
 
 /* ---- The pass --------------------------------------------------------------------------------------------------- */
 
-static void look(struct etl_profile *p, sqlite3_stmt *stmt, int i)
+static void look(struct etl_profile *p, sqlite3_value *v)
 {
 	p->rows++;
-	switch (sqlite3_column_type(stmt, i)) {
+	switch (sqlite3_value_type(v)) {
 	case SQLITE_NULL:
 		p->nulls++;
 		break;
 	case SQLITE_INTEGER:
-		look_at_integer(p, sqlite3_column_int64(stmt, i));
+		look_at_integer(p, sqlite3_value_int64(v));
 		break;
 	case SQLITE_FLOAT:
-		look_at_real(p, sqlite3_column_double(stmt, i));
+		look_at_real(p, sqlite3_value_double(v));
 		break;
 	case SQLITE_TEXT:
-		look_at_text(p, stmt, i);
+		look_at_text(p, v);
 		break;
 	default:
 		p->blobs++;
-		raise_to(&p->max_bytes, sqlite3_column_bytes(stmt, i));
+		raise_to(&p->max_bytes, sqlite3_value_bytes(v));
 		break;
 	}
 }
@@ -290,7 +307,7 @@ static int pass(struct profiling *p, const char *what)
 		if (rows++ % CANCEL_ROWS == 0 && p->inst->host->canceled(p->inst->host))
 			return ETL_CANCELED;
 		for (i = 0; i < p->count; i++)
-			look(&p->profiles[i], p->stmt, i);
+			look(&p->profiles[i], sqlite3_column_value(p->stmt, i));
 	}
 	return code == SQLITE_DONE ? ETL_OK :
 				     sqlite_fail(p->inst, p->db, p->err, "profiling %s", what);
