@@ -58,7 +58,7 @@ static int refuse_existing(struct etl_instance *inst, const char *schema, const 
 {
 	inst->host->at(err, name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"postgres: \"%s\".\"%s\" is there already, %s; write on_existing = "
+				"\"%s\".\"%s\" is there already, %s; write on_existing = "
 				"\"replace\" to replace it, \"truncate\" to keep the table and swap its "
 				"rows, or name another schema",
 				schema, name, kind_words(kind));
@@ -69,7 +69,7 @@ static int refuse_kind(struct etl_instance *inst, const char *schema, const char
 {
 	inst->host->at(err, name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"postgres: \"%s\".\"%s\" is %s, so nothing else of that name can be "
+				"\"%s\".\"%s\" is %s, so nothing else of that name can be "
 				"made; drop it, or give yours another name with `as`",
 				schema, name, kind_words(kind));
 }
@@ -79,7 +79,7 @@ static int refuse_missing(struct etl_instance *inst, const char *schema, const c
 {
 	inst->host->at(err, name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"postgres: there is no table \"%s\".\"%s\", and --data-only makes none",
+				"there is no table \"%s\".\"%s\", and --data-only makes none",
 				schema, name);
 }
 
@@ -101,7 +101,7 @@ static int check_empty(struct etl_instance *inst, const char *schema, const char
 		return rc;
 	inst->host->at(err, name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"postgres: table \"%s\".\"%s\" has rows; write on_existing = \"truncate\" "
+				"table \"%s\".\"%s\" has rows; write on_existing = \"truncate\" "
 				"to swap them",
 				schema, name);
 }
@@ -189,9 +189,9 @@ static int admit_into(struct etl_instance *inst, const struct etl_load *load, co
 		return ETL_OK;
 	inst->host->at(err, load->table->name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				found ? "postgres: table \"%s\".\"%s\" was not there when the run began, and "
+				found ? "table \"%s\".\"%s\" was not there when the run began, and "
 					"is now; run again" :
-					"postgres: table \"%s\".\"%s\" was there when the run began, and is "
+					"table \"%s\".\"%s\" was there when the run began, and is "
 					"gone; run again",
 				schema, load->table->name);
 }
@@ -201,7 +201,7 @@ static int check_run(struct etl_instance *inst, const struct etl_run *run, struc
 	if (run->mode != ETL_SYNC)
 		return ETL_OK;
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"postgres: this version of postgres does not sync");
+				"this version of postgres does not sync");
 }
 
 static int check_schema(struct etl_instance *inst, const char *schema, struct etl_error *err)
@@ -209,7 +209,7 @@ static int check_schema(struct etl_instance *inst, const char *schema, struct et
 	if (strlen(schema) <= POSTGRES_NAME_MAX)
 		return postgres_refuse_schema(inst, schema, err);
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"postgres: the name of schema \"%s\" is longer than the %d bytes that the "
+				"the name of schema \"%s\" is longer than the %d bytes that the "
 				"server takes; give another one with schema = \"…\"",
 				schema, POSTGRES_NAME_MAX);
 }

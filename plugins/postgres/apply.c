@@ -73,7 +73,7 @@ static int apply_own(struct etl_instance *inst, const struct etl_load *load,
 		rc = carry_out(inst, step, err);
 	if (rc == ETL_OK && PQtransactionStatus(inst->db) != PQTRANS_IDLE)
 		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "postgres: \"%.300s\" leaves a transaction open; end it with COMMIT",
+				      "\"%.300s\" leaves a transaction open; end it with COMMIT",
 				      step->sql);
 	stage_rollback(inst);
 	if (rc == ETL_OK)

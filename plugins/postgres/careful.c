@@ -332,7 +332,7 @@ static int check_count(struct loading *l, uint64_t copied, uint64_t settled)
 	if (copied == settled)
 		return ETL_OK;
 	return l->inst->host->fail(l->err, ETL_BUG, NULL, 0,
-				   "postgres: table \"%s\": of %llu rows that were sent, %llu went in or were refused",
+				   "table \"%s\": of %llu rows that were sent, %llu went in or were refused",
 				   l->load->table->name, (unsigned long long)copied,
 				   (unsigned long long)settled);
 }

@@ -76,7 +76,7 @@ static int find_one(struct loading *l, size_t i)
 	if (at < 0) {
 		l->inst->host->at(l->err, l->load->table->name, from->name, NULL);
 		return l->inst->host->fail(l->err, ETL_FATAL, NULL, 0,
-					   "postgres: the staged table \"%s\" has no column \"%s\"",
+					   "the staged table \"%s\" has no column \"%s\"",
 					   l->load->table->name, from->name);
 	}
 	c->name = PQgetvalue(l->described, at, NAME);

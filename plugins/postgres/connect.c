@@ -346,7 +346,7 @@ static int take_findings(struct etl_instance *inst, const PGresult *found, struc
 	if (is_target(inst) && inst->standby)
 		return inst->host->fail(
 			err, ETL_FATAL, "25006", 0,
-			"postgres: %s is a standby, which repeats another server and takes no "
+			"%s is a standby, which repeats another server and takes no "
 			"changes; name the primary, or several hosts with target_session_attrs = "
 			"\"read-write\"",
 			PQhost(inst->db));
@@ -362,7 +362,7 @@ static int no_answer(struct etl_instance *inst, struct etl_error *err)
 		return ETL_CANCELED;
 	return inst->host->fail(
 		err, ETL_FEWER_WORKERS, "53300", 0,
-		"postgres: %s:%s let this session in and does not answer its first statement: when "
+		"%s:%s let this session in and does not answer its first statement: when "
 		"a pooler is there, every connection of its pool is in use; fewer workers, the key "
 		"connections, or a larger pool",
 		PQhost(inst->db), PQport(inst->db));
@@ -402,7 +402,7 @@ static int open_session(struct etl_instance *inst, const struct postgres_conninf
 	inst->version = PQserverVersion(inst->db);
 	if (inst->version < OLDEST)
 		return inst->host->fail(err, ETL_FATAL, NULL, 0,
-					"postgres: the server at %s is of version %s; 12 is the "
+					"the server at %s is of version %s; 12 is the "
 					"oldest that is known here",
 					PQhost(inst->db),
 					PQparameterStatus(inst->db, "server_version"));

@@ -69,7 +69,7 @@ static bool is_clear(const char *uri)
 static int unclear(const struct etl_host *host, struct etl_error *err)
 {
 	return host->fail(err, ETL_USAGE, NULL, 0,
-			  "postgres: the uri cannot be read: an @ or / stands where none is "
+			  "the uri cannot be read: an @ or / stands where none is "
 			  "expected; in a name or password it is written as %%40 or %%2F, or the "
 			  "password is given as the key password");
 }
@@ -115,7 +115,7 @@ static int unreadable(const struct etl_host *host, const char *why, struct etl_e
 		p = end ? end : p;
 	}
 	rc = host->fail(
-		err, ETL_USAGE, NULL, 0, "postgres: the uri cannot be read: %s; %s",
+		err, ETL_USAGE, NULL, 0, "the uri cannot be read: %s; %s",
 		said.at ? said.at : "no memory",
 		why && strstr(why, "parameter:") ?
 			"libpq does not know it: what is a key of this plugin stands beside "
@@ -153,7 +153,7 @@ static int check_uri(const struct etl_host *host, const char *uri, struct etl_er
 	if (good)
 		return ETL_OK;
 	return host->fail(err, ETL_USAGE, NULL, 0,
-			  "postgres: the uri's port is no number; in a name or password a : is "
+			  "the uri's port is no number; in a name or password a : is "
 			  "written as %%3A, an @ as %%40, a / as %%2F");
 }
 
@@ -168,7 +168,7 @@ static int make_uri(const struct etl_host *host, const struct etl_conf *conf, co
 	if (strncmp(uri, "postgres://", 11) != 0 && strncmp(uri, "postgresql://", 13) != 0)
 		return host->fail(
 			err, ETL_USAGE, NULL, 0,
-			"postgres: the uri must begin with postgres:// or postgresql://, as "
+			"the uri must begin with postgres:// or postgresql://, as "
 			"\"postgres:///shop\" or \"postgres://loader@db.example.com/shop\" do");
 	if (!is_clear(uri))
 		return unclear(host, err);
@@ -177,7 +177,7 @@ static int make_uri(const struct etl_host *host, const struct etl_conf *conf, co
 		add_query(&text, host, conf, uri + path + 1);
 	made = etl_text_take(&text);
 	if (!made)
-		return host->fail(err, ETL_MEMORY, NULL, 0, "postgres: no memory");
+		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
 	rc = check_uri(host, made, err);
 	if (rc < 0)
 		free(made);
@@ -205,7 +205,7 @@ int postgres_conninfo(const struct etl_host *host, const struct etl_conf *conf,
 	*ret = (struct postgres_conninfo){ .count = 0 };
 	if (uri && host->given(conf, "service"))
 		return host->fail(err, ETL_USAGE, NULL, 0,
-				  "postgres: uri and service both name a server; give one of them");
+				  "uri and service both name a server; give one of them");
 	if (uri && (rc = make_uri(host, conf, uri, &ret->uri, err)) < 0)
 		return rc;
 	/* Expanded first, so that what follows wins over it. */

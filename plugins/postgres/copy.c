@@ -20,7 +20,7 @@ enum { SIGNATURE = 11, HEAD = SIGNATURE + 4 + 4 };
 static int torn(struct copy_rows *rows, const char *what, struct etl_error *err)
 {
 	return rows->inst->host->fail(err, ETL_FATAL, "08P01", 0,
-				      "postgres: reading %s: the server's rows are not in the form "
+				      "reading %s: the server's rows are not in the form "
 				      "of COPY's binary "
 				      "format, version 1; is something between that changes them?",
 				      what);

@@ -30,7 +30,7 @@ int postgres_digest(struct etl_instance *inst, const struct etl_dataset *dataset
 	if (hash || range->kind != ETL_RANGE_ALL || range->after || range->upto ||
 	    !dataset->table || dataset->where)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"postgres: only whole tables are counted");
+					"only whole tables are counted");
 	rc = relation_find(inst, dataset, &relation, err);
 	if (rc == ETL_OK)
 		rc = count_rows(inst, &relation, &rows, err);

@@ -37,7 +37,7 @@ static int probe(struct describing *d, struct etl_text *sql, const char *what, P
 	if (state && (strncmp(state, "42", 2) == 0 || strncmp(state, "22", 2) == 0) &&
 	    strcmp(state, "42501") != 0) {
 		int rc = d->inst->host->fail(d->err, ETL_USAGE, state, 0,
-					     "postgres: %s is refused by the server: %s", what,
+					     "%s is refused by the server: %s", what,
 					     PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 
 		PQclear(result);
@@ -79,7 +79,7 @@ static int check_twice(struct describing *d, const PGresult *shape, int column)
 		if (strcmp(PQfname(shape, i), PQfname(shape, column)) == 0)
 			return d->inst->host->fail(
 				d->err, ETL_USAGE, NULL, 0,
-				"postgres: the query has two columns called \"%s\": give one "
+				"the query has two columns called \"%s\": give one "
 				"another name with AS",
 				PQfname(shape, column));
 	return ETL_OK;

@@ -12,7 +12,7 @@
 int postgres_design_no_memory(struct design *d)
 {
 	return d->inst->host->fail(d->err, ETL_MEMORY, NULL, 0,
-				   "postgres: no memory to design \"%s\"", d->table->name);
+				   "no memory to design \"%s\"", d->table->name);
 }
 
 int postgres_design_step(struct design *d, int32_t phase, int32_t verdict, const char *kind,

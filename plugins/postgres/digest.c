@@ -21,11 +21,11 @@ static int check_ask(struct etl_instance *inst, const struct etl_digest_ask *ask
 
 	if (ask->hash != ETL_HASH_P1 && ask->hash != ETL_HASH_C1)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"postgres: the server does not compute row hashes of kind %d",
+					"the server does not compute row hashes of kind %d",
 					(int)ask->hash);
 	if (inst->version < 110000 || !encoding || strcmp(encoding, "UTF8") != 0)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"postgres: row hashes take a server of version 11 or later and a "
+					"row hashes take a server of version 11 or later and a "
 					"database whose encoding is UTF8");
 	for (size_t i = 0; i < ask->column_count; i++) {
 		const struct etl_column *c =
@@ -34,7 +34,7 @@ static int check_ask(struct etl_instance *inst, const struct etl_digest_ask *ask
 
 		if (why)
 			return inst->host->fail(err, ETL_USAGE, NULL, 0,
-						"postgres: column \"%s\" %s", c->name, why);
+						"column \"%s\" %s", c->name, why);
 	}
 	return ETL_OK;
 }
@@ -78,7 +78,7 @@ static int ask_hashes(struct etl_instance *inst, const struct etl_digest_ask *as
 	etl_text_add(&sql, ") ORDER BY v.n");
 	if (!possible)
 		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "postgres: a text with a NUL is no text of the server");
+				      "a text with a NUL is no text of the server");
 	else if (sql.failed)
 		rc = postgres_no_memory(inst, err);
 	else

@@ -244,7 +244,7 @@ int postgres_fail(struct etl_instance *inst, PGresult *result, struct etl_error 
 	if (result)
 		tell_place(inst, result, err);
 	rc = inst->host->fail(err, meaning.klass, *meaning.sqlstate ? meaning.sqlstate : NULL, 0,
-			      "postgres: %s%s%s", sentence, text.at ? text.at : "", meaning.advice);
+			      "%s%s%s", sentence, text.at ? text.at : "", meaning.advice);
 	etl_text_free(&text);
 	PQclear(result);
 	return rc;
@@ -321,7 +321,7 @@ int postgres_fail_connect(struct etl_instance *inst, struct etl_error *err, cons
 		meaning.klass = ETL_RETRY_CONNECTION;
 	add_said(&text, said);
 	rc = inst->host->fail(err, meaning.klass, meaning.sqlstate, 0,
-			      "postgres: cannot connect to %s: %s%s%s", where,
+			      "cannot connect to %s: %s%s%s", where,
 			      text.at ? text.at : "no reason is given", meaning.advice,
 			      postgres_supabase_advice(inst, at != NULL));
 	etl_text_free(&text);
@@ -330,5 +330,5 @@ int postgres_fail_connect(struct etl_instance *inst, struct etl_error *err, cons
 
 int postgres_no_memory(struct etl_instance *inst, struct etl_error *err)
 {
-	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "postgres: no memory");
+	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
 }

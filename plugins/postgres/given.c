@@ -17,7 +17,7 @@
 static int unreadable(struct etl_instance *inst, const char *path, const char *why,
 		      struct etl_error *err)
 {
-	return inst->host->fail(err, ETL_USAGE, NULL, 0, "postgres: schema_file %s: %s", path, why);
+	return inst->host->fail(err, ETL_USAGE, NULL, 0, "schema_file %s: %s", path, why);
 }
 
 static int read_file(struct etl_instance *inst, const char *path, char **ret, struct etl_error *err)
@@ -143,7 +143,7 @@ static int refuse_strangers(struct etl_instance *inst, const char *path, struct 
 	if (rc == ETL_OK && made)
 		rc = inst->host->fail(
 			err, ETL_USAGE, NULL, 0,
-			"postgres: schema_file %s makes more than tables with unqualified names, "
+			"schema_file %s makes more than tables with unqualified names, "
 			"which "
 			"the run cannot stage: %s; make that in the database beforehand",
 			path, made);

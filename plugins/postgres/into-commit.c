@@ -27,7 +27,7 @@ static int refused(struct into *n, PGresult *result)
 
 	p->inst->host->at(p->err, name, NULL, NULL);
 	rc = p->inst->host->fail(p->err, ETL_DATA, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
-				 "postgres: table \"%s\" does not take the rows: %s%s%s; nothing was changed",
+				 "table \"%s\" does not take the rows: %s%s%s; nothing was changed",
 				 name ? name : "?", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
 				 detail ? "; " : "", detail ? detail : "");
 	PQclear(result);
@@ -84,7 +84,7 @@ static int fail_children(struct into *n, const struct into_children *c)
 	p->inst->host->at(p->err, c->table, NULL, c->first);
 	return p->inst->host->fail(
 		p->err, ETL_DATA, NULL, 0,
-		"postgres: %lld row%s of \"%s\" (the first: %s) would refer to a row of \"%s\" that is gone from the "
+		"%lld row%s of \"%s\" (the first: %s) would refer to a row of \"%s\" that is gone from the "
 		"source, or has another key there; nothing was changed; %s \"%s\"%s, or write delete = \"soft\" or "
 		"\"none\" for \"%s\"",
 		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, name,
@@ -100,7 +100,7 @@ static int fail_early(struct into *n, const struct into_children *c)
 	p->inst->host->at(p->err, c->table, NULL, c->first);
 	return p->inst->host->fail(
 		p->err, ETL_DATA, NULL, 0,
-		"postgres: %lld row%s of \"%s\" (the first: %s) refer%s to a row of \"%s\" that must go before they get "
+		"%lld row%s of \"%s\" (the first: %s) refer%s to a row of \"%s\" that must go before they get "
 		"another parent, since a row that comes has a value of it that is unique; nothing was changed; make that "
 		"unique constraint of \"%s\" DEFERRABLE, or write delete = \"soft\" or \"none\" for \"%s\"",
 		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, c->rows == 1 ? "s" : "", name,
@@ -115,7 +115,7 @@ static int fail_handed_on(struct into *n, const struct into_children *c)
 	p->inst->host->at(p->err, c->table, NULL, c->first);
 	return p->inst->host->fail(
 		p->err, ETL_DATA, NULL, 0,
-		"postgres: %lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key to \"%s\", "
+		"%lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key to \"%s\", "
 		"of which a row gets another value; nothing was changed; give that foreign key ON UPDATE NO ACTION%s",
 		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, name,
 		c->brought ? " DEFERRABLE: the run brings the children's own values" :
@@ -436,7 +436,7 @@ static int fail_lost(struct into *n, const char *what, uint64_t wanted, uint64_t
 
 	p->inst->host->at(p->err, n->part->load->table->name, NULL, NULL);
 	return p->inst->host->fail(p->err, ETL_DATA, NULL, 0,
-				   "postgres: table \"%s\": %llu rows were to be %s and %llu were; a trigger or "
+				   "table \"%s\": %llu rows were to be %s and %llu were; a trigger or "
 				   "rule of it, or of another table, leaves rows out or changes them; nothing was "
 				   "changed; change the trigger",
 				   n->part->load->table->name, (unsigned long long)wanted, what,
@@ -485,7 +485,7 @@ static int settle(struct into *n)
 	if (p->commit->outcomes[n->at].inserted != (uint64_t)staged)
 		return p->inst->host->fail(
 			p->err, ETL_BUG, NULL, 0,
-			"postgres: table \"%s\": %llu rows were staged, and %llu are in the staging schema",
+			"table \"%s\": %llu rows were staged, and %llu are in the staging schema",
 			n->part->load->table->name,
 			(unsigned long long)p->commit->outcomes[n->at].inserted, (unsigned long long)staged);
 	done->unchanged = (uint64_t)(staged - fresh - changed);

@@ -198,7 +198,7 @@ static int check_identity(struct design *d)
 			continue;
 		d->inst->host->at(d->err, load->table->name, c->name, NULL);
 		return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-					   "postgres: column \"%s\" of \"%s\" is GENERATED ALWAYS AS IDENTITY "
+					   "column \"%s\" of \"%s\" is GENERATED ALWAYS AS IDENTITY "
 					   "and no part of the key, so the server lets nobody change it; leave "
 					   "it out with exclude_columns",
 					   c->name, load->table->name);

@@ -56,7 +56,7 @@ static int run_own(struct into *n, const char *sql)
 			PQclear(result);
 			rc = p->inst->host->fail(
 				p->err, ETL_USAGE, "0A000", 0,
-				"postgres: \"%.200s\" begins or ends a transaction; it runs inside the "
+				"\"%.200s\" begins or ends a transaction; it runs inside the "
 				"transaction of the run, so leave that out; nothing was changed",
 				sql);
 		} else {

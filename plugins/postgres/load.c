@@ -17,7 +17,7 @@
 int loading_no_memory(struct loading *l)
 {
 	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0,
-				   "postgres: no memory to load table \"%s\"", l->load->table->name);
+				   "no memory to load table \"%s\"", l->load->table->name);
 }
 
 static int fail_stream(struct loading *l, struct ArrowArrayStream *stream, int code)
@@ -153,7 +153,7 @@ static int check_copied(struct loading *l, PGresult *result, uint64_t rows)
 	if (copied == rows)
 		return ETL_OK;
 	return l->inst->host->fail(l->err, ETL_BUG, NULL, 0,
-				   "postgres: table \"%s\": %llu rows were sent, and the server took %llu",
+				   "table \"%s\": %llu rows were sent, and the server took %llu",
 				   l->load->table->name, (unsigned long long)rows,
 				   (unsigned long long)copied);
 }
@@ -223,7 +223,7 @@ static int take_batch(struct loading *l, const struct ArrowArray *batch)
 	if (!etl_view_set(l->view, batch))
 		return l->inst->host->fail(
 			l->err, ETL_BUG, NULL, 0,
-			"postgres: table \"%s\": a batch does not have the columns of its stream",
+			"table \"%s\": a batch does not have the columns of its stream",
 			l->load->table->name);
 	if (l->count == 0)
 		return insert_defaults(l);
@@ -305,7 +305,7 @@ static int refused(struct loading *l, PGresult *result)
 	if (rc == ETL_OK)
 		rc = l->inst->host->fail(
 			l->err, ETL_RETRY_STATEMENT, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
-			"postgres: the server refuses a row of \"%s\": %s; %s; the rows are to come again, "
+			"the server refuses a row of \"%s\": %s; %s; the rows are to come again, "
 			"to be looked at one by one",
 			l->load->table->name, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
 			PQresultErrorField(result, PG_DIAG_CONTEXT) ?

@@ -125,7 +125,7 @@ static int drop_one(struct publishing *p, const char *schema, const char *run)
 	if (postgres_is_lost(p->inst))
 		return postgres_fail(p->inst, result, p->err, "dropping the old generation \"%s\"", schema);
 	p->inst->host->log(p->inst->host, ETL_LOG_WARN,
-			   "postgres: the old generation \"%s\" is not needed any more, and cannot be dropped: %s; "
+			   "the old generation \"%s\" is not needed any more, and cannot be dropped: %s; "
 			   "%s",
 			   schema, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
 			   PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) ?

@@ -48,7 +48,7 @@ int postgres_ready(struct etl_instance *inst, struct etl_error *err)
 	for (int i = 0; rc == ETL_OK && inst->pinned && is_aborted(inst) && i < TRIES; i++)
 		PQclear(PQexec(inst->db, GO_BACK));
 	if (rc == ETL_OK && inst->pinned && PQtransactionStatus(inst->db) != PQTRANS_INTRANS)
-		return inst->host->fail(err, ETL_FATAL, NULL, 0, "postgres: " OVER RUN_AGAIN);
+		return inst->host->fail(err, ETL_FATAL, NULL, 0, "" OVER RUN_AGAIN);
 	return rc;
 }
 
@@ -101,7 +101,7 @@ static int enter(struct etl_instance *inst, const char *sql, struct etl_error *e
 	if (!is_over(result))
 		return postgres_fail(inst, result, err, "entering the state that the source is read in");
 	rc = inst->host->fail(err, ETL_FATAL, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
-			      "postgres: " OVER ": %s" RUN_AGAIN,
+			      "" OVER ": %s" RUN_AGAIN,
 			      PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 	PQclear(result);
 	return rc;

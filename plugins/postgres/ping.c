@@ -185,13 +185,13 @@ static int judge_target(struct etl_instance *inst, const PGresult *found, struct
 	if (!postgres_flag_at(found, 0, 0))
 		return inst->host->fail(
 			err, ETL_FATAL, DENIED, 0,
-			"postgres: the role %s may not make a schema in the database %s, and rows "
+			"the role %s may not make a schema in the database %s, and rows "
 			"wait in one until they are published: GRANT CREATE ON DATABASE %s TO %s",
 			role, database, database, role);
 	if (postgres_flag_at(found, 0, 1))
 		return inst->host->fail(
 			err, ETL_FATAL, READ_ONLY, 0,
-			"postgres: the database %s or the role %s is set to be read only "
+			"the database %s or the role %s is set to be read only "
 			"(default_transaction_read_only); %s",
 			database, role,
 			inst->supabase ? "Supabase does that when its disk is full: make room" :

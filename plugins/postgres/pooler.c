@@ -58,7 +58,7 @@ int postgres_enter(struct etl_instance *inst, struct etl_error *err)
 	if (!most || count < most)
 		return ETL_OK;
 	return inst->host->fail(err, ETL_FEWER_WORKERS, "53300", 0,
-				"postgres: this run has %lld connections to %s:%s already, and "
+				"this run has %lld connections to %s:%s already, and "
 				"connections allows no more",
 				(long long)count, host, port);
 }
@@ -144,7 +144,7 @@ static int refuse(struct etl_instance *inst, struct etl_error *err)
 {
 	return inst->host->fail(
 		err, ETL_USAGE, NULL, 0,
-		"postgres: at %s:%s stands a pooler in transaction mode, where each transaction "
+		"at %s:%s stands a pooler in transaction mode, where each transaction "
 		"may "
 		"meet another session: snapshots, locks and settings of a run are lost there; %s",
 		PQhost(inst->db), PQport(inst->db),

@@ -165,7 +165,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 	inst = calloc(1, sizeof(*inst));
 	if (!inst || pthread_mutex_init(&inst->lock, NULL) != 0) {
 		free(inst);
-		return host->fail(err, ETL_MEMORY, NULL, 0, "postgres: no memory for an instance");
+		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory for an instance");
 	}
 	inst->host = host;
 	inst->conf = conf;

@@ -174,7 +174,7 @@ static void add_holders(struct publishing *p, struct etl_text *to)
 static int moved_away(struct publishing *p)
 {
 	return p->inst->host->fail(p->err, ETL_RETRY_STATEMENT, "42P01", 0,
-				   "postgres: another session drops or replaces the tables to be published while "
+				   "another session drops or replaces the tables to be published while "
 				   "they are locked; nothing was changed; end what does that, and go on with resume");
 }
 
@@ -194,7 +194,7 @@ static int locked_out(struct publishing *p, PGresult *result)
 	stage_rollback(p->inst);
 	add_holders(p, &who);
 	rc = p->inst->host->fail(p->err, ETL_RETRY_STATEMENT, "55P03", 0,
-				 "postgres: the tables to be published are in use and were not free within "
+				 "the tables to be published are in use and were not free within "
 				 "lock_timeout%s%s; end what uses them, or raise lock_timeout",
 				 who.length ? ": " : "", who.at ? who.at : "");
 	etl_text_free(&who);
@@ -354,7 +354,7 @@ static int check_bound(struct publishing *p, const char *stage)
 		etl_text_addf(&list, "%s%s", i ? "; " : "", PQgetvalue(things, i, 0));
 	if (rc == ETL_OK && (list.length || list.failed))
 		rc = p->inst->host->fail(p->err, ETL_FATAL, "2BP01", 0,
-					 "postgres: what is bound to rows that were staged would go with the staging "
+					 "what is bound to rows that were staged would go with the staging "
 					 "schema: %s; nothing was changed; drop it and run again",
 					 list.at ? list.at : "");
 	PQclear(things);
@@ -444,12 +444,12 @@ static int settle(struct publishing *p)
 		return rc;
 	if (published) {
 		p->inst->host->log(p->inst->host, ETL_LOG_WARN,
-				   "postgres: the connection was lost while the run was published; the "
+				   "the connection was lost while the run was published; the "
 				   "target's state says that it was");
 		return ETL_OK;
 	}
 	return p->inst->host->fail(p->err, ETL_RETRY_CONNECTION, "08006", 0,
-				   "postgres: the connection was lost while the run was published; the "
+				   "the connection was lost while the run was published; the "
 				   "target's state says that it was not, and nothing was changed");
 }
 

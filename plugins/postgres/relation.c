@@ -38,7 +38,7 @@ static int first_schema(struct etl_instance *inst, struct arena *arena, const ch
 		rc = postgres_text(inst, err, &name, "SELECT pg_catalog.current_schema()", 0, NULL);
 	if (rc == ETL_OK && !name)
 		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "postgres: no schema of the search path is there; name one "
+				      "no schema of the search path is there; name one "
 				      "with schema = \"…\"");
 	if (rc == ETL_OK) {
 		*ret = etl_arena_copy(arena, name);
@@ -80,7 +80,7 @@ static int take_answer(struct etl_instance *inst, struct relation *r, const PGre
 
 	if (rows == 0)
 		return inst->host->fail(err, ETL_USAGE, "42P01", 0,
-					"postgres: there is no table \"%s\".\"%s\"", r->schema,
+					"there is no table \"%s\".\"%s\"", r->schema,
 					r->name);
 	r->kind = *PQgetvalue(result, 0, 0);
 	r->oid = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
@@ -101,7 +101,7 @@ int relation_find(struct etl_instance *inst, const struct etl_dataset *dataset,
 	ret->dataset = dataset;
 	if (!dataset->table && !dataset->query)
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"postgres: neither a table nor a query is named");
+					"neither a table nor a query is named");
 	if (!dataset->table)
 		return relation_path(inst, err);
 	rc = relation_schema(inst, dataset, &ret->arena, &ret->schema, err);

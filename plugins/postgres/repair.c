@@ -119,7 +119,7 @@ static int refuse(struct repair *r, const struct etl_view *view, int64_t column,
 	}
 	r->inst->host->at(r->err, r->ask->table->name, name_of(r, column), key.at);
 	rc = r->inst->host->fail(r->err, ETL_DATA, NULL, 0,
-				 "postgres: a value cannot be written in SQL: %s", why);
+				 "a value cannot be written in SQL: %s", why);
 	etl_text_free(&key);
 	return rc;
 }

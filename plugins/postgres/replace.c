@@ -38,7 +38,7 @@ static int refuse(struct etl_instance *inst, const struct etl_load *load, const 
 	add_things(things, &list);
 	inst->host->at(err, load->table->name, NULL, NULL);
 	rc = inst->host->fail(err, ETL_FATAL, "2BP01", 0,
-			      "postgres: \"%s\".\"%s\" cannot be replaced, because %s: %s; drop that "
+			      "\"%s\".\"%s\" cannot be replaced, because %s: %s; drop that "
 			      "first and make it again after the run, or write on_existing = \"truncate\" to "
 			      "keep the table",
 			      schema, load->table->name, why, list.at ? list.at : "");
@@ -144,7 +144,7 @@ static int check_referred(struct etl_instance *inst, const struct etl_load *load
 		if (rc == ETL_OK && !is_unique(load->table, columns)) {
 			inst->host->at(err, load->table->name, NULL, NULL);
 			rc = inst->host->fail(err, ETL_FATAL, "2BP01", 0,
-					      "postgres: \"%s\".\"%s\" cannot be replaced: %s refers to columns "
+					      "\"%s\".\"%s\" cannot be replaced: %s refers to columns "
 					      "that would not be unique any more; drop it, or let the source have "
 					      "that key",
 					      schema, load->table->name, PQgetvalue(keys, i, 0));
@@ -320,7 +320,7 @@ static int refuse_since(struct publishing *p, const PGresult *things)
 
 	add_things(things, &list);
 	rc = p->inst->host->fail(p->err, ETL_FATAL, "2BP01", 0,
-				 "postgres: the tables cannot be replaced, because what depends on them by now could "
+				 "the tables cannot be replaced, because what depends on them by now could "
 				 "not be made again: %s; nothing was changed; drop that first and make it "
 				 "again afterwards, or write on_existing = \"truncate\" to keep the tables",
 				 list.at ? list.at : "");
@@ -437,7 +437,7 @@ static int fail_back(struct publishing *p, PGresult *result, const char *sql)
 {
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	int rc = p->inst->host->fail(p->err, ETL_FATAL, PQresultErrorField(result, PG_DIAG_SQLSTATE), 0,
-				     "postgres: what the tables have around them does not fit those that would come back: "
+				     "what the tables have around them does not fit those that would come back: "
 				     "%s%s%s; nothing was taken back; see to it that it fits, or drop it first: %.300s",
 				     PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), detail ? "; " : "",
 				     detail ? detail : "", sql);

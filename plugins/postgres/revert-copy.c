@@ -19,7 +19,7 @@ static int fail_not_kept(struct reverting *r, const struct reverted *l)
 
 	r->inst->host->at(r->err, l->name, NULL, NULL);
 	return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
-				   "postgres: what run %s %s \"%s\" was not kept, so it cannot be put back; %s",
+				   "what run %s %s \"%s\" was not kept, so it cannot be put back; %s",
 				   r->run, swapped ? "took out of" : "replaced as", l->name,
 				   swapped ? "on_existing = \"replace\" with keep_old = 1 keeps the old table" :
 					     "keep_old = 1, or more, keeps so many generations");
@@ -194,7 +194,7 @@ static int fill(struct reverting *r, struct publishing *p, struct again *again, 
 		rc = admit_find(r->inst, r->kept, r->at[i].name, &part->staged, r->err);
 		if (rc == ETL_OK && !part->staged.kind)
 			rc = r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
-						 "postgres: what run %s replaced is not there (\"%s\".\"%s\"), so it "
+						 "what run %s replaced is not there (\"%s\".\"%s\"), so it "
 						 "cannot be put back; keep_old = 1, or more, keeps so many generations",
 						 r->run, r->kept, r->at[i].name);
 	}

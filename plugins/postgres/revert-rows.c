@@ -24,7 +24,7 @@ static int fail_not_kept(struct reverting *r, const struct reverted *l)
 {
 	r->inst->host->at(r->err, l->name, NULL, NULL);
 	return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
-				   "postgres: what run %s changed in \"%s\" was not kept, so it cannot be taken back; undo = "
+				   "what run %s changed in \"%s\" was not kept, so it cannot be taken back; undo = "
 				   "true in the pipeline keeps it, for its last three runs",
 				   r->run, l->name);
 }
@@ -323,7 +323,7 @@ static int check_children(struct reverting *r, const struct reverted *l)
 		r->inst->host->at(r->err, found.table, NULL, found.first);
 		rc = r->inst->host->fail(
 			r->err, ETL_FATAL, NULL, 0,
-			"postgres: %lld row%s of \"%s\" refer by their foreign keys to rows of \"%s\" that run %s brought "
+			"%lld row%s of \"%s\" refer by their foreign keys to rows of \"%s\" that run %s brought "
 			"(the first: %s); nothing was taken back; remove those rows first, or give them another parent, "
 			"or NULL",
 			(long long)found.rows, found.rows == 1 ? "" : "s", found.table, l->name, r->run,
@@ -348,7 +348,7 @@ static int check_changed(struct reverting *r, const struct reverted *l)
 		r->inst->host->at(r->err, found.table, NULL, found.first);
 		rc = r->inst->host->fail(
 			r->err, ETL_FATAL, NULL, 0,
-			"postgres: %lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key "
+			"%lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key "
 			"to \"%s\", of which a row would have again what it had before run %s; nothing was taken back; "
 			"remove those rows first, or give them another parent, or NULL",
 			(long long)found.rows, found.rows == 1 ? "" : "s", found.table, found.first, l->name,

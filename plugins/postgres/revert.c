@@ -56,7 +56,7 @@ int revert_fail_changed(struct reverting *r, const struct reverted *l, const cha
 {
 	r->inst->host->at(r->err, l->name, NULL, first);
 	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-				   "postgres: rows of \"%s\" that run %s wrote were changed since, by a later run or by "
+				   "rows of \"%s\" that run %s wrote were changed since, by a later run or by "
 				   "somebody else%s%s%s; nothing was taken back; take later runs back first, the latest "
 				   "first",
 				   l->name, r->run, first ? " (the first: " : "", first ? first : "",
@@ -66,7 +66,7 @@ int revert_fail_changed(struct reverting *r, const struct reverted *l, const cha
 static int fail_unknown(struct reverting *r)
 {
 	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-				   "postgres: the target does not know run %s: it was restored from a backup that is "
+				   "the target does not know run %s: it was restored from a backup that is "
 				   "older than the run, or replaced since; nothing was changed, and there is nothing of "
 				   "that run to take back in it",
 				   r->run);
@@ -96,7 +96,7 @@ int revert_run(struct reverting *r, const struct reverted *l, struct etl_text *s
 				     l ? l->name : r->run);
 	r->inst->host->at(r->err, l ? l->name : NULL, NULL, NULL);
 	rc = r->inst->host->fail(r->err, ETL_FATAL, state, 0,
-				 "postgres: what run %s did to \"%s\" cannot be taken back, for what was written or made "
+				 "what run %s did to \"%s\" cannot be taken back, for what was written or made "
 				 "since stands in its way: %s%s%s; nothing was taken back; remove that first",
 				 r->run, l ? l->name : "the target",
 				 PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), detail ? "; " : "",
@@ -263,7 +263,7 @@ static int transact(struct reverting *r)
 
 	if (rc == ETL_OK && postgres_flag_at(found, 0, TAKEN_BACK)) {
 		r->inst->host->log(r->inst->host, ETL_LOG_INFO,
-				   "postgres: the target's own tables say that run %s was taken back already; nothing is "
+				   "the target's own tables say that run %s was taken back already; nothing is "
 				   "changed",
 				   r->run);
 	} else if (rc == ETL_OK) {

@@ -131,7 +131,7 @@ static int read_row(struct telling *t, int row)
 			s->inst->host->at(s->err, s->load->table->name,
 					  s->sink->rows->children[i]->name, NULL);
 			return s->inst->host->fail(s->err, ETL_DATA, NULL, 0,
-						   "postgres: a row that a constraint does not take "
+						   "a row that a constraint does not take "
 						   "cannot be read back in the type in which it was "
 						   "written (%s)",
 						   code);

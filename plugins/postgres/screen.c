@@ -161,7 +161,7 @@ static int take_out(struct screen *s, uint64_t wanted)
 	etl_text_free(&sql);
 	if (rc == ETL_OK && gone != wanted)
 		rc = s->inst->host->fail(s->err, ETL_BUG, NULL, 0,
-					 "postgres: table \"%s\": %llu rows were to be taken out of the "
+					 "table \"%s\": %llu rows were to be taken out of the "
 					 "staging schema, and %llu were",
 					 s->load->table->name, (unsigned long long)wanted,
 					 (unsigned long long)gone);

@@ -265,7 +265,7 @@ int stage_take(struct etl_instance *inst, const struct etl_token *token, struct 
 		return rc;
 	if (!stage_is_name(token->text))
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"postgres: \"%s\" is no staging schema; nothing was touched",
+					"\"%s\" is no staging schema; nothing was touched",
 					token->text);
 	return hold_again(inst, err);
 }

@@ -70,7 +70,7 @@ int postgres_refuse_endpoint(struct etl_instance *inst, struct etl_error *err)
 	if (inst->endpoint == POSTGRES_SUPABASE_TRANSACTION)
 		return inst->host->fail(
 			err, ETL_USAGE, NULL, 0,
-			"postgres: %s:" TRANSACTION_PORT
+			"%s:" TRANSACTION_PORT
 			" is Supabase's pooler in transaction mode, where each transaction may "
 			"meet another session: snapshots, locks and settings of a run are lost "
 			"there; take its session mode, the same host with port 5432 and user %s",
@@ -78,7 +78,7 @@ int postgres_refuse_endpoint(struct etl_instance *inst, struct etl_error *err)
 	if (inst->endpoint == POSTGRES_SUPABASE_DEDICATED)
 		return inst->host->fail(
 			err, ETL_USAGE, NULL, 0,
-			"postgres: %s:" TRANSACTION_PORT
+			"%s:" TRANSACTION_PORT
 			" is the project's pooler in transaction mode, where each transaction may "
 			"meet another session: snapshots, locks and settings of a run are lost "
 			"there; take the same host with port 5432 (IPv6), or "
@@ -116,7 +116,7 @@ int postgres_refuse_schema(struct etl_instance *inst, const char *schema, struct
 	if (!schema || !postgres_is_reserved(inst, schema))
 		return ETL_OK;
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"postgres: the schema \"%s\" is %s own and is left alone; name "
+				"the schema \"%s\" is %s own and is left alone; name "
 				"another with the key schema",
 				schema,
 				strncmp(schema, "pg_", 3) == 0 ||

@@ -95,7 +95,7 @@ static int check_count(struct publishing *p, size_t at, uint64_t written)
 	if (written == staged)
 		return ETL_OK;
 	return p->inst->host->fail(p->err, ETL_DATA, NULL, 0,
-				   "postgres: table \"%s\".\"%s\": %llu rows were staged and %llu went into it; "
+				   "table \"%s\".\"%s\": %llu rows were staged and %llu went into it; "
 				   "something of the server leaves rows out; nothing was changed",
 				   part->schema, part->load->table->name, (unsigned long long)staged,
 				   (unsigned long long)written);

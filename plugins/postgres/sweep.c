@@ -53,7 +53,7 @@ int stage_lock(struct etl_instance *inst, const char *stage, struct etl_error *e
 		nanosleep(&between, NULL);
 	}
 	return inst->host->fail(err, ETL_RETRY_STATEMENT, "55P03", 0,
-				"postgres: another session works in the staging schema \"%s\"; "
+				"another session works in the staging schema \"%s\"; "
 				"when no etlrun runs any more, end it with pg_terminate_backend "
 				"(pg_locks shows whose the advisory lock is)",
 				stage);
@@ -153,7 +153,7 @@ static int sweep_one(struct etl_instance *inst, const struct etl_run *run, const
 	if (rc < 0)
 		return rc;
 	inst->host->log(inst->host, ETL_LOG_INFO,
-			"postgres: the staging schema \"%s\" was dropped, a run that died left it behind",
+			"the staging schema \"%s\" was dropped, a run that died left it behind",
 			stage);
 	return stage_unlock(inst, stage, err);
 }

@@ -76,7 +76,7 @@ static int wait_for_others(struct loading *l)
 		nanosleep(&between, NULL);
 	}
 	l->inst->host->log(l->inst->host, ETL_LOG_WARN,
-			   "postgres: table \"%s\": nobody has worked on part %lld for a minute, and part %llu goes in before "
+			   "table \"%s\": nobody has worked on part %lld for a minute, and part %llu goes in before "
 			   "it; of rows that are equal in a key another one than the first may stay",
 			   l->load->table->name, (long long)missing, (unsigned long long)l->split->index);
 	return ETL_OK;

@@ -18,7 +18,7 @@ static int name_unit(struct etl_instance *inst, char *ret, size_t size, struct e
 
 	if (getentropy(&bits, sizeof(bits)) != 0)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0,
-					"postgres: the system gives no random numbers");
+					"the system gives no random numbers");
 	snprintf(ret, size, "%016llx", (unsigned long long)bits);
 	return ETL_OK;
 }
@@ -102,7 +102,7 @@ int postgres_since(struct etl_instance *inst, const struct etl_token *token,
 	*ret = ETL_UNKNOWN;
 	if (!there) {
 		inst->host->log(inst->host, ETL_LOG_INFO,
-				"postgres: what was staged is made anew: the staging schema \"%s\" is gone",
+				"what was staged is made anew: the staging schema \"%s\" is gone",
 				token->text);
 		return ETL_OK;
 	}
