@@ -13,17 +13,6 @@
 #include "error.h"
 #include "secret.h"
 
-enum {
-	EXIT_BUG = 1,
-	EXIT_USAGE,
-	EXIT_SOURCE,
-	EXIT_TARGET,
-	EXIT_DATA,
-	EXIT_LOCKED = 8,
-	EXIT_ROLLBACK,
-	EXIT_MACHINE = 10
-};
-
 static char *format_redacted(const char *format, va_list args) ETL_PRINTF(1, 0);
 
 static char *format_redacted(const char *format, va_list args)

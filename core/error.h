@@ -55,7 +55,18 @@ void error_move(struct etl_error *to, struct etl_error *from);
 /* A plugin cannot do what the pipeline says: an ETL_USAGE error begins with ORIGIN (or NULL), where that stands. Returns
  * RC; nothing happens unless it is negative. */
 int error_blame(struct etl_error *, const char *origin, int rc);
-/* The exit code of the table in etlrun(1). */
+/* The exit codes, as etlrun(1) tells them; 7 is that of differences, 0 that all is done. */
+enum {
+	EXIT_BUG = 1,
+	EXIT_USAGE,
+	EXIT_SOURCE,
+	EXIT_TARGET,
+	EXIT_DATA,
+	EXIT_REJECTED, /* done, with rejected rows within the limits */
+	EXIT_LOCKED = 8,
+	EXIT_ROLLBACK,
+	EXIT_MACHINE
+};
 int error_exit(const struct etl_error *);
 
 #endif

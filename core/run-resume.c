@@ -15,19 +15,24 @@
 #include "log.h"
 #include "run-parts.h"
 
+/* Exit 0 would say that the rows are there. */
 int run_nothing_to_resume(struct run *run, const struct state_run *r)
 {
 	run->nothing = true;
-	if (!r)
-		log_line(ETL_LOG_INFO, "nothing to resume: there is no run of %s yet",
+	if (!r) {
+		log_line(ETL_LOG_ERROR,
+			 "nothing to resume: there is no run of %s yet; `etlrun run` begins one",
 			 run->pipeline->name);
-	else if (strcmp(r->status, STATE_FAILED) == 0)
-		log_line(ETL_LOG_INFO,
+		run->nothing_code = EXIT_USAGE;
+	} else if (strcmp(r->status, STATE_FAILED) == 0) {
+		log_line(ETL_LOG_ERROR,
 			 "nothing to resume: run %s failed (exit %d), and nothing of it was kept; "
 			 "`etlrun run` begins anew",
 			 r->id, r->exit);
-	else
+		run->nothing_code = r->exit;
+	} else {
 		log_line(ETL_LOG_INFO, "nothing to resume: run %s is %s", r->id, r->status);
+	}
 	return 0;
 }
 

@@ -12,9 +12,6 @@
 #include "report.h"
 #include "state.h"
 
-/* Done, with rejected rows within the limits; other codes come from error_exit. */
-enum { EXIT_REJECTED = 6 };
-
 /* Of a run that was interrupted, as the state says. Texts are owned, and NULL where it says
  * nothing. */
 struct interrupted {
