@@ -221,11 +221,12 @@ static int plan(struct profiling *p, struct whole *whole, struct etl_error *err)
 	struct etl_read read = { .dataset = whole->job->dataset };
 	struct instance *source = p->setup->source;
 	int64_t wanted = can_split(p->setup) ? job_splits_wanted(whole->job) : 1;
+	int rc = 0;
 
-	if (wanted == 1)
-		return add_part(p, whole, NULL, err);
-	return source->plugin->source.plan(source->self, &read, wanted, &collect.sink,
-					   instance_error(source, err));
+	if (wanted > 1)
+		rc = source->plugin->source.plan(source->self, &read, wanted, &collect.sink,
+						 instance_error(source, err));
+	return rc == 0 && whole->parts == 0 ? add_part(p, whole, NULL, err) : rc;
 }
 
 static int plan_all(struct profiling *p, const struct jobs *jobs, struct etl_error *err)
@@ -255,7 +256,7 @@ static int look_together(struct profiling *p, struct etl_error *err)
 		crew_start(&crew, helper_main, p);
 	look_at_all(p, p->setup->source);
 	crew_join(&crew);
-	return p->failed ? ETL_FAILED : host_canceled() ? ETL_CANCELED : 0;
+	return host_canceled() ? ETL_CANCELED : p->failed ? ETL_FAILED : 0;
 }
 
 int profile_jobs(const struct jobs_setup *setup, struct jobs *jobs, struct etl_error *err)

@@ -57,14 +57,14 @@ enum next { NOTHING, STEP, LATER };
 /* *RET: a step. LATER: what is left waits for what is under way, as everything does except an index for an index. */
 static enum next next_of(const struct finishing *f, struct line *line, size_t *ret)
 {
-	bool alone = true;
+	bool beside = false;
 
 	while (line->at < line->end && !is_left(f, line->at, line->job))
 		line->at++;
 	for (size_t i = line->at; i < line->end && !line->job->failed; i++) {
 		if (!is_left(f, i, line->job))
 			continue;
-		if (!alone && !is_index(f, i))
+		if (beside && !is_index(f, i))
 			return LATER;
 		if (!f->under_way[i]) {
 			*ret = i;
@@ -72,9 +72,9 @@ static enum next next_of(const struct finishing *f, struct line *line, size_t *r
 		}
 		if (!is_index(f, i))
 			return LATER;
-		alone = false;
+		beside = true;
 	}
-	return alone ? NOTHING : LATER;
+	return beside ? LATER : NOTHING;
 }
 
 static enum next find(struct finishing *f, size_t *ret)
@@ -183,11 +183,12 @@ static int compare_size(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* The steps of a table stand together, so each table is one line. */
+/* The steps of a table stand together, so each table is one line. How many steps there can be at once at most. */
 static size_t make_lines(struct finishing *f)
 {
 	struct line *last = NULL;
-	size_t steps = 0;
+	size_t most = 0, side = 0; /* of all tables; of this one, how many now stand in a row, */
+	size_t widest = 0;	   /* and at most */
 
 	f->count = f->first = 0;
 	for (size_t i = 0; i < f->run->plan.count; i++) {
@@ -198,33 +199,34 @@ static size_t make_lines(struct finishing *f)
 		if (!last || last->job != job) {
 			last = &f->lines[f->count++];
 			*last = (struct line){ .job = job, .at = i };
+			most += widest;
+			side = widest = 0;
 		}
 		last->end = i + 1;
-		steps++;
+		side = is_index(f, i) ? side + 1 : 1;
+		widest = side > widest ? side : widest;
 	}
 	qsort(f->lines, f->count, sizeof(*f->lines), compare_size);
-	return steps;
+	return most + widest;
 }
 
 static int finish_round(struct finishing *f, bool keys, size_t workers, struct etl_error *err)
 {
 	struct crew crew;
-	size_t steps;
+	size_t most;
 
 	f->keys = keys;
-	steps = make_lines(f);
-	if (steps == 0)
+	most = make_lines(f);
+	if (most == 0)
 		return 0;
-	if (workers > steps)
-		workers = steps;
+	if (workers > most)
+		workers = most;
 	if (!crew_open(&crew, workers))
 		return error_memory(err);
 	for (size_t i = 1; i < workers; i++)
 		crew_start(&crew, finisher_main, f);
 	finish_some(f, f->run->target);
 	crew_join(&crew);
-	/* What others gave back. */
-	finish_some(f, f->run->target);
 	return err->set ? ETL_FAILED : host_canceled() ? ETL_CANCELED : 0;
 }
 

@@ -679,7 +679,7 @@ enum etl_phase {
 	ETL_PHASE_SCREEN,
 	/* After the rows: indexes, keys, counters. A target that takes several instances is given those of different tables
 	 * side by side, those of one table in their order; except that steps of kind "index" which follow one another
-	 * are given side by side. Steps whose kind begins with "foreign key" come last. */
+	 * are given side by side, so they must not choose names as they go. Steps whose kind begins with "foreign key" come last. */
 	ETL_PHASE_FINISH,
 	ETL_PHASE_LAST,         /* after every table is finished: views, triggers */
 	ETL_PHASE_PUBLISH,      /* carried out inside commit; shown by plan, never given to apply */

@@ -93,19 +93,23 @@ static int add_parts(struct design *d, const struct etl_key *key, struct etl_tex
 	return ETL_OK;
 }
 
-static int screen_key(struct design *d, const struct etl_key *key, const char *kind,
-		      const char *part, const char *parts)
+static int screen_key(struct design *d, const struct etl_key *key, const char *kind, const char *part)
 {
-	struct etl_text given = { 0 };
+	struct etl_text given = { 0 }, parts = { 0 };
+	bool own;
 	int rc;
 
 	if (!design_looks(d))
 		return ETL_OK;
+	rc = add_parts(d, key, &parts, &own);
 	if (!(key->flags & ETL_KEY_NULLS_EQUAL))
 		design_add_given(&given, key->columns, key->column_count);
-	rc = given.failed ? postgres_design_no_memory(d) :
-			    design_screen_equal(d, kind, part, parts, given.at);
+	if (!rc && (given.failed || parts.failed))
+		rc = postgres_design_no_memory(d);
+	if (!rc)
+		rc = design_screen_equal(d, kind, part, parts.at, given.at);
 	etl_text_free(&given);
+	etl_text_free(&parts);
 	return rc;
 }
 
@@ -153,31 +157,36 @@ static void write_key(struct design *d, const struct etl_key *key, bool primary,
 	etl_text_addf(sql, " (%s)%s", parts, nulls);
 }
 
-static int design_key(struct design *d, const struct etl_key *key, bool primary, int32_t phase)
+static int make_key(struct design *d, const struct etl_key *key, bool primary, const char *kind,
+		    const char *part)
 {
-	const char *kind = primary ? "primary key" : "unique";
-	const char *part = key->name ? key->name : key->columns[0], *note;
 	struct etl_text parts = { 0 }, sql = { 0 };
+	const char *note;
 	int32_t verdict;
 	bool own;
-	int rc;
+	int rc = add_parts(d, key, &parts, &own);
 
-	if (!finds_all(d, key->columns, key->column_count))
-		return phase == ETL_PHASE_SCREEN ? ETL_OK :
-						   design_skip(d, kind, part,
-							       "one of its columns is not in the target", NULL);
-	rc = add_parts(d, key, &parts, &own);
 	if (!rc && parts.failed)
 		rc = postgres_design_no_memory(d);
-	if (!rc && phase == ETL_PHASE_SCREEN) {
-		rc = screen_key(d, key, kind, part, parts.at);
-	} else if (!rc) {
+	if (!rc) {
 		write_key(d, key, primary, own, parts.at, &sql);
 		note = key_note(d, key, own, &verdict);
 		rc = postgres_design_part(d, ETL_PHASE_FINISH, verdict, kind, part, &sql, note);
 	}
 	etl_text_free(&parts);
 	return rc;
+}
+
+static int design_key(struct design *d, const struct etl_key *key, bool primary, int32_t phase)
+{
+	const char *kind = primary ? "primary key" : "unique";
+	const char *part = key->name ? key->name : key->columns[0];
+	bool whole = finds_all(d, key->columns, key->column_count);
+
+	if (phase == ETL_PHASE_SCREEN)
+		return whole ? screen_key(d, key, kind, part) : ETL_OK;
+	return whole ? make_key(d, key, primary, kind, part) :
+		       design_skip(d, kind, part, "one of its columns is not in the target", NULL);
 }
 
 int design_keys(struct design *d, int32_t phase)
@@ -291,6 +300,15 @@ static const char *own_text(const struct design *d, const struct etl_index *inde
 	return d->same && index->ddl ? strstr(index->ddl, " USING ") : NULL;
 }
 
+/* Steps of kind "index" are made side by side, which must not be where the server chooses names, as for the indexes of
+ * partitions: two sessions may choose the same. */
+static const char *kind_of(const struct design *d, const struct etl_index *index)
+{
+	return design_partitions(d)	       ? "partitioned index" :
+	       index->name && *index->name ? "index" :
+					     "nameless index";
+}
+
 static int make_index(struct design *d, struct making *m)
 {
 	const struct etl_index *index = m->index;
@@ -316,7 +334,8 @@ static int make_index(struct design *d, struct making *m)
 			m->note = "as a B-tree";
 		}
 	}
-	return postgres_design_part(d, ETL_PHASE_FINISH, m->verdict, "index", index->name, &sql, m->note);
+	return postgres_design_part(d, ETL_PHASE_FINISH, m->verdict, kind_of(d, index), index->name, &sql,
+				    m->note);
 }
 
 static int screen_index(struct design *d, struct making *m)

@@ -292,14 +292,6 @@ static void add_serials(struct design *d, struct etl_text *sql, bool before)
 	}
 }
 
-/* What stands behind the columns of the table's own statement: PARTITION BY, and the partitions. */
-static const char *own_tail(const struct design *d)
-{
-	const char *at = d->same && d->table->ddl ? strstr(d->table->ddl, "\n) PARTITION BY ") : NULL;
-
-	return at ? at + strlen("\n)") : NULL;
-}
-
 static const char *table_note(const struct design *d, bool cut, int32_t *verdict)
 {
 	const char *ddl = d->same ? d->table->ddl : NULL;
@@ -314,7 +306,7 @@ static const char *table_note(const struct design *d, bool cut, int32_t *verdict
 		return "logged, so that nothing of it is lost while it waits; ALTER TABLE … SET "
 		       "UNLOGGED afterwards";
 	*verdict = ETL_EXACT;
-	return own_tail(d) ? "with its partitions; what they do not take, or a key does not, fails "
+	return design_partitions(d) ? "with its partitions; what they do not take, or a key does not, fails "
 			     "the run" :
 			     NULL;
 }
@@ -337,7 +329,7 @@ static int design_create(struct design *d)
 	add_serials(d, &sql, true);
 	etl_text_add(&sql, "CREATE TABLE ");
 	postgres_add_name(&sql, NULL, d->table->name);
-	etl_text_addf(&sql, " (\n%s\n)%s", lines.at ? lines.at : "", own_tail(d) ? own_tail(d) : "");
+	etl_text_addf(&sql, " (\n%s\n)%s", lines.at ? lines.at : "", design_partitions(d) ? design_partitions(d) : "");
 	add_serials(d, &sql, false);
 	sql.failed = sql.failed || lines.failed;
 	etl_text_free(&lines);

@@ -78,11 +78,16 @@ const struct etl_column *postgres_design_column(const struct design *d, const ch
 }
 
 /* A ctid is a row's own only within its partition. */
+const char *design_partitions(const struct design *d)
+{
+	const char *at = d->same && d->table->ddl ? strstr(d->table->ddl, "\n) PARTITION BY ") : NULL;
+
+	return at ? at + strlen("\n)") : NULL;
+}
+
 bool design_looks(const struct design *d)
 {
-	bool partitioned = d->same && d->table->ddl && strstr(d->table->ddl, "\n) PARTITION BY ");
-
-	return d->run && d->run->flags & ETL_RUN_REJECT && !partitioned;
+	return d->run && d->run->flags & ETL_RUN_REJECT && !design_partitions(d);
 }
 
 /* What stands in the table's own statement only: its line of the constraint NAME. */

@@ -42,6 +42,8 @@ int design_skip(struct design *, const char *kind, const char *part, const char 
 const struct etl_column *postgres_design_column(const struct design *, const char *name);
 /* Rows that break a rule are looked for before it is made: they are to be rejected or reported, not to fail it. */
 bool design_looks(const struct design *);
+/* What stands behind the columns of the table's own statement: PARTITION BY, and the partitions; or NULL. */
+const char *design_partitions(const struct design *);
 /* The table is there and stays; rows come into it. */
 bool design_stays(const struct design *);
 /* DO, and BODY in dollar quotes that nothing in it ends. */
