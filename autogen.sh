@@ -194,9 +194,9 @@ say_skipped() {
 # optimising compiler finds are those of the first build.
 plain="CFLAGS=-O0"
 
-# What a release is built with, and every story but the longest.
+# What a release is built with, and every story but the longest and those that the builds with sanitizers tell.
 gcc_tested() {
-	sweeps=$sweeps_each patient=
+	sweeps=$sweeps_each patient= tests=check-rest
 	tested build --enable-werror CFLAGS=-O2
 }
 
@@ -286,7 +286,7 @@ installs_tested() {
 
 # ---- check-long ------------------------------------------------------------------------------------
 
-# What takes patience: the other sweeps, the longest stories, more seeds.
+# What takes patience: the other sweeps, the longest stories, those that only builds with sanitizers have told, more seeds.
 sweeps_tested() {
 	SEEDS="$(seq -s ' ' 20)" make -C build -j"$jobs" check-patient
 }
