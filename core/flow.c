@@ -750,12 +750,13 @@ static bool writer_leaves(struct flow *flow, struct item *item, const struct etl
 	return leaves;
 }
 
-/* False: this writer ends. */
+/* False: this writer ends. Of what was lost with its connection nobody knows whether it is there, unless the target was
+ * asked; then it stays in the journal, so that who resumes the run asks. */
 static bool write_failed(struct flow *flow, struct item *item, struct instance *target, int rc,
 			 struct etl_error *err)
 {
-	bool lost = err->klass == ETL_RETRY_CONNECTION, leaves = writer_leaves(flow, item, err),
-	     kept = false;
+	bool lost = retry_is_lost(err->klass), leaves = writer_leaves(flow, item, err),
+	     kept = false, known = !lost;
 	enum claim how = leaves ? CLAIM_OTHERS : claim(flow, item, target, !flow->setup->in_order, err);
 
 	if (rc == ETL_CANCELED && how == CLAIM_FAILS)
@@ -765,10 +766,10 @@ static bool write_failed(struct flow *flow, struct item *item, struct instance *
 		wait_for_try(item, how, target, "loading", err);
 	rc = 0;
 	if (how == CLAIM_ANEW && !host_canceled())
-		rc = write_anew(flow, item, target, &kept, err);
+		rc = write_anew(flow, item, target, &kept, err), known = rc == 0;
 	else if (how == CLAIM_OTHERS && lost && !leaves)
 		rc = instance_renew(target, err);
-	if (!kept && item->setup->journal)
+	if (!kept && known && item->setup->journal)
 		journal_failed(item->setup->journal, UNIT_SPLIT, (int64_t)item->number);
 	if ((rc < 0 || how == CLAIM_FAILS) && !item->job->failed)
 		fail(flow, item, err);

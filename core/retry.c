@@ -33,7 +33,7 @@ bool retry_class(int32_t klass)
 	       klass == ETL_FEWER_WORKERS || klass == ETL_OUTCOME_UNKNOWN;
 }
 
-static bool is_gone(int32_t klass)
+bool retry_is_lost(int32_t klass)
 {
 	return klass == ETL_RETRY_CONNECTION || klass == ETL_OUTCOME_UNKNOWN;
 }
@@ -50,7 +50,7 @@ enum retry_how retry_decide(struct retry_count *count, const struct instance *in
 		return RETRY_AGAIN;
 	}
 	/* What a transform lost is opened with the next stream; the pin is not. */
-	if (instance && instance->pinned && err->role == instance->host.role && is_gone(err->klass))
+	if (instance && instance->pinned && err->role == instance->host.role && retry_is_lost(err->klass))
 		return RETRY_NOT;
 	if (count->connections == most)
 		return RETRY_NOT;

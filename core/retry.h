@@ -13,6 +13,9 @@ enum retry_how {
 	RETRY_ANEW   /* on a new one, after a while */
 };
 
+/* The connection went, and with it the answer: what was asked for may have been done. */
+bool retry_is_lost(int32_t klass);
+
 /* How often one piece of work was tried again. All zero: never. */
 struct retry_count {
 	uint32_t statements, connections;

@@ -19,9 +19,10 @@ struct step_work {
 	int (*forget)(void *data, struct etl_error *); /* what was found: it is done again; or NULL */
 	void *data;
 	bool leaves; /* without a connection whoever does it ends, and others do it */
+	bool unknown; /* set when it failed: whether it was done all the same */
 };
 /* Carries it out in the staging place, by an instance of the target. */
-int run_apply(struct run *, struct instance *, const struct step_work *, struct etl_error *);
+int run_apply(struct run *, struct instance *, struct step_work *, struct etl_error *);
 /* A step after the rows, by its place in the plan, unless an interrupted run has applied it. */
 int run_apply_unit(struct run *, struct instance *, size_t at, bool leaves, struct etl_error *);
 /* All of a phase in their order; WHOLE false: those that are of no table. */

@@ -101,7 +101,7 @@ static bool may_try(const struct step_work *work, const struct etl_token *mark,
 	       !is_own_sql(work->step);
 }
 
-int run_apply(struct run *run, struct instance *target, const struct step_work *work,
+int run_apply(struct run *run, struct instance *target, struct step_work *work,
 	      struct etl_error *err)
 {
 	const char *object = work->step->object ? work->step->object : "its SQL";
@@ -116,12 +116,14 @@ int run_apply(struct run *run, struct instance *target, const struct step_work *
 		rc = begin_step(run, target, work, &mark, err);
 		if (rc == 0)
 			rc = apply_once(run, target, work, err);
+		work->unknown = false;
 		if (rc >= 0)
 			return rc;
-		lost = err->klass == ETL_RETRY_CONNECTION || err->klass == ETL_OUTCOME_UNKNOWN;
+		lost = work->unknown = retry_is_lost(err->klass);
 		if (!may_try(work, &mark, err) || !retry_again(&retry, err))
 			return rc;
 		rc = lost && mark.text[0] ? was_done(run, target, work->step, &mark, &done, err) : 0;
+		work->unknown = rc < 0;
 		if (rc == 0 && !done && work->forget)
 			rc = work->forget(work->data, err);
 		if (rc == 0 && done && is_own_sql(work->step))
@@ -177,7 +179,7 @@ int run_apply_unit(struct run *run, struct instance *target, size_t at, bool lea
 		return 0;
 	show_step(run, step);
 	rc = run_apply(run, target, &work, err);
-	if (rc < 0)
+	if (rc < 0 && !work.unknown)
 		journal_failed(&run->journal, work.unit, work.number);
 	return rc < 0 ? rc : journal_done(&run->journal, work.unit, work.number, err);
 }
