@@ -12,6 +12,7 @@
 #include "diff-parts.h"
 #include "log.h"
 #include "refused.h"
+#include "spread.h"
 
 #define ROWS_A_PART   500  /* of the first digests: a part that differs is read */
 #define MOST_PARTS    4096
@@ -248,9 +249,9 @@ static int bound_one(void *data, size_t piece, size_t thread, struct etl_error *
 static int ask_both(struct push *p, int (*piece)(void *, size_t, size_t, struct etl_error *),
 		    struct etl_error *err)
 {
-	struct flow_work work = { .count = 2, .threads = 2, .piece = piece, .data = p };
+	struct spread_work work = { .count = 2, .threads = 2, .piece = piece, .data = p };
 
-	return flow_spread(&work, err);
+	return spread_work(&work, err);
 }
 
 /* The digests of COUNT parts of both sides, which the caller frees. */

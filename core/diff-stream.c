@@ -9,6 +9,7 @@
 
 #include "batch.h"
 #include "diff-parts.h"
+#include "spread.h"
 
 #define ROWS_A_BUCKET  256 /* a bucket that differs is read again for one row */
 #define LEAST_BUCKETS  64
@@ -164,13 +165,13 @@ int diff_stream(struct diff *d, const struct diff_range *range, struct etl_error
 {
 	uint64_t count = diff_bucket_count(rows_of(d));
 	struct stream_side sides[2];
-	struct flow_work work = { .count = 2, .threads = 2, .piece = digest_side, .data = sides };
+	struct spread_work work = { .count = 2, .threads = 2, .piece = digest_side, .data = sides };
 	bool ok = side_init(&sides[0], d, DIFF_SOURCE, range, count);
 	uint64_t rows;
 	int rc;
 
 	ok = side_init(&sides[1], d, DIFF_TARGET, range, count) && ok;
-	rc = ok ? flow_spread(&work, err) : error_memory(err);
+	rc = ok ? spread_work(&work, err) : error_memory(err);
 	rows = sides[0].rows + sides[1].rows;
 	if (rc == 0 && !range) {
 		d->source_rows = sides[0].rows;

@@ -38,17 +38,6 @@ struct flow_setup {
  * table scope a job that failed for its data is marked and the others go on. */
 int flow_run(const struct flow_setup *, struct etl_error *);
 
-/* Pieces of work that do not depend on each other. */
-struct flow_work {
-	size_t count, threads; /* pieces; threads at most, from 1 */
-	/* Does one; THREAD counts from 0, and no two pieces are done in the same thread at once. */
-	int (*piece)(void *data, size_t piece, size_t thread, struct etl_error *);
-	void *data;
-};
-/* Does all, in the order of their numbers, in this thread and others. The first failure cancels what is
- * under way, leaves out the rest, and is in ERR. */
-int flow_spread(const struct flow_work *, struct etl_error *err);
-
 /* The wanted schema with the ordinal behind it. False: no memory. */
 bool flow_with_ordinal(const struct ArrowSchema *want, struct ArrowSchema *ret);
 

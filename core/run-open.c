@@ -48,7 +48,7 @@ static void make_id(struct run *run)
 static void make_limits(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
-	/* A reader may be a split ahead of the writers (flow.c), with a queue for each. */
+	/* A reader may be a split ahead of the writers (flow-items.c), with a queue for each. */
 	int64_t readers = p->workers, each = p->memory_limit / 2 / (2 * readers);
 
 	run->limits.workers = readers;

@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "retry.h"
+#include "spread.h"
 #include "verify-parts.h"
 
 #define ROWS_A_SPLIT 100000
@@ -213,10 +214,10 @@ static int do_piece(void *data, size_t at, size_t thread, struct etl_error *err)
 
 static int read_all(struct ahead *a, struct etl_error *err)
 {
-	struct flow_work work = {
+	struct spread_work work = {
 		.count = a->count, .threads = a->threads, .piece = do_piece, .data = a
 	};
-	int rc = flow_spread(&work, err);
+	int rc = spread_work(&work, err);
 
 	for (size_t i = 0; i < a->count && rc == 0; i++)
 		if (!a->pieces[i].done)
