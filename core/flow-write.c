@@ -291,13 +291,13 @@ static bool writer_leaves(struct flow *flow, struct item *item, const struct etl
 	return leaves;
 }
 
-/* False: this writer ends. Of what was lost with its connection nobody knows whether it is there, unless the target was
- * asked; then it stays in the journal, so that who resumes the run asks. */
+/* False: this writer ends. What was lost with its connection may be there all the same: loaded again, by who resumes the
+ * run, it replaces that, and its rejects are told again. */
 static bool write_failed(struct flow *flow, struct item *item, struct instance *target, int rc,
 			 struct etl_error *err)
 {
 	bool lost = retry_is_lost(err->klass), leaves = writer_leaves(flow, item, err),
-	     kept = false, known = !lost;
+	     kept = false;
 	enum claim how = leaves ? CLAIM_OTHERS : flow_claim(flow, item, target, !flow->setup->in_order, err);
 
 	if (rc == ETL_CANCELED && how == CLAIM_FAILS)
@@ -307,10 +307,10 @@ static bool write_failed(struct flow *flow, struct item *item, struct instance *
 		flow_wait_for_try(item, how, target, "loading", err);
 	rc = 0;
 	if (how == CLAIM_ANEW && !host_canceled())
-		rc = write_anew(flow, item, target, &kept, err), known = rc == 0;
+		rc = write_anew(flow, item, target, &kept, err);
 	else if (how == CLAIM_OTHERS && lost && !leaves)
 		rc = instance_renew(target, err);
-	if (!kept && known && item->setup->journal)
+	if (!kept && item->setup->journal)
 		journal_failed(item->setup->journal, UNIT_SPLIT, (int64_t)item->number);
 	if ((rc < 0 || how == CLAIM_FAILS) && !item->job->failed)
 		flow_fail(flow, item, err);

@@ -62,8 +62,8 @@ void journal_forget(struct journal *);
 
 /* Whether the interrupted run did it, as a whole. */
 bool journal_has(const struct journal *, int32_t kind, int64_t number);
-/* A piece of work begins, is done, has failed and is undone. What may have been done all the same has not failed: it
- * stays as begun, and whoever resumes the run asks the target. */
+/* A piece of work begins, is done, has failed and is undone. A step that may have been done all the same has not failed:
+ * it stays as begun, and whoever resumes the run asks the target. */
 int journal_begin(struct journal *, int32_t kind, int64_t number, const char *name,
 		  struct etl_error *);
 /* The same by another instance, of a place of its own; the mark is given too. */

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -204,6 +205,26 @@ static const char *to_float(struct etl_column_builder *to, const struct value *v
 	return NULL;
 }
 
+/* A real that is the nearest to WHOLE / 10^scale, where WHOLE has at most 15 digits: no other text of so few digits gives
+ * it (DBL_DIG), so its shortest text is this decimal. Most reals in a column of decimals are such. */
+static bool short_decimal(double v, struct etl_type_info type, etl_i128 *ret)
+{
+	static const double powers[] = { 1e0, 1e1, 1e2,	 1e3,  1e4,  1e5,  1e6,	 1e7,
+					 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+	double shifted, whole, most = powers[type.precision < DBL_DIG ? type.precision : DBL_DIG];
+
+	if (type.scale > DBL_DIG)
+		return false;
+	shifted = v * powers[type.scale];
+	if (!(shifted < most && shifted > -most))
+		return false;
+	whole = (double)(int64_t)(shifted + (shifted < 0 ? -0.5 : 0.5));
+	if (!(whole < most && whole > -most) || whole / powers[type.scale] < v || whole / powers[type.scale] > v)
+		return false;
+	*ret = (int64_t)whole;
+	return true;
+}
+
 static const char *to_decimal(struct etl_column_builder *to, const struct value *v)
 {
 	struct value whole = *v;
@@ -212,6 +233,10 @@ static const char *to_decimal(struct etl_column_builder *to, const struct value 
 	const char *code;
 	etl_i128 decimal;
 
+	if (v->form == FORM_DOUBLE && short_decimal(v->real, to->type, &decimal)) {
+		etl_put_fixed(to, &decimal);
+		return NULL;
+	}
 	if (whole.form == FORM_BOOL)
 		whole.form = FORM_INT;
 	code = as_number(&whole, buf, &n);

@@ -3,6 +3,8 @@
 
 #include <check.h>
 #include <locale.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib_batch.h"
@@ -122,6 +124,48 @@ START_TEST(decimals_keep_every_digit)
 }
 END_TEST
 
+/* A real is the decimal of its shortest text, however it is found: near the ends of what takes the short way too. */
+START_TEST(a_real_is_the_decimal_of_its_text)
+{
+	uint64_t random = 88172645463325252u;
+
+	for (int i = 0; i < 30000; i++) {
+		char value[64], type[32];
+		struct etl_text by_real = { .at = NULL }, by_text = { .at = NULL };
+		int scale, precision, digits;
+		double v;
+
+		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+		scale = (int)(random % 18);
+		precision = scale + (int)(random / 18 % 21) + (scale == 0);
+		digits = (int)(random / 378 % 18);
+		snprintf(value, sizeof(value), "%s%llu%s", random & 4096 ? "-" : "",
+			 (unsigned long long)(random >> 20) % (unsigned long long)pow(10, digits), random & 8192 ? "" : "5");
+		v = strtod(value, NULL) / pow(10, (int)(random >> 50) % (scale + 2));
+		snprintf(type, sizeof(type), "decimal(%d,%d)", precision, scale);
+		etl_text_addf(&by_text, "%.17g", v);
+		for (int most = 15; most < 17; most++) {
+			char shorter[64];
+
+			snprintf(shorter, sizeof(shorter), "%.*g", most, v);
+			if (memcmp(&(double){ strtod(shorter, NULL) }, &v, sizeof(v)) == 0) {
+				etl_text_free(&by_text);
+				etl_text_add(&by_text, shorter);
+				break;
+			}
+		}
+		snprintf(value, sizeof(value), "%s", by_text.at);
+		etl_text_free(&by_text);
+		convert("float64", value, type, &by_real);
+		convert("text", value, type, &by_text);
+		ck_assert_msg(strcmp(by_real.at, by_text.at) == 0, "%s as %s: %s by its value, %s by its text", value,
+			      type, by_real.at, by_text.at);
+		etl_text_free(&by_real);
+		etl_text_free(&by_text);
+	}
+}
+END_TEST
+
 START_TEST(impossible_dates_are_refused)
 {
 	expect("text", "2024-02-29", "date", "2024-02-29");
@@ -213,6 +257,7 @@ int main(void)
 	tcase_add_test(tests, numbers_convert_exactly_or_not);
 	tcase_add_test(tests, numbers_do_not_depend_on_the_locale);
 	tcase_add_test(tests, decimals_keep_every_digit);
+	tcase_add_test(tests, a_real_is_the_decimal_of_its_text);
 	tcase_add_test(tests, impossible_dates_are_refused);
 	tcase_add_test(tests, other_kinds_convert_by_what_they_are);
 	tcase_add_test(tests, an_any_converts_by_its_tag);
