@@ -203,12 +203,29 @@ static int counts_unknown(const struct run *run)
 	return 0;
 }
 
+/* It keeps a record of its runs, so a commit that is sent again finds there what became of the first. */
+static int still_unknown(const struct run *run, struct etl_error *err)
+{
+	struct etl_error last = ERROR_INIT;
+
+	error_move(&last, err);
+	instance_error(run->target, err);
+	error_set(err, ETL_OUTCOME_UNKNOWN,
+		  "whether the run was published is not known: the connection was lost in its commit, and the "
+		  "target %s%s; `etlrun resume %s` asks again and settles it, `etlrun status` shows the run until then",
+		  last.message ? "cannot be asked: " : "was not asked any more", last.message ? last.message : "",
+		  run->id);
+	error_clear(&last);
+	return ETL_FAILED;
+}
+
 /* A commit is idempotent: it is sent again until the target has answered, or says that it was done. */
 static int commit(struct run *run, struct publishing *p, struct etl_error *err)
 {
 	struct instance *target = run->target;
 	struct retry retry = retry_of(target, "publishing");
-	bool published = false;
+	bool keeps = run_keeps_state(run), published = false;
+	bool unknown = false; /* an answer was lost, and none that came since says what it was */
 	int rc;
 
 	for (;;) {
@@ -217,7 +234,7 @@ static int commit(struct run *run, struct publishing *p, struct etl_error *err)
 		ETL_FAULT("run.after_commit");
 		if (rc == 0)
 			return 0;
-		if (err->set && err->klass == ETL_OUTCOME_UNKNOWN) {
+		if (err->set && err->klass == ETL_OUTCOME_UNKNOWN && !keeps) {
 			rc = find_outcome(run, p, &published, err);
 			if (rc < 0)
 				return rc;
@@ -228,9 +245,11 @@ static int commit(struct run *run, struct publishing *p, struct etl_error *err)
 				return counts_unknown(run);
 			instance_error(target, err);
 			rc = error_set(err, ETL_RETRY_CONNECTION, "its answer was lost");
+		} else if (err->set) {
+			unknown = err->klass == ETL_OUTCOME_UNKNOWN || (unknown && retry_is_lost(err->klass));
 		}
 		if (!retry_again(&retry, err))
-			return rc;
+			return unknown ? still_unknown(run, err) : rc;
 		reset_outcomes(run, p);
 	}
 }

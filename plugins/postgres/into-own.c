@@ -139,14 +139,18 @@ int into_keep_keys(struct etl_instance *inst, const struct etl_load *load,
 
 /* ---- Counters --------------------------------------------------------------------------------------------------------- */
 
-/* Of each column that has one: its name, the sequence, and how to set it. */
+/* Of each column that has one: its name, whether the sequence is to be set, what makes that a part of the transaction
+ * (swap.c), and how it is set: by what it is then, for others may take numbers until the second statement locks it. */
 static const char counters[] =
-	"SELECT a.attname, format('SELECT setval(%L, m) FROM (SELECT %s(%I)::bigint AS m FROM %s) AS t, %s AS s WHERE "
-	"m %s s.last_value OR (m = s.last_value AND NOT s.is_called)', q.oid::regclass, CASE WHEN s.seqincrement > 0 "
-	"THEN 'max' ELSE 'min' END, a.attname, a.attrelid::regclass, q.oid::regclass, CASE WHEN s.seqincrement > 0 THEN "
-	"'>' ELSE '<' END) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class q ON q.oid = "
+	"SELECT c.name, format('SELECT EXISTS (%s)', c.behind), CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN "
+	"format('ALTER SEQUENCE %s INCREMENT BY %s', c.sequence, c.seqincrement) ELSE 'SELECT' END, "
+	"format('SELECT setval(%L, m) FROM (%s) AS t', c.sequence, c.behind) FROM (SELECT a.attname AS name, q.relowner, "
+	"q.oid::regclass AS sequence, s.seqincrement, format('SELECT m FROM (SELECT %s(%I)::bigint AS m FROM %s) AS t, %s AS s "
+	"WHERE m %s s.last_value OR (m = s.last_value AND NOT s.is_called)', CASE WHEN s.seqincrement > 0 THEN 'max' ELSE "
+	"'min' END, a.attname, a.attrelid::regclass, q.oid::regclass, CASE WHEN s.seqincrement > 0 THEN '>' ELSE '<' END) AS "
+	"behind FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class q ON q.oid = "
 	"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass JOIN pg_catalog.pg_sequence s ON s.seqrelid = "
-	"q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped";
+	"q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped) AS c";
 
 static bool comes(const struct etl_load *load, const char *name)
 {
@@ -165,9 +169,15 @@ int into_set_counters(struct into *n)
 	int rc = postgres_query(p->inst, p->err, &found, counters, 1,
 				(const char *const[]){ n->part->old.oid });
 
-	for (int i = 0; rc == ETL_OK && i < PQntuples(found); i++)
-		if (comes(n->part->load, PQgetvalue(found, i, 0)))
-			rc = postgres_run(p->inst, p->err, PQgetvalue(found, i, 1));
+	for (int i = 0; rc == ETL_OK && i < PQntuples(found); i++) {
+		bool behind = false;
+
+		if (!comes(n->part->load, PQgetvalue(found, i, 0)))
+			continue;
+		rc = postgres_flag(p->inst, p->err, &behind, PQgetvalue(found, i, 1), 0, NULL);
+		for (int k = 2; rc == ETL_OK && behind && k < 4; k++)
+			rc = postgres_run(p->inst, p->err, PQgetvalue(found, i, k));
+	}
 	PQclear(found);
 	return rc;
 }

@@ -421,38 +421,6 @@ static int publish(struct publishing *p)
 
 /* ---- COMMIT --------------------------------------------------------------------------------------------------------------- */
 
-/* The server ends a session whose client is gone, and with it its lock of the stage: until then it may still commit. */
-static int ask(struct publishing *p, bool *ret, struct etl_error *err)
-{
-	int rc = postgres_db(p->inst, err);
-
-	if (rc == ETL_OK)
-		rc = stage_lock(p->inst, p->parts[0].token->text, err);
-	if (rc == ETL_OK)
-		rc = state_is_published(p->inst, p->commit->run->id, ret, err);
-	if (rc == ETL_OK)
-		rc = stage_unlock(p->inst, p->parts[0].token->text, err);
-	return rc;
-}
-
-static int settle(struct publishing *p)
-{
-	bool published = false;
-	int rc = ask(p, &published, p->err);
-
-	if (rc < 0)
-		return rc;
-	if (published) {
-		p->inst->host->log(p->inst->host, ETL_LOG_WARN,
-				   "the connection was lost while the run was published; the "
-				   "target's state says that it was");
-		return ETL_OK;
-	}
-	return p->inst->host->fail(p->err, ETL_RETRY_CONNECTION, "08006", 0,
-				   "the connection was lost while the run was published; the "
-				   "target's state says that it was not, and nothing was changed");
-}
-
 static int finish(struct publishing *p)
 {
 	PGresult *result;
@@ -468,12 +436,24 @@ static int finish(struct publishing *p)
 		return postgres_fail(p->inst, result, p->err, "publishing: COMMIT");
 	PQclear(result);
 	postgres_disconnect(p->inst);
-	return settle(p);
+	return p->inst->host->fail(p->err, ETL_OUTCOME_UNKNOWN, "08007", 0,
+				   "the connection was lost while the run was published");
 }
 
 static int drop_left(struct publishing *p, size_t i)
 {
 	return stage_drop(p->inst, p->parts[i].token->text, p->err);
+}
+
+/* When the answer to a commit was lost: the session that may still have committed is at its end, for its lock of the stage
+ * is ours. */
+static int answer_again(struct publishing *p)
+{
+	int rc = for_each_stage(p, drop_left);
+
+	p->inst->host->log(p->inst->host, ETL_LOG_WARN,
+			   "the connection was lost while the run was published; the target's state says that it was");
+	return rc == ETL_OK ? state_read(p->inst, p->commit, p->err) : rc;
 }
 
 static int transact(struct publishing *p)
@@ -499,13 +479,8 @@ int postgres_commit(struct etl_instance *inst, const struct etl_commit *commit, 
 		rc = state_is_published(inst, commit->run->id, &published, err);
 	if (rc == ETL_OK)
 		rc = make_parts(&p);
-	if (rc == ETL_OK && published) {
-		rc = for_each_stage(&p, drop_left);
-		if (rc == ETL_OK)
-			rc = state_read(inst, commit, err);
-	} else if (rc == ETL_OK) {
-		rc = transact(&p);
-	}
+	if (rc == ETL_OK)
+		rc = published ? answer_again(&p) : transact(&p);
 	if (rc == ETL_OK && p.kept[0])
 		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", p.kept);
 	if (rc == ETL_OK)

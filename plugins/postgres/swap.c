@@ -126,17 +126,20 @@ static int fill(struct publishing *p, size_t at)
 	return rc == ETL_OK ? check_count(p, at, written) : rc;
 }
 
-/* A counter gives no value twice: it goes on behind the rows that came. */
+/* A counter gives no value twice: it goes on behind the rows that came. setval alone outlives a rollback; behind an ALTER,
+ * which changes nothing but gives the sequence a new file, it is part of the transaction. Who does not own the sequence
+ * may only set it. */
 static int set_counters(struct publishing *p, const struct publish_part *part)
 {
 	PGresult *columns = NULL;
 	int rc = postgres_query(
 		p->inst, p->err, &columns,
-		"SELECT format('SELECT setval(%L, greatest(m, 1), m IS NOT NULL) FROM (SELECT max(%I)::bigint AS m "
-		"FROM %s) AS t', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname), a.attname, "
-		"a.attrelid::regclass) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_sequence s ON s.seqrelid = "
-		"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass WHERE a.attrelid = "
-		"$1::oid AND a.attnum > 0 AND NOT a.attisdropped AND s.seqincrement > 0",
+		"SELECT CASE WHEN pg_has_role(q.relowner, 'USAGE') THEN format('ALTER SEQUENCE %s INCREMENT BY %s; ', "
+		"q.oid::regclass, s.seqincrement) ELSE '' END || format('SELECT setval(%L, greatest(m, 1), m IS NOT NULL) "
+		"FROM (SELECT max(%I)::bigint AS m FROM %s) AS t', q.oid::regclass, a.attname, a.attrelid::regclass) "
+		"FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class q ON q.oid = "
+		"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass JOIN pg_catalog.pg_sequence s ON "
+		"s.seqrelid = q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND s.seqincrement > 0",
 		1, (const char *const[]){ part->old.oid });
 
 	if (rc == ETL_OK)
