@@ -217,6 +217,22 @@
 	"ELSE 'table' END, i.inhparent::regclass) FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE " \
 	"i.inhrelid = ANY ($1::oid[]) ORDER BY 1 LIMIT 20"
 
+/* $1: one table. What its partitions have of their own goes with them. Grants that every new table gets by itself are none. */
+#define REPLACE_OF_PARTITIONS                                                                      \
+	"WITH parts AS (SELECT c.* FROM pg_partition_tree($1::oid) AS t JOIN pg_catalog.pg_class c ON c.oid = t.relid WHERE "  \
+	"t.level > 0) SELECT format('%s of partition %s', f.what, f.oid::regclass) FROM (SELECT oid, 'the grants' FROM parts " \
+	"WHERE relacl IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_default_acl WHERE defaclobjtype = 'r') "         \
+	"UNION ALL SELECT oid, 'row-level security' FROM parts WHERE relrowsecurity "                        \
+	"UNION ALL SELECT oid, 'the comment' FROM parts WHERE obj_description(oid, 'pg_class') IS NOT NULL "   \
+	"UNION ALL SELECT c.oid, format('policy %I', p.polname) FROM parts c JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid " \
+	"UNION ALL SELECT c.oid, format('trigger %I', t.tgname) FROM parts c JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid " \
+	"AND NOT t.tgisinternal AND t.tgparentid = 0 "                                                         \
+	"UNION ALL SELECT c.oid, format('index %I', i.relname) FROM parts c JOIN pg_catalog.pg_index x ON x.indrelid = c.oid " \
+	"JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid WHERE NOT i.relispartition "                       \
+	"UNION ALL SELECT c.oid, format('view %s', r.ev_class::regclass) FROM parts c JOIN pg_catalog.pg_depend d ON d.refclassid = " \
+	"'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass JOIN "       \
+	"pg_catalog.pg_rewrite r ON r.oid = d.objid AND r.ev_class <> c.oid) AS f (oid, what) GROUP BY 1 ORDER BY 1 LIMIT 20"
+
 /* $1: one table, $2: the names of the new table's columns. Things that use a column which there will not be. */
 #define REPLACE_LOSSES                                                                             \
 	"SELECT DISTINCT format('%s, which uses column %I', pg_describe_object(d.classid, d.objid, d.objsubid), " \

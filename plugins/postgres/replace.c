@@ -170,6 +170,10 @@ int replace_check(struct etl_instance *inst, const struct etl_load *load, const 
 				   (const char *const[]){ oid.at },
 				   "what depends on it could not be made again", err);
 	if (rc == ETL_OK)
+		rc = refuse_if_any(inst, load, schema, REPLACE_OF_PARTITIONS, 1,
+				   (const char *const[]){ there->oid },
+				   "what its partitions have of their own would go with them", err);
+	if (rc == ETL_OK)
 		rc = refuse_if_any(inst, load, schema, REPLACE_LOSSES, 2,
 				   (const char *const[]){ oid.at, columns.at },
 				   "the new table lacks columns that are needed", err);

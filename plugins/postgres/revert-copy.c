@@ -160,6 +160,23 @@ static int bind_again(struct reverting *r)
 	return rc;
 }
 
+/* Extended statistics went with their tables (old.c), and do not come back by themselves. */
+static int move_statistics(struct reverting *r)
+{
+	PGresult *moves = NULL;
+	int rc = postgres_query(r->inst, r->err, &moves,
+				"SELECT format('ALTER STATISTICS %I.%I SET SCHEMA %I', $1::text, e.stxname, t.nspname) FROM "
+				"pg_catalog.pg_statistic_ext e JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace AND "
+				"n.nspname = $1 JOIN pg_catalog.pg_class c ON c.oid = e.stxrelid JOIN pg_catalog.pg_namespace t "
+				"ON t.oid = c.relnamespace",
+				1, (const char *const[]){ r->kept });
+
+	for (int i = 0; rc == ETL_OK && i < PQntuples(moves); i++)
+		rc = postgres_run(r->inst, r->err, PQgetvalue(moves, i, 0));
+	PQclear(moves);
+	return rc;
+}
+
 static int drop_kept(struct reverting *r)
 {
 	struct etl_text sql = { 0 };
@@ -212,6 +229,8 @@ static int put_back(struct reverting *r, struct publishing *p)
 		rc = bind_again(r);
 	if (rc == ETL_OK)
 		rc = replace_again(p, &remake);
+	if (rc == ETL_OK)
+		rc = move_statistics(r);
 	replace_free(&remake);
 	return rc == ETL_OK ? drop_kept(r) : rc;
 }
