@@ -8,11 +8,13 @@
 
 #include "describe.h"
 
-/* Each partition as a statement of its own, parents before theirs. */
+/* Each partition as a statement of its own, parents before theirs. Their names stand alone: they are made where the table
+ * is, also those that stood in another schema, or they would be there before the table is published. */
 static const char partitions_sql[] =
 	"SELECT o.place, " DESCRIBE_IN(
 		"rn.nspname",
-		"pg_catalog.concat('CREATE TABLE ', t.relid, ' PARTITION OF ', t.parentrelid, ' ', "
+		"pg_catalog.concat('CREATE TABLE ', pg_catalog.quote_ident(c.relname), ' PARTITION OF ', "
+		"(SELECT pg_catalog.quote_ident(relname) FROM pg_catalog.pg_class WHERE oid = t.parentrelid), ' ', "
 		"pg_catalog.pg_get_expr(c.relpartbound, c.oid), CASE WHEN c.relkind = 'p' THEN "
 		"' PARTITION BY ' || pg_catalog.pg_get_partkeydef(c.oid) END)") " "
 	"FROM " DESCRIBE_OBJECTS " JOIN pg_catalog.pg_class r ON r.oid = o.oid AND r.relkind = 'p' "

@@ -306,8 +306,8 @@ static const char *table_note(const struct design *d, bool cut, int32_t *verdict
 		return "logged, so that nothing of it is lost while it waits; ALTER TABLE … SET "
 		       "UNLOGGED afterwards";
 	*verdict = ETL_EXACT;
-	return design_partitions(d) ? "with its partitions; what they do not take, or a key does not, fails "
-			     "the run" :
+	return design_partitions(d) ? "with its partitions, which come into its schema; what they do not take, or a key "
+				      "does not, fails the run" :
 			     NULL;
 }
 
