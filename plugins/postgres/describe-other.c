@@ -129,9 +129,13 @@ static int emit_kind(struct describing *d, const struct kind *kind, struct etl_t
 
 /* ---- What stays behind ------------------------------------------------------------------------------------------ */
 
+#define LEFT_SHOWN "10" /* of a kind, by name */
+
 static const char left_sql[] =
-	"SELECT pg_catalog.string_agg(k.what || ' ' || k.names, '; ') FROM ("
-	"SELECT a.what, pg_catalog.string_agg(a.name, ', ' ORDER BY a.name) AS names FROM ("
+	"SELECT pg_catalog.string_agg(k.what || ' ' || k.names, '; ' ORDER BY k.what) FROM ("
+	"SELECT a.what, pg_catalog.array_to_string((pg_catalog.array_agg(a.name ORDER BY a.name))[1:" LEFT_SHOWN "], ', ') || "
+	"CASE WHEN pg_catalog.count(*) > " LEFT_SHOWN " THEN pg_catalog.concat(', … (', pg_catalog.count(*), ' in all)') ELSE '' "
+	"END AS names FROM ("
 	"SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END "
 	"AS what, p.proname AS name, p.pronamespace AS namespace FROM pg_catalog.pg_proc p WHERE "
 	OF_NO_EXTENSION("pg_proc", "p.oid")
@@ -142,7 +146,23 @@ static const char left_sql[] =
 	"UNION ALL SELECT 'rule', r.rulename, c.relnamespace FROM pg_catalog.pg_rewrite r JOIN "
 	"pg_catalog.pg_class c ON c.oid = r.ev_class WHERE r.rulename <> '_RETURN' "
 	"UNION ALL SELECT 'foreign table', c.relname, c.relnamespace FROM pg_catalog.pg_class c "
-	"WHERE c.relkind = 'f'"
+	"WHERE c.relkind = 'f' "
+	"UNION ALL SELECT 'index of a materialized view', i.relname, i.relnamespace FROM pg_catalog.pg_index x JOIN "
+	"pg_catalog.pg_class c ON c.oid = x.indrelid AND c.relkind = 'm' JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid "
+	"UNION ALL SELECT 'extended statistics', e.stxname, e.stxnamespace FROM pg_catalog.pg_statistic_ext e "
+	"UNION ALL SELECT 'operator', o.oprname, o.oprnamespace FROM pg_catalog.pg_operator o WHERE "
+	OF_NO_EXTENSION("pg_operator", "o.oid")
+	"UNION ALL SELECT 'collation', o.collname, o.collnamespace FROM pg_catalog.pg_collation o WHERE "
+	OF_NO_EXTENSION("pg_collation", "o.oid")
+	"UNION ALL SELECT 'options of', c.relname, c.relnamespace FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'm') "
+	"AND (c.reloptions IS NOT NULL OR c.relreplident NOT IN ('d', 'n')) "
+	"UNION ALL SELECT 'grants on', c.relname, c.relnamespace FROM pg_catalog.pg_class c WHERE c.relacl IS NOT NULL AND "
+	"c.relkind IN ('r', 'p', 'v', 'm', 'S') "
+	"UNION ALL SELECT 'comment on', pg_catalog.pg_describe_object(t.classoid, t.objoid, t.objsubid), coalesce(c.relnamespace, "
+	"y.typnamespace, k.connamespace) FROM pg_catalog.pg_description t LEFT JOIN pg_catalog.pg_class c ON t.classoid = "
+	"'pg_catalog.pg_class'::regclass AND c.oid = t.objoid AND (c.relkind IN ('i', 'I', 'S') OR (c.relkind IN ('v', 'm') AND "
+	"t.objsubid > 0)) LEFT JOIN pg_catalog.pg_type y ON t.classoid = 'pg_catalog.pg_type'::regclass AND y.oid = t.objoid LEFT JOIN "
+	"pg_catalog.pg_constraint k ON t.classoid = 'pg_catalog.pg_constraint'::regclass AND k.oid = t.objoid"
 	") a JOIN pg_catalog.pg_namespace n ON n.oid = a.namespace WHERE $1::text IS NULL AND ";
 
 static int say_left(struct describing *d)
