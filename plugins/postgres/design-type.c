@@ -58,11 +58,14 @@ static bool is_foreign_word(const char *declared)
 		"nvarchar", "tinytext", "mediumtext",  "longtext",   "binary",	       "varbinary",
 		"image",  "datetimeoffset", "uniqueidentifier",
 	};
-	size_t n = strcspn(declared, " ("), i;
+	size_t n = strcspn(declared, " (["), i;
 
+	/* The one name of two words whose first is another's; an array's is "double precision[]". */
+	if (strncasecmp(declared, "double precision", strlen("double precision")) == 0)
+		return false;
 	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strlen(words[i]) == n && strncasecmp(declared, words[i], n) == 0)
-			return strcasecmp(declared, "double precision") != 0;
+			return true;
 	}
 	return false;
 }
