@@ -216,6 +216,21 @@ static int make_reported(struct design *d, const char *part, const char *name, i
 			   "where no row breaks it");
 }
 
+/* Without looking at what is there. Of a partitioned table the server (before 18) makes no key in that way. */
+static int make_deferred(struct design *d, const char *part, int32_t phase, struct etl_text *sql)
+{
+	if (design_partitions(d))
+		return postgres_design_part(
+			d, phase, ETL_APPROXIMATED, "foreign key", part, sql,
+			"looked at when a transaction ends, as foreign_keys = \"defer\" says; what is there is looked at "
+			"too, for a partitioned table has no key that is NOT VALID");
+	etl_text_add(sql, " NOT VALID");
+	return postgres_design_part(
+		d, phase, ETL_APPROXIMATED, "foreign key", part, sql,
+		"foreign_keys = \"defer\": rows that are there are not validated, rows to come are looked at when a "
+		"transaction ends; ALTER TABLE … VALIDATE CONSTRAINT when the rows are right");
+}
+
 /* As the server would call it: table_column_fkey. */
 static void add_key_name(struct etl_text *to, const struct design *d, const struct etl_foreign_key *f)
 {
@@ -389,13 +404,11 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 		return postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, &sql,
 				   "as in the source: rows that break it stay, it holds for rows to come");
 	}
+	if (d->run && d->run->foreign_keys == ETL_FK_DEFER)
+		return make_deferred(d, part, phase, &sql);
 	if (f->match && strcasecmp(f->match, "PARTIAL") == 0)
 		return postgres_design_part(d, phase, ETL_WIDENED, "foreign key", part, &sql,
 				   "PostgreSQL has no MATCH PARTIAL");
-	if (d->run && d->run->foreign_keys == ETL_FK_DEFER)
-		return postgres_design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
-				   "looked at when a transaction ends, as foreign_keys = \"defer\" "
-				   "says");
 	if (may_set_fewer(d, f))
 		return postgres_design_part(d, phase, ETL_APPROXIMATED, "foreign key", part, &sql,
 				   "ON DELETE SET … sets all of its columns here; if it names some in the source, that "
@@ -421,7 +434,8 @@ int design_foreign_key(struct design *d, const struct etl_foreign_key *f,
 	}
 	if (is_refused(d, f, parent, why, sizeof(why)))
 		return design_skip(d, "foreign key", part, why, NULL);
-	rc = (design_looks(d) && !design_is_unproven(d, f->name)) ||
+	rc = (design_looks(d) && !design_is_unproven(d, f->name) &&
+	      d->run->foreign_keys != ETL_FK_DEFER) ||
 			     (d->run && d->run->foreign_keys == ETL_FK_REPORT) ?
 		     design_screen_foreign_key(d, f, parent, NULL) :
 		     ETL_OK;
