@@ -30,7 +30,8 @@
 static const char settings[] =
 	"SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; "
 	"SET bytea_output = 'hex'; SET extra_float_digits = 3; "
-	"SET standard_conforming_strings = on; SET xmloption = 'content'; "
+	"SET standard_conforming_strings = on; SET xmloption = 'content'; SET xmlbinary = 'base64'; "
+	"SET array_nulls = on; SET transform_null_equals = off; SET quote_all_identifiers = off; "
 	"SET lc_monetary = 'C'; SET lc_numeric = 'C'; "
 	"SET idle_in_transaction_session_timeout = 0; "
 	"SET row_security = off; SET search_path = pg_catalog; ";

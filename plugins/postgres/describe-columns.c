@@ -12,6 +12,8 @@
 
 #define MODIFIER_HEAD 4 /* added to a length or precision in atttypmod */
 #define DECIMAL_MOST  38
+#define OID_INT2VECTOR 22
+#define OID_OIDVECTOR 30
 #define OID_BIT	      1560
 #define OID_VARBIT    1562
 
@@ -88,17 +90,17 @@ static void set_numeric(struct etl_column *c, int32_t modifier)
 }
 
 /* An array whose elements are JSON themselves or rows cannot be told again from its JSON: it stays in the server's
- * own form. */
-static bool is_list(char category, uint32_t element, char element_type)
+ * own form. So do the catalog's vectors, "1 2", which are arrays in all but their text. */
+static bool is_list(uint32_t oid, char category, uint32_t element, char element_type)
 {
-	return category == 'A' && element_type != 'c' && element != OID_JSON && element != OID_JSONB;
+	return oid != OID_INT2VECTOR && oid != OID_OIDVECTOR && category == 'A' && element_type != 'c' && element != OID_JSON && element != OID_JSONB;
 }
 
 void describe_type(struct etl_column *c, uint32_t oid, int32_t modifier, char category,
 		   uint32_t element, char element_type)
 {
 	c->type = decode_knows(oid)			      ? decode_type(oid) :
-		  is_list(category, element, element_type) ? ETL_JSON :
+		  is_list(oid, category, element, element_type) ? ETL_JSON :
 							     ETL_TEXT;
 	if (oid == OID_NUMERIC)
 		set_numeric(c, modifier);

@@ -38,7 +38,9 @@ static const char form_time[] = PLAIN("(" BITS("time_send") ")::text");
 static const char form_timestamp[] = MOMENT("timestamp", "timestamp_send", "");
 static const char form_instant[] = MOMENT("timestamptz", "timestamptz_send", "+00");
 static const char form_uuid[] = PLAIN("pg_catalog.encode(pg_catalog.uuid_send(%), 'hex')");
-static const char form_to_json[] = "CASE WHEN % IS NOT DISTINCT FROM NULL THEN '~' ELSE "
+/* As `read` asks for it (select_add_json). */
+static const char form_to_json[] = "CASE WHEN % IS NOT DISTINCT FROM NULL THEN '~' "
+	"WHEN pg_catalog.ascii(%::text) = 91 THEN " COUNTED("pg_catalog.to_json(%::text)::text") " ELSE "
 	COUNTED("pg_catalog.to_json(%)::text") " END";
 
 static bool begins(const char *text, const char *with)

@@ -1,6 +1,7 @@
 /*
  * An array comes as JSON, in which the source tells it, and goes as the server's own text: {1,NULL,"a \"b\""}. What
- * the elements mean is the server's to judge.
+ * the elements mean is the server's to judge. An array whose first index is not 1 comes as a text, "[2:3]={7,8}", which
+ * no list tells, and goes as it is.
  */
 #include "config.h"
 
@@ -13,6 +14,7 @@ struct listing {
 	const uint8_t *at, *end;
 	struct encode_buffer *to;
 	int depth;
+	bool whole; /* a text that is the array, in which nothing is to be escaped */
 };
 
 static bool add(struct listing *l, const void *bytes, size_t size)
@@ -80,18 +82,39 @@ static const char *take_escape(struct listing *l)
 		return take_unit(l);
 	if (at)
 		return add(l, &to[at - from], 1) ? NULL : "no_memory";
-	return (c == '/' || add(l, "\\", 1)) && add(l, &c, 1) ? NULL : "no_memory";
+	return (c == '/' || l->whole || add(l, "\\", 1)) && add(l, &c, 1) ? NULL : "no_memory";
 }
 
-static const char *take_string(struct listing *l)
+static const char *take_characters(struct listing *l)
 {
-	const char *code = add(l, l->at++, 1) ? NULL : "no_memory";
+	const char *code = NULL;
 
 	while (!code && *l->at != '"') {
 		uint8_t c = *l->at++;
 
 		code = c == '\\' ? take_escape(l) : add(l, &c, 1) ? NULL : "no_memory";
 	}
+	return code;
+}
+
+/* "[2:3]={7,8}" */
+static const char *take_whole(struct listing *l)
+{
+	const char *code;
+
+	if (l->at[1] != '[')
+		return "type";
+	l->at++;
+	l->whole = true;
+	code = take_characters(l);
+	l->at = l->end;
+	return code;
+}
+
+static const char *take_string(struct listing *l)
+{
+	const char *code = add(l, l->at++, 1) ? take_characters(l) : "no_memory";
+
 	if (!code && !add(l, l->at++, 1))
 		code = "no_memory";
 	return code;
@@ -132,11 +155,13 @@ const char *encode_list(struct encode_column *c, const struct etl_column_view *v
 		return "invalid_utf8";
 	if (!etl_json_valid((const char *)l.end - size, (size_t)size))
 		return "not_json";
-	if (*l.at != '[')
+	if (*l.at != '[' && *l.at != '"')
 		return "type";
 	if (!encode_room(b, 4))
 		return "no_memory";
 	encode_put32(b, 0);
+	if (*l.at == '"')
+		code = take_whole(&l);
 	while (!code && l.at < l.end)
 		code = take_one(&l);
 	if (!code) {

@@ -43,6 +43,8 @@ void relation_add_what(const struct relation *, struct etl_text *);
 /* The relation as FROM takes it, named so that its columns can be qualified; SPLIT or NULL. */
 void postgres_select_add_from(struct etl_text *, const struct relation *, const struct etl_split *);
 void select_add_column(struct etl_text *, const struct relation *, const char *name);
+/* VALUE, an expression of a type outside the profile, as the text of its JSON. */
+void select_add_json(struct etl_text *, const char *value);
 /* Conditions: those of the dataset, the cursor, the split. */
 void select_add_where(struct etl_text *, const struct relation *, const struct etl_read *,
 		      const struct etl_split *);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "literal.h"
+#include "read.h"
 
 /* One statement on its way. */
 struct repair {
@@ -168,6 +169,9 @@ static bool add_array(struct etl_text *to, const char *json, size_t size)
 {
 	const char *at = json, *beyond = json + size;
 
+	/* One that begins elsewhere than at 1, "[2:3]={7,8}". */
+	if (size && *at == '"')
+		return false;
 	while (at && at < beyond) {
 		switch (*at) {
 		case '"':
@@ -219,6 +223,16 @@ static void add_compared(struct repair *r, int64_t column)
 	int32_t type = r->before->columns[column].type.type;
 	const char *before = "", *behind = "";
 
+	if (type == ETL_JSON && is_array(r, column)) {
+		struct etl_text name = { 0 };
+
+		etl_text_add_name(&name, name_of(r, column), '"');
+		if (name.at)
+			select_add_json(&r->sql, name.at);
+		r->sql.failed |= name.failed;
+		etl_text_free(&name);
+		return;
+	}
 	if (type == ETL_JSON) {
 		before = is_declared(r, column, "json") ? "" : "pg_catalog.to_json(";
 		behind = is_declared(r, column, "json") ? "::text" : ")::text";

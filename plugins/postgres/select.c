@@ -178,14 +178,39 @@ static void add_keyed_from(struct etl_text *sql, const struct relation *r,
 
 /* ---- The statement ------------------------------------------------------------------------------------------- */
 
+/*
+ * A type outside the profile as JSON. An array whose first index is not 1 begins with its bounds, "[2:3]={7,8}", which no
+ * list of JSON tells: it goes as its text, and comes back from there (encode-list.c). Other texts that begin so, a
+ * range's for one, are told alike either way.
+ */
+void select_add_json(struct etl_text *sql, const char *value)
+{
+	etl_text_addf(sql,
+		      "(CASE WHEN pg_catalog.ascii(%s::pg_catalog.text) = 91 THEN pg_catalog.to_json("
+		      "%s::pg_catalog.text) ELSE pg_catalog.to_json(%s) END)::pg_catalog.text",
+		      value, value, value);
+}
+
+static void add_selected_json(struct etl_text *sql, const struct relation *r, const char *name)
+{
+	struct etl_text value = { 0 };
+
+	select_add_column(&value, r, name);
+	if (value.at)
+		select_add_json(sql, value.at);
+	sql->failed |= value.failed;
+	etl_text_free(&value);
+}
+
 static void add_selected(struct etl_text *sql, const struct relation *r,
 			 const struct select_column *c)
 {
-	bool json = c->want.type == ETL_JSON && !decode_knows(c->oid);
-
-	etl_text_add(sql, json ? "pg_catalog.to_json(" : "");
+	if (c->want.type == ETL_JSON && !decode_knows(c->oid)) {
+		add_selected_json(sql, r, c->name);
+		return;
+	}
 	select_add_column(sql, r, c->name);
-	etl_text_add(sql, json ? ")::pg_catalog.text" : decode_knows(c->oid) ? "" : "::pg_catalog.text");
+	etl_text_add(sql, decode_knows(c->oid) ? "" : "::pg_catalog.text");
 }
 
 void select_add_copy(struct etl_text *sql, const struct relation *r, const struct etl_read *read,
