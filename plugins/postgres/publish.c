@@ -318,26 +318,35 @@ static int for_each_stage(struct publishing *p, int (*body)(struct publishing *,
 	return rc;
 }
 
-/* $1: a schema. What is bound to something in it from outside. */
+/* $1: a schema. What outside would go with it, and with what of it: what is bound to something in it, and what has a
+ * part of itself in it, for CASCADE takes the whole with the part. */
 static const char bound[] =
 	"WITH inside (classid, objid) AS (SELECT 'pg_catalog.pg_class'::regclass, oid FROM pg_catalog.pg_class WHERE "
-	"relnamespace = $1::regnamespace UNION ALL SELECT 'pg_catalog.pg_type'::regclass, oid FROM pg_catalog.pg_type "
-	"WHERE typnamespace = $1::regnamespace UNION ALL SELECT 'pg_catalog.pg_proc'::regclass, oid FROM "
-	"pg_catalog.pg_proc WHERE pronamespace = $1::regnamespace) "
+	"relnamespace = $1::regnamespace UNION SELECT 'pg_catalog.pg_type'::regclass, oid FROM pg_catalog.pg_type "
+	"WHERE typnamespace = $1::regnamespace UNION SELECT 'pg_catalog.pg_proc'::regclass, oid FROM "
+	"pg_catalog.pg_proc WHERE pronamespace = $1::regnamespace UNION SELECT classid, objid FROM pg_catalog.pg_depend WHERE "
+	"refclassid = 'pg_catalog.pg_namespace'::regclass AND refobjid = $1::regnamespace), "
+	"pairs AS (SELECT d.classid, d.objid, d.objsubid, i.classid AS inner_class, i.objid AS inner_id, 0 AS inner_sub FROM "
+	"inside AS i JOIN pg_catalog.pg_depend AS d ON d.refclassid = i.classid AND d.refobjid = i.objid "
+	"UNION ALL SELECT d.refclassid, d.refobjid, d.refobjsubid, d.classid, d.objid, d.objsubid FROM inside AS i JOIN "
+	"pg_catalog.pg_depend AS d ON d.classid = i.classid AND d.objid = i.objid LEFT JOIN pg_catalog.pg_class AS c ON "
+	"d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid WHERE d.deptype IN ('i', 'P', 'S', 'e') OR "
+	"(d.deptype = 'a' AND c.relispartition)) "
 	"SELECT DISTINCT coalesce(pg_describe_object('pg_catalog.pg_class'::regclass, nullif(c.oid, d.objid), 0) || ': ', "
-	"'') || pg_describe_object(d.classid, d.objid, d.objsubid) FROM inside AS i JOIN pg_catalog.pg_depend AS d ON "
-	"d.refclassid = i.classid AND d.refobjid = i.objid "
+	"'') || pg_describe_object(d.classid, d.objid, d.objsubid) || ' (by ' || pg_describe_object(d.inner_class, d.inner_id, "
+	"d.inner_sub) || ')' FROM pairs AS d "
 	"LEFT JOIN pg_catalog.pg_rewrite AS r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid "
 	"LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid "
 	"LEFT JOIN pg_catalog.pg_attrdef AS f ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND f.oid = d.objid "
 	"LEFT JOIN pg_catalog.pg_trigger AS t ON d.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = d.objid "
 	"LEFT JOIN pg_catalog.pg_policy AS y ON d.classid = 'pg_catalog.pg_policy'::regclass AND y.oid = d.objid "
 	"LEFT JOIN pg_catalog.pg_class AS c ON c.oid = CASE WHEN d.classid = 'pg_catalog.pg_class'::regclass THEN d.objid "
-	"ELSE coalesce(r.ev_class, k.conrelid, f.adrelid, t.tgrelid, y.polrelid) END "
-	"LEFT JOIN pg_catalog.pg_proc AS o ON d.classid = 'pg_catalog.pg_proc'::regclass AND o.oid = d.objid "
-	"LEFT JOIN pg_catalog.pg_type AS e ON d.classid = 'pg_catalog.pg_type'::regclass AND e.oid = d.objid "
-	"WHERE coalesce(c.relnamespace, o.pronamespace, e.typnamespace) NOT IN ($1::regnamespace, "
-	"'pg_toast'::regnamespace) ORDER BY 1 LIMIT 20";
+	"ELSE coalesce(r.ev_class, nullif(k.conrelid, 0), f.adrelid, t.tgrelid, y.polrelid) END "
+	"WHERE c.relnamespace IS DISTINCT FROM 'pg_toast'::regnamespace AND d.classid NOT IN "
+	"('pg_catalog.pg_amop'::regclass, 'pg_catalog.pg_amproc'::regclass) AND NOT EXISTS (SELECT FROM inside AS n WHERE "
+	"n.classid = CASE WHEN c.oid IS NOT NULL THEN 'pg_catalog.pg_class'::regclass WHEN k.contypid > 0 THEN "
+	"'pg_catalog.pg_type'::regclass ELSE d.classid END AND n.objid = coalesce(c.oid, nullif(k.contypid, 0), d.objid)) "
+	"ORDER BY 1 LIMIT 20";
 
 /* CASCADE is for what is the stage's own: nothing of the target's may go with it unseen. */
 static int check_bound(struct publishing *p, const char *stage)
