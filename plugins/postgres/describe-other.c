@@ -19,40 +19,59 @@ struct kind {
 	const char *select, *order;
 };
 
-static const char enums_sql[] =
-	"SELECT n.nspname, t.typname, NULL, pg_catalog.concat('CREATE TYPE ', "
+/* How deep the types are that a type is made of, whatever their kinds: those of none are 0. An array stands for its
+ * elements, a multirange for its range. Checks of domains may name each other's, hence the end. */
+#define DEPTHS                                                                                      \
+	"WITH RECURSIVE made(oid, relation) AS (SELECT t.oid, t.typrelid FROM pg_catalog.pg_type t LEFT JOIN " \
+	"pg_catalog.pg_class c ON c.oid = t.typrelid WHERE t.typtype IN ('e', 'r', 'd') OR c.relkind = 'c'), " \
+	"parts(oid, part) AS (SELECT m.oid, x.refobjid FROM made m JOIN pg_catalog.pg_depend x ON "           \
+	"(x.classid = 'pg_catalog.pg_type'::regclass AND x.objid = m.oid) OR (m.relation <> 0 AND x.classid = " \
+	"'pg_catalog.pg_class'::regclass AND x.objid = m.relation) WHERE x.refclassid = "                     \
+	"'pg_catalog.pg_type'::regclass UNION SELECT k.contypid, x.refobjid FROM pg_catalog.pg_constraint k JOIN " \
+	"pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_constraint'::regclass AND x.objid = k.oid AND "  \
+	"x.refclassid = 'pg_catalog.pg_type'::regclass WHERE k.contypid <> 0), "                             \
+	"whole(oid, part) AS (SELECT p.oid, coalesce(x.refobjid, nullif(t.typelem, 0), t.oid) FROM parts p JOIN " \
+	"pg_catalog.pg_type t ON t.oid = p.part LEFT JOIN pg_catalog.pg_depend x ON t.typtype = 'm' AND "      \
+	"x.classid = 'pg_catalog.pg_type'::regclass AND x.objid = t.oid AND x.refclassid = x.classid AND "    \
+	"x.deptype = 'i'), "                                                                                \
+	"deep(oid, depth) AS (SELECT oid, 0 FROM made UNION SELECT w.oid, d.depth + 1 FROM deep d JOIN whole w ON " \
+	"w.part = d.oid AND w.oid <> d.oid AND d.depth < 100), "                                            \
+	"depths(oid, depth) AS (SELECT oid, max(depth) FROM deep GROUP BY oid) "
+
+#define DOMAIN                                                                                      \
+	"pg_catalog.concat('CREATE DOMAIN ', pg_catalog.quote_ident(t.typname), ' AS ', "                     \
+	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(t.typbasetype, t.typtypmod)")                      \
+	", CASE WHEN t.typcollation <> b.typcollation THEN (SELECT ' COLLATE ' || "                          \
+	"pg_catalog.quote_ident(l.collname) FROM pg_catalog.pg_collation l WHERE l.oid = "                   \
+	"t.typcollation) END, ' DEFAULT ' || "                                                             \
+	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_expr(t.typdefaultbin, 0)")                              \
+	", CASE WHEN t.typnotnull THEN ' NOT NULL' END, (SELECT pg_catalog.string_agg("                      \
+	"pg_catalog.concat(' CONSTRAINT ', pg_catalog.quote_ident(k.conname), ' ', "                        \
+	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_constraintdef(k.oid, true)")                            \
+	"), '' ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND "           \
+	"k.contype = 'c'))"
+
+static const char types_sql[] =
+	DEPTHS
+	"SELECT n.nspname, t.typname, NULL, CASE t.typtype WHEN 'd' THEN " DOMAIN " ELSE pg_catalog.concat('CREATE TYPE ', "
 	"pg_catalog.quote_ident(t.typname), ' AS ', CASE t.typtype WHEN 'e' THEN "
 	"pg_catalog.concat('ENUM (', (SELECT pg_catalog.string_agg(pg_catalog.quote_literal("
 	"e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = "
 	"t.oid), ')') WHEN 'r' THEN (SELECT pg_catalog.concat('RANGE (SUBTYPE = ', "
 	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(r.rngsubtype, NULL)")
+	/* Before 14 there is no such column. */
+	", (SELECT ', MULTIRANGE_TYPE_NAME = ' || pg_catalog.quote_ident(m.typname) FROM pg_catalog.pg_type m WHERE "
+	"m.oid = (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid)"
 	", ')') FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) ELSE pg_catalog.concat('(', "
 	"(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', pg_catalog.quote_ident(a.attname), "
 	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(a.atttypid, a.atttypmod)")
 	"), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND "
-	"a.attnum > 0 AND NOT a.attisdropped), ')') END), "
+	"a.attnum > 0 AND NOT a.attisdropped), ')') END) END, "
 	"pg_catalog.obj_description(t.oid, 'pg_type') "
-	"FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
-	"LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid "
-	"WHERE (t.typtype IN ('e', 'r') OR (t.typtype = 'c' AND c.relkind = 'c')) AND "
-	OF_NO_EXTENSION("pg_type", "t.oid") " AND $1::text IS NULL AND ";
-
-static const char domains_sql[] =
-	"SELECT n.nspname, t.typname, NULL, pg_catalog.concat('CREATE DOMAIN ', "
-	"pg_catalog.quote_ident(t.typname), ' AS ', "
-	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(t.typbasetype, t.typtypmod)")
-	", CASE WHEN t.typcollation <> b.typcollation THEN (SELECT ' COLLATE ' || "
-	"pg_catalog.quote_ident(l.collname) FROM pg_catalog.pg_collation l WHERE l.oid = "
-	"t.typcollation) END, ' DEFAULT ' || "
-	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_expr(t.typdefaultbin, 0)")
-	", CASE WHEN t.typnotnull THEN ' NOT NULL' END, (SELECT pg_catalog.string_agg("
-	"pg_catalog.concat(' CONSTRAINT ', pg_catalog.quote_ident(k.conname), ' ', "
-	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_constraintdef(k.oid, true)")
-	"), '' ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND "
-	"k.contype = 'c')), pg_catalog.obj_description(t.oid, 'pg_type') "
-	"FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
-	"JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype "
-	"WHERE t.typtype = 'd' AND " OF_NO_EXTENSION("pg_type", "t.oid") " AND $1::text IS NULL AND ";
+	"FROM pg_catalog.pg_type t JOIN depths ON depths.oid = t.oid "
+	"JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
+	"LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype "
+	"WHERE " OF_NO_EXTENSION("pg_type", "t.oid") " AND $1::text IS NULL AND ";
 
 /* A value that was not given out yet is set so that it is the next. */
 static const char sequences_sql[] =
@@ -81,9 +100,9 @@ static const char triggers_sql[] =
 	OF_NO_EXTENSION("pg_class", "c.oid") " AND $1::text IS NULL AND ";
 
 static const struct kind kinds[] = {
-	{ ETL_TYPE_DEFINITION, enums_sql, " ORDER BY t.oid" },
-	{ ETL_TYPE_DEFINITION, domains_sql, " ORDER BY t.oid" },
+	/* The default of a domain may take from a sequence, which needs no type. */
 	{ ETL_SEQUENCE, sequences_sql, " ORDER BY n.nspname, c.relname" },
+	{ ETL_TYPE_DEFINITION, types_sql, " ORDER BY depths.depth, t.oid" },
 	{ ETL_TRIGGER, triggers_sql, " ORDER BY n.nspname, c.relname, t.tgname" },
 };
 
