@@ -17,6 +17,13 @@
 #define OID_BIT	      1560
 #define OID_VARBIT    1562
 
+/* Of a sequence that was told where to go on: what it would have given last. One that is still where it starts says that
+ * with its options; a serial has none but the usual ones. */
+#define BEFORE_NEXT                                                                                 \
+	"(SELECT CASE WHEN w.v - s.seqincrement BETWEEN -9223372036854775808 AND 9223372036854775807 AND "   \
+	"(w.v <> s.seqstart OR (a.attidentity = '' AND s.seqstart <> 1)) THEN (w.v - s.seqincrement)::bigint "  \
+	"END FROM (SELECT " DESCRIBE_WAITING("s.seqrelid") "::numeric AS v) AS w)"
+
 static const char columns_sql[] =
 	"WITH RECURSIVE d(domain, base, modifier, required) AS ("
 	"SELECT oid, typbasetype, typtypmod, typnotnull FROM pg_catalog.pg_type WHERE typtype = 'd' UNION ALL "
@@ -30,8 +37,8 @@ static const char columns_sql[] =
 	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_expr(f.adbin, f.adrelid)") ", "
 	"CASE WHEN a.attcollation <> t.typcollation THEN l.collname END, "
 	"pg_catalog.col_description(a.attrelid, a.attnum), s.seqrelid IS NOT NULL, "
-	"CASE WHEN pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') THEN "
-	"pg_catalog.pg_sequence_last_value(s.seqrelid) END, "
+	"coalesce(CASE WHEN pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') THEN "
+	"pg_catalog.pg_sequence_last_value(s.seqrelid) END, " BEFORE_NEXT "), "
 	"pg_catalog.concat('START WITH ', s.seqstart, ' INCREMENT BY ', s.seqincrement, ' MINVALUE ', "
 	"s.seqmin, ' MAXVALUE ', s.seqmax, ' CACHE ', s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' "
 	"END), s.seqstart = 1 AND s.seqincrement = 1 AND s.seqmin = 1 AND s.seqcache = 1 AND NOT "

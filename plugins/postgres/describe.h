@@ -54,6 +54,14 @@ int describe_ask(struct describing *, const char *sql,
 #define DESCRIBE_IN(namespace, expression)                                                          \
 	"CASE WHEN pg_catalog.set_config('search_path', pg_catalog.quote_ident(" namespace "), "    \
 	"true) IS NOT NULL THEN " expression " END"
+/* In SQL: the value that a sequence has ready, NULL when it gave one already or cannot be read. It stands in the sequence
+ * alone, which no function reads before 18; ts_stat runs a statement, and hands a text on. A standby has no unlogged ones. */
+#define DESCRIBE_WAITING(oid_of)                                                                    \
+	"(CASE WHEN pg_catalog.has_sequence_privilege(" oid_of ", 'SELECT') AND (SELECT "                     \
+	"pg_catalog.has_schema_privilege(z.relnamespace, 'USAGE') AND (z.relpersistence <> 'u' OR NOT "        \
+	"pg_catalog.pg_is_in_recovery()) FROM pg_catalog.pg_class z WHERE z.oid = " oid_of ") THEN (SELECT "   \
+	"word::bigint FROM pg_catalog.ts_stat(pg_catalog.concat('SELECT pg_catalog.array_to_tsvector(ARRAY["   \
+	"last_value::text]) FROM ', " oid_of "::regclass, ' WHERE NOT is_called'))) END)"
 /* In SQL: the objects, as o(oid, place), o.place from 1. */
 #define DESCRIBE_OBJECTS "pg_catalog.unnest($1::oid[]) WITH ORDINALITY o(oid, place)"
 

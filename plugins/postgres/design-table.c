@@ -342,10 +342,24 @@ static int design_create(struct design *d)
 
 /* ---- After the rows ---------------------------------------------------------------------------------------------- */
 
+/* The first number that is neither given nor there, in the direction in which the sequence counts: a row beyond its ends
+ * it never meets. Behind the last number of all nothing is ready, before the first one nothing was given. */
+static void add_setting(struct etl_text *sql, const char *last)
+{
+	etl_text_add(sql, "SELECT CASE WHEN v BETWEEN seqmin AND seqmax THEN setval(s, v::bigint) WHEN v + seqincrement "
+			  "BETWEEN seqmin AND seqmax THEN setval(s, (v + seqincrement)::bigint, false) END FROM (SELECT "
+			  "s, seqmin, seqmax, seqincrement, CASE WHEN seqincrement > 0 THEN greatest(last, CASE WHEN "
+			  "high BETWEEN seqmin AND seqmax THEN high END) ELSE least(last, CASE WHEN low BETWEEN seqmin "
+			  "AND seqmax THEN low END) END AS v FROM (SELECT s, low, high, seqmin, seqmax, seqincrement, ");
+	etl_text_addf(sql, "%s::numeric", last ? last : "seqstart");
+	etl_text_add(sql, last ? "" : " - seqincrement");
+	etl_text_add(sql, " AS last FROM (SELECT ");
+}
+
 /* Where nothing was given yet, it begins where it began. */
 static int design_counter(struct design *d, const struct etl_column *c)
 {
-	struct etl_text sql = { 0 }, table = { 0 }, last = { 0 };
+	struct etl_text sql = { 0 }, table = { 0 }, column = { 0 }, last = { 0 };
 	char buf[POSTGRES_NAME_MAX + 1];
 
 	if (!(c->flags & ETL_IDENTITY) || design_kind(d, c) != SQL_INT || c->flags & ETL_GENERATED)
@@ -356,20 +370,21 @@ static int design_counter(struct design *d, const struct etl_column *c)
 				   "out",
 				   NULL);
 	postgres_add_name(&table, NULL, d->table->name);
+	postgres_add_name(&column, NULL, c->name);
 	if (c->identity_last != ETL_UNKNOWN)
-		etl_text_addf(&last, ", %lld", (long long)c->identity_last);
-	etl_text_add(&sql, "SELECT setval(s, v) FROM (SELECT pg_get_serial_sequence(");
+		etl_text_addf(&last, "'%lld'", (long long)c->identity_last);
+	add_setting(&sql, last.at);
+	etl_text_add(&sql, "pg_get_serial_sequence(");
 	etl_text_add_literal(&sql, table.at ? table.at : "");
 	etl_text_add(&sql, ", ");
 	etl_text_add_literal(&sql, postgres_short_name(c->name, buf));
-	etl_text_add(&sql, ")::regclass AS s, greatest(max(");
-	postgres_add_name(&sql, NULL, c->name);
 	etl_text_addf(&sql,
-		      ")%s) AS v FROM %s) AS t JOIN pg_catalog.pg_sequence ON seqrelid = s WHERE v BETWEEN "
-		      "seqmin AND seqmax",
-		      last.at ? last.at : "", table.at ? table.at : "");
-	sql.failed = sql.failed || table.failed || last.failed;
+		      ")::regclass AS s, min(%s)::numeric AS low, max(%s)::numeric AS high FROM %s) AS t JOIN "
+		      "pg_catalog.pg_sequence ON seqrelid = s) AS u) AS w",
+		      column.at ? column.at : "", column.at ? column.at : "", table.at ? table.at : "");
+	sql.failed = sql.failed || table.failed || column.failed || last.failed;
 	etl_text_free(&table);
+	etl_text_free(&column);
 	etl_text_free(&last);
 	return postgres_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "sequence", c->name, &sql,
 			   "goes on after the last number");

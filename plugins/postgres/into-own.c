@@ -140,14 +140,16 @@ int into_keep_keys(struct etl_instance *inst, const struct etl_load *load,
 /* ---- Counters --------------------------------------------------------------------------------------------------------- */
 
 /* Of each column that has one: its name, whether the sequence is to be set, what makes that a part of the transaction
- * (swap.c), and how it is set: by what it is then, for others may take numbers until the second statement locks it. */
+ * (swap.c), and how it is set: by what it is then, for others may take numbers until the second statement locks it. A row that
+ * it cannot reach is no obstacle. */
 static const char counters[] =
 	"SELECT c.name, format('SELECT EXISTS (%s)', c.behind), CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN "
 	"format('ALTER SEQUENCE %s INCREMENT BY %s', c.sequence, c.seqincrement) ELSE 'SELECT' END, "
 	"format('SELECT setval(%L, m) FROM (%s) AS t', c.sequence, c.behind) FROM (SELECT a.attname AS name, q.relowner, "
-	"q.oid::regclass AS sequence, s.seqincrement, format('SELECT m FROM (SELECT %s(%I)::bigint AS m FROM %s) AS t, %s AS s "
-	"WHERE m %s s.last_value OR (m = s.last_value AND NOT s.is_called)', CASE WHEN s.seqincrement > 0 THEN 'max' ELSE "
-	"'min' END, a.attname, a.attrelid::regclass, q.oid::regclass, CASE WHEN s.seqincrement > 0 THEN '>' ELSE '<' END) AS "
+	"q.oid::regclass AS sequence, s.seqincrement, format('SELECT m FROM (SELECT %s(%I)::bigint AS m FROM %s WHERE %I "
+	"BETWEEN %L::bigint AND %L::bigint) AS t, %s AS s WHERE m %s s.last_value OR (m = s.last_value AND NOT s.is_called)', "
+	"CASE WHEN s.seqincrement > 0 THEN 'max' ELSE 'min' END, a.attname, a.attrelid::regclass, a.attname, s.seqmin, "
+	"s.seqmax, q.oid::regclass, CASE WHEN s.seqincrement > 0 THEN '>' ELSE '<' END) AS "
 	"behind FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class q ON q.oid = "
 	"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass JOIN pg_catalog.pg_sequence s ON s.seqrelid = "
 	"q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped) AS c";

@@ -126,7 +126,8 @@ static int fill(struct publishing *p, size_t at)
 	return rc == ETL_OK ? check_count(p, at, written) : rc;
 }
 
-/* A counter gives no value twice: it goes on behind the rows that came. setval alone outlives a rollback; behind an ALTER,
+/* A counter gives no value twice: it goes on behind the rows that came, up or down; where there are none that it could
+ * meet, it begins where it begins. setval alone outlives a rollback; behind an ALTER,
  * which changes nothing but gives the sequence a new file, it is part of the transaction. Who does not own the sequence
  * may only set it. */
 static int set_counters(struct publishing *p, const struct publish_part *part)
@@ -135,11 +136,14 @@ static int set_counters(struct publishing *p, const struct publish_part *part)
 	int rc = postgres_query(
 		p->inst, p->err, &columns,
 		"SELECT CASE WHEN pg_has_role(q.relowner, 'USAGE') THEN format('ALTER SEQUENCE %s INCREMENT BY %s; ', "
-		"q.oid::regclass, s.seqincrement) ELSE '' END || format('SELECT setval(%L, greatest(m, 1), m IS NOT NULL) "
-		"FROM (SELECT max(%I)::bigint AS m FROM %s) AS t', q.oid::regclass, a.attname, a.attrelid::regclass) "
+		"q.oid::regclass, s.seqincrement) ELSE '' END || format('SELECT CASE WHEN v BETWEEN %s AND %s THEN setval(%L, "
+		"v::bigint) ELSE setval(%L, %s, false) END FROM (SELECT %s(%I)::numeric AS v FROM %s WHERE %I BETWEEN %L::bigint "
+		"AND %L::bigint) AS t', CASE WHEN s.seqincrement > 0 THEN s.seqstart ELSE s.seqmin END, CASE WHEN s.seqincrement > 0 THEN "
+		"s.seqmax ELSE s.seqstart END, q.oid::regclass, q.oid::regclass, s.seqstart, CASE WHEN s.seqincrement > 0 THEN "
+		"'max' ELSE 'min' END, a.attname, a.attrelid::regclass, a.attname, s.seqmin, s.seqmax) "
 		"FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class q ON q.oid = "
 		"pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass JOIN pg_catalog.pg_sequence s ON "
-		"s.seqrelid = q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND s.seqincrement > 0",
+		"s.seqrelid = q.oid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped",
 		1, (const char *const[]){ part->old.oid });
 
 	if (rc == ETL_OK)

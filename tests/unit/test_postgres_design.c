@@ -103,9 +103,13 @@ START_TEST(a_table)
 		   ")");
 	check_step("primary key", "t.id", ETL_PHASE_FINISH, ETL_EXACT, "ALTER TABLE \"t\" ADD PRIMARY KEY (\"id\")");
 	check_step("sequence", "t.id", ETL_PHASE_FINISH, ETL_EXACT,
-		   "SELECT setval(s, v) FROM (SELECT pg_get_serial_sequence('\"t\"', 'id')::regclass AS s, "
-		   "greatest(max(\"id\"), 41) AS v FROM \"t\") AS t JOIN pg_catalog.pg_sequence ON seqrelid = s WHERE v BETWEEN "
-		   "seqmin AND seqmax");
+		   "SELECT CASE WHEN v BETWEEN seqmin AND seqmax THEN setval(s, v::bigint) WHEN v + seqincrement BETWEEN seqmin "
+		   "AND seqmax THEN setval(s, (v + seqincrement)::bigint, false) END FROM (SELECT s, seqmin, seqmax, "
+		   "seqincrement, CASE WHEN seqincrement > 0 THEN greatest(last, CASE WHEN high BETWEEN seqmin AND seqmax THEN "
+		   "high END) ELSE least(last, CASE WHEN low BETWEEN seqmin AND seqmax THEN low END) END AS v FROM (SELECT s, "
+		   "low, high, seqmin, seqmax, seqincrement, '41'::numeric AS last FROM (SELECT "
+		   "pg_get_serial_sequence('\"t\"', 'id')::regclass AS s, min(\"id\")::numeric AS low, max(\"id\")::numeric AS "
+		   "high FROM \"t\") AS t JOIN pg_catalog.pg_sequence ON seqrelid = s) AS u) AS w");
 	check_step("analyze", "t", ETL_PHASE_FINISH, ETL_EXACT, "ANALYZE \"t\"");
 	/* A run that stops at the first bad row looks for none: the server names it. */
 	ck_assert_int_eq(count_steps("primary key", ETL_PHASE_SCREEN), 0);
