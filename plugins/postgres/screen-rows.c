@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "encode.h"
+#include "read.h"
 #include "screen.h"
 
 #define SHOWN 100 /* rows that are told one by one when they stay; of the others how many */
@@ -17,7 +18,8 @@ struct telling {
 	struct screen *s;
 	struct etl_builder *builder; /* NULL: the sink wants no rows */
 	PGresult *rows;
-	int64_t wanted; /* columns of the sink */
+	int64_t wanted;	 /* columns of the sink */
+	PGresult *types; /* of these columns, as they were staged */
 };
 
 static int no_memory(const struct telling *t)
@@ -27,7 +29,9 @@ static int no_memory(const struct telling *t)
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------- */
 
-static void add_value(struct etl_text *sql, const struct ArrowSchema *column)
+/* OID: of the column as it was staged. What came as JSON into an array is told as JSON again, as a source would: by that
+ * the row is found which it came from. */
+static void add_value(struct etl_text *sql, const struct ArrowSchema *column, uint32_t oid)
 {
 	struct etl_text name = { 0 };
 
@@ -46,10 +50,34 @@ static void add_value(struct etl_text *sql, const struct ArrowSchema *column)
 			      name.at ? name.at : "");
 		break;
 	default:
-		etl_text_add(sql, name.at ? name.at : "");
+		if (etl_type_of(column).type == ETL_JSON && !decode_knows(oid))
+			select_add_json(sql, name.at ? name.at : "");
+		else
+			etl_text_add(sql, name.at ? name.at : "");
 	}
 	sql->failed |= name.failed;
 	etl_text_free(&name);
+}
+
+static int find_types(struct telling *t)
+{
+	const struct screen *s = t->s;
+	struct etl_text sql = { 0 };
+	int rc;
+
+	if (!t->wanted)
+		return ETL_OK;
+	etl_text_add(&sql, "SELECT ");
+	for (int64_t i = 0; i < t->wanted; i++) {
+		etl_text_add(&sql, i ? ", " : "");
+		postgres_add_name(&sql, NULL, s->sink->rows->children[i]->name);
+	}
+	etl_text_add(&sql, " FROM ");
+	postgres_add_name(&sql, s->token->text, s->load->table->name);
+	etl_text_add(&sql, " LIMIT 0");
+	rc = sql.failed ? no_memory(t) : postgres_query(s->inst, s->err, &t->types, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	return rc;
 }
 
 /* The columns that the sink wants, then those of the key. */
@@ -62,7 +90,7 @@ static int open_cursor(struct telling *t)
 	etl_text_add(&sql, "DECLARE etlrun_found NO SCROLL CURSOR FOR SELECT ");
 	for (int64_t i = 0; i < t->wanted; i++) {
 		etl_text_add(&sql, i ? ", " : "");
-		add_value(&sql, s->sink->rows->children[i]);
+		add_value(&sql, s->sink->rows->children[i], PQftype(t->types, (int)i));
 	}
 	for (size_t i = 0; i < key->column_count; i++) {
 		etl_text_add(&sql, i || t->wanted ? ", " : "");
@@ -209,7 +237,11 @@ static int tell_all(struct telling *t, int64_t most)
 	struct screen *s = t->s;
 	char fetch[64];
 	int64_t told = 0;
-	int rc = open_cursor(t);
+	int rc = find_types(t);
+
+	if (rc == ETL_OK)
+		rc = open_cursor(t);
+	PQclear(t->types);
 
 	while (rc == ETL_OK && told < most) {
 		int64_t next = most - told < s->inst->host->batch_rows ? most - told :
