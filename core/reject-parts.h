@@ -78,8 +78,9 @@ int spool_gone(struct rejects *, const struct job *, sqlite3_stmt *, struct etl_
 
 /* ---- reject-screen.c ---- */
 
-/* A row that was screened: its place in the source is looked for later. Under the mutex. */
-int screened_add(struct rejects *, const struct job *, uint64_t hash, const struct etl_text *tail,
+/* A row that was screened: its place in the source is looked for later, by HASH or else by the hash of its key. Under the
+ * mutex. */
+int screened_add(struct rejects *, const struct job *, uint64_t hash, uint64_t key, const struct etl_text *tail,
 		 struct etl_error *);
 /* Spools what was not placed, because the run failed before, without places. */
 int screened_flush(struct rejects *, const struct jobs *, struct etl_error *);

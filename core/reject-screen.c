@@ -1,8 +1,9 @@
 /*
  * Rows that were refused after they were staged. Where such a row came from is not known then: the target keeps
  * no ordinals. So their lines wait in a temporary database, the source is read once more through the same
- * transforms, and each row is found by its hash; of equal rows the last ones are those that fell. All of it is
- * on disk: millions of rows need no memory.
+ * transforms, and each row is found by its hash; of equal rows the last ones are those that fell. A row that the
+ * target keeps in a form of its own (a jsonb, a padded text) is read back with another hash: it is found by its key. All
+ * of it is on disk: millions of rows need no memory.
  */
 #include "config.h"
 
@@ -60,9 +61,11 @@ static int open_store(struct rejects *r, struct etl_error *err)
 	return run_sql(
 		r,
 		"BEGIN;"
-		"CREATE TABLE row (n INTEGER PRIMARY KEY, job INTEGER, hash INTEGER, tail TEXT);"
+		"CREATE TABLE row (n INTEGER PRIMARY KEY, job INTEGER, hash INTEGER, key INTEGER, tail TEXT);"
 		"CREATE INDEX row_hash ON row (job, hash);"
+		"CREATE INDEX row_key ON row (job, key);"
 		"CREATE TABLE place (hash INTEGER, split INTEGER, ordinal INTEGER);"
+		"CREATE TABLE near (key INTEGER, split INTEGER, ordinal INTEGER);"
 		"CREATE TABLE seen (hash INTEGER, back INTEGER, split INTEGER, ordinal INTEGER, "
 		"PRIMARY KEY (hash, back)) WITHOUT ROWID;"
 		"CREATE TABLE gone (split INTEGER, ordinal INTEGER, hash INTEGER, PRIMARY KEY "
@@ -71,20 +74,23 @@ static int open_store(struct rejects *r, struct etl_error *err)
 		err);
 }
 
-int screened_add(struct rejects *r, const struct job *job, uint64_t hash,
+int screened_add(struct rejects *r, const struct job *job, uint64_t hash, uint64_t key,
 		 const struct etl_text *tail, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = open_store(r, err);
 
 	if (rc == 0)
-		rc = prepare(r, "INSERT INTO row (job, hash, tail) VALUES (?1, ?2, ?3)", &stmt,
-			     err);
+		rc = prepare(r, "INSERT INTO row (job, hash, tail, key) VALUES (?1, ?2, ?3, ?4)",
+			     &stmt, err);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(stmt, 1, (int64_t)job->index);
 	sqlite3_bind_int64(stmt, 2, (int64_t)hash);
 	sqlite3_bind_text64(stmt, 3, tail->at, tail->length, SQLITE_STATIC, SQLITE_UTF8);
+	/* Without a key it is the whole row's hash, which says nothing more. */
+	if (job->key_count)
+		sqlite3_bind_int64(stmt, 4, (int64_t)key);
 	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(r, err);
 	sqlite3_finalize(stmt);
 	return rc;
@@ -127,7 +133,7 @@ struct seeking {
 	struct rejects *r;
 	const struct flow_setup *flow;
 	struct job *job;
-	sqlite3_stmt *is_row, *is_gone, *found;
+	sqlite3_stmt *is_row, *has_key, *is_gone, *found, *near;
 	struct canon *canon;
 	uint64_t *keys, *rows;
 	int64_t room;
@@ -145,6 +151,17 @@ static bool has(sqlite3_stmt *stmt, int64_t a, int64_t b)
 	return found;
 }
 
+static int look_at_row(struct seeking *s, uint64_t key, uint64_t row, uint64_t split, int64_t ordinal)
+{
+	int64_t job = (int64_t)s->job->index;
+	bool same = has(s->is_row, job, (int64_t)row);
+
+	if ((!same && !has(s->has_key, job, (int64_t)key)) || has(s->is_gone, (int64_t)split, ordinal))
+		return 0;
+	return same ? put(s->r, s->found, (int64_t)row, (int64_t)split, ordinal, s->err) :
+		      put(s->r, s->near, (int64_t)key, (int64_t)split, ordinal, s->err);
+}
+
 static int look_at(struct seeking *s, const struct ArrowArray *batch, uint64_t split)
 {
 	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
@@ -160,10 +177,7 @@ static int look_at(struct seeking *s, const struct ArrowArray *batch, uint64_t s
 	if (!s->room || !canon_batch(s->canon, batch, s->keys, s->rows))
 		return error_memory(s->err);
 	for (int64_t i = 0; i < batch->length && rc == 0; i++)
-		if (has(s->is_row, (int64_t)s->job->index, (int64_t)s->rows[i]) &&
-		    !has(s->is_gone, (int64_t)split, ordinals[i]))
-			rc = put(s->r, s->found, (int64_t)s->rows[i], (int64_t)split, ordinals[i],
-				 s->err);
+		rc = look_at_row(s, s->keys[i], s->rows[i], split, ordinals[i]);
 	return rc;
 }
 
@@ -216,9 +230,30 @@ static int seek_split(struct seeking *s, size_t split)
 	return rc;
 }
 
+/* Rows that no hash found have the places of rows with their keys; of several the last, as of equal rows. */
+static int place_by_key(struct seeking *s)
+{
+	static const char sql[] =
+		"WITH r AS (SELECT key, hash, row_number() OVER (PARTITION BY key ORDER BY n DESC) AS back "
+		"FROM row WHERE job = ?1 AND key IS NOT NULL AND hash NOT IN (SELECT hash FROM place)), "
+		"p AS (SELECT key, split, ordinal, row_number() OVER (PARTITION BY key ORDER BY split DESC, "
+		"ordinal DESC) AS back FROM near) "
+		"INSERT INTO place SELECT r.hash, p.split, p.ordinal FROM r JOIN p ON p.key = r.key AND "
+		"p.back = r.back";
+	sqlite3_stmt *stmt = NULL;
+	int rc = prepare(s->r, sql, &stmt, s->err);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, (int64_t)s->job->index);
+	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(s->r, s->err);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 static int seek(struct seeking *s)
 {
-	int rc = run_sql(s->r, "DELETE FROM place; DELETE FROM gone", s->err);
+	int rc = run_sql(s->r, "DELETE FROM place; DELETE FROM near; DELETE FROM gone", s->err);
 	sqlite3_stmt *gone = NULL;
 
 	if (rc == 0)
@@ -230,16 +265,25 @@ static int seek(struct seeking *s)
 		rc = prepare(s->r, "SELECT 1 FROM row WHERE job = ?1 AND hash = ?2", &s->is_row,
 			     s->err);
 	if (rc == 0)
+		rc = prepare(s->r, "SELECT 1 FROM row WHERE job = ?1 AND key = ?2", &s->has_key,
+			     s->err);
+	if (rc == 0)
 		rc = prepare(s->r, "SELECT 1 FROM gone WHERE split = ?1 AND ordinal = ?2",
 			     &s->is_gone, s->err);
 	if (rc == 0)
 		rc = prepare(s->r, "INSERT INTO place VALUES (?1, ?2, ?3)", &s->found, s->err);
+	if (rc == 0)
+		rc = prepare(s->r, "INSERT INTO near VALUES (?1, ?2, ?3)", &s->near, s->err);
 	/* The rows of a transform that does not repeat cannot be made again: their places stay null. */
 	for (size_t i = 0; i < s->job->split_count && s->job->repeats && rc == 0; i++)
 		rc = seek_split(s, i);
+	if (rc == 0)
+		rc = place_by_key(s);
 	sqlite3_finalize(s->is_row);
+	sqlite3_finalize(s->has_key);
 	sqlite3_finalize(s->is_gone);
 	sqlite3_finalize(s->found);
+	sqlite3_finalize(s->near);
 	free(s->keys);
 	free(s->rows);
 	return rc;

@@ -251,15 +251,15 @@ static void subtract(struct job *job, const struct digest *digest)
 
 /* A row that came as far as the target is not in what will be published, so it leaves the source side's
  * digest. */
-static int take_out(struct etl_context *c, const struct etl_reject *reject, uint64_t *ret_hash)
+static int take_out(struct etl_context *c, const struct etl_reject *reject, uint64_t *ret_hash,
+		    uint64_t *ret_key)
 {
 	struct job *job = c->job;
 	struct ArrowArray one = { 0 };
 	struct digest digest = { 0 };
-	uint64_t key = 0;
 	int64_t at = reject->row;
 	bool ok = etl_batch_take(&one, reject->schema, reject->batch, &at, 1) &&
-		  canon_batch(c->canon, &one, &key, ret_hash);
+		  canon_batch(c->canon, &one, ret_key, ret_hash);
 
 	if (ok && job->needs.hash)
 		ok = digest_batch(&digest, c->canon, &one, job->needs.ppm, job->needs.seed);
@@ -290,7 +290,7 @@ static bool remember_gone(struct etl_context *c, int64_t ordinal)
 }
 
 static int write_line(struct etl_context *c, const struct etl_reject *reject,
-		      const struct etl_view *view, const char *key, const uint64_t *hash)
+		      const struct etl_view *view, const char *key, const uint64_t *hash, uint64_t key_hash)
 {
 	struct rejects *r = c->rejects;
 	struct etl_text line = { 0 };
@@ -303,7 +303,7 @@ static int write_line(struct etl_context *c, const struct etl_reject *reject,
 	if (line.failed)
 		rc = error_memory(c->err);
 	else if (c->side == SIDE_SCREEN)
-		rc = screened_add(r, c->job, *hash, &line, c->err);
+		rc = screened_add(r, c->job, *hash, key_hash, &line, c->err);
 	else
 		rc = spool_add(r, c->job->index, c->split, ordinal, hash, &line, c->err);
 	etl_text_free(&line);
@@ -315,7 +315,7 @@ static int keep(struct etl_context *c, const struct etl_reject *reject, const st
 {
 	struct rejects *r = c->rejects;
 	bool came = c->side != SIDE_SOURCE && reject->batch && c->canon;
-	uint64_t hash = 0;
+	uint64_t hash = 0, key_hash = 0;
 	int rc = 0;
 
 	pthread_mutex_lock(&r->mutex);
@@ -325,9 +325,9 @@ static int keep(struct etl_context *c, const struct etl_reject *reject, const st
 	else if (over_limit(r))
 		rc = stop(c, reject, view, key);
 	if (rc == 0 && came)
-		rc = take_out(c, reject, &hash);
+		rc = take_out(c, reject, &hash, &key_hash);
 	if (rc == 0)
-		rc = write_line(c, reject, view, key, came ? &hash : NULL);
+		rc = write_line(c, reject, view, key, came ? &hash : NULL, key_hash);
 	pthread_mutex_unlock(&r->mutex);
 	return rc;
 }
