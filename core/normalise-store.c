@@ -179,6 +179,13 @@ static int no_revert(struct etl_instance *i, const char *run, const struct etl_t
 	return error_set(err, ETL_USAGE, "this target cannot take run %s back", run);
 }
 
+static const char *no_place(struct etl_instance *i, const struct etl_table *table)
+{
+	(void)i;
+	(void)table;
+	return NULL;
+}
+
 static int no_repair(struct etl_instance *i, const struct etl_repair *repair,
 		     struct etl_sql_sink *sink, struct etl_error *err)
 {
@@ -343,6 +350,8 @@ static int fill_target(struct plugin *p, struct etl_error *err)
 		p->target.recall = no_recall;
 	if (!p->can_takes)
 		p->target.takes = own_type;
+	if (!p->target.place)
+		p->target.place = no_place;
 	return fill_pairs(p, err);
 }
 

@@ -648,7 +648,7 @@ struct etl_parent {
 struct etl_load {
 	const struct etl_run *run;
 	const struct etl_table *table;  /* as it shall be at the target; or a view, trigger, … */
-	const struct etl_table *existing;       /* the target's table of that name now, or NULL */
+	const struct etl_table *existing;       /* what is in its place in the target now, or NULL */
 	const char *source_name;        /* the table's name in the source, for messages */
 	const struct etl_conf *options; /* the options of `to` */
 	uint64_t index;                 /* of the load in the run, from 0 */
@@ -864,6 +864,11 @@ struct etl_target {
 	 * without begin. */
 	int (*sealed)(struct etl_instance *, const struct etl_token *seal, int32_t *ret,
 		      struct etl_error *err);
+	/* Since 1.2. Optional, pure, before begin too: the schema into which the object goes, as begin, design and commit
+	 * will have it and as describe calls it, whether it is there or not. Of a target with several schemas: the
+	 * object of that schema is the one that the host takes for `existing`. The text lives as long as the instance and
+	 * the table. NULL, as without it: there is one object of a name. */
+	const char *(*place)(struct etl_instance *, const struct etl_table *);
 };
 
 enum etl_repair_kind {

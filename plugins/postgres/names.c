@@ -44,3 +44,8 @@ const char *postgres_target_schema(const struct etl_instance *inst, const struct
 		       table->schema :
 		       "public";
 }
+
+const char *postgres_place(struct etl_instance *inst, const struct etl_table *table)
+{
+	return postgres_target_schema(inst, table);
+}

@@ -219,6 +219,7 @@ static const struct etl_target target = {
 	.mark = postgres_mark,
 	.since = postgres_since,
 	.revert = postgres_revert,
+	.place = postgres_place,
 };
 
 static const struct etl_schema schema = {

@@ -184,6 +184,7 @@ int postgres_describe(struct etl_instance *, const struct etl_dataset *, struct 
 const char *postgres_short_name(const char *name, char *buf);
 /* Where the tables of a target go. */
 const char *postgres_target_schema(const struct etl_instance *, const struct etl_table *);
+const char *postgres_place(struct etl_instance *, const struct etl_table *);
 
 /* design.c */
 int postgres_design(struct etl_instance *, const struct etl_table *, const struct etl_load *,

@@ -145,6 +145,7 @@ START_TEST(what_stands_in_for_a_store)
 	ck_assert_int_eq(p.target.staged(NULL, NULL, NULL, NULL, &err), ETL_OK);
 	ck_assert_int_eq(p.target.recall(NULL, "p", NULL, &err), ETL_OK);
 	ck_assert_int_eq(p.target.takes(&column), ETL_DATE);
+	ck_assert_ptr_null(p.target.place(NULL, NULL));
 	ck_assert_int_eq(p.target.mark(NULL, NULL, &token, &err), ETL_OK);
 	ck_assert_int_eq(p.target.since(NULL, NULL, &token, &n, &err), ETL_OK);
 	ck_assert_int_eq(n, ETL_UNKNOWN);
@@ -248,6 +249,7 @@ START_TEST(what_is_offered_is_told)
 	FILL(target.staged);
 	FILL(target.recall);
 	FILL(target.takes);
+	FILL(target.place);
 	FILL(target.mark);
 	FILL(target.since);
 	FILL(target.seal);
@@ -269,6 +271,7 @@ START_TEST(what_is_offered_is_told)
 	ck_assert(!memcmp(&p.store.digest, &store.digest, sizeof(store.digest)));
 	ck_assert(!memcmp(&p.source.plan, &source.plan, sizeof(source.plan)));
 	ck_assert(!memcmp(&p.target.revert, &target.revert, sizeof(target.revert)));
+	ck_assert(!memcmp(&p.target.place, &target.place, sizeof(target.place)));
 	ck_assert(!memcmp(&p.transform.whole, &transform.whole, sizeof(transform.whole)));
 	ck_assert(!memcmp(&p.validator.inspect, &validator.inspect, sizeof(validator.inspect)));
 }
