@@ -309,7 +309,7 @@ struct etl_table *catalog_find(const struct catalog *catalog, int32_t kind, cons
 			struct etl_table *t = catalog->at[i];
 
 			if (t->kind == kind && same_name(t->name, name, exact) &&
-			    (!schema || same_name(t->schema, schema, exact)))
+			    (!schema || !t->schema || strcmp(t->schema, schema) == 0))
 				return t;
 		}
 	}

@@ -39,8 +39,8 @@ struct catalog_sink {
 struct catalog_sink catalog_sink(struct catalog *, struct etl_error *);
 
 int catalog_add(struct catalog *, struct etl_table *, struct etl_error *); /* takes it */
-/* By name (schema NULL: any), tables only when kind is ETL_TABLE; exact first, then ignoring ASCII
- * case. */
+/* By name, tables only when kind is ETL_TABLE; exact first, then ignoring ASCII case. The schema is exact (NULL: any):
+ * what is found may be emptied. An object without one is in every schema. */
 struct etl_table *catalog_find(const struct catalog *, int32_t kind, const char *schema,
 			       const char *name);
 void catalog_clear(struct catalog *);

@@ -42,7 +42,8 @@ struct job {
 	struct etl_table *source;  /* as the source describes it */
 	struct etl_table **shapes; /* what comes out of each transform; shapes[i] for uses[i] */
 	struct etl_table *target;  /* as it shall be at the target */
-	const struct etl_table *existing; /* the target's table of that name now, or NULL */
+	const char *schema;	   /* in which the target has it, or NULL: it has no schemas */
+	const struct etl_table *existing; /* the target's table in that place now, or NULL */
 	const struct etl_table *given;	  /* as the target's own DDL makes it, or NULL */
 
 	/* The pipeline's, then the table's; `at` is owned, its conf is not. */
@@ -107,6 +108,7 @@ struct jobs {
 	struct host_verdict *verdicts;
 	size_t verdict_count;
 	struct name_index by_source; /* jobs by their source's name, while they are made */
+	const struct instance *target; /* knows what goes where, while they are made */
 	struct arena arena;	     /* of names that were made here */
 	bool whole;	    /* every table of the source is in the run under its own name */
 	bool keeps_shape;   /* rows take the shape of the table that is there */

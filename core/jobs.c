@@ -17,6 +17,7 @@
 #include "retry.h"
 #include "select.h"
 #include "shape.h"
+#include "whereabouts.h"
 
 #define OWN_PREFIX "etlrun." /* of ETL_ORDINAL_COLUMN */
 #define ROWS_A_SPLIT 250000  /* a second's work or so; the number must not depend on the workers */
@@ -361,6 +362,8 @@ static int shape_job(struct making *m, struct job *job)
 		rc = shape_target(m->setup->pipeline, m->jobs, job, from, is_dynamic(target),
 				  target->plugin->target.takes, m->err);
 	if (rc == 0)
+		rc = where_job(m->jobs, job, m->err);
+	if (rc == 0)
 		rc = refuse_own_names(job->target, m->err);
 	return rc < 0 ? rc : ask_needs(m, job);
 }
@@ -501,8 +504,7 @@ static int make_loads(struct making *m)
 
 		job->index = i;
 		if (!job->existing)
-			job->existing = catalog_find(&jobs->existing, ETL_TABLE, NULL,
-						     job->target->name);
+			job->existing = where_find(jobs, job->target);
 		job->load = (struct etl_load){ .run = m->setup->run,
 					       .table = job->target,
 					       .existing = job->existing,
@@ -520,8 +522,7 @@ static int make_loads(struct making *m)
 							  .source_name = jobs->others.at[i]->name,
 							  .index = jobs->count + i };
 	for (size_t i = 0; i < jobs->others.count && !copies; i++)
-		jobs->other_loads[i].existing = catalog_find(
-			&jobs->existing, jobs->others.at[i]->kind, NULL, jobs->others.at[i]->name);
+		jobs->other_loads[i].existing = where_find(jobs, jobs->others.at[i]);
 	return rc;
 }
 
@@ -557,6 +558,7 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 	if (rc == 0)
 		rc = select_tables(pipeline, &jobs->source, setup->options->tables, &picks, err);
 	jobs->whole = picks.whole;
+	jobs->target = setup->target;
 	/* Where values have types of their own, the columns' say little. */
 	jobs->keeps_shape = !copies || (!is_dynamic(setup->target) && stays);
 	if (rc == 0)

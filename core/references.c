@@ -19,13 +19,15 @@ struct inspecting {
 	struct etl_error *err;
 };
 
-/* The table as it will be in the target, or NULL. */
-static const struct etl_table *find_parent(const struct jobs *jobs, const char *name)
+/* The table as it will be in the target, or NULL. A rule names no schema, so what is not of the run is beside it. */
+static const struct etl_table *find_parent(const struct inspecting *s, const char *name)
 {
+	const struct jobs *jobs = s->jobs;
+
 	for (size_t i = 0; i < jobs->count; i++)
 		if (strcasecmp(jobs->at[i]->target->name, name) == 0)
 			return jobs->at[i]->target;
-	return catalog_find(&jobs->existing, ETL_TABLE, NULL, name);
+	return catalog_find(&jobs->existing, ETL_TABLE, s->job->schema, name);
 }
 
 static int no_parent(const struct inspecting *s, const char *name)
@@ -134,7 +136,7 @@ static int on_reference(struct etl_reference_sink *self, const struct etl_foreig
 			int32_t rejects)
 {
 	const struct inspecting *s = (const struct inspecting *)(void *)self;
-	const struct etl_table *parent = find_parent(s->jobs, reference->parent);
+	const struct etl_table *parent = find_parent(s, reference->parent);
 	struct etl_foreign_key whole;
 	int rc;
 

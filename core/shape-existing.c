@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "shape.h"
+#include "whereabouts.h"
 
 static const char *origin_of(const struct job *job)
 {
@@ -319,15 +320,16 @@ int shape_check_merge(const struct job *job, bool partial, struct etl_error *err
 /* ---- Foreign keys ---- */
 
 /* The parent as it will be: from this run, else what the target has. */
-static struct etl_parent find_parent(const struct jobs *jobs, const char *name, bool stays)
+static struct etl_parent find_parent(const struct jobs *jobs, const struct job *job,
+				     const struct etl_foreign_key *key, bool stays)
 {
-	for (size_t i = 0; i < jobs->count; i++)
-		if (strcasecmp(jobs->at[i]->target->name, name) == 0)
-			return (struct etl_parent){ .table = stays && jobs->at[i]->existing ?
-								     jobs->at[i]->existing :
-								     jobs->at[i]->target,
-						    .in_run = 1 };
-	return (struct etl_parent){ .table = catalog_find(&jobs->existing, ETL_TABLE, NULL, name) };
+	const struct job *parent = where_parent_job(jobs, job, key);
+
+	if (!parent)
+		return (struct etl_parent){ .table = where_find_parent(jobs, job, key) };
+	return (struct etl_parent){ .table = stays && parent->existing ? parent->existing :
+									 parent->target,
+				    .in_run = 1 };
 }
 
 /* A key that says REFERENCES parent means the parent's primary key, which a target that looks at one
@@ -343,7 +345,7 @@ void shape_name_parents(struct jobs *jobs)
 							     table->foreign_key_size, k);
 			const struct etl_table *parent =
 				key->parent_columns ? NULL :
-						      find_parent(jobs, key->parent, true).table;
+						      find_parent(jobs, jobs->at[i], key, true).table;
 
 			if (parent && parent->primary.column_count == key->column_count)
 				key->parent_columns = parent->primary.columns;
@@ -361,10 +363,9 @@ int shape_find_parents(struct jobs *jobs, bool stays, struct etl_error *err)
 		if (!parents)
 			return error_memory(err);
 		for (size_t k = 0; k < table->foreign_key_count; k++)
-			parents[k] = find_parent(jobs,
+			parents[k] = find_parent(jobs, jobs->at[i],
 						 ETL_AT(const struct etl_foreign_key,
-							table->foreign_keys, table->foreign_key_size, k)
-							 ->parent,
+							table->foreign_keys, table->foreign_key_size, k),
 						 stays);
 		jobs->at[i]->load.parents = parents;
 	}

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "shape.h"
+#include "whereabouts.h"
 
 int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const char *object,
 		     struct etl_error *err, const char *format, ...)
@@ -114,7 +115,7 @@ static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key
 			return error_memory(err);
 		why = "the parent's column is not in the target";
 	} else {
-		rc = catalog_find(&jobs->existing, ETL_TABLE, NULL, key->parent) != NULL ||
+		rc = where_find_parent(jobs, job, key) != NULL ||
 		     !catalog_find(&jobs->source, ETL_TABLE, NULL, key->parent);
 		why = "the parent is not in this run nor in the target";
 	}
@@ -182,14 +183,9 @@ bool shape_keys_reach_out(struct jobs *jobs)
 			const struct etl_foreign_key *key =
 				ETL_AT(const struct etl_foreign_key, table->foreign_keys,
 				       table->foreign_key_size, k);
-			size_t other = 0;
 
-			if (!catalog_find(&jobs->existing, ETL_TABLE, NULL, key->parent))
-				continue;
-			while (other < jobs->count &&
-			       strcasecmp(jobs->at[other]->target->name, key->parent) != 0)
-				other++;
-			if (other == jobs->count)
+			if (where_find_parent(jobs, jobs->at[i], key) &&
+			    !where_parent_job(jobs, jobs->at[i], key))
 				return true;
 		}
 	}

@@ -11,6 +11,7 @@
 
 #include "names.h"
 #include "shape-parts.h"
+#include "whereabouts.h"
 
 struct etl_type_info shape_stream_type(const struct etl_table *table, size_t i, bool dynamic_source)
 {
@@ -325,7 +326,7 @@ static int shape_name(struct shaping *s)
 	if (!s->table.name)
 		return error_memory(s->err);
 	if (s->jobs->keeps_shape)
-		s->job->existing = catalog_find(&s->jobs->existing, ETL_TABLE, NULL, s->table.name);
+		s->job->existing = where_find(s->jobs, &s->table);
 	if (!s->job->existing)
 		s->job->given = catalog_find(&s->jobs->given, ETL_TABLE, NULL, s->table.name);
 	s->there = s->job->existing ? s->job->existing : s->job->given;

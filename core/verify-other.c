@@ -55,7 +55,7 @@ int verify_other(struct etl_peer *peer, const char *table, struct etl_peer **ret
 			 *other = calloc(1, sizeof(*other));
 	const struct jobs *jobs = side->verify->flow->jobs;
 	struct job *job = find_job(jobs, table);
-	const struct etl_table *existing = catalog_find(&jobs->existing, ETL_TABLE, NULL, table);
+	const struct etl_table *existing = catalog_find(&jobs->existing, ETL_TABLE, side->job->schema, table);
 	int rc;
 
 	if (!other)

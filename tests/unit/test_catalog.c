@@ -157,7 +157,8 @@ START_TEST(found_exactly_first)
 	ck_assert_uint_eq(catalog.count, 3);
 	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, NULL, "orders"), catalog.at[1]);
 	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, NULL, "Orders"), catalog.at[0]);
-	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, "B", "Orders"), catalog.at[1]);
+	ck_assert_ptr_eq(catalog_find(&catalog, ETL_TABLE, "b", "Orders"), catalog.at[1]);
+	ck_assert_ptr_null(catalog_find(&catalog, ETL_TABLE, "B", "orders"));
 	ck_assert_ptr_null(catalog_find(&catalog, ETL_TABLE, "c", "orders"));
 	ck_assert_ptr_null(catalog_find(&catalog, ETL_TABLE, NULL, "v"));
 	ck_assert_int_eq(table_find_column(catalog.at[1], "id"), 1);
