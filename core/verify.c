@@ -221,7 +221,7 @@ int verify_find_into(struct side_peer *side, struct etl_error *err)
 	struct job *job = side->job;
 
 	if (!side->verify->staged) {
-		side->dataset = (struct etl_dataset){ .schema = job->target->schema,
+		side->dataset = (struct etl_dataset){ .schema = job->schema,
 						      .table = job->target->name,
 						      .options = job->rule->to };
 		return 0;
