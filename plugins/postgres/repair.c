@@ -127,13 +127,14 @@ static int refuse(struct repair *r, const struct etl_view *view, int64_t column,
 
 /* ---- Arrays --------------------------------------------------------------------------------------------------- */
 
-/* A string of the JSON of an array: what stands for a character there stands for it here, but not by its name. */
-static const char *add_element(struct etl_text *to, const char *at, const char *beyond)
+/* A string of JSON: what stands for a character there stands for it here, but not by its name. WHOLE: it is no element,
+ * within which a backslash would protect, but the array itself. */
+static const char *add_string(struct etl_text *to, const char *at, const char *beyond, bool whole)
 {
 	static const char names[] = "bfnrt", meant[] = "\b\f\n\r\t";
 	char digits[5] = "";
 
-	etl_text_add(to, "\"");
+	etl_text_add(to, whole ? "" : "\"");
 	for (at++; at < beyond && *at != '"'; at++) {
 		const char *known;
 
@@ -154,12 +155,12 @@ static const char *add_element(struct etl_text *to, const char *at, const char *
 			etl_text_add_bytes(to, &(char){ (char)code }, 1);
 			at += 4;
 		} else {
-			if (*at != '/')
+			if (*at != '/' && !whole)
 				etl_text_add(to, "\\");
 			etl_text_add_bytes(to, at, 1);
 		}
 	}
-	etl_text_add(to, "\"");
+	etl_text_add(to, whole ? "" : "\"");
 	return at < beyond ? at + 1 : NULL;
 }
 
@@ -171,11 +172,11 @@ static bool add_array(struct etl_text *to, const char *json, size_t size)
 
 	/* One that begins elsewhere than at 1, "[2:3]={7,8}". */
 	if (size && *at == '"')
-		return false;
+		return add_string(to, at, beyond, true) == beyond;
 	while (at && at < beyond) {
 		switch (*at) {
 		case '"':
-			at = add_element(to, at, beyond);
+			at = add_string(to, at, beyond, false);
 			continue;
 		case '{':
 			return false;
