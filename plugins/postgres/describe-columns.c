@@ -32,7 +32,7 @@ static const char columns_sql[] =
 	"SELECT o.place, a.attname, " DESCRIBE_IN("n.nspname",
 						   "pg_catalog.format_type(a.atttypid, "
 						   "a.atttypmod)") ", "
-	"b.oid, coalesce(d.modifier, a.atttypmod), b.typcategory, b.typelem, e.typtype, "
+	"b.oid, coalesce(d.modifier, a.atttypmod), b.typcategory, e.oid, e.typtype, "
 	"a.attnotnull OR t.typnotnull OR coalesce(d.required, false), a.attidentity, a.attgenerated, "
 	DESCRIBE_IN("n.nspname", "pg_catalog.pg_get_expr(f.adbin, f.adrelid)") ", "
 	"CASE WHEN a.attcollation <> t.typcollation THEN l.collname END, "
@@ -50,7 +50,9 @@ static const char columns_sql[] =
 	"LEFT JOIN d ON d.domain = t.oid AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type x WHERE "
 	"x.oid = d.base AND x.typtype = 'd') "
 	"JOIN pg_catalog.pg_type b ON b.oid = coalesce(d.base, t.oid) "
-	"LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem AND b.typcategory = 'A' "
+	"LEFT JOIN d ed ON ed.domain = b.typelem AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type x WHERE "
+	"x.oid = ed.base AND x.typtype = 'd') "
+	"LEFT JOIN pg_catalog.pg_type e ON e.oid = coalesce(ed.base, b.typelem) AND b.typcategory = 'A' "
 	"LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum "
 	"LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation "
 	"LEFT JOIN LATERAL (SELECT q.* FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_sequence q ON "
@@ -96,7 +98,7 @@ static void set_numeric(struct etl_column *c, int32_t modifier)
 	c->scale = scale;
 }
 
-/* An array whose elements are JSON themselves or rows cannot be told again from its JSON: it stays in the server's
+/* An array whose elements are JSON themselves (a domain's too) or rows cannot be told again from its JSON: it stays in the server's
  * own form. So do the catalog's vectors, "1 2", which are arrays in all but their text. */
 static bool is_list(uint32_t oid, char category, uint32_t element, char element_type)
 {

@@ -11,11 +11,13 @@
 
 /* Types by their numbers and modifiers ($1, $2), each as the server spells it. */
 static const char types_sql[] =
-	"SELECT pg_catalog.format_type(t.oid, u.modifier), t.typcategory, t.typelem, e.typtype "
+	"SELECT pg_catalog.format_type(t.oid, u.modifier), t.typcategory, e.oid, e.typtype "
 	"FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int4[])) WITH ORDINALITY "
 	"u(oid, modifier, place) "
 	"JOIN pg_catalog.pg_type t ON t.oid = u.oid "
-	"LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' "
+	"LEFT JOIN LATERAL (WITH RECURSIVE d(oid) AS (SELECT t.typelem UNION ALL SELECT x.typbasetype "
+	"FROM d JOIN pg_catalog.pg_type x ON x.oid = d.oid AND x.typtype = 'd') SELECT y.oid, y.typtype "
+	"FROM d JOIN pg_catalog.pg_type y ON y.oid = d.oid AND y.typtype <> 'd') e ON t.typcategory = 'A' "
 	"ORDER BY u.place";
 
 /* Asks for no rows; a refusal is the fault of who wrote it. */
