@@ -203,7 +203,7 @@ static int counts_unknown(const struct run *run)
 	return 0;
 }
 
-/* It keeps a record of its runs, so a commit that is sent again finds there what became of the first. */
+/* It was not there yet when the target was asked; but a session that lost its client may commit still. */
 static int still_unknown(const struct run *run, struct etl_error *err)
 {
 	struct etl_error last = ERROR_INIT;
@@ -219,7 +219,8 @@ static int still_unknown(const struct run *run, struct etl_error *err)
 	return ETL_FAILED;
 }
 
-/* A commit is idempotent: it is sent again until the target has answered, or says that it was done. */
+/* A commit is idempotent: it is sent again until the target has answered, or says that it was done; to one that keeps a
+ * record of its runs also then, for it has the numbers. */
 static int commit(struct run *run, struct publishing *p, struct etl_error *err)
 {
 	struct instance *target = run->target;
@@ -234,22 +235,27 @@ static int commit(struct run *run, struct publishing *p, struct etl_error *err)
 		ETL_FAULT("run.after_commit");
 		if (rc == 0)
 			return 0;
-		if (err->set && err->klass == ETL_OUTCOME_UNKNOWN && !keeps) {
+		if (err->set && err->klass == ETL_OUTCOME_UNKNOWN) {
+			unknown = true;
 			rc = find_outcome(run, p, &published, err);
 			if (rc < 0)
 				return rc;
 			log_line(ETL_LOG_WARN, "the answer to the commit was lost; the target says "
 					       "that the run %s",
 				 published ? "was published" : "was not published");
-			if (published)
+			if (published && !keeps)
 				return counts_unknown(run);
 			instance_error(target, err);
 			rc = error_set(err, ETL_RETRY_CONNECTION, "its answer was lost");
 		} else if (err->set) {
-			unknown = err->klass == ETL_OUTCOME_UNKNOWN || (unknown && retry_is_lost(err->klass));
+			unknown = unknown && retry_is_lost(err->klass);
 		}
-		if (!retry_again(&retry, err))
-			return unknown ? still_unknown(run, err) : rc;
+		if (!retry_again(&retry, err)) {
+			if (!published)
+				return unknown ? still_unknown(run, err) : rc;
+			error_clear(err);
+			return counts_unknown(run);
+		}
 		reset_outcomes(run, p);
 	}
 }

@@ -129,7 +129,7 @@ START_TEST(a_real_is_the_decimal_of_its_text)
 {
 	uint64_t random = 88172645463325252u;
 
-	for (int i = 0; i < 30000; i++) {
+	for (int i = 0; i < 3000; i++) {
 		char value[64], type[32];
 		struct etl_text by_real = { .at = NULL }, by_text = { .at = NULL };
 		int scale, precision, digits;
