@@ -153,6 +153,16 @@ static int seal(struct run *run, struct publishing *p, struct etl_error *err)
 
 /* ---- Commit ---- */
 
+static void not_known(const struct run *run, const char *lost, const char *target, const char *words,
+		      struct etl_error *err)
+{
+	instance_error(run->target, err);
+	error_set(err, ETL_OUTCOME_UNKNOWN,
+		  "whether the run was published is not known: the connection was lost in its commit (%s), and the "
+		  "target %s%s; `etlrun resume %s` asks again and settles it, `etlrun status` shows the run until then",
+		  lost, target, words, run->id);
+}
+
 /* The answer to a commit was lost: the target says what it was. It may not be asked twice whether it was done when it
  * has no word for that. *RET: the run is published. */
 static int find_outcome(struct run *run, const struct publishing *p, bool *ret, struct etl_error *err)
@@ -166,18 +176,12 @@ static int find_outcome(struct run *run, const struct publishing *p, bool *ret, 
 		rc = instance_renew(run->target, &later);
 	if (rc == 0)
 		rc = run_was_published(run, run->id, p->seal.text, ret, &later);
-	if (rc < 0) {
-		instance_error(run->target, err);
-		error_set(err, ETL_OUTCOME_UNKNOWN,
-			  "whether the run was published is not known: the connection was lost in "
-			  "its commit (%s), and the target %s%s; `etlrun resume %s` asks again and "
-			  "settles it, `etlrun status` shows the run until then",
-			  lost.message ? lost.message : "no memory to say how",
+	if (rc < 0)
+		not_known(run, lost.message ? lost.message : "no memory to say how",
 			  later.set ? "cannot be asked: " :
 			  asks	    ? "was not asked any more" :
 				      "has no record of its runs to be asked for",
-			  later.set && later.message ? later.message : "", run->id);
-	}
+			  later.set && later.message ? later.message : "", err);
 	error_clear(&lost);
 	error_clear(&later);
 	return rc;
@@ -203,18 +207,15 @@ static int counts_unknown(const struct run *run)
 	return 0;
 }
 
-/* It was not there yet when the target was asked; but a session that lost its client may commit still. */
+/* It was not there when the target was asked; but a session that lost its client may commit still. */
 static int still_unknown(const struct run *run, struct etl_error *err)
 {
 	struct etl_error last = ERROR_INIT;
 
 	error_move(&last, err);
-	instance_error(run->target, err);
-	error_set(err, ETL_OUTCOME_UNKNOWN,
-		  "whether the run was published is not known: the connection was lost in its commit, and the "
-		  "target %s%s; `etlrun resume %s` asks again and settles it, `etlrun status` shows the run until then",
-		  last.message ? "cannot be asked: " : "was not asked any more", last.message ? last.message : "",
-		  run->id);
+	not_known(run, "it was sent again",
+		  last.message ? "cannot be asked: " : "was not asked any more",
+		  last.message ? last.message : "", err);
 	error_clear(&last);
 	return ETL_FAILED;
 }

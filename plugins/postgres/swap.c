@@ -127,9 +127,8 @@ static int fill(struct publishing *p, size_t at)
 }
 
 /* A counter gives no value twice: it goes on behind the rows that came, up or down; where there are none that it could
- * meet, it begins where it begins. setval alone outlives a rollback; behind an ALTER,
- * which changes nothing but gives the sequence a new file, it is part of the transaction. Who does not own the sequence
- * may only set it. */
+ * meet, at its START. setval alone outlives a rollback; behind an ALTER, which changes nothing but gives the sequence a new
+ * file, it is part of the transaction. Who does not own the sequence may only set it. */
 static int set_counters(struct publishing *p, const struct publish_part *part)
 {
 	PGresult *columns = NULL;
