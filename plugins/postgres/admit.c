@@ -179,12 +179,17 @@ static int admit_other(struct etl_instance *inst, const struct etl_load *load, c
 static int admit_into(struct etl_instance *inst, const struct etl_load *load, const char *schema,
 		      const struct standing *there, struct etl_error *err)
 {
-	bool found = is_table(there->kind);
+	bool found = is_table(there->kind), other = there->kind && !found;
 
-	if (load->table->kind != ETL_TABLE || (there->kind && !found))
-		return load->table->kind != ETL_TABLE ?
-			       ETL_OK :
-			       refuse_kind(inst, schema, load->table->name, there->kind, err);
+	/* Views and triggers are not made. */
+	if (load->table->kind == ETL_SEQUENCE)
+		other = there->kind && there->kind != 'S';
+	else if (load->table->kind != ETL_TABLE)
+		return ETL_OK;
+	if (other)
+		return refuse_kind(inst, schema, load->table->name, there->kind, err);
+	if (load->table->kind == ETL_SEQUENCE)
+		return ETL_OK;
 	if (found == (load->existing != NULL))
 		return ETL_OK;
 	inst->host->at(err, load->table->name, NULL, NULL);

@@ -132,12 +132,28 @@ static int design_type_of_its_own(struct design *d)
 	return rc;
 }
 
+/* follow.c */
+static const char *sequence_note(const struct etl_run *run)
+{
+	bool copies = !run || run->mode == ETL_COPY;
+
+	if (run && run->flags & ETL_RUN_DATA_ONLY)
+		return "the target's own stays as it is, and goes on after the last number of both and of the rows";
+	if (copies && (!run || run->on_existing == ETL_EXISTING_FAIL))
+		return "goes on after the last number";
+	if (copies && run->on_existing == ETL_EXISTING_REPLACE)
+		return "goes on after the last number; one of the target from which something takes that is not "
+		       "replaced stays as it is, and goes on after the last number of both";
+	return "goes on after the last number; where the target has one, that stays as it is, and goes on after the "
+	       "last number of both and of the rows";
+}
+
 static int design_sequence(struct design *d)
 {
 	if (!d->same || !d->table->ddl)
 		return skip(d, "sequence", "it is written in another dialect");
 	return postgres_design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "sequence", d->table->name,
-			   d->table->ddl, "goes on after the last number");
+			   d->table->ddl, sequence_note(d->run));
 }
 
 int postgres_design_other(struct design *d)

@@ -71,7 +71,8 @@ static bool stays(const struct publishing *p, size_t index, const char *kind, co
 	const struct publish_part *part = part_of(p, index, name);
 
 	if (part)
-		return part->how == PUBLISH_SWAP || part->how == PUBLISH_INTO || part->again;
+		return part->how == PUBLISH_SWAP || part->how == PUBLISH_INTO ||
+		       part->how == PUBLISH_FOLLOW || part->again;
 	return strcmp(kind, "TABLE") == 0 && p->commit->run->flags & ETL_RUN_TABLE_SCOPE;
 }
 

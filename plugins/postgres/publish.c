@@ -10,6 +10,7 @@
 
 #include "bonds.h"
 #include "fault.h"
+#include "follow.h"
 #include "into.h"
 #include "move.h"
 #include "old.h"
@@ -21,6 +22,12 @@
 #define LOOKS 10 /* at tables that another session puts in the place of those that were to be locked */
 
 /* ---- What is to be done -------------------------------------------------------------------------------------------- */
+
+static bool stays(const struct etl_run *run)
+{
+	return stage_is_into(run) || run->flags & ETL_RUN_DATA_ONLY ||
+	       run->on_existing == ETL_EXISTING_TRUNCATE;
+}
 
 static int how_of(const struct publish_part *part)
 {
@@ -34,11 +41,13 @@ static int how_of(const struct publish_part *part)
 	/* What design left out keeps nothing from its place. */
 	if (!part->staged.kind)
 		return PUBLISH_NONE;
+	/* Nothing is made then: one that is not there is not missed. */
+	if (kind == ETL_SEQUENCE && run->flags & ETL_RUN_DATA_ONLY)
+		return PUBLISH_FOLLOW;
 	if (!part->old.kind)
 		return PUBLISH_MOVE;
-	if (kind == ETL_TABLE &&
-	    (run->flags & ETL_RUN_DATA_ONLY || run->on_existing == ETL_EXISTING_TRUNCATE))
-		return PUBLISH_SWAP;
+	if (kind != ETL_VIEW && stays(run))
+		return kind == ETL_TABLE ? PUBLISH_SWAP : PUBLISH_FOLLOW;
 	return PUBLISH_REPLACE;
 }
 
@@ -392,6 +401,8 @@ static int publish(struct publishing *p)
 
 	if (rc == ETL_OK)
 		rc = lock_parts(p);
+	if (rc == ETL_OK)
+		rc = follow_find(p);
 	ETL_FAULT("postgres.publish_locked");
 	if (rc == ETL_OK)
 		rc = move_find_views(p);
@@ -407,6 +418,8 @@ static int publish(struct publishing *p)
 		rc = for_each_stage(p, move_stage);
 	if (rc == ETL_OK)
 		rc = move_views(p);
+	if (rc == ETL_OK)
+		rc = follow_set(p);
 	if (rc == ETL_OK)
 		rc = replace_again(p, &remake);
 	ETL_FAULT("postgres.publish_moved");

@@ -12,6 +12,7 @@ enum publish_how {
 	PUBLISH_REPLACE, /* it goes, the staged one comes */
 	PUBLISH_SWAP,	 /* it stays, its rows go, the staged ones come */
 	PUBLISH_INTO,	 /* append, merge */
+	PUBLISH_FOLLOW,	 /* a sequence that stays: it goes on behind the staged one */
 	PUBLISH_NONE	 /* no relation: a trigger, … */
 };
 

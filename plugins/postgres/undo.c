@@ -136,7 +136,7 @@ static void add_keys(struct etl_text *json, const struct publish_part *part)
 
 static int record(struct publishing *p, size_t at)
 {
-	static const char *const hows[] = { "made", "replaced", "swapped", "into", "none" };
+	static const char *const hows[] = { "made", "replaced", "swapped", "into", "followed", "none" };
 	const struct publish_part *part = &p->parts[at];
 	const struct etl_outcome *o = &p->commit->outcomes[at];
 	const char *relation;
