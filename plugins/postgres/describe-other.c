@@ -16,27 +16,27 @@
 /* Each question: schema, name, parent or NULL, statement, comment. $2 is the schema that is asked for, $1 unused. */
 struct kind {
 	int32_t kind;
-	const char *select, *order;
+	const char *with, *select, *order;
 };
 
 /* How deep the types are that a type is made of, whatever their kinds: those of none are 0. An array stands for its
  * elements, a multirange for its range. Checks of domains may name each other's, hence the end. */
-#define DEPTHS                                                                                      \
-	"WITH RECURSIVE made(oid, relation) AS (SELECT t.oid, t.typrelid FROM pg_catalog.pg_type t LEFT JOIN " \
-	"pg_catalog.pg_class c ON c.oid = t.typrelid WHERE t.typtype IN ('e', 'r', 'd') OR c.relkind = 'c'), " \
-	"parts(oid, part) AS (SELECT m.oid, x.refobjid FROM made m JOIN pg_catalog.pg_depend x ON "           \
-	"(x.classid = 'pg_catalog.pg_type'::regclass AND x.objid = m.oid) OR (m.relation <> 0 AND x.classid = " \
-	"'pg_catalog.pg_class'::regclass AND x.objid = m.relation) WHERE x.refclassid = "                     \
-	"'pg_catalog.pg_type'::regclass UNION SELECT k.contypid, x.refobjid FROM pg_catalog.pg_constraint k JOIN " \
-	"pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_constraint'::regclass AND x.objid = k.oid AND "  \
-	"x.refclassid = 'pg_catalog.pg_type'::regclass WHERE k.contypid <> 0), "                             \
-	"whole(oid, part) AS (SELECT p.oid, coalesce(x.refobjid, nullif(t.typelem, 0), t.oid) FROM parts p JOIN " \
-	"pg_catalog.pg_type t ON t.oid = p.part LEFT JOIN pg_catalog.pg_depend x ON t.typtype = 'm' AND "      \
-	"x.classid = 'pg_catalog.pg_type'::regclass AND x.objid = t.oid AND x.refclassid = x.classid AND "    \
-	"x.deptype = 'i'), "                                                                                \
-	"deep(oid, depth) AS (SELECT oid, 0 FROM made UNION SELECT w.oid, d.depth + 1 FROM deep d JOIN whole w ON " \
-	"w.part = d.oid AND w.oid <> d.oid AND d.depth < 100), "                                            \
-	"depths(oid, depth) AS (SELECT oid, max(depth) FROM deep GROUP BY oid) "
+static const char depths_sql[] =
+	"WITH RECURSIVE made(oid, relation) AS (SELECT t.oid, t.typrelid FROM pg_catalog.pg_type t LEFT JOIN "
+	"pg_catalog.pg_class c ON c.oid = t.typrelid WHERE t.typtype IN ('e', 'r', 'd') OR c.relkind = 'c'), "
+	"parts(oid, part) AS (SELECT m.oid, x.refobjid FROM made m JOIN pg_catalog.pg_depend x ON "
+	"(x.classid = 'pg_catalog.pg_type'::regclass AND x.objid = m.oid) OR (m.relation <> 0 AND x.classid = "
+	"'pg_catalog.pg_class'::regclass AND x.objid = m.relation) WHERE x.refclassid = "
+	"'pg_catalog.pg_type'::regclass UNION SELECT k.contypid, x.refobjid FROM pg_catalog.pg_constraint k JOIN "
+	"pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_constraint'::regclass AND x.objid = k.oid AND "
+	"x.refclassid = 'pg_catalog.pg_type'::regclass WHERE k.contypid <> 0), "
+	"whole(oid, part) AS (SELECT p.oid, coalesce(x.refobjid, nullif(t.typelem, 0), t.oid) FROM parts p JOIN "
+	"pg_catalog.pg_type t ON t.oid = p.part LEFT JOIN pg_catalog.pg_depend x ON t.typtype = 'm' AND "
+	"x.classid = 'pg_catalog.pg_type'::regclass AND x.objid = t.oid AND x.refclassid = x.classid AND "
+	"x.deptype = 'i'), "
+	"deep(oid, depth) AS (SELECT oid, 0 FROM made UNION SELECT w.oid, d.depth + 1 FROM deep d JOIN whole w ON "
+	"w.part = d.oid AND w.oid <> d.oid AND d.depth < 100), "
+	"depths(oid, depth) AS (SELECT oid, max(depth) FROM deep GROUP BY oid) ";
 
 #define DOMAIN                                                                                      \
 	"pg_catalog.concat('CREATE DOMAIN ', pg_catalog.quote_ident(t.typname), ' AS ', "                     \
@@ -51,17 +51,34 @@ struct kind {
 	"), '' ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND "           \
 	"k.contype = 'c'))"
 
+#define RANGE_ORDER                                                                                 \
+	"pg_catalog.concat((SELECT ', SUBTYPE_OPCLASS = ' || CASE WHEN pg_catalog.pg_opclass_is_visible(x.oid) THEN '' ELSE "  \
+	"pg_catalog.quote_ident(xn.nspname) || '.' END || pg_catalog.quote_ident(x.opcname) FROM pg_catalog.pg_opclass x JOIN "  \
+	"pg_catalog.pg_namespace xn ON xn.oid = x.opcnamespace WHERE x.oid = r.rngsubopc AND NOT x.opcdefault), (SELECT "  \
+	"', COLLATION = ' || CASE WHEN pg_catalog.pg_collation_is_visible(l.oid) THEN '' ELSE pg_catalog.quote_ident("  \
+	"ln.nspname) || '.' END || pg_catalog.quote_ident(l.collname) FROM pg_catalog.pg_collation l JOIN "    \
+	"pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace JOIN pg_catalog.pg_type lt ON lt.oid = r.rngsubtype WHERE "  \
+	"l.oid = r.rngcollation AND l.oid <> lt.typcollation))"
+
+/* Those that are not the server's own stand last, so that they can be left out (design-other.c). */
+#define RANGE_FUNCTIONS                                                                             \
+	"(SELECT pg_catalog.string_agg(pg_catalog.concat(CASE WHEN p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace "  \
+	"THEN ', ' ELSE E'\\n, ' END, f.word, ' = ', f.oid::pg_catalog.regproc), '' ORDER BY p.pronamespace <> "   \
+	"'pg_catalog'::pg_catalog.regnamespace, f.word DESC) FROM (VALUES ('SUBTYPE_DIFF', r.rngsubdiff::pg_catalog.oid), "  \
+	"('CANONICAL', r.rngcanonical::pg_catalog.oid)) AS f (word, oid) JOIN pg_catalog.pg_proc p ON p.oid = f.oid)"
+
 static const char types_sql[] =
-	DEPTHS
 	"SELECT n.nspname, t.typname, NULL, CASE t.typtype WHEN 'd' THEN " DOMAIN " ELSE pg_catalog.concat('CREATE TYPE ', "
 	"pg_catalog.quote_ident(t.typname), ' AS ', CASE t.typtype WHEN 'e' THEN "
 	"pg_catalog.concat('ENUM (', (SELECT pg_catalog.string_agg(pg_catalog.quote_literal("
 	"e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = "
 	"t.oid), ')') WHEN 'r' THEN (SELECT pg_catalog.concat('RANGE (SUBTYPE = ', "
 	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(r.rngsubtype, NULL)")
+	", " DESCRIBE_IN("n.nspname", RANGE_ORDER)
 	/* Before 14 there is no such column. */
 	", (SELECT ', MULTIRANGE_TYPE_NAME = ' || pg_catalog.quote_ident(m.typname) FROM pg_catalog.pg_type m WHERE "
 	"m.oid = (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid)"
+	", " DESCRIBE_IN("n.nspname", RANGE_FUNCTIONS)
 	", ')') FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) ELSE pg_catalog.concat('(', "
 	"(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', pg_catalog.quote_ident(a.attname), "
 	DESCRIBE_IN("n.nspname", "pg_catalog.format_type(a.atttypid, a.atttypmod)")
@@ -102,21 +119,21 @@ static const char triggers_sql[] =
 
 static const struct kind kinds[] = {
 	/* The default of a domain may take from a sequence, which needs no type. */
-	{ ETL_SEQUENCE, sequences_sql, " ORDER BY n.nspname, c.relname" },
-	{ ETL_TYPE_DEFINITION, types_sql, " ORDER BY depths.depth, t.oid" },
-	{ ETL_TRIGGER, triggers_sql, " ORDER BY n.nspname, c.relname, t.tgname" },
+	{ ETL_SEQUENCE, "", sequences_sql, " ORDER BY n.nspname, c.relname" },
+	{ ETL_TYPE_DEFINITION, depths_sql, types_sql, " ORDER BY depths.depth, t.oid" },
+	{ ETL_TRIGGER, "", triggers_sql, " ORDER BY n.nspname, c.relname, t.tgname" },
 };
 
-static int ask(struct describing *d, const char *select, const char *order, PGresult **ret)
+static int ask(struct describing *d, const struct kind *kind, PGresult **ret)
 {
 	const char *schema = d->inst->conf ? d->inst->host->str(d->inst->conf, "schema") : NULL;
 	const char *values[] = { NULL, schema };
 	struct etl_text sql = { 0 };
 	int rc;
 
-	etl_text_add(&sql, select);
+	etl_text_addf(&sql, "%s%s", kind->with, kind->select);
 	describe_add_schemas(&sql);
-	etl_text_add(&sql, order);
+	etl_text_add(&sql, kind->order);
 	rc = sql.failed ? postgres_describe_no_memory(d) :
 			  postgres_query(d->inst, d->err, ret, sql.at, 2, values);
 	etl_text_free(&sql);
@@ -126,7 +143,7 @@ static int ask(struct describing *d, const char *select, const char *order, PGre
 static int emit_kind(struct describing *d, const struct kind *kind, struct etl_table_sink *sink)
 {
 	PGresult *result;
-	int rc = ask(d, kind->select, kind->order, &result);
+	int rc = ask(d, kind, &result);
 
 	if (rc < 0)
 		return rc;
@@ -187,12 +204,13 @@ static const char left_sql[] =
 
 static int say_left(struct describing *d)
 {
+	static const struct kind left = { .with = "", .select = left_sql, .order = " GROUP BY a.what) k" };
 	PGresult *result;
 	int rc;
 
 	if (d->inst->host->role != ETL_ROLE_SOURCE)
 		return ETL_OK;
-	rc = ask(d, left_sql, " GROUP BY a.what) k", &result);
+	rc = ask(d, &left, &result);
 	if (rc < 0)
 		return rc;
 	if (PQntuples(result) > 0 && postgres_at(result, 0, 0))

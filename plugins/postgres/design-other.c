@@ -109,9 +109,35 @@ static int design_program(struct design *d, const char *kind)
 
 /* ---- Types and sequences -------------------------------------------------------------------------------------- */
 
+/* Behind what a range says of functions that are not the server's own (describe-other.c) there is nothing else. */
+static const char *range_functions(const char *ddl)
+{
+	const char *range = strstr(ddl, " AS RANGE ("), *at = strstr(ddl, "\n, SUBTYPE_DIFF = ");
+
+	at = at ? at : strstr(ddl, "\n, CANONICAL = ");
+	return range && range < at ? at : NULL;
+}
+
+/* Functions are not carried: without one that the target lacks the range is made all the same, aloud. */
+static void add_type(struct etl_text *to, const char *ddl)
+{
+	const char *functions = range_functions(ddl);
+
+	if (!functions) {
+		etl_text_addf(to, "%s;\n", ddl);
+		return;
+	}
+	etl_text_addf(to, "\tBEGIN\n%s;\n\tEXCEPTION WHEN undefined_function THEN\n\t\tRAISE WARNING ", ddl);
+	etl_text_add_literal(to, "a range type is made without a function that the target does not have: %");
+	etl_text_add(to, ", SQLERRM;\n");
+	etl_text_add_bytes(to, ddl, (size_t)(functions - ddl));
+	etl_text_add(to, ");\n\tEND;\n");
+}
+
 /* The schema it goes to may have it from a run before, and what stays there may use it: then that one is taken. */
 static int design_type_of_its_own(struct design *d)
 {
+	bool less = d->same && d->table->ddl && range_functions(d->table->ddl);
 	struct etl_text sql = { 0 }, name = { 0 }, body = { 0 };
 	int rc;
 
@@ -120,13 +146,18 @@ static int design_type_of_its_own(struct design *d)
 	postgres_add_name(&name, NULL, d->table->name);
 	etl_text_add(&body, "BEGIN\n\tIF to_regtype(");
 	etl_text_add_literal(&body, name.at ? name.at : "");
-	etl_text_addf(&body, ") IS NULL THEN\n%s;\n\tEND IF;\nEND", d->table->ddl);
+	etl_text_add(&body, ") IS NULL THEN\n");
+	add_type(&body, d->table->ddl);
+	etl_text_add(&body, "\tEND IF;\nEND");
 	design_add_block(&sql, &body);
 	etl_text_free(&body);
 	rc = sql.failed || name.failed ?
 		     postgres_design_no_memory(d) :
-		     postgres_design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "type", d->table->name, sql.at,
-				 "the target's own type of that name is used where it has one");
+		     postgres_design_step(d, ETL_PHASE_PREPARE, less ? ETL_APPROXIMATED : ETL_EXACT, "type",
+				 d->table->name, sql.at,
+				 less ? "the target's own type of that name is used where it has one; functions are not "
+					"carried: without its SUBTYPE_DIFF or CANONICAL, unless the target has that" :
+					"the target's own type of that name is used where it has one");
 	etl_text_free(&sql);
 	etl_text_free(&name);
 	return rc;
