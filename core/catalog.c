@@ -92,6 +92,7 @@ static void copy_column(struct arena *a, void *element)
 	c->generated_sql = copy_text(a, c->generated_sql);
 	c->collation = copy_text(a, c->collation);
 	c->comment = copy_text(a, c->comment);
+	c->identity_sql = copy_text(a, c->identity_sql);
 }
 
 static void copy_key(struct arena *a, void *element)

@@ -124,7 +124,8 @@ enum etl_column_flags {
 	ETL_CONSTANT = 1 << 7,          /* made by the pipeline (`value`), not in the source */
 	ETL_REMADE = 1 << 8,            /* set by a transform: its values are no longer the source's, so a rejected row
 	                                 * cannot be found in the source by them */
-	ETL_RETYPED = 1 << 9            /* since 1.2: `declared` is the pipeline's word, for the target to read */
+	ETL_RETYPED = 1 << 9,           /* since 1.2: `declared` is the pipeline's word, for the target to read */
+	ETL_IDENTITY_GAVE = 1 << 10     /* since 1.2: identity_last is a value, also where it is that of ETL_UNKNOWN */
 };
 
 struct etl_column {
@@ -140,6 +141,9 @@ struct etl_column {
 	int32_t precision, scale;       /* of ETL_DECIMAL; else 0 */
 	int64_t length;                 /* declared length in characters (text) or bytes; 0: none */
 	int64_t identity_last;          /* the last value the identity gave; ETL_UNKNOWN when none */
+	/* Since 1.2. In the table's dialect how the identity counts, "START WITH 10 INCREMENT BY 5 …", or NULL: as the
+	 * store does when nothing is said. */
+	const char *identity_sql;
 };
 
 enum etl_key_flags { ETL_KEY_NULLS_EQUAL = 1 << 0 /* two NULLs are duplicates */ };

@@ -39,10 +39,12 @@ static const char columns_sql[] =
 	"pg_catalog.col_description(a.attrelid, a.attnum), s.seqrelid IS NOT NULL, "
 	"coalesce(CASE WHEN pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') THEN "
 	"pg_catalog.pg_sequence_last_value(s.seqrelid) END, " BEFORE_NEXT "), "
-	"pg_catalog.concat('START WITH ', s.seqstart, ' INCREMENT BY ', s.seqincrement, ' MINVALUE ', "
+	"pg_catalog.concat(CASE WHEN a.attidentity = '' THEN 'AS ' || pg_catalog.format_type(s.seqtypid, NULL) || ' ' END, "
+	"'START WITH ', s.seqstart, ' INCREMENT BY ', s.seqincrement, ' MINVALUE ', "
 	"s.seqmin, ' MAXVALUE ', s.seqmax, ' CACHE ', s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' "
 	"END), s.seqstart = 1 AND s.seqincrement = 1 AND s.seqmin = 1 AND s.seqcache = 1 AND NOT "
-	"s.seqcycle "
+	"s.seqcycle AND s.seqtypid = b.oid AND s.seqmax = CASE s.seqtypid WHEN 21 THEN 32767 WHEN 23 THEN 2147483647 ELSE "
+	"9223372036854775807 END "
 	"FROM " DESCRIBE_OBJECTS " JOIN pg_catalog.pg_class c ON c.oid = o.oid "
 	"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 	"JOIN pg_catalog.pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped "
@@ -121,8 +123,7 @@ void describe_type(struct etl_column *c, uint32_t oid, int32_t modifier, char ca
 		c->length = oid == OID_NAME ? POSTGRES_NAME_MAX : 1;
 }
 
-static void set_default(struct describing *d, struct described *o, struct etl_column *c,
-			const PGresult *result, int row)
+static void set_default(struct describing *d, struct etl_column *c, const PGresult *result, int row)
 {
 	char identity = *PQgetvalue(result, row, AT_IDENTITY);
 
@@ -138,13 +139,12 @@ static void set_default(struct describing *d, struct described *o, struct etl_co
 		return;
 	c->flags |= ETL_IDENTITY | ETL_NEVER_REUSED;
 	c->flags |= identity == 'a' ? ETL_IDENTITY_ALWAYS : 0u;
-	if (postgres_at(result, row, AT_LAST))
+	if (postgres_at(result, row, AT_LAST)) {
+		c->flags |= ETL_IDENTITY_GAVE;
 		c->identity_last = postgres_int_at(result, row, AT_LAST);
-	if (!postgres_flag_at(result, row, AT_PLAIN)) {
-		etl_text_add(&o->extras, o->extras.length ? "" : "\n");
-		etl_text_add_name(&o->extras, c->name, '"');
-		etl_text_addf(&o->extras, " %s\n", PQgetvalue(result, row, AT_OPTIONS));
 	}
+	if (!postgres_flag_at(result, row, AT_PLAIN))
+		c->identity_sql = postgres_describe_text(d, result, row, AT_OPTIONS);
 }
 
 static int take_column(struct describing *d, struct described *o, const PGresult *result, int row)
@@ -169,7 +169,7 @@ static int take_column(struct describing *d, struct described *o, const PGresult
 		      *PQgetvalue(result, row, AT_CATEGORY),
 		      (uint32_t)postgres_int_at(result, row, AT_ELEMENT),
 		      *PQgetvalue(result, row, AT_ELEMENT_TYPE));
-	set_default(d, o, c, result, row);
+	set_default(d, c, result, row);
 	t->columns = o->columns;
 	t->column_count++;
 	return ETL_OK;

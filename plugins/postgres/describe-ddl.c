@@ -74,20 +74,12 @@ static const char *said_of(const struct etl_text *lines, const char *name, size_
 	return at;
 }
 
-/* The options of an identity that are not the usual ones. */
-static void add_identity(struct etl_text *sql, const struct described *o,
-			 const struct etl_column *c)
+static void add_identity(struct etl_text *sql, const struct etl_column *c)
 {
-	size_t length;
-	const char *options = said_of(&o->extras, c->name, &length);
-
 	etl_text_addf(sql, " GENERATED %s AS IDENTITY",
 		      c->flags & ETL_IDENTITY_ALWAYS ? "ALWAYS" : "BY DEFAULT");
-	if (options) {
-		etl_text_add(sql, " (");
-		etl_text_add_bytes(sql, options, length);
-		etl_text_add(sql, ")");
-	}
+	if (c->identity_sql)
+		etl_text_addf(sql, " (%s)", c->identity_sql);
 }
 
 static void add_unproven(struct etl_text *sql, const struct described *o, const char *name)
@@ -98,7 +90,7 @@ static void add_unproven(struct etl_text *sql, const struct described *o, const 
 		etl_text_add(sql, " NOT VALID");
 }
 
-static void add_column(struct etl_text *sql, const struct described *o, const struct etl_column *c)
+static void add_column(struct etl_text *sql, const struct etl_column *c)
 {
 	etl_text_add(sql, "\n\t");
 	etl_text_add_name(sql, c->name, '"');
@@ -114,7 +106,7 @@ static void add_column(struct etl_text *sql, const struct described *o, const st
 	else if (c->default_sql)
 		etl_text_addf(sql, " DEFAULT %s", c->default_sql);
 	else if (c->flags & ETL_IDENTITY)
-		add_identity(sql, o, c);
+		add_identity(sql, c);
 	etl_text_add(sql, c->flags & ETL_NOT_NULL ? " NOT NULL" : "");
 }
 
@@ -174,7 +166,7 @@ static void add_table(struct etl_text *sql, const struct described *o)
 	etl_text_add(sql, " (");
 	for (size_t i = 0; i < t->column_count; i++) {
 		etl_text_add(sql, i ? "," : "");
-		add_column(sql, o, &o->columns[i]);
+		add_column(sql, &o->columns[i]);
 	}
 	if (t->primary.column_count)
 		add_key(sql, &t->primary, "PRIMARY KEY");
@@ -222,7 +214,7 @@ int describe_statements(struct describing *d)
 			add_view(&sql, o);
 		else if (o->table.kind == ETL_TABLE)
 			add_table(&sql, o);
-		d->memory.failed |= sql.failed || o->extras.failed || o->sets.failed || o->unproven.failed;
+		d->memory.failed |= sql.failed || o->sets.failed || o->unproven.failed;
 		o->table.ddl = etl_arena_copy(&d->memory, sql.at);
 		etl_text_free(&sql);
 	}

@@ -273,7 +273,6 @@ static int describe_one(struct describing *d, struct etl_table_sink *sink)
 static void forget(struct describing *d)
 {
 	for (size_t i = 0; d->objects && i < d->count; i++) {
-		etl_text_free(&d->objects[i].extras);
 		etl_text_free(&d->objects[i].sets);
 		etl_text_free(&d->objects[i].unproven);
 	}

@@ -24,9 +24,9 @@ struct described {
 	struct etl_foreign_key *foreign_keys;
 	struct etl_check *checks;
 	struct etl_index *indexes;
-	/* What only the statement has, a line each that begins with a quoted name: identities' options; which columns ON
-	 * DELETE SET … sets, ("a", "b"); constraints that are NOT VALID. */
-	struct etl_text extras, sets, unproven;
+	/* What only the statement has, a line each that begins with a quoted name: which columns ON DELETE SET … sets,
+	 * ("a", "b"); constraints that are NOT VALID. */
+	struct etl_text sets, unproven;
 };
 
 struct describing {

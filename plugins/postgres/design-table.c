@@ -70,28 +70,6 @@ static bool in_key(const struct design *d, const struct etl_column *c)
 	return false;
 }
 
-/* Options of an identity stand in the table's own statement only: "name" type … AS IDENTITY (…). */
-static void add_identity_options(struct design *d, const struct etl_column *c, struct etl_text *sql)
-{
-	static const char words[] = " AS IDENTITY (";
-	struct etl_text name = { 0 };
-	const char *at, *end, *options;
-
-	etl_text_add(&name, "\n\t");
-	etl_text_add_name(&name, c->name, '"');
-	at = d->same && d->table->ddl && name.at ? strstr(d->table->ddl, name.at) : NULL;
-	etl_text_free(&name);
-	if (!at)
-		return;
-	end = at + 1 + strcspn(at + 1, "\n");
-	options = strstr(at, words);
-	if (!options || options > end)
-		return;
-	options += strlen(words) - 1;
-	etl_text_add(sql, " ");
-	etl_text_add_bytes(sql, options, strcspn(options, ")") + 1);
-}
-
 static void add_identity(struct design *d, struct column *column)
 {
 	const struct etl_column *c = column->c;
@@ -103,7 +81,10 @@ static void add_identity(struct design *d, struct column *column)
 	}
 	etl_text_addf(column->sql, " GENERATED %s AS IDENTITY",
 		      c->flags & ETL_IDENTITY_ALWAYS ? "ALWAYS" : "BY DEFAULT");
-	add_identity_options(d, c, column->sql);
+	if (d->same && c->identity_sql && strncmp(c->identity_sql, "AS ", 3) != 0)
+		etl_text_addf(column->sql, " (%s)", c->identity_sql);
+	else if (c->identity_sql)
+		say(column, ETL_APPROXIMATED, "it counts up by one; how it counted in the source is left out");
 	if (d->sqlite)
 		say(column, ETL_EXACT, c->flags & ETL_NEVER_REUSED ?
 					       "numbered when none is given" :
@@ -280,7 +261,8 @@ static void add_serials(struct design *d, struct etl_text *sql, bool before)
 		char *name = serial_of(d, c);
 
 		if (name && before) {
-			etl_text_addf(sql, "CREATE SEQUENCE %s%s;\n", name,
+			etl_text_addf(sql, "CREATE SEQUENCE %s%s%s;\n", name, c->identity_sql ? " " : "",
+				      c->identity_sql	   ? c->identity_sql :
 				      c->type == ETL_INT32 ? " AS integer" :
 				      c->type == ETL_INT16 ? " AS smallint" :
 							     "");
@@ -371,7 +353,7 @@ static int design_counter(struct design *d, const struct etl_column *c)
 				   NULL);
 	postgres_add_name(&table, NULL, d->table->name);
 	postgres_add_name(&column, NULL, c->name);
-	if (c->identity_last != ETL_UNKNOWN)
+	if (c->identity_last != ETL_UNKNOWN || c->flags & ETL_IDENTITY_GAVE)
 		etl_text_addf(&last, "'%lld'", (long long)c->identity_last);
 	add_setting(&sql, last.at);
 	etl_text_add(&sql, "pg_get_serial_sequence(");

@@ -273,6 +273,18 @@ static int add_type(struct design *d, const struct etl_column *c, bool key)
 			   keeps ? NULL : type->note);
 }
 
+static int identity_counts(struct design *d, const struct etl_column *c)
+{
+	struct etl_text note = { 0 };
+	int rc;
+
+	etl_text_addf(&note, "SQLite counts up by one from the last value; left out: %s", c->identity_sql);
+	rc = note.failed ? design_no_memory(d) :
+			   design_part(d, ETL_SKIPPED, "identity options", c->name, note.at);
+	etl_text_free(&note);
+	return rc;
+}
+
 int design_add_column(struct design *d, const struct etl_column *c, bool first)
 {
 	const struct etl_key *primary = &d->table->primary;
@@ -299,6 +311,8 @@ int design_add_column(struct design *d, const struct etl_column *c, bool first)
 		rc = design_part(d, ETL_SKIPPED, "identity", c->name,
 				 "SQLite makes values only for an INTEGER PRIMARY KEY; the rows "
 				 "keep theirs");
+	else if (!rc && key && c->identity_sql)
+		rc = identity_counts(d, c);
 	return rc;
 }
 

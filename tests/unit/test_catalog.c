@@ -46,7 +46,8 @@ static struct etl_table example(void)
 		.origin = own("total_"),
 		.default_sql = own("0"), .generated_sql = own("1+1"),
 		.collation = own("RTRIM"), .comment = own("c"),
-		.type = ETL_DECIMAL, .flags = ETL_NOT_NULL, .precision = 10, .scale = 2, .identity_last = 7 };
+		.type = ETL_DECIMAL, .flags = ETL_NOT_NULL, .precision = 10, .scale = 2, .identity_last = 7,
+		.identity_sql = own("START WITH 3") };
 	given.columns[1] = (struct etl_column){ .name = own("Id") };
 	given.unique = (struct etl_key){ .name = own("u"), .columns = given.names, .column_count = 2,
 		.collations = given.nocase, .conflict_sql = own("ON CONFLICT IGNORE") };
@@ -94,6 +95,7 @@ START_TEST(every_member_is_copied)
 	ck_assert_str_eq(c->columns[0].collation, "RTRIM");
 	ck_assert_str_eq(c->columns[0].comment, "c");
 	ck_assert_int_eq(c->columns[0].identity_last, 7);
+	ck_assert_str_eq(c->columns[0].identity_sql, "START WITH 3");
 	ck_assert_str_eq(c->columns[1].name, "Id");
 	ck_assert_ptr_null(c->columns[1].declared);
 	ck_assert_str_eq(c->primary.columns[0], "Id");
