@@ -3,6 +3,8 @@
 
 #include "moment.h"
 
+#define MICROS_PER_DAY INT64_C(86400000000)
+
 struct cursor {
 	const char *at, *end;
 };
@@ -86,7 +88,7 @@ static bool take_time(struct cursor *c, struct moment *m)
 		return false;
 	if (take_char(c, ':') && !take_digits(c, 2, 2, &second))
 		return false;
-	if (hour > 23 || minute > 59 || second > 59)
+	if (hour > 24 || minute > 59 || second > 59)
 		return false;
 	m->micros = ((hour * 60 + minute) * 60 + second) * 1000000;
 	m->timed = true;
@@ -126,7 +128,7 @@ bool etl_moment_parse(struct moment *m, const char *text, size_t size)
 		return true;
 	if (!take_char(&c, ' ') && !take_char(&c, 'T') && !take_char(&c, 't'))
 		return false;
-	if (!take_time(&c, m))
+	if (!take_time(&c, m) || m->micros >= MICROS_PER_DAY)
 		return false;
 	return c.at == c.end || (take_zone(&c, m) && c.at == c.end);
 }
@@ -136,5 +138,7 @@ bool etl_moment_parse_time(struct moment *m, const char *text, size_t size)
 	struct cursor c = { text, text + size };
 
 	memset(m, 0, sizeof(*m));
-	return take_time(&c, m) && c.at == c.end;
+	if (!take_time(&c, m) || c.at != c.end)
+		return false;
+	return m->micros < MICROS_PER_DAY || (m->micros == MICROS_PER_DAY && !m->finer);
 }

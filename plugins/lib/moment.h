@@ -14,7 +14,7 @@ struct moment {
 
 /* "2024-02-29", "2024-02-29 23:59:59.123456", with T, Z, +02:00. */
 bool etl_moment_parse(struct moment *, const char *text, size_t size);
-/* "23:59", "23:59:59.5". */
+/* "23:59", "23:59:59.5"; "24:00" too, the end of the day (ISO 8601), which of a date is the next one's midnight. */
 bool etl_moment_parse_time(struct moment *, const char *text, size_t size);
 
 #endif

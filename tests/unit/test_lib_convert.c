@@ -188,6 +188,9 @@ START_TEST(impossible_dates_are_refused)
 	expect("timestamp", "2024-02-29 23:59:59", "instant", "(type)");
 	expect("instant", "1969-12-31 23:59:59.5Z", "text", "'1969-12-31 23:59:59.5Z'");
 	expect("text", "23:59:59.5", "time", "23:59:59.5");
+	expect("text", "24:00", "time", "24:00:00");
+	expect("text", "24:00:00.0000001", "time", "(not_a_time)");
+	expect("text", "24:01", "time", "(not_a_time)");
 	expect("text", "23:60", "time", "(not_a_time)");
 }
 END_TEST
