@@ -12,6 +12,8 @@ struct canon {
 	int32_t hash;	    /* enum etl_hash */
 	int64_t *key, *all; /* column indexes */
 	int64_t key_count, all_count;
+	bool *blurred;	    /* beside the schema's columns (canon_blur) */
+	bool by_row;	    /* … one is of the key */
 	/* The row that is being laid down; for each column CANON_FIXED_MAX bytes are to spare. */
 	uint8_t *scratch;
 	size_t used, room, spare;

@@ -219,6 +219,10 @@ static bool hash_row(struct canon *c, const int64_t *columns, int64_t count, int
 	for (int64_t i = 0; i < count; i++) {
 		const struct etl_column_view *col = &c->view->columns[columns[i]];
 
+		if (c->blurred && c->blurred[columns[i]]) {
+			c->scratch[c->used++] = etl_is_null(col, row) ? TAG_NULL : TAG_TEXT;
+			continue;
+		}
 		if (!(text ? canon_text_value(c, col, row, i == 0) : put_value(c, col, row)))
 			return false;
 	}
@@ -237,7 +241,8 @@ static bool set_columns(struct canon *c, const int64_t *key, size_t key_count)
 
 	c->all = malloc((columns + 1) * sizeof(*c->all));
 	c->key = malloc((columns + key_count + 1) * sizeof(*c->key));
-	if (!c->all || !c->key)
+	c->blurred = calloc(columns + 1, sizeof(*c->blurred));
+	if (!c->all || !c->key || !c->blurred)
 		return false;
 	for (int64_t i = 0; i < c->schema.n_children; i++)
 		if (!is_own(c->schema.children[i]->name))
@@ -281,6 +286,14 @@ struct canon *canon_new(const struct ArrowSchema *schema, const int64_t *key, si
 	return c;
 }
 
+void canon_blur(struct canon *c, const bool *columns, size_t count)
+{
+	for (size_t i = 0; i < count && i < (size_t)c->schema.n_children; i++)
+		c->blurred[i] = columns[i];
+	for (int64_t i = 0; i < c->key_count; i++)
+		c->by_row |= c->blurred[c->key[i]];
+}
+
 void canon_free(struct canon *c)
 {
 	if (!c)
@@ -290,6 +303,7 @@ void canon_free(struct canon *c)
 	etl_view_free(c->view);
 	free(c->key);
 	free(c->all);
+	free(c->blurred);
 	free(c->scratch);
 	free(c);
 }
@@ -297,8 +311,9 @@ void canon_free(struct canon *c)
 bool canon_batch(struct canon *c, const struct ArrowArray *batch, uint64_t *ret_key,
 		 uint64_t *ret_row)
 {
-	const int64_t *key = c->key_count > 0 ? c->key : c->all;
-	int64_t key_count = c->key_count > 0 ? c->key_count : c->all_count;
+	bool keyed = c->key_count > 0 && !c->by_row;
+	const int64_t *key = keyed ? c->key : c->all;
+	int64_t key_count = keyed ? c->key_count : c->all_count;
 
 	if (!etl_view_set(c->view, batch))
 		return false;
@@ -307,7 +322,7 @@ bool canon_batch(struct canon *c, const struct ArrowArray *batch, uint64_t *ret_
 			return false;
 		if (!ret_row)
 			continue;
-		if (c->key_count == 0)
+		if (!keyed)
 			ret_row[row] = ret_key[row];
 		else if (!hash_row(c, c->all, c->all_count, row, &ret_row[row]))
 			return false;

@@ -268,7 +268,7 @@ int diff_rows(struct diff *d, const struct diff_range *range, const bool *wanted
 			  .divisible = divisible };
 	int rc;
 
-	r.canon = canon_new(&job->rows, job->key, job->key_count, d->hash);
+	r.canon = job_canon(job, &job->rows, d->hash);
 	r.view = etl_view_new(&job->rows);
 	rc = r.canon && r.view ? diff_walk(d, DIFF_SOURCE, range, &r.walk, err) : error_memory(err);
 	if (rc == 0 && !make_index(&r))

@@ -74,7 +74,7 @@ static bool side_init(struct stream_side *s, struct diff *d, enum diff_side side
 				   .side = side,
 				   .range = range,
 				   .mask = count - 1 };
-	s->canon = canon_new(&job->rows, job->key, job->key_count, d->hash);
+	s->canon = job_canon(job, &job->rows, d->hash);
 	s->buckets = calloc(count, sizeof(*s->buckets));
 	return s->canon && s->buckets;
 }

@@ -88,8 +88,7 @@ static int start_digest(struct item *item, struct ArrowArrayStream *stream, stru
 
 	if (rc)
 		return stream_failed(job_source_name(item->job), stream, rc, err);
-	item->canon = canon_new(&schema, item->job->key, item->job->key_count,
-				item->job->needs.hash);
+	item->canon = job_canon(item->job, &schema, item->job->needs.hash);
 	schema.release(&schema);
 	return item->canon ? 0 : error_memory(err);
 }

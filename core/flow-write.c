@@ -210,7 +210,7 @@ static int write_item(struct item *item, struct instance *target, struct etl_err
 		job->started = now();
 	pthread_mutex_unlock(&job->mutex);
 	item->target.err = instance_error(target, err);
-	item->target.canon = canon_new(&job->rows, job->key, job->key_count, ETL_HASH_X1);
+	item->target.canon = job_canon(job, &job->rows, ETL_HASH_X1);
 	if (!item->target.canon)
 		return error_memory(err);
 	rc = mark_item(item, target, err);

@@ -59,6 +59,7 @@ struct job {
 	struct ArrowSchema rows;	/* what the target gets, without the ordinal */
 	struct reshape_column *cast;	/* from before_cast to rows */
 	size_t cast_count;
+	bool *respelt; /* beside cast: the target spells their values; NULL: none */
 	int64_t *key; /* columns of rows; none: the whole row */
 	size_t key_count;
 	struct etl_needs needs; /* the digest of the source side to keep while loading */
@@ -146,6 +147,12 @@ const char *job_stage_name(const struct job *, size_t stage);
 /* How a job is called in messages: its name in the source, or "query 3". */
 const char *job_source_name(const struct job *);
 /* In how many splits its rows are best read, by what is known of their number. */
+/* Whether values of the column that WAS come to one that IS in the spelling that it has itself (ETL_RESPELT). */
+bool column_alike(const struct etl_column *was, const struct etl_column *is);
+/* Of a shaped job: fills respelt, with a verdict for each. */
+int job_find_respelt(struct jobs *, struct job *, struct etl_error *);
+/* What hashes its rows, of SCHEMA: job->rows, maybe with an ordinal behind. NULL as of canon_new. */
+struct canon *job_canon(const struct job *, const struct ArrowSchema *schema, int32_t hash);
 int64_t job_splits_wanted(const struct job *);
 
 #endif

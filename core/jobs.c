@@ -360,7 +360,7 @@ static int shape_job(struct making *m, struct job *job)
 		rc = refuse_own_names(from, m->err);
 	if (rc == 0)
 		rc = shape_target(m->setup->pipeline, m->jobs, job, from, is_dynamic(target),
-				  target->plugin->target.takes, m->err);
+				  &target->plugin->target, m->err);
 	if (rc == 0)
 		rc = where_job(m->jobs, job, m->err);
 	if (rc == 0)
@@ -600,6 +600,7 @@ static void job_free(struct job *job)
 	free(job->validators.at);
 	free(job->cast);
 	free(job->key);
+	free(job->respelt);
 	free(job->splits);
 	free(job->refused);
 	free(job->stages);

@@ -179,6 +179,12 @@ static int no_revert(struct etl_instance *i, const char *run, const struct etl_t
 	return error_set(err, ETL_USAGE, "this target cannot take run %s back", run);
 }
 
+static int32_t never_respelt(const struct etl_column *column)
+{
+	(void)column;
+	return 0;
+}
+
 static const char *no_place(struct etl_instance *i, const struct etl_table *table)
 {
 	(void)i;
@@ -352,6 +358,8 @@ static int fill_target(struct plugin *p, struct etl_error *err)
 		p->target.takes = own_type;
 	if (!p->target.place)
 		p->target.place = no_place;
+	if (!p->target.respells)
+		p->target.respells = never_respelt;
 	return fill_pairs(p, err);
 }
 

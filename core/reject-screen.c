@@ -215,7 +215,7 @@ static int seek_split(struct seeking *s, size_t split)
 			   &stream, s->err);
 
 	if (rc == 0 && stream.get_schema(&stream, &schema) == 0)
-		s->canon = canon_new(&schema, s->job->key, s->job->key_count, ETL_HASH_X1);
+		s->canon = job_canon(s->job, &schema, ETL_HASH_X1);
 	if (rc == 0 && !s->canon)
 		rc = error_memory(s->err);
 	if (rc == 0)

@@ -223,7 +223,7 @@ static int open_finding(struct finding *f, struct screen *s, const struct etl_st
 	f->context = (struct etl_context){
 		.job = f->job, .side = SIDE_SCREEN, .rejects = run->rejects, .err = s->err
 	};
-	f->context.canon = canon_new(&f->job->rows, f->job->key, f->job->key_count, ETL_HASH_X1);
+	f->context.canon = job_canon(f->job, &f->job->rows, ETL_HASH_X1);
 	return f->context.canon ? 0 : error_memory(s->err);
 }
 

@@ -77,6 +77,7 @@ int shape_existing_columns(struct job *job, const struct etl_table *there,
 		struct reshape_column *own = find_cast(cast, cast_count, columns[i].name);
 		const char *origin = columns[i].origin;
 		uint32_t constant = columns[i].flags & ETL_CONSTANT;
+		bool alike;
 
 		if (columns[i].flags & ETL_GENERATED)
 			continue;
@@ -96,13 +97,18 @@ int shape_existing_columns(struct job *job, const struct etl_table *there,
 			own->name = column->name;
 		if (!origin && !constant && strcmp(columns[i].name, column->name) != 0)
 			origin = columns[i].name;
+		alike = column_alike(&columns[i], column) && !(own && own->fallback);
 		columns[kept] = *column;
+		columns[kept].flags &= ~(alike ? (uint32_t)ETL_RESPELT : 0u);
 		columns[kept].origin = origin;
 		columns[kept++].flags |= constant;
 	}
-	for (size_t i = 0; i < there->column_count; i++)
-		if (table_column(there, i)->flags & ETL_GENERATED)
-			columns[kept++] = *table_column(there, i);
+	for (size_t i = 0; i < there->column_count; i++) {
+		if (!(table_column(there, i)->flags & ETL_GENERATED))
+			continue;
+		columns[kept] = *table_column(there, i);
+		columns[kept++].flags &= ~(uint32_t)ETL_RESPELT;
+	}
 	*count = kept;
 	return 0;
 }

@@ -25,7 +25,7 @@ struct shaping {
 	size_t cast_count;
 	bool changed; /* the source's DDL is not the target's */
 	bool dynamic_target;
-	int32_t (*takes)(const struct etl_column *);
+	int32_t (*takes)(const struct etl_column *), (*respells)(const struct etl_column *);
 	struct etl_error *err;
 };
 

@@ -177,6 +177,19 @@ static int add_cast(struct shaping *s, const char *name, int64_t from, struct et
 	return 0;
 }
 
+/* Where the target's table is there, that one says how it spells (shape-existing.c). */
+static void set_respelt(struct shaping *s, const struct etl_column *from, const struct column_rule *rule,
+			struct etl_column *column)
+{
+	bool alike = from && column_alike(from, column) && !(rule && rule->fallback);
+
+	if (s->there)
+		return;
+	column->flags &= ~(uint32_t)ETL_RESPELT;
+	if (!alike && s->respells(column))
+		column->flags |= ETL_RESPELT;
+}
+
 /* A column of FROM: under its new name and in its new type. */
 static int take_column(struct shaping *s, size_t i)
 {
@@ -202,8 +215,10 @@ static int take_column(struct shaping *s, size_t i)
 	}
 	s->new_names[i] = column->name;
 	s->column_count++;
-	if (column->flags & ETL_GENERATED)
+	if (column->flags & ETL_GENERATED) {
+		column->flags &= ~(uint32_t)ETL_RESPELT;
 		return 0;
+	}
 	given = wanted_type(s, rule, column);
 	if (at >= 0)
 		type = etl_type_of(s->job->before_cast.children[at]);
@@ -213,6 +228,7 @@ static int take_column(struct shaping *s, size_t i)
 		column->type = s->takes(column);
 		type = (struct etl_type_info){ column->type, column->precision, column->scale };
 	}
+	set_respelt(s, from, rule, column);
 	return add_cast(s, column->name, at, type, given, rule);
 }
 
@@ -229,6 +245,7 @@ static int make_column(struct shaping *s, const struct column_rule *rule)
 				       .identity_last = ETL_UNKNOWN };
 	s->changed = true;
 	given = wanted_type(s, rule, column);
+	set_respelt(s, NULL, rule, column);
 	return add_cast(s, column->name, -1,
 			(struct etl_type_info){ column->type, column->precision, column->scale },
 			given, rule);
@@ -268,6 +285,7 @@ static int take_all(struct shaping *s)
 		return error_memory(s->err);
 	for (size_t i = 0; i < count; i++) {
 		all[i] = *table_column(s->there, i);
+		all[i].flags &= ~(uint32_t)ETL_RESPELT;
 		for (size_t k = 0; k < s->column_count; k++)
 			if (strcmp(s->columns[k].name, all[i].name) == 0)
 				all[i] = s->columns[k];
@@ -421,7 +439,7 @@ static int settle(struct shaping *s)
 
 int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job *job,
 		 const struct etl_table *from, bool dynamic_target,
-		 int32_t (*takes)(const struct etl_column *), struct etl_error *err)
+		 const struct etl_target *target, struct etl_error *err)
 {
 	struct shaping s = { .pipeline = pipeline,
 			     .jobs = jobs,
@@ -429,7 +447,8 @@ int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job 
 			     .job = job,
 			     .from = from,
 			     .dynamic_target = dynamic_target,
-			     .takes = takes,
+			     .takes = target->takes,
+			     .respells = target->respells,
 			     .err = err };
 	int rc;
 
@@ -445,6 +464,8 @@ int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job 
 		shape_carry(&s);
 	if (rc == 0)
 		rc = settle(&s);
+	if (rc == 0)
+		rc = job_find_respelt(jobs, job, err);
 	if (!job->cast)
 		free(s.cast);
 	etl_arena_free(&s.arena);

@@ -40,8 +40,7 @@ int shape_find_parents(struct jobs *, bool stays, struct etl_error *);
 /* Fills job->target (foreign keys still speak of the parents by their source names), job->cast,
  * job->rows and job->key, from FROM (the last shape) and job->before_cast. */
 int shape_target(const struct pipeline *, struct jobs *, struct job *, const struct etl_table *from,
-		 bool dynamic_target, int32_t (*takes)(const struct etl_column *),
-		 struct etl_error *);
+		 bool dynamic_target, const struct etl_target *, struct etl_error *);
 
 /* A verdict of the host's own; OBJECT and the note are copied. */
 int host_verdict_add(struct jobs *, int32_t verdict, const char *kind, const char *object,

@@ -145,7 +145,7 @@ static int read_piece(struct piece *p, struct instance *target, struct etl_error
 	struct etl_read read = { .dataset = p->into->dataset,
 				 .want = &job->rows,
 				 .context = &context };
-	struct canon *canon = canon_new(&job->rows, job->key, job->key_count, ETL_HASH_X1);
+	struct canon *canon = job_canon(job, &job->rows, ETL_HASH_X1);
 	struct ArrowArrayStream stream = { .release = NULL };
 	struct digest *digest = calloc(1, sizeof(*digest));
 	int rc = canon && digest ? 0 : error_memory(err);

@@ -125,7 +125,10 @@ enum etl_column_flags {
 	ETL_REMADE = 1 << 8,            /* set by a transform: its values are no longer the source's, so a rejected row
 	                                 * cannot be found in the source by them */
 	ETL_RETYPED = 1 << 9,           /* since 1.2: `declared` is the pipeline's word, for the target to read */
-	ETL_IDENTITY_GAVE = 1 << 10     /* since 1.2: identity_last is a value, also where it is that of ETL_UNKNOWN */
+	ETL_IDENTITY_GAVE = 1 << 10,    /* since 1.2: identity_last is a value, also where it is that of ETL_UNKNOWN */
+	/* Since 1.2: a text or json is kept as what it means, and read back in the store's own spelling (a jsonb, an
+	 * address). Such values are compared only when they come from a column that is declared alike. */
+	ETL_RESPELT = 1 << 11
 };
 
 struct etl_column {
@@ -873,6 +876,8 @@ struct etl_target {
 	 * object of that schema is the one that the host takes for `existing`. The text lives as long as the instance and
 	 * the table. NULL, as without it: there is one object of a name. */
 	const char *(*place)(struct etl_instance *, const struct etl_table *);
+	/* Since 1.2. Optional, pure: 1 when a column that this target makes of COLUMN has ETL_RESPELT. Default: 0. */
+	int32_t (*respells)(const struct etl_column *column);
 };
 
 enum etl_repair_kind {

@@ -21,6 +21,7 @@ struct etl_instance {
 	uint64_t seed;
 	size_t max_rows;
 	char extent[32]; /* "full", "sample 10 %" */
+	struct etl_text looked; /* … "full but for values of a, b": as findings say it */
 };
 
 /* One comparison under way. */
@@ -81,7 +82,7 @@ static int emit_text(const struct etl_instance *self, struct etl_finding_sink *s
 {
 	int r;
 
-	finding->extent = self->extent;
+	finding->extent = self->looked.at;
 	finding->message = text->at;
 	if (text->failed)
 		r = self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory for a finding");
@@ -238,6 +239,30 @@ static int compare_buckets(struct comparison *c, struct etl_error *err)
 	return r;
 }
 
+/* Columns that cannot be compared are named where it is said how much was. */
+static int name_looked(struct etl_instance *self, struct etl_peer *into, struct etl_error *err)
+{
+	const struct etl_table *table;
+	const char *between = " but for values of ";
+	int r = self->host->peer_describe(into, &table, err);
+
+	if (r < 0)
+		return r;
+	self->looked.length = 0;
+	etl_text_add(&self->looked, self->extent);
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct etl_column *c =
+			ETL_AT(const struct etl_column, table->columns, table->column_size, i);
+
+		if (!(c->flags & ETL_RESPELT))
+			continue;
+		etl_text_addf(&self->looked, "%s%s", between, c->name);
+		between = ", ";
+	}
+	return self->looked.failed ? self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to compare rows") :
+				     ETL_OK;
+}
+
 static int find_differences(struct comparison *c, struct etl_error *err)
 {
 	const struct etl_host *host = c->self->host;
@@ -276,8 +301,10 @@ static int checksum_check(struct etl_instance *self, struct etl_peer *from, stru
 									    ETL_RANGE_ALL);
 	struct comparison c = { .self = self, .from = from, .into = into };
 	struct etl_digest a, b;
-	int r = self->host->peer_digest(from, &range, ETL_HASH_X1, &a, err);
+	int r = name_looked(self, into, err);
 
+	if (r == ETL_OK)
+		r = self->host->peer_digest(from, &range, ETL_HASH_X1, &a, err);
 	if (r == ETL_OK)
 		r = self->host->peer_digest(into, &range, ETL_HASH_X1, &b, err);
 	if (r < 0)
@@ -338,6 +365,8 @@ static int checksum_open(const struct etl_host *host, const struct etl_conf *con
 
 static void checksum_close(struct etl_instance *self)
 {
+	if (self)
+		etl_text_free(&self->looked);
 	free(self);
 }
 

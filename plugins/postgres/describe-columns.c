@@ -107,12 +107,22 @@ static bool is_list(uint32_t oid, char category, uint32_t element, char element_
 	return oid != OID_INT2VECTOR && oid != OID_OIDVECTOR && category == 'A' && element_type != 'c' && element != OID_JSON && element != OID_JSONB;
 }
 
+/* Strings and enums are kept as they are written, and so are json and xml. */
+static bool is_verbatim(uint32_t oid, char category)
+{
+	if (oid == OID_JSON || oid == OID_XML || oid == OID_CHAR)
+		return true;
+	return oid != OID_BPCHAR && (category == 'S' || category == 'E');
+}
+
 void describe_type(struct etl_column *c, uint32_t oid, int32_t modifier, char category,
 		   uint32_t element, char element_type)
 {
 	c->type = decode_knows(oid)			      ? decode_type(oid) :
 		  is_list(oid, category, element, element_type) ? ETL_JSON :
 							     ETL_TEXT;
+	if ((c->type == ETL_TEXT || c->type == ETL_JSON) && !is_verbatim(oid, category))
+		c->flags |= ETL_RESPELT;
 	if (oid == OID_NUMERIC)
 		set_numeric(c, modifier);
 	if ((oid == OID_VARCHAR || oid == OID_BPCHAR) && modifier >= MODIFIER_HEAD)

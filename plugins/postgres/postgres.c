@@ -216,6 +216,7 @@ static const struct etl_target target = {
 	.staged = postgres_staged,
 	.recall = postgres_recall,
 	.takes = postgres_takes,
+	.respells = postgres_respells,
 	.mark = postgres_mark,
 	.since = postgres_since,
 	.revert = postgres_revert,

@@ -192,6 +192,7 @@ int postgres_design(struct etl_instance *, const struct etl_table *, const struc
 
 /* takes.c */
 int32_t postgres_takes(const struct etl_column *);
+int32_t postgres_respells(const struct etl_column *);
 
 /* read.c */
 int postgres_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
