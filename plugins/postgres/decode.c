@@ -5,6 +5,9 @@
 #include "config.h"
 
 #include "decode.h"
+#include "../lib/spell.h"
+
+#define MICROS_PER_DAY INT64_C(86400000000)
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "decode.h swaps bytes for a little-endian machine"
@@ -282,10 +285,23 @@ const char *decode_value(struct decode_column *c, struct etl_column_builder *to,
 	return code ? code : etl_convert(to, &view, 0);
 }
 
+/* Beyond what microseconds since 1970 can say. */
+static void add_moment(struct etl_text *text, int64_t micros)
+{
+	int64_t days = micros / MICROS_PER_DAY, rest = micros % MICROS_PER_DAY;
+	char buf[SPELL_MAX];
+
+	etl_spell_date(buf, days - (rest < 0) + DECODE_EPOCH_DAYS);
+	etl_text_add(text, buf);
+	etl_spell_time(buf, rest < 0 ? rest + MICROS_PER_DAY : rest);
+	etl_text_addf(text, " %s", buf);
+}
+
 /* What no type of the profile holds, in the server's own words. */
 static void add_odd(const struct decode_column *c, struct etl_text *text, const uint8_t *bytes,
 		    int32_t size)
 {
+	bool moment = (c->oid == OID_TIMESTAMP || c->oid == OID_TIMESTAMPTZ) && size == 8;
 	bool negative = size > 0 && c->oid != OID_NUMERIC && bytes[0] & 0x80;
 	uint16_t sign = c->oid == OID_NUMERIC && size >= 8 ? decode_16(bytes + 4) : 0;
 
@@ -303,9 +319,12 @@ static void add_odd(const struct decode_column *c, struct etl_text *text, const 
 		break;
 	}
 	if ((c->oid == OID_DATE && size == 4) ||
-	    ((c->oid == OID_TIMESTAMP || c->oid == OID_TIMESTAMPTZ) && size == 8 &&
-	     (decode_64(bytes) == INT64_MAX || decode_64(bytes) == (uint64_t)INT64_MIN))) {
+	    (moment && (decode_64(bytes) == INT64_MAX || decode_64(bytes) == (uint64_t)INT64_MIN))) {
 		etl_text_add(text, negative ? "-infinity" : "infinity");
+		return;
+	}
+	if (moment) {
+		add_moment(text, (int64_t)decode_64(bytes));
 		return;
 	}
 	etl_text_add(text, "\\x");

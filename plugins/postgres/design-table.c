@@ -180,6 +180,23 @@ static bool add_serial(struct design *d, struct column *column)
 	return name != NULL;
 }
 
+/* Values of PostgreSQL that rows have no place for: the source rejects them, with the word in parentheses. */
+static const char *misses(const struct etl_column *c)
+{
+	switch (c->type) {
+	case ETL_DATE:
+		return "infinity and -infinity are rejected (infinity)";
+	case ETL_TIMESTAMP:
+	case ETL_INSTANT:
+		return "infinity, -infinity (infinity) and what is after 294247-01-10 04:00:54.775807 (out_of_range) are rejected";
+	case ETL_DECIMAL:
+	case ETL_NUMERIC:
+		return "NaN (not_a_number), Infinity and -Infinity (infinity) are rejected";
+	default:
+		return NULL;
+	}
+}
+
 /* Its line is added to LINES; a generated column that cannot be is left out. */
 static int design_column_line(struct design *d, const struct etl_column *c, struct etl_text *lines)
 {
@@ -206,6 +223,8 @@ static int design_column_line(struct design *d, const struct etl_column *c, stru
 	if (in_key(d, c) && !(c->flags & ETL_NOT_NULL))
 		say(&column, ETL_APPROXIMATED,
 		    "a primary key takes no NULL, so a row with one is rejected");
+	if (d->same && !(c->flags & (ETL_GENERATED | ETL_RETYPED)))
+		say(&column, ETL_EXACT, misses(c));
 	if (!rc && fits) {
 		etl_text_addf(lines, "%s%s", lines->length ? ",\n" : "", line.at);
 		lines->failed = lines->failed || line.failed || column.note.failed;
