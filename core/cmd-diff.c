@@ -203,6 +203,26 @@ static void warn_columns(const struct diff *d)
 	}
 }
 
+/* By such a key one row is two: the statement that deletes the one could find the other. */
+static int check_spelling(const struct tables *tables, struct etl_error *err)
+{
+	for (size_t i = 0; i < tables->count; i++) {
+		const struct diff *d = &tables->at[i];
+		const struct job *job = d->job;
+		bool differs = d->added + d->deleted + d->changed > 0;
+
+		for (size_t k = 0; differs && job->respelt && k < job->key_count; k++) {
+			if (!job->respelt[job->key[k]])
+				continue;
+			error_at(err, job->target->name, job->rows.children[job->key[k]]->name, NULL);
+			return error_set(err, ETL_USAGE,
+					 "the target spells the values of this column, which is of the key, in its own "
+					 "way, so no repair can be written; --tables leaves the table out");
+		}
+	}
+	return 0;
+}
+
 static int print_script(const struct cli *cli, struct run *run, struct tables *tables,
 			struct etl_error *err)
 {
@@ -210,6 +230,9 @@ static int print_script(const struct cli *cli, struct run *run, struct tables *t
 
 	if (!tables->differences)
 		return 0;
+	rc = check_spelling(tables, err);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < tables->count; i++)
 		warn_columns(&tables->at[i]);
 	fputs("-- repair: makes the target equal to the source\n", tables->out);
