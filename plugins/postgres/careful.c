@@ -47,6 +47,11 @@ bool careful_is_data(const PGresult *result)
 	return blame_of(result) != BLAME_SERVER;
 }
 
+bool careful_is_value(const PGresult *result)
+{
+	return blame_of(result) == BLAME_VALUES;
+}
+
 static int fail_load(struct loading *l, PGresult *result)
 {
 	return postgres_fail(l->inst, result, l->err, "loading table \"%s\"", l->load->table->name);

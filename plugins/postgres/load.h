@@ -70,6 +70,8 @@ int careful_open(struct loading *);
 int careful_batch(struct loading *, const struct ArrowArray *batch);
 /* May it be about the values, and not about the server? */
 bool careful_is_data(const PGresult *);
+/* Is it about them for certain? */
+bool careful_is_value(const PGresult *);
 
 /* exact.c: would a column's type cut off or round what is written? */
 bool exact_matters(const struct loading *, size_t column);

@@ -80,7 +80,7 @@ static int find_types(struct telling *t)
 	return rc;
 }
 
-/* The columns that the sink wants, then those of the key. */
+/* The columns that the sink wants, then those of the key, and last the server's words. */
 static int open_cursor(struct telling *t)
 {
 	const struct screen *s = t->s;
@@ -96,11 +96,10 @@ static int open_cursor(struct telling *t)
 		etl_text_add(&sql, i || t->wanted ? ", " : "");
 		postgres_add_name(&sql, "t", key->columns[i]);
 	}
-	if (!t->wanted && !key->column_count)
-		etl_text_add(&sql, "NULL");
+	etl_text_add(&sql, t->wanted || key->column_count ? ", f.words" : "f.words");
 	etl_text_add(&sql, " FROM pg_temp._etlrun_found AS f JOIN ");
 	postgres_add_name(&sql, s->token->text, s->load->table->name);
-	etl_text_add(&sql, " AS t ON t.ctid = f.at ORDER BY f.n");
+	etl_text_add(&sql, " AS t ON t.ctid = f.at ORDER BY f.n, f.at");
 	return postgres_run_text(s->inst, s->err, &sql);
 }
 
@@ -185,21 +184,32 @@ static char *key_text(const struct telling *t, int row)
 	return text.length ? etl_text_take(&text) : NULL;
 }
 
+/* What is said of all, and the server's words of this one. NULL: no memory. */
+static char *reason_of(const struct telling *t, int row)
+{
+	const char *words = postgres_at(t->rows, row, PQnfields(t->rows) - 1);
+	struct etl_text text = { 0 };
+
+	etl_text_addf(&text, "%s%s%s", t->s->reason, words ? ": " : "", words ? words : "");
+	return etl_text_take(&text);
+}
+
 static int tell_row(struct telling *t, const struct ArrowArray *batch, int row)
 {
 	const struct screen *s = t->s;
-	char *key = key_text(t, row);
+	char *key = key_text(t, row), *reason = reason_of(t, row);
 	const struct etl_found found = { .code = s->code,
 					 .table = s->load->table->name,
 					 .column = s->columns,
 					 .key = key,
-					 .reason = s->reason,
+					 .reason = reason,
 					 .schema = t->builder ? s->sink->rows : NULL,
 					 .batch = t->builder ? batch : NULL,
 					 .row = row };
-	int rc = s->sink->emit(s->sink, &found);
+	int rc = reason ? s->sink->emit(s->sink, &found) : no_memory(t);
 
 	free(key);
+	free(reason);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "into.h"
+#include "load.h"
 #include "screen.h"
 
 static int no_memory(const struct screen *s)
@@ -100,7 +101,9 @@ static void add_reason(const struct screen *s, struct etl_text *to)
 {
 	const char *columns = s->columns ? s->columns : "the row", *parent = parent_of(s);
 
-	if (strcmp(s->step->kind, "unique check") == 0)
+	if (s->raised)
+		etl_text_addf(to, "the %s \"%s\" cannot be worked out for the row", s->step->kind, part_of(s));
+	else if (strcmp(s->step->kind, "unique check") == 0)
 		etl_text_addf(to, "the target's table has a row with the same %s, which is unique there",
 			      s->columns ? columns : part_of(s));
 	else if (strcmp(s->code, "duplicate") == 0)
@@ -119,6 +122,8 @@ static int describe(struct screen *s)
 	struct etl_text columns = { 0 }, reason = { 0 };
 
 	s->code = code_of(s->step->kind);
+	if (s->raised && strcmp(s->code, "duplicate") == 0)
+		s->code = "refused";
 	find_columns(s, &columns);
 	if (columns.length)
 		s->columns = etl_text_take(&columns);
@@ -131,15 +136,50 @@ static int describe(struct screen *s)
 
 /* ---- Finding and taking out ---------------------------------------------------------------------------------------- */
 
+static void add_find(const struct screen *s, struct etl_text *sql)
+{
+	etl_text_addf(sql,
+		      "CREATE TEMPORARY TABLE _etlrun_found ON COMMIT DROP AS SELECT at, min(n) AS n, NULL::text AS words FROM "
+		      "(SELECT at, row_number() OVER () AS n FROM (%s\n) AS f (at)) AS g GROUP BY at",
+		      s->step->sql);
+}
+
+/* An expression may be one that cannot be worked out for some rows: then these are what is found. */
+static int find_with_care(struct screen *s, uint64_t *ret)
+{
+	struct etl_text sql = { 0 };
+	PGresult *result;
+	int rc;
+
+	etl_text_add(&sql, "SAVEPOINT screen; ");
+	add_find(s, &sql);
+	if (sql.failed) {
+		etl_text_free(&sql);
+		return no_memory(s);
+	}
+	result = PQexec(s->inst->db, sql.at);
+	etl_text_free(&sql);
+	if (PQresultStatus(result) == PGRES_COMMAND_OK) {
+		*ret = strtoull(PQcmdTuples(result), NULL, 10);
+		PQclear(result);
+		return postgres_run(s->inst, s->err, "RELEASE screen");
+	}
+	if (!careful_is_data(result))
+		return postgres_fail(s->inst, result, s->err, "%s \"%s\"", s->step->kind, part_of(s));
+	PQclear(result);
+	s->raised = true;
+	rc = postgres_run(s->inst, s->err, "ROLLBACK TO screen; RELEASE screen");
+	return rc == ETL_OK ? screen_raised(s, ret) : rc;
+}
+
 static int find(struct screen *s, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
 	int rc;
 
-	etl_text_addf(&sql,
-		      "CREATE TEMPORARY TABLE _etlrun_found ON COMMIT DROP AS SELECT at, min(n) AS n FROM "
-		      "(SELECT at, row_number() OVER () AS n FROM (%s\n) AS f (at)) AS g GROUP BY at",
-		      s->step->sql);
+	if (begins(s->step->kind, "check") || begins(s->step->kind, "index"))
+		return find_with_care(s, ret);
+	add_find(s, &sql);
 	rc = sql.failed ? no_memory(s) : postgres_change(s->inst, s->err, ret, sql.at, 0, NULL);
 	etl_text_free(&sql);
 	return rc;
@@ -170,7 +210,7 @@ static int take_out(struct screen *s, uint64_t wanted)
 
 static int apply_once(struct etl_instance *inst, const struct etl_load *load,
 		      const struct etl_token *token, const struct etl_step *step,
-		      struct etl_found_sink *sink, uint64_t *ret, struct etl_error *err)
+		      struct etl_found_sink *sink, uint64_t *ret, bool *ret_raised, struct etl_error *err)
 {
 	struct screen s = { .inst = inst,
 			    .load = load,
@@ -179,36 +219,39 @@ static int apply_once(struct etl_instance *inst, const struct etl_load *load,
 			    .sink = sink,
 			    .err = err };
 	uint64_t count = 0;
-	int rc = describe(&s);
+	int rc = find(&s, &count);
 
 	if (rc == ETL_OK)
-		rc = find(&s, &count);
+		rc = describe(&s);
 	if (rc == ETL_OK && count)
 		rc = screen_tell(&s, (int64_t)count);
 	if (rc == ETL_OK && count && sink->take_out)
 		rc = take_out(&s, count);
 	if (rc == ETL_OK)
 		*ret = sink->take_out ? count : 0;
+	*ret_raised = s.raised;
 	free(s.columns);
 	free(s.reason);
 	return rc;
 }
 
-/* A row that is taken out leaves the target's own as it is, and with it a value that another one may have been to take. */
+/* A row that is taken out leaves the target's own as it is, and with it a value that another one may have been to take.
+ * When those are gone for which an expression could not be worked out, the question can be put to the others. */
 int screen_apply(struct etl_instance *inst, const struct etl_load *load,
 		 const struct etl_token *token, const struct etl_step *step,
 		 struct etl_found_sink *sink, uint64_t *ret, struct etl_error *err)
 {
 	uint64_t taken = 0, all = 0;
+	bool raised;
 	int rc;
 
 	do {
 		taken = 0;
-		rc = apply_once(inst, load, token, step, sink, &taken, err);
+		rc = apply_once(inst, load, token, step, sink, &taken, &raised, err);
 		all += taken;
 		if (rc == ETL_OK && taken)
 			rc = postgres_run(inst, err, "DROP TABLE pg_temp._etlrun_found");
-	} while (rc == ETL_OK && taken && strcmp(step->kind, "unique check") == 0);
+	} while (rc == ETL_OK && taken && (raised || strcmp(step->kind, "unique check") == 0));
 	if (rc == ETL_OK)
 		*ret = all;
 	return rc;

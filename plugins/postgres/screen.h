@@ -12,8 +12,8 @@
 int screen_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		 const struct etl_step *, struct etl_found_sink *, uint64_t *ret, struct etl_error *);
 
-/* screen-rows.c: tells the rows of pg_temp._etlrun_found(at tid, n bigint), in the order of n. *ret: how many there
- * were. */
+/* screen-rows.c: tells the rows of pg_temp._etlrun_found(at tid, n bigint, words text), in the order of n. WORDS: what the
+ * server says of that row alone, or NULL. *ret: how many there were. */
 struct screen {
 	struct etl_instance *inst;
 	const struct etl_load *load;
@@ -23,7 +23,12 @@ struct screen {
 	struct etl_error *err;
 	const char *code;
 	char *columns, *reason;
+	bool raised; /* what is found are rows for which the step's SQL fails */
 };
 int screen_tell(struct screen *, int64_t count);
+
+/* screen-raised.c: makes that table, of the rows for which the step's SQL fails, each with the server's words. *ret: how
+ * many there are. */
+int screen_raised(struct screen *, uint64_t *ret);
 
 #endif
