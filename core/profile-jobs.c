@@ -1,7 +1,7 @@
 /*
  * The pass over the rows that gives columns their types: by all workers, each with an instance of its own inside the pin,
- * split by split. What is found of the splits of a table is added up; when the last is there, its columns get their
- * types. A source that cannot do that is read by one, table by table.
+ * split by split. What is found of the splits of a table is added up; when the last is there, columns get their types. A
+ * source that cannot do that is read by one, table by table.
  */
 #include "config.h"
 
@@ -17,7 +17,7 @@ struct whole {
 	struct job *job;
 	struct etl_profile *columns; /* their names are owned */
 	size_t count;
-	size_t parts; /* that are not added yet */
+	size_t parts;
 };
 
 struct part {
@@ -86,11 +86,15 @@ static void whole_clear(struct whole *whole)
 	whole->count = 0;
 }
 
-static void whole_done(struct whole *whole)
+static int whole_done(struct jobs *jobs, const struct whole *whole, struct etl_error *err)
 {
-	for (size_t i = 0; i < whole->count; i++)
+	int rc = 0;
+
+	for (size_t i = 0; i < whole->count && rc == 0; i++) {
 		profile_apply(whole->job, &whole->columns[i]);
-	whole_clear(whole);
+		rc = profile_look_at_keys(jobs, whole->job, &whole->columns[i], err);
+	}
+	return rc;
 }
 
 /* ---- Looking ---- */
@@ -127,15 +131,7 @@ static int look(struct profiling *p, struct part *part, struct instance *source,
 	rc = part->everything ? plugin->profile(source->self, dataset, &finding.sink, err) :
 				plugin->profile_split(source->self, dataset, &part->split,
 						      &finding.sink, err);
-	if (finding.failed)
-		return error_memory(err);
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&p->mutex);
-	if (--part->whole->parts == 0)
-		whole_done(part->whole);
-	pthread_mutex_unlock(&p->mutex);
-	return 0;
+	return finding.failed ? error_memory(err) : rc < 0 ? rc : 0;
 }
 
 static void look_at_all(struct profiling *p, struct instance *source)
@@ -266,6 +262,8 @@ int profile_jobs(const struct jobs_setup *setup, struct jobs *jobs, struct etl_e
 
 	if (rc == 0)
 		rc = look_together(&p, err);
+	for (size_t i = 0; i < jobs->count && rc == 0; i++)
+		rc = whole_done(jobs, &p.wholes[i], err);
 	for (size_t i = 0; i < p.count; i++)
 		free((char *)(uintptr_t)p.parts[i].split.text);
 	for (size_t i = 0; p.wholes && i < jobs->count; i++)
