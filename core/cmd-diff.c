@@ -166,13 +166,17 @@ static int copy_out(FILE *from, FILE *to, const char *name, struct etl_error *er
 	return ferror(from) || fflush(to) != 0 ? write_failed(name, err) : 0;
 }
 
+/* The file is of this comparison, whatever an earlier one left there. */
 static int write_undo(struct run *run, struct tables *tables, const char *path,
 		      struct etl_error *err)
 {
 	FILE *file = temporary(err), *to = NULL;
-	int rc = file ? diff_print_sql(run, tables->at, tables->count, true, "", file, err) :
-			ETL_FAILED;
+	int rc = file ? 0 : ETL_FAILED;
 
+	if (rc == 0 && tables->differences)
+		rc = diff_print_sql(run, tables->at, tables->count, true, "", file, err);
+	else if (rc == 0)
+		fputs("-- undo: nothing differs, so there is nothing to take back\n", file);
 	if (rc == 0 && !(to = fopen(path, "w")))
 		rc = write_failed(path, err);
 	if (rc == 0)
@@ -229,7 +233,7 @@ static int print_script(const struct cli *cli, struct run *run, struct tables *t
 	int rc;
 
 	if (!tables->differences)
-		return 0;
+		return cli->undo ? write_undo(run, tables, cli->undo, err) : 0;
 	rc = check_spelling(tables, err);
 	if (rc < 0)
 		return rc;
