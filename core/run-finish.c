@@ -27,6 +27,7 @@ struct finishing {
 	struct line *lines; /* of tables for which something is to do, the largest first */
 	size_t count, first; /* nothing is left of those before `first` */
 	bool *applied, *under_way; /* beside the plan's steps */
+	struct etl_token *handed;  /* likewise: the mark of a try that somebody gave up */
 	pthread_mutex_t mutex;
 	pthread_cond_t ended; /* a step, for which others may have waited */
 	struct etl_error *err;
@@ -126,7 +127,7 @@ static bool finish_step(struct finishing *f, size_t at, struct instance *target)
 	struct job *job = run_job_of(f->run, &f->run->plan.at[at]);
 	bool leaves = target != f->run->target, stays;
 	struct etl_error err = ERROR_INIT;
-	int rc = run_apply_unit(f->run, target, at, leaves, &err);
+	int rc = run_apply_unit(f->run, target, at, &f->handed[at], &err);
 
 	stays = rc == 0 || err.klass != ETL_FEWER_WORKERS || !leaves;
 	pthread_mutex_lock(&f->mutex);
@@ -241,13 +242,15 @@ static int finish_side_by_side(struct run *run, size_t workers, struct etl_error
 	f.lines = calloc(run->plan.count + 1, sizeof(*f.lines));
 	f.applied = calloc(run->plan.count + 1, sizeof(*f.applied));
 	f.under_way = calloc(run->plan.count + 1, sizeof(*f.under_way));
-	rc = f.lines && f.applied && f.under_way ? finish_round(&f, false, workers, err) :
-						   error_memory(err);
+	f.handed = calloc(run->plan.count + 1, sizeof(*f.handed));
+	rc = f.lines && f.applied && f.under_way && f.handed ? finish_round(&f, false, workers, err) :
+							       error_memory(err);
 	if (rc == 0)
 		rc = finish_round(&f, true, workers, err);
 	free(f.lines);
 	free(f.applied);
 	free(f.under_way);
+	free(f.handed);
 	pthread_mutex_destroy(&f.mutex);
 	pthread_cond_destroy(&f.ended);
 	return rc < 0 ? rc : run_apply_phase(run, ETL_PHASE_FINISH, false, err);

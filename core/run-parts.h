@@ -20,11 +20,15 @@ struct step_work {
 	void *data;
 	bool leaves; /* without a connection whoever does it ends, and others do it */
 	bool unknown; /* set when it failed: whether it was done all the same */
+	/* Then of the try that nobody knows of. Whoever takes the step over asks for it first. "": there is none. */
+	struct etl_token mark;
 };
 /* Carries it out in the staging place, by an instance of the target. */
 int run_apply(struct run *, struct instance *, struct step_work *, struct etl_error *);
-/* A step after the rows, by its place in the plan, unless an interrupted run has applied it. */
-int run_apply_unit(struct run *, struct instance *, size_t at, bool leaves, struct etl_error *);
+/* A step after the rows, by its place in the plan, unless an interrupted run has applied it. HANDED, which is not NULL where
+ * others than the run's own instance make steps, is its mark from one who tries it to the next. */
+int run_apply_unit(struct run *, struct instance *, size_t at, struct etl_token *handed,
+		   struct etl_error *);
 /* All of a phase in their order; WHOLE false: those that are of no table. */
 int run_apply_phase(struct run *, int32_t phase, bool whole, struct etl_error *);
 /* The staging place it is applied in. */

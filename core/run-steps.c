@@ -42,10 +42,11 @@ static int apply_once(struct run *run, struct instance *target, const struct ste
 }
 
 /* The mark before it: with its unit of the journal, when it has one. */
-static int begin_step(struct run *run, struct instance *target, const struct step_work *work,
-		      struct etl_token *mark, struct etl_error *err)
+static int begin_step(struct run *run, struct instance *target, struct step_work *work,
+		      struct etl_error *err)
 {
 	const struct etl_step *step = work->step;
+	struct etl_token *mark = &work->mark;
 
 	mark->text[0] = '\0';
 	if (work->unit && run->journal.state)
@@ -92,13 +93,27 @@ static int lost_in_sql(const struct etl_step *step, struct etl_error *err)
 }
 
 /* Where a target cannot say whether it was done, SQL of the pipeline may not be done twice. */
-static bool may_try(const struct step_work *work, const struct etl_token *mark,
-		    const struct etl_error *err)
+static bool may_try(const struct step_work *work, const struct etl_error *err)
 {
 	if (err->klass == ETL_FEWER_WORKERS)
 		return !work->leaves;
-	return err->klass == ETL_RETRY_STATEMENT || mark->text[0] ||
+	return err->klass == ETL_RETRY_STATEMENT || work->mark.text[0] ||
 	       !is_own_sql(work->step);
+}
+
+/* Of a try whose answer was lost, whoever made it: 1, it was done. Until that is known its mark stays. */
+static int settle(struct run *run, struct instance *target, struct step_work *work, struct etl_error *err)
+{
+	bool done = false;
+	int rc = was_done(run, target, work->step, &work->mark, &done, err);
+
+	work->unknown = rc < 0;
+	if (rc < 0)
+		return rc;
+	work->mark.text[0] = '\0';
+	if (done && is_own_sql(work->step))
+		return lost_in_sql(work->step, err);
+	return done;
 }
 
 int run_apply(struct run *run, struct instance *target, struct step_work *work,
@@ -107,30 +122,22 @@ int run_apply(struct run *run, struct instance *target, struct step_work *work,
 	const char *object = work->step->object ? work->step->object : "its SQL";
 	char what[256] = "";
 	struct retry retry = retry_of(target, what);
-	struct etl_token mark;
-	bool lost, done = false;
-	int rc;
+	int rc = work->mark.text[0] ? settle(run, target, work, err) : 0;
 
 	snprintf(what, sizeof(what), "%s %s", work->step->kind, object);
-	for (;;) {
-		rc = begin_step(run, target, work, &mark, err);
+	while (rc == 0) {
+		rc = begin_step(run, target, work, err);
 		if (rc == 0)
 			rc = apply_once(run, target, work, err);
-		work->unknown = false;
-		if (rc >= 0)
+		work->unknown = rc < 0 && retry_is_lost(err->klass);
+		if (rc >= 0 || !may_try(work, err) || !retry_again(&retry, err))
 			return rc;
-		lost = work->unknown = retry_is_lost(err->klass);
-		if (!may_try(work, &mark, err) || !retry_again(&retry, err))
-			return rc;
-		rc = lost && mark.text[0] ? was_done(run, target, work->step, &mark, &done, err) : 0;
-		work->unknown = rc < 0;
-		if (rc == 0 && !done && work->forget)
+		rc = work->unknown && work->mark.text[0] ? settle(run, target, work, err) : 0;
+		work->unknown = rc < 0 && work->unknown;
+		if (rc == 0 && work->forget)
 			rc = work->forget(work->data, err);
-		if (rc == 0 && done && is_own_sql(work->step))
-			return lost_in_sql(work->step, err);
-		if (rc < 0 || done)
-			return rc;
 	}
+	return rc < 0 ? rc : 0;
 }
 
 static int no_finds(struct etl_found_sink *self, const struct etl_found *found)
@@ -163,7 +170,7 @@ int run_alone(struct run *run, struct job *job, int rc, struct etl_error *err)
 	return 0;
 }
 
-int run_apply_unit(struct run *run, struct instance *target, size_t at, bool leaves,
+int run_apply_unit(struct run *run, struct instance *target, size_t at, struct etl_token *handed,
 		   struct etl_error *err)
 {
 	const struct etl_step *step = &run->plan.at[at];
@@ -172,13 +179,17 @@ int run_apply_unit(struct run *run, struct instance *target, size_t at, bool lea
 				  .unit = step->phase == ETL_PHASE_FINISH ? UNIT_FINISH : UNIT_LAST,
 				  .number = (int64_t)at,
 				  .sink = &sink,
-				  .leaves = leaves };
+				  .leaves = handed && target != run->target };
 	int rc;
 
 	if (journal_has(&run->journal, work.unit, work.number))
 		return 0;
 	show_step(run, step);
+	if (handed)
+		work.mark = *handed;
 	rc = run_apply(run, target, &work, err);
+	if (handed)
+		*handed = work.unknown ? work.mark : (struct etl_token){ .text = "" };
 	if (rc < 0 && !work.unknown)
 		journal_failed(&run->journal, work.unit, work.number);
 	return rc < 0 ? rc : journal_done(&run->journal, work.unit, work.number, err);
@@ -194,7 +205,7 @@ int run_apply_phase(struct run *run, int32_t phase, bool whole, struct etl_error
 
 		if (step->phase != phase || !step->sql || (job && (job->failed || !whole)))
 			continue;
-		rc = run_alone(run, job, run_apply_unit(run, run->target, i, false, err), err);
+		rc = run_alone(run, job, run_apply_unit(run, run->target, i, NULL, err), err);
 	}
 	return rc;
 }
