@@ -14,11 +14,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "reshape.h"
-
-struct job_split {
-	struct etl_split split; /* text is owned */
-	char *text;
-};
+#include "splits.h"
 
 /* One step of a chain: a transform, the cast, or a validator that looks at rows. Its identity:
  * in + created = out + filtered + merged + rejected. */

@@ -17,7 +17,6 @@ struct whole {
 	struct job *job;
 	struct etl_profile *columns; /* their names are owned */
 	size_t count;
-	size_t parts;
 };
 
 struct part {
@@ -170,39 +169,21 @@ static void *helper_main(void *data)
 
 /* ---- The parts ---- */
 
-struct split_collect {
-	struct etl_split_sink sink;
-	struct profiling *p;
-	struct whole *whole;
-	struct etl_error *err;
-};
-
-static int add_part(struct profiling *p, struct whole *whole, const struct etl_split *split,
-		    struct etl_error *err)
+/* TAKEN: a split, whose text is the part's now; NULL: everything. */
+static int add_part(struct profiling *p, struct whole *whole, struct job_split *taken, struct etl_error *err)
 {
 	struct part *at = realloc(p->parts, (p->count + 1) * sizeof(*at));
-	char *text = split && split->text ? strdup(split->text) : NULL;
 
-	if (at)
-		p->parts = at;
-	if (!at || (split && split->text && !text)) {
-		free(text);
+	if (!at)
 		return error_memory(err);
-	}
+	p->parts = at;
 	at = &p->parts[p->count++];
-	*at = (struct part){ .whole = whole, .everything = !split };
-	if (split)
-		at->split = *split;
-	at->split.text = text;
-	whole->parts++;
+	*at = (struct part){ .whole = whole, .everything = !taken };
+	if (taken) {
+		at->split = taken->split;
+		taken->text = NULL;
+	}
 	return 0;
-}
-
-static int on_split(struct etl_split_sink *self, const struct etl_split *split)
-{
-	struct split_collect *c = (struct split_collect *)(void *)self;
-
-	return add_part(c->p, c->whole, split, c->err);
 }
 
 /* The workers' instances see what the first one sees. */
@@ -213,16 +194,19 @@ static bool can_split(const struct jobs_setup *s)
 
 static int plan(struct profiling *p, struct whole *whole, struct etl_error *err)
 {
-	struct split_collect collect = { { on_split }, p, whole, err };
 	struct etl_read read = { .dataset = whole->job->dataset };
-	struct instance *source = p->setup->source;
 	int64_t wanted = can_split(p->setup) ? job_splits_wanted(whole->job) : 1;
+	struct split_list splits = { .at = NULL };
 	int rc = 0;
 
 	if (wanted > 1)
-		rc = source->plugin->source.plan(source->self, &read, wanted, &collect.sink,
-						 instance_error(source, err));
-	return rc == 0 && whole->parts == 0 ? add_part(p, whole, NULL, err) : rc;
+		rc = split_list_plan(&splits, p->setup->source, &read, wanted, err);
+	for (size_t i = 0; i < splits.count && rc == 0; i++)
+		rc = add_part(p, whole, &splits.at[i], err);
+	if (rc == 0 && splits.count == 0)
+		rc = add_part(p, whole, NULL, err);
+	split_list_clear(&splits);
+	return rc;
 }
 
 static int plan_all(struct profiling *p, const struct jobs *jobs, struct etl_error *err)

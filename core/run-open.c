@@ -281,32 +281,6 @@ void run_rejects_file(const struct pipeline *p, const char *state_path, const ch
 
 /* ---- Pin and splits ---- */
 
-struct split_collect {
-	struct etl_split_sink sink;
-	struct job *job;
-	struct etl_error *err;
-};
-
-static int on_split(struct etl_split_sink *self, const struct etl_split *split)
-{
-	struct split_collect *c = (struct split_collect *)(void *)self;
-	struct job *job = c->job;
-	struct job_split *at = realloc(job->splits, (job->split_count + 1) * sizeof(*at));
-
-	if (!at)
-		return error_memory(c->err);
-	job->splits = at;
-	at = &at[job->split_count];
-	at->split = *split;
-	at->split.index = job->split_count;
-	at->text = split->text ? strdup(split->text) : NULL;
-	at->split.text = at->text;
-	if (split->text && !at->text)
-		return error_memory(c->err);
-	job->split_count++;
-	return 0;
-}
-
 static int64_t splits_wanted(const struct run *run, const struct job *job)
 {
 	return run->cli->run.limit || job->one_stream ? 1 : job_splits_wanted(job);
@@ -315,23 +289,24 @@ static int64_t splits_wanted(const struct run *run, const struct job *job)
 int run_pin(struct run *run, struct etl_error *err)
 {
 	struct instance *source = run->source;
-	size_t splits = 0;
+	size_t all = 0;
 	int rc = pin_source(run, err);
 
 	if (rc == 0 && run->cli->replay)
 		return replay_plan(run->cli->replay, &run->jobs, err);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
 		struct job *job = run->jobs.at[i];
-		struct split_collect collect = { { on_split }, job, err };
+		struct split_list splits = { .at = NULL };
 		struct etl_read read = { .dataset = job->dataset,
 					 .want = &job->want,
 					 .limit = run->cli->run.limit };
 
-		job->first_split = splits;
-		rc = source->plugin->source.plan(source->self, &read, splits_wanted(run, job),
-						 &collect.sink, instance_error(source, err));
+		job->first_split = all;
+		rc = split_list_plan(&splits, source, &read, splits_wanted(run, job), err);
 		rc = run_alone(run, job, rc, err);
-		splits += job->split_count;
+		job->splits = splits.at;
+		job->split_count = splits.count;
+		all += splits.count;
 		if (rc == 0 && job->one_stream && job->split_count > 1)
 			rc = error_set(
 				err, ETL_BUG,

@@ -36,41 +36,33 @@ struct ahead {
 
 /* ---- What there is to read ------------------------------------------------------------------- */
 
-struct collect {
-	struct etl_split_sink sink;
-	struct ahead *ahead;
-	struct job *job;
-	struct side_peer *into;
-	struct etl_error *err;
-};
-
-static int on_split(struct etl_split_sink *self, const struct etl_split *split)
+/* Takes the texts of the splits. */
+static int add_pieces(struct ahead *a, const struct split_list *splits, const struct piece *like,
+		      struct etl_error *err)
 {
-	struct collect *c = (struct collect *)(void *)self;
-	struct ahead *a = c->ahead;
-	struct piece *pieces = realloc(a->pieces, (a->count + 1) * sizeof(*pieces));
-	struct piece *piece;
+	struct piece *pieces = realloc(a->pieces, (a->count + splits->count + 1) * sizeof(*pieces));
 
 	if (!pieces)
-		return error_memory(c->err);
+		return error_memory(err);
 	a->pieces = pieces;
-	piece = &pieces[a->count];
-	*piece = (struct piece){ .job = c->job, .into = c->into, .split = *split };
-	piece->text = split->text ? strdup(split->text) : NULL;
-	piece->split.text = piece->text;
-	if (split->text && !piece->text)
-		return error_memory(c->err);
-	a->count++;
+	for (size_t i = 0; i < splits->count; i++) {
+		struct piece *piece = &pieces[a->count++];
+
+		*piece = *like;
+		piece->split = splits->at[i].split;
+		piece->text = splits->at[i].text;
+		splits->at[i].text = NULL;
+	}
 	return 0;
 }
 
 static int plan_job(struct ahead *a, struct job *job, struct side_peer *into, struct etl_error *err)
 {
 	struct instance *target = a->verify->flow->target;
-	struct collect collect = { { on_split }, a, job, into, err };
+	const struct piece like = { .job = job, .into = into };
 	struct etl_read read = { .want = &job->rows };
 	struct retry retry = retry_of(target, "cutting the staged rows into parts");
-	size_t before = a->count;
+	struct split_list splits = { .at = NULL };
 	int rc;
 
 	verify_peer_init(into, a->verify, job);
@@ -79,12 +71,12 @@ static int plan_job(struct ahead *a, struct job *job, struct side_peer *into, st
 	if (rc < 0)
 		return rc;
 	do {
-		while (a->count > before)
-			free(a->pieces[--a->count].text);
-		rc = target->plugin->source.plan(target->self, &read,
-						 (int64_t)(job->staged / ROWS_A_SPLIT) + 1,
-						 &collect.sink, instance_error(target, err));
+		split_list_clear(&splits);
+		rc = split_list_plan(&splits, target, &read, (int64_t)(job->staged / ROWS_A_SPLIT) + 1, err);
 	} while (rc < 0 && retry_again(&retry, err));
+	if (rc == 0)
+		rc = add_pieces(a, &splits, &like, err);
+	split_list_clear(&splits);
 	return rc;
 }
 
