@@ -5,8 +5,8 @@
 #ifndef POSTGRES_SQL_FROM_SQLITE_PARTS_H
 #define POSTGRES_SQL_FROM_SQLITE_PARTS_H
 
+#include "expression.h"
 #include "sql-from-sqlite.h"
-#include "token.h"
 
 /* How strongly the outermost operator of a text binds, in PostgreSQL. */
 enum sql_binding {
@@ -34,17 +34,14 @@ struct sql_value {
 	bool settled;  /* it has one of PostgreSQL's behind it */
 };
 
-#define SQL_ARGUMENTS 64
+#define SQL_ARGUMENTS EXPRESSION_LIST
 
 struct translator {
 	const struct sql_scope *scope;
 	struct sql_result *result;
 	enum sql_use use;
 	enum sql_kind want; /* of the whole */
-	struct token_cursor cursor;
-	struct token t; /* the one that comes next */
-	int depth;
-	bool failed; /* no memory */
+	bool failed;	    /* no memory */
 };
 
 /* Why not; false, always. */
@@ -53,6 +50,8 @@ bool postgres_sql_refuse(struct translator *, const char *format, ...) ETL_PRINT
 void sql_approximate(struct translator *, const char *note);
 
 void sql_value_free(struct sql_value *);
+/* RET, which is zeroed, becomes this text. */
+void sql_add_constant(struct sql_value *ret, const char *text, enum sql_kind);
 /* The value's text, in parentheses when its operator does not bind stronger than BINDING. */
 void sql_add(struct etl_text *, const struct sql_value *, enum sql_binding binding);
 /* V becomes BEFORE V AFTER, an atom of KIND unless said otherwise. */
@@ -73,6 +72,13 @@ bool sql_convert(struct translator *, struct sql_value *, enum sql_kind);
 /* +, -, *, /, %: A becomes the result. */
 bool sql_arithmetic(struct translator *, struct sql_value *a, struct sql_value *b,
 		    char operator_char);
+
+/* What the operator of an expression with one part, with two parts, makes of them: V, A. */
+bool sql_apply_one(struct translator *, const struct expression *, struct sql_value *v);
+bool sql_apply_two(struct translator *, const struct expression *, struct sql_value *a, struct sql_value *b);
+/* RET [NOT] IN (values) */
+bool sql_write_in(struct translator *, struct sql_value *ret, struct sql_value *values, size_t count,
+		  bool is_not);
 
 /* NAME was taken, and so were its parentheses. RET is zeroed. */
 bool sql_call(struct translator *, const char *name, struct sql_value *arguments, size_t count,

@@ -14,6 +14,14 @@ void sql_value_free(struct sql_value *v)
 	memset(v, 0, sizeof(*v));
 }
 
+void sql_add_constant(struct sql_value *ret, const char *text, enum sql_kind kind)
+{
+	etl_text_add(&ret->text, text);
+	ret->kind = kind;
+	ret->binding = BINDS_ATOM;
+	ret->literal = kind != SQL_NULL;
+}
+
 void sql_add(struct etl_text *to, const struct sql_value *v, enum sql_binding binding)
 {
 	bool inside = v->binding <= binding;

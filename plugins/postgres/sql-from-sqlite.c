@@ -1,5 +1,6 @@
 /*
- * The grammar: SQLite's expressions by recursive descent, in its order of precedence.
+ * From the tree of an expression of SQLite's to PostgreSQL's SQL, from the inside out: what a value is decides how it is
+ * written where it stands.
  */
 #include "config.h"
 
@@ -9,9 +10,7 @@
 
 #include "sql-from-sqlite-parts.h"
 
-#define DEEPEST 100 /* parentheses within parentheses */
-
-static bool parse_or(struct translator *, struct sql_value *);
+static bool translate(struct translator *, const struct expression *, struct sql_value *);
 
 bool postgres_sql_refuse(struct translator *t, const char *format, ...)
 {
@@ -30,65 +29,6 @@ void sql_approximate(struct translator *t, const char *note)
 	t->result->verdict = ETL_APPROXIMATED;
 	if (!t->result->note)
 		t->result->note = note;
-}
-
-/* ---- Tokens --------------------------------------------------------------------------------------------- */
-
-static void take(struct translator *t)
-{
-	t->t = token_next(&t->cursor);
-}
-
-static bool accept(struct translator *t, const char *operator_text)
-{
-	if (!token_is(&t->t, operator_text))
-		return false;
-	take(t);
-	return true;
-}
-
-static bool accept_word(struct translator *t, const char *word)
-{
-	if (!token_is_word(&t->t, word))
-		return false;
-	take(t);
-	return true;
-}
-
-static bool refuse_token(struct translator *t)
-{
-	if (t->t.kind == TOKEN_END)
-		return postgres_sql_refuse(t, "it ends too early");
-	return postgres_sql_refuse(t, "\"%.*s\" is not translated",
-			  (int)(t->t.length < 40 ? t->t.length : 40), t->t.at);
-}
-
-static bool expect(struct translator *t, const char *operator_text)
-{
-	return accept(t, operator_text) || refuse_token(t);
-}
-
-static bool expect_word(struct translator *t, const char *word)
-{
-	return accept_word(t, word) || refuse_token(t);
-}
-
-/* Words that never are a column's name. */
-static bool is_reserved(const struct token *t)
-{
-	static const char *const words[] = {
-		"SELECT", "FROM", "WHERE",   "AND",  "OR",   "NOT",  "IN",     "IS",
-		"CASE",	  "WHEN", "THEN",    "ELSE", "EXISTS", "COLLATE", "BETWEEN", "AS",
-		"ON",	  "SET",  "TABLE",   "VALUES", "GROUP", "ORDER", "HAVING",  "LIMIT",
-		"JOIN",	  "UNION", "ISNULL", "NOTNULL", "RAISE", NULL
-	};
-	size_t i;
-
-	for (i = 0; words[i]; i++) {
-		if (token_is_word(t, words[i]))
-			return true;
-	}
-	return false;
 }
 
 /* ---- Literals and names ----------------------------------------------------------------------------------- */
@@ -115,27 +55,26 @@ static bool fits_integer(const struct token *t)
 	       (t->length - i == 19 && strncmp(t->at + i, "9223372036854775807", 19) <= 0);
 }
 
-static bool parse_number(struct translator *t, struct sql_value *ret)
+static bool add_number(struct translator *t, const struct token *token, struct sql_value *ret)
 {
-	bool integer = is_integer(&t->t) && fits_integer(&t->t);
+	bool integer = is_integer(token) && fits_integer(token);
 
-	if (t->t.length > 2 && (t->t.at[1] == 'x' || t->t.at[1] == 'X')) {
+	if (token->length > 2 && (token->at[1] == 'x' || token->at[1] == 'X')) {
 		char digits[24];
 
-		if (t->t.length > 18)
+		if (token->length > 18)
 			return postgres_sql_refuse(t, "a hexadecimal number is too long");
-		snprintf(digits, sizeof(digits), "%.*s", (int)t->t.length, t->t.at);
+		snprintf(digits, sizeof(digits), "%.*s", (int)token->length, token->at);
 		etl_text_addf(&ret->text, "%lld", (long long)strtoull(digits, NULL, 16));
 		integer = true;
 	} else {
-		if (*t->t.at == '.')
+		if (*token->at == '.')
 			etl_text_add(&ret->text, "0");
-		etl_text_add_bytes(&ret->text, t->t.at, t->t.length);
+		etl_text_add_bytes(&ret->text, token->at, token->length);
 	}
 	ret->kind = integer ? SQL_INT : SQL_REAL;
 	ret->binding = ret->text.at && *ret->text.at == '-' ? BINDS_UNARY : BINDS_ATOM;
 	ret->literal = true;
-	take(t);
 	return true;
 }
 
@@ -165,14 +104,13 @@ static bool add_string(struct translator *t, const struct token *token, struct s
 	return true;
 }
 
-static bool parse_blob(struct translator *t, struct sql_value *ret)
+static bool add_blob(const struct token *token, struct sql_value *ret)
 {
 	etl_text_add(&ret->text, "'\\x");
-	etl_text_add_bytes(&ret->text, t->t.at + 2, t->t.length - 3);
+	etl_text_add_bytes(&ret->text, token->at + 2, token->length - 3);
 	etl_text_add(&ret->text, "'::bytea");
 	ret->kind = SQL_BYTES;
 	ret->binding = BINDS_ATOM;
-	take(t);
 	return true;
 }
 
@@ -206,10 +144,7 @@ static bool add_column(struct translator *t, const struct sql_column *c, struct 
 
 static bool add_constant(struct sql_value *ret, const char *text, enum sql_kind kind)
 {
-	etl_text_add(&ret->text, text);
-	ret->kind = kind;
-	ret->binding = BINDS_ATOM;
-	ret->literal = kind != SQL_NULL;
+	sql_add_constant(ret, text, kind);
 	return true;
 }
 
@@ -221,7 +156,7 @@ static bool is_constant(const struct token *word)
 }
 
 /* A word that is no column: a constant. */
-static bool parse_word(struct translator *t, const struct token *word, struct sql_value *ret)
+static bool add_word(struct translator *t, const struct token *word, struct sql_value *ret)
 {
 	if (token_is_word(word, "NULL"))
 		return add_constant(ret, "NULL", SQL_NULL);
@@ -241,95 +176,88 @@ static bool parse_word(struct translator *t, const struct token *word, struct sq
 			  (int)(word->length < 60 ? word->length : 60), word->at);
 }
 
-static void free_values(struct sql_value *values, size_t count)
+/* "abc" that names no column is the text: SQLite's leniency, which schemas rely on. */
+static bool add_name(struct translator *t, const struct token *name, struct sql_value *ret)
 {
-	while (count > 0)
-		sql_value_free(&values[--count]);
-}
+	const struct sql_column *c = is_constant(name) ? NULL : find_column(t, name);
 
-/* ( a, b, … ), the opening one taken. */
-static bool parse_list(struct translator *t, struct sql_value *values, size_t *count)
-{
-	*count = 0;
-	if (accept(t, ")"))
-		return true;
-	do {
-		if (*count == SQL_ARGUMENTS)
-			return postgres_sql_refuse(t, "a list has more than %d values", SQL_ARGUMENTS);
-		if (!parse_or(t, &values[(*count)++]))
-			return false;
-	} while (accept(t, ","));
-	return expect(t, ")");
-}
-
-static bool parse_call(struct translator *t, const struct token *name, struct sql_value *ret)
-{
-	struct sql_value *arguments = calloc(SQL_ARGUMENTS, sizeof(*arguments));
-	char word[32];
-	size_t count = 0, i;
-	bool ok;
-
-	if (!arguments) {
-		t->failed = true;
-		return false;
-	}
-	token_name(name, word, sizeof(word));
-	for (i = 0; word[i]; i++)
-		word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] + 32 : word[i]);
-	ok = parse_list(t, arguments, &count) && sql_call(t, word, arguments, count, ret);
-	free_values(arguments, count);
-	free(arguments);
-	return ok;
+	if (c)
+		return add_column(t, c, ret);
+	if (name->kind == TOKEN_WORD)
+		return add_word(t, name, ret);
+	if (*name->at == '"')
+		return add_string(t, name, ret);
+	return postgres_sql_refuse(t, "there is no column %.*s",
+				   (int)(name->length < 60 ? name->length : 60), name->at);
 }
 
 /* table.column */
-static bool parse_qualified(struct translator *t, const struct token *owner, struct sql_value *ret)
+static bool add_qualified(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
-	const struct sql_column *c = find_column(t, &t->t);
+	const struct sql_column *c = find_column(t, &e->token);
 
-	if (!token_names(owner, t->scope->table) || !c)
+	if (!token_names(&e->owner, t->scope->table) || !c)
 		return postgres_sql_refuse(t, "it speaks of what is not in this table");
-	take(t);
 	return add_column(t, c, ret);
 }
 
-/* "abc" that names no column is the text: SQLite's leniency, which schemas rely on. */
-static bool parse_name(struct translator *t, struct sql_value *ret)
-{
-	struct token name = t->t;
-	const struct sql_column *c;
+/* ---- Lists ------------------------------------------------------------------------------------------------ */
 
-	take(t);
-	if (token_is(&t->t, "(") && name.kind == TOKEN_WORD) {
-		take(t);
-		return parse_call(t, &name, ret);
-	}
-	if (accept(t, "."))
-		return parse_qualified(t, &name, ret);
-	c = is_constant(&name) ? NULL : find_column(t, &name);
-	if (c)
-		return add_column(t, c, ret);
-	if (name.kind == TOKEN_WORD)
-		return parse_word(t, &name, ret);
-	if (*name.at == '"')
-		return add_string(t, &name, ret);
-	return postgres_sql_refuse(t, "there is no column %.*s",
-			  (int)(name.length < 60 ? name.length : 60), name.at);
+static void free_values(struct sql_value *values, size_t count)
+{
+	for (size_t i = 0; values && i < count; i++)
+		sql_value_free(&values[i]);
+	free(values);
 }
 
-/* ---- CASE and CAST ------------------------------------------------------------------------------------------ */
+/* The parts of E from FIRST on; *ret is the caller's in any case, with as many as there are. */
+static bool translate_list(struct translator *t, const struct expression *e, size_t first, struct sql_value **ret)
+{
+	struct sql_value *values = calloc(e->count - first + 1, sizeof(*values));
+
+	*ret = values;
+	if (!values)
+		t->failed = true;
+	for (size_t i = first; values && i < e->count; i++)
+		if (!translate(t, e->parts[i], &values[i - first]))
+			return false;
+	return values != NULL;
+}
+
+static bool call(struct translator *t, const struct expression *e, struct sql_value *ret)
+{
+	struct sql_value *arguments;
+	char word[32];
+	bool ok;
+
+	token_name(&e->token, word, sizeof(word));
+	for (size_t i = 0; word[i]; i++)
+		word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] + 32 : word[i]);
+	ok = translate_list(t, e, 0, &arguments) && sql_call(t, word, arguments, e->count, ret);
+	free_values(arguments, e->count);
+	return ok;
+}
+
+/* ---- CASE ------------------------------------------------------------------------------------------ */
+
+struct arms {
+	struct sql_value when[EXPRESSION_LIST], then[EXPRESSION_LIST + 1];
+	size_t count;
+	bool has_else;
+};
 
 /* One arm: the condition (of CASE x WHEN y: x = y). */
-static bool parse_when(struct translator *t, const struct sql_value *base, struct sql_value *ret)
+static bool translate_when(struct translator *t, const struct expression *e, const struct sql_value *base,
+			   struct sql_value *ret)
 {
 	struct sql_value left = *base;
 	bool ok;
 
 	if (!base->text.at)
-		return parse_or(t, ret) && sql_to_condition(t, ret);
+		return translate(t, e, ret) && sql_to_condition(t, ret);
 	left.text = (struct etl_text){ 0 };
 	etl_text_add(&left.text, base->text.at);
-	ok = parse_or(t, ret) && sql_compare(t, &left, ret, false);
+	ok = translate(t, e, ret) && sql_compare(t, &left, ret, false);
 	if (ok) {
 		struct etl_text text = { 0 };
 
@@ -343,28 +271,17 @@ static bool parse_when(struct translator *t, const struct sql_value *base, struc
 	return ok;
 }
 
-struct arms {
-	struct sql_value when[SQL_ARGUMENTS], then[SQL_ARGUMENTS + 1];
-	size_t count;
-	bool has_else;
-};
-
-static bool parse_arms(struct translator *t, const struct sql_value *base, struct arms *arms)
+static bool translate_arms(struct translator *t, const struct expression *e, const struct sql_value *base,
+			   struct arms *arms)
 {
-	while (accept_word(t, "WHEN")) {
-		if (arms->count == SQL_ARGUMENTS)
-			return postgres_sql_refuse(t, "a CASE has more than %d arms", SQL_ARGUMENTS);
-		arms->count++;
-		if (!parse_when(t, base, &arms->when[arms->count - 1]) || !expect_word(t, "THEN") ||
-		    !parse_or(t, &arms->then[arms->count - 1]))
+	size_t i = e->has_base;
+
+	arms->has_else = e->has_else;
+	for (; i + 1 < e->count; i += 2, arms->count++)
+		if (!translate_when(t, e->parts[i], base, &arms->when[arms->count]) ||
+		    !translate(t, e->parts[i + 1], &arms->then[arms->count]))
 			return false;
-	}
-	if (accept_word(t, "ELSE")) {
-		arms->has_else = true;
-		if (!parse_or(t, &arms->then[arms->count]))
-			return false;
-	}
-	return arms->count > 0 ? expect_word(t, "END") : refuse_token(t);
+	return !e->has_else || translate(t, e->parts[i], &arms->then[arms->count]);
 }
 
 static bool write_case(struct translator *t, struct arms *arms, struct sql_value *ret)
@@ -389,7 +306,7 @@ static bool write_case(struct translator *t, struct arms *arms, struct sql_value
 	return true;
 }
 
-static bool parse_case(struct translator *t, struct sql_value *ret)
+static bool translate_case(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
 	struct arms *arms = calloc(1, sizeof(*arms));
 	struct sql_value base = { 0 };
@@ -399,334 +316,30 @@ static bool parse_case(struct translator *t, struct sql_value *ret)
 		t->failed = true;
 		return false;
 	}
-	ok = (token_is_word(&t->t, "WHEN") || parse_or(t, &base)) && parse_arms(t, &base, arms) &&
+	ok = (!e->has_base || translate(t, e->parts[0], &base)) && translate_arms(t, e, &base, arms) &&
 	     write_case(t, arms, ret);
 	sql_value_free(&base);
-	free_values(arms->when, SQL_ARGUMENTS);
-	free_values(arms->then, SQL_ARGUMENTS + 1);
+	for (size_t i = 0; i < EXPRESSION_LIST; i++)
+		sql_value_free(&arms->when[i]);
+	for (size_t i = 0; i <= EXPRESSION_LIST; i++)
+		sql_value_free(&arms->then[i]);
 	free(arms);
 	return ok;
 }
 
-/* SQLite's own order of looking. */
-static enum sql_kind cast_kind(const char *type)
-{
-	char upper[64];
-	size_t i;
+/* ---- Conditions of several parts ------------------------------------------------------------------------------------ */
 
-	for (i = 0; type[i] && i + 1 < sizeof(upper); i++)
-		upper[i] = (char)(type[i] >= 'a' && type[i] <= 'z' ? type[i] - 32 : type[i]);
-	upper[i] = '\0';
-	if (strstr(upper, "INT"))
-		return SQL_INT;
-	if (strstr(upper, "CHAR") || strstr(upper, "CLOB") || strstr(upper, "TEXT"))
-		return SQL_TEXT;
-	if (strstr(upper, "BLOB"))
-		return SQL_BYTES;
-	if (strstr(upper, "REAL") || strstr(upper, "FLOA") || strstr(upper, "DOUB"))
-		return SQL_REAL;
-	return SQL_NUMERIC;
-}
-
-static bool cast(struct translator *t, struct sql_value *v, enum sql_kind to)
-{
-	if (v->kind == to || v->kind == SQL_NULL)
-		return true;
-	if (v->kind == SQL_BOOL && (to == SQL_INT || to == SQL_NUMERIC))
-		return sql_to_number(t, v);
-	if (to == SQL_TEXT && v->kind == SQL_INT)
-		return sql_to_text(t, v);
-	if (to == SQL_REAL && (v->kind == SQL_INT || v->kind == SQL_NUMERIC))
-		postgres_sql_wrap(v, "", "::double precision", SQL_REAL, BINDS_UNARY, BINDS_ATOM);
-	else if (to == SQL_INT && (v->kind == SQL_REAL || v->kind == SQL_NUMERIC)) {
-		sql_approximate(t, "a number beyond 64 bits fails here, where SQLite takes the "
-				   "nearest");
-		postgres_sql_wrap(v, "trunc(", ")::bigint", SQL_INT, 0, BINDS_ATOM);
-	} else if (to != SQL_NUMERIC || (v->kind != SQL_INT && v->kind != SQL_REAL))
-		return postgres_sql_refuse(t, "a CAST between these types takes what it can read in SQLite, "
-				     "and fails in PostgreSQL");
-	return true;
-}
-
-/* CAST ( value AS a type of any words ) */
-static bool parse_cast(struct translator *t, struct sql_value *ret)
-{
-	struct etl_text type = { 0 };
-	int depth = 0;
-	bool ok;
-
-	if (!expect(t, "(") || !parse_or(t, ret) || !expect_word(t, "AS"))
-		return false;
-	while (t->t.kind != TOKEN_END && t->t.kind != TOKEN_BAD &&
-	       (depth > 0 || !token_is(&t->t, ")"))) {
-		depth += token_is(&t->t, "(");
-		depth -= token_is(&t->t, ")");
-		etl_text_add_bytes(&type, t->t.at, t->t.length);
-		take(t);
-	}
-	t->failed = t->failed || type.failed;
-	ok = expect(t, ")") && cast(t, ret, cast_kind(type.at ? type.at : ""));
-	etl_text_free(&type);
-	return ok && !t->failed;
-}
-
-/* ---- From the inside out ---------------------------------------------------------------------------------------- */
-
-static bool parse_primary(struct translator *t, struct sql_value *ret)
-{
-	if (accept(t, "(")) {
-		if (token_is_word(&t->t, "SELECT"))
-			return postgres_sql_refuse(t, "it has a query in it");
-		return parse_or(t, ret) && expect(t, ")");
-	}
-	if (accept_word(t, "CASE"))
-		return parse_case(t, ret);
-	if (accept_word(t, "CAST"))
-		return parse_cast(t, ret);
-	switch (t->t.kind) {
-	case TOKEN_NUMBER:
-		return parse_number(t, ret);
-	case TOKEN_STRING: {
-		struct token string = t->t;
-
-		take(t);
-		return add_string(t, &string, ret);
-	}
-	case TOKEN_BLOB:
-		return parse_blob(t, ret);
-	case TOKEN_WORD:
-		if (is_reserved(&t->t))
-			return refuse_token(t);
-		return parse_name(t, ret);
-	case TOKEN_NAME:
-		return parse_name(t, ret);
-	default:
-		return refuse_token(t);
-	}
-}
-
-static bool parse_unary(struct translator *t, struct sql_value *ret)
-{
-	if (accept(t, "+"))
-		return parse_unary(t, ret);
-	if (accept(t, "-")) {
-		/* The least integer has no positive twin. */
-		if (t->t.kind == TOKEN_NUMBER && t->t.length == 19 &&
-		    strncmp(t->t.at, "9223372036854775808", 19) == 0) {
-			take(t);
-			add_constant(ret, "(-9223372036854775808)", SQL_INT);
-			return true;
-		}
-		if (!parse_unary(t, ret) || !sql_to_number(t, ret))
-			return false;
-		postgres_sql_wrap(ret, "-", "", ret->kind, BINDS_UNARY, BINDS_UNARY);
-		return true;
-	}
-	if (accept(t, "~")) {
-		if (!parse_unary(t, ret) || !sql_to_number(t, ret))
-			return false;
-		if (ret->kind != SQL_INT)
-			return postgres_sql_refuse(t, "bits of what is no integer");
-		postgres_sql_wrap(ret, "~ ", "", SQL_INT, BINDS_UNARY, BINDS_OTHER);
-		return true;
-	}
-	return parse_primary(t, ret);
-}
-
-static bool parse_collate(struct translator *t, struct sql_value *ret)
-{
-	if (!parse_unary(t, ret))
-		return false;
-	while (accept_word(t, "COLLATE")) {
-		if (ret->kind != SQL_TEXT)
-			return postgres_sql_refuse(t, "COLLATE of what is no text");
-		ret->collated = true;
-		ret->nocase = token_names(&t->t, "NOCASE");
-		if (!ret->nocase && !token_names(&t->t, "BINARY"))
-			return refuse_token(t);
-		t->result->nocase = t->result->nocase || ret->nocase;
-		take(t);
-	}
-	return true;
-}
-
-/* PostgreSQL does not chain comparisons. */
-static void join(struct sql_value *a, const char *operator_text, const struct sql_value *b,
-		 enum sql_kind kind, enum sql_binding binding)
-{
-	bool chains = binding != BINDS_COMPARE && binding != BINDS_IS;
-	struct etl_text text = { 0 };
-
-	sql_add(&text, a, (enum sql_binding)(binding - chains));
-	etl_text_add(&text, operator_text);
-	sql_add(&text, b, binding);
-	etl_text_free(&a->text);
-	*a = (struct sql_value){ .text = text, .kind = kind, .binding = binding };
-}
-
-static bool parse_concat(struct translator *t, struct sql_value *ret)
-{
-	struct sql_value right = { 0 };
-	bool ok = parse_collate(t, ret);
-
-	while (ok && accept(t, "||")) {
-		ok = parse_collate(t, &right);
-		if (ok && ret->kind == SQL_BYTES && right.kind == SQL_BYTES)
-			join(ret, " || ", &right, SQL_BYTES, BINDS_OTHER);
-		else if (ok && (ok = sql_to_text(t, ret) && sql_to_text(t, &right)))
-			join(ret, " || ", &right, SQL_TEXT, BINDS_OTHER);
-		sql_value_free(&right);
-	}
-	return ok;
-}
-
-static bool parse_multiply(struct translator *t, struct sql_value *ret)
-{
-	struct sql_value right = { 0 };
-	bool ok = parse_concat(t, ret);
-
-	while (ok && (token_is(&t->t, "*") || token_is(&t->t, "/") || token_is(&t->t, "%"))) {
-		char c = *t->t.at;
-
-		take(t);
-		ok = parse_concat(t, &right) && sql_arithmetic(t, ret, &right, c);
-		sql_value_free(&right);
-	}
-	return ok;
-}
-
-static bool parse_add(struct translator *t, struct sql_value *ret)
-{
-	struct sql_value right = { 0 };
-	bool ok = parse_multiply(t, ret);
-
-	while (ok && (token_is(&t->t, "+") || token_is(&t->t, "-"))) {
-		char c = *t->t.at;
-
-		take(t);
-		ok = parse_multiply(t, &right) && sql_arithmetic(t, ret, &right, c);
-		sql_value_free(&right);
-	}
-	return ok;
-}
-
-static const char *bit_operator(const struct token *t)
-{
-	return token_is(t, "&") ? " & " : token_is(t, "|") ? " | " :
-	       token_is(t, "<<") ? " << " : token_is(t, ">>") ? " >> " : NULL;
-}
-
-/* SQLite shifts 64 bits; from 64 places on, and by a negative number, what comes of it is its own. */
-static bool shift(struct translator *t, struct sql_value *a, const char *word,
-		  const struct sql_value *by)
-{
-	char *end = NULL;
-	long long places = by->literal && by->text.at ? strtoll(by->text.at, &end, 10) : -1;
-
-	if (places < 0 || places > 63 || *end)
-		return postgres_sql_refuse(t, "a shift by a number that is not known, or beyond 63");
-	postgres_sql_wrap(a, "", "::bigint", SQL_INT, BINDS_UNARY, BINDS_ATOM);
-	join(a, word, by, SQL_INT, BINDS_OTHER);
-	return true;
-}
-
-static bool parse_bits(struct translator *t, struct sql_value *ret)
-{
-	struct sql_value right = { 0 };
-	const char *word;
-	bool ok = parse_add(t, ret);
-
-	while (ok && (word = bit_operator(&t->t))) {
-		take(t);
-		ok = parse_add(t, &right) && sql_to_number(t, ret) && sql_to_number(t, &right);
-		if (ok && (ret->kind != SQL_INT || right.kind != SQL_INT))
-			ok = postgres_sql_refuse(t, "bits of what is no integer");
-		if (ok && word[2] != ' ')
-			ok = shift(t, ret, word, &right);
-		else if (ok)
-			join(ret, word, &right, SQL_INT, BINDS_OTHER);
-		sql_value_free(&right);
-	}
-	return ok;
-}
-
-/* ---- Comparisons ------------------------------------------------------------------------------------------------ */
-
-static bool join_compared(struct translator *t, struct sql_value *a, const char *operator_text,
-			  struct sql_value *b, bool ordered)
-{
-	if (!sql_compare(t, a, b, ordered))
-		return false;
-	join(a, operator_text, b, SQL_BOOL, BINDS_COMPARE);
-	return true;
-}
-
-static const char *order_operator(const struct token *t)
-{
-	return token_is(t, "<=") ? " <= " : token_is(t, ">=") ? " >= " :
-	       token_is(t, "<") ? " < " : token_is(t, ">") ? " > " : NULL;
-}
-
-static bool parse_order(struct translator *t, struct sql_value *ret)
-{
-	struct sql_value right = { 0 };
-	const char *word;
-	bool ok = parse_bits(t, ret);
-
-	while (ok && (word = order_operator(&t->t))) {
-		take(t);
-		ok = parse_bits(t, &right) && join_compared(t, ret, word, &right, true);
-		sql_value_free(&right);
-	}
-	return ok;
-}
-
-static bool test_null(struct sql_value *v, bool is_not)
-{
-	postgres_sql_wrap(v, "", is_not ? " IS NOT NULL" : " IS NULL", SQL_BOOL, BINDS_IS, BINDS_IS);
-	return true;
-}
-
-/* IS [NOT] [DISTINCT FROM] value */
-static bool parse_is(struct translator *t, struct sql_value *ret)
-{
-	bool is_not = accept_word(t, "NOT");
-	struct sql_value right = { 0 };
-	bool ok;
-
-	if (accept_word(t, "DISTINCT")) {
-		is_not = !is_not;
-		if (!expect_word(t, "FROM"))
-			return false;
-	}
-	ok = parse_order(t, &right);
-	if (ok && right.kind == SQL_NULL) {
-		sql_value_free(&right);
-		return test_null(ret, is_not);
-	}
-	/* IS TRUE asks for a condition. */
-	if (ok && right.kind == SQL_BOOL && right.literal && ret->kind != SQL_BOOL) {
-		ok = sql_to_condition(t, ret);
-	} else if (ok) {
-		ok = sql_compare(t, ret, &right, false);
-	}
-	if (ok)
-		join(ret, is_not ? " IS DISTINCT FROM " : " IS NOT DISTINCT FROM ", &right,
-		     SQL_BOOL, BINDS_IS);
-	sql_value_free(&right);
-	return ok;
-}
-
-static bool parse_between(struct translator *t, struct sql_value *ret, bool is_not)
+static bool between(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
 	struct sql_value low = { 0 }, high = { 0 };
 	struct etl_text text = { 0 };
-	bool ok = parse_order(t, &low) && expect_word(t, "AND") && parse_order(t, &high) &&
-		  sql_compare(t, ret, &low, true) && sql_compare(t, ret, &high, true);
+	bool ok = translate(t, e->parts[0], ret) && translate(t, e->parts[1], &low) &&
+		  translate(t, e->parts[2], &high) && sql_compare(t, ret, &low, true) &&
+		  sql_compare(t, ret, &high, true);
 
 	if (ok) {
 		sql_add(&text, ret, BINDS_IN);
-		etl_text_add(&text, is_not ? " NOT BETWEEN " : " BETWEEN ");
+		etl_text_add(&text, e->negated ? " NOT BETWEEN " : " BETWEEN ");
 		sql_add(&text, &low, BINDS_IN);
 		etl_text_add(&text, " AND ");
 		sql_add(&text, &high, BINDS_IN);
@@ -738,93 +351,31 @@ static bool parse_between(struct translator *t, struct sql_value *ret, bool is_n
 	return ok;
 }
 
-/* Where one is a condition and another a number that is neither 0 nor 1, all of them are numbers. */
-static bool agree_on_flags(struct translator *t, struct sql_value *v, struct sql_value *values,
-			   size_t count)
+static bool in(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
-	bool one = v->kind == SQL_BOOL, all = sql_is_flag(v);
-	size_t i;
+	struct sql_value *values = NULL;
+	bool ok = translate(t, e->parts[0], ret) && translate_list(t, e, 1, &values) &&
+		  sql_write_in(t, ret, values, e->count - 1, e->negated);
 
-	for (i = 0; i < count; i++) {
-		one = one || values[i].kind == SQL_BOOL;
-		all = all && sql_is_flag(&values[i]);
-	}
-	if (!one || all)
-		return true;
-	for (i = 0; i < count; i++) {
-		if (!sql_to_number(t, &values[i]))
-			return false;
-	}
-	return sql_to_number(t, v);
-}
-
-static bool write_in(struct translator *t, struct sql_value *ret, struct sql_value *values,
-		     size_t count, bool is_not)
-{
-	struct etl_text text = { 0 };
-	size_t i;
-
-	/* SQLite takes an empty list, which nothing is in. */
-	if (count == 0) {
-		etl_text_free(&ret->text);
-		*ret = (struct sql_value){ 0 };
-		return add_constant(ret, is_not ? "true" : "false", SQL_BOOL);
-	}
-	if (!agree_on_flags(t, ret, values, count))
-		return false;
-	for (i = 0; i < count; i++) {
-		if (!sql_compare(t, ret, &values[i], false))
-			return false;
-	}
-	sql_add(&text, ret, BINDS_IN);
-	etl_text_add(&text, is_not ? " NOT IN (" : " IN (");
-	for (i = 0; i < count; i++) {
-		etl_text_add(&text, i ? ", " : "");
-		sql_add(&text, &values[i], 0);
-	}
-	etl_text_add(&text, ")");
-	etl_text_free(&ret->text);
-	*ret = (struct sql_value){ .text = text, .kind = SQL_BOOL, .binding = BINDS_IN };
-	return true;
-}
-
-static bool parse_in(struct translator *t, struct sql_value *ret, bool is_not)
-{
-	struct sql_value *values;
-	size_t count = 0;
-	bool ok;
-
-	if (!expect(t, "("))
-		return false;
-	if (token_is_word(&t->t, "SELECT") || token_is_word(&t->t, "VALUES"))
-		return postgres_sql_refuse(t, "it has a query in it");
-	values = calloc(SQL_ARGUMENTS, sizeof(*values));
-	if (!values) {
-		t->failed = true;
-		return false;
-	}
-	ok = parse_list(t, values, &count) && write_in(t, ret, values, count, is_not);
-	free_values(values, count);
-	free(values);
+	free_values(values, e->count - 1);
 	return ok;
 }
 
 /* By bytes but for the case of A to Z, which is what ILIKE does under the collation "C"; and nothing escapes unless
  * it is said. */
-static bool parse_like(struct translator *t, struct sql_value *ret, bool is_not)
+static bool like(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
 	struct sql_value pattern = { 0 }, escape = { 0 };
 	struct etl_text text = { 0 };
-	bool ok = parse_order(t, &pattern);
+	bool ok = translate(t, e->parts[0], ret) && translate(t, e->parts[1], &pattern) &&
+		  (e->count < 3 || translate(t, e->parts[2], &escape));
 
-	if (ok && accept_word(t, "ESCAPE"))
-		ok = parse_order(t, &escape);
 	if (ok && (ret->kind != SQL_TEXT || pattern.kind != SQL_TEXT ||
 		   (escape.text.at && (escape.kind != SQL_TEXT || !escape.literal))))
 		ok = postgres_sql_refuse(t, "LIKE looks at the text of what is no text here");
 	if (ok) {
 		sql_add(&text, ret, BINDS_UNARY);
-		etl_text_add(&text, is_not ? " COLLATE \"C\" NOT ILIKE " : " COLLATE \"C\" ILIKE ");
+		etl_text_add(&text, e->negated ? " COLLATE \"C\" NOT ILIKE " : " COLLATE \"C\" ILIKE ");
 		sql_add(&text, &pattern, BINDS_IN);
 		etl_text_addf(&text, " ESCAPE %s", escape.text.at ? escape.text.at : "''");
 		etl_text_free(&ret->text);
@@ -835,105 +386,51 @@ static bool parse_like(struct translator *t, struct sql_value *ret, bool is_not)
 	return ok;
 }
 
-/* What may follow NOT in the middle of an expression. */
-static bool parse_negated(struct translator *t, struct sql_value *ret)
-{
-	if (accept_word(t, "NULL"))
-		return test_null(ret, true);
-	if (accept_word(t, "BETWEEN"))
-		return parse_between(t, ret, true);
-	if (accept_word(t, "IN"))
-		return parse_in(t, ret, true);
-	if (accept_word(t, "LIKE"))
-		return parse_like(t, ret, true);
-	return refuse_token(t);
-}
+/* ---- By kind ------------------------------------------------------------------------------------------------------ */
 
-/* *RET_MORE: there was such an operator. */
-static bool parse_tested(struct translator *t, struct sql_value *ret, bool *ret_more)
+static bool translate_leaf(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
-	struct sql_value right = { 0 };
-	bool equal = token_is(&t->t, "=") || token_is(&t->t, "==");
-	bool ok;
-
-	*ret_more = true;
-	if (equal || token_is(&t->t, "<>") || token_is(&t->t, "!=")) {
-		take(t);
-		ok = parse_order(t, &right) &&
-		     join_compared(t, ret, equal ? " = " : " <> ", &right, false);
-		sql_value_free(&right);
-		return ok;
+	switch (e->kind) {
+	case EXPRESSION_NUMBER:
+		return add_number(t, &e->token, ret);
+	case EXPRESSION_LEAST:
+		return add_constant(ret, "(-9223372036854775808)", SQL_INT);
+	case EXPRESSION_STRING:
+		return add_string(t, &e->token, ret);
+	case EXPRESSION_BLOB:
+		return add_blob(&e->token, ret);
+	case EXPRESSION_NAME:
+		return add_name(t, &e->token, ret);
+	default:
+		return add_qualified(t, e, ret);
 	}
-	if (accept_word(t, "IS"))
-		return parse_is(t, ret);
-	if (accept_word(t, "ISNULL"))
-		return test_null(ret, false);
-	if (accept_word(t, "NOTNULL"))
-		return test_null(ret, true);
-	if (accept_word(t, "NOT"))
-		return parse_negated(t, ret);
-	if (accept_word(t, "BETWEEN"))
-		return parse_between(t, ret, false);
-	if (accept_word(t, "IN"))
-		return parse_in(t, ret, false);
-	if (accept_word(t, "LIKE"))
-		return parse_like(t, ret, false);
-	*ret_more = false;
-	return true;
 }
 
-static bool parse_equal(struct translator *t, struct sql_value *ret)
-{
-	bool more = true, ok = parse_order(t, ret);
-
-	while (ok && more)
-		ok = parse_tested(t, ret, &more);
-	return ok;
-}
-
-static bool parse_not(struct translator *t, struct sql_value *ret)
-{
-	if (!accept_word(t, "NOT"))
-		return parse_equal(t, ret);
-	if (token_is_word(&t->t, "EXISTS"))
-		return postgres_sql_refuse(t, "it has a query in it");
-	if (!parse_not(t, ret) || !sql_to_condition(t, ret))
-		return false;
-	postgres_sql_wrap(ret, "NOT ", "", SQL_BOOL, BINDS_NOT, BINDS_NOT);
-	return true;
-}
-
-static bool parse_and(struct translator *t, struct sql_value *ret)
-{
-	struct sql_value right = { 0 };
-	bool ok = parse_not(t, ret);
-
-	while (ok && accept_word(t, "AND")) {
-		ok = parse_not(t, &right) && sql_to_condition(t, ret) &&
-		     sql_to_condition(t, &right);
-		if (ok)
-			join(ret, " AND ", &right, SQL_BOOL, BINDS_AND);
-		sql_value_free(&right);
-	}
-	return ok;
-}
-
-static bool parse_or(struct translator *t, struct sql_value *ret)
+static bool translate(struct translator *t, const struct expression *e, struct sql_value *ret)
 {
 	struct sql_value right = { 0 };
 	bool ok;
 
-	if (++t->depth > DEEPEST)
-		return postgres_sql_refuse(t, "it is nested too deeply");
-	ok = parse_and(t, ret);
-	while (ok && accept_word(t, "OR")) {
-		ok = parse_and(t, &right) && sql_to_condition(t, ret) &&
-		     sql_to_condition(t, &right);
-		if (ok)
-			join(ret, " OR ", &right, SQL_BOOL, BINDS_OR);
-		sql_value_free(&right);
+	switch (e->kind) {
+	case EXPRESSION_CALL:
+		return call(t, e, ret);
+	case EXPRESSION_CASE:
+		return translate_case(t, e, ret);
+	case EXPRESSION_BETWEEN:
+		return between(t, e, ret);
+	case EXPRESSION_IN:
+		return in(t, e, ret);
+	case EXPRESSION_LIKE:
+		return like(t, e, ret);
+	default:
+		break;
 	}
-	t->depth--;
+	if (e->count == 0)
+		return translate_leaf(t, e, ret);
+	if (e->count == 1)
+		return translate(t, e->parts[0], ret) && sql_apply_one(t, e, ret);
+	ok = translate(t, e->parts[0], ret) && translate(t, e->parts[1], &right) && sql_apply_two(t, e, ret, &right);
+	sql_value_free(&right);
 	return ok;
 }
 
@@ -952,26 +449,25 @@ int sql_from_sqlite(const struct sql_scope *scope, const char *sql, enum sql_use
 		    enum sql_kind want, struct etl_text *ret, struct sql_result *result)
 {
 	struct translator t = { .scope = scope, .result = result, .use = use, .want = want };
+	struct arena arena = { 0 };
 	struct sql_value v = { 0 };
+	const struct expression *e;
 	bool ok;
 
 	result->verdict = ETL_EXACT;
 	result->note = NULL;
-	result->why[0] = '\0';
-	t.cursor = token_start(sql, strlen(sql));
-	take(&t);
-	ok = parse_or(&t, &v);
-	if (ok && t.t.kind != TOKEN_END)
-		ok = refuse_token(&t);
+	e = expression_parse(sql, &arena, result->why, sizeof(result->why));
+	ok = e && translate(&t, e, &v);
 	if (ok && want != SQL_NONE)
 		ok = want == SQL_BOOL && use != SQL_IN_DEFAULT && use != SQL_IN_GENERATED ?
 			     sql_to_condition(&t, &v) :
 			     sql_convert(&t, &v, want);
 	if (ok)
 		keep_collation(&t, &v);
-	t.failed = t.failed || v.text.failed;
+	t.failed = t.failed || v.text.failed || arena.failed;
 	if (ok && !t.failed)
 		etl_text_add(ret, v.text.at);
 	sql_value_free(&v);
+	etl_arena_free(&arena);
 	return t.failed || ret->failed ? ETL_FAILED : ok;
 }
