@@ -66,7 +66,9 @@ static int ask(struct halving *h, int64_t first, int64_t beyond, PGresult **ret)
 	const struct screen *s = h->s;
 	struct etl_text sql = { 0 };
 	PGresult *result;
+	bool failed;
 
+	*ret = NULL;
 	etl_text_addf(&sql,
 		      "SET LOCAL etlrun.first = '(%lld,%lld)'; SET LOCAL etlrun.beyond = '(%lld,%lld)'; "
 		      "SELECT EXISTS (SELECT FROM ",
@@ -74,10 +76,11 @@ static int ask(struct halving *h, int64_t first, int64_t beyond, PGresult **ret)
 		      (long long)(beyond % SLOTS));
 	postgres_add_name(&sql, "pg_temp", s->load->table->name);
 	etl_text_addf(&sql, "), count(*) FROM (%s\n) AS f (at)", s->step->sql);
-	result = sql.failed ? NULL : PQexec(s->inst->db, sql.at);
+	failed = sql.failed;
+	/* NULL: the connection is gone, which is not for want of memory. */
+	result = failed ? NULL : PQexec(s->inst->db, sql.at);
 	etl_text_free(&sql);
-	*ret = NULL;
-	if (!result)
+	if (failed)
 		return postgres_no_memory(s->inst, s->err);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK) {
 		h->answered |= postgres_flag_at(result, 0, 0);
