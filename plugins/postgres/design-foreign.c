@@ -9,6 +9,8 @@
 
 #include "design.h"
 
+#define UNPROVEN_OF_PARTITIONED_SINCE 180000 /* NOT VALID foreign keys of partitioned tables */
+
 /* ---- Does it fit its parent? ---------------------------------------------------------------------------------- */
 
 static bool same_set(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
@@ -192,18 +194,17 @@ static void write_key(struct design *d, const struct etl_foreign_key *f, const c
 		etl_text_add(sql, defer[f->deferrable]);
 }
 
+/* Before 18 a partitioned table takes no key that is NOT VALID. */
+static bool takes_unproven(const struct design *d)
+{
+	return !design_partitions(d) || d->inst->version >= UNPROVEN_OF_PARTITIONED_SINCE;
+}
+
 /* A key that has been found to hold may say so; one that does not is kept for the rows to come. */
-static int make_reported(struct design *d, const char *part, const char *name, int32_t phase,
-			 struct etl_text *sql)
+static int validate_reported(struct design *d, const char *part, const char *name, int32_t phase)
 {
 	struct etl_text body = { 0 }, validate = { 0 };
-	int rc;
 
-	etl_text_add(sql, " NOT VALID");
-	rc = postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
-			 "broken keys are reported and stay; the key holds for rows to come");
-	if (rc)
-		return rc;
 	etl_text_add(&body, "BEGIN\n\tALTER TABLE ");
 	postgres_add_name(&body, NULL, d->table->name);
 	etl_text_add(&body, " VALIDATE CONSTRAINT ");
@@ -216,10 +217,47 @@ static int make_reported(struct design *d, const char *part, const char *name, i
 			   "where no row breaks it");
 }
 
+/* Where there is no key that may be broken, there is the whole key or none. */
+static int make_whole_or_none(struct design *d, const char *part, int32_t phase, struct etl_text *sql)
+{
+	struct etl_text body = { 0 }, block = { 0 };
+
+	etl_text_addf(&body, "BEGIN\n\t%s;\nEXCEPTION WHEN foreign_key_violation THEN\n\tRAISE WARNING '%%', format(",
+		      sql->at ? sql->at : "");
+	etl_text_add_literal(&body, "the foreign key %s of %s is left out, because rows break it and a partitioned table "
+				    "takes no key that is NOT VALID before PostgreSQL 18: %s");
+	etl_text_add(&body, ", ");
+	etl_text_add_literal(&body, part);
+	etl_text_add(&body, ", ");
+	etl_text_add_literal(&body, d->table->name);
+	etl_text_add(&body, ", SQLERRM);\nEND");
+	body.failed |= sql->failed;
+	etl_text_free(sql);
+	design_add_block(&block, &body);
+	etl_text_free(&body);
+	return postgres_design_part(
+		d, phase, ETL_APPROXIMATED, "foreign key", part, &block,
+		"broken keys are reported and stay; where there are some the key is left out and named, for a partitioned table "
+		"takes no key that is NOT VALID before PostgreSQL 18");
+}
+
+static int make_reported(struct design *d, const char *part, const char *name, int32_t phase,
+			 struct etl_text *sql)
+{
+	int rc;
+
+	if (!takes_unproven(d))
+		return make_whole_or_none(d, part, phase, sql);
+	etl_text_add(sql, " NOT VALID");
+	rc = postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
+			 "broken keys are reported and stay; the key holds for rows to come");
+	return rc ? rc : validate_reported(d, part, name, phase);
+}
+
 /* Without looking at what is there. Of a partitioned table the server (before 18) makes no key in that way. */
 static int make_deferred(struct design *d, const char *part, int32_t phase, struct etl_text *sql)
 {
-	if (design_partitions(d))
+	if (!takes_unproven(d))
 		return postgres_design_part(
 			d, phase, ETL_APPROXIMATED, "foreign key", part, sql,
 			"looked at when a transaction ends, as foreign_keys = \"defer\" says; what is there is looked at "
@@ -335,14 +373,15 @@ static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
 			  const char *const *parents, const char *live, const char *kind,
 			  const char *object, const char *note)
 {
+	bool parted = design_partitions(d) != NULL;
 	struct etl_text sql = { 0 };
 	int rc;
 
-	etl_text_add(&sql, "SELECT t.ctid FROM ");
+	etl_text_addf(&sql, "SELECT %s FROM ", parted ? DESIGN_PARTITIONED_ROW : "t.ctid");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " AS t WHERE ");
 	add_orphans(&sql, f, parents, live);
-	etl_text_add(&sql, " ORDER BY t." DESIGN_LOAD_ORDER);
+	etl_text_add(&sql, parted ? " ORDER BY t.tableoid, t." DESIGN_LOAD_ORDER : " ORDER BY t." DESIGN_LOAD_ORDER);
 	rc = sql.failed ? postgres_design_no_memory(d) :
 			  postgres_design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, object, sql.at, note);
 	etl_text_free(&sql);
@@ -399,6 +438,8 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 	write_key(d, f, schema, name, &sql);
 	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
 		return make_reported(d, part, name, phase, &sql);
+	if (design_is_unproven(d, f->name) && !takes_unproven(d))
+		return make_whole_or_none(d, part, phase, &sql);
 	if (design_is_unproven(d, f->name)) {
 		etl_text_add(&sql, " NOT VALID");
 		return postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, &sql,

@@ -13,6 +13,8 @@
 
 /* What rows are known by while they wait: the first loaded of two equals stays. */
 #define DESIGN_LOAD_ORDER "ctid"
+/* A row of a table with partitions, each of which counts its ctids for itself; t is the table. */
+#define DESIGN_PARTITIONED_ROW "t.tableoid::text || t.ctid"
 /* The collation that stands for SQLite's NOCASE. */
 #define DESIGN_NOCASE "nocase"
 

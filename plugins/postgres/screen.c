@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "design.h"
 #include "into.h"
 #include "screen.h"
 
@@ -131,6 +132,11 @@ static int describe(struct screen *s)
 
 /* ---- Finding and taking out ---------------------------------------------------------------------------------------- */
 
+const char *screen_row(const struct screen *s)
+{
+	return begins(s->step->sql, "SELECT " DESIGN_PARTITIONED_ROW) ? DESIGN_PARTITIONED_ROW : "t.ctid";
+}
+
 static int find(struct screen *s, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
@@ -156,7 +162,7 @@ static int take_out(struct screen *s, uint64_t wanted)
 		return rc;
 	etl_text_add(&sql, "DELETE FROM ");
 	postgres_add_name(&sql, s->token->text, s->load->table->name);
-	etl_text_add(&sql, " WHERE ctid = ANY (ARRAY (SELECT at FROM pg_temp._etlrun_found))");
+	etl_text_addf(&sql, " AS t WHERE %s = ANY (ARRAY (SELECT at FROM pg_temp._etlrun_found))", screen_row(s));
 	rc = sql.failed ? no_memory(s) : postgres_change(s->inst, s->err, &gone, sql.at, 0, NULL);
 	etl_text_free(&sql);
 	if (rc == ETL_OK && gone != wanted)

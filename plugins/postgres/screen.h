@@ -5,14 +5,14 @@
 #include "stage.h"
 
 /*
- * STEP's SQL is a SELECT of one column, the ctids of rows of the load's staged table in the order in which they are to
- * be told; a ctid that comes twice is told once. Tells them and, when the sink wants it, takes them out: *ret says
+ * STEP's SQL is a SELECT of one column, the ctids of rows of the load's staged table (of one with partitions what
+ * DESIGN_PARTITIONED_ROW says of them) in the order in which they are to be told; one that comes twice is told once. Tells them and, when the sink wants it, takes them out: *ret says
  * how many. Inside a transaction that stage_enter began.
  */
 int screen_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		 const struct etl_step *, struct etl_found_sink *, uint64_t *ret, struct etl_error *);
 
-/* screen-rows.c: tells the rows of pg_temp._etlrun_found(at tid, n bigint), in the order of n. *ret: how many there
+/* screen-rows.c: tells the rows of pg_temp._etlrun_found(at, n bigint), AT as screen_row has it, in the order of n. *ret: how many there
  * were. */
 struct screen {
 	struct etl_instance *inst;
@@ -24,6 +24,8 @@ struct screen {
 	const char *code;
 	char *columns, *reason;
 };
+/* What a row of the staged table, called t, is known by. */
+const char *screen_row(const struct screen *);
 int screen_tell(struct screen *, int64_t count);
 
 #endif
