@@ -70,8 +70,8 @@ static bool in_key(const struct design *d, const struct etl_column *c)
 	return false;
 }
 
-/* Options of an identity stand in the table's own statement only: "name" type … AS IDENTITY (…). */
-static void add_identity_options(struct design *d, const struct etl_column *c, struct etl_text *sql)
+/* Options of an identity stand in the table's own statement only: "name" type … AS IDENTITY (…). NULL: there are none. */
+static const char *find_identity_options(const struct design *d, const struct etl_column *c)
 {
 	static const char words[] = " AS IDENTITY (";
 	struct etl_text name = { 0 };
@@ -82,14 +82,28 @@ static void add_identity_options(struct design *d, const struct etl_column *c, s
 	at = d->same && d->table->ddl && name.at ? strstr(d->table->ddl, name.at) : NULL;
 	etl_text_free(&name);
 	if (!at)
-		return;
+		return NULL;
 	end = at + 1 + strcspn(at + 1, "\n");
 	options = strstr(at, words);
-	if (!options || options > end)
+	return options && options < end ? options + strlen(words) : NULL;
+}
+
+static void add_identity_options(struct design *d, const struct etl_column *c, struct etl_text *sql)
+{
+	char buf[POSTGRES_NAME_MAX + 1];
+	const char *options = find_identity_options(d, c), *sequence = design_sequence_name(d, c->name, buf);
+
+	if (!options && !sequence)
 		return;
-	options += strlen(words) - 1;
-	etl_text_add(sql, " ");
-	etl_text_add_bytes(sql, options, strcspn(options, ")") + 1);
+	etl_text_add(sql, " (");
+	if (sequence) {
+		etl_text_add(sql, "SEQUENCE NAME ");
+		etl_text_add_name(sql, sequence, '"');
+		etl_text_add(sql, options ? " " : "");
+	}
+	if (options)
+		etl_text_add_bytes(sql, options, strcspn(options, ")"));
+	etl_text_add(sql, ")");
 }
 
 static void add_identity(struct design *d, struct column *column)
