@@ -137,16 +137,52 @@ const char *screen_row(const struct screen *s)
 	return begins(s->step->sql, "SELECT " DESIGN_PARTITIONED_ROW) ? DESIGN_PARTITIONED_ROW : "t.ctid";
 }
 
+/* The stage that is meant at *AT, which stands at a quoted name that begins with SCREEN_STAGE_OF, and moves behind it. */
+static int add_stage(struct screen *s, const char **at, struct etl_text *to)
+{
+	const char *p = *at + strlen("\"" SCREEN_STAGE_OF);
+	char name[POSTGRES_NAME_MAX + 1];
+	struct etl_text schema = { 0 };
+	int rc;
+
+	for (; *p && (*p != '"' || p[1] == '"'); p++) {
+		p += *p == '"';
+		etl_text_add_bytes(&schema, p, 1);
+	}
+	*at = *p ? p + 1 : p;
+	rc = schema.failed || !schema.at ? no_memory(s) :
+					   stage_name(s->inst, s->load->run, schema.at, name, s->err);
+	if (rc == ETL_OK)
+		etl_text_add_name(to, name, '"');
+	etl_text_free(&schema);
+	return rc;
+}
+
+static int add_step(struct screen *s, struct etl_text *to)
+{
+	const char *at = s->step->sql, *next;
+	int rc = ETL_OK;
+
+	while (rc == ETL_OK && (next = strstr(at, "\"" SCREEN_STAGE_OF))) {
+		etl_text_add_bytes(to, at, (size_t)(next - at));
+		at = next;
+		rc = add_stage(s, &at, to);
+	}
+	etl_text_add(to, at);
+	return rc;
+}
+
 static int find(struct screen *s, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
 	int rc;
 
-	etl_text_addf(&sql,
-		      "CREATE TEMPORARY TABLE _etlrun_found ON COMMIT DROP AS SELECT at, min(n) AS n FROM "
-		      "(SELECT at, row_number() OVER () AS n FROM (%s\n) AS f (at)) AS g GROUP BY at",
-		      s->step->sql);
-	rc = sql.failed ? no_memory(s) : postgres_change(s->inst, s->err, ret, sql.at, 0, NULL);
+	etl_text_add(&sql, "CREATE TEMPORARY TABLE _etlrun_found ON COMMIT DROP AS SELECT at, min(n) AS n FROM "
+			   "(SELECT at, row_number() OVER () AS n FROM (");
+	rc = add_step(s, &sql);
+	etl_text_add(&sql, "\n) AS f (at)) AS g GROUP BY at");
+	if (rc == ETL_OK)
+		rc = sql.failed ? no_memory(s) : postgres_change(s->inst, s->err, ret, sql.at, 0, NULL);
 	etl_text_free(&sql);
 	return rc;
 }

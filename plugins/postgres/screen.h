@@ -4,6 +4,10 @@
 
 #include "stage.h"
 
+/* Before a schema of the target, as the name of a schema: the stage of the run for that one, whose own name is not in a plan,
+ * for the run that goes on with it may be another. */
+#define SCREEN_STAGE_OF "_etlrun_stage/"
+
 /*
  * STEP's SQL is a SELECT of one column, the ctids of rows of the load's staged table (of one with partitions what
  * DESIGN_PARTITIONED_ROW says of them) in the order in which they are to be told; one that comes twice is told once. Tells them and, when the sink wants it, takes them out: *ret says
