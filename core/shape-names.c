@@ -83,14 +83,17 @@ static int refuse_twice(const struct job *one, const struct job *other, struct e
 
 	a = several ? a : "";
 	b = several ? b : "";
-	return error_set(err, ETL_USAGE,
-			 "\"%s%s%s\" and \"%s%s%s\" would both become table \"%s\"; give one of them another name "
-			 "with tables = ( { name = \"%s%s%s\"; as = \"…\"; }, { name = \"*\"; } )%s",
-			 a, point, job_source_name(one), b, point, job_source_name(other), other->target->name, b,
-			 point, job_source_name(other),
-			 several && other->schema ? ", or let the target keep the schemas of the source: without its "
-						    "option `schema`" :
-						    "");
+	return error_set(
+		err, ETL_USAGE,
+		"\"%s%s%s\" and \"%s%s%s\" would both become table \"%s\"; give one of them "
+		"another name "
+		"with tables = ( { name = \"%s%s%s\"; as = \"…\"; }, { name = \"*\"; } )%s",
+		a, point, job_source_name(one), b, point, job_source_name(other),
+		other->target->name, b, point, job_source_name(other),
+		several && other->schema ?
+			", or let the target keep the schemas of the source: without its "
+			"option `schema`" :
+			"");
 }
 
 static bool share_schema(const struct job *a, const struct job *b)
@@ -99,14 +102,17 @@ static bool share_schema(const struct job *a, const struct job *b)
 }
 
 /* Tables of one name in several schemas are called with these. What is kept of them would meet in one place. */
-static int label(struct jobs *jobs, struct job *job, const struct pipeline *pipeline, struct etl_error *err)
+static int label(struct jobs *jobs, struct job *job, const struct pipeline *pipeline,
+		 struct etl_error *err)
 {
 	struct etl_text text = { 0 };
 
 	if (pipeline->keep_old > 0)
 		return error_set(err, ETL_USAGE,
-				 "keep_old keeps one table of a name, and the run has several called \"%s\", in schemas of "
-				 "their own; leave keep_old out, or give all but one of them another name with `as`",
+				 "keep_old keeps one table of a name, and the run has several "
+				 "called \"%s\", in schemas of "
+				 "their own; leave keep_old out, or give all but one of them "
+				 "another name with `as`",
 				 job->target->name);
 	if (job->label)
 		return 0;
@@ -232,8 +238,8 @@ static int settle_indexes(struct taken *t, const struct job *job, struct etl_err
 	int rc = 0;
 
 	for (size_t i = 0; i < table->index_count && rc == 0; i++) {
-		struct etl_index *index = ETL_AT(struct etl_index, table->indexes, table->index_size,
-						 i);
+		struct etl_index *index = ETL_AT(struct etl_index, table->indexes,
+						 table->index_size, i);
 
 		if (index->name && *index->name)
 			rc = settle_index(t, job, index, err);
@@ -247,8 +253,8 @@ static bool keeps_name(const struct job *job)
 }
 
 /* A key of another schema of the source may have had its name: then the target gives it one. */
-static int settle_key(struct taken *t, struct taken *keys, const struct job *job, struct etl_key *key,
-		      struct etl_error *err)
+static int settle_key(struct taken *t, struct taken *keys, const struct job *job,
+		      struct etl_key *key, struct etl_error *err)
 {
 	int rc;
 
@@ -259,7 +265,8 @@ static int settle_key(struct taken *t, struct taken *keys, const struct job *job
 		return 0;
 	}
 	rc = host_verdict_add(t->jobs, ETL_APPROXIMATED, "key", key->name, err,
-			      "the key of \"%s\" gets another name in the target, where a table has a key of this one",
+			      "the key of \"%s\" gets another name in the target, where a table "
+			      "has a key of this one",
 			      job_name(job));
 	key->name = NULL;
 	return rc;
@@ -280,8 +287,9 @@ static int settle_keys(struct taken *t, struct etl_error *err)
 			continue;
 		rc = settle_key(t, &keys, job, &table->primary, err);
 		for (size_t k = 0; k < table->unique_count && rc == 0; k++)
-			rc = settle_key(t, &keys, job,
-					ETL_AT(struct etl_key, table->uniques, table->unique_size, k), err);
+			rc = settle_key(
+				t, &keys, job,
+				ETL_AT(struct etl_key, table->uniques, table->unique_size, k), err);
 	}
 	rc = rc == 0 && keys.failed ? error_memory(err) : rc;
 	taken_clear(&keys);
@@ -351,8 +359,9 @@ int shape_names(struct jobs *jobs, const struct pipeline *pipeline, struct etl_e
 
 /* ---- Beside the tables ------------------------------------------------------------------------------------------------ */
 
-static const struct etl_table *find_namesake(const struct jobs *jobs, const struct etl_table *object,
-					     size_t before, const char *schema)
+static const struct etl_table *find_namesake(const struct jobs *jobs,
+					     const struct etl_table *object, size_t before,
+					     const char *schema)
 {
 	for (size_t i = 0; i < jobs->count; i++)
 		if (jobs->at[i]->schema && strcmp(jobs->at[i]->schema, schema) == 0 &&
@@ -382,11 +391,14 @@ int shape_check_others(const struct jobs *jobs, struct etl_error *err)
 		if (!other)
 			continue;
 		return error_set(err, ETL_USAGE,
-				 "the %s \"%s.%s\" and the %s \"%s.%s\" would both become \"%s.%s\"; let the target keep "
-				 "the schemas of the source, without its option `schema`, or bring one schema at a "
+				 "the %s \"%s.%s\" and the %s \"%s.%s\" would both become "
+				 "\"%s.%s\"; let the target keep "
+				 "the schemas of the source, without its option `schema`, or bring "
+				 "one schema at a "
 				 "time, with the option `schema` of the source",
-				 kind_name(other->kind), other->schema ? other->schema : "", other->name,
-				 kind_name(object->kind), object->schema, object->name, schema, object->name);
+				 kind_name(other->kind), other->schema ? other->schema : "",
+				 other->name, kind_name(object->kind), object->schema, object->name,
+				 schema, object->name);
 	}
 	return 0;
 }

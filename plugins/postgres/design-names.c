@@ -56,14 +56,15 @@ static const char *served_name(const struct design *d, const char *const *column
 	return fits ? buf : NULL;
 }
 
-const char *design_key_name(const struct design *d, const char *own, const char *const *columns, size_t count,
-			    const char *suffix, char *buf, bool *ret_other)
+const char *design_key_name(const struct design *d, const char *own, const char *const *columns,
+			    size_t count, const char *suffix, char *buf, bool *ret_other)
 {
 	char served[POSTGRES_NAME_MAX + 1];
 	const char *name;
 
 	*ret_other = false;
-	name = own ? design_own_name(d, own, served) : served_name(d, columns, count, suffix, served);
+	name = own ? design_own_name(d, own, served) :
+		     served_name(d, columns, count, suffix, served);
 	if (!name || (!own && !is_taken(d, name)))
 		return NULL;
 	*ret_other = own && is_taken(d, name);
