@@ -113,7 +113,6 @@ struct jobs {
 	struct name_index by_source; /* jobs by their source's name, while they are made */
 	const struct instance *target; /* knows what goes where, while they are made */
 	struct arena arena;	     /* of names that were made here */
-	bool whole;	    /* every table of the source is in the run under its own name */
 	bool keeps_shape;   /* rows take the shape of the table that is there */
 };
 

@@ -409,46 +409,6 @@ static int make_job(struct making *m, const struct pick *pick)
 	return begin_job(m, job, pick);
 }
 
-/* Views, triggers and settings go along when the whole database does, under its own names: what
- * they say cannot be followed otherwise. */
-static int take_others(struct making *m)
-{
-	struct jobs *jobs = m->jobs;
-	bool same = m->setup->pipeline->names == NAMES_KEEP && jobs->whole;
-	/* Into a database that is there they do not go: its own are what counts. */
-	bool into = m->setup->pipeline->mode != ETL_COPY && jobs->existing.count > 0;
-	int rc = 0;
-
-	for (size_t i = 0; i < jobs->count && same; i++)
-		same = jobs->at[i]->source->name &&
-		       strcmp(jobs->at[i]->source->name, jobs->at[i]->target->name) == 0;
-	for (size_t i = 0; i < jobs->source.count && rc == 0; i++) {
-		const struct etl_table *object = jobs->source.at[i];
-		struct etl_table *copy;
-
-		if (object->kind == ETL_TABLE)
-			continue;
-		if (!m->setup->target->plugin->has_schema) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
-					      object->name, m->err, "the target takes rows only");
-			continue;
-		}
-		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same && !into) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
-					      object->name, m->err,
-					      "not every table is in this run under its own name");
-			if (rc == 0)
-				jobs->verdicts[jobs->verdict_count - 1].ddl = object->ddl;
-			continue;
-		}
-		if (object->kind == ETL_DATABASE && m->setup->options->tables)
-			continue;
-		copy = table_copy(object);
-		rc = copy ? catalog_add(&jobs->others, copy, m->err) : error_memory(m->err);
-	}
-	return rc < 0 || into ? rc : shape_check_others(jobs, m->err);
-}
-
 /* The names of the key's columns in the target, in the target's order. */
 static const char *const *key_names(struct jobs *jobs, const struct job *job)
 {
@@ -547,7 +507,6 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		rc = describe_given(setup->target, &jobs->given, err);
 	if (rc == 0)
 		rc = select_tables(pipeline, &jobs->source, setup->options->tables, &picks, err);
-	jobs->whole = picks.whole;
 	jobs->target = setup->target;
 	/* Where values have types of their own, the columns' say little. */
 	jobs->keeps_shape = !copies || (!is_dynamic(setup->target) && stays);
@@ -563,7 +522,7 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 	if (rc == 0)
 		rc = jobs_sort(jobs, err);
 	if (rc == 0)
-		rc = take_others(&m);
+		rc = others_take(setup, jobs, err);
 	if (rc == 0)
 		rc = make_loads(&m);
 	if (rc == 0)

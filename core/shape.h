@@ -60,6 +60,8 @@ bool shape_keys_reach_out(struct jobs *);
 /* shape-names.c: after the targets and before the foreign keys. No two tables of a schema have one name; indexes and keys get
  * names that are free, with a verdict where one changes; job->taken. */
 int shape_names(struct jobs *, const struct pipeline *, struct etl_error *);
+/* others.c: fills jobs->others, once the jobs are in their order; what stays behind has a verdict. */
+int others_take(const struct jobs_setup *, struct jobs *, struct etl_error *);
 /* What goes along beside the tables (jobs->others) has places of its own. */
 int shape_check_others(const struct jobs *, struct etl_error *);
 
