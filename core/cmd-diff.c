@@ -44,7 +44,7 @@ static int check_table(const struct job *job, struct etl_error *err)
 
 	if (job->existing && !lost)
 		return 0;
-	error_at(err, job->target->name, lost, NULL);
+	error_at(err, job_name(job), lost, NULL);
 	return error_set(err, ETL_DATA,
 			 "the %s is not in the target, so there is nothing to compare the source "
 			 "with; `etlrun run` makes it, --tables leaves it out",
@@ -55,7 +55,7 @@ static int check_key(const struct run *run, const struct job *job, struct etl_er
 {
 	if (run->pipeline->mode == ETL_COPY || job->key_count)
 		return 0;
-	error_at(err, job->target->name, NULL, NULL);
+	error_at(err, job_name(job), NULL, NULL);
 	return error_set(err, ETL_USAGE,
 			 "rows are added to a table without a key, so which of its rows came from "
 			 "this source is not known; write key = [ … ], or leave it out with --tables");
@@ -67,7 +67,7 @@ static void say_table(const struct diff *d)
 
 	if (!all) {
 		log_line(ETL_LOG_INFO,
-			 "%s: equal; %" PRIu64 " row%s%s", d->job->target->name, d->source_rows,
+			 "%s: equal; %" PRIu64 " row%s%s", job_name(d->job), d->source_rows,
 			 d->source_rows == 1 ? "" : "s",
 			 d->pushed ? ", hashed by both servers" : "");
 		return;
@@ -75,7 +75,7 @@ static void say_table(const struct diff *d)
 	log_line(ETL_LOG_WARN,
 		 "%s: %" PRIu64 " row%s differ%s: %" PRIu64 " new, %" PRIu64 " deleted, %" PRIu64
 		 " changed; %" PRIu64 " in the source, %" PRIu64 " in the target%s",
-		 d->job->target->name, all, all == 1 ? "" : "s", all == 1 ? "s" : "", d->added,
+		 job_name(d->job), all, all == 1 ? "" : "s", all == 1 ? "s" : "", d->added,
 		 d->deleted, d->changed, d->source_rows, d->target_rows,
 		 d->pushed ? ", hashed by both servers" : "");
 }
@@ -118,7 +118,7 @@ static int by_name(const void *a, const void *b)
 {
 	const struct diff *x = *(struct diff *const *)a, *y = *(struct diff *const *)b;
 
-	return strcmp(x->job->target->name, y->job->target->name);
+	return strcmp(job_name(x->job), job_name(y->job));
 }
 
 static int print_lines(const struct cli *cli, struct tables *tables, struct etl_error *err)

@@ -75,7 +75,7 @@ static int not_compared(struct report_line *line, const struct job *job, struct 
 	check->findings = 1;
 	check->message = strdup("rows are added to a table without a key, so which of its rows came "
 				"from this source is not known, and nothing was compared; write key = [ … ]");
-	log_line(ETL_LOG_WARN, "%s: %s", job->target->name, check->message ? check->message : "");
+	log_line(ETL_LOG_WARN, "%s: %s", job_name(job), check->message ? check->message : "");
 	return check->validator && check->message ? 0 : error_memory(err);
 }
 
@@ -83,7 +83,7 @@ static int validate_job(struct run *run, struct job *job, const struct refused *
 			struct etl_error *err)
 {
 	struct verify verify = { .flow = &run->flow, .refused = refused };
-	struct report_line *line = report_add(&run->report, REPORT_DATA, job->target->name);
+	struct report_line *line = report_add(&run->report, REPORT_DATA, job_name(job));
 	const char *why = NULL, *lost = job->existing ? lost_column(job) : NULL;
 	bool failed = false, whole = job->existing && !lost;
 	int64_t start = run_clock();
@@ -103,7 +103,7 @@ static int validate_job(struct run *run, struct job *job, const struct refused *
 		return rc;
 	for (size_t i = 0; i < line->check_count && !why; i++)
 		why = line->checks[i].severity == ETL_FAIL ? line->checks[i].message : NULL;
-	error_at(err, job->target->name, NULL, NULL);
+	error_at(err, job_name(job), NULL, NULL);
 	error_set(err, ETL_DATA, "%s", why ? why : "source and target differ");
 	return 0;
 }
@@ -144,7 +144,7 @@ static int validate_all(struct run *run, struct etl_error *err)
 				 "\"%s\" has no validators; write validators = ( { plugin = "
 				 "\"counts\"; }, "
 				 "{ plugin = \"checksum\"; } )",
-				 run->jobs.at[i]->target->name);
+				 job_name(run->jobs.at[i]));
 		rc = validate_job(run, run->jobs.at[i], &refused, err);
 	}
 	refused_clear(&refused);

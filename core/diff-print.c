@@ -60,7 +60,7 @@ static void line_for_people(struct etl_text *line, const struct diff_pair *p, in
 	const struct etl_view *view = p->source.release ? p->source_view : p->target_view;
 	int64_t count = job->key_count ? (int64_t)job->key_count : view->count;
 
-	add_name(line, job->target->name);
+	add_name(line, job_name(job));
 	etl_text_add(line, "\t");
 	for (int64_t i = 0; i < count; i++) {
 		int64_t column = job->key_count ? job->key[i] : i;
@@ -113,7 +113,7 @@ static void line_of_json(struct etl_text *line, const struct diff_pair *p, int32
 
 	etl_text_add(line, "{");
 	json_member(line, "table", true);
-	etl_text_add_json(line, job->target->name, strlen(job->target->name));
+	etl_text_add_json(line, job_name(job), strlen(job_name(job)));
 	json_member(line, "kind", false);
 	etl_text_add_json(line, kinds[kind], strlen(kinds[kind]));
 	if (job->key_count) {

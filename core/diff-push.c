@@ -141,7 +141,7 @@ static int not_offered(const struct ask_side *s, struct etl_error *err)
 	if (!err->set || err->klass != ETL_USAGE)
 		return ETL_FAILED;
 	log_line(ETL_LOG_DEBUG, "\"%s\": plugin %s computes no digests of it: %s",
-		 s->diff->job->target->name, s->instance->plugin->base.name,
+		 job_name(s->diff->job), s->instance->plugin->base.name,
 		 err->message ? err->message : "");
 	error_clear(err);
 	return 0;
@@ -164,7 +164,7 @@ static int test_values(struct ask_side *s, const struct ArrowSchema *schema,
 			log_line(ETL_LOG_DEBUG,
 				 "\"%s\": plugin %s hashes values of its columns in another way "
 				 "than etlrun; its rows are read",
-				 s->diff->job->target->name, s->instance->plugin->base.name);
+				 job_name(s->diff->job), s->instance->plugin->base.name);
 		else if (rc == ETL_FAILED)
 			rc = not_offered(s, err);
 	}

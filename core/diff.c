@@ -84,7 +84,7 @@ int diff_walk(struct diff *d, enum diff_side side, const struct diff_range *rang
 
 		rc = peer->peer.open(&peer->peer, part, &stream, &more, err);
 		if (rc == 0)
-			rc = walk_part(walk, &stream, d->job->target->name, err);
+			rc = walk_part(walk, &stream, job_name(d->job), err);
 		if (stream.release)
 			stream.release(&stream);
 	}
@@ -99,7 +99,7 @@ static int check_unreadable(struct diff *d, struct etl_error *err)
 	verify_pass(&d->into);
 	if (!d->into.unreadable)
 		return 0;
-	error_at(err, d->job->target->name, NULL, NULL);
+	error_at(err, job_name(d->job), NULL, NULL);
 	return error_set(err, ETL_DATA,
 			 "%llu row%s of the target cannot be read in the type of their column, so "
 			 "they cannot be compared; correct them there",

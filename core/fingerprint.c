@@ -138,7 +138,7 @@ static void print_table(struct print *p, const struct job *job)
 	add_conf(p, rule->to);
 	add_uses(p, &job->transforms);
 	add_uses(p, &job->validators);
-	end(p, "table", job->target->name);
+	end(p, "table", job_name(job));
 }
 
 static void print_lists(struct print *p, const struct pipeline *pipeline)
@@ -242,7 +242,7 @@ static void print_shape(struct print *p, const struct job *job)
 		add_number(p, job->splits[i].split.last);
 		add_text(p, job->splits[i].text);
 	}
-	end(p, "the rows of table", job->target->name);
+	end(p, "the rows of table", job_name(job));
 }
 
 char *fingerprint_plan(const struct run *run)

@@ -200,7 +200,7 @@ void flow_wait_for_try(struct item *item, enum claim how, const struct instance 
 
 	snprintf(what, sizeof(what), "%s \"%s\", part %llu", doing,
 		 instance->host.role == ETL_ROLE_SOURCE ? job_source_name(item->job) :
-							  item->job->target->name,
+							  job_name(item->job),
 		 (unsigned long long)item->split->index);
 	retry_wait(&item->tries, how == CLAIM_ANEW ? RETRY_ANEW : RETRY_AGAIN, instance->retries,
 		   what, err);

@@ -83,7 +83,7 @@ static int taken(struct item *item)
 	rc = rejects_settle(item->target.rejects, item->job, item->split->index, item->target.err);
 	if (rc == 0)
 		rc = journal_split_taken(item->setup->journal, (int64_t)item->number,
-					 item->job->target->name, &item->mark, &record,
+					 job_name(item->job), &item->mark, &record,
 					 item->target.err);
 	free(record.stages);
 	return rc;
@@ -166,7 +166,7 @@ static int all_taken(struct intake *intake, const struct instance *target, struc
 	return rc == 0 ? 0 :
 			 error_set(err, ETL_BUG,
 				   "plugin %s stopped taking the rows of \"%s\" before their end",
-				   target->plugin->base.name, intake->item->job->target->name);
+				   target->plugin->base.name, job_name(intake->item->job));
 }
 
 /* Where the order of loads matters there is one place for all of them. */
@@ -243,7 +243,7 @@ static int ask_target(struct item *item, struct instance *target, int32_t *ret, 
 		rc = error_set(err, ETL_RETRY_CONNECTION,
 			       "the staging place of \"%s\" is no longer as it was, so it cannot be "
 			       "told what of it was loaded",
-			       item->job->target->name);
+			       job_name(item->job));
 	return rc;
 }
 
@@ -326,7 +326,7 @@ void flow_write_all(struct flow *flow, struct instance *target)
 	while (goes_on && (item = flow_take_to_write(flow))) {
 		int rc = item->job->failed ? 0 : write_item(item, target, &err);
 
-		error_name_table(&err, item->job->target->name);
+		error_name_table(&err, job_name(item->job));
 		if (rc < 0)
 			goes_on = write_failed(flow, item, target, rc, &err);
 		error_clear(&err);

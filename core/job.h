@@ -38,7 +38,10 @@ struct job {
 	struct etl_table *source;  /* as the source describes it */
 	struct etl_table **shapes; /* what comes out of each transform; shapes[i] for uses[i] */
 	struct etl_table *target;  /* as it shall be at the target */
+	const char *label;	   /* "schema.name" where the run has several tables of the name, else NULL */
 	const char *schema;	   /* in which the target has it, or NULL: it has no schemas */
+	const char *const *taken; /* names of that schema that nothing else can have (etl_load.taken) */
+	size_t taken_count;
 	const struct etl_table *existing; /* the target's table in that place now, or NULL */
 	const struct etl_table *given;	  /* as the target's own DDL makes it, or NULL */
 
@@ -107,7 +110,6 @@ struct jobs {
 	struct name_index by_source; /* jobs by their source's name, while they are made */
 	const struct instance *target; /* knows what goes where, while they are made */
 	struct arena arena;	     /* of names that were made here */
-	bool whole;	    /* every table of the source is in the run under its own name */
 	bool keeps_shape;   /* rows take the shape of the table that is there */
 };
 
@@ -142,6 +144,12 @@ size_t job_stages(const struct job *);
 const char *job_stage_name(const struct job *, size_t stage);
 /* How a job is called in messages: its name in the source, or "query 3". */
 const char *job_source_name(const struct job *);
+/* Whether the staging place of others.at[OTHER] may be another than those of the tables and of the one before. */
+bool jobs_has_own_place(const struct jobs *, size_t other);
+/* How it is called where it is told from the others of the run, in reports and files too: by its table in the target. */
+const char *job_name(const struct job *);
+/* Whether NAME means it: to a table of SCHEMA (or NULL), of several tables of a name the one beside it. */
+bool job_is_called(const struct job *, const char *schema, const char *name);
 /* In how many splits its rows are best read, by what is known of their number. */
 /* Whether values of the column that WAS come to one that IS in the spelling that it has itself (ETL_RESPELT). */
 bool column_alike(const struct etl_column *was, const struct etl_column *is);

@@ -34,6 +34,28 @@ const char *job_source_name(const struct job *job)
 	return job->source->name;
 }
 
+const char *job_name(const struct job *job)
+{
+	return job->label ? job->label : job->target->name;
+}
+
+bool jobs_has_own_place(const struct jobs *jobs, size_t other)
+{
+	const char *token = jobs->other_tokens[other].text;
+
+	if (!token[0] || (other > 0 && strcmp(token, jobs->other_tokens[other - 1].text) == 0))
+		return false;
+	return !jobs->count || !jobs->at[0]->begun || strcmp(token, jobs->at[0]->token.text) != 0;
+}
+
+bool job_is_called(const struct job *job, const char *schema, const char *name)
+{
+	if (strcasecmp(job_name(job), name) == 0)
+		return true;
+	return job->label && schema && strcmp(job->schema, schema) == 0 &&
+	       strcasecmp(job->target->name, name) == 0;
+}
+
 int64_t job_splits_wanted(const struct job *job)
 {
 	int64_t wanted = job->source->rows / ROWS_A_SPLIT + 1;
@@ -387,80 +409,6 @@ static int make_job(struct making *m, const struct pick *pick)
 	return begin_job(m, job, pick);
 }
 
-static bool keeps_name(const struct job *job)
-{
-	return strcmp(job_source_name(job), job->target->name) == 0;
-}
-
-static int check_names(struct making *m)
-{
-	struct name_index names = { 0 };
-	int rc = 0;
-
-	for (size_t i = 0; i < m->jobs->count && rc == 0; i++) {
-		const char *name = m->jobs->at[i]->target->name;
-		size_t at = 0, other = name_index_next(&names, name, &at);
-
-		if (other != NAME_INDEX_END)
-			rc = error_set(m->err, ETL_USAGE,
-				       "\"%s\" and \"%s\" would both become table \"%s\"; "
-				       "give one of them another name with tables = ( { name = …; "
-				       "as = … } )",
-				       job_source_name(m->jobs->at[other]),
-				       job_source_name(m->jobs->at[i]), name);
-		else if (!name_index_add(&names, name, i))
-			rc = error_memory(m->err);
-	}
-	/* A table that keeps its name keeps those of its indexes. */
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < m->jobs->count && rc == 0; i++)
-			if (!m->jobs->at[i]->existing && keeps_name(m->jobs->at[i]) == (pass == 0))
-				rc = shape_index_names(m->jobs, &names, m->jobs->at[i]->target,
-						       m->err);
-	name_index_clear(&names);
-	return rc;
-}
-
-/* Views, triggers and settings go along when the whole database does, under its own names: what
- * they say cannot be followed otherwise. */
-static int take_others(struct making *m)
-{
-	struct jobs *jobs = m->jobs;
-	bool same = m->setup->pipeline->names == NAMES_KEEP && jobs->whole;
-	/* Into a database that is there they do not go: its own are what counts. */
-	bool into = m->setup->pipeline->mode != ETL_COPY && jobs->existing.count > 0;
-	int rc = 0;
-
-	for (size_t i = 0; i < jobs->count && same; i++)
-		same = jobs->at[i]->source->name &&
-		       strcmp(jobs->at[i]->source->name, jobs->at[i]->target->name) == 0;
-	for (size_t i = 0; i < jobs->source.count && rc == 0; i++) {
-		const struct etl_table *object = jobs->source.at[i];
-		struct etl_table *copy;
-
-		if (object->kind == ETL_TABLE)
-			continue;
-		if (!m->setup->target->plugin->has_schema) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
-					      object->name, m->err, "the target takes rows only");
-			continue;
-		}
-		if ((object->kind == ETL_VIEW || object->kind == ETL_TRIGGER) && !same && !into) {
-			rc = host_verdict_add(jobs, ETL_SKIPPED, kind_name(object->kind),
-					      object->name, m->err,
-					      "not every table is in this run under its own name");
-			if (rc == 0)
-				jobs->verdicts[jobs->verdict_count - 1].ddl = object->ddl;
-			continue;
-		}
-		if (object->kind == ETL_DATABASE && m->setup->options->tables)
-			continue;
-		copy = table_copy(object);
-		rc = copy ? catalog_add(&jobs->others, copy, m->err) : error_memory(m->err);
-	}
-	return rc;
-}
-
 /* The names of the key's columns in the target, in the target's order. */
 static const char *const *key_names(struct jobs *jobs, const struct job *job)
 {
@@ -512,7 +460,9 @@ static int make_loads(struct making *m)
 					       .source_name = job_source_name(job),
 					       .options = job->rule->to,
 					       .index = i,
-					       .deletes = job->rule->deletes };
+					       .deletes = job->rule->deletes,
+					       .taken = job->taken,
+					       .taken_count = job->taken_count };
 		if (!copies)
 			rc = check_mode(m, job);
 	}
@@ -557,7 +507,6 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		rc = describe_given(setup->target, &jobs->given, err);
 	if (rc == 0)
 		rc = select_tables(pipeline, &jobs->source, setup->options->tables, &picks, err);
-	jobs->whole = picks.whole;
 	jobs->target = setup->target;
 	/* Where values have types of their own, the columns' say little. */
 	jobs->keeps_shape = !copies || (!is_dynamic(setup->target) && stays);
@@ -565,7 +514,7 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		rc = make_all(&m, &picks);
 	free(picks.at);
 	if (rc == 0)
-		rc = check_names(&m);
+		rc = shape_names(jobs, pipeline, err);
 	if (rc == 0)
 		rc = shape_foreign_keys(jobs, err);
 	if (rc == 0 && !copies)
@@ -573,7 +522,7 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 	if (rc == 0)
 		rc = jobs_sort(jobs, err);
 	if (rc == 0)
-		rc = take_others(&m);
+		rc = others_take(setup, jobs, err);
 	if (rc == 0)
 		rc = make_loads(&m);
 	if (rc == 0)
@@ -637,7 +586,7 @@ bool job_fails_alone(const struct pipeline *pipeline, const struct etl_error *er
 void job_fail(struct job *job, struct etl_error *err)
 {
 	if (!err->table)
-		err->table = strdup(job->target->name);
+		err->table = strdup(job_name(job));
 	if (!job->failed)
 		log_error(err);
 	job->failed = true;

@@ -162,7 +162,7 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 	};
 	char buf[64];
 
-	fprintf(out, "table %s", job->target->name);
+	fprintf(out, "table %s", job_name(job));
 	if (strcmp(job_source_name(job), job->target->name) != 0)
 		fprintf(out, "  from %s", job_source_name(job));
 	if (job->source->rows >= 0)
@@ -195,10 +195,11 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 	}
 }
 
-static void print_step(FILE *out, const struct etl_step *step)
+/* LABEL: of the table, where the run has others of its name; or NULL. */
+static void print_step(FILE *out, const struct etl_step *step, const char *label)
 {
-	fprintf(out, "  %-12s %-16s %s\n", verdict_name(step->verdict), step->kind,
-		step->object ? step->object : "");
+	fprintf(out, "  %-12s %-16s %s%s%s%s\n", verdict_name(step->verdict), step->kind,
+		step->object ? step->object : "", label ? " (of " : "", label ? label : "", label ? ")" : "");
 	if (step->note)
 		fprintf(out, "      -- %s\n", step->note);
 	if (step->sql)
@@ -245,7 +246,7 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 					       .sql = v->ddl,
 					       .note = v->note };
 
-		print_step(out, &step);
+		print_step(out, &step, NULL);
 	}
 	for (int32_t phase = ETL_PHASE_PREPARE; phase <= ETL_PHASE_DISCARD; phase++) {
 		bool titled = false;
@@ -260,7 +261,8 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 			if (!titled)
 				fprintf(out, "\n%s\n", phase_name(phase));
 			titled = true;
-			print_step(out, &plan->at[i]);
+			print_step(out, &plan->at[i],
+				   plan->at[i].load < jobs->count ? jobs->at[plan->at[i].load]->label : NULL);
 		}
 		if (phase == ETL_PHASE_LAST)
 			for (size_t i = 0; i < pipeline->after_load.count; i++)

@@ -25,7 +25,7 @@ static const struct etl_table *find_parent(const struct inspecting *s, const cha
 	const struct jobs *jobs = s->jobs;
 
 	for (size_t i = 0; i < jobs->count; i++)
-		if (strcasecmp(jobs->at[i]->target->name, name) == 0)
+		if (job_is_called(jobs->at[i], s->job->schema, name))
 			return jobs->at[i]->target;
 	return catalog_find(&jobs->existing, ETL_TABLE, s->job->schema, name);
 }
@@ -40,12 +40,12 @@ static int no_parent(const struct inspecting *s, const char *name)
 	if (!names)
 		return error_memory(s->err);
 	for (size_t i = 0; i < jobs->count; i++)
-		names[count++] = jobs->at[i]->target->name;
+		names[count++] = job_name(jobs->at[i]);
 	for (size_t i = 0; i < jobs->existing.count; i++)
 		if (jobs->existing.at[i]->kind == ETL_TABLE)
 			names[count++] = jobs->existing.at[i]->name;
 	near = option_nearest(name, names, count);
-	error_at(s->err, s->job->target->name, NULL, NULL);
+	error_at(s->err, job_name(s->job), NULL, NULL);
 	rc = error_set(
 		s->err, ETL_USAGE,
 		"%s: references: table \"%s\" is neither in this run nor in the target%s%s%s",
@@ -65,7 +65,7 @@ static int no_column(const struct inspecting *s, const struct etl_table *parent,
 	for (size_t i = 0; i < parent->column_count; i++)
 		names[i] = table_column(parent, i)->name;
 	near = option_nearest(name, names, parent->column_count);
-	error_at(s->err, s->job->target->name, NULL, NULL);
+	error_at(s->err, job_name(s->job), NULL, NULL);
 	rc = error_set(s->err, ETL_USAGE, "%s: references: \"%s\" has no column \"%s\"%s%s%s",
 		       s->validator, parent->name, name, near ? "; did you mean \"" : "",
 		       near ? near : "", near ? "\"?" : "");
@@ -105,6 +105,7 @@ static int resolve(const struct inspecting *s, const struct etl_foreign_key *ref
 	*ret = (struct etl_foreign_key){ .name = etl_arena_copy(arena, reference->name),
 					 .columns = columns,
 					 .column_count = reference->column_count,
+					 .parent_schema = parent->schema,
 					 .parent = parent->name,
 					 .parent_columns = parents };
 	return reference->name && !ret->name ? error_memory(s->err) : 0;

@@ -93,7 +93,7 @@ static bool is_called(const struct job *job, const char *text, size_t length)
 	struct etl_text name = { 0 };
 	bool same;
 
-	etl_text_add_json(&name, job->target->name, strlen(job->target->name));
+	etl_text_add_json(&name, job_name(job), strlen(job_name(job)));
 	same = !name.failed && name.length == length && memcmp(name.at, text, length) == 0;
 	etl_text_free(&name);
 	return same;

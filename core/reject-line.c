@@ -89,7 +89,7 @@ void reject_head(const struct rejects *r, const struct job *job, uint64_t split,
 {
 	etl_text_add(line, "{\"run\":");
 	etl_text_add_json(line, r->run, strlen(r->run));
-	add_member(line, "table", job->target->name);
+	add_member(line, "table", job_name(job));
 	if (ordinal == ORDINAL_UNKNOWN)
 		etl_text_add(line, ",\"split\":null,\"ordinal\":null");
 	else

@@ -198,7 +198,7 @@ static int stop(const struct etl_context *c, const struct etl_reject *reject,
 		reject_values(reject, view, &values);
 	row = values.at && !values.failed ? values.at : "";
 	/* By its name in the target: several targets may come from one table of the source. */
-	error_at(c->err, c->job->target->name, reject->column, key);
+	error_at(c->err, job_name(c->job), reject->column, key);
 	if (!p->reject_rows)
 		rc = error_set(
 			c->err, ETL_DATA,

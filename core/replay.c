@@ -62,7 +62,7 @@ static bool take_line(struct job_replay *j, const struct reject_line *line, off_
 static bool find_job(const struct jobs *jobs, const char *table, size_t *at)
 {
 	for (size_t i = 0; i < jobs->count; i++, *at = (*at + 1) % jobs->count)
-		if (strcmp(jobs->at[*at]->target->name, table) == 0)
+		if (strcmp(job_name(jobs->at[*at]), table) == 0)
 			return true;
 	return false;
 }
@@ -152,7 +152,7 @@ static int check_remade(const struct job_replay *j, const struct job *job, struc
 
 		if (!(column->flags & ETL_REMADE) || (j->by_key && !is_key(job, column)))
 			continue;
-		error_at(err, job->target->name, column->name, NULL);
+		error_at(err, job_name(job), column->name, NULL);
 		return error_set(err, ETL_USAGE,
 				 "a transform makes the values of \"%s\" anew%s, so rows that were "
 				 "refused cannot be found in the source; run the pipeline again",

@@ -25,7 +25,7 @@ static int broken(const struct job *job, struct etl_error *err, const char *form
 {
 	va_list args;
 
-	error_at(err, job->target->name, NULL, NULL);
+	error_at(err, job_name(job), NULL, NULL);
 	va_start(args, format);
 	error_setv(err, ETL_DATA, NULL, 0, format, args);
 	va_end(args);
@@ -151,7 +151,7 @@ static int table_failed(const struct run *run, struct job *job, const struct rep
 	for (size_t i = 0; i < line->check_count; i++)
 		if (line->checks[i].severity == ETL_FAIL && line->checks[i].message)
 			why = line->checks[i].message;
-	error_at(err, job->target->name, NULL, NULL);
+	error_at(err, job_name(job), NULL, NULL);
 	return error_set(err, ETL_DATA, "%s%s", why,
 			 run->pipeline->table_scope ? "" : "; nothing was published");
 }
@@ -160,7 +160,7 @@ static void show_table(struct run *run, const struct job *job)
 {
 	char words[256];
 
-	snprintf(words, sizeof(words), "validating %s", job->target->name);
+	snprintf(words, sizeof(words), "validating %s", job_name(job));
 	progress_phase(run->progress, words);
 }
 

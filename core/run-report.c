@@ -25,7 +25,7 @@ int run_add_lines(struct run *run, struct etl_error *err)
 
 		if (i == 0)
 			run->first_line = run->report.line_count;
-		line = report_add(&run->report, REPORT_DATA, job->target->name);
+		line = report_add(&run->report, REPORT_DATA, job_name(job));
 		if (!line || !(line->source_name = strdup(job_source_name(job))))
 			return error_memory(err);
 		line->is_table = true;
@@ -215,7 +215,7 @@ static void sum_up(struct run *run, struct etl_error *err)
 			continue;
 		if (!first)
 			first = &job->failure;
-		etl_text_addf(&names, "%s%s", failed++ ? ", " : "", job->target->name);
+		etl_text_addf(&names, "%s%s", failed++ ? ", " : "", job_name(job));
 	}
 	if (!first || err->set) {
 		etl_text_free(&names);

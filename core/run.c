@@ -103,9 +103,12 @@ static int begin_loads(struct run *run, struct etl_error *err)
 	}
 	if (rc == 0)
 		rc = state_run_loads(run->state, &run->jobs, run->id, err);
-	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++)
+	for (size_t i = 0; i < run->jobs.others.count && rc == 0; i++) {
 		rc = begin_load(target, &run->jobs.other_loads[i], &run->jobs.other_tokens[i], err);
-	run->begun |= rc == 0 && run->jobs.others.count > 0;
+		run->begun |= rc == 0;
+		if (rc == 0 && jobs_has_own_place(&run->jobs, i))
+			rc = state_run_loads(run->state, &run->jobs, run->id, err);
+	}
 	return rc;
 }
 
@@ -156,7 +159,7 @@ static int start_progress(struct run *run, struct etl_error *err)
 		struct job *job = run->jobs.at[i];
 		int64_t limit = run->cli->run.limit;
 
-		run->bars[i].name = job->target->name;
+		run->bars[i].name = job_name(job);
 		run->bars[i].expected = limit && (job->source->rows < 0 ||
 						  job->source->rows > limit) ?
 						limit :
@@ -251,7 +254,7 @@ static void abort_load(struct instance *target, const struct etl_load *load,
 	error_clear(&err);
 }
 
-/* Takes the staging place away. The cancel switch is off meanwhile: cleaning up is no longer the
+/* Takes the staging places away. The cancel switch is off meanwhile: cleaning up is no longer the
  * run. */
 static void abandon(struct run *run)
 {
@@ -269,8 +272,10 @@ static void abandon(struct run *run)
 		first = false;
 		abort_load(run->target, &job->load, &job->token);
 	}
-	if (first && run->jobs.others.count)
-		abort_load(run->target, &run->jobs.other_loads[0], &run->jobs.other_tokens[0]);
+	/* What comes beside the tables may be in schemas of its own. */
+	for (size_t i = 0; i < run->jobs.others.count; i++)
+		if (jobs_has_own_place(&run->jobs, i))
+			abort_load(run->target, &run->jobs.other_loads[i], &run->jobs.other_tokens[i]);
 }
 
 /* A signal, a full disk, a lost connection, a lock that was not given: not the rows and not the pipeline are at fault, and what is

@@ -253,7 +253,7 @@ static bool entry_names(const struct selection *s, const char *name, const struc
 	       (!table->schema && catalog_find(s->source, table->kind, NULL, name) == table);
 }
 
-static bool excluded(const struct pipeline *pipeline, const struct etl_table *table)
+bool select_excludes(const struct pipeline *pipeline, const struct etl_table *table)
 {
 	for (size_t i = 0; i < pipeline->exclude.count; i++)
 		if (rule_names(pipeline->exclude.at[i], table))
@@ -404,7 +404,7 @@ static int pick_all(struct selection *s, const char *only, struct picks *picks,
 		if (table->kind != ETL_TABLE && table->kind != ETL_VIEW)
 			continue;
 		by = listed(only, table, err);
-		rc = pick_table(s, table, !excluded(s->pipeline, table) && (!only || by),
+		rc = pick_table(s, table, !select_excludes(s->pipeline, table) && (!only || by),
 				by == BY_NAME, picks, err);
 		if (rc == 0 && by == BY_NAME && picks->count == before)
 			rc = error_set(err, ETL_USAGE,

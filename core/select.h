@@ -23,6 +23,8 @@ struct picks {
  * picks->at. */
 int select_tables(const struct pipeline *, const struct catalog *source, const char *only,
 		  struct picks *, struct etl_error *);
+/* Whether `exclude` names it. */
+bool select_excludes(const struct pipeline *, const struct etl_table *);
 /* Whether NAME matches a pattern of * and ?. */
 bool pattern_matches(const char *pattern, const char *name);
 /* Whether it can match more than one name. */

@@ -42,13 +42,38 @@ int host_verdict_add(struct jobs *jobs, int32_t verdict, const char *kind, const
 	return jobs->arena.failed ? error_memory(err) : 0;
 }
 
-/* A source table may become several: the one that kept its name is the parent, else the first. */
-static const struct job *parent_job(const struct jobs *jobs, const char *parent)
+/* The schema that a key of the table speaks of, in the source. */
+static const char *schema_of_key(const struct job *job, const struct etl_foreign_key *key)
 {
+	return key->parent_schema ? key->parent_schema : job->source->schema;
+}
+
+/* Where the source has a table of the very name, one that differs in case is another table. */
+static bool may_fold(const struct jobs *jobs, const char *schema, const char *name)
+{
+	const struct etl_table *there = catalog_find(&jobs->source, ETL_TABLE, schema, name);
+
+	return !there || strcmp(there->name, name) != 0;
+}
+
+static bool is_source(const struct job *job, const char *schema, const char *name, bool fold)
+{
+	const struct etl_table *source = job->source;
+
+	return (!schema || !source->schema || strcmp(source->schema, schema) == 0) &&
+	       (fold || strcmp(source->name, name) == 0);
+}
+
+/* A source table may become several: the one that kept its name is the parent, else the first. */
+static const struct job *parent_job(const struct jobs *jobs, const char *schema, const char *parent)
+{
+	bool fold = may_fold(jobs, schema, parent);
 	const struct job *first = NULL;
 	size_t at = 0, i;
 
 	while ((i = name_index_next(&jobs->by_source, parent, &at)) != NAME_INDEX_END) {
+		if (!is_source(jobs->at[i], schema, parent, fold))
+			continue;
 		if (strcasecmp(jobs->at[i]->target->name, parent) == 0)
 			return jobs->at[i];
 		if (!first)
@@ -60,13 +85,18 @@ static const struct job *parent_job(const struct jobs *jobs, const char *parent)
 /* What a column of the parent's source is called in its target, or NULL. */
 static const char *column_now(const struct etl_table *target, const char *name)
 {
+	const char *other_case = NULL;
+
 	for (size_t i = 0; i < target->column_count; i++) {
 		const struct etl_column *column = table_column(target, i);
+		const char *was = column->origin ? column->origin : column->name;
 
-		if (strcasecmp(column->origin ? column->origin : column->name, name) == 0)
+		if (strcmp(was, name) == 0)
 			return column->name;
+		if (!other_case && strcasecmp(was, name) == 0)
+			other_case = column->name;
 	}
-	return NULL;
+	return other_case;
 }
 
 /* 1: points at the parent's new names; 0: a column of the parent is gone; negative: no memory. A
@@ -103,7 +133,8 @@ static int point_at(struct jobs *jobs, struct etl_foreign_key *key, const struct
 static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key *key,
 		      bool *ret_keep, struct etl_error *err)
 {
-	const struct job *parent = parent_job(jobs, key->parent);
+	const char *schema = schema_of_key(job, key);
+	const struct job *parent = parent_job(jobs, schema, key->parent);
 	bool changed = false;
 	const char *why;
 	char name[256];
@@ -116,7 +147,7 @@ static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key
 		why = "the parent's column is not in the target";
 	} else {
 		rc = where_find_parent(jobs, job, key) != NULL ||
-		     !catalog_find(&jobs->source, ETL_TABLE, NULL, key->parent);
+		     !catalog_find(&jobs->source, ETL_TABLE, schema, key->parent);
 		why = "the parent is not in this run nor in the target";
 	}
 	*ret_keep = rc == 1;
@@ -190,50 +221,4 @@ bool shape_keys_reach_out(struct jobs *jobs)
 		}
 	}
 	return false;
-}
-
-/* Names of indexes are shared by all tables of a database. Two that renaming made equal, or those
- * of a table that becomes several, get their table's name in front. */
-static int settle_index_name(struct jobs *jobs, struct name_index *taken,
-			     const struct etl_table *table, struct etl_index *index,
-			     struct etl_error *err)
-{
-	struct etl_text name = { 0 };
-	size_t at = 0;
-	int rc = 0;
-
-	etl_text_add(&name, index->name);
-	for (int n = 1; !name.failed && name_index_next(taken, name.at, &at) != NAME_INDEX_END;
-	     n++, at = 0) {
-		name.length = 0;
-		etl_text_addf(&name, "%s_%s", table->name, index->name);
-		if (n > 1)
-			etl_text_addf(&name, "_%d", n);
-	}
-	if (!name.failed && strcmp(name.at, index->name) != 0) {
-		rc = host_verdict_add(jobs, ETL_APPROXIMATED, "index", index->name, err,
-				      "called \"%s\" in the target, where that name is taken",
-				      name.at);
-		index->name = etl_arena_copy(&jobs->arena, name.at);
-		index->ddl = NULL;
-	}
-	if (rc == 0 && (name.failed || !index->name || !name_index_add(taken, index->name, 0)))
-		rc = error_memory(err);
-	etl_text_free(&name);
-	return rc;
-}
-
-int shape_index_names(struct jobs *jobs, struct name_index *taken, struct etl_table *table,
-		      struct etl_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < table->index_count && rc == 0; i++) {
-		struct etl_index *index = ETL_AT(struct etl_index, table->indexes,
-						 table->index_size, i);
-
-		if (index->name && *index->name)
-			rc = settle_index_name(jobs, taken, table, index, err);
-	}
-	return rc;
 }

@@ -47,12 +47,27 @@ bool shape_stream_schema(const struct etl_table *table, bool dynamic, struct Arr
 	return ok;
 }
 
-static const struct column_rule *rule_of(const struct table_rule *rule, const char *column)
+/* Whether NAME of the file is column I: where several differ in case only, each is meant by its own spelling. */
+static bool is_named(const struct etl_table *from, size_t i, const char *name)
 {
-	for (size_t i = 0; i < rule->column_count; i++)
-		if (rule->columns[i].name && strcasecmp(rule->columns[i].name, column) == 0)
-			return &rule->columns[i];
+	return strcasecmp(name, table_column(from, i)->name) == 0 &&
+	       table_find_column(from, name) == (int64_t)i;
+}
+
+static const struct column_rule *rule_of(const struct shaping *s, size_t column)
+{
+	for (size_t i = 0; i < s->rule->column_count; i++)
+		if (s->rule->columns[i].name && is_named(s->from, column, s->rule->columns[i].name))
+			return &s->rule->columns[i];
 	return NULL;
+}
+
+static bool is_left_out(const struct shaping *s, size_t column)
+{
+	for (size_t i = 0; i < s->rule->exclude_columns.count; i++)
+		if (is_named(s->from, column, s->rule->exclude_columns.at[i]))
+			return true;
+	return false;
 }
 
 /* A column the rule names and the table has not. */
@@ -79,9 +94,12 @@ static int check_rule_once(struct shaping *s)
 {
 	const struct table_rule *rule = s->rule;
 
-	for (size_t i = 0; i < rule->column_count; i++)
-		if (rule->columns[i].name &&
-		    rule_of(rule, rule->columns[i].name) != &rule->columns[i])
+	for (size_t i = 0; i < rule->column_count; i++) {
+		int64_t at = rule->columns[i].name ?
+				     table_find_column(s->from, rule->columns[i].name) :
+				     -1;
+
+		if (at >= 0 && rule_of(s, (size_t)at) != &rule->columns[i])
 			return error_set(s->err, ETL_USAGE,
 					 "%s: columns: column \"%s\" of \"%s\" is listed twice; "
 					 "write all its keys in one entry",
@@ -89,6 +107,7 @@ static int check_rule_once(struct shaping *s)
 						 rule->columns[i].origin.text :
 						 "tables",
 					 rule->columns[i].name, job_source_name(s->job));
+	}
 	return 0;
 }
 
@@ -194,13 +213,13 @@ static void set_respelt(struct shaping *s, const struct etl_column *from, const 
 static int take_column(struct shaping *s, size_t i)
 {
 	const struct etl_column *from = table_column(s->from, i);
-	const struct column_rule *rule = rule_of(s->rule, from->name);
+	const struct column_rule *rule = rule_of(s, i);
 	struct etl_column *column = &s->columns[s->column_count];
 	struct etl_type_info type = { 0 };
 	int64_t at = etl_schema_find(&s->job->before_cast, from->name);
 	bool given;
 
-	if (string_list_has(&s->rule->exclude_columns, from->name)) {
+	if (is_left_out(s, i)) {
 		s->changed = true;
 		return 0;
 	}

@@ -56,9 +56,12 @@ int jobs_sort(struct jobs *, struct etl_error *);
 /* A foreign key speaks of a table of the target that is not in this run. */
 bool shape_keys_reach_out(struct jobs *);
 
-/* Gives TABLE's indexes names that are not in TAKEN, with a verdict where one changes, and adds them
- * to it. */
-int shape_index_names(struct jobs *, struct name_index *taken, struct etl_table *,
-		      struct etl_error *);
+/* shape-names.c: after the targets and before the foreign keys. No two tables of a schema have one name; indexes and keys get
+ * names that are free, with a verdict where one changes; job->taken. */
+int shape_names(struct jobs *, const struct pipeline *, struct etl_error *);
+/* others.c: fills jobs->others, once the jobs are in their order; what stays behind has a verdict. */
+int others_take(const struct jobs_setup *, struct jobs *, struct etl_error *);
+/* What goes along beside the tables (jobs->others) has places of its own. */
+int shape_check_others(const struct jobs *, struct etl_error *);
 
 #endif

@@ -319,8 +319,12 @@ int state_run_loads(struct state *s, const struct jobs *jobs, const char *run,
 		return rc;
 	for (size_t i = 0; i < jobs->count && rc == 0; i++)
 		if (jobs->at[i]->begun)
-			rc = put_load(s, run, i, jobs->at[i]->target->name, &jobs->at[i]->token,
+			rc = put_load(s, run, i, job_name(jobs->at[i]), &jobs->at[i]->token,
 				      err);
+	for (size_t i = 0; i < jobs->others.count && rc == 0; i++)
+		if (jobs_has_own_place(jobs, i))
+			rc = put_load(s, run, jobs->count + i, jobs->others.at[i]->name,
+				      &jobs->other_tokens[i], err);
 	if (rc == 0)
 		rc = state_sql(s, "COMMIT", err);
 	if (rc < 0)

@@ -119,7 +119,7 @@ static int add_batches(struct piece *p, struct ArrowArrayStream *stream, struct 
 			return err->set ? ETL_FAILED :
 					  error_set(err, ETL_FATAL,
 						    "reading table \"%s\" back: %s",
-						    p->job->target->name, strerror(rc));
+						    job_name(p->job), strerror(rc));
 		if (!batch.release)
 			return 0;
 		ok = batch.length == 0 ||
@@ -193,7 +193,7 @@ static int do_piece(void *data, size_t at, size_t thread, struct etl_error *err)
 
 	if (rc == 0 && !a->gone[thread])
 		rc = read_surely(&a->pieces[at], a->instances[thread], thread > 0, err);
-	error_name_table(err, a->pieces[at].job->target->name);
+	error_name_table(err, job_name(a->pieces[at].job));
 	if (rc < 0 && thread > 0 && err->klass == ETL_FEWER_WORKERS) {
 		log_line(ETL_LOG_INFO, "one reader fewer: %s",
 			 err->message ? err->message : "the target gives no more");

@@ -11,10 +11,10 @@
 #include "shape.h"
 #include "verify-parts.h"
 
-static struct job *find_job(const struct jobs *jobs, const char *table)
+static struct job *find_job(const struct jobs *jobs, const struct job *beside, const char *table)
 {
 	for (size_t i = 0; i < jobs->count; i++)
-		if (strcasecmp(jobs->at[i]->target->name, table) == 0)
+		if (job_is_called(jobs->at[i], beside->schema, table))
 			return jobs->at[i];
 	return NULL;
 }
@@ -54,7 +54,7 @@ int verify_other(struct etl_peer *peer, const char *table, struct etl_peer **ret
 	struct side_peer *side = (struct side_peer *)(void *)peer,
 			 *other = calloc(1, sizeof(*other));
 	const struct jobs *jobs = side->verify->flow->jobs;
-	struct job *job = find_job(jobs, table);
+	struct job *job = find_job(jobs, side->job, table);
 	const struct etl_table *existing = catalog_find(&jobs->existing, ETL_TABLE, side->job->schema, table);
 	int rc;
 

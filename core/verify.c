@@ -318,7 +318,7 @@ static int on_finding(struct etl_finding_sink *self, const struct etl_finding *f
 		return error_memory(f->err);
 	if (f->said++ < NAMED_FINDINGS)
 		log_line(finding->severity == ETL_FAIL ? ETL_LOG_ERROR : ETL_LOG_WARN, "%s: %s: %s",
-			 check->validator, f->job->target->name,
+			 check->validator, job_name(f->job),
 			 finding->message ? finding->message : finding->code);
 	return 0;
 }
@@ -447,7 +447,7 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 			       "table \"%s\": %" PRIu64
 			       " row%s of the target cannot be read back in the type that was "
 			       "written",
-			       job->target->name, into.unreadable,
+			       job_name(job), into.unreadable,
 			       into.unreadable == 1 ? "" : "s");
 	context_clear(&from.context);
 	context_clear(&into.context);

@@ -8,6 +8,8 @@
 
 #include "job.h"
 
+/* The schema of the target into which TABLE, or a view, …, goes; NULL: the target has none. */
+const char *where_goes(const struct jobs *, const struct etl_table *);
 /* What is in the place of TABLE, or a view, …, in the target now; NULL: nothing. */
 const struct etl_table *where_find(const struct jobs *, const struct etl_table *);
 /* Fills job->schema, once the job has its target. */

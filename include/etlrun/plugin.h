@@ -676,6 +676,11 @@ struct etl_load {
 	/* Since 1.2. The table as the target's own DDL makes it (etl_schema.given), which gave `table` its columns, keys and
 	 * indexes. NULL: there is no such DDL, or it does not make this table. */
 	const struct etl_table *given;
+	/* Since 1.2. Names of the schema of etl_target.place that are given already, by the run's tables, their indexes and what
+	 * comes beside them, and by what stays in the target, sorted by their bytes: what `design` calls by a name of
+	 * its own choice (a key that has none) cannot have one of these. NULL: the target has no places. */
+	const char *const *taken;
+	size_t taken_count;
 };
 
 /* When a step is applied. */

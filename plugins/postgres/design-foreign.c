@@ -8,6 +8,10 @@
 #include <strings.h>
 
 #include "design.h"
+#include "screen.h"
+
+#define UNPROVEN_OF_PARTITIONED_SINCE 180000 /* NOT VALID foreign keys of partitioned tables */
+#define FOREIGN_STAGE_MAX	      (sizeof(SCREEN_STAGE_OF) + POSTGRES_NAME_MAX)
 
 /* ---- Does it fit its parent? ---------------------------------------------------------------------------------- */
 
@@ -192,18 +196,17 @@ static void write_key(struct design *d, const struct etl_foreign_key *f, const c
 		etl_text_add(sql, defer[f->deferrable]);
 }
 
+/* Before 18 a partitioned table takes no key that is NOT VALID. */
+static bool takes_unproven(const struct design *d)
+{
+	return !design_partitions(d) || d->inst->version >= UNPROVEN_OF_PARTITIONED_SINCE;
+}
+
 /* A key that has been found to hold may say so; one that does not is kept for the rows to come. */
-static int make_reported(struct design *d, const char *part, const char *name, int32_t phase,
-			 struct etl_text *sql)
+static int validate_reported(struct design *d, const char *part, const char *name, int32_t phase)
 {
 	struct etl_text body = { 0 }, validate = { 0 };
-	int rc;
 
-	etl_text_add(sql, " NOT VALID");
-	rc = postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
-			 "broken keys are reported and stay; the key holds for rows to come");
-	if (rc)
-		return rc;
 	etl_text_add(&body, "BEGIN\n\tALTER TABLE ");
 	postgres_add_name(&body, NULL, d->table->name);
 	etl_text_add(&body, " VALIDATE CONSTRAINT ");
@@ -216,10 +219,47 @@ static int make_reported(struct design *d, const char *part, const char *name, i
 			   "where no row breaks it");
 }
 
+/* Where there is no key that may be broken, there is the whole key or none. */
+static int make_whole_or_none(struct design *d, const char *part, int32_t phase, struct etl_text *sql)
+{
+	struct etl_text body = { 0 }, block = { 0 };
+
+	etl_text_addf(&body, "BEGIN\n\t%s;\nEXCEPTION WHEN foreign_key_violation THEN\n\tRAISE WARNING '%%', format(",
+		      sql->at ? sql->at : "");
+	etl_text_add_literal(&body, "the foreign key %s of %s is left out, because rows break it and a partitioned table "
+				    "takes no key that is NOT VALID before PostgreSQL 18: %s");
+	etl_text_add(&body, ", ");
+	etl_text_add_literal(&body, part);
+	etl_text_add(&body, ", ");
+	etl_text_add_literal(&body, d->table->name);
+	etl_text_add(&body, ", SQLERRM);\nEND");
+	body.failed |= sql->failed;
+	etl_text_free(sql);
+	design_add_block(&block, &body);
+	etl_text_free(&body);
+	return postgres_design_part(
+		d, phase, ETL_APPROXIMATED, "foreign key", part, &block,
+		"broken keys are reported and stay; where there are some the key is left out and named, for a partitioned table "
+		"takes no key that is NOT VALID before PostgreSQL 18");
+}
+
+static int make_reported(struct design *d, const char *part, const char *name, int32_t phase,
+			 struct etl_text *sql)
+{
+	int rc;
+
+	if (!takes_unproven(d))
+		return make_whole_or_none(d, part, phase, sql);
+	etl_text_add(sql, " NOT VALID");
+	rc = postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, sql,
+			 "broken keys are reported and stay; the key holds for rows to come");
+	return rc ? rc : validate_reported(d, part, name, phase);
+}
+
 /* Without looking at what is there. Of a partitioned table the server (before 18) makes no key in that way. */
 static int make_deferred(struct design *d, const char *part, int32_t phase, struct etl_text *sql)
 {
-	if (design_partitions(d))
+	if (!takes_unproven(d))
 		return postgres_design_part(
 			d, phase, ETL_APPROXIMATED, "foreign key", part, sql,
 			"looked at when a transaction ends, as foreign_keys = \"defer\" says; what is there is looked at "
@@ -313,8 +353,14 @@ static void add_parent(struct etl_text *sql, const struct etl_foreign_key *f,
 	etl_text_add(sql, ")");
 }
 
+/* Where the rows of a parent are while its children wait. */
+struct whereabouts {
+	const char *staged; /* NULL: beside the child */
+	const char *live;   /* the schema in which there are further ones, or NULL */
+};
+
 static void add_orphans(struct etl_text *sql, const struct etl_foreign_key *f,
-			const char *const *parents, const char *live)
+			const char *const *parents, const struct whereabouts *where)
 {
 	bool full = f->match && strcasecmp(f->match, "FULL") == 0;
 	size_t i;
@@ -326,27 +372,44 @@ static void add_orphans(struct etl_text *sql, const struct etl_foreign_key *f,
 		etl_text_add(sql, " IS NOT NULL");
 	}
 	etl_text_add(sql, ")");
-	add_parent(sql, f, parents, NULL);
-	if (live)
-		add_parent(sql, f, parents, live);
+	add_parent(sql, f, parents, where->staged);
+	if (where->live)
+		add_parent(sql, f, parents, where->live);
 }
 
 static int screen_orphans(struct design *d, const struct etl_foreign_key *f,
-			  const char *const *parents, const char *live, const char *kind,
+			  const char *const *parents, const struct whereabouts *where, const char *kind,
 			  const char *object, const char *note)
 {
+	bool parted = design_partitions(d) != NULL;
 	struct etl_text sql = { 0 };
 	int rc;
 
-	etl_text_add(&sql, "SELECT t.ctid FROM ");
+	etl_text_addf(&sql, "SELECT %s FROM ", parted ? DESIGN_PARTITIONED_ROW : "t.ctid");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " AS t WHERE ");
-	add_orphans(&sql, f, parents, live);
-	etl_text_add(&sql, " ORDER BY t." DESIGN_LOAD_ORDER);
+	add_orphans(&sql, f, parents, where);
+	etl_text_add(&sql, parted ? " ORDER BY t.tableoid, t." DESIGN_LOAD_ORDER : " ORDER BY t." DESIGN_LOAD_ORDER);
 	rc = sql.failed ? postgres_design_no_memory(d) :
 			  postgres_design_step(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, object, sql.at, note);
 	etl_text_free(&sql);
 	return rc;
+}
+
+/* 1, or 0: nobody knows whether the parent, of another schema, comes with the run. BUF: FOREIGN_STAGE_MAX. */
+static int find_parent(struct design *d, const struct etl_foreign_key *f, const struct etl_parent *parent,
+		       char *buf, const char **ret)
+{
+	const char *schema = other_schema(d, f, parent);
+
+	*ret = NULL;
+	if (!schema)
+		return 1;
+	if (!parent || !parent->table || strlen(schema) > POSTGRES_NAME_MAX)
+		return 0;
+	snprintf(buf, FOREIGN_STAGE_MAX, SCREEN_STAGE_OF "%s", schema);
+	*ret = parent->in_run ? buf : schema;
+	return 1;
 }
 
 int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
@@ -355,17 +418,18 @@ int design_screen_foreign_key(struct design *d, const struct etl_foreign_key *f,
 	const char *part = f->name ? f->name : f->columns[0];
 	const char *const *columns = f->parent_columns;
 	bool report = d->run && d->run->foreign_keys == ETL_FK_REPORT;
+	struct whereabouts where = { .live = live };
+	char buf[FOREIGN_STAGE_MAX];
 	struct etl_text object = { 0 };
-	int rc;
+	int rc = find_parent(d, f, parent, buf, &where.staged);
 
 	if (!columns && parent && parent->table)
 		columns = parent->table->primary.columns;
-	/* What is in another schema is there only when both are published. */
-	if (!columns || other_schema(d, f, parent))
+	if (!rc || !columns)
 		return ETL_OK;
 	etl_text_addf(&object, "%s.%s", d->table->name, part);
 	rc = object.failed ? postgres_design_no_memory(d) :
-			     screen_orphans(d, f, columns, live, "foreign key", object.at,
+			     screen_orphans(d, f, columns, &where, "foreign key", object.at,
 					    report ? "broken keys are reported" :
 						     "rows that break it are rejected");
 	etl_text_free(&object);
@@ -399,6 +463,8 @@ static int make_key(struct design *d, const struct etl_foreign_key *f,
 	write_key(d, f, schema, name, &sql);
 	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
 		return make_reported(d, part, name, phase, &sql);
+	if (design_is_unproven(d, f->name) && !takes_unproven(d))
+		return make_whole_or_none(d, part, phase, &sql);
 	if (design_is_unproven(d, f->name)) {
 		etl_text_add(&sql, " NOT VALID");
 		return postgres_design_part(d, phase, ETL_EXACT, "foreign key", part, &sql,
@@ -455,8 +521,19 @@ static void add_object(struct etl_text *to, const struct design *d, const struct
 		etl_text_addf(to, "%s%s", i ? ", " : "", r->parent_columns[i]);
 }
 
+/* The rows of another schema are elsewhere while these wait, or are in the target alone: which of the two nobody says here. */
+static int refuse_elsewhere(struct design *d, const struct etl_foreign_key *r)
+{
+	d->inst->host->at(d->err, d->table->name, r->columns[0], NULL);
+	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
+				   "references: \"%s.%s\" is in another schema of the target than \"%s\", and rows are "
+				   "rejected for a table of their own schema only; write severity = \"warn\" or \"fail\"",
+				   other_schema(d, r, NULL), r->parent, d->table->name);
+}
+
 int postgres_design_references(struct design *d)
 {
+	const struct whereabouts beside = { 0 };
 	size_t i;
 	int rc = ETL_OK;
 
@@ -466,9 +543,11 @@ int postgres_design_references(struct design *d)
 							 d->load->reference_size, i);
 		struct etl_text object = { 0 };
 
+		if (other_schema(d, r, NULL))
+			return refuse_elsewhere(d, r);
 		add_object(&object, d, r);
 		rc = object.failed ? postgres_design_no_memory(d) :
-				     screen_orphans(d, r, r->parent_columns, NULL, "reference",
+				     screen_orphans(d, r, r->parent_columns, &beside, "reference",
 						    object.at,
 						    design_looks(d) ?
 							    "rows without the one they refer to "

@@ -113,67 +113,91 @@ static int screen_key(struct design *d, const struct etl_key *key, const char *k
 	return rc;
 }
 
+/* A key on its way to its statement. */
+struct making_key {
+	const struct etl_key *key;
+	bool primary;
+	bool own;   /* a collation that only an index can have */
+	bool other; /* its name is taken */
+	struct etl_text parts;
+};
+
 /* What is said of a key. */
-static const char *key_note(const struct design *d, const struct etl_key *key, bool own,
-			    int32_t *verdict)
+static const char *key_note(const struct design *d, const struct making_key *m, int32_t *verdict)
 {
-	*verdict = ETL_EXACT;
-	if (own) {
-		*verdict = ETL_APPROXIMATED;
+	*verdict = ETL_APPROXIMATED;
+	if (m->other)
+		return "its name is taken in the target, so it gets a number behind it";
+	if (m->own)
 		return "as a unique index, which can have the collation";
-	}
-	if (key->conflict_sql && !d->same) {
-		*verdict = ETL_APPROXIMATED;
+	if (m->key->conflict_sql && !d->same)
 		return "its conflict clause is left out: a statement says it in PostgreSQL (ON "
 		       "CONFLICT)";
-	}
-	if (key->flags & ETL_KEY_NULLS_EQUAL && !d->same)
+	*verdict = ETL_EXACT;
+	if (m->key->flags & ETL_KEY_NULLS_EQUAL && !d->same)
 		return "needs PostgreSQL 15 or later";
 	return NULL;
 }
 
-static void write_key(struct design *d, const struct etl_key *key, bool primary, bool own,
-		      const char *parts, struct etl_text *sql)
+static void write_constraint(struct design *d, const struct making_key *m, const char *name,
+			     const char *nulls, struct etl_text *sql)
 {
-	const char *nulls = !primary && key->flags & ETL_KEY_NULLS_EQUAL ? " NULLS NOT DISTINCT" :
-									   "";
-	char buf[POSTGRES_NAME_MAX + 1];
+	etl_text_add(sql, "ALTER TABLE ");
+	postgres_add_name(sql, NULL, d->table->name);
+	etl_text_add(sql, " ADD ");
+	if (name) {
+		etl_text_add(sql, "CONSTRAINT ");
+		etl_text_add_name(sql, name, '"');
+		etl_text_add(sql, " ");
+	}
+	etl_text_addf(sql, "%s%s (%s)", m->primary ? "PRIMARY KEY" : "UNIQUE", nulls, m->parts.at);
+	/* INCLUDE, DEFERRABLE */
+	if (d->same && m->key->conflict_sql) {
+		etl_text_add(sql, " ");
+		design_add_renamed(d, m->key->conflict_sql, sql);
+	}
+}
 
-	if (!own) {
-		design_add_constraint(d, sql, key->name);
-		etl_text_addf(sql, "%s%s (%s)", primary ? "PRIMARY KEY" : "UNIQUE", nulls, parts);
-		/* INCLUDE, DEFERRABLE */
-		if (d->same && key->conflict_sql) {
-			etl_text_add(sql, " ");
-			design_add_renamed(d, key->conflict_sql, sql);
-		}
+static void write_key(struct design *d, struct making_key *m, struct etl_text *sql)
+{
+	const struct etl_key *key = m->key;
+	const char *nulls = !m->primary && key->flags & ETL_KEY_NULLS_EQUAL ? " NULLS NOT DISTINCT" :
+									      "";
+	char buf[POSTGRES_NAME_MAX + 1];
+	const char *suffix = m->own ? "idx" : m->primary ? "pkey" : "key";
+	const char *name = design_key_name(d, key->name, key->columns,
+					   m->primary && !m->own ? 0 : key->column_count, suffix, buf,
+					   &m->other);
+
+	if (!m->own) {
+		write_constraint(d, m, name, nulls, sql);
 		return;
 	}
 	etl_text_add(sql, "CREATE UNIQUE INDEX ");
-	if (key->name)
-		etl_text_add_name(sql, design_own_name(d, key->name, buf), '"');
-	etl_text_add(sql, key->name ? " ON " : "ON ");
+	if (name)
+		etl_text_add_name(sql, name, '"');
+	etl_text_add(sql, name ? " ON " : "ON ");
 	postgres_add_name(sql, NULL, d->table->name);
-	etl_text_addf(sql, " (%s)%s", parts, nulls);
+	etl_text_addf(sql, " (%s)%s", m->parts.at, nulls);
 }
 
 static int make_key(struct design *d, const struct etl_key *key, bool primary, const char *kind,
 		    const char *part)
 {
-	struct etl_text parts = { 0 }, sql = { 0 };
+	struct making_key m = { .key = key, .primary = primary };
+	struct etl_text sql = { 0 };
 	const char *note;
 	int32_t verdict;
-	bool own;
-	int rc = add_parts(d, key, &parts, &own);
+	int rc = add_parts(d, key, &m.parts, &m.own);
 
-	if (!rc && parts.failed)
+	if (!rc && m.parts.failed)
 		rc = postgres_design_no_memory(d);
 	if (!rc) {
-		write_key(d, key, primary, own, parts.at, &sql);
-		note = key_note(d, key, own, &verdict);
+		write_key(d, &m, &sql);
+		note = key_note(d, &m, &verdict);
 		rc = postgres_design_part(d, ETL_PHASE_FINISH, verdict, kind, part, &sql, note);
 	}
-	etl_text_free(&parts);
+	etl_text_free(&m.parts);
 	return rc;
 }
 

@@ -70,6 +70,29 @@ static bool in_key(const struct design *d, const struct etl_column *c)
 	return false;
 }
 
+/* How it counts, and under which name when that is not the server's choice. */
+static void add_identity_options(struct design *d, struct column *column)
+{
+	const struct etl_column *c = column->c;
+	char buf[POSTGRES_NAME_MAX + 1];
+	const char *sequence = design_sequence_name(d, c->name, buf), *options = NULL;
+
+	if (d->same && c->identity_sql && strncmp(c->identity_sql, "AS ", 3) != 0)
+		options = c->identity_sql;
+	else if (c->identity_sql)
+		say(column, ETL_APPROXIMATED, "it counts up by one; how it counted in the source is left out");
+	if (!options && !sequence)
+		return;
+	etl_text_add(column->sql, " (");
+	if (sequence) {
+		etl_text_add(column->sql, "SEQUENCE NAME ");
+		etl_text_add_name(column->sql, sequence, '"');
+		etl_text_add(column->sql, options ? " " : "");
+	}
+	etl_text_add(column->sql, options ? options : "");
+	etl_text_add(column->sql, ")");
+}
+
 static void add_identity(struct design *d, struct column *column)
 {
 	const struct etl_column *c = column->c;
@@ -81,10 +104,7 @@ static void add_identity(struct design *d, struct column *column)
 	}
 	etl_text_addf(column->sql, " GENERATED %s AS IDENTITY",
 		      c->flags & ETL_IDENTITY_ALWAYS ? "ALWAYS" : "BY DEFAULT");
-	if (d->same && c->identity_sql && strncmp(c->identity_sql, "AS ", 3) != 0)
-		etl_text_addf(column->sql, " (%s)", c->identity_sql);
-	else if (c->identity_sql)
-		say(column, ETL_APPROXIMATED, "it counts up by one; how it counted in the source is left out");
+	add_identity_options(d, column);
 	if (d->sqlite)
 		say(column, ETL_EXACT, c->flags & ETL_NEVER_REUSED ?
 					       "numbered when none is given" :

@@ -209,20 +209,6 @@ const char *design_own_name(const struct design *d, const char *name, char *buf)
 	return buf;
 }
 
-void design_add_constraint(struct design *d, struct etl_text *sql, const char *name)
-{
-	char buf[POSTGRES_NAME_MAX + 1];
-
-	etl_text_add(sql, "ALTER TABLE ");
-	postgres_add_name(sql, NULL, d->table->name);
-	etl_text_add(sql, " ADD ");
-	if (!name)
-		return;
-	etl_text_add(sql, "CONSTRAINT ");
-	etl_text_add_name(sql, design_own_name(d, name, buf), '"');
-	etl_text_add(sql, " ");
-}
-
 /* ---- The whole ------------------------------------------------------------------------------------------- */
 
 /* How the run ends, said once. */

@@ -13,6 +13,8 @@
 
 /* What rows are known by while they wait: the first loaded of two equals stays. */
 #define DESIGN_LOAD_ORDER "ctid"
+/* A row of a table with partitions, each of which counts its ctids for itself; t is the table. */
+#define DESIGN_PARTITIONED_ROW "t.tableoid::text || t.ctid"
 /* The collation that stands for SQLite's NOCASE. */
 #define DESIGN_NOCASE "nocase"
 
@@ -51,8 +53,6 @@ void design_add_block(struct etl_text *, const struct etl_text *body);
 /* "a", "b", each as PREFIX."a" when there is one. */
 void design_add_columns(struct etl_text *, const char *prefix, const char *const *columns,
 			size_t count);
-/* "ALTER TABLE t ADD CONSTRAINT name ", the name only when there is one and the server does not choose. */
-void design_add_constraint(struct design *, struct etl_text *, const char *name);
 /* Of a constraint of the source, when that is PostgreSQL too: it is NOT VALID, so rows may break it. */
 bool design_is_unproven(const struct design *, const char *name);
 /* … and which columns ON DELETE SET … sets, " (a, b)", where these are not all. */
@@ -60,6 +60,14 @@ void design_add_set_columns(const struct design *, const char *name, struct etl_
 /* The name of a constraint or index as it is in the target: keys, indexes and tables of a schema share their
  * names. BUF has POSTGRES_NAME_MAX + 1 bytes. */
 const char *design_own_name(const struct design *, const char *name, char *buf);
+
+/* design-names.c */
+/* The name of a key: its own, else the one that the server would give it, SUFFIX at its end; with a number where that is taken.
+ * NULL: the server may choose. *RET_OTHER: it has a name of its own, and that is taken. BUF: POSTGRES_NAME_MAX + 1. */
+const char *design_key_name(const struct design *, const char *own, const char *const *columns, size_t count,
+			    const char *suffix, char *buf, bool *ret_other);
+/* The name of the sequence of an identity column, where the server's is taken; NULL: it may choose. */
+const char *design_sequence_name(const struct design *, const char *column, char *buf);
 
 /* design-type.c */
 /* Adds the type's name to RET and what is to be said of it to NOTE; *VERDICT is set. */

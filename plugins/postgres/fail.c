@@ -218,6 +218,14 @@ static void tell_place(struct etl_instance *inst, const PGresult *result, struct
 		inst->host->at(err, table, column, NULL);
 }
 
+/* Two sessions chose one name at the same time: another one is free the next time. */
+static bool is_in_catalog(const PGresult *result, const char *sqlstate)
+{
+	const char *schema = result ? PQresultErrorField(result, PG_DIAG_SCHEMA_NAME) : NULL;
+
+	return schema && strcmp(schema, "pg_catalog") == 0 && strcmp(sqlstate, "23505") == 0;
+}
+
 int postgres_fail(struct etl_instance *inst, PGresult *result, struct etl_error *err,
 		  const char *format, ...)
 {
@@ -241,7 +249,9 @@ int postgres_fail(struct etl_instance *inst, PGresult *result, struct etl_error 
 	meaning = meaning_of(inst, sqlstate, text.at ? text.at : "", false);
 	if (lost && meaning.klass == ETL_FATAL)
 		meaning.klass = ETL_RETRY_CONNECTION;
-	if (result)
+	if (is_in_catalog(result, sqlstate))
+		meaning.klass = ETL_RETRY_STATEMENT;
+	else if (result)
 		tell_place(inst, result, err);
 	rc = inst->host->fail(err, meaning.klass, *meaning.sqlstate ? meaning.sqlstate : NULL, 0,
 			      "%s%s%s", sentence, text.at ? text.at : "", meaning.advice);

@@ -106,12 +106,17 @@
 	"0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(polroles) AS r), ' USING (' " \
 	"|| pg_get_expr(polqual, polrelid) || ')', ' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')')"
 
+/* A policy that asks a view goes before the view does. */
 #define REPLACE_POLICIES                                                                           \
 	"SELECT format('ALTER TABLE %s %s', oid::regclass, s), NULL FROM pairs CROSS JOIN LATERAL (VALUES (CASE " \
 	"WHEN relrowsecurity THEN 'ENABLE ROW LEVEL SECURITY' END), (CASE WHEN relforcerowsecurity THEN 'FORCE ROW " \
 	"LEVEL SECURITY' END)) AS f (s) WHERE s IS NOT NULL "                                                 \
-	"UNION ALL SELECT " POLICY ", NULL FROM pairs c JOIN pg_catalog.pg_policy ON polrelid = c.oid WHERE NOT EXISTS "   \
-	"(SELECT FROM pg_catalog.pg_policy b WHERE b.polrelid = c.staged AND b.polname = pg_policy.polname) "             \
+	"UNION ALL SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_policy b WHERE b.polrelid = c.staged AND b.polname = " \
+	"pg_policy.polname) THEN " POLICY " END, CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN "     \
+	"pg_catalog.pg_class v ON v.oid = d.refobjid AND v.relkind IN ('v', 'm') WHERE d.classid = "                   \
+	"'pg_catalog.pg_policy'::regclass AND d.objid = pg_policy.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND " \
+	"d.refobjid = ANY ($1::oid[] || $3::oid[])) THEN format('DROP POLICY %I ON %s', polname, polrelid::regclass) END FROM " \
+	"pairs c JOIN pg_catalog.pg_policy ON polrelid = c.oid "                                              \
 	"UNION ALL SELECT format('COMMENT ON POLICY %I ON %s IS %L', polname, polrelid::regclass, "            \
 	"obj_description(pg_policy.oid, 'pg_policy')), NULL FROM pairs c JOIN pg_catalog.pg_policy ON polrelid = c.oid WHERE " \
 	"obj_description(pg_policy.oid, 'pg_policy') IS NOT NULL"
@@ -184,10 +189,13 @@
 	"s.again IS NOT NULL ORDER BY c.oid, s.n"
 
 #define REPLACE_FOREIGN_POLICIES                                                                   \
-	"SELECT " POLICY ", format('DROP POLICY %I ON %s', polname, polrelid::regclass) FROM pg_catalog.pg_policy WHERE "   \
+	"SELECT s.again, s.away FROM pg_catalog.pg_policy CROSS JOIN LATERAL (VALUES (1, " POLICY ", format('DROP POLICY %I ON " \
+	"%s', polname, polrelid::regclass)), (2, 'COMMENT ON POLICY ' || quote_ident(polname) || ' ON ' || "     \
+	"polrelid::regclass || ' IS ' || quote_literal(obj_description(pg_policy.oid, 'pg_policy')), NULL)) AS s (n, again, " \
+	"away) WHERE s.again IS NOT NULL AND "                                                              \
 	"polrelid <> ALL ($1::oid[]) AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_policy'::regclass " \
 	"AND d.objid = pg_policy.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY ($1::oid[] || " \
-	"$3::oid[])) ORDER BY pg_policy.oid"
+	"$3::oid[])) ORDER BY pg_policy.oid, s.n"
 
 /* ---- What cannot be made again ---- */
 

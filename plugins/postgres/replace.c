@@ -266,7 +266,7 @@ static int note_all(struct replacing *r)
 	if (rc == ETL_OK)
 		rc = note(r, REPLACE_PAIRS, REPLACE_TRIGGERS, false);
 	if (rc == ETL_OK)
-		rc = note(r, REPLACE_PAIRS, REPLACE_POLICIES, false);
+		rc = note(r, REPLACE_PAIRS, REPLACE_POLICIES, true);
 	if (rc == ETL_OK)
 		rc = note(r, REPLACE_PAIRS, published, true);
 	if (rc == ETL_OK)

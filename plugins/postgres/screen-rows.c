@@ -99,7 +99,7 @@ static int open_cursor(struct telling *t)
 	etl_text_add(&sql, t->wanted || key->column_count ? ", f.words" : "f.words");
 	etl_text_add(&sql, " FROM pg_temp._etlrun_found AS f JOIN ");
 	postgres_add_name(&sql, s->token->text, s->load->table->name);
-	etl_text_add(&sql, " AS t ON t.ctid = f.at ORDER BY f.n, f.at");
+	etl_text_addf(&sql, " AS t ON %s = f.at ORDER BY f.n, f.at", screen_row(s));
 	return postgres_run_text(s->inst, s->err, &sql);
 }
 

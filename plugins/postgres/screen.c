@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "design.h"
 #include "into.h"
 #include "load.h"
 #include "screen.h"
@@ -136,12 +137,55 @@ static int describe(struct screen *s)
 
 /* ---- Finding and taking out ---------------------------------------------------------------------------------------- */
 
-static void add_find(const struct screen *s, struct etl_text *sql)
+const char *screen_row(const struct screen *s)
 {
-	etl_text_addf(sql,
-		      "CREATE TEMPORARY TABLE _etlrun_found ON COMMIT DROP AS SELECT at, min(n) AS n, NULL::text AS words FROM "
-		      "(SELECT at, row_number() OVER () AS n FROM (%s\n) AS f (at)) AS g GROUP BY at",
-		      s->step->sql);
+	return begins(s->step->sql, "SELECT " DESIGN_PARTITIONED_ROW) ? DESIGN_PARTITIONED_ROW : "t.ctid";
+}
+
+/* The stage that is meant at *AT, which stands at a quoted name that begins with SCREEN_STAGE_OF, and moves behind it. */
+static int add_stage(struct screen *s, const char **at, struct etl_text *to)
+{
+	const char *p = *at + strlen("\"" SCREEN_STAGE_OF);
+	char name[POSTGRES_NAME_MAX + 1];
+	struct etl_text schema = { 0 };
+	int rc;
+
+	for (; *p && (*p != '"' || p[1] == '"'); p++) {
+		p += *p == '"';
+		etl_text_add_bytes(&schema, p, 1);
+	}
+	*at = *p ? p + 1 : p;
+	rc = schema.failed || !schema.at ? no_memory(s) :
+					   stage_name(s->inst, s->load->run, schema.at, name, s->err);
+	if (rc == ETL_OK)
+		etl_text_add_name(to, name, '"');
+	etl_text_free(&schema);
+	return rc;
+}
+
+static int add_step(struct screen *s, struct etl_text *to)
+{
+	const char *at = s->step->sql, *next;
+	int rc = ETL_OK;
+
+	while (rc == ETL_OK && (next = strstr(at, "\"" SCREEN_STAGE_OF))) {
+		etl_text_add_bytes(to, at, (size_t)(next - at));
+		at = next;
+		rc = add_stage(s, &at, to);
+	}
+	etl_text_add(to, at);
+	return rc;
+}
+
+static int add_find(struct screen *s, struct etl_text *sql)
+{
+	int rc;
+
+	etl_text_add(sql, "CREATE TEMPORARY TABLE _etlrun_found ON COMMIT DROP AS SELECT at, min(n) AS n, NULL::text AS "
+			  "words FROM (SELECT at, row_number() OVER () AS n FROM (");
+	rc = add_step(s, sql);
+	etl_text_add(sql, "\n) AS f (at)) AS g GROUP BY at");
+	return rc == ETL_OK && sql->failed ? no_memory(s) : rc;
 }
 
 /* An expression may be one that cannot be worked out for some rows: then these are what is found. */
@@ -152,10 +196,10 @@ static int find_with_care(struct screen *s, uint64_t *ret)
 	int rc;
 
 	etl_text_add(&sql, "SAVEPOINT screen; ");
-	add_find(s, &sql);
-	if (sql.failed) {
+	rc = add_find(s, &sql);
+	if (rc < 0) {
 		etl_text_free(&sql);
-		return no_memory(s);
+		return rc;
 	}
 	result = PQexec(s->inst->db, sql.at);
 	etl_text_free(&sql);
@@ -179,8 +223,9 @@ static int find(struct screen *s, uint64_t *ret)
 
 	if (begins(s->step->kind, "check") || begins(s->step->kind, "index"))
 		return find_with_care(s, ret);
-	add_find(s, &sql);
-	rc = sql.failed ? no_memory(s) : postgres_change(s->inst, s->err, ret, sql.at, 0, NULL);
+	rc = add_find(s, &sql);
+	if (rc == ETL_OK)
+		rc = postgres_change(s->inst, s->err, ret, sql.at, 0, NULL);
 	etl_text_free(&sql);
 	return rc;
 }
@@ -196,7 +241,7 @@ static int take_out(struct screen *s, uint64_t wanted)
 		return rc;
 	etl_text_add(&sql, "DELETE FROM ");
 	postgres_add_name(&sql, s->token->text, s->load->table->name);
-	etl_text_add(&sql, " WHERE ctid = ANY (ARRAY (SELECT at FROM pg_temp._etlrun_found))");
+	etl_text_addf(&sql, " AS t WHERE %s = ANY (ARRAY (SELECT at FROM pg_temp._etlrun_found))", screen_row(s));
 	rc = sql.failed ? no_memory(s) : postgres_change(s->inst, s->err, &gone, sql.at, 0, NULL);
 	etl_text_free(&sql);
 	if (rc == ETL_OK && gone != wanted)

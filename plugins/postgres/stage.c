@@ -34,8 +34,8 @@ static uint64_t hash(const char *text)
 }
 
 /* The whole name when it fits, else its first bytes, up to a character's end, and a hash of all. */
-static int name_stage(struct etl_instance *inst, const struct etl_run *run, const char *schema,
-		      char *ret, struct etl_error *err)
+int stage_name(struct etl_instance *inst, const struct etl_run *run, const char *schema, char *ret,
+	       struct etl_error *err)
 {
 	struct etl_text name = { 0 };
 	size_t cut = POSTGRES_NAME_MAX - HASH_SIZE;
@@ -245,7 +245,7 @@ int postgres_begin(struct etl_instance *inst, const struct etl_load *load, struc
 	if (rc == ETL_OK)
 		rc = admit(inst, load, schema, err);
 	if (rc == ETL_OK)
-		rc = name_stage(inst, load->run, schema, name, err);
+		rc = stage_name(inst, load->run, schema, name, err);
 	if (rc == ETL_OK && !is_held(inst, name))
 		rc = open_stage(inst, load->run, schema, name, err);
 	if (rc < 0)

@@ -40,6 +40,9 @@ struct postgres_target {
 /* ---- stage.c */
 /* The rows go into tables that stay: append, merge. */
 bool stage_is_into(const struct etl_run *);
+/* How the stage of the run for SCHEMA is called, in RET, which has POSTGRES_NAME_MAX + 1 bytes. */
+int stage_name(struct etl_instance *, const struct etl_run *, const char *schema, char *ret,
+	       struct etl_error *);
 /* Connects when it must; the stage is there, and where this instance began it, its lock is held. */
 int stage_take(struct etl_instance *, const struct etl_token *, struct etl_error *);
 /* Begins a transaction in which names mean the stage's tables first. stage_leave ends it: with RC 0 it writes
