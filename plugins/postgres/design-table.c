@@ -77,7 +77,8 @@ static void add_identity_options(struct design *d, struct column *column)
 	char buf[POSTGRES_NAME_MAX + 1];
 	const char *sequence = design_sequence_name(d, c->name, buf), *options = NULL;
 
-	if (d->same && c->identity_sql && strncmp(c->identity_sql, "AS ", 3) != 0)
+	/* Its bounds are those of the type that it had. */
+	if (d->same && c->identity_sql && strncmp(c->identity_sql, "AS ", 3) != 0 && !(c->flags & ETL_RETYPED))
 		options = c->identity_sql;
 	else if (c->identity_sql)
 		say(column, ETL_APPROXIMATED, "it counts up by one; how it counted in the source is left out");

@@ -43,13 +43,22 @@ static const char behind_rows[] =
 	"s.seqrelid = q.oid WHERE f.adrelid = $1::oid AND pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%' AND q.oid IS "
 	"DISTINCT FROM pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)::regclass) AS c";
 
-/* $1: a staged sequence, $2: the stage, which is the search path. */
+/* $1: a staged sequence, $2: the stage, which is the search path. Defaults of columns, and of domains. */
 static const char taking[] =
 	"SELECT format('ALTER TABLE %I.%I ALTER %I SET DEFAULT %s', n.nspname, c.relname, a.attname, "
 	"pg_get_expr(f.adbin, f.adrelid)) FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef f ON d.classid = "
 	"'pg_catalog.pg_attrdef'::regclass AND f.oid = d.objid JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND "
 	"a.attnum = f.adnum JOIN pg_catalog.pg_class c ON c.oid = f.adrelid JOIN pg_catalog.pg_namespace n ON n.oid = "
-	"c.relnamespace WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::oid AND n.nspname <> $2";
+	"c.relnamespace WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::oid AND n.nspname <> $2 "
+	"UNION ALL SELECT format('ALTER DOMAIN %I.%I SET DEFAULT %s', n.nspname, t.typname, pg_get_expr(t.typdefaultbin, 0)) "
+	"FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_type t ON d.classid = 'pg_catalog.pg_type'::regclass AND t.oid = d.objid "
+	"JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND "
+	"d.refobjid = $1::oid AND t.typdefaultbin IS NOT NULL AND n.nspname <> $2";
+
+/* $1: staged sequences: those from which more takes than tables, which stay behind when nothing is made. */
+static const char wanted[] =
+	"SELECT DISTINCT d.refobjid FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND "
+	"d.refobjid = ANY ($1::oid[]) AND d.deptype = 'n' AND d.classid <> 'pg_catalog.pg_attrdef'::regclass";
 
 /* $1: sequences, $2: tables that go. */
 static const char needed[] =
@@ -76,6 +85,32 @@ static void mark(struct publishing *p, const char *oid)
 			p->parts[i].how = PUBLISH_FOLLOW;
 }
 
+/* The target has none, and what comes all the same, a domain or a view, takes from it: then it comes too. */
+static int find_wanted(struct publishing *p)
+{
+	struct etl_text staged = { 0 };
+	PGresult *found = NULL;
+	int rc = ETL_OK;
+
+	etl_text_add(&staged, "{");
+	for (size_t i = 0; i < p->count; i++)
+		if (p->parts[i].how == PUBLISH_FOLLOW && !p->parts[i].old.kind)
+			etl_text_addf(&staged, "%s%s", staged.length > 1 ? "," : "", p->parts[i].staged.oid);
+	etl_text_add(&staged, "}");
+	if (staged.failed)
+		rc = postgres_no_memory(p->inst, p->err);
+	else if (staged.length > strlen("{}"))
+		rc = postgres_query(p->inst, p->err, &found, wanted, 1, (const char *const[]){ staged.at });
+	for (int i = 0; rc == ETL_OK && found && i < PQntuples(found); i++)
+		for (size_t k = 0; k < p->count; k++)
+			if (p->parts[k].how == PUBLISH_FOLLOW &&
+			    strcmp(p->parts[k].staged.oid, PQgetvalue(found, i, 0)) == 0)
+				p->parts[k].how = PUBLISH_MOVE;
+	PQclear(found);
+	etl_text_free(&staged);
+	return rc;
+}
+
 /* A table of the old generation that is kept takes from its sequence still. */
 int follow_find(struct publishing *p)
 {
@@ -98,7 +133,7 @@ int follow_find(struct publishing *p)
 	PQclear(found);
 	etl_text_free(&sequences);
 	etl_text_free(&tables);
-	return rc;
+	return rc == ETL_OK ? find_wanted(p) : rc;
 }
 
 /* ---- Further ---------------------------------------------------------------------------------------------------------- */

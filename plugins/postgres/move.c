@@ -204,7 +204,7 @@ int move_last(struct publishing *p)
 	return leave_path(p, rc);
 }
 
-/* ---- Views over tables that stay ----------------------------------------------------------------------------------------- */
+/* ---- Views over what stays ----------------------------------------------------------------------------------------- */
 
 static void mark(struct publishing *p, const char *oid, size_t rank)
 {
@@ -221,7 +221,7 @@ int move_find_views(struct publishing *p)
 
 	etl_text_add(&staying, "{");
 	for (size_t i = 0; i < p->count; i++)
-		if (p->parts[i].how == PUBLISH_SWAP)
+		if (p->parts[i].how == PUBLISH_SWAP || p->parts[i].how == PUBLISH_FOLLOW)
 			etl_text_addf(&staying, "%s%s", staying.length > 1 ? "," : "",
 				      p->parts[i].staged.oid);
 	etl_text_add(&staying, "}");
