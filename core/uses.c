@@ -48,7 +48,7 @@ static bool take_word(struct walk *w, const char *word)
 	static const char *const ends[] = { "SELECT",	 "WHERE",  "GROUP",  "HAVING",	  "ORDER",
 					    "WINDOW",	 "LIMIT",  "OFFSET", "FETCH",	  "UNION",
 					    "INTERSECT", "EXCEPT", "VALUES", "RETURNING", "SET",
-					    "BEGIN",	 "END",	   NULL };
+					    "BEGIN",	 NULL };
 
 	if (is_one_of(word, before_relation)) {
 		w->expects = true;
@@ -88,9 +88,10 @@ static bool begins_word(char c)
 	return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
+/* SQLite takes 'a' for a name where one stands. */
 static bool begins_quoted(const struct walk *w, char c)
 {
-	return c == '"' || c == '`' || (c == '[' && w->uses->brackets);
+	return c == '"' || c == '`' || (w->uses->brackets && (c == '[' || (c == '\'' && w->expects)));
 }
 
 /* To the quote that ends it; a doubled one is one. TO may be NULL. */
@@ -128,15 +129,15 @@ static const char *text_of(const struct etl_text *text)
 	return text->length ? text->at : "";
 }
 
-/* 1: on; 0: ended by the caller. At a name or a word. */
+/* 1: on; 0: ended by the caller. At a name or a word; such a word may be a name nevertheless: REPLACE, OFFSET, …. */
 static int take_name(struct walk *w)
 {
 	const struct uses *u = w->uses;
-	bool bare, ignored;
+	bool bare, ignored, expected = w->expects;
 
 	read_name(w, &w->first, &bare);
 	if (bare && take_word(w, text_of(&w->first)))
-		return 1;
+		return expected ? u->each(u->data, NULL, text_of(&w->first)) : 1;
 	skip_blanks(w);
 	if (*w->at == '.') {
 		w->at++;
