@@ -86,7 +86,14 @@ static int begin_load(struct instance *target, const struct etl_load *load, stru
 	return rc;
 }
 
-/* The first staging place is written down before there can be a second one to lose. */
+/* Tables of another schema have a staging place of their own. */
+static bool is_elsewhere(const struct jobs *jobs, size_t i)
+{
+	return i == 0 || (jobs->at[i]->schema && jobs->at[i - 1]->schema &&
+			  strcmp(jobs->at[i]->schema, jobs->at[i - 1]->schema) != 0);
+}
+
+/* A staging place is written down before there can be a second one to lose. */
 static int begin_loads(struct run *run, struct etl_error *err)
 {
 	struct instance *target = run->target;
@@ -98,7 +105,7 @@ static int begin_loads(struct run *run, struct etl_error *err)
 		rc = begin_load(target, &job->load, &job->token, err);
 		job->begun = rc == 0;
 		run->begun |= job->begun;
-		if (rc == 0 && i == 0)
+		if (rc == 0 && is_elsewhere(&run->jobs, i))
 			rc = state_run_loads(run->state, &run->jobs, run->id, err);
 	}
 	if (rc == 0)
