@@ -1,0 +1,111 @@
+/*
+ * The odbc plugin's descriptor: its options, and how an instance is made of them. Nothing is opened here; the first
+ * call that needs the server does that (connect.c).
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "dialect.h"
+
+static const struct etl_option options[] = {
+	{ .name = "connection",
+	  .kind = ETL_OPT_SECRET,
+	  .help = "A whole ODBC connection string, \"Driver={FreeTDS};Server=db.example.com;…\". What follows, each "
+		  "beside it, is added to it." },
+	{ .name = "dsn", .kind = ETL_OPT_TEXT, .help = "A data source that odbc.ini names." },
+	{ .name = "driver",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The driver, as odbcinst.ini names it, or the path of its file: \"ODBC Driver 18 for SQL Server\"." },
+	{ .name = "server", .kind = ETL_OPT_TEXT, .help = "The server's name or address." },
+	{ .name = "port", .kind = ETL_OPT_TEXT, .help = "The server's port." },
+	{ .name = "database", .kind = ETL_OPT_TEXT, .help = "The database's name, or its file." },
+	{ .name = "user", .kind = ETL_OPT_TEXT, .help = "Who logs in." },
+	{ .name = "password",
+	  .kind = ETL_OPT_SECRET,
+	  .help = "The user's password. Better \"${env:...}\", \"${file:...}\" or \"${exec:...}\" than the word itself." },
+	{ .name = "parameters",
+	  .kind = ETL_OPT_PAIRS,
+	  .help = "Further keys of the driver's own: ( ( \"Encrypt\", \"yes\" ) )." },
+	{ .name = "connect_timeout",
+	  .kind = ETL_OPT_DURATION,
+	  .default_text = "30s",
+	  .help = "How long connecting may take." },
+	{ .name = "schema",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "As a source: only what is in this schema, default all but the server's own." },
+	{ .name = NULL }
+};
+
+/* ---- Instances ---------------------------------------------------------------------------------------------- */
+
+static void close_instance(struct etl_instance *inst)
+{
+	if (!inst)
+		return;
+	odbc_disconnect(inst);
+	pthread_mutex_destroy(&inst->lock);
+	free(inst);
+}
+
+static int open_instance(const struct etl_host *host, const struct etl_conf *conf,
+			 struct etl_instance **ret, struct etl_error *err)
+{
+	struct etl_text text = { 0 };
+	struct etl_instance *inst;
+	int rc = odbc_conninfo(host, conf, &text, err);
+
+	if (rc < 0)
+		return rc;
+	etl_text_free(&text);
+	inst = calloc(1, sizeof(*inst));
+	if (!inst || pthread_mutex_init(&inst->lock, NULL) != 0) {
+		free(inst);
+		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory for an instance");
+	}
+	inst->host = host;
+	inst->conf = conf;
+	*ret = inst;
+	return ETL_OK;
+}
+
+/* From any thread: the statement under way ends. */
+static void cancel_instance(struct etl_instance *inst)
+{
+	pthread_mutex_lock(&inst->lock);
+	if (inst->running != SQL_NULL_HSTMT)
+		SQLCancel(inst->running);
+	pthread_mutex_unlock(&inst->lock);
+}
+
+/* ---- The tables --------------------------------------------------------------------------------------------- */
+
+static const struct etl_store store = {
+	.size = sizeof(struct etl_store),
+	.describe = odbc_describe,
+	.ping = odbc_ping,
+	.digest = odbc_digest,
+};
+
+static const struct etl_source source = {
+	.size = sizeof(struct etl_source),
+	.read = odbc_read,
+};
+
+static const struct etl_plugin plugin = {
+	.abi = ETL_ABI,
+	.size = sizeof(struct etl_plugin),
+	.option_size = sizeof(struct etl_option),
+	.name = "odbc",
+	.version = PACKAGE_VERSION,
+	.summary = "SQL Server, Azure SQL and whatever else has an ODBC driver",
+	.license = "MIT",
+	.options = options,
+	.open = open_instance,
+	.close = close_instance,
+	.cancel = cancel_instance,
+	.store = &store,
+	.source = &source,
+};
+
+ETL_PLUGIN(odbc, plugin)

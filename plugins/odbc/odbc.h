@@ -1,0 +1,109 @@
+/*
+ * The odbc plugin: what its files share. One instance is one connection, opened by the first call that needs the
+ * server. Texts cross the driver manager as UTF-16, which is the one encoding that every driver takes as it is.
+ */
+#ifndef ODBC_PLUGIN_H
+#define ODBC_PLUGIN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <sql.h>
+#include <sqlext.h>
+
+#include <etlrun/helpers.h>
+
+#define ODBC_NAME_ROOM 512 /* bytes of an identifier as UTF-8, with its NUL: 128 UTF-16 units at most are usual */
+
+struct odbc_dialect;
+
+struct etl_instance {
+	const struct etl_host *host;
+	const struct etl_conf *conf;
+	SQLHENV env;
+	SQLHDBC db; /* SQL_NULL_HDBC until needed */
+	bool connected, lost;
+	const struct odbc_dialect *dialect; /* by what the server says it is; NULL until connected */
+	pthread_mutex_t lock;		    /* of running */
+	SQLHSTMT running;		    /* what `cancel` may end */
+
+	/* What the connection said of itself. */
+	char driver[64], driver_version[32]; /* "libtdsodbc.so" "01.03.0017" */
+	char server[64], server_version[128];
+	char database[ODBC_NAME_ROOM], user[ODBC_NAME_ROOM];
+	SQLUINTEGER getdata; /* SQL_GETDATA_EXTENSIONS */
+	bool catalogs;	     /* names may have three parts */
+};
+
+/* connect.c */
+/* inst->db is connected, and inst->dialect known. */
+int odbc_db(struct etl_instance *, struct etl_error *);
+void odbc_disconnect(struct etl_instance *);
+/* The connection string without what is secret in it, for messages; RET is the caller's to free. */
+bool odbc_place(const struct etl_instance *, struct etl_text *ret);
+
+/* conninfo.c */
+/* The connection string of what the pipeline says; fails when it says too much or too little. */
+int odbc_conninfo(const struct etl_host *, const struct etl_conf *, struct etl_text *ret,
+		  struct etl_error *);
+
+/* fail.c */
+/*
+ * Says what the driver and the server said of HANDLE, after FORMAT ("reading table \"x\""). The class is that of the
+ * server's own number where the dialect knows it, else of the SQLSTATE. A statement that `cancel` ended is ETL_CANCELED.
+ */
+int odbc_fail(struct etl_instance *, SQLSMALLINT handle_type, SQLHANDLE handle, struct etl_error *,
+	      const char *format, ...) ETL_PRINTF(5, 6);
+int odbc_no_memory(struct etl_instance *, struct etl_error *);
+
+/* utf16.c */
+/* UTF-8 to UTF-16 in the machine's byte order, NUL-terminated; NULL: no memory, or no UTF-8. *RET_UNITS may be NULL. */
+SQLWCHAR *odbc_wide(const char *text, size_t size, size_t *ret_units);
+/* The same of valid UTF-8 into TO, which has room for SIZE units: how many they are. */
+size_t odbc_widen(SQLWCHAR *to, const char *text, size_t size);
+/* Appends UNITS of UTF-16. False: half a character was among them; it is added as U+FFFD. */
+bool odbc_narrow(struct etl_text *text, const SQLWCHAR *wide, size_t units);
+/* The same into BUF of ROOM bytes, which must hold 3 bytes for each unit: the bytes written, or -1 for half a character. */
+int64_t odbc_narrow_into(char *buf, const SQLWCHAR *wide, size_t units);
+
+/* query.c: each connects when it must */
+/* A statement handle, ready; it ends with odbc_done. */
+int odbc_statement(struct etl_instance *, SQLHSTMT *ret, struct etl_error *);
+void odbc_done(struct etl_instance *, SQLHSTMT);
+/* Executes SQL on STMT. ETL_OK when it had rows or none. */
+int odbc_execute(struct etl_instance *, SQLHSTMT, const char *sql, struct etl_error *);
+/* Statements that return nothing anybody wants; each answer of a batch is looked at. */
+int odbc_run(struct etl_instance *, struct etl_error *, const char *sql);
+/* The same, made of a text that is freed; one that ran out of memory fails. */
+int odbc_run_text(struct etl_instance *, struct etl_error *, struct etl_text *sql);
+/* One more row? 1, 0, or a negative enum etl_status. */
+int odbc_next(struct etl_instance *, SQLHSTMT, struct etl_error *);
+/* Column I (from 1) of the row as text, appended; *ret_null may be NULL. */
+int odbc_column(struct etl_instance *, SQLHSTMT, int i, struct etl_text *ret, bool *ret_null,
+		struct etl_error *);
+/* The first value of the first row. */
+int odbc_number(struct etl_instance *, struct etl_error *, int64_t *ret, const char *sql);
+
+/* names.c */
+/* A name as the dialect quotes it. */
+void odbc_add_name(struct etl_text *, const struct etl_instance *, const char *name);
+/* [schema].[name], or the name alone. */
+void odbc_add_table(struct etl_text *, const struct etl_instance *, const char *schema,
+		    const char *name);
+
+/* ping.c */
+int odbc_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_error *);
+
+/* describe.c */
+int odbc_describe(struct etl_instance *, const struct etl_dataset *, struct etl_table_sink *,
+		  struct etl_error *);
+
+/* count.c */
+int odbc_digest(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
+		int32_t hash, struct etl_digest *, struct etl_error *);
+
+/* read.c */
+int odbc_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
+	      struct ArrowArrayStream *, struct etl_error *);
+
+#endif

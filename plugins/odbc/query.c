@@ -1,0 +1,158 @@
+/*
+ * Statements and their answers, as text: what the catalog says, what a statement changed. Rows of tables never come this
+ * way (read.c, load.c).
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "odbc.h"
+
+#define SHOWN	    160	 /* bytes of a statement in a message */
+#define PIECE_UNITS 1024 /* UTF-16 units of a value that are asked for at once */
+
+int odbc_statement(struct etl_instance *inst, SQLHSTMT *ret, struct etl_error *err)
+{
+	int rc = odbc_db(inst, err);
+
+	if (rc < 0)
+		return rc;
+	if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, ret)))
+		return odbc_fail(inst, SQL_HANDLE_DBC, inst->db, err, "a new statement");
+	return ETL_OK;
+}
+
+void odbc_done(struct etl_instance *inst, SQLHSTMT stmt)
+{
+	pthread_mutex_lock(&inst->lock);
+	if (inst->running == stmt)
+		inst->running = SQL_NULL_HSTMT;
+	pthread_mutex_unlock(&inst->lock);
+	if (stmt != SQL_NULL_HSTMT)
+		SQLFreeHandle(SQL_HANDLE_STMT, stmt);
+}
+
+/* The first line or so: enough to know which one it was. */
+static int failed(struct etl_instance *inst, SQLHSTMT stmt, struct etl_error *err, const char *sql)
+{
+	size_t length = strcspn(sql, "\n");
+	bool whole = length <= SHOWN && !sql[length];
+
+	return odbc_fail(inst, SQL_HANDLE_STMT, stmt, err, "%.*s%s",
+			 (int)(length > SHOWN ? SHOWN : length), sql, whole ? "" : " …");
+}
+
+/* SQL_NO_DATA is what a statement says that has neither rows nor a count. */
+int odbc_execute(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, struct etl_error *err)
+{
+	size_t units;
+	SQLWCHAR *wide = odbc_wide(sql, strlen(sql), &units);
+	SQLRETURN code;
+
+	if (!wide)
+		return odbc_no_memory(inst, err);
+	pthread_mutex_lock(&inst->lock);
+	inst->running = stmt;
+	pthread_mutex_unlock(&inst->lock);
+	code = SQLExecDirectW(stmt, wide, (SQLINTEGER)units);
+	free(wide);
+	if (!SQL_SUCCEEDED(code) && code != SQL_NO_DATA)
+		return failed(inst, stmt, err, sql);
+	return ETL_OK;
+}
+
+int odbc_run(struct etl_instance *inst, struct etl_error *err, const char *sql)
+{
+	SQLHSTMT stmt;
+	SQLRETURN code;
+	int rc = odbc_statement(inst, &stmt, err);
+
+	if (rc < 0)
+		return rc;
+	rc = odbc_execute(inst, stmt, sql, err);
+	/* A later statement of a batch tells its failure only here. */
+	while (rc == ETL_OK && (code = SQLMoreResults(stmt)) != SQL_NO_DATA)
+		if (!SQL_SUCCEEDED(code))
+			rc = failed(inst, stmt, err, sql);
+	odbc_done(inst, stmt);
+	return rc;
+}
+
+int odbc_run_text(struct etl_instance *inst, struct etl_error *err, struct etl_text *sql)
+{
+	char *text = etl_text_take(sql);
+	int rc = text ? odbc_run(inst, err, text) : odbc_no_memory(inst, err);
+
+	free(text);
+	return rc;
+}
+
+int odbc_next(struct etl_instance *inst, SQLHSTMT stmt, struct etl_error *err)
+{
+	SQLRETURN code = SQLFetch(stmt);
+
+	if (code == SQL_NO_DATA)
+		return 0;
+	return SQL_SUCCEEDED(code) ? 1 : odbc_fail(inst, SQL_HANDLE_STMT, stmt, err, "the next row");
+}
+
+/* All pieces of a value, as UTF-16: a piece may end within a character. */
+static int collect(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_text *ret,
+		   bool *ret_null, struct etl_error *err)
+{
+	SQLWCHAR piece[PIECE_UNITS];
+	SQLLEN indicator = 0;
+	SQLRETURN code;
+
+	while ((code = SQLGetData(stmt, (SQLUSMALLINT)i, SQL_C_WCHAR, piece, sizeof(piece),
+				  &indicator)) != SQL_NO_DATA) {
+		size_t size = sizeof(piece) - sizeof(*piece);
+
+		if (!SQL_SUCCEEDED(code))
+			return odbc_fail(inst, SQL_HANDLE_STMT, stmt, err, "column %d", i);
+		*ret_null = indicator == SQL_NULL_DATA;
+		if (*ret_null)
+			break;
+		if (indicator >= 0 && (size_t)indicator < size)
+			size = (size_t)indicator;
+		etl_text_add_bytes(ret, piece, size);
+		if (code == SQL_SUCCESS)
+			break;
+	}
+	return ret->failed ? odbc_no_memory(inst, err) : ETL_OK;
+}
+
+int odbc_column(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_text *ret,
+		bool *ret_null, struct etl_error *err)
+{
+	struct etl_text wide = { 0 };
+	bool null = false;
+	int rc = collect(inst, stmt, i, &wide, &null, err);
+
+	if (rc == ETL_OK && wide.at)
+		odbc_narrow(ret, (const SQLWCHAR *)(const void *)wide.at, wide.length / sizeof(SQLWCHAR));
+	etl_text_free(&wide);
+	if (rc == ETL_OK && ret_null)
+		*ret_null = null;
+	return rc == ETL_OK && ret->failed ? odbc_no_memory(inst, err) : rc;
+}
+
+int odbc_number(struct etl_instance *inst, struct etl_error *err, int64_t *ret, const char *sql)
+{
+	struct etl_text text = { 0 };
+	SQLHSTMT stmt;
+	int rc = odbc_statement(inst, &stmt, err);
+
+	if (rc < 0)
+		return rc;
+	rc = odbc_execute(inst, stmt, sql, err);
+	if (rc == ETL_OK)
+		rc = odbc_next(inst, stmt, err);
+	if (rc > 0)
+		rc = odbc_column(inst, stmt, 1, &text, NULL, err);
+	if (rc == ETL_OK)
+		*ret = text.at ? strtoll(text.at, NULL, 10) : 0;
+	etl_text_free(&text);
+	odbc_done(inst, stmt);
+	return rc;
+}
