@@ -107,6 +107,115 @@ static const char *as_text(int32_t type, const char *declared)
 	}
 }
 
+/* ---- As a target ------------------------------------------------------------------------------------------- */
+
+#define NVARCHAR_MOST  4000 /* UTF-16 units; beyond that it is max */
+#define VARBINARY_MOST 8000 /* bytes */
+#define KEY_BYTES      900  /* of a clustered key; 1700 of another index */
+#define BINARY_COLLATION " COLLATE Latin1_General_BIN2" /* SQL Server's and Babelfish's; compares UTF-16 units */
+
+static void add_nvarchar(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+			 struct etl_text *note)
+{
+	if (c->length > 0 && c->length <= NVARCHAR_MOST) {
+		etl_text_addf(ret, "nvarchar(%lld)", (long long)c->length);
+	} else if (in_key) {
+		etl_text_addf(ret, "nvarchar(%d)", KEY_BYTES / 2);
+		etl_text_addf(note, "a key has at most %d bytes: a longer text is rejected", KEY_BYTES);
+		*verdict = ETL_APPROXIMATED;
+	} else {
+		etl_text_add(ret, "nvarchar(max)");
+	}
+	if (in_key)
+		etl_text_add(ret, BINARY_COLLATION);
+}
+
+static void add_varbinary(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+			  struct etl_text *note)
+{
+	if (c->length > 0 && c->length <= VARBINARY_MOST) {
+		etl_text_addf(ret, "varbinary(%lld)", (long long)c->length);
+	} else if (in_key) {
+		etl_text_addf(ret, "varbinary(%d)", KEY_BYTES);
+		etl_text_addf(note, "a key has at most %d bytes: a longer value is rejected", KEY_BYTES);
+		*verdict = ETL_APPROXIMATED;
+	} else {
+		etl_text_add(ret, "varbinary(max)");
+	}
+}
+
+static const char *tsql_word(int32_t type)
+{
+	switch (type) {
+	case ETL_BOOL:
+		return "bit";
+	case ETL_INT16:
+		return "smallint";
+	case ETL_INT32:
+		return "int";
+	case ETL_INT64:
+		return "bigint";
+	case ETL_FLOAT32:
+		return "real";
+	case ETL_FLOAT64:
+		return "float(53)";
+	case ETL_DATE:
+		return "date";
+	case ETL_TIME:
+		return "time(6)";
+	case ETL_TIMESTAMP:
+		return "datetime2(6)";
+	case ETL_INSTANT:
+		return "datetimeoffset(6)";
+	case ETL_UUID:
+		return "uniqueidentifier";
+	default:
+		return "nvarchar(max)";
+	}
+}
+
+static void add_type(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+		     struct etl_text *note)
+{
+	if (c->type == ETL_TEXT) {
+		add_nvarchar(ret, c, in_key, verdict, note);
+	} else if (c->type == ETL_BYTES) {
+		add_varbinary(ret, c, in_key, verdict, note);
+	} else if (c->type == ETL_DECIMAL) {
+		etl_text_addf(ret, "decimal(%d,%d)", c->precision, c->scale);
+	} else if (c->type == ETL_NUMERIC || c->type == ETL_ANY) {
+		add_nvarchar(ret, c, in_key, verdict, note);
+		*verdict = ETL_APPROXIMATED;
+		etl_text_add(note, c->type == ETL_NUMERIC ?
+					   "as a text: decimal has 38 digits at most, and how many are needed is not known" :
+					   "as a text: values of several types");
+	} else {
+		etl_text_add(ret, tsql_word(c->type));
+	}
+}
+
+static void add_rename(struct etl_text *sql, const struct etl_instance *inst, const char *schema, const char *from,
+		       const char *to)
+{
+	struct etl_text name = { 0 };
+
+	odbc_add_table(&name, inst, schema, from);
+	etl_text_add(sql, "EXEC sp_rename N");
+	etl_text_add_literal(sql, name.at ? name.at : "");
+	etl_text_add(sql, ", N");
+	etl_text_add_literal(sql, to);
+	etl_text_add(sql, ", N'OBJECT'");
+	sql->failed |= name.failed;
+	etl_text_free(&name);
+}
+
+static void add_rename_key(struct etl_text *sql, const struct etl_instance *inst, const char *schema, const char *table,
+			   const char *from, const char *to)
+{
+	(void)table;
+	add_rename(sql, inst, schema, from, to);
+}
+
 const struct odbc_dialect odbc_tsql = {
 	.name = "tsql",
 	.dbms = "Microsoft SQL Server",
@@ -114,7 +223,19 @@ const struct odbc_dialect odbc_tsql = {
 	.default_schema = "dbo",
 	.setup = "SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; "
 		 "SET CONCAT_NULL_YIELDS_NULL ON; SET ARITHABORT ON; SET NUMERIC_ROUNDABORT OFF; "
-		 "SET DATEFORMAT ymd; SET XACT_ABORT ON; SET NOCOUNT ON; SET TEXTSIZE 2147483647",
+		 "SET DATEFORMAT ymd; SET XACT_ABORT ON; SET TEXTSIZE 2147483647",
+	.begin = "BEGIN TRANSACTION",
+	.commit = "COMMIT TRANSACTION",
+	.rollback = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION",
+	.savepoint = "SAVE TRANSACTION etlrun_row",
+	.back_to_savepoint = "ROLLBACK TRANSACTION etlrun_row",
+	.open_transactions = "SELECT @@TRANCOUNT",
+	.key_type = "nvarchar(200)",
+	.text_type = "nvarchar(max)",
+	.name_most = 128,
+	.add_type = add_type,
+	.add_rename = add_rename,
+	.add_rename_key = add_rename_key,
 	.meanings = meanings,
 	.as_text = as_text,
 	.is_reserved = is_reserved,

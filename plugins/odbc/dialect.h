@@ -22,6 +22,24 @@ struct odbc_dialect {
 	const char *default_schema; /* or NULL: it has none */
 	const char *setup;	  /* what every session begins with, or NULL */
 	const struct odbc_meaning *meanings; /* ends with native 0 */
+	/* Transactions. */
+	const char *begin, *commit, *rollback, *savepoint, *back_to_savepoint;
+	const char *open_transactions; /* asks how many there are, or NULL */
+	/* Types of the plugin's own tables: of a key, of any text. */
+	const char *key_type, *text_type;
+	int64_t name_most; /* of a name: characters (UTF-16 units for T-SQL, else bytes) */
+	bool keys_inline;  /* a key cannot be added to a table that is there */
+	/* The type that a column has in a target. IN_KEY: it is of a key or an index. *VERDICT and NOTE: what is to be said. */
+	void (*add_type)(struct etl_text *ret, const struct etl_column *, bool in_key, int32_t *verdict,
+			 struct etl_text *note);
+	/* Renames a table of SCHEMA. */
+	void (*add_rename)(struct etl_text *, const struct etl_instance *, const char *schema, const char *from,
+			   const char *to);
+	/* Renames a constraint, an index of TABLE; NULL: it cannot be, or indexes have names of their table's own. */
+	void (*add_rename_key)(struct etl_text *, const struct etl_instance *, const char *schema, const char *table,
+			       const char *from, const char *to);
+	void (*add_rename_index)(struct etl_text *, const struct etl_instance *, const char *schema, const char *table,
+				 const char *from, const char *to);
 	/* The expression that reads a column in a form of which nothing is lost on the way; NULL: the column as it is. */
 	const char *(*as_text)(int32_t type, const char *declared);
 	/* Schemas that are the server's own. */

@@ -16,14 +16,6 @@
 #define RECORDS_MAX  8
 #define CANCELED     "HY008"
 
-struct said {
-	struct etl_text words;
-	char sqlstate[6]; /* of the record that decides, or "" */
-	int64_t native;
-	const struct odbc_meaning *meaning; /* of its number, or NULL */
-	bool canceled;
-};
-
 /* Drivers name themselves in brackets before what the server said: once is enough, and nobody needs it. */
 static const char *without_brackets(const char *text)
 {
@@ -51,25 +43,26 @@ static void add_words(struct etl_text *words, const SQLWCHAR *wide, size_t units
 }
 
 /* The first record decides, unless a later one has a number that means something. */
-static void weigh(const struct etl_instance *inst, struct said *said, const char *sqlstate,
-		  SQLINTEGER native)
+static void weigh(const struct etl_instance *inst, struct odbc_said *said, const struct odbc_meaning **meaning,
+		  const char *sqlstate, SQLINTEGER native)
 {
-	const struct odbc_meaning *meaning =
+	const struct odbc_meaning *found =
 		inst->dialect ? odbc_meaning_of(inst->dialect, native) : NULL;
 
 	said->canceled |= strcmp(sqlstate, CANCELED) == 0;
-	if (*said->sqlstate && (said->meaning || !meaning))
+	if (*said->sqlstate && (*meaning || !found))
 		return;
 	snprintf(said->sqlstate, sizeof(said->sqlstate), "%s", sqlstate);
 	said->native = native;
-	said->meaning = meaning;
+	*meaning = found;
 }
 
-static void listen(const struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE handle,
-		   struct said *said)
+/* Every record; what the number of the one that decides means. */
+static const struct odbc_meaning *read_records(const struct etl_instance *inst, SQLSMALLINT handle_type,
+					       SQLHANDLE handle, struct odbc_said *said)
 {
-	static const size_t room = SAID_MAX;
-	SQLWCHAR *wide = malloc(room * sizeof(*wide));
+	const struct odbc_meaning *meaning = NULL;
+	SQLWCHAR *wide = malloc(SAID_MAX * sizeof(*wide));
 
 	for (SQLSMALLINT i = 1; wide && i <= RECORDS_MAX; i++) {
 		SQLWCHAR state[6] = { 0 };
@@ -77,16 +70,16 @@ static void listen(const struct etl_instance *inst, SQLSMALLINT handle_type, SQL
 		SQLSMALLINT units = 0;
 		char sqlstate[6];
 
-		if (!SQL_SUCCEEDED(SQLGetDiagRecW(handle_type, handle, i, state, &native, wide,
-						  (SQLSMALLINT)room, &units)))
+		if (!SQL_SUCCEEDED(SQLGetDiagRecW(handle_type, handle, i, state, &native, wide, SAID_MAX, &units)))
 			break;
 		for (int c = 0; c < 6; c++)
 			sqlstate[c] = (char)(state[c] & 0x7f);
-		add_words(&said->words, wide, units < SAID_MAX ? (size_t)units : room - 1);
-		weigh(inst, said, sqlstate, native);
+		add_words(&said->words, wide, units < SAID_MAX ? (size_t)units : SAID_MAX - 1);
+		weigh(inst, said, &meaning, sqlstate, native);
 	}
 	said->words.failed |= !wide;
 	free(wide);
+	return meaning;
 }
 
 static bool is_dead(const struct etl_instance *inst)
@@ -99,46 +92,60 @@ static bool is_dead(const struct etl_instance *inst)
 	       dead == SQL_CD_TRUE;
 }
 
-static int32_t class_of(struct etl_instance *inst, const struct said *said)
+static int32_t class_of(struct etl_instance *inst, const char *sqlstate, const struct odbc_meaning *meaning)
 {
-	int32_t klass = said->meaning ? said->meaning->klass : etl_sqlstate_class(said->sqlstate);
+	int32_t klass = meaning ? meaning->klass : etl_sqlstate_class(sqlstate);
 
 	if (klass == ETL_RETRY_CONNECTION || is_dead(inst))
 		inst->lost = true;
 	if (inst->lost && klass == ETL_FATAL)
 		return ETL_RETRY_CONNECTION;
 	/* A time-out of ODBC's own: of connecting, or of a statement. */
-	if (klass == ETL_FATAL && strncmp(said->sqlstate, "HYT", 3) == 0)
+	if (klass == ETL_FATAL && strncmp(sqlstate, "HYT", 3) == 0)
 		return ETL_RETRY_CONNECTION;
 	return klass;
+}
+
+void odbc_listen(struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE handle, struct odbc_said *ret)
+{
+	const struct odbc_meaning *meaning;
+
+	*ret = (struct odbc_said){ .advice = "" };
+	meaning = read_records(inst, handle_type, handle, ret);
+	ret->canceled = ret->canceled && inst->host->canceled(inst->host);
+	ret->klass = class_of(inst, ret->sqlstate, meaning);
+	if (meaning) {
+		ret->delay = meaning->delay;
+		ret->advice = meaning->advice;
+	}
+}
+
+int odbc_tell(struct etl_instance *inst, struct odbc_said *said, struct etl_error *err, const char *sentence)
+{
+	int rc = ETL_CANCELED;
+
+	if (said->delay)
+		inst->host->delay(err, said->delay);
+	if (!said->canceled)
+		rc = inst->host->fail(err, said->klass, *said->sqlstate ? said->sqlstate : NULL, said->native,
+				      "%s: %s%s", sentence,
+				      said->words.at ? said->words.at : "the driver gives no reason", said->advice);
+	etl_text_free(&said->words);
+	return rc;
 }
 
 int odbc_fail(struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE handle,
 	      struct etl_error *err, const char *format, ...)
 {
-	struct said said = { 0 };
+	struct odbc_said said;
 	char sentence[SENTENCE_MAX];
-	int32_t klass;
 	va_list args;
-	int rc;
 
-	listen(inst, handle_type, handle, &said);
-	if (said.canceled && inst->host->canceled(inst->host)) {
-		etl_text_free(&said.words);
-		return ETL_CANCELED;
-	}
+	odbc_listen(inst, handle_type, handle, &said);
 	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	klass = class_of(inst, &said);
-	if (said.meaning && said.meaning->delay)
-		inst->host->delay(err, said.meaning->delay);
-	rc = inst->host->fail(err, klass, *said.sqlstate ? said.sqlstate : NULL, said.native,
-			      "%s: %s%s", sentence,
-			      said.words.at ? said.words.at : "the driver gives no reason",
-			      said.meaning ? said.meaning->advice : "");
-	etl_text_free(&said.words);
-	return rc;
+	return odbc_tell(inst, &said, err, sentence);
 }
 
 int odbc_no_memory(struct etl_instance *inst, struct etl_error *err)

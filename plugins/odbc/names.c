@@ -1,7 +1,15 @@
-/* Names as the server wants them quoted. */
+/*
+ * Names as the server wants them quoted, cut and apart from each other. Where a table is replaced, the old one has the
+ * names of its keys until it goes: those of the new one are called otherwise meanwhile, and renamed when it is published.
+ */
 #include "config.h"
 
-#include "dialect.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "target.h"
+
+#define MEANWHILE "_etlrun_new_"
 
 void odbc_add_name(struct etl_text *text, const struct etl_instance *inst, const char *name)
 {
@@ -16,4 +24,152 @@ void odbc_add_table(struct etl_text *text, const struct etl_instance *inst, cons
 		etl_text_add(text, ".");
 	}
 	odbc_add_name(text, inst, name);
+}
+
+const char *odbc_short_name(const struct etl_instance *inst, const char *name, char *buf)
+{
+	size_t most = (size_t)inst->dialect->name_most, cut = most - 9;
+	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
+
+	if (strlen(name) <= most)
+		return name;
+	for (const char *p = name; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x01000193;
+	while (cut > 0 && ((unsigned char)name[cut] & 0xc0) == 0x80)
+		cut--;
+	snprintf(buf, ODBC_NAME_ROOM, "%.*s_%08x", (int)cut, name, h);
+	return buf;
+}
+
+/* ---- Of constraints ------------------------------------------------------------------------------------------ */
+
+#define EACH(type, member, i) ETL_AT(const struct type, t->member##s, t->member##_size, i)
+
+static const char *given_name(const struct etl_table *t, enum odbc_constraint kind, size_t i)
+{
+	switch (kind) {
+	case ODBC_PRIMARY:
+		return t->primary.name;
+	case ODBC_UNIQUE:
+		return EACH(etl_key, unique, i)->name;
+	case ODBC_FOREIGN:
+		return EACH(etl_foreign_key, foreign_key, i)->name;
+	default:
+		return EACH(etl_check, check, i)->name;
+	}
+}
+
+static void add_all(struct etl_text *name, const char *const *columns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		etl_text_addf(name, "_%s", columns[i]);
+}
+
+/* As the tools of the server call them: FK_Album_ArtistId, album_artistid_fkey. */
+static void add_own_name(struct etl_text *name, const struct etl_instance *inst, const struct etl_table *t,
+			 enum odbc_constraint kind, size_t i)
+{
+	static const char *const before[] = { "PK_", "UQ_", "FK_", "CK_" }, *const behind[] = { "_pkey", "_key",
+											      "_fkey", "_check" };
+	bool words_behind = inst->dialect == &odbc_postgresql;
+
+	etl_text_addf(name, "%s%s", words_behind ? "" : before[kind], t->name);
+	if (kind == ODBC_UNIQUE)
+		add_all(name, EACH(etl_key, unique, i)->columns, EACH(etl_key, unique, i)->column_count);
+	else if (kind == ODBC_FOREIGN)
+		add_all(name, EACH(etl_foreign_key, foreign_key, i)->columns,
+			EACH(etl_foreign_key, foreign_key, i)->column_count);
+	else if (kind == ODBC_CHECK)
+		etl_text_addf(name, "_%zu", i + 1);
+	etl_text_add(name, words_behind ? behind[kind] : "");
+}
+
+const char *odbc_constraint_name(const struct etl_instance *inst, const struct etl_table *t, enum odbc_constraint kind,
+				 size_t i, char *buf)
+{
+	const char *given = given_name(t, kind, i), *ret;
+	struct etl_text name = { 0 };
+	char whole[ODBC_NAME_ROOM];
+
+	if (!given)
+		add_own_name(&name, inst, t, kind, i);
+	snprintf(whole, sizeof(whole), "%s", given ? given : name.at ? name.at : "");
+	etl_text_free(&name);
+	ret = odbc_short_name(inst, whole, buf);
+	if (ret == whole)
+		memcpy(buf, whole, strlen(whole) + 1);
+	return buf;
+}
+
+static bool replaces(const struct etl_instance *inst, const struct etl_load *load)
+{
+	return load && load->existing && !odbc_is_into(load) && inst->dialect->add_rename_key;
+}
+
+const char *odbc_key_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
+{
+	char whole[ODBC_NAME_ROOM];
+
+	if (!replaces(inst, load))
+		return odbc_short_name(inst, name, buf);
+	snprintf(whole, sizeof(whole), MEANWHILE "%.*s", (int)(sizeof(whole) - sizeof(MEANWHILE)), name);
+	if (odbc_short_name(inst, whole, buf) == whole)
+		memcpy(buf, whole, strlen(whole) + 1);
+	return buf;
+}
+
+const char *odbc_index_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
+{
+	return inst->dialect->add_rename_index ? odbc_key_name(inst, load, name, buf) :
+						 odbc_short_name(inst, name, buf);
+}
+
+/* ---- Afterwards -------------------------------------------------------------------------------------------- */
+
+typedef void (*rename_adder)(struct etl_text *, const struct etl_instance *, const char *schema, const char *table,
+			     const char *from, const char *to);
+
+static int rename_one(struct etl_instance *inst, const struct etl_load *load, const char *name, rename_adder add,
+		      struct etl_error *err)
+{
+	char from[ODBC_NAME_ROOM], to[ODBC_NAME_ROOM];
+	struct etl_text sql = { 0 };
+
+	if (!add)
+		return ETL_OK;
+	add(&sql, inst, odbc_place_of(inst, load->table), load->table->name, odbc_key_name(inst, load, name, from),
+	    odbc_short_name(inst, name, to));
+	return odbc_run_text(inst, err, &sql);
+}
+
+static int rename_kind(struct etl_instance *inst, const struct etl_load *load, enum odbc_constraint kind, size_t count,
+		       struct etl_error *err)
+{
+	char name[ODBC_NAME_ROOM];
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < count; i++)
+		rc = rename_one(inst, load, odbc_constraint_name(inst, load->table, kind, i, name),
+				inst->dialect->add_rename_key, err);
+	return rc;
+}
+
+int odbc_rename_keys(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
+{
+	const struct etl_table *t = load->table;
+	int rc = ETL_OK;
+
+	if (!replaces(inst, load))
+		return ETL_OK;
+	rc = rename_kind(inst, load, ODBC_PRIMARY, t->primary.column_count > 0, err);
+	if (rc == ETL_OK)
+		rc = rename_kind(inst, load, ODBC_UNIQUE, t->unique_count, err);
+	if (rc == ETL_OK)
+		rc = rename_kind(inst, load, ODBC_FOREIGN, t->foreign_key_count, err);
+	if (rc == ETL_OK)
+		rc = rename_kind(inst, load, ODBC_CHECK, t->check_count, err);
+	for (size_t i = 0; rc == ETL_OK && i < t->index_count; i++)
+		rc = rename_one(inst, load, ETL_AT(const struct etl_index, t->indexes, t->index_size, i)->name,
+				inst->dialect->add_rename_index, err);
+	return rc;
 }

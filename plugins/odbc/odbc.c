@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "dialect.h"
+#include "target.h"
 
 static const struct etl_option options[] = {
 	{ .name = "connection",
@@ -33,7 +33,8 @@ static const struct etl_option options[] = {
 	  .help = "How long connecting may take." },
 	{ .name = "schema",
 	  .kind = ETL_OPT_TEXT,
-	  .help = "As a source: only what is in this schema, default all but the server's own." },
+	  .help = "As a source: only what is in this schema, default all but the server's own. As a target: where the tables "
+		  "go, default the server's own default (dbo, public); it is made when it is missing." },
 	{ .name = NULL }
 };
 
@@ -44,6 +45,9 @@ static void close_instance(struct etl_instance *inst)
 	if (!inst)
 		return;
 	odbc_disconnect(inst);
+	for (size_t i = 0; i < inst->careful_count; i++)
+		free(inst->careful[i]);
+	free(inst->careful);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst);
 }
@@ -92,6 +96,38 @@ static const struct etl_source source = {
 	.read = odbc_read,
 };
 
+/* A column here has one type for all its values, so what may be anything comes as text. */
+int32_t odbc_takes(const struct etl_column *column)
+{
+	return column->type == ETL_ANY || column->type == ETL_TYPE_NONE ? ETL_TEXT : column->type;
+}
+
+static const char *place(struct etl_instance *inst, const struct etl_table *table)
+{
+	return inst->connected ? odbc_place_of(inst, table) : NULL;
+}
+
+static const struct etl_target target = {
+	.size = sizeof(struct etl_target),
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_APPENDS | ETL_MERGES,
+	.begin = odbc_begin,
+	.load = odbc_load,
+	.commit = odbc_commit,
+	.abort = odbc_abort,
+	.staged = odbc_staged,
+	.recall = odbc_recall,
+	.takes = odbc_takes,
+	.mark = odbc_mark,
+	.since = odbc_since,
+	.place = place,
+};
+
+static const struct etl_schema schema = {
+	.size = sizeof(struct etl_schema),
+	.design = odbc_design,
+	.apply = odbc_apply,
+};
+
 static const struct etl_plugin plugin = {
 	.abi = ETL_ABI,
 	.size = sizeof(struct etl_plugin),
@@ -106,6 +142,8 @@ static const struct etl_plugin plugin = {
 	.cancel = cancel_instance,
 	.store = &store,
 	.source = &source,
+	.target = &target,
+	.schema = &schema,
 };
 
 ETL_PLUGIN(odbc, plugin)

@@ -31,6 +31,9 @@ struct etl_instance {
 	char driver[64], driver_version[32]; /* "libtdsodbc.so" "01.03.0017" */
 	char server[64], server_version[128];
 	char database[ODBC_NAME_ROOM], user[ODBC_NAME_ROOM];
+	char **careful; /* staged tables whose rows the server refused once */
+	size_t careful_count;
+	char unit[160]; /* a target: what the next piece of work writes down; "" none */
 	SQLUINTEGER getdata; /* SQL_GETDATA_EXTENSIONS */
 	bool catalogs;	     /* names may have three parts */
 };
@@ -55,6 +58,19 @@ int odbc_conninfo(const struct etl_host *, const struct etl_conf *, struct etl_t
 int odbc_fail(struct etl_instance *, SQLSMALLINT handle_type, SQLHANDLE handle, struct etl_error *,
 	      const char *format, ...) ETL_PRINTF(5, 6);
 int odbc_no_memory(struct etl_instance *, struct etl_error *);
+/* What was said, without telling it: for who may have an answer to it. */
+struct odbc_said {
+	struct etl_text words; /* the caller's to free */
+	char sqlstate[6];      /* of the record that decides, or "" */
+	int64_t native;
+	int32_t klass; /* enum etl_class */
+	int32_t delay; /* milliseconds, or 0 */
+	const char *advice;
+	bool canceled; /* by this run */
+};
+void odbc_listen(struct etl_instance *, SQLSMALLINT handle_type, SQLHANDLE handle, struct odbc_said *ret);
+/* Tells it, after SENTENCE, and frees its words. */
+int odbc_tell(struct etl_instance *, struct odbc_said *, struct etl_error *, const char *sentence);
 
 /* utf16.c */
 /* UTF-8 to UTF-16 in the machine's byte order, NUL-terminated; NULL: no memory, or no UTF-8. *RET_UNITS may be NULL. */

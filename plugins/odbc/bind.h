@@ -1,0 +1,50 @@
+/*
+ * Parameters of an INSERT, column by column, for as many rows at once as fit: the driver takes a whole array in one
+ * round trip. Every value is bound in a form in which no driver cuts it (a long text as a long type, a date as ISO text).
+ */
+#ifndef ODBC_BIND_H
+#define ODBC_BIND_H
+
+#include "target.h"
+
+enum bind_form { BIND_INT, BIND_REAL, BIND_BIT, BIND_TEXT, BIND_BYTES };
+
+struct bind_column {
+	const struct etl_column *column; /* of the target */
+	int32_t form;			 /* enum bind_form */
+	int64_t most; /* UTF-16 units or bytes that the column takes; 0: any */
+	SQLLEN width;			 /* bytes of a value's place, of this array */
+	char *values;
+	size_t room;
+	SQLLEN *lengths;
+};
+
+struct bind {
+	struct etl_instance *inst;
+	SQLHSTMT stmt;
+	struct bind_column *columns;
+	size_t count;
+	SQLULEN most;	      /* rows of an array */
+	SQLUSMALLINT *status; /* of each row of the last one */
+	SQLULEN done;	      /* rows of it that the driver looked at */
+	uint64_t bytes;	      /* of values, so far */
+};
+
+/* The columns of TABLE that come, in the order of SCHEMA. */
+int bind_open(struct bind *, struct etl_instance *, const struct etl_table *, const struct ArrowSchema *,
+	      struct etl_error *);
+void bind_close(struct bind *);
+/* NULL: the value can go; else the code of its reject, and why in WHY. */
+const char *bind_check(const struct bind *, size_t column, const struct etl_column_view *, int64_t row,
+		       struct etl_text *why);
+/*
+ * Puts rows ROWS[0 .. count-1] of the batch into arrays and executes SQL with them. ETL_OK: all are in. *RET_REFUSED: the
+ * server found fault with a row, which is told as a reason to try again, one by one; what was sent is to be taken back.
+ */
+int bind_execute(struct bind *, const char *sql, const struct etl_view *, const int64_t *rows, int64_t count,
+		 bool *ret_refused, struct etl_error *);
+/* One row: 1 it is in, 0 the server found fault with it and SAID why (its words the caller's to free), or negative. */
+int bind_try(struct bind *, const char *sql, const struct etl_view *, int64_t row, struct odbc_said *said,
+	     struct etl_error *);
+
+#endif

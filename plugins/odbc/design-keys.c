@@ -1,0 +1,186 @@
+/*
+ * Keys and indexes. The primary key is made with the table, because rows come in its order; the rest when rows are there,
+ * unless rows that break it are to be found one by one. T-SQL takes two NULLs for equal, so a key with such columns
+ * becomes a filtered index.
+ */
+#include "config.h"
+
+#include "design.h"
+
+#define EACH(d, type, member, i) ETL_AT(const struct type, (d)->table->member##s, (d)->table->member##_size, i)
+
+static bool may_be_null(const struct design *d, const struct etl_key *key)
+{
+	for (size_t i = 0; i < key->column_count; i++) {
+		const struct etl_column *c = odbc_design_column(d->table, key->columns[i]);
+
+		if (c && !(c->flags & ETL_NOT_NULL))
+			return true;
+	}
+	return false;
+}
+
+static bool by_index(const struct design *d, const struct etl_key *key)
+{
+	return d->dialect == &odbc_tsql && may_be_null(d, key) && !(key->flags & ETL_KEY_NULLS_EQUAL);
+}
+
+static bool at_once(const struct design *d)
+{
+	return odbc_design_looks(d) || d->dialect->keys_inline;
+}
+
+int odbc_design_inline_keys(struct design *d, struct etl_text *lines)
+{
+	const struct etl_key *primary = &d->table->primary;
+	int rc = ETL_OK;
+
+	/* Rows that only wait may be there twice. */
+	if (d->load && d->run && odbc_is_into(d->load))
+		return ETL_OK;
+	if (primary->column_count) {
+		etl_text_add(lines, ",\n\t");
+		odbc_design_add_constraint(lines, d, ODBC_PRIMARY, 0);
+		etl_text_add(lines, "PRIMARY KEY (");
+		odbc_design_add_columns(lines, d, primary->columns, primary->column_count);
+		etl_text_add(lines, ")");
+		rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "primary key", primary->name, NULL, NULL);
+	}
+	for (size_t i = 0; rc == ETL_OK && at_once(d) && i < d->table->unique_count; i++) {
+		const struct etl_key *key = EACH(d, etl_key, unique, i);
+
+		if (by_index(d, key))
+			continue;
+		etl_text_add(lines, ",\n\t");
+		odbc_design_add_constraint(lines, d, ODBC_UNIQUE, i);
+		etl_text_add(lines, "UNIQUE (");
+		odbc_design_add_columns(lines, d, key->columns, key->column_count);
+		etl_text_add(lines, ")");
+		rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "unique", key->name ? key->name : key->columns[0],
+				      NULL, NULL);
+	}
+	if (d->dialect->keys_inline)
+		for (size_t i = 0; rc == ETL_OK && i < d->table->foreign_key_count; i++) {
+			const struct etl_foreign_key *key = EACH(d, etl_foreign_key, foreign_key, i);
+
+			etl_text_add(lines, ",\n\t");
+			odbc_design_add_constraint(lines, d, ODBC_FOREIGN, i);
+			odbc_design_add_references(d, lines, key);
+			rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "foreign key",
+					      key->name ? key->name : key->columns[0], NULL, NULL);
+		}
+	return rc;
+}
+
+/* ---- Afterwards --------------------------------------------------------------------------------------------- */
+
+static void add_not_null(struct design *d, struct etl_text *sql, const struct etl_key *key)
+{
+	const char *word = " WHERE ";
+
+	for (size_t i = 0; i < key->column_count; i++) {
+		const struct etl_column *c = odbc_design_column(d->table, key->columns[i]);
+
+		if (c && c->flags & ETL_NOT_NULL)
+			continue;
+		etl_text_add(sql, word);
+		odbc_add_name(sql, d->inst, key->columns[i]);
+		etl_text_add(sql, " IS NOT NULL");
+		word = " AND ";
+	}
+}
+
+static int unique(struct design *d, size_t i)
+{
+	const struct etl_key *key = EACH(d, etl_key, unique, i);
+	char name[ODBC_NAME_ROOM];
+	struct etl_text sql = { 0 };
+	bool filtered = by_index(d, key);
+
+	odbc_constraint_name(d->inst, d->table, ODBC_UNIQUE, i, name);
+	if (filtered) {
+		etl_text_add(&sql, "CREATE UNIQUE INDEX ");
+		odbc_add_name(&sql, d->inst, name);
+		etl_text_add(&sql, " ON ");
+		odbc_design_add_table(&sql, d, d->table->name);
+	} else {
+		etl_text_add(&sql, "ALTER TABLE ");
+		odbc_design_add_table(&sql, d, d->table->name);
+		etl_text_add(&sql, " ADD ");
+		odbc_design_add_constraint(&sql, d, ODBC_UNIQUE, i);
+		etl_text_add(&sql, "UNIQUE");
+	}
+	etl_text_add(&sql, " (");
+	odbc_design_add_columns(&sql, d, key->columns, key->column_count);
+	etl_text_add(&sql, ")");
+	if (filtered)
+		add_not_null(d, &sql, key);
+	return odbc_design_part(d, ETL_PHASE_FINISH, filtered ? ETL_APPROXIMATED : ETL_EXACT, "unique", name, &sql,
+				filtered ? "a filtered index: a key of T-SQL takes only one NULL" : NULL);
+}
+
+int odbc_design_keys(struct design *d)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < d->table->unique_count; i++) {
+		const struct etl_key *key = EACH(d, etl_key, unique, i);
+
+		if (!at_once(d) || by_index(d, key))
+			rc = unique(d, i);
+	}
+	return rc;
+}
+
+/* ---- Indexes --------------------------------------------------------------------------------------------------- */
+
+static bool add_part(struct design *d, struct etl_text *sql, const struct etl_index_part *part)
+{
+	if (!part->column)
+		return false;
+	odbc_add_name(sql, d->inst, part->column);
+	etl_text_add(sql, part->descending ? " DESC" : "");
+	return true;
+}
+
+static void add_index(struct design *d, struct etl_text *sql, const struct etl_index *index, bool *ret_whole)
+{
+	char buf[ODBC_NAME_ROOM];
+
+	etl_text_add(sql, index->flags & ETL_INDEX_UNIQUE ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
+	odbc_add_name(sql, d->inst, odbc_index_name(d->inst, d->load, index->name, buf));
+	etl_text_add(sql, " ON ");
+	odbc_design_add_table(sql, d, d->table->name);
+	etl_text_add(sql, " (");
+	*ret_whole = true;
+	for (size_t i = 0; i < index->part_count; i++) {
+		etl_text_add(sql, i ? ", " : "");
+		*ret_whole &= add_part(d, sql, ETL_AT(const struct etl_index_part, index->parts, index->part_size, i));
+	}
+	etl_text_add(sql, ")");
+}
+
+int odbc_design_index(struct design *d, const struct etl_index *index)
+{
+	struct etl_text sql = { 0 }, where = { 0 }, why = { 0 };
+	bool whole;
+	int rc = 1;
+
+	add_index(d, &sql, index, &whole);
+	if (index->where_sql)
+		rc = odbc_design_expression(d, index->where_sql, &where, &why);
+	if (rc == 1 && index->where_sql)
+		etl_text_addf(&sql, " WHERE %s", where.at);
+	if (rc < 0) {
+		etl_text_free(&sql);
+	} else if (!whole || rc == 0) {
+		etl_text_free(&sql);
+		rc = odbc_design_skip(d, "index", index->name, !whole ? "an index of an expression" : why.at ? why.at : "",
+				      index->ddl);
+	} else {
+		rc = odbc_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "index", index->name, &sql, NULL);
+	}
+	etl_text_free(&where);
+	etl_text_free(&why);
+	return rc;
+}

@@ -1,0 +1,55 @@
+/*
+ * What the files of design share: one object on its way to steps and verdicts. Statements have the names that tables will
+ * have; whoever applies them puts those of the staging place there (restage.c).
+ */
+#ifndef ODBC_DESIGN_H
+#define ODBC_DESIGN_H
+
+#include "target.h"
+
+struct design {
+	struct etl_instance *inst;
+	const struct odbc_dialect *dialect;
+	const struct etl_table *table;
+	const struct etl_load *load;
+	const struct etl_run *run; /* of load, or NULL */
+	struct etl_step_sink *sink;
+	struct etl_error *err;
+	bool same; /* the texts are this server's own SQL */
+};
+
+int odbc_design_no_memory(struct design *);
+/* A step or a verdict for OBJECT, "table.part" (PART NULL: the table's name alone). SQL, which is freed, may be NULL. */
+int odbc_design_part(struct design *, int32_t phase, int32_t verdict, const char *kind, const char *part,
+		     struct etl_text *sql, const char *note);
+/* A part that does not arrive: WHY, and its TEXT when there is one. */
+int odbc_design_skip(struct design *, const char *kind, const char *part, const char *why, const char *text);
+/* [dbo].[Album] */
+void odbc_design_add_table(struct etl_text *, const struct design *, const char *name);
+/* [a], [b] */
+void odbc_design_add_columns(struct etl_text *, const struct design *, const char *const *columns, size_t count);
+/* Is the column of a key or an index? */
+bool odbc_design_in_key(const struct etl_table *, const char *column);
+const struct etl_column *odbc_design_column(const struct etl_table *, const char *name);
+/* Rows that break a rule are to be found rather than to fail it. */
+bool odbc_design_looks(const struct design *);
+
+/* "CONSTRAINT name ", as it is called meanwhile. */
+void odbc_design_add_constraint(struct etl_text *, const struct design *, enum odbc_constraint, size_t i);
+
+/* design-table.c */
+int odbc_design_table(struct design *);
+/* design-keys.c */
+/* The lines of the primary key, and of what else cannot be added later. */
+int odbc_design_inline_keys(struct design *, struct etl_text *lines);
+int odbc_design_keys(struct design *);
+int odbc_design_index(struct design *, const struct etl_index *);
+/* design-foreign.c */
+int odbc_design_foreign_key(struct design *, size_t i);
+/* REFERENCES … and what follows it. */
+void odbc_design_add_references(struct design *, struct etl_text *, const struct etl_foreign_key *);
+/* design-expression.c */
+/* SQL in this dialect added to RET: 1; 0 with WHY; or negative. */
+int odbc_design_expression(struct design *, const char *sql, struct etl_text *ret, struct etl_text *why);
+
+#endif

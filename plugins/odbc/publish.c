@@ -1,0 +1,132 @@
+/*
+ * The one moment at which the target changes: a transaction that puts the staged tables in the place of the old ones, or
+ * their rows into those that stay, and writes the run's state beside them. Whatever fails leaves all as it was. When the
+ * answer to COMMIT is lost, the state tells how it ended.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "fault.h"
+#include "into.h"
+#include "target.h"
+
+static int drop_old(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	bool there = false;
+	int rc = odbc_is_there(inst, odbc_place_of(inst, load->table), load->table->name, &there, err);
+
+	if (rc < 0 || !there)
+		return rc;
+	etl_text_add(&sql, "DROP TABLE ");
+	odbc_add_table(&sql, inst, odbc_place_of(inst, load->table), load->table->name);
+	return odbc_run_text(inst, err, &sql);
+}
+
+static int rename_staged(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+			 struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	char buf[ODBC_NAME_ROOM];
+
+	inst->dialect->add_rename(&sql, inst, odbc_place_of(inst, load->table),
+				  odbc_stage_name(inst, token->text, load->table->name, buf), load->table->name);
+	return odbc_run_text(inst, err, &sql);
+}
+
+static bool moves(const struct etl_load *load)
+{
+	return load->table->kind == ETL_TABLE && !odbc_is_into(load);
+}
+
+/* Children were made after their parents, so they go before them; keys between the old ones go first of all. */
+static int take_away(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
+		if (moves(commit->loads[i]) && commit->loads[i]->existing)
+			rc = odbc_drop_foreign_keys(inst, odbc_place_of(inst, commit->loads[i]->table),
+						    commit->loads[i]->table->name, err);
+	for (size_t i = commit->load_count; rc == ETL_OK && i-- > 0;)
+		if (moves(commit->loads[i]) && commit->loads[i]->existing)
+			rc = drop_old(inst, commit->loads[i], err);
+	return rc;
+}
+
+static int put(struct etl_instance *inst, const struct etl_commit *commit, size_t i, struct etl_error *err)
+{
+	const struct etl_load *load = commit->loads[i];
+
+	if (load->table->kind != ETL_TABLE)
+		return ETL_OK;
+	return moves(load) ? rename_staged(inst, load, commit->tokens[i], err) : odbc_put_into(inst, commit, i, err);
+}
+
+static int forget_stage(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	static const char *const tables[] = { "_etlrun_units", "_etlrun_stages" };
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && commit->load_count && i < 2; i++) {
+		struct etl_text sql = { 0 };
+
+		etl_text_add(&sql, "DELETE FROM ");
+		odbc_add_own(&sql, inst, tables[i]);
+		etl_text_add(&sql, " WHERE stage = ");
+		odbc_add_literal(&sql, inst, commit->tokens[0]->text);
+		rc = odbc_run_text(inst, err, &sql);
+	}
+	return rc;
+}
+
+static int publish(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	int rc = take_away(inst, commit, err);
+
+	if (rc == ETL_OK)
+		rc = odbc_empty_old(inst, commit, err);
+	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
+		rc = put(inst, commit, i, err);
+	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
+		if (moves(commit->loads[i]))
+			rc = odbc_rename_keys(inst, commit->loads[i], err);
+	if (rc == ETL_OK)
+		rc = odbc_state_write(inst, commit, err);
+	return rc == ETL_OK ? forget_stage(inst, commit, err) : rc;
+}
+
+/* What a lost answer means: the host asks `recall`, and calls again. */
+static int unknown(struct etl_instance *inst, int rc, struct etl_error *err)
+{
+	return rc < 0 && inst->lost ? inst->host->fail(err, ETL_OUTCOME_UNKNOWN, "08007", 0,
+						       "the connection was lost while the run was published") :
+				      rc;
+}
+
+int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	bool published = false;
+	int rc = odbc_db(inst, err);
+
+	if (rc == ETL_OK)
+		rc = odbc_state_is_published(inst, commit->run->id, &published, err);
+	if (rc == ETL_OK && published)
+		return odbc_state_read(inst, commit, err);
+	if (rc == ETL_OK)
+		rc = odbc_begin_work(inst, err);
+	if (rc < 0)
+		return rc;
+	inst->unit[0] = '\0';
+	rc = publish(inst, commit, err);
+	ETL_FAULT("odbc.publish_before_commit");
+	if (rc == ETL_OK)
+		rc = odbc_check_work(inst, err);
+	if (rc == ETL_OK) {
+		rc = odbc_run(inst, err, inst->dialect->commit);
+		ETL_FAULT("odbc.publish_after_commit");
+		return unknown(inst, rc, err);
+	}
+	return odbc_end_work(inst, rc, err);
+}

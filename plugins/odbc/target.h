@@ -1,0 +1,117 @@
+/*
+ * The staging place: ordinary tables in the target's own schema, "_etlrun_RUN_TABLE", called by the token
+ * "_etlrun_RUN". Not every server can move a table from one schema to another (Babelfish cannot), and every one can
+ * rename it. Work is done in a transaction each. Beside the staged tables there are, in the default schema,
+ *
+ *	_etlrun_runs(run, pipeline, published, kept, state)	what was published
+ *	_etlrun_loads(run, load, inserted, updated, unchanged, deleted)
+ *	_etlrun_stages(stage, load, pipeline, schema_name, table_name)	staged tables that are there
+ *	_etlrun_units(stage, unit)			pieces of work that are done
+ */
+#ifndef ODBC_TARGET_H
+#define ODBC_TARGET_H
+
+#include "dialect.h"
+
+#define STAGE_PREFIX "_etlrun_"
+
+/* ---- transaction.c */
+int odbc_begin_work(struct etl_instance *, struct etl_error *);
+/* Ends it: with RC 0 it commits, else it takes all back; returns how that ended. */
+int odbc_end_work(struct etl_instance *, int rc, struct etl_error *);
+/* Is the transaction that was begun still there? A server may have taken all back on its own. */
+int odbc_check_work(struct etl_instance *, struct etl_error *);
+/* A point within it to which one may go back. */
+int odbc_savepoint(struct etl_instance *, struct etl_error *);
+int odbc_back_to_savepoint(struct etl_instance *, struct etl_error *);
+
+/* ---- state.c */
+/* The tables of the state are there. */
+int odbc_state_prepare(struct etl_instance *, struct etl_error *);
+/* "dbo"."_etlrun_runs". */
+void odbc_add_own(struct etl_text *, const struct etl_instance *, const char *name);
+/* A text constant. */
+void odbc_add_literal(struct etl_text *, const struct etl_instance *, const char *text);
+int odbc_state_is_published(struct etl_instance *, const char *run, bool *ret, struct etl_error *);
+int odbc_state_write(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+int odbc_state_read(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+int odbc_recall(struct etl_instance *, const char *pipeline, struct etl_state_sink *,
+		struct etl_error *);
+
+/* ---- stage.c */
+/* The rows go into tables that stay. */
+bool odbc_is_into(const struct etl_load *);
+/* The schema into which the table goes. */
+const char *odbc_place_of(struct etl_instance *, const struct etl_table *);
+/* The name of a staged table; BUF has ODBC_NAME_ROOM bytes. */
+const char *odbc_stage_name(const struct etl_instance *, const char *stage, const char *table, char *buf);
+/* [schema].[_etlrun_RUN_TABLE]. */
+void odbc_add_staged(struct etl_text *, struct etl_instance *, const struct etl_load *,
+		     const struct etl_token *);
+/* The load's staged table is in the list, so that whoever comes later can drop it. */
+int odbc_note_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		     struct etl_error *);
+int odbc_begin(struct etl_instance *, const struct etl_load *, struct etl_token *ret,
+	       struct etl_error *);
+int odbc_abort(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+	       struct etl_error *);
+int odbc_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+		struct etl_dataset_sink *, struct etl_error *);
+/* Is there such a table? */
+int odbc_is_there(struct etl_instance *, const char *schema, const char *name, bool *ret,
+		  struct etl_error *);
+
+/* ---- names.c: BUF has ODBC_NAME_ROOM bytes */
+/* A name of which the server does not cut the end off. */
+const char *odbc_short_name(const struct etl_instance *, const char *name, char *buf);
+enum odbc_constraint { ODBC_PRIMARY, ODBC_UNIQUE, ODBC_FOREIGN, ODBC_CHECK };
+/* What the Ith constraint of a kind will be called: as in the source, or as the server's tools would. */
+const char *odbc_constraint_name(const struct etl_instance *, const struct etl_table *, enum odbc_constraint, size_t i,
+				 char *buf);
+/* What a constraint, an index of the load's table is called until the table is published. */
+const char *odbc_key_name(const struct etl_instance *, const struct etl_load *, const char *name, char *buf);
+const char *odbc_index_name(const struct etl_instance *, const struct etl_load *, const char *name, char *buf);
+/* The table is where it belongs: so are the names of its keys and indexes. */
+int odbc_rename_keys(struct etl_instance *, const struct etl_load *, struct etl_error *);
+
+/* ---- restage.c */
+/* SQL with the names of staged tables in the place of those that they will have; to be freed. NULL: no memory. */
+char *odbc_restage(struct etl_instance *, const struct etl_load *, const struct etl_token *, const char *sql);
+
+/* ---- screen.c */
+/* FROM: the staged table and the condition of the rows that are looked for. */
+int odbc_screen(struct etl_instance *, const struct etl_load *, const struct etl_token *, const struct etl_step *,
+		const char *from, struct etl_found_sink *, struct etl_error *);
+
+/* ---- foreign.c */
+/* Every foreign key that the table has. */
+int odbc_drop_foreign_keys(struct etl_instance *, const char *schema, const char *name, struct etl_error *);
+
+/* ---- identity.c */
+int odbc_identity_insert(struct etl_instance *, const struct etl_load *, const struct etl_token *, bool on,
+			 struct etl_error *);
+
+/* ---- units.c */
+int odbc_mark(struct etl_instance *, const struct etl_token *stage, struct etl_token *ret,
+	      struct etl_error *);
+int odbc_since(struct etl_instance *, const struct etl_token *stage, const struct etl_token *mark,
+	       int32_t *ret, struct etl_error *);
+/* Writes down, in the transaction under way, the unit that the last mark was for. */
+int odbc_note_unit(struct etl_instance *, struct etl_error *);
+
+/* ---- design.c */
+/* The type that a column of TABLE has in the target: its own words in a table that is there, else the dialect's. */
+void odbc_add_type(struct etl_text *, const struct etl_instance *, const struct etl_table *,
+		   const struct etl_column *, int32_t *verdict, struct etl_text *note);
+/* ---- design.c, apply.c, load.c, publish.c */
+int odbc_design(struct etl_instance *, const struct etl_table *, const struct etl_load *,
+		struct etl_step_sink *, struct etl_error *);
+int odbc_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+	       const struct etl_step *, struct etl_found_sink *, struct etl_error *);
+int odbc_load(struct etl_instance *, const struct etl_load *, const struct etl_token *,
+	      const struct etl_part *, struct ArrowArrayStream *, struct etl_stats *ret,
+	      struct etl_error *);
+int odbc_commit(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+int32_t odbc_takes(const struct etl_column *);
+
+#endif

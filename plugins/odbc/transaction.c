@@ -1,0 +1,74 @@
+/*
+ * Transactions, by the server's own statements: a driver that keeps one open by itself does not notice when the server has
+ * taken it back, and would let what follows commit by itself.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "target.h"
+
+int odbc_begin_work(struct etl_instance *inst, struct etl_error *err)
+{
+	int rc = odbc_db(inst, err);
+
+	return rc < 0 ? rc : odbc_run(inst, err, inst->dialect->begin);
+}
+
+/* In silence: what failed before is what is told. */
+static void roll_back(struct etl_instance *inst)
+{
+	SQLHSTMT stmt = SQL_NULL_HSTMT;
+	SQLWCHAR *wide;
+	size_t units;
+
+	if (inst->lost || !inst->connected)
+		return;
+	wide = odbc_wide(inst->dialect->rollback, strlen(inst->dialect->rollback), &units);
+	if (wide && SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, &stmt))) {
+		SQLExecDirectW(stmt, wide, (SQLINTEGER)units);
+		SQLFreeHandle(SQL_HANDLE_STMT, stmt);
+	}
+	free(wide);
+}
+
+int odbc_check_work(struct etl_instance *inst, struct etl_error *err)
+{
+	int64_t open = 0;
+	int rc;
+
+	if (!inst->dialect->open_transactions)
+		return ETL_OK;
+	rc = odbc_number(inst, err, &open, inst->dialect->open_transactions);
+	if (rc == ETL_OK && open != 1)
+		rc = inst->host->fail(err, ETL_RETRY_STATEMENT, NULL, 0,
+				      "the server took the transaction back by itself; nothing of it is there");
+	return rc;
+}
+
+int odbc_end_work(struct etl_instance *inst, int rc, struct etl_error *err)
+{
+	if (rc == ETL_OK)
+		rc = odbc_note_unit(inst, err);
+	if (rc == ETL_OK)
+		rc = odbc_check_work(inst, err);
+	if (rc == ETL_OK)
+		rc = odbc_run(inst, err, inst->dialect->commit);
+	if (rc == ETL_OK)
+		inst->unit[0] = '\0';
+	else
+		roll_back(inst);
+	return rc;
+}
+
+int odbc_savepoint(struct etl_instance *inst, struct etl_error *err)
+{
+	return odbc_run(inst, err, inst->dialect->savepoint);
+}
+
+int odbc_back_to_savepoint(struct etl_instance *inst, struct etl_error *err)
+{
+	int rc = odbc_check_work(inst, err);
+
+	return rc < 0 ? rc : odbc_run(inst, err, inst->dialect->back_to_savepoint);
+}

@@ -1,0 +1,88 @@
+/*
+ * Which pieces of work are done: each has a name of its own, which is written down by the transaction that did it.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "target.h"
+
+/* "STAGE UNIT": of no run before and of no other instance. */
+int odbc_mark(struct etl_instance *inst, const struct etl_token *stage, struct etl_token *ret,
+	      struct etl_error *err)
+{
+	uint64_t bits;
+
+	if (getentropy(&bits, sizeof(bits)) != 0)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0,
+					"the system gives no random numbers");
+	snprintf(inst->unit, sizeof(inst->unit), "%.120s %016llx", stage->text,
+		 (unsigned long long)bits);
+	snprintf(ret->text, sizeof(ret->text), "%s", inst->unit);
+	return ETL_OK;
+}
+
+static const char *split_mark(const char *mark, char *stage, size_t room)
+{
+	const char *space = strrchr(mark, ' ');
+
+	if (!space || (size_t)(space - mark) >= room)
+		return NULL;
+	memcpy(stage, mark, (size_t)(space - mark));
+	stage[space - mark] = '\0';
+	return space + 1;
+}
+
+int odbc_note_unit(struct etl_instance *inst, struct etl_error *err)
+{
+	char stage[ODBC_NAME_ROOM];
+	const char *unit = split_mark(inst->unit, stage, sizeof(stage));
+	struct etl_text sql = { 0 };
+
+	if (!unit)
+		return ETL_OK;
+	etl_text_add(&sql, "INSERT INTO ");
+	odbc_add_own(&sql, inst, "_etlrun_units");
+	etl_text_add(&sql, " (stage, unit) VALUES (");
+	odbc_add_literal(&sql, inst, stage);
+	etl_text_add(&sql, ", ");
+	odbc_add_literal(&sql, inst, unit);
+	etl_text_add(&sql, ")");
+	return odbc_run_text(inst, err, &sql);
+}
+
+/* A transaction that was lost in its COMMIT and is not over holds the unit: reading waits for it. */
+int odbc_since(struct etl_instance *inst, const struct etl_token *token,
+	       const struct etl_token *mark, int32_t *ret, struct etl_error *err)
+{
+	char stage[ODBC_NAME_ROOM];
+	const char *unit = split_mark(mark->text, stage, sizeof(stage));
+	struct etl_text sql = { 0 };
+	int64_t there = 0, done = 0;
+	int rc = odbc_db(inst, err);
+
+	if (rc < 0)
+		return rc;
+	*ret = ETL_UNKNOWN;
+	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_stages");
+	etl_text_add(&sql, " WHERE stage = ");
+	odbc_add_literal(&sql, inst, token->text);
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &there, sql.at);
+	etl_text_free(&sql);
+	if (rc < 0 || there == 0 || !unit)
+		return rc;
+	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_units");
+	etl_text_add(&sql, " WHERE stage = ");
+	odbc_add_literal(&sql, inst, stage);
+	etl_text_add(&sql, " AND unit = ");
+	odbc_add_literal(&sql, inst, unit);
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &done, sql.at);
+	etl_text_free(&sql);
+	if (rc == ETL_OK)
+		*ret = done > 0;
+	return rc;
+}
