@@ -114,6 +114,18 @@ static int go(struct etl_instance *inst, struct etl_error *err)
 	return rc;
 }
 
+/* One that is none says NULL. */
+static int ask_babelfish(struct etl_instance *inst, struct etl_error *err)
+{
+	int64_t is = 0;
+	int rc = ETL_OK;
+
+	if (inst->dialect == &odbc_tsql)
+		rc = odbc_number(inst, err, &is, "SELECT CAST(SERVERPROPERTY('Babelfish') AS int)");
+	inst->babelfish = is == 1;
+	return rc;
+}
+
 int odbc_db(struct etl_instance *inst, struct etl_error *err)
 {
 	int rc;
@@ -132,6 +144,8 @@ int odbc_db(struct etl_instance *inst, struct etl_error *err)
 	ask(inst);
 	if (inst->dialect->setup)
 		rc = odbc_run(inst, err, inst->dialect->setup);
+	if (rc == ETL_OK)
+		rc = ask_babelfish(inst, err);
 	if (rc < 0)
 		odbc_disconnect(inst);
 	return rc;

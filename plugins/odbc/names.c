@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "target.h"
 
@@ -106,16 +107,44 @@ static bool replaces(const struct etl_instance *inst, const struct etl_load *loa
 	return load && load->existing && !odbc_is_into(load) && inst->dialect->add_rename_key;
 }
 
-const char *odbc_key_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
+static bool is_taken(const struct etl_instance *inst, const struct etl_table *t, enum odbc_constraint kind, size_t count,
+		     const char *name)
+{
+	char buf[ODBC_NAME_ROOM];
+
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(odbc_constraint_name(inst, t, kind, i, buf), name) == 0)
+			return true;
+	return false;
+}
+
+/* Has the old table a constraint of the name? */
+static bool is_old(const struct etl_instance *inst, const struct etl_table *t, const char *name)
+{
+	return is_taken(inst, t, ODBC_PRIMARY, t->primary.column_count > 0, name) ||
+	       is_taken(inst, t, ODBC_UNIQUE, t->unique_count, name) ||
+	       is_taken(inst, t, ODBC_FOREIGN, t->foreign_key_count, name) ||
+	       is_taken(inst, t, ODBC_CHECK, t->check_count, name);
+}
+
+/* BEFORE NAME BEHIND, cut to what the server takes. */
+static const char *join(const struct etl_instance *inst, const char *before, const char *name, const char *behind, char *buf)
 {
 	char whole[ODBC_NAME_ROOM];
+	size_t room = sizeof(whole) - strlen(before) - strlen(behind) - 1;
 
-	if (!replaces(inst, load))
-		return odbc_short_name(inst, name, buf);
-	snprintf(whole, sizeof(whole), MEANWHILE "%.*s", (int)(sizeof(whole) - sizeof(MEANWHILE)), name);
+	snprintf(whole, sizeof(whole), "%s%.*s%s", before, (int)room, name, behind);
 	if (odbc_short_name(inst, whole, buf) == whole)
 		memcpy(buf, whole, strlen(whole) + 1);
 	return buf;
+}
+
+/* Where nothing can be renamed, the names of old and new change places from run to run. */
+const char *odbc_key_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
+{
+	if (!replaces(inst, load) || (inst->babelfish && !is_old(inst, load->existing, name)))
+		return odbc_short_name(inst, name, buf);
+	return inst->babelfish ? join(inst, "", name, "_2", buf) : join(inst, MEANWHILE, name, "", buf);
 }
 
 const char *odbc_index_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
@@ -159,7 +188,7 @@ int odbc_rename_keys(struct etl_instance *inst, const struct etl_load *load, str
 	const struct etl_table *t = load->table;
 	int rc = ETL_OK;
 
-	if (!replaces(inst, load))
+	if (!replaces(inst, load) || inst->babelfish)
 		return ETL_OK;
 	rc = rename_kind(inst, load, ODBC_PRIMARY, t->primary.column_count > 0, err);
 	if (rc == ETL_OK)

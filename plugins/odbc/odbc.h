@@ -35,7 +35,7 @@ struct etl_instance {
 	size_t careful_count;
 	char unit[160]; /* a target: what the next piece of work writes down; "" none */
 	SQLUINTEGER getdata; /* SQL_GETDATA_EXTENSIONS */
-	bool catalogs;	     /* names may have three parts */
+	bool babelfish;	     /* T-SQL before PostgreSQL: it renames no constraint */
 };
 
 /* connect.c */
