@@ -68,7 +68,9 @@ static int read_tables(struct odbc_describing *d)
 
 	if (rc < 0)
 		return rc;
-	if (!SQL_SUCCEEDED(SQLTablesW(stmt, NULL, 0, NULL, 0, any, SQL_NTS, types, SQL_NTS)))
+	/* Without a word psqlODBC looks in the search path only. */
+	if (!SQL_SUCCEEDED(SQLTablesW(stmt, NULL, 0, d->inst->dialect->default_schema ? any : NULL,
+				      d->inst->dialect->default_schema ? SQL_NTS : 0, any, SQL_NTS, types, SQL_NTS)))
 		rc = odbc_fail(d->inst, SQL_HANDLE_STMT, stmt, d->err, "the tables of the database");
 	while (rc == ETL_OK && (more = odbc_next(d->inst, stmt, d->err)) != 0)
 		rc = more < 0 ? more : take_table(d, stmt);

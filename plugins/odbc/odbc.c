@@ -102,11 +102,6 @@ int32_t odbc_takes(const struct etl_column *column)
 	return column->type == ETL_ANY || column->type == ETL_TYPE_NONE ? ETL_TEXT : column->type;
 }
 
-static const char *place(struct etl_instance *inst, const struct etl_table *table)
-{
-	return inst->connected ? odbc_place_of(inst, table) : NULL;
-}
-
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
 	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_APPENDS | ETL_MERGES,
@@ -119,7 +114,7 @@ static const struct etl_target target = {
 	.takes = odbc_takes,
 	.mark = odbc_mark,
 	.since = odbc_since,
-	.place = place,
+	.place = odbc_place_of,
 };
 
 static const struct etl_schema schema = {

@@ -28,7 +28,7 @@ const char *odbc_place_of(struct etl_instance *inst, const struct etl_table *tab
 	const char *schema = inst->host->str(inst->conf, "schema");
 
 	(void)table;
-	return schema ? schema : inst->dialect->default_schema;
+	return schema ? schema : inst->dialect ? inst->dialect->default_schema : NULL;
 }
 
 static uint64_t hash(const char *text)

@@ -41,7 +41,7 @@ int odbc_recall(struct etl_instance *, const char *pipeline, struct etl_state_si
 /* ---- stage.c */
 /* The rows go into tables that stay. */
 bool odbc_is_into(const struct etl_load *);
-/* The schema into which the table goes. */
+/* The schema into which the table goes; NULL: the server has none, or it was not asked yet which it is. */
 const char *odbc_place_of(struct etl_instance *, const struct etl_table *);
 /* The name of a staged table; BUF has ODBC_NAME_ROOM bytes. */
 const char *odbc_stage_name(const struct etl_instance *, const char *stage, const char *table, char *buf);
