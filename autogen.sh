@@ -17,8 +17,8 @@ top=$(pwd)
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
-libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev sqlite3"
-check_packages="check clang libclang-rt-14-dev groff-base locales pgbouncer postgresql-15 python3 valgrind xz-utils"
+libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev unixodbc-dev sqlite3"
+check_packages="check clang freetds-bin groff-base libclang-rt-14-dev libsqliteodbc locales odbc-postgresql pgbouncer postgresql-15 python3 tdsodbc valgrind xz-utils"
 
 say() { printf '%s\n' "$*"; }
 die() { say "autogen.sh: $*" >&2; exit 1; }
@@ -255,7 +255,7 @@ without_tested() {
 
 # Without all that can be spared; check-long leaves out each by itself.
 without_most_tested() {
-	without_tested postgres map mask sql counts checksum rules
+	without_tested postgres odbc map mask sql counts checksum rules
 }
 
 # Every file that is kept is in the release, but for what only the repository needs.
@@ -302,7 +302,7 @@ all_threads() {
 
 # Each plugin left out by itself.
 without_each_tested() {
-	for each in sqlite postgres map mask sql counts checksum rules; do
+	for each in sqlite postgres odbc map mask sql counts checksum rules; do
 		without_tested $each || return 1
 	done
 }
