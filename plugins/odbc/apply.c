@@ -25,7 +25,7 @@ static int apply_own(struct etl_instance *inst, const struct etl_step *step, con
 int odbc_apply(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
 	       const struct etl_step *step, struct etl_found_sink *sink, struct etl_error *err)
 {
-	char *sql;
+	char *sql = NULL;
 	int rc;
 
 	if (!step->sql || step->phase >= ETL_PHASE_PUBLISH)
@@ -33,9 +33,9 @@ int odbc_apply(struct etl_instance *inst, const struct etl_load *load, const str
 	rc = odbc_db(inst, err);
 	if (rc < 0)
 		return rc;
-	sql = odbc_restage(inst, load, token, step->sql);
-	if (!sql)
-		return odbc_no_memory(inst, err);
+	rc = odbc_restage(inst, token, step->sql, &sql, err);
+	if (rc < 0)
+		return rc;
 	if (strcmp(step->kind, "sql") == 0) {
 		rc = apply_own(inst, step, sql, err);
 		free(sql);

@@ -46,14 +46,50 @@ void odbc_design_add_references(struct design *d, struct etl_text *sql, const st
 									       " DEFERRABLE");
 }
 
-/* Rows without a parent. */
-static int screen(struct design *d, const struct etl_foreign_key *key, const struct etl_parent *parent)
+/* ---- Rows without a parent -------------------------------------------------------------------------------- */
+
+/* The parent's own table, which is not staged: restage.c leaves a name with spaces around its dot as it is. */
+static void add_published(struct etl_text *sql, const struct design *d, const char *name)
 {
-	const char *const *theirs = key->parent_columns;
+	const char *schema = odbc_place_of(d->inst, d->table);
+
+	if (schema)
+		odbc_add_name(sql, d->inst, schema);
+	etl_text_add(sql, schema ? " . " : d->dialect == &odbc_sqlite ? "main . " : "");
+	odbc_add_name(sql, d->inst, name);
+}
+
+static void add_no_parent(struct etl_text *sql, const struct design *d, const struct etl_foreign_key *key,
+			  const char *const *theirs, bool published)
+{
+	etl_text_add(sql, "NOT EXISTS (SELECT 1 FROM ");
+	if (published)
+		add_published(sql, d, key->parent);
+	else
+		odbc_design_add_table(sql, d, key->parent);
+	etl_text_add(sql, " AS etlrun_parent WHERE ");
+	for (size_t i = 0; i < key->column_count; i++) {
+		etl_text_add(sql, i ? " AND etlrun_parent." : "etlrun_parent.");
+		odbc_add_name(sql, d->inst, theirs[i]);
+		etl_text_add(sql, " = ");
+		odbc_design_add_table(sql, d, d->table->name);
+		etl_text_add(sql, ".");
+		odbc_add_name(sql, d->inst, key->columns[i]);
+	}
+	etl_text_add(sql, ")");
+}
+
+static bool adds_rows(const struct design *d)
+{
+	return d->run && d->run->mode != ETL_COPY && d->load->existing;
+}
+
+/* KIND "foreign key" or "reference". THEIRS: the parent's columns. */
+static int screen(struct design *d, const struct etl_foreign_key *key, const char *const *theirs, const char *kind,
+		  const char *part)
+{
 	struct etl_text sql = { 0 };
 
-	if (!theirs && parent && parent->table)
-		theirs = parent->table->primary.columns;
 	if (!theirs)
 		return ETL_OK;
 	odbc_design_add_table(&sql, d, d->table->name);
@@ -62,20 +98,54 @@ static int screen(struct design *d, const struct etl_foreign_key *key, const str
 		odbc_add_name(&sql, d->inst, key->columns[i]);
 		etl_text_add(&sql, " IS NOT NULL AND ");
 	}
-	etl_text_add(&sql, "NOT EXISTS (SELECT 1 FROM ");
-	odbc_design_add_table(&sql, d, key->parent);
-	etl_text_add(&sql, " AS etlrun_parent WHERE ");
-	for (size_t i = 0; i < key->column_count; i++) {
-		etl_text_add(&sql, i ? " AND etlrun_parent." : "etlrun_parent.");
-		odbc_add_name(&sql, d->inst, theirs[i]);
-		etl_text_add(&sql, " = ");
-		odbc_design_add_table(&sql, d, d->table->name);
-		etl_text_add(&sql, ".");
-		odbc_add_name(&sql, d->inst, key->columns[i]);
+	add_no_parent(&sql, d, key, theirs, false);
+	if (adds_rows(d)) {
+		etl_text_add(&sql, " AND ");
+		add_no_parent(&sql, d, key, theirs, true);
 	}
-	etl_text_add(&sql, ")");
-	return odbc_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "foreign key", key->name ? key->name : key->columns[0], &sql,
-				"rows without a parent are looked for");
+	return odbc_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, kind, part, &sql,
+				odbc_design_looks(d) ? "rows without the one they refer to are rejected" :
+						       "a row without the one it refers to fails the run");
+}
+
+static const char *const *columns_of(const struct etl_foreign_key *key, const struct etl_table *parent)
+{
+	return key->parent_columns || !parent ? key->parent_columns : parent->primary.columns;
+}
+
+int odbc_design_references(struct design *d)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && d->load && i < d->load->reference_count; i++) {
+		const struct etl_foreign_key *r =
+			ETL_AT(const struct etl_foreign_key, d->load->references, d->load->reference_size, i);
+
+		if (!r->parent_columns)
+			return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
+						   "references: say which columns of \"%s\" are meant", r->parent);
+		rc = screen(d, r, r->parent_columns, "reference", r->name ? r->name : r->columns[0]);
+	}
+	return rc;
+}
+
+/* Of a table that stays: its own keys, which its rows will have to keep. */
+int odbc_design_own_keys(struct design *d)
+{
+	const struct etl_table *t = d->load->existing;
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && odbc_design_looks(d) && i < t->foreign_key_count; i++) {
+		const struct etl_foreign_key *key =
+			ETL_AT(const struct etl_foreign_key, t->foreign_keys, t->foreign_key_size, i);
+		bool comes = true;
+
+		for (size_t c = 0; c < key->column_count; c++)
+			comes &= odbc_design_column(d->table, key->columns[c]) != NULL;
+		if (comes)
+			rc = screen(d, key, columns_of(key, NULL), "foreign key", key->name ? key->name : key->columns[0]);
+	}
+	return rc;
 }
 
 int odbc_design_foreign_key(struct design *d, size_t i)
@@ -91,7 +161,7 @@ int odbc_design_foreign_key(struct design *d, size_t i)
 	if (d->run && d->run->foreign_keys == ETL_FK_DROP)
 		return odbc_design_skip(d, "foreign key", name, "foreign_keys = \"drop\"", NULL);
 	if (odbc_design_looks(d) || (d->run && d->run->foreign_keys == ETL_FK_REPORT))
-		rc = screen(d, key, parent);
+		rc = screen(d, key, columns_of(key, parent ? parent->table : NULL), "foreign key", name);
 	if (rc < 0 || d->dialect->keys_inline)
 		return rc;
 	etl_text_add(&sql, "ALTER TABLE ");

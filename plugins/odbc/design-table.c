@@ -176,14 +176,18 @@ int odbc_design_table(struct design *d)
 {
 	int rc = create(d);
 
-	if (stays(d))
-		return rc;
+	if (rc == ETL_OK && stays(d)) {
+		rc = odbc_design_own_keys(d);
+		return rc == ETL_OK ? odbc_design_references(d) : rc;
+	}
 	if (rc == ETL_OK)
 		rc = odbc_design_keys(d);
 	for (size_t i = 0; rc == ETL_OK && i < d->table->index_count; i++)
 		rc = odbc_design_index(d, ETL_AT(const struct etl_index, d->table->indexes, d->table->index_size, i));
 	for (size_t i = 0; rc == ETL_OK && i < d->table->foreign_key_count; i++)
 		rc = odbc_design_foreign_key(d, i);
+	if (rc == ETL_OK)
+		rc = odbc_design_references(d);
 	for (size_t i = 0; rc == ETL_OK && i < d->table->column_count; i++)
 		rc = counter(d, EACH(d, etl_column, column, i));
 	return rc;

@@ -46,6 +46,10 @@ int odbc_design_keys(struct design *);
 int odbc_design_index(struct design *, const struct etl_index *);
 /* design-foreign.c */
 int odbc_design_foreign_key(struct design *, size_t i);
+/* What the validators ask for. */
+int odbc_design_references(struct design *);
+/* Rows for a table that stays and has keys. */
+int odbc_design_own_keys(struct design *);
 /* REFERENCES … and what follows it. */
 void odbc_design_add_references(struct design *, struct etl_text *, const struct etl_foreign_key *);
 /* design-expression.c */

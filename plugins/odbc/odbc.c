@@ -45,6 +45,7 @@ static void close_instance(struct etl_instance *inst)
 	if (!inst)
 		return;
 	odbc_disconnect(inst);
+	odbc_forget_stage(inst);
 	for (size_t i = 0; i < inst->careful_count; i++)
 		free(inst->careful[i]);
 	free(inst->careful);
@@ -104,7 +105,7 @@ int32_t odbc_takes(const struct etl_column *column)
 
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
-	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_APPENDS | ETL_MERGES,
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES | ETL_APPENDS | ETL_MERGES,
 	.begin = odbc_begin,
 	.load = odbc_load,
 	.commit = odbc_commit,

@@ -16,6 +16,7 @@
 #define ODBC_NAME_ROOM 512 /* bytes of an identifier as UTF-8, with its NUL: 128 UTF-16 units at most are usual */
 
 struct odbc_dialect;
+struct odbc_stage;
 
 struct etl_instance {
 	const struct etl_host *host;
@@ -31,6 +32,7 @@ struct etl_instance {
 	char driver[64], driver_version[32]; /* "libtdsodbc.so" "01.03.0017" */
 	char server[64], server_version[128];
 	char database[ODBC_NAME_ROOM], user[ODBC_NAME_ROOM];
+	struct odbc_stage *stage; /* a target: the tables of the stage that it works in, or NULL (restage.c) */
 	char **careful; /* staged tables whose rows the server refused once */
 	size_t careful_count;
 	char unit[160]; /* a target: what the next piece of work writes down; "" none */

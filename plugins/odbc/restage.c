@@ -1,6 +1,7 @@
 /* Statements speak of tables by the names that they will have; here they are given those of the staging place. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "target.h"
@@ -10,14 +11,83 @@ struct pair {
 	struct etl_text final, staged;
 };
 
-static void add_names(struct etl_text *final, struct etl_text *staged, struct etl_instance *inst, const struct etl_load *load,
-		      const struct etl_token *token, const char *table)
-{
-	const char *schema = odbc_place_of(inst, load->table);
-	char buf[ODBC_NAME_ROOM];
+struct odbc_stage {
+	char name[ODBC_NAME_ROOM];
+	struct pair *pairs;
+	size_t count;
+};
 
-	odbc_add_table(final, inst, schema, table);
-	odbc_add_table(staged, inst, schema, odbc_stage_name(inst, token->text, table, buf));
+void odbc_forget_stage(struct etl_instance *inst)
+{
+	struct odbc_stage *stage = inst->stage;
+
+	for (size_t i = 0; stage && i < stage->count; i++) {
+		etl_text_free(&stage->pairs[i].final);
+		etl_text_free(&stage->pairs[i].staged);
+	}
+	if (stage)
+		free(stage->pairs);
+	free(stage);
+	inst->stage = NULL;
+}
+
+/* One more table of the stage; the row that STMT stands on has its schema and name. */
+static int take_pair(struct etl_instance *inst, struct odbc_stage *stage, SQLHSTMT stmt, struct etl_error *err)
+{
+	struct pair *more = realloc(stage->pairs, (stage->count + 1) * sizeof(*more)), *pair;
+	struct etl_text schema = { 0 }, name = { 0 };
+	char buf[ODBC_NAME_ROOM];
+	int rc;
+
+	if (!more)
+		return odbc_no_memory(inst, err);
+	stage->pairs = more;
+	pair = &more[stage->count++];
+	*pair = (struct pair){ 0 };
+	rc = odbc_column(inst, stmt, 1, &schema, NULL, err);
+	if (rc == ETL_OK)
+		rc = odbc_column(inst, stmt, 2, &name, NULL, err);
+	if (rc == ETL_OK) {
+		odbc_add_table(&pair->final, inst, schema.at, name.at ? name.at : "");
+		odbc_add_table(&pair->staged, inst, schema.at,
+			       odbc_stage_name(inst, stage->name, name.at ? name.at : "", buf));
+		if (pair->final.failed || pair->staged.failed)
+			rc = odbc_no_memory(inst, err);
+	}
+	etl_text_free(&schema);
+	etl_text_free(&name);
+	return rc;
+}
+
+/* Every table of the run is listed before the first statement is carried out, so it is asked for once. */
+static int learn_stage(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	SQLHSTMT stmt;
+	int rc, more;
+
+	if (inst->stage && strcmp(inst->stage->name, token->text) == 0)
+		return ETL_OK;
+	odbc_forget_stage(inst);
+	inst->stage = calloc(1, sizeof(*inst->stage));
+	if (!inst->stage)
+		return odbc_no_memory(inst, err);
+	snprintf(inst->stage->name, sizeof(inst->stage->name), "%s", token->text);
+	rc = odbc_statement(inst, &stmt, err);
+	if (rc < 0)
+		return rc;
+	etl_text_add(&sql, "SELECT schema_name, table_name FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_stages");
+	etl_text_add(&sql, " WHERE stage = ");
+	odbc_add_literal(&sql, inst, token->text);
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_execute(inst, stmt, sql.at, err);
+	while (rc == ETL_OK && (more = odbc_next(inst, stmt, err)) != 0)
+		rc = more < 0 ? more : take_pair(inst, inst->stage, stmt, err);
+	odbc_done(inst, stmt);
+	etl_text_free(&sql);
+	if (rc < 0)
+		odbc_forget_stage(inst);
+	return rc;
 }
 
 /* Copies up to the end of a text constant that begins at P. */
@@ -60,31 +130,15 @@ static void replace(struct etl_text *to, const char *sql, const struct pair *pai
 	}
 }
 
-char *odbc_restage(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, const char *sql)
+int odbc_restage(struct etl_instance *inst, const struct etl_token *token, const char *sql, char **ret,
+		 struct etl_error *err)
 {
-	size_t most = load->table->foreign_key_count + 1, count = 0;
-	struct pair *pairs = calloc(most, sizeof(*pairs));
 	struct etl_text text = { 0 };
+	int rc = learn_stage(inst, token, err);
 
-	if (!pairs)
-		return NULL;
-	add_names(&pairs[count].final, &pairs[count].staged, inst, load, token, load->table->name);
-	count++;
-	for (size_t i = 0; load->parents && i < load->table->foreign_key_count; i++) {
-		const struct etl_foreign_key *key = ETL_AT(const struct etl_foreign_key, load->table->foreign_keys,
-							   load->table->foreign_key_size, i);
-
-		if (!load->parents[i].in_run)
-			continue;
-		add_names(&pairs[count].final, &pairs[count].staged, inst, load, token, key->parent);
-		count++;
-	}
-	replace(&text, sql, pairs, count);
-	for (size_t i = 0; i < count; i++) {
-		text.failed |= pairs[i].final.failed || pairs[i].staged.failed;
-		etl_text_free(&pairs[i].final);
-		etl_text_free(&pairs[i].staged);
-	}
-	free(pairs);
-	return etl_text_take(&text);
+	if (rc < 0)
+		return rc;
+	replace(&text, sql, inst->stage->pairs, inst->stage->count);
+	*ret = etl_text_take(&text);
+	return *ret ? ETL_OK : odbc_no_memory(inst, err);
 }

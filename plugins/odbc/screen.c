@@ -19,6 +19,11 @@ struct telling {
 	uint64_t told;
 };
 
+static const char *code_of(const struct etl_step *step)
+{
+	return strcmp(step->kind, "reference") == 0 ? "references" : "foreign_key";
+}
+
 static void add_key(struct etl_text *key, const struct telling *t, const struct etl_view *view, int64_t row)
 {
 	const struct etl_key *primary = &t->load->table->primary;
@@ -36,7 +41,7 @@ static void add_key(struct etl_text *key, const struct telling *t, const struct 
 static int tell_row(struct telling *t, const struct etl_view *view, const struct ArrowArray *batch, int64_t row)
 {
 	struct etl_text key = { 0 };
-	struct etl_found found = { .code = "foreign_key",
+	struct etl_found found = { .code = code_of(t->step),
 				   .table = t->load->table->name,
 				   .reason = t->reason,
 				   .schema = t->sink->rows,
@@ -102,7 +107,7 @@ static int count_rows(struct telling *t, const char *from)
 	rc = sql.failed ? odbc_no_memory(t->inst, t->err) : odbc_number(t->inst, t->err, &count, sql.at);
 	etl_text_free(&sql);
 	if (rc == ETL_OK && count > 0) {
-		struct etl_found found = { .code = "foreign_key",
+		struct etl_found found = { .code = code_of(t->step),
 					   .table = t->load->table->name,
 					   .reason = t->reason,
 					   .rows = (uint64_t)count };

@@ -342,6 +342,7 @@ int odbc_begin(struct etl_instance *inst, const struct etl_load *load, struct et
 		rc = make_schema(inst, load, err);
 	if (rc == ETL_OK)
 		rc = odbc_note_staged(inst, load, ret, err);
+	odbc_forget_stage(inst);
 	ETL_FAULT("odbc.begun");
 	return rc;
 }

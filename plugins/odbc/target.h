@@ -75,8 +75,11 @@ const char *odbc_index_name(const struct etl_instance *, const struct etl_load *
 int odbc_rename_keys(struct etl_instance *, const struct etl_load *, struct etl_error *);
 
 /* ---- restage.c */
-/* SQL with the names of staged tables in the place of those that they will have; to be freed. NULL: no memory. */
-char *odbc_restage(struct etl_instance *, const struct etl_load *, const struct etl_token *, const char *sql);
+/* SQL with the names of staged tables in the place of those that they will have; *RET is to be freed. A name with spaces
+ * around its dot is left as it is: the table that is published. */
+int odbc_restage(struct etl_instance *, const struct etl_token *, const char *sql, char **ret, struct etl_error *);
+/* What is known of the stage is no longer so. */
+void odbc_forget_stage(struct etl_instance *);
 
 /* ---- screen.c */
 /* FROM: the staged table and the condition of the rows that are looked for. */
