@@ -373,6 +373,9 @@ static int declare(struct bind *b, SQLULEN rows, struct etl_error *err)
 /* What the return code says is not enough: a driver may say success where rows of the array failed. */
 static bool all_went(const struct bind *b, SQLULEN rows)
 {
+	/* Of one row alone it is, and drivers that know no arrays say nothing else. */
+	if (rows == 1 && b->status[0] == SQL_PARAM_UNUSED)
+		return true;
 	if (b->done != rows)
 		return false;
 	for (SQLULEN i = 0; i < rows; i++)

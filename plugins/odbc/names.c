@@ -147,10 +147,23 @@ const char *odbc_key_name(const struct etl_instance *inst, const struct etl_load
 	return inst->babelfish ? join(inst, "", name, "_2", buf) : join(inst, MEANWHILE, name, "", buf);
 }
 
+static bool has_index(const struct etl_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->index_count; i++)
+		if (strcasecmp(ETL_AT(const struct etl_index, t->indexes, t->index_size, i)->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* An index of T-SQL has its name within its table. */
 const char *odbc_index_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
 {
-	return inst->dialect->add_rename_index ? odbc_key_name(inst, load, name, buf) :
-						 odbc_short_name(inst, name, buf);
+	bool replaced = load && load->existing && !odbc_is_into(load) && inst->dialect != &odbc_tsql;
+
+	if (inst->dialect->add_rename_index)
+		return odbc_key_name(inst, load, name, buf);
+	return replaced && has_index(load->existing, name) ? join(inst, "", name, "_2", buf) :
+							     odbc_short_name(inst, name, buf);
 }
 
 /* ---- Afterwards -------------------------------------------------------------------------------------------- */
