@@ -13,3 +13,24 @@ find_driver() {
 odbc_pg() {
 	echo "Driver=$DRIVER;Server=127.0.0.1;Port=$PGPORT;Database=$1;UID=postgres"
 }
+
+# Stories of T-SQL need a server: ETLRUN_TEST_MSSQL is the ODBC connection string of a database that may be filled and emptied.
+# has_mssql: is there one? Else the story says what it left out.
+has_mssql() {
+	[ -n "${ETLRUN_TEST_MSSQL:-}" ] || { echo "skipped in part: no T-SQL server (ETLRUN_TEST_MSSQL)"; return 1; }
+	command -v isql >/dev/null || { echo "skipped in part: no isql, to ask the T-SQL server (Debian: unixodbc)"; return 1; }
+}
+
+# mssql "SQL": one statement; its rows, columns separated by |, NULL as nothing.
+mssql() {
+	echo "$1" | tr '\n\t' '  ' | isql -k "$ETLRUN_TEST_MSSQL" -b -d'|' >answer 2>&1
+	! grep -q '^\[ISQL\]ERROR' answer || return 1
+	sed '/^$/d' answer
+}
+
+# expect_mssql "SQL" <<EOF: exactly these rows; NULL in them is nothing.
+expect_mssql() {
+	sed 's/NULL//g' >expected
+	mssql "$1" >actual || { cat answer; fail "the T-SQL server cannot answer: $1"; }
+	diff -u expected actual || fail "other rows: $1"
+}
