@@ -287,15 +287,42 @@ static int refuse_existing(struct etl_instance *inst, const char *schema, const 
 				schema ? schema : "", schema ? "\".\"" : "", name);
 }
 
+/* What a pipeline may ask for, and nothing here does. */
+static int refuse_wishes(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
+{
+	const char *wish = run->keep_old ? "keep_old" :
+			   run->flags & ETL_RUN_UNDO ? "undo" :
+			   run->flags & ETL_RUN_TABLE_SCOPE ? "scope = \"table\"" :
+							      NULL;
+
+	if (!wish)
+		return ETL_OK;
+	return inst->host->fail(err, ETL_USAGE, NULL, 0,
+				"%s: a target through ODBC keeps nothing of what it replaces and publishes all tables or none; "
+				"leave it out",
+				wish);
+}
+
+static int refuse_missing(struct etl_instance *inst, const char *schema, const char *name, struct etl_error *err)
+{
+	inst->host->at(err, name, NULL, NULL);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0, "there is no table \"%s%s%s\", and --data-only makes none",
+				schema ? schema : "", schema ? "\".\"" : "", name);
+}
+
 static int admit(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
 {
 	const struct etl_run *run = load->run;
 	const char *schema = odbc_place_of(inst, load->table);
 	bool there = false;
-	int rc;
+	int rc = refuse_wishes(inst, run, err);
 
+	if (rc < 0)
+		return rc;
+	if (run->flags & ETL_RUN_DATA_ONLY && !load->existing && load->table->kind == ETL_TABLE)
+		return refuse_missing(inst, schema, load->table->name, err);
 	if (run->mode != ETL_COPY || run->on_existing != ETL_EXISTING_FAIL || run->flags & ETL_RUN_DATA_ONLY)
-		return ETL_OK;
+		return odbc_refuse_lost(inst, load, err);
 	rc = odbc_is_there(inst, schema, load->table->name, &there, err);
 	return rc == ETL_OK && there ? refuse_existing(inst, schema, load->table->name, err) : rc;
 }

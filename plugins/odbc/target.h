@@ -86,6 +86,9 @@ void odbc_forget_stage(struct etl_instance *);
 int odbc_screen(struct etl_instance *, const struct etl_load *, const struct etl_token *, const struct etl_step *,
 		const char *from, struct etl_found_sink *, struct etl_error *);
 
+/* ---- lost.c */
+int odbc_refuse_lost(struct etl_instance *, const struct etl_load *, struct etl_error *);
+
 /* ---- foreign.c */
 /* Every foreign key that the table has. */
 int odbc_drop_foreign_keys(struct etl_instance *, const char *schema, const char *name, struct etl_error *);

@@ -1,0 +1,94 @@
+/*
+ * What a table that is replaced would take along without a word: triggers, permissions, policies. The run is refused then,
+ * with the list, before anything moves. Views and foreign keys of others the server itself does not let go.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "target.h"
+
+static void add_tsql(struct etl_text *sql, const char *table)
+{
+	etl_text_add(sql, "SELECT N'trigger ' + name FROM sys.triggers WHERE parent_id = OBJECT_ID(N");
+	etl_text_add_literal(sql, table);
+	etl_text_add(sql, ") UNION ALL SELECT N'permission ' + CAST(permission_name AS nvarchar(128)) + N' of ' + "
+			  "USER_NAME(grantee_principal_id) FROM sys.database_permissions WHERE class = 1 AND major_id = OBJECT_ID(N");
+	etl_text_add_literal(sql, table);
+	etl_text_add(sql, ")");
+}
+
+static void add_postgresql(struct etl_text *sql, const char *table)
+{
+	etl_text_add(sql, "SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = to_regclass(");
+	etl_text_add_literal(sql, table);
+	etl_text_add(sql, ") UNION ALL SELECT 'policy ' || polname FROM pg_policy WHERE polrelid = to_regclass(");
+	etl_text_add_literal(sql, table);
+	etl_text_add(sql, ") UNION ALL SELECT DISTINCT 'permissions of ' || a.grantee::regrole::text FROM pg_class AS c, "
+			  "aclexplode(c.relacl) AS a WHERE a.grantee <> c.relowner AND a.grantee <> 0 AND c.oid = to_regclass(");
+	etl_text_add_literal(sql, table);
+	etl_text_add(sql, ") UNION ALL SELECT 'permissions of PUBLIC' FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE "
+			  "a.grantee = 0 AND c.oid = to_regclass(");
+	etl_text_add_literal(sql, table);
+	etl_text_add(sql, ")");
+}
+
+static void add_sqlite(struct etl_text *sql, const char *name)
+{
+	etl_text_add(sql, "SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(");
+	etl_text_add_literal(sql, name);
+	etl_text_add(sql, ")");
+}
+
+static void add_asking(struct etl_text *sql, struct etl_instance *inst, const struct etl_load *load)
+{
+	struct etl_text table = { 0 };
+
+	odbc_add_table(&table, inst, odbc_place_of(inst, load->table), load->table->name);
+	if (inst->dialect == &odbc_tsql)
+		add_tsql(sql, table.at ? table.at : "");
+	else if (inst->dialect == &odbc_postgresql)
+		add_postgresql(sql, table.at ? table.at : "");
+	else
+		add_sqlite(sql, load->table->name);
+	sql->failed |= table.failed;
+	etl_text_free(&table);
+}
+
+/* What there is, "trigger t, permission SELECT of r". */
+static int list(struct etl_instance *inst, const char *sql, struct etl_text *ret, struct etl_error *err)
+{
+	SQLHSTMT stmt;
+	int rc = odbc_statement(inst, &stmt, err), more;
+
+	if (rc < 0)
+		return rc;
+	rc = odbc_execute(inst, stmt, sql, err);
+	while (rc == ETL_OK && (more = odbc_next(inst, stmt, err)) != 0) {
+		etl_text_add(ret, ret->length ? ", " : "");
+		rc = more < 0 ? more : odbc_column(inst, stmt, 1, ret, NULL, err);
+	}
+	odbc_done(inst, stmt);
+	return rc == ETL_OK && ret->failed ? odbc_no_memory(inst, err) : rc;
+}
+
+int odbc_refuse_lost(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
+{
+	struct etl_text sql = { 0 }, lost = { 0 };
+	int rc;
+
+	if (!load->existing || load->table->kind != ETL_TABLE || odbc_is_into(load) || inst->dialect == &odbc_standard)
+		return ETL_OK;
+	add_asking(&sql, inst, load);
+	rc = sql.failed ? odbc_no_memory(inst, err) : list(inst, sql.at, &lost, err);
+	if (rc == ETL_OK && lost.length) {
+		inst->host->at(err, load->table->name, NULL, NULL);
+		rc = inst->host->fail(err, ETL_FATAL, NULL, 0,
+				      "table \"%s\" would be replaced, and these go with it: %s; on_existing = \"truncate\" keeps the "
+				      "table and swaps its rows",
+				      load->table->name, lost.at);
+	}
+	etl_text_free(&sql);
+	etl_text_free(&lost);
+	return rc;
+}
