@@ -260,7 +260,7 @@ static int load_stream(struct loading *l, const struct etl_token *token, struct 
 	return rc;
 }
 
-/* The same split again replaces what it brought: it has a transaction of its own, so nothing of it is there. */
+/* A split has a transaction of its own: one that failed left nothing, and one that is there is not brought again. */
 int odbc_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
 	      const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret,
 	      struct etl_error *err)
@@ -272,6 +272,8 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 		return rc;
 	l.careful = is_careful(inst, load->table->name);
 	rc = odbc_begin_work(inst, err);
+	if (rc == ETL_OK)
+		rc = odbc_note_split(inst, token, load->index, part->index, err);
 	if (rc == ETL_OK)
 		rc = odbc_identity_insert(inst, load, token, true, err);
 	if (rc == ETL_OK)

@@ -104,6 +104,8 @@ int odbc_since(struct etl_instance *, const struct etl_token *stage, const struc
 	       int32_t *ret, struct etl_error *);
 /* Writes down, in the transaction under way, the unit that the last mark was for. */
 int odbc_note_unit(struct etl_instance *, struct etl_error *);
+/* … and that a split of a load is there: a second time it fails. */
+int odbc_note_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);
 
 /* ---- design.c */
 /* The type that a column of TABLE has in the target: its own words in a table that is there, else the dialect's. */

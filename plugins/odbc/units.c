@@ -35,14 +35,10 @@ static const char *split_mark(const char *mark, char *stage, size_t room)
 	return space + 1;
 }
 
-int odbc_note_unit(struct etl_instance *inst, struct etl_error *err)
+static int note(struct etl_instance *inst, const char *stage, const char *unit, struct etl_error *err)
 {
-	char stage[ODBC_NAME_ROOM];
-	const char *unit = split_mark(inst->unit, stage, sizeof(stage));
 	struct etl_text sql = { 0 };
 
-	if (!unit)
-		return ETL_OK;
 	etl_text_add(&sql, "INSERT INTO ");
 	odbc_add_own(&sql, inst, "_etlrun_units");
 	etl_text_add(&sql, " (stage, unit) VALUES (");
@@ -51,6 +47,24 @@ int odbc_note_unit(struct etl_instance *inst, struct etl_error *err)
 	odbc_add_literal(&sql, inst, unit);
 	etl_text_add(&sql, ")");
 	return odbc_run_text(inst, err, &sql);
+}
+
+int odbc_note_unit(struct etl_instance *inst, struct etl_error *err)
+{
+	char stage[ODBC_NAME_ROOM];
+	const char *unit = split_mark(inst->unit, stage, sizeof(stage));
+
+	return unit ? note(inst, stage, unit, err) : ETL_OK;
+}
+
+/* The key of the table keeps a split from being there twice. */
+int odbc_note_split(struct etl_instance *inst, const struct etl_token *stage, uint64_t load, uint64_t split,
+		    struct etl_error *err)
+{
+	char unit[64];
+
+	snprintf(unit, sizeof(unit), "split %llu of %llu", (unsigned long long)split, (unsigned long long)load);
+	return note(inst, stage->text, unit, err);
 }
 
 /* A transaction that was lost in its COMMIT and is not over holds the unit: reading waits for it. */
