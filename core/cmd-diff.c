@@ -329,5 +329,6 @@ const struct verb verb_diff = {
 	.takes = CLI_FILE | CLI_TABLES | CLI_LIMIT | CLI_DIFF,
 	.min_words = 1,
 	.max_words = 1,
+	.looks = true,
 	.run = diff,
 };

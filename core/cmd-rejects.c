@@ -135,7 +135,7 @@ static int find_state(const struct pipeline *pipeline, char *path, size_t size,
 		      struct etl_error *err)
 {
 	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1, .pipeline = pipeline
 	};
 	struct instance *target = NULL;
 	int rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &limits, &target, err);

@@ -172,7 +172,7 @@ static int rollback_of(const struct cli *cli, const struct pipeline *pipeline, c
 		       struct etl_error *err)
 {
 	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1, .pipeline = pipeline
 	};
 	struct run run = { .cli = cli, .pipeline = pipeline };
 	struct goal goal = { .id = id };

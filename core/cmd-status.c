@@ -246,6 +246,7 @@ static int status(const struct cli *cli, struct etl_error *err)
 	named.words += cli->word_count - 1;
 	named.word_count = 1;
 	rc = cli_pipeline(&named, &pipeline, err);
+	limits.pipeline = pipeline;
 	if (rc == 0)
 		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &limits, &target, err);
 	if (rc == 0)

@@ -191,5 +191,6 @@ const struct verb verb_validate = {
 	.takes = CLI_FILE | CLI_TABLES | CLI_SUMMARY,
 	.min_words = 1,
 	.max_words = 1,
+	.looks = true,
 	.run = validate,
 };

@@ -49,6 +49,7 @@ struct verb {
 	const char *name, *words, *summary;
 	uint32_t takes; /* enum cli_takes */
 	size_t min_words, max_words;
+	bool looks; /* at what runs made: it begins none and shows none */
 	int (*run)(const struct cli *,
 		   struct etl_error *); /* the exit code, or negative with the error set */
 };

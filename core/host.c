@@ -117,6 +117,10 @@ int instance_open(const struct plugin_use *use, int32_t role, const struct host_
 	instance->host.max_row = limits->max_row;
 	instance->host.memory = limits->memory;
 	instance->host.workers = limits->workers;
+	instance->host.run = limits->run;
+	instance->host.source = limits->source;
+	instance->host.notes = limits->pipeline ? limits->pipeline->notes : NULL;
+	instance->host.intent = limits->intent;
 	instance->plugin = use->plugin;
 	instance->conf = use->conf;
 	instance->retries = limits->retries;

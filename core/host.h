@@ -12,6 +12,10 @@
 struct host_limits {
 	int64_t batch_rows, batch_bytes, max_row, memory, workers;
 	int64_t retries; /* how often a lost connection is made anew; 0: what fails has failed */
+	/* What etl_host says of the whole; each may be NULL. */
+	const struct pipeline *pipeline;
+	const char *run, *source;
+	int32_t intent; /* enum etl_intent */
 };
 
 struct instance {

@@ -30,12 +30,25 @@ static int read_side(struct pipeline *p, const config_setting_t *root, const cha
 	return pipeline_plugin(p, group, role, ret, err);
 }
 
+static int set_notes(struct pipeline *p, struct etl_error *err)
+{
+	int length = p->state ? asprintf(&p->notes, "%s", p->state) :
+				asprintf(&p->notes, "%s/%s.etlrun", p->folder, p->name);
+
+	if (length >= 0)
+		return ETL_OK;
+	p->notes = NULL;
+	return error_memory(err);
+}
+
 static int read_all(struct pipeline *p, const config_setting_t *root, const char *name,
 		    struct etl_error *err)
 {
 	int32_t deletes = ETL_DELETE_NONE;
 	int status = pipeline_top(p, root, name, &deletes, err);
 
+	if (status == ETL_OK)
+		status = set_notes(p, err);
 	if (status == ETL_OK)
 		status = read_side(p, root, "source", ETL_ROLE_SOURCE, &p->source, err);
 	if (status == ETL_OK)
@@ -424,6 +437,7 @@ void pipeline_free(struct pipeline *p)
 	string_list_clear(&p->before);
 	string_list_clear(&p->after_load);
 	free(p->state);
+	free(p->notes);
 	free(p->log_file);
 	free(p->log_format);
 	free(p->log_level);

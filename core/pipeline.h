@@ -100,6 +100,7 @@ struct pipeline {
 	int64_t commit_rows, commit_ms;
 	int64_t memory_limit, max_row; /* bytes */
 	char *state;		       /* absolute path, or NULL: the default */
+	char *notes; /* absolute: `state`, or FOLDER/NAME.etlrun, wherever the target would have it (etl_host.notes) */
 	int64_t keep_old;
 	int64_t retries; /* of one piece of work, on new connections */
 	bool undo;

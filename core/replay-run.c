@@ -61,7 +61,7 @@ static int on_state(struct etl_state_sink *self, const char *run, const char *st
 static int recall(const struct pipeline *p, struct after *after, struct etl_error *err)
 {
 	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1, .pipeline = p
 	};
 	struct recalled recalled = { .sink = { on_state }, .after = after };
 	struct instance *target = NULL;

@@ -67,6 +67,19 @@ static void make_limits(struct run *run)
 		run->flow.depth = 1;
 }
 
+/* What a target is told of the whole. */
+static void make_intent(struct run *run)
+{
+	const struct cli *cli = run->cli;
+
+	run->limits.pipeline = run->pipeline;
+	run->limits.run = run->id;
+	if (cli->resume)
+		run->limits.intent = ETL_RESUMES;
+	else
+		run->limits.intent = cli->verb->looks || cli->replay ? ETL_LOOKS : ETL_BEGINS;
+}
+
 static void make_info(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
@@ -134,6 +147,17 @@ static int32_t key_policy(struct run *run)
 	return loose || (run->info.flags & ETL_RUN_PARTIAL) ? ETL_FK_REPORT : ETL_FK_ENFORCE;
 }
 
+static int ask_source(struct run *run, struct etl_error *err)
+{
+	int rc = 0;
+
+	if (run->pipeline->target.plugin->target.flags & ETL_ASKS_SOURCE)
+		rc = run_place(run->source, run->source_place, sizeof(run->source_place), err);
+	if (run->source_place[0])
+		run->limits.source = run->source_place;
+	return rc;
+}
+
 /* One view for everything that is read: also for the profile, which looks before the jobs are
  * made. */
 static int pin_source(struct run *run, struct etl_error *err)
@@ -177,11 +201,14 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 	make_id(run);
 	log_run(run->id);
 	make_limits(run);
+	make_intent(run);
 	make_info(run);
 	rc = refuse_unready(pipeline, cli, err);
 	if (rc == 0)
 		rc = instance_open(&pipeline->source, ETL_ROLE_SOURCE, &run->limits, &run->source,
 				   err);
+	if (rc == 0)
+		rc = ask_source(run, err);
 	if (rc == 0)
 		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &run->limits, &run->target,
 				   err);

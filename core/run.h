@@ -26,6 +26,7 @@ struct run {
 	const struct pipeline *pipeline;
 	struct etl_run info; /* what plugins see */
 	char place[4096]; /* the target as its plugin names it, "" when it does not */
+	char source_place[4096]; /* likewise; asked only for a target that wants to know */
 	char id[80], state_path[4096], rejects_path[4200], lock_path[4200];
 	struct host_limits limits;
 	struct instance *source, *target;

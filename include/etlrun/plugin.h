@@ -317,6 +317,12 @@ enum etl_class {
 
 enum etl_log_level { ETL_LOG_ERROR, ETL_LOG_WARN, ETL_LOG_INFO, ETL_LOG_DEBUG };
 enum etl_role { ETL_ROLE_SOURCE = 1, ETL_ROLE_TARGET, ETL_ROLE_TRANSFORM, ETL_ROLE_VALIDATOR };
+/* Since 1.2. What the verb is about. */
+enum etl_intent {
+	ETL_LOOKS,              /* at what runs made, or it adds to that: validate, diff, status, rollback, replay */
+	ETL_BEGINS,             /* a run is begun, or shown before it is: run, copy, plan, check */
+	ETL_RESUMES             /* an interrupted run goes on */
+};
 enum etl_count { ETL_COUNT_CREATED, ETL_COUNT_FILTERED, ETL_COUNT_MERGED };
 
 /* A row that cannot go on. Where it stands is (context, ordinal). All pointers are borrowed. */
@@ -417,6 +423,16 @@ struct etl_host {
 	 * verb `validate`. */
 	int32_t loaded;
 	int32_t reserved;
+	/* Since 1.2, for a target; each may be NULL: not known. The run's id, as etl_run.id will have it from `begin` on; a run
+	 * that goes on has another one before. */
+	const char *run;
+	/* The source's file, as `ping` of its plugin names it (the fact "file"); with ETL_ASKS_SOURCE only. */
+	const char *source;
+	/* An absolute path, the same for each verb over a pipeline. What must outlive the process and cannot be in the store
+	 * is kept in a file whose name is this one with a suffix of the plugin's own. */
+	const char *notes;
+	int32_t intent;                 /* enum etl_intent */
+	int32_t reserved_2;
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is
@@ -808,7 +824,8 @@ enum etl_target_flags {
 	ETL_COPY_BESIDE = 1 << 5,       /* … ETL_KEEPS_STATE holds for append, merge and sync, not for copy */
 	ETL_APPENDS = 1 << 6,           /* takes ETL_APPEND */
 	ETL_MERGES = 1 << 7,            /* takes ETL_MERGE with every enum etl_delete */
-	ETL_REFERENCES = 1 << 8         /* screens the `references` of a load; without it there are none */
+	ETL_REFERENCES = 1 << 8,        /* screens the `references` of a load; without it there are none */
+	ETL_ASKS_SOURCE = 1 << 9        /* since 1.2: wants to know etl_host.source */
 };
 
 /* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
