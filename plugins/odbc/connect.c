@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dialect.h"
+#include "azure.h"
+#include "provision.h"
 
 #define CONNECT_SECONDS 30 /* as Microsoft asks for: a database that was moved takes as long */
 
@@ -45,15 +46,24 @@ static void ask(struct etl_instance *inst)
 
 /* ---- Making it ------------------------------------------------------------------------------------------- */
 
-static int make_handles(struct etl_instance *inst, struct etl_error *err)
+int odbc_environment(struct etl_instance *inst, struct etl_error *err)
 {
+	if (inst->env != SQL_NULL_HENV)
+		return ETL_OK;
 	if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &inst->env)))
 		return odbc_no_memory(inst, err);
-	if (!SQL_SUCCEEDED(SQLSetEnvAttr(inst->env, SQL_ATTR_ODBC_VERSION,
-					 (SQLPOINTER)(uintptr_t)SQL_OV_ODBC3, 0)) ||
-	    !SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_DBC, inst->env, &inst->db)))
+	if (!SQL_SUCCEEDED(SQLSetEnvAttr(inst->env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)(uintptr_t)SQL_OV_ODBC3, 0)))
 		return odbc_fail(inst, SQL_HANDLE_ENV, inst->env, err, "the driver manager");
 	return ETL_OK;
+}
+
+static int make_handles(struct etl_instance *inst, struct etl_error *err)
+{
+	int rc = odbc_environment(inst, err);
+
+	if (rc == ETL_OK && !SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_DBC, inst->env, &inst->db)))
+		rc = odbc_fail(inst, SQL_HANDLE_ENV, inst->env, err, "the driver manager");
+	return rc;
 }
 
 static void free_handles(struct etl_instance *inst)
@@ -78,37 +88,51 @@ static int fail_connect(struct etl_instance *inst, struct etl_error *err)
 	return rc;
 }
 
-/* The text has a password in it and does not outlive the call. */
-static void wipe(void *at, size_t size)
+/* Of a connection that is not made only the driver's name says whose numbers its errors have. */
+static void guess(struct etl_instance *inst)
 {
-	volatile unsigned char *p = at;
+	char file[512];
 
-	while (at && size-- > 0)
-		*p++ = 0;
+	odbc_driver_file(inst, file, sizeof(file));
+	inst->likely = odbc_driver_is_freetds(file) || odbc_driver_is_microsofts(file) ? &odbc_tsql : NULL;
 }
 
-static int go(struct etl_instance *inst, struct etl_error *err)
+static void set_timeout(struct etl_instance *inst)
+{
+	int64_t ms = inst->host->num(inst->conf, "connect_timeout");
+
+	SQLSetConnectAttrW(inst->db, SQL_ATTR_LOGIN_TIMEOUT,
+			   (SQLPOINTER)(uintptr_t)(ms ? (ms + 999) / 1000 : CONNECT_SECONDS), SQL_IS_UINTEGER);
+}
+
+/* 1: connected; 0: refused, and SAID says why; negative: told. Strings with a password and tokens do not outlive it. */
+static int go(struct etl_instance *inst, struct odbc_said *said, struct etl_error *err)
 {
 	struct etl_text text = { 0 };
-	int rc = odbc_conninfo(inst->host, inst->conf, &text, err);
+	struct azure_token token;
+	SQLWCHAR *wide = NULL;
 	size_t units = 0;
-	SQLWCHAR *wide = rc == ETL_OK ? odbc_wide(text.at, text.length, &units) : NULL;
-	SQLSMALLINT said;
+	SQLSMALLINT length;
+	int rc = odbc_azure_give_token(inst, &token, err);
 
-	if (rc == ETL_OK && !wide)
+	if (rc < 0)
+		return rc;
+	rc = odbc_conninfo_of(inst, &text, err);
+	if (rc == ETL_OK && !(wide = odbc_wide(text.at, text.length, &units)))
 		rc = odbc_no_memory(inst, err);
 	if (rc == ETL_OK) {
-		int64_t ms = inst->host->num(inst->conf, "connect_timeout");
-
-		SQLSetConnectAttrW(inst->db, SQL_ATTR_LOGIN_TIMEOUT,
-				   (SQLPOINTER)(uintptr_t)(ms ? (ms + 999) / 1000 : CONNECT_SECONDS),
-				   SQL_IS_UINTEGER);
-		if (!SQL_SUCCEEDED(SQLDriverConnectW(inst->db, NULL, wide, (SQLSMALLINT)units, NULL,
-						     0, &said, SQL_DRIVER_NOPROMPT)))
+		set_timeout(inst);
+		guess(inst);
+		rc = SQL_SUCCEEDED(SQLDriverConnectW(inst->db, NULL, wide, (SQLSMALLINT)units, NULL, 0, &length,
+						     SQL_DRIVER_NOPROMPT));
+		if (!rc && said)
+			odbc_listen(inst, SQL_HANDLE_DBC, inst->db, said);
+		else if (!rc)
 			rc = fail_connect(inst, err);
 	}
-	wipe(wide, (units + 1) * sizeof(*wide));
-	wipe(text.at, text.length);
+	azure_wipe(wide, wide ? (units + 1) * sizeof(*wide) : 0);
+	azure_wipe(text.at, text.length);
+	azure_token_free(&token);
 	free(wide);
 	etl_text_free(&text);
 	return rc;
@@ -126,19 +150,10 @@ static int ask_babelfish(struct etl_instance *inst, struct etl_error *err)
 	return rc;
 }
 
-int odbc_db(struct etl_instance *inst, struct etl_error *err)
+static int set_up(struct etl_instance *inst, struct etl_error *err)
 {
-	int rc;
+	int rc = ETL_OK;
 
-	if (inst->connected)
-		return ETL_OK;
-	rc = make_handles(inst, err);
-	if (rc == ETL_OK)
-		rc = go(inst, err);
-	if (rc < 0) {
-		free_handles(inst);
-		return rc;
-	}
 	inst->connected = true;
 	inst->lost = false;
 	ask(inst);
@@ -149,6 +164,46 @@ int odbc_db(struct etl_instance *inst, struct etl_error *err)
 	if (rc < 0)
 		odbc_disconnect(inst);
 	return rc;
+}
+
+int odbc_try(struct etl_instance *inst, struct odbc_said *said, struct etl_error *err)
+{
+	int rc;
+
+	if (inst->connected)
+		return 1;
+	rc = make_handles(inst, err);
+	if (rc == ETL_OK)
+		rc = go(inst, said, err);
+	if (rc == 1)
+		rc = set_up(inst, err) < 0 ? ETL_FAILED : 1;
+	else
+		free_handles(inst);
+	return rc;
+}
+
+/* Nobody asks a database that is not made. */
+static int refuse_pending(struct etl_instance *inst, struct etl_error *err)
+{
+	bool pending = false;
+	int rc = odbc_provision_pending(inst, &pending, err);
+
+	if (rc < 0 || !pending)
+		return rc;
+	return inst->host->fail(err, ETL_FATAL, NULL, 0, "the database \"%s\" is not there yet: `etlrun run` makes it",
+				inst->provision->database);
+}
+
+int odbc_db(struct etl_instance *inst, struct etl_error *err)
+{
+	int rc;
+
+	if (inst->connected)
+		return ETL_OK;
+	rc = refuse_pending(inst, err);
+	if (rc == ETL_OK)
+		rc = odbc_try(inst, NULL, err);
+	return rc < 0 ? rc : ETL_OK;
 }
 
 /* A driver refuses to disconnect while a transaction is open. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "odbc.h"
+#include "provision.h"
 
 /* ---- Making one ---------------------------------------------------------------------------------------- */
 
@@ -86,6 +86,19 @@ int odbc_conninfo(const struct etl_host *host, const struct etl_conf *conf, stru
 	return ETL_OK;
 }
 
+int odbc_conninfo_of(const struct etl_instance *inst, struct etl_text *ret, struct etl_error *err)
+{
+	int rc = odbc_conninfo(inst->host, inst->conf, ret, err);
+
+	if (rc < 0 || !inst->provision || !*inst->provision->database)
+		return rc;
+	add_pair(ret, "Database", inst->provision->database);
+	if (!ret->failed)
+		return ETL_OK;
+	etl_text_free(ret);
+	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory for a connection string");
+}
+
 /* ---- Reading one --------------------------------------------------------------------------------------- */
 
 /* The end of the value that begins at P: past its closing brace, or at a semicolon. */
@@ -100,6 +113,36 @@ static const char *value_end(const char *p)
 			return p + 1;
 	}
 	return p;
+}
+
+bool odbc_conninfo_value(const char *text, const char *key, struct etl_text *ret)
+{
+	for (const char *p = text; p && *p;) {
+		size_t size;
+		const char *at, *end;
+
+		p += strspn(p, "; ");
+		size = strcspn(p, "=;");
+		if (p[size] != '=') {
+			p += size;
+			continue;
+		}
+		at = p + size + 1;
+		end = value_end(at);
+		while (size > 0 && p[size - 1] == ' ')
+			size--;
+		if (strlen(key) == size && strncasecmp(p, key, size) == 0) {
+			bool braces = *at == '{' && end > at + 1 && end[-1] == '}';
+
+			for (at += braces; at < end - braces; at++) {
+				etl_text_add_bytes(ret, at, 1);
+				at += braces && *at == '}';
+			}
+			return true;
+		}
+		p = end;
+	}
+	return false;
 }
 
 /* What tells where, and no secret. */
@@ -120,7 +163,7 @@ bool odbc_place(const struct etl_instance *inst, struct etl_text *ret)
 	struct etl_text whole = { 0 };
 	const char *p;
 
-	if (odbc_conninfo(inst->host, inst->conf, &whole, NULL) < 0)
+	if (odbc_conninfo_of(inst, &whole, NULL) < 0)
 		return false;
 	for (p = whole.at; p && *p;) {
 		const char *end;

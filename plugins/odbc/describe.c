@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "describe.h"
+#include "provision.h"
 #include "select.h"
 
 /* ---- Building ------------------------------------------------------------------------------------------ */
@@ -225,7 +226,13 @@ int odbc_describe(struct etl_instance *inst, const struct etl_dataset *dataset,
 		  struct etl_table_sink *sink, struct etl_error *err)
 {
 	struct odbc_describing d = { .inst = inst, .err = err };
-	int rc = odbc_db(inst, err);
+	bool pending = false;
+	int rc = odbc_provision_pending(inst, &pending, err);
+
+	if (rc == ETL_OK && !pending)
+		rc = odbc_db(inst, err);
+	if (pending) /* a new database is empty */
+		return rc;
 
 	if (rc < 0)
 		return rc;

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "design.h"
+#include "provision.h"
 
 int odbc_design_no_memory(struct design *d)
 {
@@ -168,7 +169,15 @@ static int design_other(struct design *d)
 				"it is written in the source's own SQL; make it by hand, or with sql.after", d->table->ddl);
 }
 
-/* A dialect is known once the server was asked, so it is asked. */
+/* A dialect is known once the server was asked, so it is asked; that of a database still to be made is known. */
+static int know_dialect(struct etl_instance *inst, struct etl_error *err)
+{
+	bool pending = false;
+	int rc = odbc_provision_pending(inst, &pending, err);
+
+	return rc < 0 || pending ? rc : odbc_db(inst, err);
+}
+
 int odbc_design(struct etl_instance *inst, const struct etl_table *table, const struct etl_load *load,
 		struct etl_step_sink *sink, struct etl_error *err)
 {
@@ -178,8 +187,10 @@ int odbc_design(struct etl_instance *inst, const struct etl_table *table, const 
 			    .run = load ? load->run : NULL,
 			    .sink = sink,
 			    .err = err };
-	int rc = odbc_db(inst, err);
+	int rc = know_dialect(inst, err);
 
+	if (rc == ETL_OK && table->kind == ETL_TABLE && load && load->index == 0)
+		rc = odbc_provision_design(inst, sink, err);
 	if (rc < 0)
 		return rc;
 	d.dialect = inst->dialect;

@@ -16,8 +16,8 @@ static const struct odbc_meaning meanings[] = {
 	{ 40197, ETL_RETRY_CONNECTION, 0, "" },
 	{ 40501, ETL_RETRY_CONNECTION, BUSY, "; the service is busy" },
 	{ 40613, ETL_RETRY_CONNECTION, 5000,
-	  "; a serverless database that was paused is started by this very attempt, which takes "
-	  "about a minute" },
+	  "; a serverless database that was paused is started by this very attempt, which takes about a minute "
+	  "(Microsoft): more `retries` in the pipeline wait longer; one that is never ready, `az sql db show` tells more of" },
 	{ 40143, ETL_RETRY_CONNECTION, 0, "" },
 	{ 40540, ETL_RETRY_CONNECTION, 0, "" },
 	{ 49918, ETL_RETRY_CONNECTION, BUSY, "" },

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "azure.h"
 #include "dialect.h"
 
 #define SENTENCE_MAX 512 /* bytes of the caller's own words */
@@ -46,8 +47,8 @@ static void add_words(struct etl_text *words, const SQLWCHAR *wide, size_t units
 static void weigh(const struct etl_instance *inst, struct odbc_said *said, const struct odbc_meaning **meaning,
 		  const char *sqlstate, SQLINTEGER native)
 {
-	const struct odbc_meaning *found =
-		inst->dialect ? odbc_meaning_of(inst->dialect, native) : NULL;
+	const struct odbc_dialect *dialect = inst->dialect ? inst->dialect : inst->likely;
+	const struct odbc_meaning *found = dialect ? odbc_meaning_of(dialect, native) : NULL;
 
 	said->canceled |= strcmp(sqlstate, CANCELED) == 0;
 	if (*said->sqlstate && (*meaning || !found))
@@ -117,19 +118,24 @@ void odbc_listen(struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE h
 	if (meaning) {
 		ret->delay = meaning->delay;
 		ret->advice = meaning->advice;
+		odbc_azure_advice(ret->native, ret->words.at, ret->made, sizeof(ret->made));
 	}
 }
 
 int odbc_tell(struct etl_instance *inst, struct odbc_said *said, struct etl_error *err, const char *sentence)
 {
+	const char *advice = *said->made ? said->made : said->advice;
+	size_t length = said->words.length;
 	int rc = ETL_CANCELED;
 
+	if (*advice && length > 1 && said->words.at[length - 1] == '.')
+		said->words.at[length - 1] = '\0';
 	if (said->delay)
 		inst->host->delay(err, said->delay);
 	if (!said->canceled)
 		rc = inst->host->fail(err, said->klass, *said->sqlstate ? said->sqlstate : NULL, said->native,
 				      "%s: %s%s", sentence,
-				      said->words.at ? said->words.at : "the driver gives no reason", said->advice);
+				      said->words.at ? said->words.at : "the driver gives no reason", advice);
 	etl_text_free(&said->words);
 	return rc;
 }

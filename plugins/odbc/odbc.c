@@ -6,12 +6,76 @@
 
 #include <stdlib.h>
 
-#include "target.h"
+#include "azure.h"
+#include "provision.h"
+
+static const struct etl_option provision_options[] = {
+	{ .name = "name",
+	  .kind = ETL_OPT_TEXT,
+	  .default_text = "auto",
+	  .help = "What the database is called; auto: after the source's file, in small letters, whatever is neither letter nor "
+		  "digit as a hyphen, 128 characters at most." },
+	{ .name = "on_collision",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "fail|number",
+	  .default_text = "fail",
+	  .help = "When the server has one of that name: fail, with nothing touched, or number: NAME-2, NAME-3, ..." },
+	{ .name = "server",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "The server's name in Azure. Default: the first part of the name that is connected to." },
+	{ .name = "resource_group", .kind = ETL_OPT_TEXT, .help = "Where the server is. Default: az looks for it." },
+	{ .name = "subscription", .kind = ETL_OPT_TEXT, .help = "In which subscription. Default: that which az has chosen." },
+	{ .name = "region",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "Where the database has to lie: a server in another region is refused, for a database lies where its server does." },
+	{ .name = "tier",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "GeneralPurpose|Hyperscale|BusinessCritical",
+	  .default_text = "GeneralPurpose",
+	  .help = "The service tier." },
+	{ .name = "compute_model",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "serverless|provisioned",
+	  .default_text = "serverless",
+	  .help = "Billed by the second of use, or for capacity that is kept." },
+	{ .name = "family", .kind = ETL_OPT_TEXT, .default_text = "Gen5", .help = "The generation of hardware." },
+	{ .name = "capacity",
+	  .kind = ETL_OPT_INT,
+	  .default_text = "2",
+	  .min = 1,
+	  .max = 128,
+	  .help = "The most vCores. The log rate, which limits a load, grows with them: 4.5 MB/s each, serverless (Microsoft)." },
+	{ .name = "min_capacity",
+	  .kind = ETL_OPT_TEXT,
+	  .default_text = "0.5",
+	  .help = "The least vCores, when serverless." },
+	{ .name = "auto_pause_delay",
+	  .kind = ETL_OPT_INT,
+	  .default_text = "60",
+	  .min = -1,
+	  .max = 10080,
+	  .help = "After how many idle minutes a serverless database pauses; -1: never." },
+	{ .name = "max_size", .kind = ETL_OPT_TEXT, .default_text = "32GB", .help = "How large it may grow, as az takes it." },
+	{ .name = "backup_redundancy",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "Local|Zone|Geo|GeoZone",
+	  .default_text = "Local",
+	  .help = "Where backups are kept." },
+	{ .name = "collation",
+	  .kind = ETL_OPT_TEXT,
+	  .default_text = "Latin1_General_100_CI_AS_SC_UTF8",
+	  .help = "The database's collation, which cannot be changed later." },
+	{ .name = "timeout",
+	  .kind = ETL_OPT_DURATION,
+	  .default_text = "15m",
+	  .help = "How long making it, and waiting for it, may take, each." },
+	{ .name = NULL }
+};
 
 static const struct etl_option options[] = {
 	{ .name = "connection",
 	  .kind = ETL_OPT_SECRET,
-	  .help = "A whole ODBC connection string, \"Driver={FreeTDS};Server=db.example.com;…\". What follows, each "
+	  .help = "A whole ODBC connection string, \"Driver={FreeTDS};Server=db.example.com;...\". What follows, each "
 		  "beside it, is added to it." },
 	{ .name = "dsn", .kind = ETL_OPT_TEXT, .help = "A data source that odbc.ini names." },
 	{ .name = "driver",
@@ -24,6 +88,18 @@ static const struct etl_option options[] = {
 	{ .name = "password",
 	  .kind = ETL_OPT_SECRET,
 	  .help = "The user's password. Better \"${env:...}\", \"${file:...}\" or \"${exec:...}\" than the word itself." },
+	{ .name = "auth",
+	  .kind = ETL_OPT_CHOICE,
+	  .choices = "azure-cli|managed-identity|sql|driver",
+	  .help = "Who logs in: with a token of Microsoft Entra that az gives, or this machine's identity in Azure; sql: user with "
+		  "password; driver: the driver knows by itself. Default: sql with user, else driver." },
+	{ .name = "identity",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "With auth = \"managed-identity\": the client id of the identity, where the machine has several." },
+	{ .name = "identity_endpoint",
+	  .kind = ETL_OPT_TEXT,
+	  .default_text = "http://169.254.169.254/metadata/identity/oauth2/token",
+	  .help = "With auth = \"managed-identity\": where the instance metadata service answers, or what stands in for it." },
 	{ .name = "parameters",
 	  .kind = ETL_OPT_PAIRS,
 	  .help = "Further keys of the driver's own: ( ( \"Encrypt\", \"yes\" ) )." },
@@ -35,6 +111,11 @@ static const struct etl_option options[] = {
 	  .kind = ETL_OPT_TEXT,
 	  .help = "As a source: only what is in this schema, default all but the server's own. As a target: where the tables "
 		  "go, default the server's own default (dbo, public); it is made when it is missing." },
+	{ .name = "provision",
+	  .kind = ETL_OPT_GROUP,
+	  .flags = ETL_OPT_TARGET,
+	  .help = "The run makes an Azure SQL database for itself, with az; a run that fails deletes what it made.",
+	  .members = provision_options },
 	{ .name = NULL }
 };
 
@@ -49,6 +130,7 @@ static void close_instance(struct etl_instance *inst)
 	for (size_t i = 0; i < inst->careful_count; i++)
 		free(inst->careful[i]);
 	free(inst->careful);
+	free(inst->provision);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst);
 }
@@ -63,6 +145,9 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 	if (rc < 0)
 		return rc;
 	etl_text_free(&text);
+	rc = odbc_azure_check(host, conf, err);
+	if (rc < 0)
+		return rc;
 	inst = calloc(1, sizeof(*inst));
 	if (!inst || pthread_mutex_init(&inst->lock, NULL) != 0) {
 		free(inst);
@@ -70,6 +155,11 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 	}
 	inst->host = host;
 	inst->conf = conf;
+	rc = odbc_provision_open(inst, err);
+	if (rc < 0) {
+		close_instance(inst);
+		return rc;
+	}
 	*ret = inst;
 	return ETL_OK;
 }
@@ -105,7 +195,8 @@ int32_t odbc_takes(const struct etl_column *column)
 
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
-	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES | ETL_APPENDS | ETL_MERGES,
+	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES | ETL_APPENDS | ETL_MERGES |
+		 ETL_ASKS_SOURCE,
 	.begin = odbc_begin,
 	.load = odbc_load,
 	.commit = odbc_commit,

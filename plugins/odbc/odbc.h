@@ -17,6 +17,7 @@
 
 struct odbc_dialect;
 struct odbc_stage;
+struct odbc_provision;
 
 struct etl_instance {
 	const struct etl_host *host;
@@ -25,6 +26,9 @@ struct etl_instance {
 	SQLHDBC db; /* SQL_NULL_HDBC until needed */
 	bool connected, lost;
 	const struct odbc_dialect *dialect; /* by what the server says it is; NULL until connected */
+	const struct odbc_dialect *likely;  /* by the driver, while it is not connected; or NULL */
+	struct odbc_provision *provision;   /* a database that the run makes; or NULL */
+	bool to_the_end;		    /* what is cleaned up now is not ended by `cancel` */
 	pthread_mutex_t lock;		    /* of running */
 	SQLHSTMT running;		    /* what `cancel` may end */
 
@@ -40,9 +44,15 @@ struct etl_instance {
 	bool babelfish;	     /* T-SQL before PostgreSQL: it renames no constraint */
 };
 
+struct odbc_said;
+
 /* connect.c */
 /* inst->db is connected, and inst->dialect known. */
 int odbc_db(struct etl_instance *, struct etl_error *);
+/* Tries that once: 1 it is; 0 it is not, and RET says why; negative for a failure that is told. */
+int odbc_try(struct etl_instance *, struct odbc_said *ret, struct etl_error *);
+/* inst->env is there. */
+int odbc_environment(struct etl_instance *, struct etl_error *);
 void odbc_disconnect(struct etl_instance *);
 /* The connection string without what is secret in it, for messages; RET is the caller's to free. */
 bool odbc_place(const struct etl_instance *, struct etl_text *ret);
@@ -51,6 +61,11 @@ bool odbc_place(const struct etl_instance *, struct etl_text *ret);
 /* The connection string of what the pipeline says; fails when it says too much or too little. */
 int odbc_conninfo(const struct etl_host *, const struct etl_conf *, struct etl_text *ret,
 		  struct etl_error *);
+
+/* The same of an instance, with the database that it makes. */
+int odbc_conninfo_of(const struct etl_instance *, struct etl_text *ret, struct etl_error *);
+/* The value of KEY in a connection string, without its braces, appended. False: it is not there. */
+bool odbc_conninfo_value(const char *text, const char *key, struct etl_text *ret);
 
 /* fail.c */
 /*
@@ -68,6 +83,7 @@ struct odbc_said {
 	int32_t klass; /* enum etl_class */
 	int32_t delay; /* milliseconds, or 0 */
 	const char *advice;
+	char made[512]; /* an advice with words of the server's in it; or "" */
 	bool canceled; /* by this run */
 };
 void odbc_listen(struct etl_instance *, SQLSMALLINT handle_type, SQLHANDLE handle, struct odbc_said *ret);

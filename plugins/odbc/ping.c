@@ -1,12 +1,18 @@
 /* What the connection says of itself, for `check`. */
 #include "config.h"
 
-#include "dialect.h"
+#include "provision.h"
 
 int odbc_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
 	struct etl_text server = { 0 }, driver = { 0 };
-	int rc = odbc_db(inst, err);
+	bool pending = false;
+	int rc = odbc_provision_pending(inst, &pending, err);
+
+	if (rc == ETL_OK && pending)
+		return odbc_provision_ping(inst, sink, err);
+	if (rc == ETL_OK)
+		rc = odbc_db(inst, err);
 
 	if (rc < 0)
 		return rc;

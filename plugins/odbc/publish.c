@@ -9,6 +9,7 @@
 
 #include "fault.h"
 #include "into.h"
+#include "provision.h"
 #include "target.h"
 
 static int drop_old(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
@@ -112,8 +113,10 @@ int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 
 	if (rc == ETL_OK)
 		rc = odbc_state_is_published(inst, commit->run->id, &published, err);
-	if (rc == ETL_OK && published)
+	if (rc == ETL_OK && published) {
+		odbc_provision_keep(inst, commit->run->id);
 		return odbc_state_read(inst, commit, err);
+	}
 	if (rc == ETL_OK)
 		rc = odbc_begin_work(inst, err);
 	if (rc < 0)
@@ -126,6 +129,8 @@ int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 	if (rc == ETL_OK) {
 		rc = odbc_run(inst, err, inst->dialect->commit);
 		ETL_FAULT("odbc.publish_after_commit");
+		if (rc == ETL_OK)
+			odbc_provision_keep(inst, commit->run->id);
 		return unknown(inst, rc, err);
 	}
 	return odbc_end_work(inst, rc, err);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
-#include "target.h"
+#include "provision.h"
 
 bool odbc_is_into(const struct etl_load *load)
 {
@@ -60,12 +60,12 @@ void odbc_add_staged(struct etl_text *sql, struct etl_instance *inst, const stru
 }
 
 /* Of the run's name: small letters, digits, and "_" for what is between. Short enough for the shortest of names. */
-static void name_stage(const struct etl_run *run, struct etl_token *ret)
+void odbc_stage_of_run(const char *run, struct etl_token *ret)
 {
 	char *to = ret->text;
 
 	to += sprintf(to, STAGE_PREFIX);
-	for (const char *c = run->id; *c && to - ret->text < 50; c++)
+	for (const char *c = run; *c && to - ret->text < 50; c++)
 		*to++ = isalnum((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '_';
 	*to = '\0';
 }
@@ -355,11 +355,13 @@ int odbc_begin(struct etl_instance *inst, const struct etl_load *load, struct et
 	       struct etl_error *err)
 {
 	const struct etl_run *run = load->run;
-	int rc = odbc_db(inst, err);
+	int rc = odbc_provision_begin(inst, run, err);
 
+	if (rc == ETL_OK)
+		rc = odbc_db(inst, err);
 	if (rc < 0)
 		return rc;
-	name_stage(run, ret);
+	odbc_stage_of_run(run->id, ret);
 	rc = admit(inst, load, err);
 	if (rc == ETL_OK)
 		rc = odbc_state_prepare(inst, err);
@@ -371,6 +373,8 @@ int odbc_begin(struct etl_instance *inst, const struct etl_load *load, struct et
 		rc = odbc_note_staged(inst, load, ret, err);
 	odbc_forget_stage(inst);
 	ETL_FAULT("odbc.begun");
+	if (load->index == 0 && !inst->lost) /* else the host may try it again */
+		rc = odbc_provision_undo(inst, run, rc);
 	return rc;
 }
 
@@ -391,11 +395,14 @@ int odbc_staged(struct etl_instance *inst, const struct etl_load *load,
 int odbc_abort(struct etl_instance *inst, const struct etl_load *load,
 	       const struct etl_token *token, struct etl_error *err)
 {
+	bool gone = false;
 	int rc;
 
 	(void)load;
 	if (!token->text[0])
 		return ETL_OK;
-	rc = odbc_db(inst, err);
-	return rc < 0 ? rc : drop_all(inst, "stage", token->text, err);
+	rc = odbc_provision_abort(inst, token, &gone, err);
+	if (rc == ETL_OK && !gone)
+		rc = odbc_db(inst, err);
+	return rc < 0 || gone ? rc : drop_all(inst, "stage", token->text, err);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "target.h"
+#include "provision.h"
 
 void odbc_add_own(struct etl_text *text, const struct etl_instance *inst, const char *name)
 {
@@ -187,16 +187,19 @@ static int emit_state(struct etl_instance *inst, SQLHSTMT stmt, struct etl_state
 	return rc;
 }
 
-int odbc_recall(struct etl_instance *inst, const char *pipeline, struct etl_state_sink *sink,
-		struct etl_error *err)
+struct recalling {
+	const char *pipeline;
+	struct etl_state_sink *sink;
+};
+
+static int recall_here(struct etl_instance *inst, void *data, struct etl_error *err)
 {
+	const struct recalling *r = data;
 	struct etl_text sql = { 0 };
 	SQLHSTMT stmt;
 	bool there = false;
-	int rc = odbc_db(inst, err), more;
+	int rc = odbc_is_there(inst, inst->dialect->default_schema, "_etlrun_runs", &there, err), more;
 
-	if (rc == ETL_OK)
-		rc = odbc_is_there(inst, inst->dialect->default_schema, "_etlrun_runs", &there, err);
 	if (rc < 0 || !there)
 		return rc;
 	rc = odbc_statement(inst, &stmt, err);
@@ -205,12 +208,26 @@ int odbc_recall(struct etl_instance *inst, const char *pipeline, struct etl_stat
 	etl_text_add(&sql, "SELECT run, state FROM ");
 	odbc_add_own(&sql, inst, "_etlrun_runs");
 	etl_text_add(&sql, " WHERE pipeline = ");
-	odbc_add_literal(&sql, inst, pipeline);
+	odbc_add_literal(&sql, inst, r->pipeline);
 	etl_text_add(&sql, " ORDER BY started DESC, run DESC");
 	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_execute(inst, stmt, sql.at, err);
 	while (rc == ETL_OK && (more = odbc_next(inst, stmt, err)) != 0)
-		rc = more < 0 ? more : emit_state(inst, stmt, sink, err);
+		rc = more < 0 ? more : emit_state(inst, stmt, r->sink, err);
 	etl_text_free(&sql);
 	odbc_done(inst, stmt);
 	return rc;
+}
+
+int odbc_recall(struct etl_instance *inst, const char *pipeline, struct etl_state_sink *sink,
+		struct etl_error *err)
+{
+	struct recalling r = { pipeline, sink };
+	bool pending = false;
+	int rc = odbc_provision_pending(inst, &pending, err);
+
+	if (rc == ETL_OK && pending)
+		return odbc_provision_each(inst, recall_here, &r, err);
+	if (rc == ETL_OK)
+		rc = odbc_db(inst, err);
+	return rc < 0 ? rc : recall_here(inst, &r, err);
 }

@@ -43,6 +43,8 @@ int odbc_recall(struct etl_instance *, const char *pipeline, struct etl_state_si
 bool odbc_is_into(const struct etl_load *);
 /* The schema into which the table goes; NULL: the server has none, or it was not asked yet which it is. */
 const char *odbc_place_of(struct etl_instance *, const struct etl_table *);
+/* The token of a run's staging place. */
+void odbc_stage_of_run(const char *run, struct etl_token *ret);
 /* The name of a staged table; BUF has ODBC_NAME_ROOM bytes. */
 const char *odbc_stage_name(const struct etl_instance *, const char *stage, const char *table, char *buf);
 /* [schema].[_etlrun_RUN_TABLE]. */
