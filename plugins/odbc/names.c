@@ -184,15 +184,40 @@ static int rename_one(struct etl_instance *inst, const struct etl_load *load, co
 	return odbc_run_text(inst, err, &sql);
 }
 
+/* A part that did not arrive has no constraint. */
+static int is_made(struct etl_instance *inst, const struct etl_load *load, const char *name, bool *ret, struct etl_error *err)
+{
+	const char *schema = odbc_place_of(inst, load->table);
+	char now[ODBC_NAME_ROOM];
+	struct etl_text sql = { 0 };
+	int64_t count = 0;
+	int rc;
+
+	etl_text_add(&sql, "SELECT COUNT(*) FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS WHERE CONSTRAINT_NAME = ");
+	odbc_add_literal(&sql, inst, odbc_key_name(inst, load, name, now));
+	if (schema) {
+		etl_text_add(&sql, " AND CONSTRAINT_SCHEMA = ");
+		odbc_add_literal(&sql, inst, schema);
+	}
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
+	etl_text_free(&sql);
+	*ret = count > 0;
+	return rc;
+}
+
 static int rename_kind(struct etl_instance *inst, const struct etl_load *load, enum odbc_constraint kind, size_t count,
 		       struct etl_error *err)
 {
 	char name[ODBC_NAME_ROOM];
 	int rc = ETL_OK;
 
-	for (size_t i = 0; rc == ETL_OK && i < count; i++)
-		rc = rename_one(inst, load, odbc_constraint_name(inst, load->table, kind, i, name),
-				inst->dialect->add_rename_key, err);
+	for (size_t i = 0; rc == ETL_OK && i < count; i++) {
+		bool made = false;
+
+		rc = is_made(inst, load, odbc_constraint_name(inst, load->table, kind, i, name), &made, err);
+		if (rc == ETL_OK && made)
+			rc = rename_one(inst, load, name, inst->dialect->add_rename_key, err);
+	}
 	return rc;
 }
 
