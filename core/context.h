@@ -10,5 +10,7 @@
 /* As host->reject and host->count: 0, or ETL_FAILED when this was one too many. */
 int context_reject(struct etl_context *, const struct etl_reject *);
 void context_count(struct etl_context *, int32_t what, uint64_t rows);
+/* As host->carried. */
+void context_carried(struct etl_context *, const char *how, uint64_t rows);
 
 #endif

@@ -144,6 +144,7 @@ static void account(struct item *item, const struct etl_stats *stats)
 	job->rejected_by_target += item->target.rejected;
 	job->staged += stats->rows;
 	job->bytes += item->bytes;
+	carried_add_all(&job->carried, &item->target.carried);
 	digest_add(&job->digest, &item->digest);
 	digest_subtract(&job->digest, &item->refused);
 	job->splits_done++;

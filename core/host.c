@@ -91,6 +91,7 @@ static const struct etl_host template_host = {
 	.peer_read = peer_read,
 	.peer_hashes = peer_hashes,
 	.peer_other = peer_other,
+	.carried = context_carried,
 };
 
 struct etl_error *instance_error(const struct instance *instance, struct etl_error *err)

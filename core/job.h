@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "canon.h"
+#include "carried.h"
 #include "catalog.h"
 #include "host.h"
 #include "pipeline.h"
@@ -82,6 +83,7 @@ struct job {
 	struct job_ahead ahead;
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;
+	struct carried carried; /* by which ways the target took the rows */
 	size_t splits_done;
 	int64_t started, ended;	  /* CLOCK_MONOTONIC, microseconds */
 	atomic_bool failed;	  /* with scope = "table" */

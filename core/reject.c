@@ -405,4 +405,5 @@ void context_restart(struct etl_context *c)
 	c->ended = false;
 	c->gone_count = c->gone_room = 0;
 	c->ordinals = NULL;
+	c->carried.count = 0;
 }

@@ -85,6 +85,7 @@ struct etl_context {
 	const int64_t *ordinals; /* of the batch the target has */
 	struct canon *canon;	 /* to take a refused row out of the digest; or NULL */
 	struct digest *refused;	 /* to which it is added; NULL: it is taken out of the job's */
+	struct carried carried;	 /* by which ways the target took them */
 };
 
 void context_clear(struct etl_context *);

@@ -121,6 +121,17 @@ static void add_rejects(struct etl_text *text, const struct report_line *line)
 	etl_text_add(text, line->reject_count > 0 ? " }" : "}");
 }
 
+static void add_carried(struct etl_text *text, const struct report_line *line)
+{
+	etl_text_add(text, ", \"carried\": {");
+	for (size_t i = 0; i < line->carried.count; i++) {
+		etl_text_add(text, i > 0 ? ", " : " ");
+		add_string(text, line->carried.at[i].how);
+		etl_text_addf(text, ": %" PRIu64, line->carried.at[i].rows);
+	}
+	etl_text_add(text, line->carried.count > 0 ? " }" : "}");
+}
+
 static void add_line(struct etl_text *text, const struct report_line *line)
 {
 	etl_text_add(text, "    { ");
@@ -132,6 +143,7 @@ static void add_line(struct etl_text *text, const struct report_line *line)
 		add_counts(text, line);
 		add_stages(text, line);
 		add_rejects(text, line);
+		add_carried(text, line);
 		add_checks(text, line);
 	} else {
 		key_seconds(text, line->seconds);

@@ -390,9 +390,51 @@ static void add_rejects(struct etl_text *text, const struct report *report)
 		etl_text_addf(text, "%-13s%s\n", shown ? "" : "rejects", report->rejects_file);
 }
 
+static bool same_way(const struct report_line *a, const struct report_line *b)
+{
+	if (a->carried.count != b->carried.count || (a->carried.count > 1 && a != b))
+		return false;
+	for (size_t i = 0; i < a->carried.count; i++)
+		if (strcmp(a->carried.at[i].how, b->carried.at[i].how) != 0)
+			return false;
+	return true;
+}
+
+/* "carried by   bulk copy: Album, Artist", a line for each way; a table that went by several has one of its own. */
+static void add_carried(struct etl_text *text, const struct report *report)
+{
+	bool shown = false;
+
+	for (size_t i = 0; i < report->line_count; i++) {
+		const struct report_line *line = &report->lines[i];
+		size_t first = 0;
+
+		while (first < i && !same_way(&report->lines[first], line))
+			first++;
+		if (!line->carried.count || first < i)
+			continue;
+		etl_text_addf(text, "%-13s", shown ? "" : "carried by");
+		shown = true;
+		for (size_t n = 0; n < line->carried.count; n++) {
+			etl_text_addf(text, "%s%s", n ? ", " : "", line->carried.at[n].how);
+			if (line->carried.count > 1) {
+				etl_text_add(text, " ");
+				add_grouped(text, line->carried.at[n].rows);
+			}
+		}
+		for (size_t n = i; n < report->line_count; n++)
+			if (same_way(line, &report->lines[n])) {
+				etl_text_add(text, n == i ? ": " : ", ");
+				add_name(text, report->lines[n].name);
+			}
+		etl_text_add(text, "\n");
+	}
+}
+
 static void add_facts(struct etl_text *text, const struct report *report)
 {
 	add_sums(text, report);
+	add_carried(text, report);
 	if (report->peak_bytes > 0) {
 		etl_text_add(text, "peak memory  ");
 		add_bytes(text, report->peak_bytes);

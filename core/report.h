@@ -4,6 +4,7 @@
 #ifndef CORE_REPORT_H
 #define CORE_REPORT_H
 
+#include "carried.h"
 #include "error.h"
 
 enum report_phase { REPORT_BEFORE, REPORT_DATA, REPORT_AFTER };
@@ -49,6 +50,7 @@ struct report_line {
 	size_t stage_count;
 	struct report_reject *rejects;
 	size_t reject_count;
+	struct carried carried;
 };
 
 struct report {

@@ -56,6 +56,7 @@ static void fill_line(struct run *run, struct job *job)
 	line->rejected = job->rejected;
 	line->loaded = job->staged;
 	line->bytes = job->bytes;
+	line->carried = job->carried;
 	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
 	line->published = run->published && !job->failed;
 	line->inserted = line->published ? job->outcome.inserted :

@@ -433,6 +433,9 @@ struct etl_host {
 	const char *notes;
 	int32_t intent;                 /* enum etl_intent */
 	int32_t reserved_2;
+	/* Since 1.2. For a target in `load`: by which of its ways ROWS of the split went in, in a word or two for people
+	 * ("bulk copy"), which the report shows. Rows of several calls with one HOW are added up. */
+	void (*carried)(struct etl_context *context, const char *how, uint64_t rows);
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is

@@ -130,9 +130,16 @@ static inline const struct etl_conf *fake_sub(const struct etl_conf *conf, const
 	return fake_find(conf, name)->groups[i];
 }
 
+static inline void fake_carried(struct etl_context *c, const char *how, uint64_t rows)
+{
+	(void)c;
+	(void)how;
+	(void)rows;
+}
+
 #define FAKE_HOST                                                                                \
 	.abi = ETL_ABI, .batch_rows = ETL_BATCH_ROWS, .batch_bytes = ETL_BATCH_BYTES, .fail = fake_fail, \
-	.at = fake_at, .log = fake_log, .canceled = fake_canceled, .reject = fake_reject,        \
+	.at = fake_at, .log = fake_log, .canceled = fake_canceled, .reject = fake_reject, .carried = fake_carried,       \
 	.given = fake_given, .str = fake_str, .num = fake_num, .flag = fake_flag, .list = fake_list, .item = fake_item, .sub = fake_sub
 
 #endif
