@@ -477,10 +477,33 @@ int bind_execute(struct bind *b, const char *sql, const struct etl_view *view, c
 	return rc < 0 ? rc : ETL_OK;
 }
 
-int bind_try(struct bind *b, const char *sql, const struct etl_view *view, int64_t row, struct odbc_said *said,
-	     struct etl_error *err)
+int bind_try(struct bind *b, const char *sql, const struct etl_view *view, const int64_t *rows, int64_t count,
+	     struct odbc_said *said, struct etl_error *err)
 {
-	int64_t sent;
+	int rc = 1;
 
-	return send(b, sql, view, &row, 1, &sent, said, err);
+	for (int64_t at = 0, sent = 0; rc == 1 && at < count; at += sent)
+		rc = send(b, sql, view, rows + at, count - at, &sent, said, err);
+	return rc;
+}
+
+int bind_document(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, const SQLWCHAR *text, size_t units,
+		  struct odbc_said *said, struct etl_error *err)
+{
+	SQLLEN length = (SQLLEN)(units * sizeof(*text));
+	struct bind b = { .inst = inst, .stmt = stmt };
+	SQLUSMALLINT status = 0;
+	int rc;
+
+	b.status = &status;
+	if (!SQL_SUCCEEDED(SQLBindParameter(stmt, 1, SQL_PARAM_INPUT, SQL_C_WCHAR, SQL_WLONGVARCHAR, units, 0,
+					    (SQLPOINTER)(uintptr_t)text, length, &length)))
+		return odbc_fail(inst, SQL_HANDLE_STMT, stmt, err, "sending rows");
+	rc = set(&b, SQL_ATTR_PARAM_STATUS_PTR, b.status, err);
+	if (rc == ETL_OK)
+		rc = set(&b, SQL_ATTR_PARAMS_PROCESSED_PTR, &b.done, err);
+	if (rc == ETL_OK)
+		rc = run_array(&b, sql, 1, said, err);
+	SQLFreeStmt(stmt, SQL_RESET_PARAMS);
+	return rc;
 }

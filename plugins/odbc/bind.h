@@ -43,8 +43,11 @@ const char *bind_check(const struct bind *, size_t column, const struct etl_colu
  */
 int bind_execute(struct bind *, const char *sql, const struct etl_view *, const int64_t *rows, int64_t count,
 		 bool *ret_refused, struct etl_error *);
-/* One row: 1 it is in, 0 the server found fault with it and SAID why (its words the caller's to free), or negative. */
-int bind_try(struct bind *, const char *sql, const struct etl_view *, int64_t row, struct odbc_said *said,
-	     struct etl_error *);
+/* The same: 1 all are in, 0 the server found fault with a row and SAID why (its words the caller's to free), or negative. */
+int bind_try(struct bind *, const char *sql, const struct etl_view *, const int64_t *rows, int64_t count,
+	     struct odbc_said *said, struct etl_error *);
+/* One long text as the only parameter of SQL: 1, 0 as bind_try, or negative. */
+int bind_document(struct etl_instance *, SQLHSTMT, const char *sql, const SQLWCHAR *text, size_t units,
+		  struct odbc_said *said, struct etl_error *);
 
 #endif

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 
 #include "azure.h"
+#include "load.h"
 #include "provision.h"
 
+#define COPT_SS_BCP	1219 /* SQL_COPT_SS_BCP of Microsoft's driver and of FreeTDS: a connection that can copy in bulk */
 #define CONNECT_SECONDS 30 /* as Microsoft asks for: a database that was moved takes as long */
 
 /* ---- What it says of itself ---------------------------------------------------------------------------- */
@@ -105,6 +107,18 @@ static void set_timeout(struct etl_instance *inst)
 			   (SQLPOINTER)(uintptr_t)(ms ? (ms + 999) / 1000 : CONNECT_SECONDS), SQL_IS_UINTEGER);
 }
 
+/* Only before it is connected. A driver that is known to have bulk copy need not be asked first. */
+static void switch_bulk_on(struct etl_instance *inst)
+{
+	const char *load = inst->host->str(inst->conf, "load");
+	bool may = inst->host->role == ETL_ROLE_TARGET && load && (strcmp(load, "auto") == 0 || strcmp(load, "bulk") == 0);
+
+	inst->bulk_on = may && (inst->ladder ? inst->ladder->bulk >= 0 && (inst->ladder->wants_bulk || inst->likely) :
+					       inst->likely != NULL);
+	if (inst->bulk_on)
+		SQLSetConnectAttrW(inst->db, COPT_SS_BCP, (SQLPOINTER)(uintptr_t)1, SQL_IS_UINTEGER);
+}
+
 /* 1: connected; 0: refused, and SAID says why; negative: told. Strings with a password and tokens do not outlive it. */
 static int go(struct etl_instance *inst, struct odbc_said *said, struct etl_error *err)
 {
@@ -123,6 +137,7 @@ static int go(struct etl_instance *inst, struct odbc_said *said, struct etl_erro
 	if (rc == ETL_OK) {
 		set_timeout(inst);
 		guess(inst);
+		switch_bulk_on(inst);
 		rc = SQL_SUCCEEDED(SQLDriverConnectW(inst->db, NULL, wide, (SQLSMALLINT)units, NULL, 0, &length,
 						     SQL_DRIVER_NOPROMPT));
 		if (!rc && said)
@@ -214,5 +229,6 @@ void odbc_disconnect(struct etl_instance *inst)
 		SQLDisconnect(inst->db);
 	}
 	inst->connected = false;
+	ladder_forget(inst);
 	free_handles(inst);
 }

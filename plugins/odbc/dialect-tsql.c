@@ -9,26 +9,29 @@
 
 #include "dialect.h"
 
-#define BUSY 10000 /* milliseconds: the least to wait, as the server asks for it */
+/* Milliseconds, the least to wait: as the server asks for it; and what Microsoft's "Troubleshoot transient connection errors"
+ * has as the first delay, lest many who come back at once keep the service down. */
+#define BUSY	10000
+#define MOVING	5000
 
 static const struct odbc_meaning meanings[] = {
 	/* May pass on a new connection. */
-	{ 40197, ETL_RETRY_CONNECTION, 0, "" },
+	{ 40197, ETL_RETRY_CONNECTION, MOVING, "" },
 	{ 40501, ETL_RETRY_CONNECTION, BUSY, "; the service is busy" },
-	{ 40613, ETL_RETRY_CONNECTION, 5000,
+	{ 40613, ETL_RETRY_CONNECTION, MOVING,
 	  "; a serverless database that was paused is started by this very attempt, which takes about a minute "
 	  "(Microsoft): more `retries` in the pipeline wait longer; one that is never ready, `az sql db show` tells more of" },
-	{ 40143, ETL_RETRY_CONNECTION, 0, "" },
-	{ 40540, ETL_RETRY_CONNECTION, 0, "" },
+	{ 40143, ETL_RETRY_CONNECTION, MOVING, "" },
+	{ 40540, ETL_RETRY_CONNECTION, MOVING, "" },
 	{ 49918, ETL_RETRY_CONNECTION, BUSY, "" },
 	{ 49919, ETL_RETRY_CONNECTION, BUSY, "" },
 	{ 49920, ETL_RETRY_CONNECTION, BUSY, "" },
 	{ 4060, ETL_RETRY_CONNECTION, 0,
 	  "; look at database, and whether this user may use it; one that was only just made may take "
 	  "a moment" },
-	{ 4221, ETL_RETRY_CONNECTION, 0, "" },
-	{ 615, ETL_RETRY_CONNECTION, 0, "" },
-	{ 926, ETL_RETRY_CONNECTION, 0, "" },
+	{ 4221, ETL_RETRY_CONNECTION, MOVING, "" },
+	{ 615, ETL_RETRY_CONNECTION, MOVING, "" },
+	{ 926, ETL_RETRY_CONNECTION, MOVING, "" },
 	{ 233, ETL_RETRY_CONNECTION, 0, "" },
 	{ 64, ETL_RETRY_CONNECTION, 0, "" },
 	{ 121, ETL_RETRY_CONNECTION, 0, "" },
@@ -42,6 +45,7 @@ static const struct odbc_meaning meanings[] = {
 	{ 1204, ETL_RETRY_STATEMENT, 0, "; the server has no locks left" },
 	{ 1205, ETL_RETRY_STATEMENT, 0, "" },
 	{ 1222, ETL_RETRY_STATEMENT, 0, "" },
+	{ 6401, ETL_RETRY_STATEMENT, 0, "; the server took the whole transaction back, and the rows come again" },
 	/* Nobody lets us in. */
 	{ 18456, ETL_USAGE, 0, "; look at user and password, and at auth" },
 	{ 40615, ETL_USAGE, 0,
@@ -230,6 +234,8 @@ const struct odbc_dialect odbc_tsql = {
 	.savepoint = "SAVE TRANSACTION etlrun_row",
 	.back_to_savepoint = "ROLLBACK TRANSACTION etlrun_row",
 	.open_transactions = "SELECT @@TRANCOUNT",
+	.holds_on = "SET IMPLICIT_TRANSACTIONS ON",
+	.lets_go = "SET IMPLICIT_TRANSACTIONS OFF",
 	.key_type = "nvarchar(200)",
 	.text_type = "nvarchar(max)",
 	.name_most = 128,

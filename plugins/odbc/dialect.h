@@ -25,6 +25,11 @@ struct odbc_dialect {
 	/* Transactions. */
 	const char *begin, *commit, *rollback, *savepoint, *back_to_savepoint;
 	const char *open_transactions; /* asks how many there are, or NULL */
+	/* Where a failure takes the transaction back and what was sent behind it is done all the same, each by itself: from now on
+	 * that begins a transaction of its own, which nobody commits. NULL: a failure ends it for all that follows. */
+	const char *holds_on, *lets_go;
+	/* Forgets a savepoint, or NULL: one more of the name takes its place. */
+	const char *release_savepoint;
 	/* Types of the plugin's own tables: of a key, of any text. */
 	const char *key_type, *text_type;
 	int64_t name_most; /* of a name: characters (UTF-16 units for T-SQL, else bytes) */

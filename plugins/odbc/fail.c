@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +44,13 @@ static void add_words(struct etl_text *words, const SQLWCHAR *wide, size_t units
 	etl_text_free(&record);
 }
 
-/* The first record decides, unless a later one has a number that means something. */
+/* The first record decides, unless a later one has a number that means something. A server that lets nobody in has not said
+ * what it is: its numbers are read as SQL Server's, which no other driver's failures to connect have. */
 static void weigh(const struct etl_instance *inst, struct odbc_said *said, const struct odbc_meaning **meaning,
 		  const char *sqlstate, SQLINTEGER native)
 {
-	const struct odbc_dialect *dialect = inst->dialect ? inst->dialect : inst->likely;
-	const struct odbc_meaning *found = dialect ? odbc_meaning_of(dialect, native) : NULL;
+	const struct odbc_dialect *dialect = inst->dialect ? inst->dialect : inst->likely ? inst->likely : &odbc_tsql;
+	const struct odbc_meaning *found = odbc_meaning_of(dialect, native);
 
 	said->canceled |= strcmp(sqlstate, CANCELED) == 0;
 	if (*said->sqlstate && (*meaning || !found))
@@ -58,9 +60,15 @@ static void weigh(const struct etl_instance *inst, struct odbc_said *said, const
 	*meaning = found;
 }
 
+/* SQLGetDiagRecW, the driver manager's or a driver's. */
+struct teller {
+	SQLRETURN (*ask)(SQLSMALLINT, SQLHANDLE, SQLSMALLINT, SQLWCHAR *, SQLINTEGER *, SQLWCHAR *, SQLSMALLINT, SQLSMALLINT *);
+};
+
 /* Every record; what the number of the one that decides means. */
-static const struct odbc_meaning *read_records(const struct etl_instance *inst, SQLSMALLINT handle_type,
-					       SQLHANDLE handle, struct odbc_said *said)
+static const struct odbc_meaning *read_records(const struct etl_instance *inst, const struct teller *teller,
+					       SQLSMALLINT handle_type, SQLHANDLE handle,
+					       struct odbc_said *said)
 {
 	const struct odbc_meaning *meaning = NULL;
 	SQLWCHAR *wide = malloc(SAID_MAX * sizeof(*wide));
@@ -71,7 +79,7 @@ static const struct odbc_meaning *read_records(const struct etl_instance *inst, 
 		SQLSMALLINT units = 0;
 		char sqlstate[6];
 
-		if (!SQL_SUCCEEDED(SQLGetDiagRecW(handle_type, handle, i, state, &native, wide, SAID_MAX, &units)))
+		if (!SQL_SUCCEEDED(teller->ask(handle_type, handle, i, state, &native, wide, SAID_MAX, &units)))
 			break;
 		for (int c = 0; c < 6; c++)
 			sqlstate[c] = (char)(state[c] & 0x7f);
@@ -107,12 +115,13 @@ static int32_t class_of(struct etl_instance *inst, const char *sqlstate, const s
 	return klass;
 }
 
-void odbc_listen(struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE handle, struct odbc_said *ret)
+static void listen_by(struct etl_instance *inst, const struct teller *teller, SQLSMALLINT handle_type, SQLHANDLE handle,
+		      struct odbc_said *ret)
 {
 	const struct odbc_meaning *meaning;
 
 	*ret = (struct odbc_said){ .advice = "" };
-	meaning = read_records(inst, handle_type, handle, ret);
+	meaning = read_records(inst, teller, handle_type, handle, ret);
 	ret->canceled = ret->canceled && inst->host->canceled(inst->host);
 	ret->klass = class_of(inst, ret->sqlstate, meaning);
 	if (meaning) {
@@ -120,6 +129,25 @@ void odbc_listen(struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE h
 		ret->advice = meaning->advice;
 		odbc_azure_advice(ret->native, ret->words.at, ret->made, sizeof(ret->made));
 	}
+}
+
+void odbc_listen(struct etl_instance *inst, SQLSMALLINT handle_type, SQLHANDLE handle, struct odbc_said *ret)
+{
+	static const struct teller manager = { SQLGetDiagRecW };
+
+	listen_by(inst, &manager, handle_type, handle, ret);
+}
+
+void odbc_listen_to(struct etl_instance *inst, void *library, SQLHDBC handle, struct odbc_said *ret)
+{
+	struct teller driver;
+	void *symbol = dlsym(library, "SQLGetDiagRecW");
+
+	memcpy(&driver.ask, &symbol, sizeof(symbol));
+	if (symbol)
+		listen_by(inst, &driver, SQL_HANDLE_DBC, handle, ret);
+	else
+		odbc_listen(inst, SQL_HANDLE_DBC, inst->db, ret);
 }
 
 int odbc_tell(struct etl_instance *inst, struct odbc_said *said, struct etl_error *err, const char *sentence)

@@ -1,6 +1,6 @@
 /*
  * One split into its staged table, in one transaction. Rows that the server is known not to take are rejected before they
- * are sent. When it refuses others all the same, the split is begun anew and each row goes alone, so that the one to
+ * are sent. When it refuses others all the same, the split is begun anew and goes in small pieces, so that the row to
  * blame is known.
  */
 #include "config.h"
@@ -8,51 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bind.h"
 #include "fault.h"
+#include "load.h"
 
-struct loading {
-	struct etl_consumer consumer; /* first */
-	struct etl_instance *inst;
-	const struct etl_load *load;
-	const struct etl_part *part;
-	struct etl_error *err;
-	struct ArrowSchema schema;
-	struct bind bind;
-	struct etl_text sql;
-	struct etl_stats stats;
-	const struct ArrowArray *batch;
-	int64_t *rows; /* of the batch, that go */
-	bool careful;
-	int rc;
-};
-
-/* ---- Tables whose rows the server refused once --------------------------------------------------------------- */
-
-static bool is_careful(const struct etl_instance *inst, const char *table)
-{
-	for (size_t i = 0; i < inst->careful_count; i++)
-		if (strcmp(inst->careful[i], table) == 0)
-			return true;
-	return false;
-}
-
-static int become_careful(struct loading *l)
-{
-	struct etl_instance *inst = l->inst;
-	char **more = realloc(inst->careful, (inst->careful_count + 1) * sizeof(*more));
-
-	if (!more)
-		return odbc_no_memory(inst, l->err);
-	inst->careful = more;
-	more[inst->careful_count] = strdup(l->load->table->name);
-	if (!more[inst->careful_count])
-		return odbc_no_memory(inst, l->err);
-	inst->careful_count++;
-	return ETL_OK;
-}
-
-/* ---- The statement -------------------------------------------------------------------------------------------- */
+/* ---- The statement of arrays ---------------------------------------------------------------------------------- */
 
 /* A server that knows what a parameter is meant for by its cast alone reads every text as that type. */
 static void add_parameter(struct loading *l, size_t i)
@@ -75,10 +34,10 @@ static void add_parameter(struct loading *l, size_t i)
 	etl_text_free(&note);
 }
 
-static void add_insert(struct loading *l, const struct etl_token *token)
+static void add_insert(struct loading *l)
 {
 	etl_text_add(&l->sql, "INSERT INTO ");
-	odbc_add_staged(&l->sql, l->inst, l->load, token);
+	odbc_add_staged(&l->sql, l->inst, l->load, l->token);
 	etl_text_add(&l->sql, " (");
 	for (size_t i = 0; i < l->bind.count; i++) {
 		etl_text_add(&l->sql, i ? ", " : "");
@@ -94,7 +53,7 @@ static void add_insert(struct loading *l, const struct etl_token *token)
 
 /* ---- Rejects ------------------------------------------------------------------------------------------------------ */
 
-static int reject(struct loading *l, int64_t row, const char *code, const char *column, const char *reason)
+int loading_reject(struct loading *l, int64_t row, const char *code, const char *column, const char *reason)
 {
 	struct etl_reject reject = { .code = code,
 				     .column = column,
@@ -120,7 +79,7 @@ static int admit_row(struct loading *l, const struct etl_view *view, int64_t row
 			continue;
 		etl_text_addf(&reason, "table \"%s\": column \"%s\": %s", l->load->table->name, column,
 			      why.at ? why.at : code);
-		rc = reason.failed ? odbc_no_memory(l->inst, l->err) : reject(l, row, code, column, reason.at);
+		rc = reason.failed ? odbc_no_memory(l->inst, l->err) : loading_reject(l, row, code, column, reason.at);
 		etl_text_free(&why);
 		etl_text_free(&reason);
 		return rc;
@@ -130,68 +89,80 @@ static int admit_row(struct loading *l, const struct etl_view *view, int64_t row
 
 /* ---- Rows ---------------------------------------------------------------------------------------------------------- */
 
-static const char *code_of(const struct odbc_said *said)
+void loading_carried(struct loading *l, const char *how, int64_t count)
 {
-	static const char *const codes[][2] = {
-		{ "22001", "too_long" },     { "22003", "out_of_range" }, { "22007", "not_a_timestamp" },
-		{ "22008", "out_of_range" }, { "22018", "type" },	  { "23502", "not_null" },
-		{ "23503", "foreign_key" },  { "23505", "duplicate" },	  { "23514", "check" },
-	};
-	static const struct {
-		int64_t native;
-		const char *code;
-	} numbers[] = {
-		{ 2627, "duplicate" }, { 2601, "duplicate" }, { 515, "not_null" },     { 547, "check" },
-		{ 8152, "too_long" },  { 2628, "too_long" },  { 220, "out_of_range" }, { 8115, "out_of_range" },
-		{ 245, "type" },       { 8114, "type" },      { 241, "not_a_timestamp" },
-	};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		if (numbers[i].native == said->native)
-			return numbers[i].code;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-		if (strcmp(codes[i][0], said->sqlstate) == 0)
-			return codes[i][1];
-	return "refused";
+	if (count <= 0)
+		return;
+	l->stats.rows += (uint64_t)count;
+	l->inst->host->carried(l->part->context, how, (uint64_t)count);
 }
 
-/* A row alone, at a point to which one can go back. */
-static int send_alone(struct loading *l, const struct etl_view *view, int64_t row)
+void loading_disconnect(struct loading *l)
 {
-	struct odbc_said said = { 0 };
-	int rc = odbc_savepoint(l->inst, l->err);
+	SQLHSTMT stmt = l->bind.stmt;
 
-	if (rc < 0)
+	l->bind.stmt = SQL_NULL_HSTMT;
+	odbc_done(l->inst, stmt);
+	documents_close(l);
+	odbc_disconnect(l->inst);
+}
+
+int loading_start_over(struct loading *l, struct odbc_said *said, const char *sentence)
+{
+	int rc = said->klass == ETL_RETRY_CONNECTION || said->canceled ? ETL_OK : careful_note(l);
+
+	loading_disconnect(l);
+	if (rc < 0) {
+		etl_text_free(&said->words);
 		return rc;
-	rc = bind_try(&l->bind, l->sql.at, view, row, &said, l->err);
-	if (rc == 0) {
-		rc = odbc_back_to_savepoint(l->inst, l->err);
-		if (rc == ETL_OK) {
-			struct etl_text reason = { 0 };
-
-			etl_text_addf(&reason, "table \"%s\": %s", l->load->table->name,
-				      said.words.at ? said.words.at : "the server refused the row");
-			rc = reason.failed ? odbc_no_memory(l->inst, l->err) :
-					     reject(l, row, code_of(&said), NULL, reason.at);
-			etl_text_free(&reason);
-		}
-	} else if (rc > 0) {
-		l->stats.rows++;
-		rc = ETL_OK;
 	}
-	etl_text_free(&said.words);
+	if (said->klass == ETL_DATA || said->klass == ETL_FATAL)
+		said->klass = ETL_RETRY_STATEMENT;
+	return odbc_tell(l->inst, said, l->err, sentence);
+}
+
+int loading_send(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count)
+{
+	bool refused = false;
+	int rc = count ? bind_execute(&l->bind, l->sql.at, view, rows, count, &refused, l->err) : ETL_OK;
+
+	if (rc == ETL_OK)
+		loading_carried(l, "parameter arrays", count);
+	else if (refused && careful_note(l) < 0)
+		rc = ETL_FAILED;
 	return rc;
 }
 
-static int send_all(struct loading *l, const struct etl_view *view, int64_t count)
+/* Moves the rows that the rung does not carry as they are behind the others; how many it carries. */
+static int64_t part_rows(struct loading *l, const struct etl_view *view, int64_t count, int64_t *aside)
 {
-	bool refused = false;
-	int rc = bind_execute(&l->bind, l->sql.at, view, l->rows, count, &refused, l->err);
+	int64_t kept = 0, put = 0;
 
+	for (int64_t i = 0; i < count; i++) {
+		bool takes = l->rung == RUNG_BULK ? bulk_take(l, view, l->rows[i]) : documents_take(l, view, l->rows[i]);
+
+		if (takes)
+			l->rows[kept++] = l->rows[i];
+		else
+			aside[put++] = l->rows[i];
+	}
+	return kept;
+}
+
+static int send_fast(struct loading *l, const struct etl_view *view, int64_t count)
+{
+	int64_t *aside = malloc((size_t)(count + 1) * sizeof(*aside)), kept;
+	int rc;
+
+	if (!aside)
+		return odbc_no_memory(l->inst, l->err);
+	kept = part_rows(l, view, count, aside);
+	rc = l->rung == RUNG_BULK ? bulk_send(l, view, l->rows, kept) : documents_send(l, view, l->rows, kept);
+	if (rc == ETL_OK && kept < count && l->rung == RUNG_BULK)
+		rc = bulk_pause(l);
 	if (rc == ETL_OK)
-		l->stats.rows += (uint64_t)count;
-	else if (refused && become_careful(l) < 0)
-		rc = ETL_FAILED;
+		rc = loading_send(l, view, aside, count - kept);
+	free(aside);
 	return rc;
 }
 
@@ -205,14 +176,11 @@ static int take(struct loading *l, const struct etl_view *view)
 		if (rc == 1)
 			l->rows[count++] = row;
 	}
-	if (rc < 0)
-		return rc;
-	rc = ETL_OK;
-	if (!l->careful)
-		return count ? send_all(l, view, count) : ETL_OK;
-	for (int64_t i = 0; rc == ETL_OK && i < count; i++)
-		rc = send_alone(l, view, l->rows[i]);
-	return rc;
+	if (rc < 0 || count == 0)
+		return rc < 0 ? rc : ETL_OK;
+	if (l->rung == RUNG_ROWS)
+		return careful_send(l, view, l->rows, count);
+	return l->rung == RUNG_ARRAYS ? loading_send(l, view, l->rows, count) : send_fast(l, view, count);
 }
 
 /* ---- The stream ------------------------------------------------------------------------------------------------------ */
@@ -239,25 +207,68 @@ static int pull(struct loading *l, struct ArrowArrayStream *stream, struct etl_v
 	return rc;
 }
 
-static int load_stream(struct loading *l, const struct etl_token *token, struct ArrowArrayStream *stream)
+static int load_rows(struct loading *l, struct ArrowArrayStream *stream)
 {
-	struct etl_view *view;
+	struct etl_view *view = etl_view_new(&l->schema);
+	int rc = view ? ETL_OK : odbc_no_memory(l->inst, l->err);
+
+	add_insert(l);
+	if (rc == ETL_OK && l->sql.failed)
+		rc = odbc_no_memory(l->inst, l->err);
+	if (rc == ETL_OK)
+		rc = ladder_choose(l);
+	if (rc == ETL_OK)
+		rc = pull(l, stream, view);
+	if (rc == ETL_OK && l->rung == RUNG_BULK)
+		rc = bulk_pause(l);
+	etl_view_free(view);
+	return rc;
+}
+
+static int load_stream(struct loading *l, struct ArrowArrayStream *stream)
+{
 	int rc;
 
 	if (stream->get_schema(stream, &l->schema) != 0)
 		return ETL_FAILED;
-	view = etl_view_new(&l->schema);
-	rc = view ? bind_open(&l->bind, l->inst, l->load->table, &l->schema, l->err) :
-		    odbc_no_memory(l->inst, l->err);
-	if (rc == ETL_OK) {
-		add_insert(l, token);
-		rc = l->sql.failed ? odbc_no_memory(l->inst, l->err) : pull(l, stream, view);
-	}
-	l->stats.bytes = l->bind.bytes;
+	rc = bind_open(&l->bind, l->inst, l->load->table, &l->schema, l->err);
+	if (rc == ETL_OK)
+		rc = load_rows(l, stream);
+	l->stats.bytes += l->bind.bytes;
+	documents_close(l);
+	bulk_close(l);
 	bind_close(&l->bind);
-	etl_view_free(view);
 	l->schema.release(&l->schema);
 	return rc;
+}
+
+/* An error within pieces must not take the whole transaction back where the server leaves that to the session. */
+static int set_abort(struct loading *l, bool on)
+{
+	if (l->rung != RUNG_ROWS || l->inst->dialect != &odbc_tsql)
+		return ETL_OK;
+	return odbc_run(l->inst, l->err, on ? "SET XACT_ABORT ON" : "SET XACT_ABORT OFF");
+}
+
+/* A server that takes the transaction back at a row goes on with the rows behind it, which a driver may have sent already: those
+ * must not stay. And one that takes it back without a word is known by what is no longer there: the name of this piece of work,
+ * which is written down first. */
+static int begin_work(struct loading *l)
+{
+	int rc = odbc_begin_work(l->inst, l->err);
+
+	if (rc == ETL_OK && l->inst->dialect->holds_on)
+		rc = odbc_run(l->inst, l->err, l->inst->dialect->holds_on);
+	return rc == ETL_OK ? odbc_note_unit(l->inst, l->err) : rc;
+}
+
+static int end_work(struct loading *l, int rc)
+{
+	if (rc == ETL_OK)
+		rc = odbc_check_unit(l->inst, l->err);
+	if (rc == ETL_OK && l->inst->dialect->lets_go)
+		rc = odbc_run(l->inst, l->err, l->inst->dialect->lets_go);
+	return odbc_end_work(l->inst, rc, l->err);
 }
 
 /* A split has a transaction of its own: one that failed left nothing, and one that is there is not brought again. */
@@ -265,24 +276,32 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 	      const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret,
 	      struct etl_error *err)
 {
-	struct loading l = { .inst = inst, .load = load, .part = part, .err = err };
+	struct loading l = { .inst = inst, .load = load, .token = token, .part = part, .err = err };
 	int rc = odbc_db(inst, err);
 
+	if (rc == ETL_OK)
+		rc = ladder_prepare(&l);
+	if (rc == ETL_OK)
+		rc = set_abort(&l, false);
 	if (rc < 0)
 		return rc;
-	l.careful = is_careful(inst, load->table->name);
-	rc = odbc_begin_work(inst, err);
+	rc = begin_work(&l);
 	if (rc == ETL_OK)
 		rc = odbc_note_split(inst, token, load->index, part->index, err);
 	if (rc == ETL_OK)
 		rc = odbc_identity_insert(inst, load, token, true, err);
 	if (rc == ETL_OK)
-		rc = load_stream(&l, token, stream);
+		rc = load_stream(&l, stream);
 	if (rc == ETL_OK)
 		rc = odbc_identity_insert(inst, load, token, false, err);
+	if (rc == ETL_OK)
+		rc = set_abort(&l, true);
 	ETL_FAULT("odbc.load_before_commit");
-	rc = odbc_end_work(inst, rc, err);
+	rc = end_work(&l, rc);
 	ETL_FAULT("odbc.load_after");
+	/* A session keeps what was set for the table also when all else is taken back. */
+	if (rc < 0 && inst->dialect == &odbc_tsql)
+		odbc_disconnect(inst);
 	etl_text_free(&l.sql);
 	if (rc == ETL_OK)
 		*ret = l.stats;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "azure.h"
+#include "load.h"
 #include "provision.h"
 
 static const struct etl_option provision_options[] = {
@@ -116,6 +117,14 @@ static const struct etl_option options[] = {
 	  .flags = ETL_OPT_TARGET,
 	  .help = "The run makes an Azure SQL database for itself, with az; a run that fails deletes what it made.",
 	  .members = provision_options },
+	{ .name = "load",
+	  .kind = ETL_OPT_CHOICE,
+	  .flags = ETL_OPT_TARGET,
+	  .default_text = "auto",
+	  .choices = "auto|bulk|openjson|arrays|rows",
+	  .help = "How rows go into a table. \"auto\" takes for each table the fastest way that carries its columns as they are: "
+		  "bulk copy, OPENJSON, parameter arrays; the report says which. Another word is for all tables, and the run fails where "
+		  "it cannot be." },
 	{ .name = NULL }
 };
 
@@ -127,9 +136,7 @@ static void close_instance(struct etl_instance *inst)
 		return;
 	odbc_disconnect(inst);
 	odbc_forget_stage(inst);
-	for (size_t i = 0; i < inst->careful_count; i++)
-		free(inst->careful[i]);
-	free(inst->careful);
+	ladder_free(inst);
 	free(inst->provision);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst);

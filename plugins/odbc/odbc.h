@@ -18,6 +18,7 @@
 struct odbc_dialect;
 struct odbc_stage;
 struct odbc_provision;
+struct ladder;
 
 struct etl_instance {
 	const struct etl_host *host;
@@ -37,8 +38,9 @@ struct etl_instance {
 	char server[64], server_version[128];
 	char database[ODBC_NAME_ROOM], user[ODBC_NAME_ROOM];
 	struct odbc_stage *stage; /* a target: the tables of the stage that it works in, or NULL (restage.c) */
-	char **careful; /* staged tables whose rows the server refused once */
-	size_t careful_count;
+	bool bulk_on;	      /* this connection may copy in bulk */
+	struct ladder *ladder; /* load-ladder.c: by what ways this connection takes rows; NULL: not asked yet */
+	char noted[160];      /* the unit that this transaction wrote down */
 	char unit[160]; /* a target: what the next piece of work writes down; "" none */
 	SQLUINTEGER getdata; /* SQL_GETDATA_EXTENSIONS */
 	bool babelfish;	     /* T-SQL before PostgreSQL: it renames no constraint */
@@ -87,6 +89,8 @@ struct odbc_said {
 	bool canceled; /* by this run */
 };
 void odbc_listen(struct etl_instance *, SQLSMALLINT handle_type, SQLHANDLE handle, struct odbc_said *ret);
+/* The same of a driver's own handle, by its own function: what was done past the driver manager. */
+void odbc_listen_to(struct etl_instance *, void *library, SQLHDBC, struct odbc_said *ret);
 /* Tells it, after SENTENCE, and frees its words. */
 int odbc_tell(struct etl_instance *, struct odbc_said *, struct etl_error *, const char *sentence);
 

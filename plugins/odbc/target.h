@@ -23,6 +23,8 @@ int odbc_end_work(struct etl_instance *, int rc, struct etl_error *);
 int odbc_check_work(struct etl_instance *, struct etl_error *);
 /* A point within it to which one may go back. */
 int odbc_savepoint(struct etl_instance *, struct etl_error *);
+/* Past it: a server keeps something for each that is not forgotten. */
+int odbc_release_savepoint(struct etl_instance *, struct etl_error *);
 int odbc_back_to_savepoint(struct etl_instance *, struct etl_error *);
 
 /* ---- state.c */
@@ -105,6 +107,8 @@ int odbc_mark(struct etl_instance *, const struct etl_token *stage, struct etl_t
 int odbc_since(struct etl_instance *, const struct etl_token *stage, const struct etl_token *mark,
 	       int32_t *ret, struct etl_error *);
 /* Writes down, in the transaction under way, the unit that the last mark was for. */
+/* Is what note_unit wrote in this transaction there still? */
+int odbc_check_unit(struct etl_instance *, struct etl_error *);
 int odbc_note_unit(struct etl_instance *, struct etl_error *);
 /* … and that a split of a load is there: a second time it fails. */
 int odbc_note_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);

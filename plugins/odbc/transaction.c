@@ -49,9 +49,9 @@ int odbc_check_work(struct etl_instance *inst, struct etl_error *err)
 int odbc_end_work(struct etl_instance *inst, int rc, struct etl_error *err)
 {
 	if (rc == ETL_OK)
-		rc = odbc_note_unit(inst, err);
-	if (rc == ETL_OK)
 		rc = odbc_check_work(inst, err);
+	if (rc == ETL_OK)
+		rc = odbc_note_unit(inst, err);
 	if (rc == ETL_OK)
 		rc = odbc_run(inst, err, inst->dialect->commit);
 	if (rc == ETL_OK)
@@ -64,6 +64,11 @@ int odbc_end_work(struct etl_instance *inst, int rc, struct etl_error *err)
 int odbc_savepoint(struct etl_instance *inst, struct etl_error *err)
 {
 	return odbc_run(inst, err, inst->dialect->savepoint);
+}
+
+int odbc_release_savepoint(struct etl_instance *inst, struct etl_error *err)
+{
+	return inst->dialect->release_savepoint ? odbc_run(inst, err, inst->dialect->release_savepoint) : ETL_OK;
 }
 
 int odbc_back_to_savepoint(struct etl_instance *inst, struct etl_error *err)

@@ -35,6 +35,37 @@ static const char *split_mark(const char *mark, char *stage, size_t room)
 	return space + 1;
 }
 
+/* How many units of STAGE have this name. */
+static int count_units(struct etl_instance *inst, const char *stage, const char *unit, int64_t *ret, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_units");
+	etl_text_add(&sql, " WHERE stage = ");
+	odbc_add_literal(&sql, inst, stage);
+	etl_text_add(&sql, " AND unit = ");
+	odbc_add_literal(&sql, inst, unit);
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, ret, sql.at);
+	etl_text_free(&sql);
+	return rc;
+}
+
+int odbc_check_unit(struct etl_instance *inst, struct etl_error *err)
+{
+	char stage[ODBC_NAME_ROOM];
+	const char *unit = split_mark(inst->noted, stage, sizeof(stage));
+	int64_t count = 0;
+	int rc = unit ? count_units(inst, stage, unit, &count, err) : ETL_OK;
+
+	if (rc == ETL_OK && unit && count == 0)
+		rc = inst->host->fail(err, ETL_RETRY_STATEMENT, NULL, 0,
+				      "the server took the transaction back by itself; nothing of it is there");
+	inst->noted[0] = '\0';
+	return rc;
+}
+
 static int note(struct etl_instance *inst, const char *stage, const char *unit, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
@@ -54,7 +85,13 @@ int odbc_note_unit(struct etl_instance *inst, struct etl_error *err)
 	char stage[ODBC_NAME_ROOM];
 	const char *unit = split_mark(inst->unit, stage, sizeof(stage));
 
-	return unit ? note(inst, stage, unit, err) : ETL_OK;
+	int rc = unit ? note(inst, stage, unit, err) : ETL_OK;
+
+	if (rc < 0 || !unit)
+		return rc;
+	memcpy(inst->noted, inst->unit, sizeof(inst->noted));
+	inst->unit[0] = '\0';
+	return ETL_OK;
 }
 
 /* The key of the table keeps a split from being there twice. */
@@ -88,14 +125,7 @@ int odbc_since(struct etl_instance *inst, const struct etl_token *token,
 	etl_text_free(&sql);
 	if (rc < 0 || there == 0 || !unit)
 		return rc;
-	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
-	odbc_add_own(&sql, inst, "_etlrun_units");
-	etl_text_add(&sql, " WHERE stage = ");
-	odbc_add_literal(&sql, inst, stage);
-	etl_text_add(&sql, " AND unit = ");
-	odbc_add_literal(&sql, inst, unit);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &done, sql.at);
-	etl_text_free(&sql);
+	rc = count_units(inst, stage, unit, &done, err);
 	if (rc == ETL_OK)
 		*ret = done > 0;
 	return rc;

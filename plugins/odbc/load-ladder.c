@@ -1,0 +1,166 @@
+/*
+ * By which way the rows of a table go. From the top: bulk copy, where the driver has it and every column arrives by it as it
+ * is; OPENJSON, a batch of rows as one text, which spares a server the work of reading a statement for each row; parameter arrays; and
+ * for a table whose rows the server refused once, small pieces. The option `load` names one of them for all tables, which
+ * then is what happens, or the run fails.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "bulk.h"
+
+static const char *asked(const struct loading *l)
+{
+	const char *load = l->inst->host->str(l->inst->conf, "load");
+
+	return load ? load : "auto";
+}
+
+static bool wants(const struct loading *l, const char *rung)
+{
+	return strcmp(asked(l), "auto") == 0 || strcmp(asked(l), rung) == 0;
+}
+
+bool ladder_ask(struct etl_instance *inst, const char *sql, int64_t *ret)
+{
+	SQLHSTMT stmt = SQL_NULL_HSTMT;
+	size_t units;
+	SQLWCHAR *wide = odbc_wide(sql, strlen(sql), &units);
+	SQLLEN length = 0;
+	bool ok = wide && SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, &stmt)) &&
+		  SQL_SUCCEEDED(SQLExecDirectW(stmt, wide, (SQLINTEGER)units));
+
+	if (ok && ret)
+		ok = SQL_SUCCEEDED(SQLFetch(stmt)) &&
+		     SQL_SUCCEEDED(SQLGetData(stmt, 1, SQL_C_SBIGINT, ret, sizeof(*ret), &length)) &&
+		     length != SQL_NULL_DATA;
+	if (stmt != SQL_NULL_HSTMT)
+		SQLFreeHandle(SQL_HANDLE_STMT, stmt);
+	free(wide);
+	return ok;
+}
+
+/* ---- What the connection can do ------------------------------------------------------------------------------------------ */
+
+void ladder_forget(struct etl_instance *inst)
+{
+	struct ladder *ladder = inst->ladder;
+
+	if (ladder)
+		*ladder = (struct ladder){ .wants_bulk = ladder->wants_bulk && ladder->bulk >= 0,
+					   .bulk = ladder->bulk < 0 ? -1 : 0,
+					   .library = ladder->library };
+}
+
+void ladder_free(struct etl_instance *inst)
+{
+	free(inst->ladder);
+	inst->ladder = NULL;
+}
+
+/* Bulk copy is switched on before a connection is made, and only then it is known which driver that is with. */
+static int connect_for_bulk(struct loading *l)
+{
+	odbc_disconnect(l->inst);
+	l->inst->ladder->wants_bulk = true;
+	return odbc_db(l->inst, l->err);
+}
+
+static int try_bulk(struct loading *l)
+{
+	struct ladder *ladder = l->inst->ladder;
+	int rc = ETL_OK;
+
+	if (ladder->bulk == 0 && !bulk_functions_of(l->inst))
+		ladder->bulk = -1;
+	if (ladder->bulk != 0)
+		return ETL_OK;
+	if (!l->inst->bulk_on)
+		rc = connect_for_bulk(l);
+	if (rc < 0)
+		return rc;
+	ladder->functions = bulk_functions_of(l->inst);
+	ladder->bulk = bulk_test(l->inst) ? 1 : -1;
+	if (ladder->bulk > 0)
+		return ETL_OK;
+	odbc_disconnect(l->inst);
+	return odbc_db(l->inst, l->err);
+}
+
+static void try_documents(struct loading *l)
+{
+	struct ladder *ladder = l->inst->ladder;
+
+	if (ladder->documents == 0)
+		ladder->documents = documents_test(l->inst) ? 1 : -1;
+	if (ladder->documents > 0 && ladder->reals == 0) {
+		ladder->reals = documents_test_reals(l->inst) ? 1 : -1;
+		ladder->bytes = documents_test_bytes(l->inst) ? 1 : -1;
+	}
+}
+
+/* ---- Choosing --------------------------------------------------------------------------------------------------------------- */
+
+int ladder_prepare(struct loading *l)
+{
+	struct etl_instance *inst = l->inst;
+	int rc = ETL_OK;
+
+	l->rung = careful_knows(l) || strcmp(asked(l), "rows") == 0 ? RUNG_ROWS : RUNG_ARRAYS;
+	if (!inst->ladder)
+		inst->ladder = calloc(1, sizeof(*inst->ladder));
+	if (!inst->ladder)
+		return odbc_no_memory(inst, l->err);
+	if (l->rung == RUNG_ROWS || inst->dialect != &odbc_tsql)
+		return ETL_OK;
+	if (wants(l, "bulk"))
+		rc = try_bulk(l);
+	if (rc == ETL_OK && wants(l, "openjson"))
+		try_documents(l);
+	return rc;
+}
+
+/* 1, 0 with WHY, or negative. */
+static int try_rung(struct loading *l, int32_t rung, struct etl_text *why)
+{
+	const struct ladder *ladder = l->inst->ladder;
+	bool bulk = rung == RUNG_BULK;
+	int rc;
+
+	if (!wants(l, bulk ? "bulk" : "openjson"))
+		return 0;
+	if ((bulk ? ladder->bulk : ladder->documents) <= 0) {
+		etl_text_add(why, bulk ? "this driver has no bulk copy, or not one that carried a trial row as it was" :
+					 "this server has no OPENJSON");
+		return 0;
+	}
+	rc = bulk ? bulk_open(l, why) : documents_open(l, why);
+	if (rc == 1)
+		l->rung = rung;
+	return rc;
+}
+
+static int refuse(struct loading *l, const char *why)
+{
+	return l->inst->host->fail(l->err, ETL_USAGE, NULL, 0,
+				   "table \"%s\" cannot be loaded as load = \"%s\" asks for: %s; leave load out, and each table "
+				   "goes by the fastest way that is safe for it",
+				   l->load->table->name, asked(l), why);
+}
+
+int ladder_choose(struct loading *l)
+{
+	struct etl_text why = { 0 };
+	int rc;
+
+	if (l->rung == RUNG_ROWS)
+		return ETL_OK;
+	rc = try_rung(l, RUNG_BULK, &why);
+	if (rc == 0)
+		rc = try_rung(l, RUNG_OPENJSON, &why);
+	if (rc == 0 && (strcmp(asked(l), "bulk") == 0 || strcmp(asked(l), "openjson") == 0))
+		rc = refuse(l, why.at ? why.at : "it cannot");
+	etl_text_free(&why);
+	return rc < 0 ? rc : ETL_OK;
+}
