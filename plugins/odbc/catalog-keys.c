@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "describe.h"
+#include "select.h"
 
 /* Result columns of SQLPrimaryKeys, SQLStatistics and SQLForeignKeys. */
 enum { PRIMARY_COLUMN = 4, PRIMARY_NAME = 6 };
@@ -89,6 +90,19 @@ static int take_primary(struct odbc_describing *d, struct odbc_object *o, SQLHST
 	odbc_add_key_column(d, &o->table.primary, column);
 	o->table.primary.name = name && *name ? name : NULL;
 	return ETL_OK;
+}
+
+int odbc_find_key(struct etl_instance *inst, const struct etl_dataset *dataset, struct arena *memory, struct etl_key *ret,
+		  struct etl_error *err)
+{
+	struct odbc_describing d = { .inst = inst, .err = err, .memory = *memory };
+	struct odbc_object o = { .table = { .schema = dataset->schema, .name = dataset->table } };
+	int rc = dataset->table ? each_row(&d, &o, call_primary, take_primary, "primary key") : ETL_OK;
+
+	*memory = d.memory;
+	if (rc == ETL_OK)
+		*ret = o.table.primary;
+	return rc == ETL_OK && memory->failed ? odbc_no_memory(inst, err) : rc;
 }
 
 /* ---- Indexes -------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* How many rows there are, counted by the server. */
 #include "config.h"
 
+#include "pin.h"
 #include "select.h"
 
 /* COUNT_BIG: T-SQL's COUNT overflows beyond 2^31 - 1. */
@@ -8,7 +9,7 @@ static int count_rows(struct etl_instance *inst, const struct etl_dataset *datas
 		      struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
-	int rc = odbc_db(inst, err);
+	int rc = odbc_ready(inst, err);
 
 	if (rc < 0)
 		return rc;

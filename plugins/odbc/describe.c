@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "describe.h"
+#include "pin.h"
 #include "provision.h"
 #include "select.h"
 
@@ -230,7 +231,7 @@ int odbc_describe(struct etl_instance *inst, const struct etl_dataset *dataset,
 	int rc = odbc_provision_pending(inst, &pending, err);
 
 	if (rc == ETL_OK && !pending)
-		rc = odbc_db(inst, err);
+		rc = odbc_ready(inst, err);
 	if (pending) /* a new database is empty */
 		return rc;
 
@@ -238,12 +239,10 @@ int odbc_describe(struct etl_instance *inst, const struct etl_dataset *dataset,
 		return rc;
 	if (dataset && dataset->query) {
 		rc = describe_query(&d, dataset);
-	} else if (inst->dialect->describe) {
-		return inst->dialect->describe(inst, dataset, sink, err);
 	} else {
 		d.schema = dataset && dataset->schema ? dataset->schema : inst->host->str(inst->conf, "schema");
 		d.table = dataset ? dataset->table : NULL;
-		rc = odbc_read_catalog(&d);
+		rc = inst->dialect->read_catalog ? inst->dialect->read_catalog(&d) : odbc_read_catalog(&d);
 	}
 	if (rc == ETL_OK && dataset && dataset->where && d.count > 0)
 		rc = check_where(&d, dataset);

@@ -12,6 +12,8 @@ struct odbc_object {
 	struct etl_foreign_key *foreign_keys;
 	struct etl_check *checks;
 	struct etl_index *indexes;
+	/* Where the server numbers them: the object, and its columns beside `columns`. */
+	int64_t id, *column_ids;
 };
 
 struct odbc_describing {
@@ -40,6 +42,9 @@ struct etl_index_part *odbc_add_part(struct odbc_describing *, struct etl_index 
 int odbc_read_catalog(struct odbc_describing *);
 /* catalog-keys.c */
 int odbc_catalog_keys(struct odbc_describing *, struct odbc_object *);
+
+/* describe-tsql.c, …-keys.c, …-other.c: by the views of T-SQL's own catalog. */
+int odbc_read_tsql(struct odbc_describing *);
 
 /* Result columns by their number, from 1. */
 int odbc_at(struct odbc_describing *, SQLHSTMT, int column, char **ret);

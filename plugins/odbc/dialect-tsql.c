@@ -7,7 +7,7 @@
 
 #include <strings.h>
 
-#include "dialect.h"
+#include "describe.h"
 
 /* Milliseconds, the least to wait: as the server asks for it; and what Microsoft's "Troubleshoot transient connection errors"
  * has as the first delay, lest many who come back at once keep the service down. */
@@ -245,4 +245,5 @@ const struct odbc_dialect odbc_tsql = {
 	.meanings = meanings,
 	.as_text = as_text,
 	.is_reserved = is_reserved,
+	.read_catalog = odbc_read_tsql,
 };

@@ -7,6 +7,8 @@
 
 #include "odbc.h"
 
+struct odbc_describing;
+
 /* What the server's own number of an error means. */
 struct odbc_meaning {
 	int64_t native;
@@ -49,9 +51,8 @@ struct odbc_dialect {
 	const char *(*as_text)(int32_t type, const char *declared);
 	/* Schemas that are the server's own. */
 	bool (*is_reserved)(const char *schema);
-	/* Everything in the catalog; NULL: by ODBC's catalog functions. */
-	int (*describe)(struct etl_instance *, const struct etl_dataset *, struct etl_table_sink *,
-			struct etl_error *);
+	/* Reads what is asked for out of the server's own catalog; NULL: by ODBC's catalog functions. */
+	int (*read_catalog)(struct odbc_describing *);
 };
 
 extern const struct odbc_dialect odbc_tsql, odbc_postgresql, odbc_sqlite, odbc_standard;

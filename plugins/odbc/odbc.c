@@ -8,6 +8,7 @@
 
 #include "azure.h"
 #include "load.h"
+#include "pin.h"
 #include "provision.h"
 
 static const struct etl_option provision_options[] = {
@@ -192,6 +193,10 @@ static const struct etl_store store = {
 static const struct etl_source source = {
 	.size = sizeof(struct etl_source),
 	.read = odbc_read,
+	.pin = odbc_pin,
+	.join = odbc_join,
+	.stamp = odbc_stamp,
+	.plan = odbc_plan,
 };
 
 /* A column here has one type for all its values, so what may be anything comes as text. */

@@ -26,6 +26,7 @@ struct etl_instance {
 	SQLHENV env;
 	SQLHDBC db; /* SQL_NULL_HDBC until needed */
 	bool connected, lost;
+	bool pinned; /* reads in the transaction that stands for the view (pin.c) */
 	const struct odbc_dialect *dialect; /* by what the server says it is; NULL until connected */
 	const struct odbc_dialect *likely;  /* by the driver, while it is not connected; or NULL */
 	struct odbc_provision *provision;   /* a database that the run makes; or NULL */
@@ -121,6 +122,11 @@ int odbc_column(struct etl_instance *, SQLHSTMT, int i, struct etl_text *ret, bo
 		struct etl_error *);
 /* The first value of the first row. */
 int odbc_number(struct etl_instance *, struct etl_error *, int64_t *ret, const char *sql);
+
+/* The same as text, appended; NULL is none. */
+int odbc_ask(struct etl_instance *, const char *sql, struct etl_text *ret, struct etl_error *);
+/* The same, and of a failure nothing is told: it is no failure to who asks. False: it failed. */
+bool odbc_ask_quietly(struct etl_instance *, const char *sql, struct etl_text *ret);
 
 /* names.c */
 /* A name as the dialect quotes it. */

@@ -116,7 +116,8 @@ static int collect(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_t
 		if (indicator >= 0 && (size_t)indicator < size)
 			size = (size_t)indicator;
 		etl_text_add_bytes(ret, piece, size);
-		if (code == SQL_SUCCESS)
+		/* What was left fitted, whatever the code says: FreeTDS gives an sql_variant again and again. */
+		if (code == SQL_SUCCESS || (indicator >= 0 && (size_t)indicator <= sizeof(piece) - sizeof(*piece)))
 			break;
 	}
 	return ret->failed ? odbc_no_memory(inst, err) : ETL_OK;
@@ -137,9 +138,8 @@ int odbc_column(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_text
 	return rc == ETL_OK && ret->failed ? odbc_no_memory(inst, err) : rc;
 }
 
-int odbc_number(struct etl_instance *inst, struct etl_error *err, int64_t *ret, const char *sql)
+int odbc_ask(struct etl_instance *inst, const char *sql, struct etl_text *ret, struct etl_error *err)
 {
-	struct etl_text text = { 0 };
 	SQLHSTMT stmt;
 	int rc = odbc_statement(inst, &stmt, err);
 
@@ -149,10 +149,39 @@ int odbc_number(struct etl_instance *inst, struct etl_error *err, int64_t *ret, 
 	if (rc == ETL_OK)
 		rc = odbc_next(inst, stmt, err);
 	if (rc > 0)
-		rc = odbc_column(inst, stmt, 1, &text, NULL, err);
+		rc = odbc_column(inst, stmt, 1, ret, NULL, err);
+	odbc_done(inst, stmt);
+	return rc;
+}
+
+bool odbc_ask_quietly(struct etl_instance *inst, const char *sql, struct etl_text *ret)
+{
+	size_t units;
+	SQLHSTMT stmt = SQL_NULL_HSTMT;
+	SQLWCHAR *wide = odbc_wide(sql, strlen(sql), &units);
+	SQLSMALLINT columns = 0;
+	SQLRETURN code = SQL_ERROR;
+
+	if (wide && SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, &stmt)))
+		code = SQLExecDirectW(stmt, wide, (SQLINTEGER)units);
+	if (SQL_SUCCEEDED(code) && SQL_SUCCEEDED(SQLNumResultCols(stmt, &columns)) && columns > 0) {
+		code = SQLFetch(stmt);
+		if (SQL_SUCCEEDED(code) && odbc_column(inst, stmt, 1, ret, NULL, NULL) < 0)
+			code = SQL_ERROR;
+	}
+	if (stmt != SQL_NULL_HSTMT)
+		SQLFreeHandle(SQL_HANDLE_STMT, stmt);
+	free(wide);
+	return SQL_SUCCEEDED(code) || code == SQL_NO_DATA;
+}
+
+int odbc_number(struct etl_instance *inst, struct etl_error *err, int64_t *ret, const char *sql)
+{
+	struct etl_text text = { 0 };
+	int rc = odbc_ask(inst, sql, &text, err);
+
 	if (rc == ETL_OK)
 		*ret = text.at ? strtoll(text.at, NULL, 10) : 0;
 	etl_text_free(&text);
-	odbc_done(inst, stmt);
 	return rc;
 }

@@ -4,6 +4,10 @@
 
 #include "shape.h"
 
+/* catalog-keys.c: the primary key of a table, in MEMORY; without columns when there is none. */
+int odbc_find_key(struct etl_instance *, const struct etl_dataset *, struct arena *memory, struct etl_key *ret,
+		  struct etl_error *);
+
 /* `FROM` and what follows it, up to the conditions. */
 void select_add_from(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
 /* The columns that the dataset has; the server looks at its condition too. */
