@@ -20,7 +20,7 @@ int odbc_identity_insert(struct etl_instance *inst, const struct etl_load *load,
 {
 	struct etl_text sql = { 0 };
 
-	if (inst->dialect != &odbc_tsql || !has_identity(load->table))
+	if (inst->dialect != &odbc_tsql || odbc_is_into(load) || !has_identity(load->table))
 		return ETL_OK;
 	etl_text_add(&sql, "SET IDENTITY_INSERT ");
 	odbc_add_staged(&sql, inst, load, token);
