@@ -34,6 +34,15 @@ static int ping(struct instance *instance, const char *role, FILE *out, struct e
 					    instance_error(instance, err));
 }
 
+static void show_validators(const struct pipeline *pipeline, FILE *out)
+{
+	struct etl_text text = { 0 };
+
+	if (plan_validators(pipeline, &text) && text.at)
+		fprintf(out, "%-8s %-16s %s\n", "run", "validators", text.at);
+	etl_text_free(&text);
+}
+
 static int show(struct run *run, struct etl_error *err)
 {
 	struct output output;
@@ -45,6 +54,8 @@ static int show(struct run *run, struct etl_error *err)
 	rc = ping(run->source, "source", output.file, err);
 	if (rc == 0)
 		rc = ping(run->target, "target", output.file, err);
+	if (rc == 0)
+		show_validators(run->pipeline, output.file);
 	if (rc == 0)
 		fprintf(output.file, "%-8s %-16s %zu, state in %s\nok\n", "run", "tables",
 			run->jobs.count, run->state_path);

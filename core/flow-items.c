@@ -142,6 +142,8 @@ static int take_back(struct item *item, struct etl_error *err)
 	context_restart(&item->target);
 	memset(&item->digest, 0, sizeof(item->digest));
 	memset(&item->refused, 0, sizeof(item->refused));
+	totals_free(item->totals);
+	item->totals = NULL;
 	item->passed = item->bytes = 0;
 	item->taken = item->marked = false;
 	queue_restart(item->queue);

@@ -22,6 +22,7 @@ struct item {
 	struct etl_context source, target;
 	struct digest digest;
 	struct canon *canon; /* the reader's */
+	struct totals *totals; /* or NULL: nobody will ask */
 	uint64_t passed, bytes;
 	struct digest refused; /* the rows that the target refused */
 	struct etl_token mark; /* where the target stood before it, where it can say so */

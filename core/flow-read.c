@@ -13,6 +13,8 @@ static int digest_item(struct item *item, const struct ArrowArray *batch)
 {
 	const struct etl_needs *needs = &item->job->needs;
 
+	if (item->totals)
+		totals_batch(item->totals, batch);
 	return !item->canon ||
 	       digest_batch(&item->digest, item->canon, batch, needs->ppm, needs->seed);
 }
@@ -79,7 +81,7 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 	}
 }
 
-/* The digest is of the rows as they come: the key's columns stand where they stand at the
+/* Digest and totals are of the rows as they come: the columns stand where they stand at the
  * target. */
 static int start_digest(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
 {
@@ -88,9 +90,12 @@ static int start_digest(struct item *item, struct ArrowArrayStream *stream, stru
 
 	if (rc)
 		return stream_failed(job_source_name(item->job), stream, rc, err);
-	item->canon = job_canon(item->job, &schema, item->job->needs.hash);
+	if (item->job->needs.hash)
+		item->canon = job_canon(item->job, &schema, item->job->needs.hash);
+	if (item->job->adds_up)
+		item->totals = totals_new(&schema);
 	schema.release(&schema);
-	return item->canon ? 0 : error_memory(err);
+	return (item->canon || !item->job->needs.hash) && (item->totals || !item->job->adds_up) ? 0 : error_memory(err);
 }
 
 static int read_item(struct flow *flow, struct item *item, struct instance *source,
@@ -104,7 +109,7 @@ static int read_item(struct flow *flow, struct item *item, struct instance *sour
 	rc = flow_open(flow->setup, job, source, item->split, &item->source, &stream, err);
 	if (rc < 0)
 		return rc;
-	rc = job->needs.hash ? start_digest(item, &stream, err) : 0;
+	rc = job->needs.hash || job->adds_up ? start_digest(item, &stream, err) : 0;
 	if (rc == 0)
 		rc = pump(item, &stream, err);
 	stream.release(&stream);

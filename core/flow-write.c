@@ -129,6 +129,23 @@ static void intake_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
+/* With the job's mutex. Totals that failed for want of memory are added up anew when they are asked for. */
+static void sum_totals(struct item *item)
+{
+	struct job *job = item->job;
+
+	if (!item->totals)
+		return;
+	if (job->totals) {
+		totals_merge(job->totals, item->totals);
+		totals_free(item->totals);
+	} else {
+		job->totals = item->totals;
+	}
+	item->totals = NULL;
+	job->total_splits++;
+}
+
 static void account(struct item *item, const struct etl_stats *stats)
 {
 	struct job *job = item->job;
@@ -147,6 +164,7 @@ static void account(struct item *item, const struct etl_stats *stats)
 	carried_add_all(&job->carried, &item->target.carried);
 	digest_add(&job->digest, &item->digest);
 	digest_subtract(&job->digest, &item->refused);
+	sum_totals(item);
 	job->splits_done++;
 	job->ended = now();
 	if (job->progress && job->splits_done == job->split_count)

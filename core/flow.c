@@ -74,6 +74,7 @@ static void free_items(struct flow *flow)
 		context_clear(&flow->items[i].target);
 		canon_free(flow->items[i].canon);
 		canon_free(flow->items[i].target.canon);
+		totals_free(flow->items[i].totals);
 	}
 	free(flow->items);
 }

@@ -16,6 +16,7 @@
 #include "progress.h"
 #include "reshape.h"
 #include "splits.h"
+#include "total.h"
 
 /* One step of a chain: a transform, the cast, or a validator that looks at rows. Its identity:
  * in + created = out + filtered + merged + rejected. */
@@ -30,6 +31,7 @@ struct job_replay;
 struct job_ahead {
 	bool known;
 	struct digest digest;
+	struct totals *totals; /* or NULL */
 	uint64_t unreadable;
 };
 
@@ -63,6 +65,7 @@ struct job {
 	int64_t *key; /* columns of rows; none: the whole row */
 	size_t key_count;
 	struct etl_needs needs; /* the digest of the source side to keep while loading */
+	bool adds_up; /* a validator will ask for totals: the source's are kept while loading */
 
 	const struct job_replay *replay; /* the rows are those of a rejects file; or NULL */
 	struct job_split *splits;
@@ -80,6 +83,8 @@ struct job {
 	struct stage_count *stages;  /* of the whole chain; job_stages of them, NULL before any was loaded */
 	struct etl_outcome outcome; /* what commit did with the staged rows */
 	struct digest digest;
+	struct totals *totals; /* of TOTAL_SPLITS splits that this process loaded; NULL: of none */
+	size_t total_splits;
 	struct job_ahead ahead;
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;

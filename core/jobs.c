@@ -287,6 +287,7 @@ static int ask_needs(struct making *m, struct job *job)
 		struct instance *instance = NULL;
 		int rc;
 
+		job->adds_up |= use->plugin->can_check && use->plugin->validator.flags & ETL_ADDS_UP;
 		if (!use->plugin->can_needs && !use->plugin->can_wrap)
 			continue;
 		rc = instance_open(use, ETL_ROLE_VALIDATOR, &limits, &instance, m->err);
@@ -553,6 +554,8 @@ static void job_free(struct job *job)
 	free(job->splits);
 	free(job->refused);
 	free(job->stages);
+	totals_free(job->totals);
+	totals_free(job->ahead.totals);
 	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);

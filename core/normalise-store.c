@@ -61,6 +61,15 @@ static int no_bounds(struct etl_instance *i, const struct etl_dataset *dataset, 
 	return error_set(err, ETL_BUG, "this store does not say the bounds of column %s", column);
 }
 
+static int no_totals(struct etl_instance *i, const struct etl_totals_ask *ask, struct etl_total_sink *sink,
+		     struct etl_error *err)
+{
+	(void)i;
+	(void)ask;
+	(void)sink;
+	return error_set(err, ETL_USAGE, "this store adds nothing up itself");
+}
+
 static int no_pin(struct etl_instance *i, struct etl_token *ret, struct etl_error *err)
 {
 	(void)i;
@@ -250,6 +259,9 @@ static int fill_store(struct plugin *p, struct etl_error *err)
 		p->store.ping = no_ping;
 	if (!p->can_digest)
 		p->store.digest = no_digest;
+	p->can_totals = p->store.totals;
+	if (!p->can_totals)
+		p->store.totals = no_totals;
 	return fill_digests(p, err);
 }
 

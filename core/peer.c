@@ -144,11 +144,21 @@ static int walk_next(struct walk *w)
 	}
 }
 
+static bool walk_leaves_out(struct walk *w, int64_t row)
+{
+	return w->peer->refused_count && walk_refused(w, w->rows[row]);
+}
+
 static bool walk_takes(struct walk *w, int64_t row)
 {
-	if (w->peer->refused_count && walk_refused(w, w->rows[row]))
-		return false;
-	return in_range(w->range, w->keys[row]);
+	return !walk_leaves_out(w, row) && in_range(w->range, w->keys[row]);
+}
+
+void peer_clear(struct etl_peer *peer)
+{
+	totals_free(peer->own_totals);
+	peer->own_totals = NULL;
+	peer->totals = NULL;
 }
 
 int peer_describe(struct etl_peer *peer, const struct etl_table **ret, struct etl_error *err)
@@ -164,38 +174,70 @@ int peer_other(struct etl_peer *peer, const char *table, struct etl_peer **ret,
 	return peer->other(peer, table, ret, err);
 }
 
+/* The sample is of the digest; totals, where they are wanted, are of all rows. */
+static void learn_batch(struct walk *w, struct digest *digest, struct totals *totals)
+{
+	if (totals)
+		totals_look(totals, &w->batch);
+	for (int64_t i = 0; i < w->batch.length; i++) {
+		struct etl_digest *bucket = &digest->buckets[w->keys[i] % ETL_BUCKETS];
+
+		if (walk_leaves_out(w, i))
+			continue;
+		if (totals)
+			totals_row(totals, i);
+		if (!in_range(w->range, w->keys[i]))
+			continue;
+		digest->total.rows++;
+		digest->total.sum += w->rows[i];
+		bucket->rows++;
+		bucket->sum += w->rows[i];
+	}
+}
+
 /* One pass fills the digest of every bucket, so the next question costs nothing. */
 static int peer_learn(struct etl_peer *peer, const struct etl_range *range, int32_t hash,
 		      struct etl_error *err)
 {
 	struct etl_range sample = { .ppm = range_ppm(range), .seed = range->seed };
+	struct totals *totals = NULL;
 	struct digest digest = { 0 };
 	struct walk w;
 	int rc = walk_open(&w, peer, &sample, hash, err);
 
 	if (rc < 0)
 		return rc;
-	while ((rc = walk_next(&w)) > 0) {
-		for (int64_t i = 0; i < w.batch.length; i++) {
-			struct etl_digest *bucket = &digest.buckets[w.keys[i] % ETL_BUCKETS];
-
-			if (!walk_takes(&w, i))
-				continue;
-			digest.total.rows++;
-			digest.total.sum += w.rows[i];
-			bucket->rows++;
-			bucket->sum += w.rows[i];
-		}
+	if (peer->adds_up && !peer->totals && !(totals = totals_new(peer->schema)))
+		rc = error_memory(err);
+	while (rc == 0 && (rc = walk_next(&w)) > 0) {
+		learn_batch(&w, &digest, totals);
+		rc = 0;
 	}
 	walk_close(&w);
-	if (rc < 0)
+	if (rc == 0 && totals && totals->failed)
+		rc = error_memory(err);
+	if (rc < 0) {
+		totals_free(totals);
 		return rc;
+	}
+	if (totals)
+		peer->totals = peer->own_totals = totals;
 	peer->known = digest;
 	peer->known_ppm = sample.ppm;
 	peer->known_seed = sample.seed;
 	if (sample.ppm == EVERY_ROW)
 		peer->known_rows = (int64_t)digest.total.rows;
 	return 0;
+}
+
+int peer_add_up(struct etl_peer *peer, struct etl_error *err)
+{
+	const struct etl_range range = { .kind = ETL_RANGE_SAMPLE,
+					 .ppm = peer->needs.hash ? peer->needs.ppm : EVERY_ROW,
+					 .seed = peer->needs.seed };
+
+	peer->adds_up = true;
+	return peer_learn(peer, &range, ETL_HASH_X1, err);
 }
 
 /* A range that the host cannot keep to is not passed over: all rows would come in its place. */

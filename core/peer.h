@@ -8,6 +8,7 @@
 
 #include "canon.h"
 #include "error.h"
+#include "total.h"
 
 /* The host side opens rows: a function of the peer's owner. */
 struct etl_peer {
@@ -30,6 +31,14 @@ struct etl_peer {
 	int64_t known_rows;
 	/* Counts the rows without reading them, or leaves *ret as it is; NULL: cannot. */
 	int (*count)(struct etl_peer *, int64_t *ret, struct etl_error *);
+	/* The columns added up by the store, of the dataset of this side; NULL: cannot. ETL_USAGE: not these. */
+	int (*add_up)(struct etl_peer *, struct etl_totals_ask *, struct etl_total_sink *,
+		      struct etl_error *);
+	const struct totals *totals; /* all rows added up, so far as is known; or NULL */
+	struct totals *own_totals;   /* by this peer; peer_clear */
+	bool adds_up;		     /* whoever goes over the rows adds them up: it will be asked */
+	bool once;		     /* its rows cannot be read, or not again */
+	struct etl_needs needs;	     /* the digest that will be asked for beside */
 	/* Another table of the same side; its owner is this peer's. */
 	int (*other)(struct etl_peer *, const char *table, struct etl_peer **ret,
 		     struct etl_error *);
@@ -39,6 +48,7 @@ struct etl_peer {
 	size_t refused_count;
 };
 
+void peer_clear(struct etl_peer *);
 int peer_describe(struct etl_peer *, const struct etl_table **ret, struct etl_error *);
 int peer_other(struct etl_peer *, const char *table, struct etl_peer **ret, struct etl_error *);
 int peer_digest(struct etl_peer *, const struct etl_range *, int32_t hash, struct etl_digest *ret,
@@ -47,5 +57,9 @@ int peer_read(struct etl_peer *, const struct etl_range *, struct ArrowArrayStre
 	      struct etl_error *);
 int peer_hashes(struct etl_peer *, const struct etl_range *, int32_t hash,
 		struct ArrowArrayStream *, struct etl_error *);
+/* peer-totals.c */
+int peer_totals(struct etl_peer *, struct etl_total_sink *, struct etl_error *);
+/* Fills `totals` in a pass over all rows. */
+int peer_add_up(struct etl_peer *, struct etl_error *);
 
 #endif

@@ -26,6 +26,8 @@ int pipeline_plugin(struct pipeline *, const config_setting_t *group, int32_t ro
 /* The list KEY of such groups; absent: empty. */
 int pipeline_plugins(struct pipeline *, const config_setting_t *in, const char *key, int32_t role,
 		     struct plugin_uses *ret, struct etl_error *);
+/* The validators that the target wishes for where the pipeline says nothing of any. */
+int pipeline_wished_validators(struct pipeline *, const config_setting_t *root, struct etl_error *);
 void plugin_use_clear(struct plugin_use *);
 void plugin_uses_clear(struct plugin_uses *);
 /* Options of a plugin for a table or column; NULL in *ret when it has none there. IGNORE: as

@@ -61,6 +61,8 @@ static int read_all(struct pipeline *p, const config_setting_t *root, const char
 	if (status == ETL_OK)
 		status = pipeline_plugins(p, root, "validators", ETL_ROLE_VALIDATOR, &p->validators,
 					  err);
+	if (status == ETL_OK)
+		status = pipeline_wished_validators(p, root, err);
 	return status;
 }
 

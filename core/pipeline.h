@@ -88,6 +88,7 @@ struct pipeline {
 	struct string_list exclude;
 	struct origin exclude_origin;
 	struct plugin_uses transforms, validators; /* for every table */
+	bool validators_by_target;		   /* the file says nothing of them: they are the target's own wish */
 	struct type_rule *types;
 	size_t type_count;
 	int32_t foreign_keys; /* enum etl_fk_policy; -1: not given */

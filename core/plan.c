@@ -224,6 +224,26 @@ void plan_rollback(const struct pipeline *p, const struct jobs *jobs, char *buf,
 		snprintf(buf, size, "no, undo = true would keep what is changed");
 }
 
+bool plan_validators(const struct pipeline *p, struct etl_text *text)
+{
+	if (!p->validators_by_target)
+		return false;
+	for (size_t i = 0; i < p->validators.count; i++)
+		etl_text_addf(text, "%s%s", i ? ", " : "", p->validators.at[i].plugin->base.name);
+	etl_text_addf(text, ", as this target wishes where the pipeline says nothing of validators: %s; "
+		      "validators = ( ); asks for none", p->target.plugin->target.validators);
+	return true;
+}
+
+static void print_validators(FILE *out, const struct pipeline *pipeline)
+{
+	struct etl_text text = { 0 };
+
+	if (plan_validators(pipeline, &text) && text.at)
+		fprintf(out, "validators: %s\n\n", text.at);
+	etl_text_free(&text);
+}
+
 static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs,
 		      const struct plan *plan)
 {
@@ -234,6 +254,7 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 		jobs->count, jobs->count == 1 ? "" : "s");
 	plan_rollback(pipeline, jobs, words, sizeof(words));
 	fprintf(out, "rollback: %s\n\n", words);
+	print_validators(out, pipeline);
 	for (size_t i = 0; i < jobs->count; i++)
 		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)

@@ -22,6 +22,8 @@ const struct etl_load *plan_load(const struct jobs *, const struct etl_step *);
 /* Prints all of it to standard output: tables in order with their types, then every step with its
  * verdict. */
 /* Whether a run can be taken back once it is published, and by what: for people. */
+/* The validators that nobody wrote down, as plan and check show them; false: there are none such. */
+bool plan_validators(const struct pipeline *, struct etl_text *);
 void plan_rollback(const struct pipeline *, const struct jobs *, char *buf, size_t size);
 int plan_print(const struct pipeline *, const struct jobs *, const struct plan *,
 	       struct etl_error *);

@@ -43,6 +43,10 @@ static void store_promises(const struct plugin *p, promise_line *line, void *dat
 	     p->can_digests ? "computes row hashes itself for diff, where they are the same as ours" :
 			      "row hashes are computed by etlrun, from the rows",
 	     data);
+	line("store",
+	     p->can_totals ? "adds its columns up itself, where that is exact" :
+			     "columns are added up by etlrun, from the rows",
+	     data);
 }
 
 static void source_promises(const struct plugin *p, promise_line *line, void *data)

@@ -91,7 +91,12 @@ static int plan_all(struct ahead *a, struct etl_error *err)
 		if (job->failed || job->needs.hash != ETL_HASH_X1)
 			continue;
 		job->ahead = (struct job_ahead){ .known = true };
-		rc = plan_job(a, job, &a->sides[i], err);
+		/* A store that adds up itself is asked in time. */
+		if (job->adds_up && !a->verify->flow->target->plugin->can_totals &&
+		    !(job->ahead.totals = totals_new(&job->rows)))
+			rc = error_memory(err);
+		if (rc == 0)
+			rc = plan_job(a, job, &a->sides[i], err);
 	}
 	return rc;
 }
@@ -99,7 +104,7 @@ static int plan_all(struct ahead *a, struct etl_error *err)
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 static int add_batches(struct piece *p, struct ArrowArrayStream *stream, struct canon *canon,
-		       struct digest *digest, struct etl_error *err)
+		       struct digest *digest, struct totals *totals, struct etl_error *err)
 {
 	const struct etl_needs *needs = &p->job->needs;
 
@@ -122,6 +127,8 @@ static int add_batches(struct piece *p, struct ArrowArrayStream *stream, struct 
 						    job_name(p->job), strerror(rc));
 		if (!batch.release)
 			return 0;
+		if (totals)
+			totals_batch(totals, &batch);
 		ok = batch.length == 0 ||
 		     digest_batch(digest, canon, &batch, needs->ppm, needs->seed);
 		batch.release(&batch);
@@ -140,25 +147,30 @@ static int read_piece(struct piece *p, struct instance *target, struct etl_error
 	struct canon *canon = job_canon(job, &job->rows, ETL_HASH_X1);
 	struct ArrowArrayStream stream = { .release = NULL };
 	struct digest *digest = calloc(1, sizeof(*digest));
-	int rc = canon && digest ? 0 : error_memory(err);
+	bool adds_up = job->ahead.totals;
+	struct totals *totals = adds_up ? totals_new(&job->rows) : NULL;
+	int rc = canon && digest && (totals || !adds_up) ? 0 : error_memory(err);
 
 	context.err = instance_error(target, err);
 	if (rc == 0)
 		rc = target->plugin->source.read(target->self, &read, &p->split, &stream,
 						 context.err);
 	if (rc == 0)
-		rc = add_batches(p, &stream, canon, digest, err);
+		rc = add_batches(p, &stream, canon, digest, totals, err);
 	if (stream.release)
 		stream.release(&stream);
 	if (rc == 0) {
 		pthread_mutex_lock(&job->mutex);
 		digest_add(&job->ahead.digest, digest);
+		if (totals)
+			totals_merge(job->ahead.totals, totals);
 		job->ahead.unreadable += context.rejected;
 		pthread_mutex_unlock(&job->mutex);
 		p->done = true;
 	}
 	context_clear(&context);
 	canon_free(canon);
+	totals_free(totals);
 	free(digest);
 	return rc;
 }

@@ -54,6 +54,7 @@ static void keyed_release(struct ArrowArrayStream *stream)
 		k->rows_of_source.release(&k->rows_of_source);
 	if (k->key_schema.release)
 		k->key_schema.release(&k->key_schema);
+	peer_clear(&k->from.peer);
 	context_clear(&k->from.context);
 	free(k->columns);
 	free(k);

@@ -85,6 +85,7 @@ uint64_t verify_others_free(struct side_peer *side)
 		unreadable += other->unreadable;
 		if (other->rows.release)
 			other->rows.release(&other->rows);
+		peer_clear(&other->peer);
 		context_clear(&other->context);
 		free(other->schema);
 		free(other->table);

@@ -256,15 +256,28 @@ void verify_peer_init(struct side_peer *side, const struct verify *verify, struc
 					.batch_bytes = limits->batch_bytes,
 					.max_row = limits->max_row,
 					.other = verify_other,
+					.adds_up = job->adds_up,
+					.needs = job->needs,
 					.known_rows = -1 };
+}
+
+/* Rows that the target refused were added up too, and cannot be taken out of extremes; those that a process before this one
+ * loaded were not. */
+static bool knows_totals(const struct job *job)
+{
+	return job->totals && !job->totals->failed && job->total_splits == job->split_count &&
+	       !job->rejected_by_target;
 }
 
 void verify_from_init(struct side_peer *side, const struct verify *verify, struct job *job)
 {
 	verify_peer_init(side, verify, job);
 	side->peer.open = from_open;
+	side->peer.once = !job->repeats;
 	if (!verify->loaded)
 		return;
+	if (knows_totals(job))
+		side->peer.totals = job->totals;
 	if (job->refused_count)
 		qsort(job->refused, job->refused_count, sizeof(*job->refused), compare_hashes);
 	side->peer.refused = job->refused;
@@ -391,6 +404,7 @@ static void take_ahead(struct side_peer *into, const struct job *job)
 	into->peer.known = job->ahead.digest;
 	into->peer.known_ppm = job->needs.ppm;
 	into->peer.known_seed = job->needs.seed;
+	into->peer.totals = job->ahead.totals;
 	into->unreadable = job->ahead.unreadable;
 	if (job->needs.ppm >= EVERY_ROW)
 		into->peer.known_rows = (int64_t)job->ahead.digest.total.rows;
@@ -415,6 +429,29 @@ static int count_into(struct etl_peer *peer, int64_t *ret, struct etl_error *err
 	return rc;
 }
 
+static int add_up_into(struct etl_peer *peer, struct etl_totals_ask *ask, struct etl_total_sink *sink,
+		       struct etl_error *err)
+{
+	struct side_peer *side = (struct side_peer *)(void *)peer;
+	struct instance *target = side->verify->flow->target;
+
+	ask->dataset = side->dataset;
+	return target->plugin->store.totals(target->self, ask, sink, instance_error(target, err));
+}
+
+/* What is asked of the target where the rows are. Of a table that holds others too only the rows can be told apart. */
+static void ask_into(struct side_peer *into, const struct plugin *plugin)
+{
+	into->peer.open = into->verify->keyed ? verify_keyed_open : verify_into_open;
+	into->peer.once = !plugin->has_source;
+	if (into->verify->keyed)
+		return;
+	if (plugin->can_digest)
+		into->peer.count = count_into;
+	if (plugin->can_totals)
+		into->peer.add_up = add_up_into;
+}
+
 int verify_job(const struct verify *verify, struct job *job, struct report_line *line,
 	       bool *ret_failed, struct etl_error *err)
 {
@@ -424,9 +461,7 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 	*ret_failed = false;
 	verify_from_init(&from, verify, job);
 	verify_peer_init(&into, verify, job);
-	into.peer.open = verify->keyed ? verify_keyed_open : verify_into_open;
-	if (!verify->keyed && verify->flow->target->plugin->can_digest)
-		into.peer.count = count_into;
+	ask_into(&into, verify->flow->target->plugin);
 	take_ahead(&into, job);
 	rc = verify_find_into(&into, err);
 	/* A target that cannot be read back is believed when it says how many rows it took. */
@@ -449,6 +484,8 @@ int verify_job(const struct verify *verify, struct job *job, struct report_line 
 			       "written",
 			       job_name(job), into.unreadable,
 			       into.unreadable == 1 ? "" : "s");
+	peer_clear(&from.peer);
+	peer_clear(&into.peer);
 	context_clear(&from.context);
 	context_clear(&into.context);
 	free(into.schema);

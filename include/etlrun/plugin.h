@@ -58,6 +58,7 @@ struct etl_conf;                /* the host's: a group of checked options */
 struct etl_error;               /* the host's: where a failure is described */
 struct etl_context;             /* the host's: one stream of one table, for reject and count */
 struct etl_peer;                /* the host's: one side of a comparison */
+struct etl_total_sink;
 
 /* ---- Types and rows ------------------------------------------------------------------------------ */
 
@@ -436,6 +437,11 @@ struct etl_host {
 	/* Since 1.2. For a target in `load`: by which of its ways ROWS of the split went in, in a word or two for people
 	 * ("bulk copy"), which the report shows. Rows of several calls with one HOW are added up. */
 	void (*carried)(struct etl_context *context, const char *how, uint64_t rows);
+	/* Since 1.2. For validators: what each column of the table holds, added up, in the order of the shape that
+	 * peer_describe gives without what the target computes: by the store where it can, else over the rows. Texts are in
+	 * the host's own spelling, so equal values have equal texts. A column has ETL_RESPELT when its values are not to be
+	 * compared, only its NULLs. See ETL_ADDS_UP. */
+	int (*peer_totals)(struct etl_peer *peer, struct etl_total_sink *sink, struct etl_error *err);
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is
@@ -518,6 +524,36 @@ struct etl_digest_sink {
 	int (*emit)(struct etl_digest_sink *self, uint64_t part, const struct etl_digest *digest);
 };
 
+/*
+ * Since 1.2. What one column holds, added up over all rows. Nothing in it depends on their order, and nothing is rounded.
+ * A number, date or time is a text as etl_convert_text reads it ("-12.50", "1e-7", "2024-02-29 13:00:00.5", "1" for true;
+ * an instant with its offset or Z); it need not be the shortest, for the host spells it anew. Closed.
+ */
+struct etl_total {
+	int64_t nulls;                  /* how many; ETL_UNKNOWN: nobody can say any more, and nothing else is said */
+	/* bool, integers, reals, decimal, numeric, date, time, timestamp, instant: NULL, there is no value. A NaN is greater
+	 * than all else; 0 and -0 are one. */
+	const char *least, *greatest;
+	const char *sum;                /* integers, decimal, numeric: exact; NULL: there is no value */
+	/* text, json, bytes: of the values in bytes as `read` would give them, of texts also in units of UTF-16, which is
+	 * how some servers count. ETL_UNKNOWN: there is no value, or the store counts in another way. */
+	int64_t shortest, longest;
+	int64_t shortest_utf16, longest_utf16;
+};
+
+/* What `totals` is asked. */
+struct etl_totals_ask {
+	struct etl_dataset dataset;     /* a table or staged rows, with its `where` */
+	/* By their names in the table, in the types in which they were moved (type, precision, scale); of one with
+	 * ETL_RESPELT only the NULLs are wanted. */
+	const struct etl_column *columns;
+	size_t column_count, column_size;
+};
+struct etl_total_sink {
+	/* Every column once, in their order. */
+	int (*emit)(struct etl_total_sink *self, const struct etl_column *column, const struct etl_total *total);
+};
+
 enum etl_store_flags {
 	ETL_DYNAMIC = 1 << 0,           /* any value in any column: takes and gives ETL_ANY */
 	ETL_UNENFORCED_KEYS = 1 << 1    /* a foreign key may be broken in it */
@@ -560,6 +596,12 @@ struct etl_store {
 	/* The least and the most value of an integer column; least above most: no value at all. */
 	int (*bounds)(struct etl_instance *, const struct etl_dataset *, const char *column,
 		      int64_t *ret_least, int64_t *ret_most, struct etl_error *err);
+	/* Since 1.2. Optional: columns added up by the store, as the host would add up the rows that `read` gives in these
+	 * types. ETL_USAGE with a sentence before anything is emitted: of one of the columns it cannot say exactly that (a
+	 * sum that might overflow, numbers that are kept as text), which is no failure: the host reads the rows. It does too
+	 * when a text that is emitted cannot be read as a value of its column. */
+	int (*totals)(struct etl_instance *, const struct etl_totals_ask *ask, struct etl_total_sink *sink,
+		      struct etl_error *err);
 };
 
 /* A part of a dataset: first and last are the plugin's own (a rowid range, a block range), text too. */
@@ -903,6 +945,9 @@ struct etl_target {
 	const char *(*place)(struct etl_instance *, const struct etl_table *);
 	/* Since 1.2. Optional, pure: 1 when a column that this target makes of COLUMN has ETL_RESPELT. Default: 0. */
 	int32_t (*respells)(const struct etl_column *column);
+	/* Since 1.2. Optional: the validators of a pipeline into this target that says nothing of validators, as it would write
+	 * them: "( { plugin = \"counts\"; } )". Those that are not installed are left out. */
+	const char *validators;
 };
 
 enum etl_repair_kind {
@@ -1013,10 +1058,14 @@ struct etl_reference_sink {
 		    int32_t rejects);
 };
 
+enum etl_validator_flags {
+	ETL_ADDS_UP = 1 << 0    /* since 1.2: asks peer_totals, so the host adds the source's rows up while it loads them */
+};
+
 /* One of wrap and check is required. With both, wrap sees the rows first, in other instances. */
 struct etl_validator {
 	size_t size;
-	uint32_t flags;         /* none yet */
+	uint32_t flags;         /* enum etl_validator_flags */
 	uint32_t reserved;
 	/* Looks at rows on their way; as in etl_transform, without a change to the shape. */
 	int (*wrap)(struct etl_instance *, const struct etl_wrap *, struct ArrowArrayStream *in,

@@ -188,6 +188,7 @@ static const struct etl_store store = {
 	.describe = odbc_describe,
 	.ping = odbc_ping,
 	.digest = odbc_digest,
+	.totals = odbc_totals,
 };
 
 static const struct etl_source source = {
@@ -219,6 +220,7 @@ static const struct etl_target target = {
 	.mark = odbc_mark,
 	.since = odbc_since,
 	.place = odbc_place_of,
+	.validators = "( { plugin = \"counts\"; }, { plugin = \"totals\"; }, { plugin = \"checksum\"; sample = \"10%\"; } )",
 };
 
 static const struct etl_schema schema = {

@@ -146,6 +146,10 @@ int odbc_describe(struct etl_instance *, const struct etl_dataset *, struct etl_
 int odbc_digest(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
 		int32_t hash, struct etl_digest *, struct etl_error *);
 
+/* totals.c */
+int odbc_totals(struct etl_instance *, const struct etl_totals_ask *, struct etl_total_sink *,
+		struct etl_error *);
+
 /* read.c */
 int odbc_read(struct etl_instance *, const struct etl_read *, const struct etl_split *,
 	      struct ArrowArrayStream *, struct etl_error *);

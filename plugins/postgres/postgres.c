@@ -191,6 +191,7 @@ static const struct etl_store store = {
 	.describe = postgres_describe,
 	.ping = postgres_ping,
 	.digest = postgres_digest,
+	.totals = postgres_totals,
 	.hashes = postgres_hashes,
 	.digests = postgres_digests,
 	.bounds = postgres_bounds,

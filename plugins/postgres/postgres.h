@@ -169,6 +169,10 @@ int postgres_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_erro
 int postgres_digest(struct etl_instance *, const struct etl_dataset *, const struct etl_range *,
 		    int32_t hash, struct etl_digest *, struct etl_error *);
 
+/* totals.c: a member of struct etl_store */
+int postgres_totals(struct etl_instance *, const struct etl_totals_ask *, struct etl_total_sink *,
+		    struct etl_error *);
+
 /* given.c: a member of struct etl_schema */
 int postgres_given(struct etl_instance *, struct etl_table_sink *, struct etl_error *);
 
