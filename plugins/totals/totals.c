@@ -11,6 +11,8 @@
 
 #include <etlrun/helpers.h>
 
+#define SHOWN 80 /* characters of a number in a message */
+
 struct etl_instance {
 	const struct etl_host *host;
 };
@@ -80,10 +82,25 @@ static bool alike(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* Of a number of a thousand digits its ends, where most differences are. */
+static void add_shown(struct etl_text *text, const char *value)
+{
+	size_t length = value ? strlen(value) : 0;
+
+	if (length <= SHOWN)
+		etl_text_add(text, value ? value : "NULL");
+	else
+		etl_text_addf(text, "%.*s…%s (%zu digits)", SHOWN / 2, value, value + length - SHOWN / 2, length);
+}
+
 static void say(struct etl_text *text, const char *what, const char *from, const char *into)
 {
 	etl_text_add(text, text->length ? "; " : "");
-	etl_text_addf(text, "%s is %s in the source and %s in the target", what, from ? from : "NULL", into ? into : "NULL");
+	etl_text_addf(text, "%s is ", what);
+	add_shown(text, from);
+	etl_text_add(text, " in the source and ");
+	add_shown(text, into);
+	etl_text_add(text, " in the target");
 }
 
 static void say_number(struct etl_text *text, const char *what, int64_t from, int64_t into)
