@@ -42,11 +42,11 @@ static bool is_wide(const struct odbc_column *c)
 	return c->sql_type == SQL_WCHAR || c->sql_type == SQL_WVARCHAR || c->sql_type == SQL_WLONGVARCHAR;
 }
 
-/* Lengths of a text, where they come to what the text that is read has. */
-static enum what text_of(const struct etl_instance *inst, int32_t declared, const struct odbc_column *c)
+/* Lengths of a text, where they come to what the text that is read has. WIDE: as the server counts an nvarchar. */
+static enum what text_of(const struct etl_instance *inst, enum what wide, int32_t declared, const struct odbc_column *c)
 {
 	if (inst->dialect == &odbc_tsql)
-		return declared == ETL_TEXT && is_wide(c) && strcasestr(c->type_name, "xml") == NULL ? WHAT_UTF16 : WHAT_NULLS;
+		return declared == ETL_TEXT && is_wide(c) && !strcasestr(c->type_name, "xml") ? wide : WHAT_NULLS;
 	return strcasecmp(c->type_name, "text") == 0 || strcasecmp(c->type_name, "varchar") == 0 ? WHAT_BYTES : WHAT_NULLS;
 }
 
@@ -58,7 +58,7 @@ static bool number_fits(const struct etl_instance *inst, struct etl_type_info de
 }
 
 /* False: it cannot be said exactly. */
-static bool choose(const struct etl_instance *inst, struct asked *a)
+static bool choose(const struct etl_instance *inst, enum what wide, struct asked *a)
 {
 	int64_t length;
 	struct etl_type_info declared = odbc_type_of(inst->dialect, a->declared, &length);
@@ -68,7 +68,7 @@ static bool choose(const struct etl_instance *inst, struct asked *a)
 	if (a->column->flags & ETL_RESPELT || type == ETL_UUID)
 		return true;
 	if (type == ETL_TEXT || type == ETL_JSON) {
-		a->what = text_of(inst, declared.type, a->declared);
+		a->what = text_of(inst, wide, declared.type, a->declared);
 		return true;
 	}
 	if (is_int(type) || type == ETL_DECIMAL || type == ETL_NUMERIC) {
@@ -290,18 +290,34 @@ static const struct odbc_column *find(const struct odbc_shape *shape, const char
 	return NULL;
 }
 
+/* DATALENGTH of an nvarchar is that of UTF-16 in SQL Server and that of UTF-8 in Babelfish: the euro sign has two bytes or
+ * three. */
+static int ask_wide(struct etl_instance *inst, enum what *ret, struct etl_error *err)
+{
+	int64_t bytes = 0;
+	int rc = inst->dialect == &odbc_tsql ?
+			 odbc_number(inst, err, &bytes, "SELECT DATALENGTH(CAST(NCHAR(8364) AS nvarchar(10)))") :
+			 ETL_OK;
+
+	*ret = bytes == 2 ? WHAT_UTF16 : bytes == 3 ? WHAT_BYTES : WHAT_NULLS;
+	return rc;
+}
+
 static int choose_all(struct etl_instance *inst, const struct etl_totals_ask *ask, const struct odbc_shape *shape,
 		      struct asked *ret, struct etl_error *err)
 {
-	for (size_t i = 0; i < ask->column_count; i++) {
+	enum what wide;
+	int rc = ask_wide(inst, &wide, err);
+
+	for (size_t i = 0; rc == ETL_OK && i < ask->column_count; i++) {
 		ret[i].column = ETL_AT(const struct etl_column, ask->columns, ask->column_size, i);
 		ret[i].declared = find(shape, ret[i].column->name);
-		if (!ret[i].declared || !choose(inst, &ret[i]))
-			return inst->host->fail(err, ETL_USAGE, NULL, 0,
-						"column \"%s\" is not added up by the server as it is by its rows",
-						ret[i].column->name);
+		if (!ret[i].declared || !choose(inst, wide, &ret[i]))
+			rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
+					      "column \"%s\" is not added up by the server as it is by its rows",
+					      ret[i].column->name);
 	}
-	return ETL_OK;
+	return rc;
 }
 
 int odbc_totals(struct etl_instance *inst, const struct etl_totals_ask *ask, struct etl_total_sink *sink,
