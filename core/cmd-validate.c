@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "log.h"
+#include "progress.h"
 #include "refused.h"
 #include "run.h"
 #include "verify.h"
@@ -138,7 +139,9 @@ static int validate_all(struct run *run, struct etl_error *err)
 	run->flow.source = run->source;
 	run->flow.target = run->target;
 	run->flow.limits = run->limits;
+	run->progress = progress_start(NULL, 0, !run->cli->no_progress && run->cli->level >= ETL_LOG_INFO);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {
+		run_show_validating(run, run->jobs.at[i]);
 		if (run->jobs.at[i]->validators.count == 0)
 			log_line(ETL_LOG_WARN,
 				 "\"%s\" has no validators; write validators = ( { plugin = "
@@ -147,6 +150,8 @@ static int validate_all(struct run *run, struct etl_error *err)
 				 job_name(run->jobs.at[i]));
 		rc = validate_job(run, run->jobs.at[i], &refused, err);
 	}
+	progress_stop(run->progress);
+	run->progress = NULL;
 	refused_clear(&refused);
 	return rc;
 }

@@ -156,7 +156,7 @@ static int table_failed(const struct run *run, struct job *job, const struct rep
 			 run->pipeline->table_scope ? "" : "; nothing was published");
 }
 
-static void show_table(struct run *run, const struct job *job)
+void run_show_validating(struct run *run, const struct job *job)
 {
 	char words[256];
 
@@ -181,7 +181,7 @@ int run_validate(struct run *run, struct etl_error *err)
 
 		if (job->failed)
 			continue;
-		show_table(run, job);
+		run_show_validating(run, job);
 		rc = verify_job(&verify, job, line, &failed, err);
 		if (rc == 0 && failed)
 			rc = table_failed(run, job, line, err);

@@ -84,6 +84,8 @@ void run_summarise_failure(const struct cli *, const struct pipeline *, const ch
 /* What the verbs run and copy do. */
 int cmd_run(const struct cli *, struct etl_error *);
 
+/* Progress says that this table is being validated, until it is told otherwise. */
+void run_show_validating(struct run *, const struct job *);
 int64_t run_clock(void); /* CLOCK_MONOTONIC, microseconds */
 
 #endif
