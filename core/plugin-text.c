@@ -143,7 +143,7 @@ static void validator_promises(const struct plugin *p, promise_line *line, void 
 		line("validator", "looks at what will be published, beside what came from the source", data);
 	if (p->can_inspect)
 		line("validator", "looks at the shape of the table before any row moves", data);
-	if (p->can_needs)
+	if (p->can_needs || (p->can_check && p->validator.flags & ETL_ADDS_UP))
 		line("validator", "the source's side is computed while the rows are loaded", data);
 }
 

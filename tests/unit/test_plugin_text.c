@@ -40,7 +40,7 @@ static const struct plugin all = {
 			     ETL_REFERENCES | ETL_IN_ORDER,
 		    .max_instances = 1 },
 	.transform = { .rows = ETL_ROWS_FEWER, .flags = ETL_REPEATS },
-	.can_digest = true, .can_digests = true, .can_pin = true, .can_split = true, .can_profile = true, .can_watermark = true,
+	.can_digest = true, .can_digests = true, .can_totals = true, .can_pin = true, .can_split = true, .can_profile = true, .can_watermark = true,
 	.can_revert = true, .can_staged = true, .can_derive = true, .can_wrap = true, .can_check = true,
 	.can_inspect = true, .can_needs = true,
 };
@@ -154,6 +154,7 @@ START_TEST(what_all_of_it_promises)
 			 "store: dynamic types: any value may stand in any column\n"
 			 "store: foreign keys may be broken in it\n"
 			 "store: computes row hashes itself for diff, where they are the same as ours\n"
+			 "store: adds its columns up itself, where that is exact\n"
 			 "source: all readers see one consistent view of the data\n"
 			 "source: a table is read in parts, by several workers\n"
 			 "source: looks at every value before types are chosen\n"
@@ -182,6 +183,7 @@ START_TEST(what_the_least_promises)
 {
 	ck_assert_str_eq(promises(&least),
 			 "store: row hashes are computed by etlrun, from the rows\n"
+			 "store: columns are added up by etlrun, from the rows\n"
 			 "source: no consistent view: a row that changes during the run may be seen before or after\n"
 			 "source: a table is read in one piece, by one worker\n"
 			 "target: not resumable: a run that was interrupted starts again\n"
