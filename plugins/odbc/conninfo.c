@@ -78,6 +78,9 @@ int odbc_conninfo(const struct etl_host *host, const struct etl_conf *conf, stru
 	for (size_t i = 0; i + 1 < host->list(conf, "parameters"); i += 2)
 		add_pair(&text, host->item(conf, "parameters", i),
 			 host->item(conf, "parameters", i + 1));
+	/* Else SQLite's driver keeps the whole answer to a statement in memory. */
+	if (text.at && strcasestr(text.at, "sqlite") && !strcasestr(text.at, "StepAPI"))
+		add_pair(&text, "StepAPI", "1");
 	if (text.failed) {
 		etl_text_free(&text);
 		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory for a connection string");

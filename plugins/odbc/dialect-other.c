@@ -14,42 +14,34 @@ static bool is_reserved_postgresql(const char *schema)
 	return strncmp(schema, "pg_", 3) == 0 || strcmp(schema, "information_schema") == 0;
 }
 
-/* psqlODBC gives a time without its fraction, and of an infinite date a date. */
+/*
+ * What psqlODBC changes comes as text: a time loses its fraction, an infinite date becomes a date, a real is read from its
+ * text by the driver, an oid is a number with a sign; and types that are PostgreSQL's own have no other form. A char(n)
+ * as a text would lose the blanks at its end.
+ */
 static const char *as_text_postgresql(int32_t type, const char *declared)
 {
-	(void)declared;
-	switch (type) {
-	case ETL_DATE:
-	case ETL_TIME:
-	case ETL_TIMESTAMP:
-	case ETL_INSTANT:
-	case ETL_UUID:
-	case ETL_JSON:
-	case ETL_DECIMAL:
-	case ETL_NUMERIC:
-		return "CAST(%s AS text)";
-	default:
-		return NULL;
-	}
+	static const char *const plain[] = { "text", "varchar", "bpchar", "char", "name", "bool", "bytea" };
+
+	if (type == ETL_INT16 || type == ETL_INT32 || type == ETL_INT64)
+		return strcasecmp(declared, "oid") == 0 ? "CAST(%s AS text)" : NULL;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+		if (strcasecmp(plain[i], declared) == 0)
+			return NULL;
+	return "CAST(%s AS text)";
 }
 
-/* libsqliteodbc reads dates as it finds them declared, and numbers through a double. */
+/*
+ * SQLite keeps a type with each value, and its driver takes the one that the column was declared with, so each comes as a
+ * text with the letter of its own: "i-5", "f0.1", "t" and "b" with hexadecimal digits (read-value.c). Twenty digits are
+ * more than a real has: reading them gives it back.
+ */
 static const char *as_text_sqlite(int32_t type, const char *declared)
 {
+	(void)type;
 	(void)declared;
-	switch (type) {
-	case ETL_DATE:
-	case ETL_TIME:
-	case ETL_TIMESTAMP:
-	case ETL_INSTANT:
-	case ETL_UUID:
-	case ETL_DECIMAL:
-	case ETL_NUMERIC:
-	case ETL_BOOL:
-		return "CAST(%s AS text)";
-	default:
-		return NULL;
-	}
+	return "CASE typeof(%s) WHEN 'integer' THEN 'i' || %s WHEN 'real' THEN 'f' || printf('%!.20g', %s) WHEN 'text' THEN "
+	       "'t' || hex(%s) WHEN 'blob' THEN 'b' || hex(%s) END";
 }
 
 static const char *as_text_standard(int32_t type, const char *declared)

@@ -88,6 +88,32 @@ static bool is_reserved(const char *schema)
 	return strncasecmp(schema, "db_", 3) == 0;
 }
 
+/*
+ * A variant says of each value what it is. Style 3 gives of a real all its digits, 126 of a moment, 1 of bytes "0x…"
+ * (Microsoft's "CAST and CONVERT"); a variant has at most 8,000 bytes.
+ */
+#define VARIANT                                                                                        \
+	"CASE CONVERT(nvarchar(40), SQL_VARIANT_PROPERTY(%s, 'BaseType')) WHEN 'float' THEN CONVERT(nvarchar(4000), "  \
+	"CONVERT(float, %s), 3) WHEN 'real' THEN CONVERT(nvarchar(4000), CONVERT(real, %s), 3) WHEN 'money' THEN "   \
+	"CONVERT(nvarchar(4000), CONVERT(decimal(19,4), %s)) WHEN 'smallmoney' THEN CONVERT(nvarchar(4000), "         \
+	"CONVERT(decimal(10,4), %s)) WHEN 'binary' THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), %s), 1) WHEN "  \
+	"'varbinary' THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), %s), 1) WHEN 'datetime' THEN "              \
+	"CONVERT(nvarchar(4000), CONVERT(datetime, %s), 126) WHEN 'smalldatetime' THEN CONVERT(nvarchar(4000), "      \
+	"CONVERT(smalldatetime, %s), 126) ELSE CONVERT(nvarchar(4000), %s) END"
+
+/* Types that are T-SQL's own; those of the CLR know their text. */
+static const char *as_own_text(const char *declared)
+{
+	static const char *const clr[] = { "hierarchyid", "geography", "geometry" };
+
+	for (size_t i = 0; i < sizeof(clr) / sizeof(*clr); i++)
+		if (strcasecmp(declared, clr[i]) == 0)
+			return "%s.ToString()";
+	if (strcasecmp(declared, "sql_variant") == 0)
+		return VARIANT;
+	return strncasecmp(declared, "xml", 3) == 0 ? "CONVERT(nvarchar(max), %s)" : NULL;
+}
+
 /* As struct values they lose the fraction of a time, and the years before 1601 by some drivers. */
 static const char *as_text(int32_t type, const char *declared)
 {
@@ -107,7 +133,7 @@ static const char *as_text(int32_t type, const char *declared)
 		return strcasestr(declared, "money") ? "CONVERT(nvarchar(40), CONVERT(decimal(19,4), %s))" :
 						       "CONVERT(nvarchar(41), %s)";
 	default:
-		return strncasecmp(declared, "xml", 3) == 0 ? "CONVERT(nvarchar(max), %s)" : NULL;
+		return as_own_text(declared);
 	}
 }
 

@@ -145,6 +145,7 @@ static int fetch_block(struct fetch *f, struct etl_error *err)
 	SQLRETURN code = SQLFetch(f->stmt);
 
 	f->at = 0;
+	f->next = 0;
 	if (code == SQL_NO_DATA) {
 		f->rows = 0;
 		return 0;
@@ -161,6 +162,12 @@ static int fetch_block(struct fetch *f, struct etl_error *err)
 			return odbc_fail(f->inst, SQL_HANDLE_STMT, f->stmt, err, "row %lu of the block",
 					 (unsigned long)i + 1);
 	return 1;
+}
+
+void fetch_again(struct fetch *f)
+{
+	f->rows = 0;
+	f->at = 0;
 }
 
 int fetch_next(struct fetch *f, struct etl_error *err)
@@ -180,7 +187,7 @@ static int collect(struct fetch *f, size_t column, struct etl_error *err)
 	struct fetch_column *c = &f->columns[column];
 	size_t end = c->form == FETCH_TEXT ? sizeof(SQLWCHAR) : 0; /* its NUL is no part of it */
 	char piece[PIECE];
-	SQLLEN length = 0;
+	SQLLEN length = 0, before = SQL_NO_TOTAL;
 	SQLRETURN code;
 
 	c->whole.length = 0;
@@ -194,6 +201,13 @@ static int collect(struct fetch *f, size_t column, struct etl_error *err)
 		c->whole_null = length == SQL_NULL_DATA;
 		if (c->whole_null)
 			break;
+		/* FreeTDS gives the same piece of a sql_variant for ever. */
+		if (length != SQL_NO_TOTAL && length == before && code != SQL_SUCCESS)
+			return f->inst->host->fail(err, ETL_FATAL, NULL, 0,
+						   "the driver %s does not go on in column %zu of a result; a query can give its "
+						   "value in another type",
+						   f->inst->driver, column + 1);
+		before = length;
 		if (length != SQL_NO_TOTAL && (size_t)length < size)
 			size = (size_t)length;
 		if (c->form == FETCH_INT || c->form == FETCH_REAL)
@@ -220,13 +234,15 @@ static int alone(struct fetch *f, size_t column, const void **ret, int64_t *ret_
 	struct fetch_column *c = &f->columns[column];
 	int rc = ETL_OK;
 
-	if (c->whole_row != (int64_t)f->at) {
+	for (; f->one_by_one && rc == ETL_OK && f->next <= column; f->next++)
+		rc = collect(f, f->next, err);
+	if (rc == ETL_OK && c->whole_row != (int64_t)f->at) {
 		rc = stand_on(f, err);
 		if (rc == ETL_OK)
 			rc = collect(f, column, err);
-		if (rc < 0)
-			return rc;
 	}
+	if (rc < 0)
+		return rc;
 	*ret = c->whole.at ? c->whole.at : "";
 	*ret_size = c->whole_null ? -1 : (int64_t)c->whole.length;
 	return ETL_OK;

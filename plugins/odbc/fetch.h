@@ -28,13 +28,16 @@ struct fetch {
 	SQLULEN room;	 /* rows of a block */
 	SQLULEN rows;	 /* of this one */
 	SQLUSMALLINT *status;
-	SQLULEN at; /* the next row of the block */
+	SQLULEN at; /* the row it stands on */
+	size_t next; /* one by one: the first column of the row that was not asked for; they come in their order */
 };
 
 /* FORMS beside the columns of SHAPE, those of a result that STMT will have. */
 int fetch_open(struct fetch *, struct etl_instance *, SQLHSTMT, const struct odbc_shape *shape,
 	       const int32_t *forms, struct etl_error *);
 void fetch_close(struct fetch *);
+/* The statement was executed once more; its rows are as those before. */
+void fetch_again(struct fetch *);
 /* Stands on one more row? 1, 0, or a negative enum etl_status. */
 int fetch_next(struct fetch *, struct etl_error *);
 /* Of the row it stands on: a value, valid until the next call for this column. *RET_SIZE -1: NULL. */

@@ -111,6 +111,8 @@ int odbc_statement(struct etl_instance *, SQLHSTMT *ret, struct etl_error *);
 void odbc_done(struct etl_instance *, SQLHSTMT);
 /* Executes SQL on STMT. ETL_OK when it had rows or none. */
 int odbc_execute(struct etl_instance *, SQLHSTMT, const char *sql, struct etl_error *);
+/* The same of what the pipeline says: that the server refuses it is the pipeline's fault. WHAT: "the condition of …". */
+int odbc_execute_given(struct etl_instance *, SQLHSTMT, const char *sql, const char *what, struct etl_error *);
 /* Statements that return nothing anybody wants; each answer of a batch is looked at. */
 int odbc_run(struct etl_instance *, struct etl_error *, const char *sql);
 /* The same, made of a text that is freed; one that ran out of memory fails. */

@@ -49,32 +49,33 @@ static void end(struct etl_instance *inst)
 
 /* ---- By dialect -------------------------------------------------------------------------------------------- */
 
-static int pin_postgresql(struct etl_instance *inst, const char *snapshot, struct etl_error *err)
-{
-	struct etl_text sql = { 0 };
-
-	etl_text_add(&sql, BEGIN_PIN);
-	if (snapshot) {
-		etl_text_add(&sql, "; SET TRANSACTION SNAPSHOT ");
-		etl_text_add_literal(&sql, snapshot);
-	}
-	return odbc_run_text(inst, err, &sql);
-}
-
+/* One call: psqlODBC sets a savepoint before each later statement, and within one no state can be exported. */
 static int export_postgresql(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
 {
 	struct etl_text text = { 0 };
-	int rc = pin_postgresql(inst, NULL, err);
+	int rc = odbc_ask(inst, BEGIN_PIN "; SELECT pg_catalog.pg_export_snapshot()", &text, err);
 
 	inst->pinned = rc == ETL_OK;
-	if (rc == ETL_OK)
-		rc = odbc_ask(inst, "SELECT pg_catalog.pg_export_snapshot()", &text, err);
+	if (rc == ETL_OK && text.length == 0)
+		rc = inst->host->fail(err, ETL_FATAL, NULL, 0, "the server exports no state of the source");
 	if (rc == ETL_OK)
 		rc = odbc_run(inst, err, SAVE);
 	if (rc == ETL_OK)
-		snprintf(ret->text, sizeof(ret->text), "%s", text.at ? text.at : "");
+		snprintf(ret->text, sizeof(ret->text), "%s", text.at);
 	etl_text_free(&text);
 	return rc;
+}
+
+static int enter_postgresql(struct etl_instance *inst, const char *snapshot, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, BEGIN_PIN "; SET TRANSACTION SNAPSHOT ");
+	etl_text_add_literal(&sql, snapshot);
+	rc = odbc_run_text(inst, err, &sql);
+	inst->pinned = rc == ETL_OK;
+	return rc == ETL_OK ? odbc_run(inst, err, SAVE) : rc;
 }
 
 #define SNAPSHOT_STATE "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
@@ -156,10 +157,7 @@ int odbc_join(struct etl_instance *inst, const struct etl_token *token, struct e
 					"one connection reads all of %s: no other would see the same state of it",
 					inst->server);
 	end(inst);
-	rc = pin_postgresql(inst, token->text, err);
-	inst->pinned = rc == ETL_OK;
-	if (rc == ETL_OK)
-		rc = odbc_run(inst, err, SAVE);
+	rc = enter_postgresql(inst, token->text, err);
 	if (rc < 0)
 		end(inst);
 	return rc;
@@ -173,17 +171,26 @@ int odbc_stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_erro
 	return ETL_OK;
 }
 
-static bool is_over(struct etl_instance *inst)
+#define ISOLATION "SELECT pg_catalog.current_setting('transaction_isolation')"
+
+/* Is WANTED what the server answers? */
+static bool is(struct etl_instance *inst, const char *sql, const char *wanted)
 {
 	struct etl_text text = { 0 };
+	bool same = odbc_ask_quietly(inst, sql, &text) && text.at && strcmp(text.at, wanted) == 0;
+
+	etl_text_free(&text);
+	return same;
+}
+
+static bool is_over(struct etl_instance *inst)
+{
 	bool over = false;
 
 	if (inst->dialect == &odbc_postgresql)
-		return !try(inst, GO_BACK);
-	if (inst->dialect == &odbc_tsql)
-		over = !odbc_ask_quietly(inst, inst->dialect->open_transactions, &text) || !text.at ||
-		       strcmp(text.at, "1") != 0;
-	etl_text_free(&text);
+		over = !is(inst, ISOLATION, "repeatable read") && !(try(inst, GO_BACK) && is(inst, ISOLATION, "repeatable read"));
+	else if (inst->dialect == &odbc_tsql)
+		over = !is(inst, inst->dialect->open_transactions, "1");
 	return over;
 }
 

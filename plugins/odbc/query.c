@@ -42,23 +42,46 @@ static int failed(struct etl_instance *inst, SQLHSTMT stmt, struct etl_error *er
 			 (int)(length > SHOWN ? SHOWN : length), sql, whole ? "" : " …");
 }
 
-/* SQL_NO_DATA is what a statement says that has neither rows nor a count. */
-int odbc_execute(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, struct etl_error *err)
+/* False: no memory. */
+static bool execute(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, SQLRETURN *ret)
 {
 	size_t units;
 	SQLWCHAR *wide = odbc_wide(sql, strlen(sql), &units);
-	SQLRETURN code;
 
 	if (!wide)
-		return odbc_no_memory(inst, err);
+		return false;
 	pthread_mutex_lock(&inst->lock);
 	inst->running = stmt;
 	pthread_mutex_unlock(&inst->lock);
-	code = SQLExecDirectW(stmt, wide, (SQLINTEGER)units);
+	*ret = SQLExecDirectW(stmt, wide, (SQLINTEGER)units);
 	free(wide);
-	if (!SQL_SUCCEEDED(code) && code != SQL_NO_DATA)
-		return failed(inst, stmt, err, sql);
-	return ETL_OK;
+	return true;
+}
+
+/* SQL_NO_DATA is what a statement says that has neither rows nor a count. */
+int odbc_execute(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, struct etl_error *err)
+{
+	SQLRETURN code;
+
+	if (!execute(inst, stmt, sql, &code))
+		return odbc_no_memory(inst, err);
+	return SQL_SUCCEEDED(code) || code == SQL_NO_DATA ? ETL_OK : failed(inst, stmt, err, sql);
+}
+
+int odbc_execute_given(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, const char *what,
+		       struct etl_error *err)
+{
+	struct odbc_said said;
+	SQLRETURN code;
+
+	if (!execute(inst, stmt, sql, &code))
+		return odbc_no_memory(inst, err);
+	if (SQL_SUCCEEDED(code) || code == SQL_NO_DATA)
+		return ETL_OK;
+	odbc_listen(inst, SQL_HANDLE_STMT, stmt, &said);
+	if (said.klass == ETL_FATAL || said.klass == ETL_DATA)
+		said.klass = ETL_USAGE;
+	return odbc_tell(inst, &said, err, what);
 }
 
 int odbc_run(struct etl_instance *inst, struct etl_error *err, const char *sql)
@@ -141,12 +164,22 @@ int odbc_column(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_text
 int odbc_ask(struct etl_instance *inst, const char *sql, struct etl_text *ret, struct etl_error *err)
 {
 	SQLHSTMT stmt;
+	SQLSMALLINT columns = 0;
+	SQLRETURN code;
 	int rc = odbc_statement(inst, &stmt, err);
 
 	if (rc < 0)
 		return rc;
 	rc = odbc_execute(inst, stmt, sql, err);
-	if (rc == ETL_OK)
+	/* What stands before a question has no columns. */
+	while (rc == ETL_OK && SQL_SUCCEEDED(SQLNumResultCols(stmt, &columns)) && columns == 0) {
+		code = SQLMoreResults(stmt);
+		if (code == SQL_NO_DATA)
+			break;
+		if (!SQL_SUCCEEDED(code))
+			rc = failed(inst, stmt, err, sql);
+	}
+	if (rc == ETL_OK && columns > 0)
 		rc = odbc_next(inst, stmt, err);
 	if (rc > 0)
 		rc = odbc_column(inst, stmt, 1, ret, NULL, err);

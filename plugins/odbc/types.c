@@ -32,6 +32,8 @@ static const struct word tsql_words[] = {
 	{ "sysname", ETL_TEXT },	   { "binary", ETL_BYTES },
 	{ "varbinary", ETL_BYTES },	   { "image", ETL_BYTES },
 	{ "timestamp", ETL_BYTES },	   { "rowversion", ETL_BYTES },
+	{ "sql_variant", ETL_TEXT },	   { "hierarchyid", ETL_TEXT },
+	{ "geography", ETL_TEXT },	   { "geometry", ETL_TEXT },
 };
 
 static const struct word postgresql_words[] = {
@@ -41,6 +43,8 @@ static const struct word postgresql_words[] = {
 	{ "uuid", ETL_UUID },	    { "json", ETL_JSON },	    { "jsonb", ETL_JSON },
 	{ "bytea", ETL_BYTES },	    { "int2", ETL_INT16 },	    { "smallserial", ETL_INT16 },
 	{ "serial", ETL_INT32 },    { "bigserial", ETL_INT64 },	    { "name", ETL_TEXT },
+	{ "oid", ETL_INT64 },	    { "xid", ETL_TEXT },	    { "money", ETL_TEXT },
+	{ "interval", ETL_TEXT },
 };
 
 static int32_t find_word(const struct word *words, size_t count, const char *name)
