@@ -13,6 +13,7 @@
 
 #define EXACT_IN_DOUBLE (INT64_C(1) << 53) /* beyond it not every integer is a double */
 #define MOST_DIGITS	38		   /* of a decimal128 */
+#define LONGEST_NUMBER	24		   /* characters: -2.2250738585072014e-308 */
 
 static struct etl_type_info plain(int32_t type)
 {
@@ -109,6 +110,26 @@ struct etl_type_info profile_type(const struct etl_column *column, const struct 
 	return p->reals ? of_reals(column, p) : of_integers(column, p);
 }
 
+/* Numbers among texts come as texts too. 0: the column is neither text nor bytes. */
+static int64_t longest(const struct etl_profile *p, int32_t type)
+{
+	if (type == ETL_BYTES)
+		return p->max_bytes;
+	if (type != ETL_TEXT)
+		return 0;
+	return p->integers + p->reals > 0 && p->max_utf16 < LONGEST_NUMBER ? LONGEST_NUMBER : p->max_utf16;
+}
+
+/* SQLite keeps such values as integers of 64 bits or as binary fractions. */
+static int32_t plain_numeric(const struct etl_profile *p)
+{
+	bool wide = p->integers && (p->max_integer > EXACT_IN_DOUBLE || p->min_integer < -EXACT_IN_DOUBLE);
+
+	if (p->texts + p->blobs > 0 || (p->reals && wide))
+		return ETL_TYPE_NONE;
+	return p->reals ? ETL_FLOAT64 : ETL_DECIMAL;
+}
+
 void profile_apply(struct job *job, const struct etl_profile *p)
 {
 	struct etl_table *table = job->source;
@@ -140,6 +161,8 @@ void profile_apply(struct job *job, const struct etl_profile *p)
 	/* A length that the store does not keep to is none. */
 	if (type.type != ETL_TEXT || p->max_chars > column->length)
 		column->length = 0;
+	column->longest = longest(p, type.type);
+	column->plain = type.type == ETL_NUMERIC ? plain_numeric(p) : ETL_TYPE_NONE;
 	table->rows = p->rows;
 }
 

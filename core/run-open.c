@@ -189,6 +189,21 @@ static int make_jobs(struct run *run, struct etl_error *err)
 	return jobs_make(&setup, &run->jobs, err);
 }
 
+/* For plugins that must know the other tables of the run. */
+static int list_loads(struct run *run, struct etl_error *err)
+{
+	struct jobs *jobs = &run->jobs;
+	const struct etl_load **loads = etl_arena_alloc(&jobs->arena, (jobs->count + 1) * sizeof(*loads));
+
+	if (!loads)
+		return error_memory(err);
+	for (size_t i = 0; i < jobs->count; i++)
+		loads[i] = &jobs->at[i]->load;
+	run->info.loads = loads;
+	run->info.load_count = jobs->count;
+	return 0;
+}
+
 int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline,
 	     struct etl_error *err)
 {
@@ -221,6 +236,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 		rc = pin_source(run, err);
 	if (rc == 0)
 		rc = make_jobs(run, err);
+	if (rc == 0)
+		rc = list_loads(run, err);
 	if (rc < 0)
 		return rc;
 	if (run->jobs.existing.count == 0)

@@ -13,6 +13,10 @@
 #include "shape-parts.h"
 #include "whereabouts.h"
 
+/* Of a numeric that a target takes as a decimal (etl_column.plain). */
+#define PLAIN_PRECISION 28
+#define PLAIN_SCALE	8
+
 struct etl_type_info shape_stream_type(const struct etl_table *table, size_t i, bool dynamic_source)
 {
 	const struct etl_column *column = table_column(table, i);
@@ -239,12 +243,18 @@ static int take_column(struct shaping *s, size_t i)
 		return 0;
 	}
 	given = wanted_type(s, rule, column);
+	if (column->type != from->type || (rule && (rule->fallback || rule->value)) || column->flags & ETL_REMADE)
+		column->longest = column->plain = 0;
 	if (at >= 0)
 		type = etl_type_of(s->job->before_cast.children[at]);
 	if (given) {
 		type = (struct etl_type_info){ column->type, column->precision, column->scale };
 	} else if (!s->dynamic_target) {
 		column->type = s->takes(column);
+		if (column->type == ETL_DECIMAL && from->type == ETL_NUMERIC) {
+			column->precision = PLAIN_PRECISION;
+			column->scale = PLAIN_SCALE;
+		}
 		type = (struct etl_type_info){ column->type, column->precision, column->scale };
 	}
 	set_respelt(s, from, rule, column);

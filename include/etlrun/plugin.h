@@ -148,6 +148,14 @@ struct etl_column {
 	/* Since 1.2. In the table's dialect how the identity counts, "START WITH 10 INCREMENT BY 5 …", or NULL: as the
 	 * store does when nothing is said. */
 	const char *identity_sql;
+	/* Since 1.2. Of a text the UTF-16 units, of bytes the bytes of the longest value that comes, where the host looked at
+	 * all of them; else 0. */
+	int64_t longest;
+	/* Since 1.2. Of a numeric that has neither digits nor a scale of its own: in which type (ETL_FLOAT64, ETL_DECIMAL) every
+	 * value that comes is kept exactly, where the host looked at all of them; else 0. What `takes` makes a decimal of
+	 * has 28 digits, 8 of them behind the point: room for 64 bits, and for sums in 38. */
+	int32_t plain;
+	int32_t reserved;
 };
 
 enum etl_key_flags { ETL_KEY_NULLS_EQUAL = 1 << 0 /* two NULLs are duplicates */ };
@@ -703,6 +711,10 @@ struct etl_run {
 	int64_t started;                /* microseconds since 1970 UTC */
 	int64_t keep_old;               /* generations to keep for rollback; 0: none */
 	const char *state_path;         /* where the host keeps this run's journal, absolute */
+	/* Since 1.2. Its loads in the order of their index, those that bring rows: what `design` may call a constraint, and how
+	 * it may cascade, depends on the other tables. NULL: not known. */
+	const struct etl_load *const *loads;
+	size_t load_count;
 };
 
 /* The table that a foreign key refers to, as it will be when the run is published. Closed. */

@@ -121,6 +121,45 @@ START_TEST(parts_add_up)
 }
 END_TEST
 
+/* What a column of this type is said to hold at most. */
+static struct etl_column told(int32_t type, struct etl_profile p)
+{
+	struct etl_column column = { .name = "c", .declared = "", .type = type };
+	struct etl_table table = { .name = "t", .columns = &column, .column_count = 1, .column_size = sizeof(column) };
+	struct table_rule rule = { 0 };
+	struct job job = { .rule = &rule, .source = &table };
+
+	p.column = "c";
+	profile_apply(&job, &p);
+	return column;
+}
+
+START_TEST(the_longest_is_told)
+{
+	ck_assert_int_eq(told(ETL_TEXT, (struct etl_profile){ .rows = 1, .texts = 1, .max_utf16 = 12, .max_chars = 11 }).longest, 12);
+	/* A number among texts is one. */
+	ck_assert_int_eq(
+		told(ETL_TEXT, (struct etl_profile){ .rows = 2, .texts = 1, .reals = 1, .max_utf16 = 12 }).longest, 24);
+	ck_assert_int_eq(told(ETL_BYTES, (struct etl_profile){ .rows = 1, .blobs = 1, .max_bytes = 70 }).longest, 70);
+	ck_assert_int_eq(told(ETL_INT64, (struct etl_profile){ .rows = 1, .integers = 1 }).longest, 0);
+}
+END_TEST
+
+START_TEST(a_numeric_is_plain)
+{
+	ck_assert_int_eq(told(ETL_NUMERIC, (struct etl_profile){ .rows = 1, .integers = 1 }).plain, ETL_DECIMAL);
+	ck_assert_int_eq(told(ETL_NUMERIC, (struct etl_profile){ .rows = 0 }).plain, ETL_DECIMAL);
+	ck_assert_int_eq(told(ETL_NUMERIC, (struct etl_profile){ .rows = 2, .integers = 1, .reals = 1, .max_integer = 5 }).plain,
+			 ETL_FLOAT64);
+	ck_assert_int_eq(
+		told(ETL_NUMERIC, (struct etl_profile){ .rows = 2, .integers = 1, .reals = 1, .max_integer = INT64_MAX }).plain,
+		ETL_TYPE_NONE);
+	ck_assert_int_eq(told(ETL_NUMERIC, (struct etl_profile){ .rows = 1, .texts = 1, .numeric_texts = 1 }).plain,
+			 ETL_TYPE_NONE);
+	ck_assert_int_eq(told(ETL_FLOAT64, (struct etl_profile){ .rows = 1, .reals = 1 }).plain, ETL_TYPE_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("profile");
@@ -130,6 +169,8 @@ int main(void)
 
 	tcase_add_loop_test(tests, the_values_decide, 0, (int)(sizeof(stories) / sizeof(stories[0])));
 	tcase_add_test(tests, parts_add_up);
+	tcase_add_test(tests, the_longest_is_told);
+	tcase_add_test(tests, a_numeric_is_plain);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
