@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "design.h"
+#include "judge.h"
 
 #define LENGTH_MOST 10485760 /* characters of varchar(n), as the server says */
 
@@ -137,44 +138,6 @@ static void add_by_type(const struct etl_column *c, struct etl_text *ret)
 		etl_text_addf(ret, "(%lld)", (long long)c->length);
 }
 
-static bool is_integer(int32_t type)
-{
-	return type == ETL_INT16 || type == ETL_INT32 || type == ETL_INT64;
-}
-
-static bool is_float(int32_t type)
-{
-	return type == ETL_FLOAT32 || type == ETL_FLOAT64;
-}
-
-/* What was declared asks for something narrower than what the values need. */
-static int32_t judge(const struct etl_column *c, struct etl_text *note)
-{
-	struct etl_type_info was;
-	int64_t length = 0;
-	char word[32];
-
-	if (!c->declared || !etl_type_parse(c->declared, &was, &length))
-		return ETL_EXACT;
-	if (was.type == ETL_TEXT && c->type == ETL_TEXT && length > 0 && c->length == 0) {
-		etl_text_addf(note, "declared %s, and longer values are there", c->declared);
-		return ETL_WIDENED;
-	}
-	if (was.type == ETL_DECIMAL &&
-	    (c->type == ETL_NUMERIC || (c->type == ETL_DECIMAL && (was.precision != c->precision ||
-								   was.scale != c->scale)))) {
-		etl_text_addf(note, "declared %s, and its values have more digits", c->declared);
-		return ETL_WIDENED;
-	}
-	if (was.type == c->type || was.type == ETL_ANY || (is_integer(was.type) && is_integer(c->type)) ||
-	    (is_float(was.type) && is_float(c->type)))
-		return ETL_EXACT;
-	etl_text_addf(note, "declared %s, and its values are %s", c->declared,
-		      etl_type_name((struct etl_type_info){ c->type, c->precision, c->scale }, word,
-				    sizeof(word)));
-	return ETL_WIDENED;
-}
-
 void design_add_type(const struct design *d, const struct etl_column *c, struct etl_text *ret,
 		     int32_t *verdict, struct etl_text *note)
 {
@@ -191,7 +154,7 @@ void design_add_type(const struct design *d, const struct etl_column *c, struct 
 	}
 	add_by_type(c, ret);
 	if (d->sqlite && !(c->flags & ETL_RETYPED))
-		*verdict = judge(c, note);
+		*verdict = etl_judge_declared(c, note);
 	if (c->type == ETL_JSON && says_jsonb(c)) {
 		*verdict = ETL_APPROXIMATED;
 		etl_text_add(note, "jsonb keeps what a text means, not how it is spelled");
