@@ -165,6 +165,24 @@ static int ask_babelfish(struct etl_instance *inst, struct etl_error *err)
 	return rc;
 }
 
+bool odbc_only_plans(const struct etl_instance *inst)
+{
+	return inst->host->role == ETL_ROLE_TARGET && inst->host->intent == ETL_BEGINS && !inst->connected &&
+	       inst->host->str(inst->conf, "plan_dialect");
+}
+
+int odbc_know(struct etl_instance *inst, bool *ret_nobody, struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	*ret_nobody = odbc_only_plans(inst);
+	if (*ret_nobody)
+		inst->dialect = odbc_dialect_called(inst->host->str(inst->conf, "plan_dialect"));
+	else
+		rc = odbc_provision_pending(inst, ret_nobody, err);
+	return rc < 0 || *ret_nobody ? rc : odbc_db(inst, err);
+}
+
 static int set_up(struct etl_instance *inst, struct etl_error *err)
 {
 	int rc = ETL_OK;

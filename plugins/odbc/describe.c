@@ -227,15 +227,12 @@ int odbc_describe(struct etl_instance *inst, const struct etl_dataset *dataset,
 		  struct etl_table_sink *sink, struct etl_error *err)
 {
 	struct odbc_describing d = { .inst = inst, .err = err };
-	bool pending = false;
-	int rc = odbc_provision_pending(inst, &pending, err);
+	bool nobody = false;
+	int rc = odbc_know(inst, &nobody, err);
 
-	if (rc == ETL_OK && !pending)
+	if (rc == ETL_OK && !nobody)
 		rc = odbc_ready(inst, err);
-	if (pending) /* a new database is empty */
-		return rc;
-
-	if (rc < 0)
+	if (rc < 0 || nobody) /* a new database is empty */
 		return rc;
 	if (dataset && dataset->query) {
 		rc = describe_query(&d, dataset);

@@ -19,24 +19,30 @@ static const char *action_word(const struct design *d, int32_t action)
 	}
 }
 
-static void add_parent_columns(struct design *d, struct etl_text *sql, const struct etl_foreign_key *key)
+static const struct etl_parent *parent_of(const struct design *d, const struct etl_foreign_key *key)
 {
-	if (!key->parent_columns)
-		return;
-	etl_text_add(sql, " (");
-	odbc_design_add_columns(sql, d, key->parent_columns, key->column_count);
-	etl_text_add(sql, ")");
+	for (size_t i = 0; d->load && d->load->parents && i < d->table->foreign_key_count; i++)
+		if (ETL_AT(const struct etl_foreign_key, d->table->foreign_keys, d->table->foreign_key_size, i) == key)
+			return &d->load->parents[i];
+	return NULL;
 }
 
-void odbc_design_add_references(struct design *d, struct etl_text *sql, const struct etl_foreign_key *key)
+void odbc_design_add_references(struct design *d, struct etl_text *sql, const struct etl_foreign_key *key, bool acts)
 {
-	const char *on_delete = action_word(d, key->on_delete), *on_update = action_word(d, key->on_update);
+	const struct etl_parent *parent = parent_of(d, key);
+	const char *const *theirs = odbc_layout_theirs(key, parent ? parent->table : NULL);
+	const char *on_delete = acts ? action_word(d, key->on_delete) : NULL,
+		   *on_update = acts ? action_word(d, key->on_update) : NULL;
 
 	etl_text_add(sql, "FOREIGN KEY (");
 	odbc_design_add_columns(sql, d, key->columns, key->column_count);
 	etl_text_add(sql, ") REFERENCES ");
 	odbc_design_add_table(sql, d, key->parent);
-	add_parent_columns(d, sql, key);
+	if (theirs) {
+		etl_text_add(sql, " (");
+		odbc_design_add_columns(sql, d, theirs, key->column_count);
+		etl_text_add(sql, ")");
+	}
 	if (on_delete)
 		etl_text_addf(sql, " ON DELETE %s", on_delete);
 	if (on_update)
@@ -148,26 +154,56 @@ int odbc_design_own_keys(struct design *d)
 	return rc;
 }
 
+static int refuse_key(struct design *d, const char *name, struct etl_text *why)
+{
+	int rc = why->failed ? odbc_design_no_memory(d) :
+			       odbc_design_skip(d, "foreign key", name, why->at ? why->at : "", NULL);
+
+	etl_text_free(why);
+	return rc;
+}
+
+static const char *note_of(const struct design *d, const struct etl_foreign_key *key, size_t i, int32_t *verdict)
+{
+	const char *pruned = d->layout ? d->layout->pruned[i] : NULL;
+
+	*verdict = pruned ? ETL_APPROXIMATED : ETL_EXACT;
+	if (!pruned && d->tsql && key->deferrable != ETL_NOT_DEFERRABLE) {
+		*verdict = ETL_APPROXIMATED;
+		return "T-SQL looks at it at once: none is deferrable";
+	}
+	return pruned;
+}
+
+static int add_key(struct design *d, const struct etl_foreign_key *key, size_t i, const char *name)
+{
+	struct etl_text sql = { 0 };
+	int32_t verdict;
+	const char *note = note_of(d, key, i, &verdict);
+
+	etl_text_add(&sql, "ALTER TABLE ");
+	odbc_design_add_table(&sql, d, d->table->name);
+	etl_text_add(&sql, " ADD ");
+	odbc_design_add_constraint(&sql, d, ODBC_FOREIGN, i);
+	odbc_design_add_references(d, &sql, key, !(d->layout && d->layout->pruned[i]));
+	return odbc_design_part(d, ETL_PHASE_FINISH, verdict, "foreign key", name, &sql, note);
+}
+
 int odbc_design_foreign_key(struct design *d, size_t i)
 {
 	const struct etl_foreign_key *key =
 		ETL_AT(const struct etl_foreign_key, d->table->foreign_keys, d->table->foreign_key_size, i);
 	const struct etl_parent *parent = d->load && d->load->parents ? &d->load->parents[i] : NULL;
-	struct etl_text sql = { 0 };
+	struct etl_text why = { 0 };
 	char name[ODBC_NAME_ROOM];
 	int rc = ETL_OK;
 
 	odbc_constraint_name(d->inst, d->table, ODBC_FOREIGN, i, name);
 	if (d->run && d->run->foreign_keys == ETL_FK_DROP)
 		return odbc_design_skip(d, "foreign key", name, "foreign_keys = \"drop\"", NULL);
+	if (d->tsql && !odbc_design_is_possible(d, key, parent, &why))
+		return refuse_key(d, name, &why);
 	if (odbc_design_looks(d) || (d->run && d->run->foreign_keys == ETL_FK_REPORT))
 		rc = screen(d, key, columns_of(key, parent ? parent->table : NULL), "foreign key", name);
-	if (rc < 0 || d->dialect->keys_inline)
-		return rc;
-	etl_text_add(&sql, "ALTER TABLE ");
-	odbc_design_add_table(&sql, d, d->table->name);
-	etl_text_add(&sql, " ADD ");
-	odbc_design_add_constraint(&sql, d, ODBC_FOREIGN, i);
-	odbc_design_add_references(d, &sql, key);
-	return odbc_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "foreign key", name, &sql, NULL);
+	return rc < 0 || d->dialect->keys_inline ? rc : add_key(d, key, i, name);
 }

@@ -1,5 +1,5 @@
 /*
- * Keys and indexes. The primary key is made with the table, because rows come in its order; the rest when rows are there,
+ * Keys. The primary key is made with the table, because rows come in its order; the rest when rows are there,
  * unless rows that break it are to be found one by one. T-SQL takes two NULLs for equal, so a key with such columns
  * becomes a filtered index.
  */
@@ -25,6 +25,11 @@ static bool by_index(const struct design *d, const struct etl_key *key)
 	return d->dialect == &odbc_tsql && may_be_null(d, key) && !(key->flags & ETL_KEY_NULLS_EQUAL);
 }
 
+static bool nonclustered(const struct design *d)
+{
+	return d->layout && d->layout->nonclustered;
+}
+
 static bool at_once(const struct design *d)
 {
 	return odbc_design_looks(d) || d->dialect->keys_inline;
@@ -41,15 +46,17 @@ int odbc_design_inline_keys(struct design *d, struct etl_text *lines)
 	if (primary->column_count) {
 		etl_text_add(lines, ",\n\t");
 		odbc_design_add_constraint(lines, d, ODBC_PRIMARY, 0);
-		etl_text_add(lines, "PRIMARY KEY (");
+		etl_text_add(lines, nonclustered(d) ? "PRIMARY KEY NONCLUSTERED (" : "PRIMARY KEY (");
 		odbc_design_add_columns(lines, d, primary->columns, primary->column_count);
 		etl_text_add(lines, ")");
-		rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "primary key", primary->name, NULL, NULL);
+		rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "primary key", primary->name, NULL,
+				      nonclustered(d) ? "not clustered: its rows have longer keys than the 900 bytes of a clustered one" :
+							NULL);
 	}
 	for (size_t i = 0; rc == ETL_OK && at_once(d) && i < d->table->unique_count; i++) {
 		const struct etl_key *key = EACH(d, etl_key, unique, i);
 
-		if (by_index(d, key))
+		if (by_index(d, key) || odbc_design_any_gone(d, key->columns, key->column_count))
 			continue;
 		etl_text_add(lines, ",\n\t");
 		odbc_design_add_constraint(lines, d, ODBC_UNIQUE, i);
@@ -65,7 +72,7 @@ int odbc_design_inline_keys(struct design *d, struct etl_text *lines)
 
 			etl_text_add(lines, ",\n\t");
 			odbc_design_add_constraint(lines, d, ODBC_FOREIGN, i);
-			odbc_design_add_references(d, lines, key);
+			odbc_design_add_references(d, lines, key, true);
 			rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "foreign key",
 					      key->name ? key->name : key->columns[0], NULL, NULL);
 		}
@@ -98,6 +105,8 @@ static int unique(struct design *d, size_t i)
 	bool filtered = by_index(d, key);
 
 	odbc_constraint_name(d->inst, d->table, ODBC_UNIQUE, i, name);
+	if (odbc_design_any_gone(d, key->columns, key->column_count))
+		return odbc_design_skip(d, "unique", name, "a column of it is left out", NULL);
 	if (filtered) {
 		etl_text_add(&sql, "CREATE UNIQUE INDEX ");
 		odbc_add_name(&sql, d->inst, name);
@@ -126,61 +135,8 @@ int odbc_design_keys(struct design *d)
 	for (size_t i = 0; rc == ETL_OK && i < d->table->unique_count; i++) {
 		const struct etl_key *key = EACH(d, etl_key, unique, i);
 
-		if (!at_once(d) || by_index(d, key))
+		if (!at_once(d) || by_index(d, key) || odbc_design_any_gone(d, key->columns, key->column_count))
 			rc = unique(d, i);
 	}
-	return rc;
-}
-
-/* ---- Indexes --------------------------------------------------------------------------------------------------- */
-
-static bool add_part(struct design *d, struct etl_text *sql, const struct etl_index_part *part)
-{
-	if (!part->column)
-		return false;
-	odbc_add_name(sql, d->inst, part->column);
-	etl_text_add(sql, part->descending ? " DESC" : "");
-	return true;
-}
-
-static void add_index(struct design *d, struct etl_text *sql, const struct etl_index *index, bool *ret_whole)
-{
-	char buf[ODBC_NAME_ROOM];
-
-	etl_text_add(sql, index->flags & ETL_INDEX_UNIQUE ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
-	odbc_add_name(sql, d->inst, odbc_index_name(d->inst, d->load, index->name, buf));
-	etl_text_add(sql, " ON ");
-	odbc_design_add_table(sql, d, d->table->name);
-	etl_text_add(sql, " (");
-	*ret_whole = true;
-	for (size_t i = 0; i < index->part_count; i++) {
-		etl_text_add(sql, i ? ", " : "");
-		*ret_whole &= add_part(d, sql, ETL_AT(const struct etl_index_part, index->parts, index->part_size, i));
-	}
-	etl_text_add(sql, ")");
-}
-
-int odbc_design_index(struct design *d, const struct etl_index *index)
-{
-	struct etl_text sql = { 0 }, where = { 0 }, why = { 0 };
-	bool whole;
-	int rc = 1;
-
-	add_index(d, &sql, index, &whole);
-	if (index->where_sql)
-		rc = odbc_design_expression(d, index->where_sql, &where, &why);
-	if (rc == 1 && index->where_sql)
-		etl_text_addf(&sql, " WHERE %s", where.at);
-	if (rc < 0) {
-		etl_text_free(&sql);
-	} else if (!whole || rc == 0) {
-		etl_text_free(&sql);
-		rc = odbc_design_skip(d, "index", index->name, !whole ? "an index of an expression" : why.at ? why.at : "",
-				      index->ddl);
-	} else {
-		rc = odbc_design_part(d, ETL_PHASE_FINISH, ETL_EXACT, "index", index->name, &sql, NULL);
-	}
-	etl_text_free(&where);
-	etl_text_free(&why);
 	return rc;
 }

@@ -5,9 +5,12 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "design.h"
+#include "layout.h"
 #include "provision.h"
 
 int odbc_design_no_memory(struct design *d)
@@ -132,15 +135,48 @@ bool odbc_design_looks(const struct design *d)
 	return d->run && d->run->flags & ETL_RUN_REJECT;
 }
 
-void odbc_add_type(struct etl_text *ret, const struct etl_instance *inst, const struct etl_table *table,
-		   const struct etl_column *c, int32_t *verdict, struct etl_text *note)
+static struct odbc_room room_of(const struct etl_instance *inst, const struct etl_table *table, const struct etl_column *c)
+{
+	const struct odbc_table_layout *layout = odbc_layout_of(inst, table);
+	int64_t at = layout ? odbc_layout_column(table, c->name) : -1;
+
+	return at >= 0 ? layout->rooms[at] : (struct odbc_room){ .key = odbc_design_in_key(table, c->name) };
+}
+
+/* Words that the pipeline may mean as T-SQL's own: what no type of a row says. Others, as text, are types of rows. */
+static bool is_word_of_tsql(const char *declared)
+{
+	static const char *const words[] = { "nvarchar", "nchar", "varbinary", "binary",   "datetime2", "datetimeoffset", "tinyint",
+					     "money",	 "xml",	  "smallmoney", "sql_variant" };
+	size_t n = strcspn(declared, " (");
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strlen(words[i]) == n && strncasecmp(declared, words[i], n) == 0)
+			return strcasecmp(declared, "nvarchar") != 0 && strcasecmp(declared, "varbinary") != 0;
+	return false;
+}
+
+static bool has_own_word(const struct etl_instance *inst, const struct etl_table *table, const struct etl_column *c)
 {
 	bool own = table->dialect && strcmp(table->dialect, inst->dialect->name) == 0;
 
-	if ((own || c->flags & ETL_RETYPED) && c->declared && *c->declared)
-		etl_text_add(ret, c->declared);
-	else
-		inst->dialect->add_type(ret, c, odbc_design_in_key(table, c->name), verdict, note);
+	if (!c->declared || !*c->declared)
+		return false;
+	return own || (c->flags & ETL_RETYPED && (inst->dialect != &odbc_tsql || is_word_of_tsql(c->declared)));
+}
+
+void odbc_add_type(struct etl_text *ret, const struct etl_instance *inst, const struct etl_table *table,
+		   const struct etl_column *c, int32_t *verdict, struct etl_text *note)
+{
+	struct odbc_room room = room_of(inst, table, c);
+
+	if (!has_own_word(inst, table, c)) {
+		inst->dialect->add_type(ret, c, &room, verdict, note);
+		return;
+	}
+	etl_text_add(ret, c->declared);
+	if (room.binary && c->flags & ETL_RETYPED && strcasestr(c->declared, "char"))
+		etl_text_addf(ret, " COLLATE %s", room.nocase ? TSQL_NOCASE : TSQL_BINARY);
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------- */
@@ -165,19 +201,13 @@ static const char *kind_of(const struct etl_table *t)
 
 static int design_other(struct design *d)
 {
+	if (d->table->kind == ETL_DATABASE && !d->same)
+		return odbc_design_skip(d, "setting", NULL, "the settings of another database mean nothing here", NULL);
 	return odbc_design_skip(d, kind_of(d->table), NULL,
 				"it is written in the source's own SQL; make it by hand, or with sql.after", d->table->ddl);
 }
 
 /* A dialect is known once the server was asked, so it is asked; that of a database still to be made is known. */
-static int know_dialect(struct etl_instance *inst, struct etl_error *err)
-{
-	bool pending = false;
-	int rc = odbc_provision_pending(inst, &pending, err);
-
-	return rc < 0 || pending ? rc : odbc_db(inst, err);
-}
-
 int odbc_design(struct etl_instance *inst, const struct etl_table *table, const struct etl_load *load,
 		struct etl_step_sink *sink, struct etl_error *err)
 {
@@ -187,7 +217,8 @@ int odbc_design(struct etl_instance *inst, const struct etl_table *table, const 
 			    .run = load ? load->run : NULL,
 			    .sink = sink,
 			    .err = err };
-	int rc = know_dialect(inst, err);
+	bool nobody;
+	int rc = odbc_know(inst, &nobody, err);
 
 	if (rc == ETL_OK && table->kind == ETL_TABLE && load && load->index == 0)
 		rc = odbc_provision_design(inst, sink, err);
@@ -195,5 +226,14 @@ int odbc_design(struct etl_instance *inst, const struct etl_table *table, const 
 		return rc;
 	d.dialect = inst->dialect;
 	d.same = table->dialect && strcmp(table->dialect, inst->dialect->name) == 0;
-	return table->kind == ETL_TABLE ? odbc_design_table(&d) : design_other(&d);
+	d.tsql = inst->dialect == &odbc_tsql && !d.same;
+	if (table->kind != ETL_TABLE)
+		return design_other(&d);
+	rc = odbc_layout(inst, load, err);
+	if (rc == ETL_OK) {
+		d.layout = odbc_layout_of(inst, table);
+		rc = odbc_design_table(&d);
+	}
+	free(d.gone);
+	return rc;
 }

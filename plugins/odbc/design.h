@@ -5,7 +5,8 @@
 #ifndef ODBC_DESIGN_H
 #define ODBC_DESIGN_H
 
-#include "target.h"
+#include "layout.h"
+#include "tsql-from-sqlite.h"
 
 struct design {
 	struct etl_instance *inst;
@@ -16,6 +17,21 @@ struct design {
 	struct etl_step_sink *sink;
 	struct etl_error *err;
 	bool same; /* the texts are this server's own SQL */
+	bool tsql; /* … and they are to become T-SQL */
+	const struct odbc_table_layout *layout; /* or NULL */
+	bool *gone; /* beside the columns: those that the table does not get */
+};
+
+/* What became of an expression. */
+struct design_expression {
+	struct etl_text sql; /* the caller's to free */
+	int32_t verdict;
+	const char *note;
+	int64_t most; /* of a text: UTF-16 units at most; 0: any */
+	bool is_text, is_bytes;
+	bool strict; /* it is NULL exactly where one of its columns is */
+	bool unique; /* in: of an index that is unique */
+	char why[240]; /* when there is none */
 };
 
 int odbc_design_no_memory(struct design *);
@@ -43,17 +59,33 @@ int odbc_design_table(struct design *);
 /* The lines of the primary key, and of what else cannot be added later. */
 int odbc_design_inline_keys(struct design *, struct etl_text *lines);
 int odbc_design_keys(struct design *);
-int odbc_design_index(struct design *, const struct etl_index *);
 /* design-foreign.c */
 int odbc_design_foreign_key(struct design *, size_t i);
 /* What the validators ask for. */
 int odbc_design_references(struct design *);
 /* Rows for a table that stays and has keys. */
 int odbc_design_own_keys(struct design *);
-/* REFERENCES … and what follows it. */
-void odbc_design_add_references(struct design *, struct etl_text *, const struct etl_foreign_key *);
+/* REFERENCES … and what follows it; ACTS: with what is done to its rows when those it refers to change. */
+void odbc_design_add_references(struct design *, struct etl_text *, const struct etl_foreign_key *, bool acts);
+/* design-possible.c */
+/* Does T-SQL take the key? WHY not. */
+bool odbc_design_is_possible(const struct design *, const struct etl_foreign_key *, const struct etl_parent *,
+			     struct etl_text *why);
+/* design-index.c */
+int odbc_design_index(struct design *, const struct etl_index *);
+/* The columns that T-SQL computes for the indexes of expressions, as lines of CREATE TABLE. */
+int odbc_design_computed(struct design *, struct etl_text *lines);
+/* design-names.c */
+/* Names that the server does not take, or not beside each other, are refused. */
+int odbc_design_check_names(struct design *);
 /* design-expression.c */
-/* SQL in this dialect added to RET: 1; 0 with WHY; or negative. */
-int odbc_design_expression(struct design *, const char *sql, struct etl_text *ret, struct etl_text *why);
+/* SQL of the source in this dialect, as a value of column INTO or (NULL) any: 1; 0 with WHY; or negative. */
+int odbc_design_expression(struct design *, const char *sql, enum tsql_use, const struct etl_column *into,
+			   struct design_expression *ret);
+/* Which columns the table does not get, because what they compute cannot be said. */
+int odbc_design_find_gone(struct design *);
+/* Does it speak of such a column? Of a key, NAMES of them. */
+bool odbc_design_is_gone(const struct design *, const char *column);
+bool odbc_design_any_gone(const struct design *, const char *const *columns, size_t count);
 
 #endif

@@ -101,14 +101,14 @@ static const char *postgresql_word(int32_t type)
 	}
 }
 
-static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 				struct etl_text *note)
 {
 	if (c->type == ETL_DECIMAL || c->type == ETL_NUMERIC) {
 		add_decimal(ret, c);
 	} else if (c->type == ETL_TEXT) {
 		add_varchar(ret, c);
-	} else if (c->type == ETL_JSON && in_key) {
+	} else if (c->type == ETL_JSON && room->key) {
 		etl_text_add(ret, "text");
 		etl_text_add(note, "no two values of the type json are equal, and this column is of a key");
 		*verdict = ETL_WIDENED;
@@ -117,10 +117,10 @@ static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c
 	}
 }
 
-static void add_type_sqlite(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+static void add_type_sqlite(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 			    struct etl_text *note)
 {
-	(void)in_key;
+	(void)room;
 	(void)verdict;
 	(void)note;
 	switch (c->type) {
@@ -168,10 +168,10 @@ static const char *standard_word(int32_t type)
 	}
 }
 
-static void add_type_standard(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+static void add_type_standard(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 			      struct etl_text *note)
 {
-	(void)in_key;
+	(void)room;
 	if (c->type == ETL_INT16 || c->type == ETL_INT32 || c->type == ETL_INT64) {
 		etl_text_add(ret, c->type == ETL_INT16 ? "smallint" : c->type == ETL_INT32 ? "integer" : "bigint");
 	} else if (c->type == ETL_DECIMAL) {

@@ -8,6 +8,8 @@
 #include <strings.h>
 
 #include "describe.h"
+#include "layout.h"
+#include "tsql-from-sqlite.h"
 
 /* Milliseconds, the least to wait: as the server asks for it; and what Microsoft's "Troubleshoot transient connection errors"
  * has as the first delay, lest many who come back at once keep the service down. */
@@ -139,39 +141,57 @@ static const char *as_text(int32_t type, const char *declared)
 
 /* ---- As a target ------------------------------------------------------------------------------------------- */
 
-#define NVARCHAR_MOST  4000 /* UTF-16 units; beyond that it is max */
-#define VARBINARY_MOST 8000 /* bytes */
-#define KEY_BYTES      900  /* of a clustered key; 1700 of another index */
-#define BINARY_COLLATION " COLLATE Latin1_General_BIN2" /* SQL Server's and Babelfish's; compares UTF-16 units */
-
-static void add_nvarchar(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
-			 struct etl_text *note)
+static void add_collation(struct etl_text *ret, const struct odbc_room *room)
 {
-	if (c->length > 0 && c->length <= NVARCHAR_MOST) {
-		etl_text_addf(ret, "nvarchar(%lld)", (long long)c->length);
-	} else if (in_key) {
-		etl_text_addf(ret, "nvarchar(%d)", KEY_BYTES / 2);
-		etl_text_addf(note, "a key has at most %d bytes: a longer text is rejected", KEY_BYTES);
-		*verdict = ETL_APPROXIMATED;
-	} else {
-		etl_text_add(ret, "nvarchar(max)");
-	}
-	if (in_key)
-		etl_text_add(ret, BINARY_COLLATION);
+	if (room->nocase)
+		etl_text_add(ret, " COLLATE " TSQL_NOCASE);
+	else if (room->binary)
+		etl_text_add(ret, " COLLATE " TSQL_BINARY);
 }
 
-static void add_varbinary(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+static void say(int32_t *verdict, struct etl_text *note, int32_t at_least, const char *words)
+{
+	if (at_least > *verdict)
+		*verdict = at_least;
+	etl_text_addf(note, "%s%s", note->length ? "; " : "", words);
+}
+
+/* MOST: of the type. Its length by what the keys allow, else by what was declared; 0: max. */
+static int64_t length_of(const struct etl_column *c, const struct odbc_room *room, int64_t most, int32_t *verdict,
+			 struct etl_text *note)
+{
+	int64_t length = room->key ? room->most : c->length > 0 && c->longest > c->length ? c->longest : c->length;
+
+	if (room->key && length == 0)
+		length = TSQL_INDEX_BYTES / 2;
+	if (room->key && (c->longest > length || c->length == 0))
+		say(verdict, note, ETL_APPROXIMATED, "a key has only so many bytes: a longer value is rejected");
+	return length > 0 && length <= most ? length : 0;
+}
+
+static void add_nvarchar(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
+			 struct etl_text *note)
+{
+	int64_t length = length_of(c, room, TSQL_NVARCHAR_UNITS, verdict, note);
+
+	if (length)
+		etl_text_addf(ret, "nvarchar(%lld)", (long long)length);
+	else
+		etl_text_add(ret, "nvarchar(max)");
+	add_collation(ret, room);
+	if (room->nocase)
+		say(verdict, note, ETL_APPROXIMATED, "NOCASE ignores the case of all letters here, not only of A to Z");
+}
+
+static void add_varbinary(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 			  struct etl_text *note)
 {
-	if (c->length > 0 && c->length <= VARBINARY_MOST) {
-		etl_text_addf(ret, "varbinary(%lld)", (long long)c->length);
-	} else if (in_key) {
-		etl_text_addf(ret, "varbinary(%d)", KEY_BYTES);
-		etl_text_addf(note, "a key has at most %d bytes: a longer value is rejected", KEY_BYTES);
-		*verdict = ETL_APPROXIMATED;
-	} else {
+	int64_t length = length_of(c, room, TSQL_VARBINARY_BYTES, verdict, note);
+
+	if (length)
+		etl_text_addf(ret, "varbinary(%lld)", (long long)length);
+	else
 		etl_text_add(ret, "varbinary(max)");
-	}
 }
 
 static const char *tsql_word(int32_t type)
@@ -204,24 +224,40 @@ static const char *tsql_word(int32_t type)
 	}
 }
 
-static void add_type(struct etl_text *ret, const struct etl_column *c, bool in_key, int32_t *verdict,
+/* A column that refers to one of a table that is there has its very type. */
+static void add_alike(struct etl_text *ret, const struct etl_column *like)
+{
+	etl_text_add(ret, like->declared);
+	if (like->collation && strcasestr(like->declared, "char"))
+		etl_text_addf(ret, " COLLATE %s", like->collation);
+}
+
+static void add_type(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 		     struct etl_text *note)
 {
-	if (c->type == ETL_TEXT) {
-		add_nvarchar(ret, c, in_key, verdict, note);
+	if (room->like && room->like->declared && *room->like->declared) {
+		add_alike(ret, room->like);
+	} else if (c->type == ETL_TEXT) {
+		add_nvarchar(ret, c, room, verdict, note);
 	} else if (c->type == ETL_BYTES) {
-		add_varbinary(ret, c, in_key, verdict, note);
+		add_varbinary(ret, c, room, verdict, note);
 	} else if (c->type == ETL_DECIMAL) {
 		etl_text_addf(ret, "decimal(%d,%d)", c->precision, c->scale);
+	} else if (c->type == ETL_JSON && room->key) {
+		add_nvarchar(ret, c, room, verdict, note);
 	} else if (c->type == ETL_NUMERIC || c->type == ETL_ANY) {
-		add_nvarchar(ret, c, in_key, verdict, note);
-		*verdict = ETL_APPROXIMATED;
-		etl_text_add(note, c->type == ETL_NUMERIC ?
-					   "as a text: decimal has 38 digits at most, and how many are needed is not known" :
-					   "as a text: values of several types");
+		add_nvarchar(ret, c, room, verdict, note);
+		say(verdict, note, ETL_APPROXIMATED,
+		    c->type == ETL_NUMERIC ?
+			    "as a text: decimal has 38 digits at most, and how many are needed is not known" :
+			    "as a text: values of several types");
 	} else {
 		etl_text_add(ret, tsql_word(c->type));
 	}
+	if (c->plain && c->type == ETL_DECIMAL)
+		say(verdict, note, ETL_APPROXIMATED, "declared without digits: 20 before and 8 behind the point, which its values fit");
+	else if (c->plain && c->type == ETL_FLOAT64)
+		say(verdict, note, ETL_APPROXIMATED, "declared without digits: its values are binary fractions");
 }
 
 static void add_rename(struct etl_text *sql, const struct etl_instance *inst, const char *schema, const char *from,

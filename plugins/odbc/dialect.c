@@ -18,6 +18,15 @@ const struct odbc_dialect *odbc_dialect_of(const char *dbms)
 	return dialects[i];
 }
 
+const struct odbc_dialect *odbc_dialect_called(const char *name)
+{
+	size_t i = 0;
+
+	while (dialects[i]->dbms && strcmp(name, dialects[i]->name) != 0)
+		i++;
+	return dialects[i];
+}
+
 const struct odbc_meaning *odbc_meaning_of(const struct odbc_dialect *dialect, int64_t native)
 {
 	for (const struct odbc_meaning *m = dialect->meanings; m && m->native; m++)

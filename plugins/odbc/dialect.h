@@ -17,6 +17,15 @@ struct odbc_meaning {
 	const char *advice; /* what to do next, or "" */
 };
 
+/* What the keys and indexes of its table, and those that refer to it, ask of a column. */
+struct odbc_room {
+	bool key;     /* it is of one */
+	bool binary;  /* its text is compared by bytes: it is of one, or of the filter of one */
+	bool nocase;  /* by the collation NOCASE, which goes before */
+	int64_t most; /* of a text the UTF-16 units, of bytes the bytes that a key allows; 0: any */
+	const struct etl_column *like; /* of a table of the target's own, to which it refers; or NULL */
+};
+
 struct odbc_dialect {
 	const char *name;	  /* as etl_table.dialect has it: "tsql", "postgresql", "sqlite", "sql" */
 	const char *dbms;	  /* what SQL_DBMS_NAME begins with; NULL: any */
@@ -36,8 +45,8 @@ struct odbc_dialect {
 	const char *key_type, *text_type;
 	int64_t name_most; /* of a name: characters (UTF-16 units for T-SQL, else bytes) */
 	bool keys_inline;  /* a key cannot be added to a table that is there */
-	/* The type that a column has in a target. IN_KEY: it is of a key or an index. *VERDICT and NOTE: what is to be said. */
-	void (*add_type)(struct etl_text *ret, const struct etl_column *, bool in_key, int32_t *verdict,
+	/* The type that a column has in a target, for which there is ROOM. *VERDICT and NOTE: what is to be said. */
+	void (*add_type)(struct etl_text *ret, const struct etl_column *, const struct odbc_room *room, int32_t *verdict,
 			 struct etl_text *note);
 	/* Renames a table of SCHEMA. */
 	void (*add_rename)(struct etl_text *, const struct etl_instance *, const char *schema, const char *from,
@@ -59,6 +68,8 @@ extern const struct odbc_dialect odbc_tsql, odbc_postgresql, odbc_sqlite, odbc_s
 
 /* dialect.c */
 const struct odbc_dialect *odbc_dialect_of(const char *dbms);
+/* By its own name. */
+const struct odbc_dialect *odbc_dialect_called(const char *name);
 /* What NATIVE means; NULL: the dialect does not know it. */
 const struct odbc_meaning *odbc_meaning_of(const struct odbc_dialect *, int64_t native);
 

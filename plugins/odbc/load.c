@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "layout.h"
 #include "load.h"
 
 /* ---- The statement of arrays ---------------------------------------------------------------------------------- */
@@ -229,6 +230,9 @@ static int load_stream(struct loading *l, struct ArrowArrayStream *stream)
 {
 	int rc;
 
+	rc = odbc_layout(l->inst, l->load, l->err);
+	if (rc < 0)
+		return rc;
 	if (stream->get_schema(stream, &l->schema) != 0)
 		return ETL_FAILED;
 	rc = bind_open(&l->bind, l->inst, l->load->table, &l->schema, l->err);

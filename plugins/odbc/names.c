@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "target.h"
+#include "layout.h"
 
 #define MEANWHILE "_etlrun_new_"
 
@@ -27,16 +27,31 @@ void odbc_add_table(struct etl_text *text, const struct etl_instance *inst, cons
 	odbc_add_name(text, inst, name);
 }
 
+/* As the server measures a name: UTF-16 units in T-SQL, else bytes. */
+static size_t measure(const struct etl_instance *inst, const char *name, size_t bytes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bytes && inst->dialect == &odbc_tsql; i++)
+		n += ((unsigned char)name[i] & 0xc0) == 0x80 ? 0 : (unsigned char)name[i] >= 0xf0 ? 2 : 1;
+	return inst->dialect == &odbc_tsql ? n : bytes;
+}
+
+bool odbc_fits_name(const struct etl_instance *inst, const char *name)
+{
+	return measure(inst, name, strlen(name)) <= (size_t)inst->dialect->name_most;
+}
+
 const char *odbc_short_name(const struct etl_instance *inst, const char *name, char *buf)
 {
-	size_t most = (size_t)inst->dialect->name_most, cut = most - 9;
+	size_t most = (size_t)inst->dialect->name_most, cut = strlen(name);
 	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
 
-	if (strlen(name) <= most)
+	if (odbc_fits_name(inst, name))
 		return name;
 	for (const char *p = name; *p; p++)
 		h = (h ^ (uint8_t)*p) * 0x01000193;
-	while (cut > 0 && ((unsigned char)name[cut] & 0xc0) == 0x80)
+	while (cut > 0 && (((unsigned char)name[cut] & 0xc0) == 0x80 || measure(inst, name, cut) > most - 9))
 		cut--;
 	snprintf(buf, ODBC_NAME_ROOM, "%.*s_%08x", (int)cut, name, h);
 	return buf;
@@ -88,10 +103,15 @@ static void add_own_name(struct etl_text *name, const struct etl_instance *inst,
 const char *odbc_constraint_name(const struct etl_instance *inst, const struct etl_table *t, enum odbc_constraint kind,
 				 size_t i, char *buf)
 {
+	const struct odbc_table_layout *layout = odbc_layout_of(inst, t);
 	const char *given = given_name(t, kind, i), *ret;
 	struct etl_text name = { 0 };
 	char whole[ODBC_NAME_ROOM];
 
+	if (layout && layout->names[kind][i]) {
+		snprintf(buf, ODBC_NAME_ROOM, "%s", layout->names[kind][i]);
+		return buf;
+	}
 	if (!given)
 		add_own_name(&name, inst, t, kind, i);
 	snprintf(whole, sizeof(whole), "%s", given ? given : name.at ? name.at : "");
@@ -118,13 +138,21 @@ static bool is_taken(const struct etl_instance *inst, const struct etl_table *t,
 	return false;
 }
 
-/* Has the old table a constraint of the name? */
+static bool has_index(const struct etl_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->index_count; i++)
+		if (strcasecmp(ETL_AT(const struct etl_index, t->indexes, t->index_size, i)->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Has the old table a constraint of the name? A unique one may be told as an index. */
 static bool is_old(const struct etl_instance *inst, const struct etl_table *t, const char *name)
 {
 	return is_taken(inst, t, ODBC_PRIMARY, t->primary.column_count > 0, name) ||
 	       is_taken(inst, t, ODBC_UNIQUE, t->unique_count, name) ||
 	       is_taken(inst, t, ODBC_FOREIGN, t->foreign_key_count, name) ||
-	       is_taken(inst, t, ODBC_CHECK, t->check_count, name);
+	       is_taken(inst, t, ODBC_CHECK, t->check_count, name) || has_index(t, name);
 }
 
 /* BEFORE NAME BEHIND, cut to what the server takes. */
@@ -145,14 +173,6 @@ const char *odbc_key_name(const struct etl_instance *inst, const struct etl_load
 	if (!replaces(inst, load) || (inst->babelfish && !is_old(inst, load->existing, name)))
 		return odbc_short_name(inst, name, buf);
 	return inst->babelfish ? join(inst, "", name, "_2", buf) : join(inst, MEANWHILE, name, "", buf);
-}
-
-static bool has_index(const struct etl_table *t, const char *name)
-{
-	for (size_t i = 0; i < t->index_count; i++)
-		if (strcasecmp(ETL_AT(const struct etl_index, t->indexes, t->index_size, i)->name, name) == 0)
-			return true;
-	return false;
 }
 
 /* An index of T-SQL has its name within its table. */

@@ -73,6 +73,7 @@ static const struct etl_option provision_options[] = {
 	  .help = "How long making it, and waiting for it, may take, each." },
 	{ .name = NULL }
 };
+#include "layout.h"
 
 static const struct etl_option options[] = {
 	{ .name = "connection",
@@ -126,6 +127,12 @@ static const struct etl_option options[] = {
 	  .help = "How rows go into a table. \"auto\" takes for each table the fastest way that carries its columns as they are: "
 		  "bulk copy, OPENJSON, parameter arrays; the report says which. Another word is for all tables, and the run fails where "
 		  "it cannot be." },
+	{ .name = "plan_dialect",
+	  .kind = ETL_OPT_CHOICE,
+	  .flags = ETL_OPT_TARGET,
+	  .choices = "tsql|postgresql|sqlite|sql",
+	  .help = "For plan alone, where there is no server to ask yet: plan says what would be made in an empty database of this "
+		  "dialect, and connects to nothing. A run is refused: its dialect is what the server says it is." },
 	{ .name = NULL }
 };
 
@@ -138,6 +145,7 @@ static void close_instance(struct etl_instance *inst)
 	odbc_disconnect(inst);
 	odbc_forget_stage(inst);
 	ladder_free(inst);
+	odbc_forget_layout(inst);
 	free(inst->provision);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst);
@@ -200,9 +208,12 @@ static const struct etl_source source = {
 	.plan = odbc_plan,
 };
 
-/* A column here has one type for all its values, so what may be anything comes as text. */
+/* A column here has one type for all its values, so what may be anything comes as text; and a decimal has digits that are
+ * known. */
 int32_t odbc_takes(const struct etl_column *column)
 {
+	if (column->type == ETL_NUMERIC && column->plain)
+		return column->plain;
 	return column->type == ETL_ANY || column->type == ETL_TYPE_NONE ? ETL_TEXT : column->type;
 }
 

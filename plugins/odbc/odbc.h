@@ -19,6 +19,7 @@ struct odbc_dialect;
 struct odbc_stage;
 struct odbc_provision;
 struct ladder;
+struct odbc_layout;
 
 struct etl_instance {
 	const struct etl_host *host;
@@ -42,6 +43,7 @@ struct etl_instance {
 	bool bulk_on;	      /* this connection may copy in bulk */
 	struct ladder *ladder; /* load-ladder.c: by what ways this connection takes rows; NULL: not asked yet */
 	char noted[160];      /* the unit that this transaction wrote down */
+	struct odbc_layout *layout; /* a target: what its tables decide together, or NULL (layout.h) */
 	char unit[160]; /* a target: what the next piece of work writes down; "" none */
 	SQLUINTEGER getdata; /* SQL_GETDATA_EXTENSIONS */
 	bool babelfish;	     /* T-SQL before PostgreSQL: it renames no constraint */
@@ -56,6 +58,11 @@ int odbc_db(struct etl_instance *, struct etl_error *);
 int odbc_try(struct etl_instance *, struct odbc_said *ret, struct etl_error *);
 /* inst->env is there. */
 int odbc_environment(struct etl_instance *, struct etl_error *);
+/* inst->dialect is known. *RET_NOBODY: without a server, which is still to be made, or which plan_dialect stands for; it is
+ * empty. */
+int odbc_know(struct etl_instance *, bool *ret_nobody, struct etl_error *);
+/* There is no server to ask: the pipeline is for `plan` only. */
+bool odbc_only_plans(const struct etl_instance *);
 void odbc_disconnect(struct etl_instance *);
 /* The connection string without what is secret in it, for messages; RET is the caller's to free. */
 bool odbc_place(const struct etl_instance *, struct etl_text *ret);

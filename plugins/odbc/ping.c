@@ -7,13 +7,15 @@ int odbc_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_
 {
 	struct etl_text server = { 0 }, driver = { 0 };
 	bool pending = false;
-	int rc = odbc_provision_pending(inst, &pending, err);
+	int rc = ETL_OK;
 
+	if (odbc_only_plans(inst))
+		return sink->emit(sink, "dialect", "as plan_dialect says; no server was asked");
+	rc = odbc_provision_pending(inst, &pending, err);
 	if (rc == ETL_OK && pending)
 		return odbc_provision_ping(inst, sink, err);
 	if (rc == ETL_OK)
 		rc = odbc_db(inst, err);
-
 	if (rc < 0)
 		return rc;
 	etl_text_addf(&server, "%s %s", inst->server, inst->server_version);

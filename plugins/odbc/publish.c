@@ -9,8 +9,8 @@
 
 #include "fault.h"
 #include "into.h"
+#include "layout.h"
 #include "provision.h"
-#include "target.h"
 
 static int drop_old(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
 {
@@ -117,6 +117,8 @@ int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 		odbc_provision_keep(inst, commit->run->id);
 		return odbc_state_read(inst, commit, err);
 	}
+	if (rc == ETL_OK && commit->load_count)
+		rc = odbc_layout(inst, commit->loads[0], err);
 	if (rc == ETL_OK)
 		rc = odbc_begin_work(inst, err);
 	if (rc < 0)

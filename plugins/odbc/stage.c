@@ -355,8 +355,12 @@ int odbc_begin(struct etl_instance *inst, const struct etl_load *load, struct et
 	       struct etl_error *err)
 {
 	const struct etl_run *run = load->run;
-	int rc = odbc_provision_begin(inst, run, err);
+	int rc;
 
+	if (inst->host->str(inst->conf, "plan_dialect"))
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"plan_dialect is for plan, which asked no server; leave it out to run");
+	rc = odbc_provision_begin(inst, run, err);
 	if (rc == ETL_OK)
 		rc = odbc_db(inst, err);
 	if (rc < 0)

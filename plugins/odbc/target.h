@@ -66,6 +66,7 @@ int odbc_is_there(struct etl_instance *, const char *schema, const char *name, b
 		  struct etl_error *);
 
 /* ---- names.c: BUF has ODBC_NAME_ROOM bytes */
+bool odbc_fits_name(const struct etl_instance *, const char *name);
 /* A name of which the server does not cut the end off. */
 const char *odbc_short_name(const struct etl_instance *, const char *name, char *buf);
 enum odbc_constraint { ODBC_PRIMARY, ODBC_UNIQUE, ODBC_FOREIGN, ODBC_CHECK };
@@ -114,7 +115,8 @@ int odbc_note_unit(struct etl_instance *, struct etl_error *);
 int odbc_note_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);
 
 /* ---- design.c */
-/* The type that a column of TABLE has in the target: its own words in a table that is there, else the dialect's. */
+/* The type that a column of TABLE has in the target: its own words in a table that is there, else the dialect's. What the
+ * tables decide together must have been worked out (odbc_layout). */
 void odbc_add_type(struct etl_text *, const struct etl_instance *, const struct etl_table *,
 		   const struct etl_column *, int32_t *verdict, struct etl_text *note);
 /* ---- design.c, apply.c, load.c, publish.c */

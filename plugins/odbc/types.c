@@ -170,4 +170,6 @@ void odbc_add_declared(struct etl_text *text, const struct odbc_dialect *dialect
 		etl_text_addf(text, "(%d,%d)", type.precision, type.scale);
 	else if (length > 0)
 		etl_text_addf(text, "(%lld)", (long long)length);
+	else if (dialect == &odbc_tsql && (type.type == ETL_TEXT || type.type == ETL_BYTES) && strstr(c->type_name, "var"))
+		etl_text_add(text, "(max)"); /* which alone would be (1) */
 }
