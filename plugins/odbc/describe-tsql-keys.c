@@ -123,7 +123,7 @@ static int take_index_row(struct tsql_catalog *t, char *const *row)
 		return ETL_OK;
 	if (!is_ordinary(row[INDEX_TYPE]) || tsql_flag(row[INDEX_DISABLED])) {
 		if (first || !is_ordinary(row[INDEX_TYPE]))
-			tsql_left(t, tsql_flag(row[INDEX_DISABLED]) ? "disabled index" : "index of a kind of its own",
+			tsql_left(t, o, tsql_flag(row[INDEX_DISABLED]) ? "disabled index" : "index of a kind of its own",
 				  row[INDEX_NAME]);
 		return ETL_OK;
 	}
@@ -239,7 +239,7 @@ static int take_foreign(struct tsql_catalog *t, char *const *row)
 	if (!child)
 		return ETL_OK;
 	if (tsql_flag(row[FOREIGN_DISABLED])) {
-		tsql_left(t, "disabled foreign key", row[FOREIGN_NAME]);
+		tsql_left(t, o, "disabled foreign key", row[FOREIGN_NAME]);
 		return ETL_OK;
 	}
 	key = foreign_of(t, o, row);

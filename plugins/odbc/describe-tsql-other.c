@@ -28,7 +28,7 @@ static int add_check(struct tsql_catalog *t, char *const *row, const char *sql)
 	if (!o)
 		return ETL_OK;
 	if (tsql_flag(row[CHECK_DISABLED]) || !sql) {
-		tsql_left(t, sql ? "disabled check" : "check whose condition the server does not tell", row[CHECK_NAME]);
+		tsql_left(t, o, sql ? "disabled check" : "check whose condition the server does not tell", row[CHECK_NAME]);
 		return ETL_OK;
 	}
 	check = odbc_add_check(t->d, o);
@@ -109,7 +109,7 @@ static int take_trigger(struct tsql_catalog *t, char *const *row)
 	if (!parent)
 		return ETL_OK;
 	if (tsql_flag(row[TRIGGER_DISABLED]) || !row[TRIGGER_SQL]) {
-		tsql_left(t, row[TRIGGER_SQL] ? "disabled trigger" : "trigger without a text", row[TRIGGER_NAME]);
+		tsql_left(t, parent, row[TRIGGER_SQL] ? "disabled trigger" : "trigger without a text", row[TRIGGER_NAME]);
 		return ETL_OK;
 	}
 	o = odbc_add_object(t->d, ETL_TRIGGER, schema, row[TRIGGER_NAME]);
@@ -221,7 +221,7 @@ static int take_left(struct tsql_catalog *t, char *const *row)
 		return ETL_OK;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(kinds[i], row[LEFT_KIND]) == 0)
-			tsql_left(t, kinds[i], row[LEFT_NAME]);
+			tsql_left(t, NULL, kinds[i], row[LEFT_NAME]);
 	return ETL_OK;
 }
 

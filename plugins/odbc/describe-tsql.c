@@ -138,10 +138,12 @@ char *tsql_bare(struct tsql_catalog *t, const char *sql)
 	return etl_arena_text(&t->d->memory, sql, length);
 }
 
-void tsql_left(struct tsql_catalog *t, const char *kind, const char *name)
+void tsql_left(struct tsql_catalog *t, const struct odbc_object *o, const char *kind, const char *name)
 {
 	bool same = t->left_kind && strcmp(t->left_kind, kind) == 0;
 
+	if (o && t->d->schema && strcmp(o->table.schema, t->d->schema) != 0)
+		return;
 	t->left_count = same ? t->left_count + 1 : 1;
 	t->left_kind = kind;
 	if (t->left_count <= TSQL_NOTES)
@@ -174,7 +176,7 @@ static int take_object(struct tsql_catalog *t, char *const *row)
 	if (strncmp(row[OBJECT_NAME], "_etlrun", 7) == 0)
 		return ETL_OK;
 	if (view && !row[OBJECT_TEXT]) {
-		tsql_left(t, "view without a text (WITH ENCRYPTION, or no right to see it)", row[OBJECT_NAME]);
+		tsql_left(t, NULL, "view without a text (WITH ENCRYPTION, or no right to see it)", row[OBJECT_NAME]);
 		return ETL_OK;
 	}
 	o = odbc_add_object(t->d, view ? ETL_VIEW : ETL_TABLE, row[OBJECT_SCHEMA], row[OBJECT_NAME]);
@@ -318,7 +320,7 @@ static int take_column(struct tsql_catalog *t, char *const *row)
 		return ETL_OK;
 	/* The times of a period: SELECT * leaves them out, and so do we, aloud. */
 	if (tsql_flag(row[COLUMN_HIDDEN])) {
-		tsql_left(t, "hidden column", row[COLUMN_NAME]);
+		tsql_left(t, o, "hidden column", row[COLUMN_NAME]);
 		return ETL_OK;
 	}
 	snprintf(found.name, sizeof(found.name), "%s", row[COLUMN_NAME]);
@@ -361,7 +363,7 @@ static void ask_column(struct tsql_catalog *t, const struct odbc_object *o, size
 		etl_text_addf(&sql, "SELECT definition FROM sys.default_constraints WHERE object_id = %s", c->default_sql);
 		c->default_sql = tsql_ask_text(t, &sql);
 		if (!c->default_sql)
-			tsql_left(t, "default whose text the server does not tell", c->name);
+			tsql_left(t, o, "default whose text the server does not tell", c->name);
 	} else if (c->flags & ETL_GENERATED) {
 		etl_text_addf(&sql,
 			      "SELECT definition FROM sys.computed_columns WHERE object_id = %lld AND column_id = %lld",

@@ -36,8 +36,8 @@ bool tsql_flag(const char *text);
 char *tsql_bare(struct tsql_catalog *, const char *sql);
 /* The text that SQL, which is freed, asks for, bare; NULL: the server does not tell. It may end the view (pin.h). */
 char *tsql_ask_text(struct tsql_catalog *, struct etl_text *sql);
-/* Is not carried, and is named when all is read. */
-void tsql_left(struct tsql_catalog *, const char *kind, const char *name);
+/* Is not carried, and is named when all is read; O: of which table, when that says whether it was asked for. */
+void tsql_left(struct tsql_catalog *, const struct odbc_object *o, const char *kind, const char *name);
 
 /* describe-tsql-names.c: names as they were given, where the server's catalog has them in lower case. */
 int tsql_true_names(struct tsql_catalog *);

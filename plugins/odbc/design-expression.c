@@ -34,6 +34,14 @@ static bool is_plain(const char *sql)
 	return end != sql && !*end && strspn(sql, "+-.0123456789eE") == strlen(sql);
 }
 
+/* A number is no boolean and no text for PostgreSQL, which reads a constant in quotes as what it is meant for. */
+static void add_plain(const struct design *d, struct etl_text *to, const char *sql)
+{
+	bool number = !d->same && d->dialect == &odbc_postgresql && *sql != '\'' && strcasecmp(sql, "NULL") != 0;
+
+	etl_text_addf(to, number ? "'%s'" : "%s", sql);
+}
+
 /* ---- Into T-SQL ---------------------------------------------------------------------------------------------- */
 
 static enum tsql_kind kind_of(const struct etl_column *c)
@@ -148,7 +156,7 @@ int odbc_design_expression(struct design *d, const char *sql, enum tsql_use use,
 	const char *dialect = d->table->dialect;
 
 	if (d->same || (!d->tsql && use == TSQL_IN_DEFAULT && is_plain(sql))) {
-		etl_text_add(&ret->sql, sql);
+		add_plain(d, &ret->sql, sql);
 		return ret->sql.failed ? odbc_design_no_memory(d) : 1;
 	}
 	if (d->tsql && dialect && strcmp(dialect, "sqlite") == 0)

@@ -127,7 +127,8 @@ static const char *as_text(int32_t type, const char *declared)
 	case ETL_TIMESTAMP:
 		return "CONVERT(nvarchar(33), %s, 126)";
 	case ETL_INSTANT:
-		return "CONVERT(nvarchar(40), %s, 126)";
+		/* Babelfish puts a blank before the offset. */
+		return "REPLACE(REPLACE(CONVERT(nvarchar(40), %s, 126), N' +', N'+'), N' -', N'-')";
 	case ETL_UUID:
 		return "CONVERT(nvarchar(36), %s)";
 	case ETL_DECIMAL:
