@@ -145,10 +145,25 @@ static int read_columns(struct odbc_describing *d, struct odbc_object *o)
 	return rc;
 }
 
+/* What is not asked for cannot be named one by one. */
+static void say_unknown(const struct odbc_describing *d)
+{
+	const struct etl_instance *inst = d->inst;
+	bool own = inst->dialect == &odbc_postgresql || inst->dialect == &odbc_sqlite;
+
+	if (inst->host->role == ETL_ROLE_SOURCE && !d->table)
+		inst->host->log(inst->host, ETL_LOG_INFO,
+				"ODBC tells of tables, keys and indexes: checks, identities, computed columns, expressions of indexes, "
+				"triggers, and the texts of views stay behind%s%s%s",
+				own ? "; the plugin \"" : "", !own ? "" : inst->dialect == &odbc_sqlite ? "sqlite" : "postgres",
+				own ? "\" carries them" : "");
+}
+
 int odbc_read_catalog(struct odbc_describing *d)
 {
 	int rc = read_tables(d);
 
+	say_unknown(d);
 	for (size_t i = 0; rc == ETL_OK && i < d->count; i++) {
 		rc = read_columns(d, &d->objects[i]);
 		if (rc == ETL_OK && d->objects[i].table.kind == ETL_TABLE)

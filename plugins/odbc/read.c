@@ -291,6 +291,8 @@ static int open_reading(struct reading *r, const struct etl_read *read)
 		rc = find_key(r);
 	if (rc == ETL_OK)
 		rc = find_encoding(r);
+	if (rc == ETL_OK)
+		rc = reading_guard(r);
 	return rc == ETL_OK && !r->keys ? begin_statement(r) : rc;
 }
 

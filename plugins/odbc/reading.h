@@ -54,6 +54,9 @@ int reading_any(struct reading *, size_t i, struct reading_any *ret);
 int reading_reject(struct reading *, size_t i, const char *code);
 int reading_no_memory(struct reading *);
 
+/* guard-tsql.c: does the server give what is there? */
+int reading_guard(struct reading *);
+
 /* select.c */
 /*
  * The statement: the wanted columns in the forms of which nothing is lost, after them those of the key that are not
