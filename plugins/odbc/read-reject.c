@@ -114,7 +114,8 @@ int reading_reject(struct reading *r, size_t column, const char *code)
 	reject.key = key.at;
 	if (rc == ETL_OK)
 		rc = raw.failed || reason.failed || key.failed ? reading_no_memory(r) :
-								 r->inst->host->reject(r->context, &reject);
+		     r->context ? r->inst->host->reject(r->context, &reject) :
+				  r->inst->host->fail(r->err, ETL_DATA, NULL, 0, "%s", reason.at);
 	etl_text_free(&raw);
 	etl_text_free(&reason);
 	etl_text_free(&key);

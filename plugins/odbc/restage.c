@@ -101,14 +101,45 @@ static const char *copy_constant(struct etl_text *to, const char *p)
 	return p;
 }
 
-/* Which name stands at P; COUNT: none. */
-static size_t find(const char *p, const struct pair *pairs, size_t count)
+/* Copies a name that is quoted at P: an apostrophe in it begins no constant. */
+static const char *copy_name(struct etl_text *to, const char *p)
 {
-	size_t i = 0;
+	char close = *p == '[' ? ']' : '"';
 
-	while (i < count && !(pairs[i].final.at && strncmp(p, pairs[i].final.at, pairs[i].final.length) == 0))
-		i++;
-	return i;
+	do
+		etl_text_add_bytes(to, p++, 1);
+	while (*p && *p != close);
+	if (*p)
+		etl_text_add_bytes(to, p++, 1);
+	return p;
+}
+
+/* Bytes of a constant at P that are the text NAME, in which apostrophes are doubled; 0: it does not begin so. */
+static size_t match_quoted(const char *p, const char *name)
+{
+	const char *from = p;
+
+	for (; *name; name++, p++) {
+		if (*p != *name || (*name == '\'' && *++p != '\''))
+			return 0;
+	}
+	return (size_t)(p - from);
+}
+
+/* Which name stands at P, in *RET_SIZE bytes; COUNT: none. */
+static size_t find(const char *p, bool quoted, const struct pair *pairs, size_t count, size_t *ret_size)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *name = pairs[i].final.at;
+
+		*ret_size = !name ? 0 :
+			    quoted ? match_quoted(p, name) :
+			    strncmp(p, name, pairs[i].final.length) == 0 ? pairs[i].final.length :
+									   0;
+		if (*ret_size)
+			return i;
+	}
+	return count;
 }
 
 /* A constant is left as it is, unless it is a name and nothing else. */
@@ -116,14 +147,19 @@ static void replace(struct etl_text *to, const char *sql, const struct pair *pai
 {
 	for (const char *p = sql; *p;) {
 		bool quoted = *p == '\'';
-		size_t i = find(p + quoted, pairs, count);
-		bool whole = i < count && (!quoted || p[1 + pairs[i].final.length] == '\'');
+		size_t size = 0, i = find(p + quoted, quoted, pairs, count, &size);
+		bool whole = i < count && (!quoted || p[1 + size] == '\'');
 
 		if (whole) {
-			etl_text_addf(to, quoted ? "'%s'" : "%s", pairs[i].staged.at);
-			p += pairs[i].final.length + (quoted ? 2 : 0);
+			if (quoted)
+				etl_text_add_literal(to, pairs[i].staged.at);
+			else
+				etl_text_add(to, pairs[i].staged.at);
+			p += size + (quoted ? 2 : 0);
 		} else if (quoted) {
 			p = copy_constant(to, p);
+		} else if (*p == '[' || *p == '"') {
+			p = copy_name(to, p);
 		} else {
 			etl_text_add_bytes(to, p++, 1);
 		}
