@@ -226,14 +226,17 @@ static void add_index(struct design *d, struct etl_text *sql, struct index *x)
 
 static int finish(struct design *d, struct index *x, int rc)
 {
+	bool is_unique = x->index->flags & ETL_INDEX_UNIQUE;
 	struct etl_text sql = { 0 };
 
 	if (rc == 1) {
 		add_index(d, &sql, x);
 		sql.failed |= x->note.failed;
-		rc = odbc_design_part(d, ETL_PHASE_FINISH, x->verdict, "index", x->index->name, &sql, x->note.at);
+		/* So that a row that breaks it is found when it comes. */
+		rc = odbc_design_part(d, is_unique && d->tsql && odbc_design_looks(d) ? ETL_PHASE_PREPARE : ETL_PHASE_FINISH,
+				      x->verdict, "index", x->index->name, &sql, x->note.at);
 	} else if (rc == 0) {
-		rc = odbc_design_skip(d, x->index->flags & ETL_INDEX_UNIQUE ? "unique index" : "index", x->index->name,
+		rc = odbc_design_skip(d, is_unique ? "unique index" : "index", x->index->name,
 				      x->why.at ? x->why.at : "", x->index->ddl);
 	}
 	etl_text_free(&x->where.sql);

@@ -124,7 +124,9 @@ static int unique(struct design *d, size_t i)
 	etl_text_add(&sql, ")");
 	if (filtered)
 		add_not_null(d, &sql, key);
-	return odbc_design_part(d, ETL_PHASE_FINISH, filtered ? ETL_APPROXIMATED : ETL_EXACT, "unique", name, &sql,
+	/* So that a row that breaks it is found when it comes. */
+	return odbc_design_part(d, filtered && odbc_design_looks(d) ? ETL_PHASE_PREPARE : ETL_PHASE_FINISH,
+				filtered ? ETL_APPROXIMATED : ETL_EXACT, "unique", name, &sql,
 				filtered ? "a filtered index: a key of T-SQL takes only one NULL" : NULL);
 }
 

@@ -16,9 +16,9 @@ static int refuse_long(struct design *d, const char *column)
 {
 	d->inst->host->at(d->err, d->table->name, column, NULL);
 	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-				   "the name of %s \"%s\" is longer than the %d UTF-16 units that SQL Server takes; give it another "
-				   "one with %s",
-				   column ? "column" : "table", column ? column : d->table->name, TSQL_NAME_UNITS,
+				   "the name of %s \"%s\" is longer than the %s; give it another one with %s",
+				   column ? "column" : "table", column ? column : d->table->name,
+				   d->inst->babelfish ? "63 bytes that Babelfish keeps" : "128 UTF-16 units that SQL Server takes",
 				   column ? "columns = ( { name = …; as = … } )" :
 					    "tables = ( { name = …; as = … }, { name = \"*\"; } )");
 }

@@ -27,24 +27,33 @@ void odbc_add_table(struct etl_text *text, const struct etl_instance *inst, cons
 	odbc_add_name(text, inst, name);
 }
 
+/* Babelfish gives longer names back as it keeps them, in PostgreSQL: cut, with a tag. */
+#define BABELFISH_NAME 63
+
 /* As the server measures a name: UTF-16 units in T-SQL, else bytes. */
 static size_t measure(const struct etl_instance *inst, const char *name, size_t bytes)
 {
+	bool units = inst->dialect == &odbc_tsql && !inst->babelfish;
 	size_t n = 0;
 
-	for (size_t i = 0; i < bytes && inst->dialect == &odbc_tsql; i++)
+	for (size_t i = 0; units && i < bytes; i++)
 		n += ((unsigned char)name[i] & 0xc0) == 0x80 ? 0 : (unsigned char)name[i] >= 0xf0 ? 2 : 1;
-	return inst->dialect == &odbc_tsql ? n : bytes;
+	return units ? n : bytes;
+}
+
+static size_t name_most(const struct etl_instance *inst)
+{
+	return inst->babelfish ? BABELFISH_NAME : (size_t)inst->dialect->name_most;
 }
 
 bool odbc_fits_name(const struct etl_instance *inst, const char *name)
 {
-	return measure(inst, name, strlen(name)) <= (size_t)inst->dialect->name_most;
+	return measure(inst, name, strlen(name)) <= name_most(inst);
 }
 
 const char *odbc_short_name(const struct etl_instance *inst, const char *name, char *buf)
 {
-	size_t most = (size_t)inst->dialect->name_most, cut = strlen(name);
+	size_t most = name_most(inst), cut = strlen(name);
 	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
 
 	if (odbc_fits_name(inst, name))
