@@ -52,7 +52,7 @@ static bool add_bytes(struct etl_text *sql, const struct odbc_dialect *dialect,
 	return true;
 }
 
-bool literal_add(struct etl_text *sql, const struct odbc_dialect *dialect,
+bool odbc_literal_add(struct etl_text *sql, const struct odbc_dialect *dialect,
 		 const struct etl_column_view *c, int64_t row)
 {
 	char buf[SPELL_MAX];

@@ -99,7 +99,7 @@ static int refuse(struct loading *l, int64_t row, const struct odbc_said *said)
 
 	etl_text_addf(&reason, "table \"%s\": %s", l->load->table->name,
 		      said->words.at ? said->words.at : "the server refused the row");
-	rc = reason.failed ? odbc_no_memory(l->inst, l->err) : loading_reject(l, row, code_of(said), NULL, reason.at);
+	rc = reason.failed ? odbc_no_memory(l->inst, l->err) : odbc_loading_reject(l, row, code_of(said), NULL, reason.at);
 	etl_text_free(&reason);
 	return rc;
 }

@@ -54,7 +54,7 @@ static void add_insert(struct loading *l)
 
 /* ---- Rejects ------------------------------------------------------------------------------------------------------ */
 
-int loading_reject(struct loading *l, int64_t row, const char *code, const char *column, const char *reason)
+int odbc_loading_reject(struct loading *l, int64_t row, const char *code, const char *column, const char *reason)
 {
 	struct etl_reject reject = { .code = code,
 				     .column = column,
@@ -80,7 +80,7 @@ static int admit_row(struct loading *l, const struct etl_view *view, int64_t row
 			continue;
 		etl_text_addf(&reason, "table \"%s\": column \"%s\": %s", l->load->table->name, column,
 			      why.at ? why.at : code);
-		rc = reason.failed ? odbc_no_memory(l->inst, l->err) : loading_reject(l, row, code, column, reason.at);
+		rc = reason.failed ? odbc_no_memory(l->inst, l->err) : odbc_loading_reject(l, row, code, column, reason.at);
 		etl_text_free(&why);
 		etl_text_free(&reason);
 		return rc;

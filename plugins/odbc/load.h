@@ -41,7 +41,7 @@ struct ladder {
 };
 
 /* load.c */
-int loading_reject(struct loading *, int64_t row, const char *code, const char *column, const char *reason);
+int odbc_loading_reject(struct loading *, int64_t row, const char *code, const char *column, const char *reason);
 /* COUNT rows are in, by the way that HOW says. */
 void loading_carried(struct loading *, const char *how, int64_t count);
 /* By arrays. */

@@ -47,7 +47,7 @@ static int ask_bound(struct etl_instance *inst, const struct etl_read *read, con
 	etl_text_addf(&sql, "SELECT %s(", function);
 	odbc_add_name(&sql, inst, column);
 	etl_text_add(&sql, ")");
-	select_add_from(&sql, inst, &read->dataset);
+	odbc_select_add_from(&sql, inst, &read->dataset);
 	if (read->dataset.where)
 		etl_text_addf(&sql, " WHERE (%s\n)", read->dataset.where);
 	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_ask(inst, sql.at, &text, err);

@@ -58,7 +58,7 @@ static void add_query(struct etl_text *sql, const struct etl_instance *inst, con
 	etl_text_addf(sql, "\n%s) AS " QUERY_NAME, q.needs_offset ? "OFFSET 0 ROWS" : "");
 }
 
-void select_add_from(struct etl_text *sql, const struct etl_instance *inst,
+void odbc_select_add_from(struct etl_text *sql, const struct etl_instance *inst,
 		     const struct etl_dataset *dataset)
 {
 	etl_text_add(sql, " FROM ");
@@ -91,7 +91,7 @@ int select_shape(struct etl_instance *inst, const struct etl_dataset *dataset,
 		return rc;
 	select_add_with(&sql, inst, dataset);
 	etl_text_add(&sql, "SELECT *");
-	select_add_from(&sql, inst, dataset);
+	odbc_select_add_from(&sql, inst, dataset);
 	if (dataset->where)
 		etl_text_addf(&sql, " WHERE 1 = 0 AND (%s\n)", dataset->where);
 	else
@@ -216,7 +216,7 @@ static bool add_key(struct reading *r, struct etl_text *sql, bool *has_where)
 			continue;
 		}
 		etl_text_add(sql, " = ");
-		possible = literal_add(sql, r->inst->dialect, &r->keys->columns[i], r->next_key);
+		possible = odbc_literal_add(sql, r->inst->dialect, &r->keys->columns[i], r->next_key);
 	}
 	return possible;
 }
@@ -259,7 +259,7 @@ int select_add(struct reading *r, struct etl_text *sql)
 	if (limit > 0 && dialect == &odbc_tsql)
 		etl_text_addf(sql, "TOP (%lld) ", limit);
 	rc = add_columns(r, sql);
-	select_add_from(sql, r->inst, &r->read.dataset);
+	odbc_select_add_from(sql, r->inst, &r->read.dataset);
 	add_conditions(r, sql);
 	if (dialect == &odbc_tsql && !r->keys)
 		add_order(r, sql);

@@ -15,7 +15,7 @@ void query_split(const char *query, size_t length, struct query_parts *ret);
 void select_add_with(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
 void select_add_option(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
 /* `FROM` and what follows it, up to the conditions. */
-void select_add_from(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
+void odbc_select_add_from(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
 /* The columns that the dataset has; the server looks at its condition too. */
 int select_shape(struct etl_instance *, const struct etl_dataset *, struct odbc_shape *ret,
 		 struct etl_error *);
@@ -25,7 +25,7 @@ int odbc_find_key(struct etl_instance *, const struct etl_dataset *, struct aren
 
 /* literal.c */
 /* A value as a constant of the dialect; false: it has none (a NUL in a text). */
-bool literal_add(struct etl_text *, const struct odbc_dialect *, const struct etl_column_view *,
+bool odbc_literal_add(struct etl_text *, const struct odbc_dialect *, const struct etl_column_view *,
 		 int64_t row);
 
 #endif

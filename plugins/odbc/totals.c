@@ -158,7 +158,7 @@ static int ask(struct etl_instance *inst, SQLHSTMT stmt, const struct etl_datase
 		etl_text_add(&sql, i ? ", " : "");
 		add_asked(&sql, inst, &asked[i]);
 	}
-	select_add_from(&sql, inst, dataset);
+	odbc_select_add_from(&sql, inst, dataset);
 	if (dataset->where)
 		etl_text_addf(&sql, " WHERE (%s\n)", dataset->where);
 	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_execute(inst, stmt, sql.at, err);
