@@ -208,10 +208,27 @@ static int delete_missing(const struct into *t, uint64_t *ret)
 	return change(t, &sql, ret);
 }
 
+/* A row that was rejected is still in the source, and nobody staged its key: what the target has of it stays. */
+static int delete_gone(const struct into *t, struct etl_outcome *outcome, bool withheld)
+{
+	bool taken = false;
+	int rc;
+
+	if (t->load->deletes == ETL_DELETE_NONE)
+		return ETL_OK;
+	rc = odbc_was_taken(t->inst, t->token, t->load->index, &taken, t->err);
+	if (rc == ETL_OK && (withheld || taken)) {
+		t->inst->host->log(t->inst->host, ETL_LOG_WARN,
+				   "table \"%s\": rows were rejected, so the merge deletes nothing from it", t->load->table->name);
+		return ETL_OK;
+	}
+	return rc == ETL_OK ? delete_missing(t, &outcome->deleted) : rc;
+}
+
 static int merge(const struct into *t, struct etl_outcome *outcome, bool withheld)
 {
 	uint64_t inserted = 0, staged = outcome->inserted;
-	int rc = withheld ? ETL_OK : delete_missing(t, &outcome->deleted);
+	int rc = delete_gone(t, outcome, withheld);
 
 	if (rc == ETL_OK)
 		rc = update(t, &outcome->updated);

@@ -63,6 +63,7 @@ int odbc_loading_reject(struct loading *l, int64_t row, const char *code, const 
 				     .batch = l->batch,
 				     .row = row };
 
+	l->rejected = true;
 	return l->inst->host->reject(l->part->context, &reject);
 }
 
@@ -268,6 +269,8 @@ static int begin_work(struct loading *l)
 
 static int end_work(struct loading *l, int rc)
 {
+	if (rc == ETL_OK && l->rejected && l->load->deletes != ETL_DELETE_NONE)
+		rc = odbc_note_taken(l->inst, l->token, l->load->index, l->err);
 	if (rc == ETL_OK)
 		rc = odbc_check_unit(l->inst, l->err);
 	if (rc == ETL_OK && l->inst->dialect->lets_go)

@@ -27,6 +27,7 @@ struct loading {
 	const struct ArrowArray *batch;
 	int64_t *rows; /* of the batch, that go */
 	int32_t rung;  /* enum rung */
+	bool rejected; /* a row at least */
 	struct bulk *bulk;
 	struct documents *documents;
 };

@@ -140,6 +140,8 @@ int odbc_screen(struct etl_instance *inst, const struct etl_load *load, const st
 	rc = sink->rows ? tell_rows(&t, token, from) : count_rows(&t, from);
 	if (rc == ETL_OK && sink->take_out && t.told)
 		rc = take_out(&t, from);
+	if (rc == ETL_OK && sink->take_out && t.told && load->deletes != ETL_DELETE_NONE)
+		rc = odbc_note_taken(inst, token, load->index, err);
 	free(t.reason);
 	return rc;
 }

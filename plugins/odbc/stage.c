@@ -64,7 +64,8 @@ void odbc_stage_of_run(const char *run, struct etl_token *ret)
 {
 	char *to = ret->text;
 
-	to += sprintf(to, STAGE_PREFIX);
+	memcpy(to, STAGE_PREFIX, strlen(STAGE_PREFIX));
+	to += strlen(STAGE_PREFIX);
 	for (const char *c = run; *c && to - ret->text < 50; c++)
 		*to++ = isalnum((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '_';
 	*to = '\0';

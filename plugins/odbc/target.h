@@ -113,6 +113,10 @@ int odbc_check_unit(struct etl_instance *, struct etl_error *);
 int odbc_note_unit(struct etl_instance *, struct etl_error *);
 /* … and that a split of a load is there: a second time it fails. */
 int odbc_note_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);
+/* … and that rows of a load were rejected, so that not everything that the source has was staged. Of such a table a merge
+ * deletes nothing. */
+int odbc_note_taken(struct etl_instance *, const struct etl_token *stage, uint64_t load, struct etl_error *);
+int odbc_was_taken(struct etl_instance *, const struct etl_token *stage, uint64_t load, bool *ret, struct etl_error *);
 
 /* ---- design.c */
 /* The type that a column of TABLE has in the target: its own words in a table that is there, else the dialect's. What the

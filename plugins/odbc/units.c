@@ -104,6 +104,35 @@ int odbc_note_split(struct etl_instance *inst, const struct etl_token *stage, ui
 	return note(inst, stage->text, unit, err);
 }
 
+/* Each time another name: several instances may take rows out at once. */
+int odbc_note_taken(struct etl_instance *inst, const struct etl_token *stage, uint64_t load, struct etl_error *err)
+{
+	char unit[96];
+	uint64_t bits;
+
+	if (getentropy(&bits, sizeof(bits)) != 0)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "the system gives no random numbers");
+	snprintf(unit, sizeof(unit), "rows taken from %llu, %016llx", (unsigned long long)load, (unsigned long long)bits);
+	return note(inst, stage->text, unit, err);
+}
+
+int odbc_was_taken(struct etl_instance *inst, const struct etl_token *stage, uint64_t load, bool *ret, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	int64_t count = 0;
+	int rc;
+
+	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_units");
+	etl_text_add(&sql, " WHERE stage = ");
+	odbc_add_literal(&sql, inst, stage->text);
+	etl_text_addf(&sql, " AND unit LIKE 'rows taken from %llu, %%'", (unsigned long long)load);
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
+	etl_text_free(&sql);
+	*ret = count > 0;
+	return rc;
+}
+
 /* A transaction that was lost in its COMMIT and is not over holds the unit: reading waits for it. */
 int odbc_since(struct etl_instance *inst, const struct etl_token *token,
 	       const struct etl_token *mark, int32_t *ret, struct etl_error *err)
