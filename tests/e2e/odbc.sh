@@ -17,8 +17,8 @@ odbc_pg() {
 # Stories of T-SQL need a server: ETLRUN_TEST_MSSQL is the ODBC connection string of a database that may be filled and emptied.
 # has_mssql: is there one? Else the story says what it left out.
 has_mssql() {
-	[ -n "${ETLRUN_TEST_MSSQL:-}" ] || { echo "skipped in part: no T-SQL server (ETLRUN_TEST_MSSQL)"; return 1; }
-	command -v isql >/dev/null || { echo "skipped in part: no isql, to ask the T-SQL server (Debian: unixodbc)"; return 1; }
+	[ -n "${ETLRUN_TEST_MSSQL:-}" ] || { echo "skipped: $(basename "$story"), in part: no T-SQL server (ETLRUN_TEST_MSSQL)"; return 1; }
+	command -v isql >/dev/null || { echo "skipped: $(basename "$story"), in part: no isql, to ask the T-SQL server (Debian: unixodbc)"; return 1; }
 }
 
 # mssql "SQL": one statement; its rows, columns separated by |, NULL as nothing.
