@@ -205,5 +205,12 @@ int odbc_design_foreign_key(struct design *d, size_t i)
 		return refuse_key(d, name, &why);
 	if (odbc_design_looks(d) || (d->run && d->run->foreign_keys == ETL_FK_REPORT))
 		rc = screen(d, key, columns_of(key, parent ? parent->table : NULL), "foreign key", name);
-	return rc < 0 || d->dialect->keys_inline ? rc : add_key(d, key, i, name);
+	if (rc < 0 || d->dialect->keys_inline)
+		return rc;
+	if (d->run && d->run->foreign_keys == ETL_FK_REPORT)
+		return odbc_design_skip(d, "foreign key", name,
+					"foreign_keys = \"report\", as with --limit: rows without a parent are told and stay, so the key is "
+					"left to be made by hand",
+					NULL);
+	return add_key(d, key, i, name);
 }
