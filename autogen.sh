@@ -17,7 +17,8 @@ top=$(pwd)
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
-libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev unixodbc-dev sqlite3"
+libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev unixodbc-dev libsimdjson-dev \
+zlib1g-dev libzstd-dev libcurl4-openssl-dev sqlite3"
 check_packages="check clang freetds-bin groff-base libclang-rt-14-dev libsqliteodbc locales odbc-postgresql pgbouncer postgresql-15 python3 tdsodbc unixodbc valgrind xz-utils"
 
 say() { printf '%s\n' "$*"; }

@@ -1,0 +1,79 @@
+/*
+ * Cuts records out of a stream of JSON bytes, whatever its length: the elements of an array, the members of an object,
+ * lines, or the whole. It follows brackets and strings only; each record is parsed for itself, so a bad one is one bad
+ * record. Memory is bounded by the largest record (max_record).
+ */
+#ifndef JSON_SPLIT_H
+#define JSON_SPLIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum json_cut {
+	JSON_CUT_WHOLE,         /* one record: the text */
+	JSON_CUT_LINES,         /* a record a line; empty lines are none */
+	JSON_CUT_ELEMENTS,      /* the elements of the array at the container */
+	JSON_CUT_MEMBERS,       /* the values of the members of the object at the container, each with its name */
+	JSON_CUT_AUTO           /* by the first byte and what follows: an array's elements, lines when the first value ends
+	                         * in its line and another value follows, else the whole */
+};
+
+/* A record; borrowed for the call. TEXT has JSON_PADDING readable bytes behind it. */
+struct json_record {
+	const char *text;
+	size_t size;
+	const char *key;        /* of a member: the raw name between its quotes; else NULL */
+	size_t key_size;
+	uint64_t index;         /* from 0, in the container */
+	uint64_t offset;        /* of its first byte in the stream */
+	uint64_t line, column;  /* of its first byte, from 1; columns in bytes */
+};
+
+struct json_cut_sink {
+	/* Return other than 0 ends the feed, which returns it. */
+	int (*record)(struct json_cut_sink *self, const struct json_record *record);
+	/* A record of more than max_record bytes; its text is not kept (record->text is its first bytes). Then on. */
+	int (*too_large)(struct json_cut_sink *self, const struct json_record *record);
+};
+
+struct json_split_flaw {
+	const char *code;       /* "not_json", "cut_short", "empty", "utf16", "outer_too_large" */
+	char reason[256];       /* a sentence */
+	uint64_t offset, line, column;
+};
+
+struct json_split;
+
+struct json_split_plan {
+	int32_t cut;            /* enum json_cut */
+	/* The names of the members on the way to the container; none: the container is the text itself. */
+	const char *const *names;
+	size_t name_count;
+	size_t max_record;      /* bytes */
+};
+
+struct json_split *json_split_new(const struct json_split_plan *plan);  /* NULL: no memory */
+void json_split_free(struct json_split *split);
+/* Ready for another stream. */
+void json_split_reset(struct json_split *split);
+
+/*
+ * Takes the next bytes of the stream; LAST with the last of them (SIZE may be 0). 0; -1 with *flaw when what is around the
+ * records is no JSON, or the stream ends too early; or what the sink returned (then the split is only good for reset).
+ * A leading byte order mark is passed over; UTF-16 and UTF-32 are told by their first bytes ("utf16").
+ */
+int json_split_feed(struct json_split *split, const void *bytes, size_t size, bool last, struct json_cut_sink *sink,
+		    struct json_split_flaw *flaw);
+
+/* After the end: was the container there? False: the text has no such member, or it is another kind. */
+bool json_split_found(const struct json_split *split);
+/* Which cut JSON_CUT_AUTO chose; JSON_CUT_AUTO as long as that is open. */
+int json_split_chosen(const struct json_split *split);
+/*
+ * After the end: the text without what was in the container, as JSON ({"total":2,"issues":[]}), with JSON_PADDING bytes behind
+ * it: where values beside the container are. Of WHOLE and LINES it is "". At most max_record bytes, else the feed fails.
+ */
+const char *json_split_outer(const struct json_split *split, size_t *ret_size);
+
+#endif

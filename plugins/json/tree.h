@@ -1,0 +1,78 @@
+/*
+ * One JSON text in memory as a flat array of nodes, in the order in which they stand (tree.cc, which has simdjson behind
+ * it; everything else is C). A node says where its text is, so that numbers keep their digits, and an object that is
+ * kept as json keeps its own spelling.
+ */
+#ifndef JSON_TREE_H
+#define JSON_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum json_kind {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+	JSON_KEY                /* the name of a member; its value is the node behind it */
+};
+
+enum json_node_flags {
+	JSON_ESCAPED = 1 << 0,  /* a string or key with a backslash in it */
+	JSON_FRACTION = 1 << 1  /* a number with a point or an exponent */
+};
+
+struct json_node {
+	uint32_t at, size;      /* its bytes: strings and keys without their quotes, arrays and objects with their brackets */
+	uint32_t next;          /* the index of the node behind it and all that is in it */
+	uint8_t kind;           /* enum json_kind */
+	uint8_t flags;          /* enum json_node_flags */
+	uint16_t reserved;
+};
+
+/* What is not JSON, or not what the policies take. */
+struct json_flaw {
+	const char *code;       /* a stable word for the reject: "not_json", "duplicate_key", "too_deep", "invalid_utf8", … */
+	char reason[256];       /* a sentence */
+	uint64_t at;            /* the byte in the text */
+};
+
+enum json_policy { JSON_ERROR, JSON_FIRST, JSON_LAST };
+
+struct json_tree;               /* the parser and its nodes, used again for each text; one thread at a time */
+
+struct json_limits {
+	uint32_t depth;         /* arrays and objects in each other, 1 .. 4096 */
+	int32_t duplicates;     /* enum json_policy: two members of one name in one object. FIRST and LAST take the others
+	                         * out of the array of nodes and count them */
+};
+
+/* NULL: no memory. */
+struct json_tree *json_tree_new(const struct json_limits *limits);
+void json_tree_free(struct json_tree *tree);
+
+/*
+ * Reads one text; TEXT has at least JSON_PADDING readable bytes behind SIZE, of any content, and must live as long as the nodes
+ * are used. The whole of it is checked: numbers, escapes, UTF-8, and that nothing but white space follows. 0, or -1 with
+ * *flaw. A byte order mark is not taken here.
+ */
+#define JSON_PADDING 64
+int json_tree_read(struct json_tree *tree, const char *text, size_t size, struct json_flaw *flaw);
+
+const struct json_node *json_tree_nodes(const struct json_tree *tree, size_t *ret_count);
+const char *json_tree_text(const struct json_tree *tree);
+/* Members that the policy took out since the tree was made. */
+uint64_t json_tree_dropped(const struct json_tree *tree);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
