@@ -15,11 +15,12 @@ enum json_cut {
 	JSON_CUT_LINES,         /* a record a line; empty lines are none */
 	JSON_CUT_ELEMENTS,      /* the elements of the array at the container */
 	JSON_CUT_MEMBERS,       /* the values of the members of the object at the container, each with its name */
+	JSON_CUT_EACH,          /* elements or members, whichever the container has: what [*] means */
 	JSON_CUT_AUTO           /* by the first byte and what follows: an array's elements, lines when the first value ends
 	                         * in its line and another value follows, else the whole */
 };
 
-/* A record; borrowed for the call. TEXT has JSON_PADDING readable bytes behind it. */
+/* A record; borrowed until the next call. TEXT has JSON_PADDING readable bytes behind it. */
 struct json_record {
 	const char *text;
 	size_t size;
@@ -28,13 +29,7 @@ struct json_record {
 	uint64_t index;         /* from 0, in the container */
 	uint64_t offset;        /* of its first byte in the stream */
 	uint64_t line, column;  /* of its first byte, from 1; columns in bytes */
-};
-
-struct json_cut_sink {
-	/* Return other than 0 ends the feed, which returns it. */
-	int (*record)(struct json_cut_sink *self, const struct json_record *record);
-	/* A record of more than max_record bytes; its text is not kept (record->text is its first bytes). Then on. */
-	int (*too_large)(struct json_cut_sink *self, const struct json_record *record);
+	bool too_large;         /* more than max_record bytes: TEXT is its first bytes, SIZE how many of them are here */
 };
 
 struct json_split_flaw {
@@ -59,12 +54,20 @@ void json_split_free(struct json_split *split);
 void json_split_reset(struct json_split *split);
 
 /*
- * Takes the next bytes of the stream; LAST with the last of them (SIZE may be 0). 0; -1 with *flaw when what is around the
- * records is no JSON, or the stream ends too early; or what the sink returned (then the split is only good for reset).
- * A leading byte order mark is passed over; UTF-16 and UTF-32 are told by their first bytes ("utf16").
+ * Gives the next bytes of the stream; LAST with the last of them (SIZE may be 0). They are borrowed until json_split_next has
+ * said JSON_SPLIT_MORE. A leading byte order mark is passed over; UTF-16 and UTF-32 are told by their first bytes ("utf16").
  */
-int json_split_feed(struct json_split *split, const void *bytes, size_t size, bool last, struct json_cut_sink *sink,
-		    struct json_split_flaw *flaw);
+void json_split_feed(struct json_split *split, const void *bytes, size_t size, bool last);
+
+enum json_split_step {
+	JSON_SPLIT_RECORD,      /* *record is the next one */
+	JSON_SPLIT_MORE,        /* feed again */
+	JSON_SPLIT_END,         /* after LAST: all of it was well formed around the records */
+	JSON_SPLIT_FLAW,        /* what is around the records is no JSON, or the stream ended too early: *flaw; only reset helps */
+	JSON_SPLIT_MEMORY
+};
+/* RECORD may be NULL: records are then only skipped, which is quicker (a look at the whole before it is read). */
+int json_split_next(struct json_split *split, struct json_record *record, struct json_split_flaw *flaw);
 
 /* After the end: was the container there? False: the text has no such member, or it is another kind. */
 bool json_split_found(const struct json_split *split);

@@ -1,0 +1,114 @@
+/*
+ * The tables as the pipeline maps them: what is in the files is looked at only where a column has no type.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+
+struct describing {
+	const struct json_table *from;
+	struct arena memory;
+	struct etl_table table;
+};
+
+static void describe_columns(struct describing *d)
+{
+	const struct json_table *t = d->from;
+	struct etl_column *columns = etl_arena_alloc(&d->memory, (t->column_count + 1) * sizeof(*columns));
+
+	for (size_t i = 0; columns && i < t->column_count; i++) {
+		const struct json_column *c = &t->layouts[0].columns[i];
+
+		columns[i] = (struct etl_column){ .name = c->name,
+						  .declared = c->declared,
+						  .type = c->type.type,
+						  .precision = c->type.precision,
+						  .scale = c->type.scale,
+						  .length = c->length,
+						  .identity_last = ETL_UNKNOWN,
+						  .flags = (c->required ? ETL_NOT_NULL : 0u) |
+							   (c->type.type == ETL_ANY ? 0u : (unsigned)ETL_TYPED) };
+	}
+	d->table.columns = columns;
+	d->table.column_count = columns ? t->column_count : 0;
+	d->table.column_size = sizeof(*columns);
+}
+
+static void describe_references(struct describing *d)
+{
+	const struct json_table *t = d->from;
+	struct etl_foreign_key *keys = etl_arena_alloc(&d->memory, (t->reference_count + 1) * sizeof(*keys));
+
+	for (size_t i = 0; keys && i < t->reference_count; i++) {
+		const struct json_reference *r = &t->references[i];
+
+		keys[i] = (struct etl_foreign_key){ .columns = r->columns,
+						    .column_count = r->column_count,
+						    .parent = r->table,
+						    .parent_columns = r->to_count ? r->to : NULL,
+						    .on_delete = r->on_delete };
+	}
+	d->table.foreign_keys = keys;
+	d->table.foreign_key_count = keys ? t->reference_count : 0;
+	d->table.foreign_key_size = sizeof(*keys);
+}
+
+static int emit(struct etl_instance *inst, const struct json_table *t, struct etl_table_sink *sink, struct etl_error *err)
+{
+	struct describing d = { .from = t };
+	int rc;
+
+	d.table = (struct etl_table){ .kind = ETL_TABLE, .name = t->name, .rows = ETL_UNKNOWN, .bytes = ETL_UNKNOWN };
+	d.table.unique_size = sizeof(struct etl_key);
+	d.table.check_size = sizeof(struct etl_check);
+	d.table.index_size = sizeof(struct etl_index);
+	d.table.primary.columns = t->key;
+	d.table.primary.column_count = t->key_count;
+	describe_columns(&d);
+	describe_references(&d);
+	rc = d.memory.failed ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to describe \"%s\"", t->name) :
+			       sink->emit(sink, &d.table);
+	etl_arena_free(&d.memory);
+	return rc;
+}
+
+int json_describe(struct etl_instance *inst, const struct etl_dataset *dataset, struct etl_table_sink *sink,
+		  struct etl_error *err)
+{
+	struct json_table *t;
+	int rc;
+
+	if (dataset && (dataset->query || dataset->where))
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"json: there is no %s over files; which rows come is said by rows, only and except",
+					dataset->query ? "query" : "where");
+	if (!dataset || !dataset->options || !inst->host->list(dataset->options, "columns"))
+		return ETL_OK;
+	rc = json_table_new(inst, dataset->table, dataset->options, &t, err);
+	if (rc)
+		return rc;
+	rc = emit(inst, t, sink, err);
+	json_table_free(t);
+	return rc;
+}
+
+int json_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
+{
+	struct files_list list = { 0 };
+	int64_t bytes = 0;
+	char text[64];
+	int rc = files_list(inst->files, NULL, &list, err);
+
+	for (size_t i = 0; !rc && i < list.count; i++)
+		bytes += list.at[i].size > 0 ? list.at[i].size : 0;
+	if (!rc)
+		rc = sink->emit(sink, "root", inst->path);
+	snprintf(text, sizeof(text), "%zu, %lld bytes", list.count, (long long)bytes);
+	if (!rc)
+		rc = sink->emit(sink, "files", text);
+	files_list_clear(&list);
+	return rc;
+}

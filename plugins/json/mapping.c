@@ -1,0 +1,448 @@
+/*
+ * The options of `from`, as a mapping that rows can be read by: every path is parsed and every word checked before a file is
+ * opened, and what is wrong is said with the column it is about.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+
+struct making {
+	struct etl_instance *inst;
+	const struct etl_host *host;
+	struct etl_error *err;
+	struct json_table *table;
+};
+
+static int no_memory(struct making *m)
+{
+	return m->host->fail(m->err, ETL_MEMORY, NULL, 0, "json: no memory for the table \"%s\"", m->table->name);
+}
+
+static const char **copy_list(struct making *m, const struct etl_conf *conf, const char *key, size_t *ret_count)
+{
+	size_t count = m->host->list(conf, key);
+	const char **list = etl_arena_alloc(&m->table->memory, (count + 1) * sizeof(*list));
+
+	for (size_t i = 0; list && i < count; i++)
+		list[i] = etl_arena_copy(&m->table->memory, m->host->item(conf, key, i));
+	*ret_count = list ? count : 0;
+	return list;
+}
+
+/* ---- Where rows are ------------------------------------------------------------------------------------------ */
+
+static int cut_of(const char *shape)
+{
+	return strcmp(shape, "array") == 0   ? JSON_CUT_ELEMENTS :
+	       strcmp(shape, "lines") == 0   ? JSON_CUT_LINES :
+	       strcmp(shape, "object") == 0  ? JSON_CUT_WHOLE :
+	       strcmp(shape, "members") == 0 ? JSON_CUT_MEMBERS :
+					       JSON_CUT_AUTO;
+}
+
+/* The names at the front of the path lead to the container; the first segment that stands for many is what the cut does. */
+static int place_cut(struct making *m, struct json_layout *layout)
+{
+	const struct json_path *path = layout->rows;
+	size_t names = 0;
+	int kind;
+
+	while (names < path->count && json_segment_kind(&path->segments[names]) == JSON_SELECT_NAME)
+		names++;
+	kind = names < path->count ? json_segment_kind(&path->segments[names]) : -1;
+	layout->cut = JSON_CUT_WHOLE;
+	if (kind != JSON_SELECT_EACH && kind != JSON_SELECT_CAPTURE)
+		return ETL_OK;
+	layout->cut = kind == JSON_SELECT_EACH ? JSON_CUT_EACH : JSON_CUT_MEMBERS;
+	layout->container = etl_arena_alloc(&m->table->memory, (names + 1) * sizeof(*layout->container));
+	if (!layout->container)
+		return no_memory(m);
+	for (size_t i = 0; i < names; i++)
+		layout->container[i] = json_segment_name(&path->segments[i]);
+	layout->container_count = names;
+	layout->consumed = names + 1;
+	if (kind == JSON_SELECT_CAPTURE)
+		layout->capture = json_segment_name(&path->segments[names]);
+	return ETL_OK;
+}
+
+static int read_rows(struct making *m, const struct etl_conf *conf, struct json_layout *layout)
+{
+	const char *rows = m->host->str(conf, "rows"), *shape = m->host->str(conf, "shape");
+	struct json_path_flaw flaw;
+
+	layout->cut = cut_of(shape ? shape : "auto");
+	if (!rows)
+		return ETL_OK;
+	if (shape && strcmp(shape, "auto") != 0 && strcmp(shape, "lines") != 0)
+		return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+				     "json: table \"%s\": rows = \"%s\" says where the rows are, so shape = \"%s\" is "
+				     "one too many; remove it",
+				     m->table->name, rows, shape);
+	layout->rows = json_path_parse(rows, &flaw);
+	if (!layout->rows)
+		return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+				     "json: table \"%s\": rows = \"%s\": character %zu: %s", m->table->name, rows,
+				     flaw.at + 1, flaw.reason);
+	if (shape && strcmp(shape, "lines") == 0)
+		return ETL_OK;
+	if (layout->rows->root != '$')
+		return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+				     "json: table \"%s\": rows = \"%s\" must begin with $: @ is a row itself",
+				     m->table->name, rows);
+	return place_cut(m, layout);
+}
+
+/* ---- Columns ---------------------------------------------------------------------------------------------------- */
+
+static int read_takes(struct making *m, const struct etl_conf *conf, const struct json_layout *layout, const char *name,
+		      struct take **ret, size_t *ret_count)
+{
+	size_t count = m->host->list(conf, "path");
+	struct take *takes = etl_arena_alloc(&m->table->memory, (count + 1) * sizeof(*takes));
+
+	if (!takes)
+		return no_memory(m);
+	*ret = takes;
+	for (size_t i = 0; i < count; i++) {
+		const char *text = m->host->item(conf, "path", i), *why;
+
+		if (!json_take_parse(&m->table->memory, text, layout, &takes[i], &why)) {
+			*ret_count = i + 1;
+			m->host->at(m->err, m->table->name, name, NULL);
+			return m->table->memory.failed ?
+				       no_memory(m) :
+				       m->host->fail(m->err, ETL_USAGE, NULL, 0,
+						     "json: table \"%s\", \"%s\": path = \"%s\": %s", m->table->name, name,
+						     text, why);
+		}
+		*ret_count = i + 1;
+	}
+	return ETL_OK;
+}
+
+/* Without a path a column is the member of the row that has its name. */
+static int own_name(struct making *m, const struct json_layout *layout, struct json_column *c)
+{
+	struct etl_text path = { 0 };
+	const char *why = "";
+	bool done;
+
+	etl_text_add(&path, "@['");
+	for (const char *at = c->name; *at; at++) {
+		etl_text_add(&path, *at == '\'' || *at == '\\' ? "\\" : "");
+		etl_text_add_bytes(&path, at, 1);
+	}
+	etl_text_add(&path, "']");
+	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
+	done = !path.failed && c->takes && json_take_parse(&m->table->memory, path.at, layout, c->takes, &why);
+	c->take_count = c->takes != NULL;
+	etl_text_free(&path);
+	return done ? ETL_OK : m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\", column \"%s\": %s",
+					     m->table->name, c->name, why);
+}
+
+static int read_type(struct making *m, const struct etl_conf *conf, struct json_column *c)
+{
+	const char *type = m->host->str(conf, "type");
+
+	c->type.type = ETL_ANY;
+	c->declared = "";
+	if (!type)
+		return ETL_OK;
+	c->declared = etl_arena_copy(&m->table->memory, type);
+	if (etl_type_parse(type, &c->type, &c->length))
+		return ETL_OK;
+	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+			     "json: table \"%s\", column \"%s\": there is no type \"%s\"; write for example integer, real, "
+			     "text, boolean, numeric, timestamp, timestamptz, date or json",
+			     m->table->name, c->name, type);
+}
+
+static int read_column(struct making *m, const struct etl_conf *conf, const struct json_layout *layout,
+		       struct json_column *c)
+{
+	int rc;
+
+	c->name = etl_arena_copy(&m->table->memory, m->host->str(conf, "name"));
+	if (!c->name)
+		return no_memory(m);
+	rc = read_type(m, conf, c);
+	if (!rc && m->host->list(conf, "path") > 0)
+		rc = read_takes(m, conf, layout, c->name, &c->takes, &c->take_count);
+	else if (!rc)
+		rc = own_name(m, layout, c);
+	if (rc)
+		return rc;
+	c->fallback = etl_arena_copy(&m->table->memory, m->host->str(conf, "default"));
+	c->nulls = copy_list(m, conf, "null_values", &c->null_count);
+	c->map = copy_list(m, conf, "map", &c->map_count);
+	c->required = m->host->flag(conf, "not_null");
+	return m->table->memory.failed ? no_memory(m) : ETL_OK;
+}
+
+static int find_column(struct making *m, const struct json_layout *layout, const char *name, size_t count,
+		       struct json_column **ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(layout->columns[i].name, name) == 0) {
+			*ret = &layout->columns[i];
+			return ETL_OK;
+		}
+	}
+	*ret = NULL;
+	return m->table->column_count ?
+		       m->host->fail(m->err, ETL_USAGE, NULL, 0,
+				     "json: table \"%s\": a layout has a column \"%s\", which the table's own columns "
+				     "do not name; write it there first",
+				     m->table->name, name) :
+		       ETL_OK;
+}
+
+static bool asks_outer(const struct take *takes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (takes[i].start == START_OUTER)
+			return true;
+	}
+	return false;
+}
+
+/* The first layout's columns are the table's; another layout has them too, each with its own path there or with the same text. */
+static int read_columns(struct making *m, const struct etl_conf *table, const struct etl_conf *conf,
+			struct json_layout *layout)
+{
+	bool first = m->table->column_count == 0;
+	size_t count = m->host->list(table, "columns"), i;
+	int rc = ETL_OK;
+
+	layout->columns = etl_arena_alloc(&m->table->memory, (count + 1) * sizeof(*layout->columns));
+	if (!layout->columns)
+		return no_memory(m);
+	for (i = 0; !rc && i < count; i++) {
+		struct json_column *same = NULL;
+
+		rc = read_column(m, m->host->sub(table, "columns", i), layout, &layout->columns[i]);
+		if (!rc && first)
+			rc = find_column(m, layout, layout->columns[i].name, i, &same);
+		if (same)
+			rc = m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\" has two columns \"%s\"",
+					   m->table->name, same->name);
+	}
+	if (first)
+		m->table->column_count = count;
+	for (i = 0; !rc && conf && i < m->host->list(conf, "columns"); i++) {
+		const struct etl_conf *one = m->host->sub(conf, "columns", i);
+		struct json_column *c;
+
+		rc = find_column(m, layout, m->host->str(one, "name"), count, &c);
+		if (rc)
+			break;
+		for (size_t j = 0; j < c->take_count; j++)
+			json_take_free(&c->takes[j]);
+		c->take_count = 0;
+		{
+			struct json_column was = *c;
+
+			rc = read_column(m, one, layout, c);
+			if (!m->host->given(one, "type")) {
+				c->type = was.type;
+				c->length = was.length;
+				c->declared = was.declared;
+			}
+			if (!m->host->given(one, "map")) {
+				c->map = was.map;
+				c->map_count = was.map_count;
+			}
+		}
+	}
+	for (i = 0; !rc && i < count; i++)
+		layout->outer |= asks_outer(layout->columns[i].takes, layout->columns[i].take_count);
+	return rc;
+}
+
+static int read_layouts(struct making *m, const struct etl_conf *from)
+{
+	struct json_table *t = m->table;
+	size_t others = m->host->list(from, "layouts");
+	int rc;
+
+	t->layouts = etl_arena_alloc(&t->memory, (others + 1) * sizeof(*t->layouts));
+	if (!t->layouts)
+		return no_memory(m);
+	t->layout_count = 1;
+	rc = read_rows(m, from, &t->layouts[0]);
+	if (!rc)
+		rc = read_columns(m, from, NULL, &t->layouts[0]);
+	for (size_t i = 0; !rc && i < others; i++) {
+		const struct etl_conf *conf = m->host->sub(from, "layouts", i);
+
+		t->layout_count++;
+		rc = read_rows(m, conf, &t->layouts[i + 1]);
+		if (!rc)
+			rc = read_columns(m, from, conf, &t->layouts[i + 1]);
+	}
+	return rc;
+}
+
+/* ---- What belongs to the table ------------------------------------------------------------------------------------ */
+
+static int read_let(struct making *m, const struct etl_conf *conf, struct json_let *let)
+{
+	/* Its paths begin at the top of the file they look into. */
+	static const struct json_layout whole = { .cut = JSON_CUT_WHOLE };
+	const char *file = m->host->str(conf, "file");
+	int rc;
+
+	let->name = etl_arena_copy(&m->table->memory, m->host->str(conf, "name"));
+	let->fallback = etl_arena_copy(&m->table->memory, m->host->str(conf, "default"));
+	if (m->table->memory.failed)
+		return no_memory(m);
+	rc = read_takes(m, conf, &whole, let->name, &let->takes, &let->take_count);
+	return rc ? rc : files_pattern_parse(&let->file, m->host, file, m->err);
+}
+
+static int read_lets(struct making *m, const struct etl_conf *from)
+{
+	struct json_table *t = m->table;
+	size_t count = m->host->list(from, "let");
+	int rc = ETL_OK;
+
+	t->lets = etl_arena_alloc(&t->memory, (count + 1) * sizeof(*t->lets));
+	if (!t->lets)
+		return no_memory(m);
+	for (size_t i = 0; !rc && i < count; i++) {
+		t->let_count++;
+		rc = read_let(m, m->host->sub(from, "let", i), &t->lets[i]);
+	}
+	return rc;
+}
+
+static int action_of(const char *word)
+{
+	return strcmp(word, "cascade") == 0  ? ETL_CASCADE :
+	       strcmp(word, "set null") == 0 ? ETL_SET_NULL :
+	       strcmp(word, "restrict") == 0 ? ETL_RESTRICT :
+					       ETL_NO_ACTION;
+}
+
+static int check_columns(struct making *m, const char *what, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (json_column_find(m->table, names[i]) == SIZE_MAX)
+			return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+					     "json: table \"%s\": %s names the column \"%s\", which `columns` does not",
+					     m->table->name, what, names[i]);
+	}
+	return ETL_OK;
+}
+
+static int read_references(struct making *m, const struct etl_conf *from)
+{
+	struct json_table *t = m->table;
+	size_t count = m->host->list(from, "references");
+	int rc = ETL_OK;
+
+	t->references = etl_arena_alloc(&t->memory, (count + 1) * sizeof(*t->references));
+	if (!t->references)
+		return no_memory(m);
+	for (size_t i = 0; !rc && i < count; i++) {
+		const struct etl_conf *conf = m->host->sub(from, "references", i);
+		struct json_reference *r = &t->references[i];
+
+		t->reference_count++;
+		r->columns = copy_list(m, conf, "columns", &r->column_count);
+		r->to = copy_list(m, conf, "to", &r->to_count);
+		r->table = etl_arena_copy(&t->memory, m->host->str(conf, "table"));
+		r->on_delete = action_of(m->host->str(conf, "on_delete"));
+		rc = t->memory.failed ? no_memory(m) : check_columns(m, "references", r->columns, r->column_count);
+		if (!rc && r->to_count && r->to_count != r->column_count)
+			rc = m->host->fail(m->err, ETL_USAGE, NULL, 0,
+					   "json: table \"%s\": a reference to \"%s\" has %zu columns here and %zu there",
+					   t->name, r->table, r->column_count, r->to_count);
+	}
+	return rc;
+}
+
+static int read_rest(struct making *m, const struct etl_conf *from)
+{
+	struct json_table *t = m->table;
+	const char *duplicates = m->host->str(from, "duplicates"), *only = m->host->str(from, "only");
+	int rc;
+
+	t->key = copy_list(m, from, "key", &t->key_count);
+	t->except = copy_list(m, from, "except", &t->except_count);
+	t->duplicates = strcmp(duplicates, "first") == 0 ? DUPLICATES_FIRST :
+			strcmp(duplicates, "last") == 0	 ? DUPLICATES_LAST :
+							   DUPLICATES_KEEP;
+	t->kinds = strcmp(only, "object") == 0 ? KINDS_OBJECT :
+		   strcmp(only, "array") == 0  ? KINDS_ARRAY :
+		   strcmp(only, "scalar") == 0 ? KINDS_SCALAR :
+						 KINDS_ANY;
+	rc = t->memory.failed ? no_memory(m) : check_columns(m, "key", t->key, t->key_count);
+	if (!rc && t->duplicates != DUPLICATES_KEEP && !t->key_count)
+		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0,
+				   "json: table \"%s\": duplicates = \"%s\" needs a key to know them by", t->name, duplicates);
+	if (!rc)
+		rc = read_references(m, from);
+	return rc ? rc : read_lets(m, from);
+}
+
+size_t json_column_find(const struct json_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->column_count; i++) {
+		if (strcmp(t->layouts[0].columns[i].name, name) == 0)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* ---- The table ------------------------------------------------------------------------------------------------------ */
+
+void json_table_free(struct json_table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->layout_count; i++) {
+		struct json_layout *l = &t->layouts[i];
+
+		json_path_free(l->rows);
+		for (size_t j = 0; l->columns && j < t->column_count; j++) {
+			for (size_t k = 0; k < l->columns[j].take_count; k++)
+				json_take_free(&l->columns[j].takes[k]);
+		}
+	}
+	for (size_t i = 0; i < t->let_count; i++) {
+		files_pattern_free(t->lets[i].file);
+		for (size_t j = 0; j < t->lets[i].take_count; j++)
+			json_take_free(&t->lets[i].takes[j]);
+	}
+	files_pattern_free(t->files);
+	etl_arena_free(&t->memory);
+	free(t);
+}
+
+int json_table_new(struct etl_instance *inst, const char *name, const struct etl_conf *from, struct json_table **ret,
+		   struct etl_error *err)
+{
+	struct json_table *t = calloc(1, sizeof(*t));
+	struct making m = { inst, inst->host, err, t };
+	int rc;
+
+	if (!t)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
+	t->name = etl_arena_copy(&t->memory, name);
+	rc = t->name ? files_pattern_parse(&t->files, inst->host, inst->host->str(from, "files"), err) : no_memory(&m);
+	if (!rc)
+		rc = read_layouts(&m, from);
+	if (!rc)
+		rc = read_rest(&m, from);
+	if (rc)
+		json_table_free(t);
+	else
+		*ret = t;
+	return rc;
+}

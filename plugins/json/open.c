@@ -1,0 +1,344 @@
+/*
+ * A file is read twice when something depends on the whole of it: on what stands behind its records, on which of several layouts
+ * it has, or on whether it ends as it should. The first time records are only skipped.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "open.h"
+
+#define CHUNK ((size_t)256 << 10)
+
+static int no_memory(struct open_file *f)
+{
+	return f->inst->host->fail(f->err, ETL_MEMORY, NULL, 0, "json: no memory to read %s",
+				   f->entry ? f->entry->name : f->table->name);
+}
+
+int open_file_init(struct open_file *f, struct etl_instance *inst, const struct json_table *table, struct etl_error *err)
+{
+	memset(f, 0, sizeof(*f));
+	f->inst = inst;
+	f->table = table;
+	f->err = err;
+	f->work.texts = &inst->texts;
+	names_init(&f->names);
+	f->buffer = malloc(CHUNK + JSON_PADDING);
+	f->outer = json_tree_new(&inst->limits);
+	f->lets = calloc(table->let_count + 1, sizeof(*f->lets));
+	if (!f->buffer || !f->outer || !f->lets)
+		return no_memory(f);
+	for (size_t i = 0; i < table->let_count; i++)
+		f->lets[i].entry = SIZE_MAX;
+	return ETL_OK;
+}
+
+void open_file_end(struct open_file *f)
+{
+	files_input_close(f->input);
+	f->input = NULL;
+	free(f->outer_text);
+	f->outer_text = NULL;
+	f->has_outer = false;
+	f->names.count = 0;
+	json_pool_reset(&f->work.pool);
+}
+
+void open_file_free(struct open_file *f)
+{
+	open_file_end(f);
+	for (size_t i = 0; i < LAYOUTS_MAX; i++)
+		json_split_free(f->splits[i]);
+	for (size_t i = 0; f->lets && i < f->table->let_count; i++) {
+		files_list_clear(&f->lets[i].list);
+		free(f->lets[i].text);
+	}
+	free(f->lets);
+	json_tree_free(f->outer);
+	free(f->buffer);
+	json_pool_free(&f->work.pool);
+}
+
+/* ---- Bytes into records -------------------------------------------------------------------------------------- */
+
+static int use_layout(struct open_file *f, size_t i)
+{
+	const struct json_layout *layout = &f->table->layouts[i];
+
+	f->layout = layout;
+	if (!f->splits[i]) {
+		const struct json_split_plan plan = { .cut = layout->cut,
+						      .names = layout->container,
+						      .name_count = layout->container_count,
+						      .max_record = (size_t)f->inst->host->max_row };
+
+		f->splits[i] = json_split_new(&plan);
+	}
+	f->split = f->splits[i];
+	return f->split ? ETL_OK : no_memory(f);
+}
+
+static int feed(struct open_file *f)
+{
+	size_t size = 0, got = 1;
+	int rc = ETL_OK;
+
+	while (!rc && got > 0 && size < CHUNK) {
+		rc = files_input_read(f->input, f->buffer + size, CHUNK - size, &got, f->err);
+		size += rc ? 0 : got;
+	}
+	if (rc)
+		return rc;
+	f->fed_last = got == 0;
+	json_split_feed(f->split, f->buffer, size, f->fed_last);
+	return ETL_OK;
+}
+
+static int next(struct open_file *f, struct json_record *record, struct json_split_flaw *flaw)
+{
+	for (;;) {
+		int rc;
+
+		switch (json_split_next(f->split, record, flaw)) {
+		case JSON_SPLIT_RECORD:
+			return ETL_FILL_MORE;
+		case JSON_SPLIT_END:
+			return ETL_FILL_END;
+		case JSON_SPLIT_FLAW:
+			return OPEN_FILE_FLAW;
+		case JSON_SPLIT_MORE:
+			rc = f->inst->host->canceled(f->inst->host) ? ETL_CANCELED : feed(f);
+			if (rc)
+				return rc;
+			break;
+		default:
+			return no_memory(f);
+		}
+	}
+}
+
+int open_file_next(struct open_file *f, struct json_record *record, struct json_split_flaw *flaw)
+{
+	return next(f, record, flaw);
+}
+
+int open_file_again(struct open_file *f)
+{
+	json_split_reset(f->split);
+	return files_input_rewind(f->input, f->err);
+}
+
+/* ---- The first look --------------------------------------------------------------------------------------------- */
+
+/* To the end of the file. 1: it has this layout; 0: it has not; or as next. */
+static int look_through(struct open_file *f, struct json_split_flaw *flaw)
+{
+	int rc;
+
+	json_split_reset(f->split);
+	while ((rc = next(f, NULL, flaw)) == ETL_FILL_MORE)
+		;
+	if (rc != ETL_FILL_END)
+		return rc;
+	return json_split_found(f->split);
+}
+
+static int keep_outer(struct open_file *f)
+{
+	struct json_flaw flaw;
+	size_t size;
+	const char *text = json_split_outer(f->split, &size);
+
+	f->outer_text = malloc(size + JSON_PADDING);
+	if (!f->outer_text)
+		return no_memory(f);
+	memcpy(f->outer_text, text, size);
+	memset(f->outer_text + size, 0, JSON_PADDING);
+	if (size == 0)
+		return ETL_OK;
+	if (json_tree_read(f->outer, f->outer_text, size, &flaw) < 0)
+		return f->inst->host->fail(f->err, ETL_FATAL, NULL, 0, "json: %s: what is beside the records: %s (%s)",
+					   files_label(f->inst->files, f->entry), flaw.reason, flaw.code);
+	f->has_outer = true;
+	return ETL_OK;
+}
+
+/* Which layout the file has; the last one when none. */
+static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; i < f->table->layout_count; i++) {
+		rc = i ? files_input_rewind(f->input, f->err) : ETL_OK;
+		if (!rc)
+			rc = use_layout(f, i);
+		if (!rc)
+			rc = look_through(f, flaw);
+		if (rc != 0)
+			break;
+	}
+	if (rc == 0)
+		f->inst->host->log(f->inst->host, ETL_LOG_INFO, "json: %s has nothing at %s: no rows of %s",
+				   files_label(f->inst->files, f->entry),
+				   f->layout->rows ? f->layout->rows->text : "its top", f->table->name);
+	if (rc >= 0 && f->layout->outer)
+		rc = keep_outer(f);
+	return rc < 0 ? rc : files_input_rewind(f->input, f->err);
+}
+
+/* ---- Values of other files ------------------------------------------------------------------------------------------ */
+
+static bool same_captures(const struct open_file *f, const struct json_let *let, const struct files_entry *entry)
+{
+	const char *const *names;
+	size_t count = files_pattern_captures(let->file, &names);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t size;
+		const char *text = f->names.get.get(&f->names.get, names[i], &size);
+
+		if (!text || strlen(entry->captures[i]) != size || memcmp(text, entry->captures[i], size) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* All of a file, parsed. Its text is kept by the work of F. */
+static int load_whole(struct open_file *f, const struct files_entry *entry, struct json_tree *tree)
+{
+	size_t limit = (size_t)f->inst->host->max_row, size = 0, got = 1;
+	struct json_flaw flaw = { .code = "too_large", .reason = "it is larger than max_row" };
+	struct files_input *input = NULL;
+	char *text = NULL;
+	int rc = files_input_open(f->inst->files, entry, &input, f->err);
+
+	while (!rc && got > 0 && size < limit) {
+		char *more = realloc(text, size + CHUNK + JSON_PADDING);
+
+		if (!more) {
+			rc = no_memory(f);
+			break;
+		}
+		text = more;
+		rc = files_input_read(input, text + size, CHUNK, &got, f->err);
+		size += rc ? 0 : got;
+	}
+	if (!rc) {
+		size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+		char *kept = json_pool_take(&f->work.pool, size + JSON_PADDING);
+
+		if (!kept)
+			rc = no_memory(f);
+		else
+			memcpy(kept, text, size);
+		if (!rc && (got > 0 || json_tree_read(tree, kept + mark, size - mark, &flaw) < 0))
+			rc = f->inst->host->fail(f->err, ETL_FATAL, NULL, 0,
+						 "json: table \"%s\" looks values up in %s: byte %llu: %s (%s)", f->table->name,
+						 files_label(f->inst->files, entry), (unsigned long long)flaw.at, flaw.reason,
+						 flaw.code);
+	}
+	files_input_close(input);
+	free(text);
+	return rc;
+}
+
+static int keep_let(struct open_file *f, struct let_value *value, const struct json_value *v)
+{
+	free(value->text);
+	value->text = NULL;
+	if (v->state != VALUE_TEXT && v->state != VALUE_NUMBER)
+		return ETL_OK;
+	value->text = malloc(v->size + 1);
+	if (!value->text)
+		return no_memory(f);
+	memcpy(value->text, v->text, v->size);
+	value->text[v->size] = '\0';
+	value->size = v->size;
+	return ETL_OK;
+}
+
+static int find_let(struct open_file *f, const struct json_let *let, struct let_value *value)
+{
+	struct json_tree *tree = NULL;
+	struct json_value v = { .state = VALUE_ABSENT };
+	struct row row = { .names = &f->names, .file = f->entry->name };
+	const char *code = NULL;
+	size_t i = 0;
+	int rc = ETL_OK;
+
+	if (!value->listed)
+		rc = files_list(f->inst->files, let->file, &value->list, f->err);
+	value->listed = !rc;
+	while (!rc && i < value->list.count && !same_captures(f, let, &value->list.at[i]))
+		i++;
+	if (rc || (i == value->entry && i < value->list.count))
+		return rc;
+	value->entry = i;
+	if (i < value->list.count) {
+		tree = json_tree_new(&f->inst->limits);
+		rc = tree ? load_whole(f, &value->list.at[i], tree) : no_memory(f);
+	}
+	row.tree = tree;
+	if (!rc)
+		code = json_row_take(&row, let->takes, tree ? let->take_count : 0, let->fallback, &f->work, &v);
+	if (code)
+		rc = f->inst->host->fail(f->err, ETL_DATA, NULL, 0, "json: table \"%s\": the value of let \"%s\" in %s: %s",
+					 f->table->name, let->name, value->list.at[i].name, code);
+	if (!rc)
+		rc = keep_let(f, value, &v);
+	json_tree_free(tree);
+	return rc;
+}
+
+static int find_lets(struct open_file *f)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; !rc && i < f->table->let_count; i++) {
+		rc = find_let(f, &f->table->lets[i], &f->lets[i]);
+		if (!rc && !names_set(&f->names, f->table->lets[i].name, f->lets[i].text, f->lets[i].size))
+			rc = f->inst->host->fail(f->err, ETL_USAGE, NULL, 0, "json: table \"%s\" has more than %d names in braces",
+						 f->table->name, JSON_NAMES_MAX);
+	}
+	return rc;
+}
+
+/* ---- Opening ---------------------------------------------------------------------------------------------------------- */
+
+static int name_captures(struct open_file *f)
+{
+	const char *const *names;
+	size_t count = files_pattern_captures(f->table->files, &names);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!names_set(&f->names, names[i], f->entry->captures[i], strlen(f->entry->captures[i])))
+			return f->inst->host->fail(f->err, ETL_USAGE, NULL, 0,
+						   "json: table \"%s\" has more than %d names in braces", f->table->name,
+						   JSON_NAMES_MAX);
+	}
+	return ETL_OK;
+}
+
+int open_file_begin(struct open_file *f, const struct files_entry *entry, bool check, struct json_split_flaw *flaw)
+{
+	int rc;
+
+	open_file_end(f);
+	f->entry = entry;
+	rc = files_input_open(f->inst->files, entry, &f->input, f->err);
+	if (!rc && (check || f->table->layout_count > 1 || f->table->layouts[0].outer))
+		rc = find_layout(f, flaw);
+	else if (!rc)
+		rc = use_layout(f, 0);
+	if (rc == OPEN_FILE_FLAW)
+		return FILE_BROKEN;
+	if (!rc)
+		rc = name_captures(f);
+	if (!rc)
+		rc = find_lets(f);
+	if (!rc)
+		json_split_reset(f->split);
+	return rc ? rc : FILE_READY;
+}

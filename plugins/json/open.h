@@ -1,0 +1,55 @@
+/*
+ * One file of a table while its rows are read: which layout it has, what stands beside its records, the next record.
+ */
+#ifndef JSON_OPEN_H
+#define JSON_OPEN_H
+
+#include "row.h"
+
+enum file_state { FILE_READY, FILE_BROKEN /* *flaw says why; nothing of it was given */ };
+
+struct let_value {
+	struct files_list list;
+	bool listed;
+	size_t entry;                   /* index into the list whose value is here; SIZE_MAX: none yet */
+	char *text;                     /* or NULL: no value */
+	size_t size;
+};
+
+struct open_file {
+	struct etl_instance *inst;
+	const struct json_table *table;
+	struct etl_error *err;
+	const struct files_entry *entry;
+	struct files_input *input;
+	const struct json_layout *layout;
+	struct json_split *splits[8];   /* beside the table's layouts, made when first needed */
+	struct json_split *split;
+	char *buffer;
+	bool fed_last;
+	struct json_tree *outer;        /* what is beside the records */
+	char *outer_text;               /* its text, with padding */
+	bool has_outer;
+	struct names names;             /* captures of the name, lets */
+	struct let_value *lets;
+	struct work work;               /* for values that stay as long as the file */
+};
+
+#define LAYOUTS_MAX 8
+
+/* Room for files of one table, one after the other. */
+int open_file_init(struct open_file *, struct etl_instance *, const struct json_table *, struct etl_error *);
+void open_file_free(struct open_file *);
+/*
+ * Opens ENTRY, looks at all of it when something depends on that (CHECK, or values beside the records), and stands before its first
+ * record. FILE_BROKEN or a negative status.
+ */
+int open_file_begin(struct open_file *, const struct files_entry *entry, bool check, struct json_split_flaw *flaw);
+/* Before the first record again. */
+int open_file_again(struct open_file *);
+/* ETL_FILL_MORE with *record, borrowed until the next call; ETL_FILL_END; FILE_BROKEN is -3: *flaw says why. */
+#define OPEN_FILE_FLAW (-3)
+int open_file_next(struct open_file *, struct json_record *record, struct json_split_flaw *flaw);
+void open_file_end(struct open_file *);
+
+#endif

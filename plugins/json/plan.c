@@ -1,0 +1,50 @@
+/*
+ * Splits are some files each. There is no snapshot of a folder: a view is the list of its files with their sizes and times, and
+ * a file that is no longer what was listed ends the run.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+
+int json_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
+{
+	(void)inst;
+	(void)err;
+	snprintf(ret->text, sizeof(ret->text), "files");
+	return ETL_OK;
+}
+
+int json_join(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
+{
+	(void)inst;
+	(void)token;
+	(void)err;
+	return ETL_OK;
+}
+
+int json_stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
+{
+	(void)err;
+	files_stamp(inst->files, ret);
+	return ETL_OK;
+}
+
+int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wanted, struct etl_split_sink *sink,
+	      struct etl_error *err)
+{
+	struct files_list list = { 0 };
+	struct json_table *t;
+	int rc = json_table_new(inst, read->dataset.table, read->dataset.options, &t, err);
+
+	if (rc)
+		return rc;
+	rc = files_list(inst->files, t->files, &list, err);
+	if (!rc)
+		rc = files_plan(&list, read->limit > 0 ? 1 : wanted, sink);
+	files_list_clear(&list);
+	json_table_free(t);
+	return rc;
+}

@@ -1,0 +1,300 @@
+/*
+ * The stream of rows: each row's columns into a batch, and what does not go in into the rejects, with its file, line, column and
+ * byte.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+
+#define CANCEL_ROWS 1024
+#define RAW_MAX	    (64 << 10) /* bytes of a record in a reject */
+
+struct reading {
+	struct etl_producer producer;   /* first: the stream hands it back */
+	struct rows_sink sink;
+	struct etl_instance *inst;
+	struct etl_error *err;
+	struct etl_context *context;
+	struct json_table *table;
+	struct files_list list;
+	struct ArrowSchema want;
+	size_t *columns;                /* beside the wanted ones: which of the table */
+	struct rows rows;
+	int64_t limit, given, ordinal;
+};
+
+static struct reading *of_sink(struct rows_sink *sink)
+{
+	return (struct reading *)(void *)((char *)(void *)sink - offsetof(struct reading, sink));
+}
+
+static int no_memory(struct reading *r)
+{
+	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "json: no memory to read \"%s\"", r->table->name);
+}
+
+/* ---- Rejects --------------------------------------------------------------------------------------------------- */
+
+static void add_place(struct etl_text *to, const char *label, uint64_t line, uint64_t column, uint64_t offset)
+{
+	etl_text_addf(to, "%s:%llu:%llu (byte %llu)", label, (unsigned long long)line, (unsigned long long)column,
+		      (unsigned long long)offset);
+}
+
+static int reject(struct reading *r, struct etl_reject *what, struct etl_text *reason, struct etl_text *raw)
+{
+	int rc;
+
+	what->reason = reason->at;
+	what->raw = raw && raw->length ? raw->at : NULL;
+	what->ordinal = r->ordinal++;
+	rc = reason->failed || (raw && raw->failed) ? no_memory(r) : r->inst->host->reject(r->context, what);
+	etl_text_free(reason);
+	if (raw)
+		etl_text_free(raw);
+	return rc;
+}
+
+static int reject_file(struct rows_sink *sink, const struct files_entry *entry, const struct json_split_flaw *flaw)
+{
+	struct reading *r = of_sink(sink);
+	const char *label = files_label(r->inst->files, entry);
+	struct etl_reject what = { .code = "broken_file", .key = label };
+	struct etl_text reason = { 0 };
+
+	add_place(&reason, label, flaw->line, flaw->column, flaw->offset);
+	etl_text_addf(&reason, ": %s (%s); no row of the file was taken into \"%s\"", flaw->reason, flaw->code,
+		      r->table->name);
+	r->inst->host->log(r->inst->host, ETL_LOG_WARN, "json: %s", reason.at ? reason.at : label);
+	return reject(r, &what, &reason, NULL);
+}
+
+static int reject_record(struct rows_sink *sink, const struct json_record *record, const struct json_flaw *flaw)
+{
+	struct reading *r = of_sink(sink);
+	struct etl_reject what = { .code = flaw->code };
+	struct etl_text reason = { 0 }, raw = { 0 };
+	size_t size = record->size < RAW_MAX ? record->size : RAW_MAX;
+
+	add_place(&reason, files_label(r->inst->files, r->rows.file.entry), record->line, record->column,
+		  record->offset + flaw->at);
+	etl_text_addf(&reason, ", table \"%s\": %s", r->table->name, flaw->reason);
+	if (record->size == size && etl_utf8_valid(record->text, size) == size)
+		etl_text_add_bytes(&raw, record->text, size);
+	return reject(r, &what, &reason, &raw);
+}
+
+static void add_value(struct etl_text *to, const struct json_value *v, struct work *w)
+{
+	size_t size;
+	const char *text = v->state == VALUE_ABSENT ? "null" : json_value_as_json(v, w, &size);
+
+	if (v->state == VALUE_ABSENT)
+		size = 4;
+	if (!text)
+		to->failed = true;
+	else
+		etl_text_add_bytes(to, text, size);
+}
+
+/* The row as an object of its columns. */
+static void add_row(struct reading *r, struct etl_text *raw)
+{
+	const struct json_layout *layout = r->rows.file.layout;
+
+	for (int64_t i = 0; i < r->want.n_children; i++) {
+		const char *name = r->want.children[i]->name;
+		struct json_value v;
+
+		if (json_row_value(&r->rows.now, &layout->columns[r->columns[i]], &r->rows.work, &v))
+			v.state = VALUE_ABSENT;
+		etl_text_add(raw, i ? "," : "{");
+		etl_text_add_json(raw, name, strlen(name));
+		etl_text_add(raw, ":");
+		add_value(raw, &v, &r->rows.work);
+	}
+	etl_text_add(raw, "}");
+}
+
+static void add_shortened(struct etl_text *to, const struct json_value *v, struct work *w)
+{
+	struct etl_text text = { 0 };
+	size_t size;
+
+	add_value(&text, v, w);
+	size = text.length;
+	if (size > 80)
+		size = etl_utf8_valid(text.at, 80);
+	if (text.at)
+		etl_text_add_bytes(to, text.at, size);
+	etl_text_add(to, size < text.length ? "…" : "");
+	etl_text_free(&text);
+}
+
+static int reject_row(struct reading *r, int64_t column, const struct json_value *v, const char *code)
+{
+	const struct json_record *record = &r->rows.record;
+	const char *name = r->want.children[column]->name;
+	struct etl_reject what = { .code = code, .column = name, .schema = &r->want };
+	struct etl_text reason = { 0 }, raw = { 0 };
+	size_t count;
+	char type[64];
+
+	if (strcmp(code, "no_memory") == 0)
+		return no_memory(r);
+	add_place(&reason, files_label(r->inst->files, r->rows.file.entry), record->line, record->column,
+		  record->offset + json_tree_nodes(r->rows.tree, &count)[r->rows.now.node].at);
+	etl_text_addf(&reason, ", table \"%s\": column \"%s\" ", r->table->name, name);
+	if (strcmp(code, "not_null") == 0) {
+		etl_text_add(&reason, v->state == VALUE_NULL ? "is null" : "has no value");
+		etl_text_add(&reason, ", and must have one");
+	} else {
+		etl_text_add(&reason, "holds ");
+		add_shortened(&reason, v, &r->rows.work);
+		etl_text_addf(&reason, ", which does not go into %s exactly (%s)",
+			      etl_type_name(etl_type_of(r->want.children[column]), type, sizeof(type)), code);
+	}
+	add_row(r, &raw);
+	return reject(r, &what, &reason, &raw);
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------------------------- */
+
+static int put_row(struct reading *r, struct etl_builder *b)
+{
+	const struct json_layout *layout = r->rows.file.layout;
+	int64_t rows = etl_builder_rows(b);
+
+	for (int64_t i = 0; i < b->count; i++) {
+		const struct json_column *c = &layout->columns[r->columns[i]];
+		bool nullable = r->want.children[i]->flags & ARROW_FLAG_NULLABLE && !c->required;
+		struct json_value v;
+		const char *code = json_row_value(&r->rows.now, c, &r->rows.work, &v);
+
+		if (!code)
+			code = json_put(&b->columns[i], &v, nullable, &r->rows.work);
+		if (code) {
+			etl_builder_truncate(b, rows);
+			return reject_row(r, i, &v, code);
+		}
+	}
+	r->ordinal++;
+	r->given++;
+	return ETL_OK;
+}
+
+static void tell_counts(struct reading *r)
+{
+	const struct etl_host *host = r->inst->host;
+
+	if (r->rows.skipped)
+		host->count(r->context, ETL_COUNT_FILTERED, r->rows.skipped);
+	if (r->rows.merged)
+		host->count(r->context, ETL_COUNT_MERGED, r->rows.merged);
+	r->rows.skipped = r->rows.merged = 0;
+}
+
+static int fill(struct etl_producer *self, struct etl_builder *b)
+{
+	struct reading *r = (struct reading *)(void *)self;
+	int64_t looked = 0;
+	int rc = ETL_FILL_MORE;
+
+	while (rc == ETL_FILL_MORE && !etl_builder_full(b, r->inst->host)) {
+		if (looked++ % CANCEL_ROWS == 0 && r->inst->host->canceled(r->inst->host))
+			return ETL_CANCELED;
+		if (r->limit > 0 && r->given >= r->limit)
+			rc = ETL_FILL_END;
+		else
+			rc = json_rows_next(&r->rows);
+		if (rc == ETL_FILL_MORE && put_row(r, b) < 0)
+			return ETL_FAILED;
+	}
+	tell_counts(r);
+	return rc;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+
+static void close_reading(struct etl_producer *self)
+{
+	struct reading *r = (struct reading *)(void *)self;
+
+	if (r->rows.inst)
+		json_rows_end(&r->rows);
+	if (r->rows.work.misfits)
+		r->inst->host->log(r->inst->host, ETL_LOG_WARN,
+				   "json: table \"%s\": %llu value%s did not read as what a filter asks for and count as none",
+				   r->table->name, (unsigned long long)r->rows.work.misfits,
+				   r->rows.work.misfits == 1 ? "" : "s");
+	files_list_clear(&r->list);
+	json_table_free(r->table);
+	free(r->columns);
+	if (r->want.release)
+		r->want.release(&r->want);
+	free(r);
+}
+
+static int find_columns(struct reading *r)
+{
+	r->columns = calloc((size_t)r->want.n_children + 1, sizeof(*r->columns));
+	if (!r->columns)
+		return no_memory(r);
+	for (int64_t i = 0; i < r->want.n_children; i++) {
+		r->columns[i] = json_column_find(r->table, r->want.children[i]->name);
+		if (r->columns[i] == SIZE_MAX)
+			return r->inst->host->fail(r->err, ETL_BUG, NULL, 0, "json: table \"%s\" has no column \"%s\"",
+						   r->table->name, r->want.children[i]->name);
+	}
+	return ETL_OK;
+}
+
+static int start(struct reading *r, const struct etl_read *read, const struct etl_split *split)
+{
+	size_t first = 0, count = 0;
+	int rc;
+
+	if (read->keys)
+		return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0, "json: files are read whole, not by keys");
+	if (!etl_schema_copy(&r->want, read->want))
+		return no_memory(r);
+	rc = find_columns(r);
+	if (!rc)
+		rc = files_list(r->inst->files, r->table->files, &r->list, r->err);
+	if (!rc)
+		rc = files_split(r->inst->files, &r->list, split, &first, &count, r->err);
+	if (!rc)
+		rc = json_rows_begin(&r->rows, r->inst, r->table, &r->list, first, first + count, &r->sink, r->err);
+	return rc;
+}
+
+int json_read(struct etl_instance *inst, const struct etl_read *read, const struct etl_split *split,
+	      struct ArrowArrayStream *stream, struct etl_error *err)
+{
+	struct reading *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to read");
+	*r = (struct reading){ .producer = { fill, close_reading },
+			       .sink = { reject_file, reject_record },
+			       .inst = inst,
+			       .err = err,
+			       .context = read->context,
+			       .limit = read->limit };
+	rc = json_table_new(inst, read->dataset.table, read->dataset.options, &r->table, err);
+	if (rc) {
+		free(r);
+		return rc;
+	}
+	rc = start(r, read, split);
+	if (!rc && !etl_stream_open(stream, inst->host, &r->want, &r->producer))
+		rc = no_memory(r);
+	if (rc)
+		close_reading(&r->producer);
+	return rc;
+}

@@ -1,0 +1,351 @@
+/*
+ * From records to rows. The path of the rows is followed in each record; a record may hold none, one or millions, so where they
+ * are is noted first and they are given one by one.
+ *
+ * Of rows with one key, when the pipeline asks for the first or the last of them, the file is gone through once before: which
+ * one stays can only be known at its end.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "rows.h"
+
+static int no_memory(struct rows *r)
+{
+	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "json: no memory for the rows of \"%s\"",
+				   r->table->name);
+}
+
+/* ---- The rows of a record -------------------------------------------------------------------------------------- */
+
+struct noting {
+	struct json_visit visit; /* first */
+	struct rows *rows;
+};
+
+static int note_row(struct json_visit *self, const uint32_t *chain, size_t length)
+{
+	struct rows *r = ((struct noting *)(void *)self)->rows;
+
+	if (r->chain_count + length > r->chain_room) {
+		size_t room = r->chain_room ? 2 * r->chain_room : 256;
+		uint32_t *chains;
+
+		while (room < r->chain_count + length)
+			room *= 2;
+		chains = realloc(r->chains, room * sizeof(*chains));
+		if (!chains)
+			return no_memory(r);
+		r->chains = chains;
+		r->chain_room = room;
+	}
+	if (length)
+		memcpy(r->chains + r->chain_count, chain, length * sizeof(*chain));
+	r->chain_count += length;
+	r->row_count++;
+	return 0;
+}
+
+static int name_record(struct rows *r)
+{
+	const struct json_layout *layout = r->file.layout;
+	struct json_value v = { .text = r->record.key, .size = r->record.key_size };
+	char *to;
+
+	r->file.names.count = r->file_names;
+	if (!layout->capture)
+		return ETL_OK;
+	if (r->record.key && memchr(r->record.key, '\\', r->record.key_size)) {
+		to = json_pool_take(&r->record_work.pool, r->record.key_size + 1);
+		if (!to)
+			return no_memory(r);
+		if (json_text_resolve(r->record.key, r->record.key_size, r->record_work.texts, to, &v.size))
+			to = NULL;
+		v.text = to;
+	}
+	if (!names_set(&r->file.names, layout->capture, v.text, v.size))
+		return no_memory(r);
+	return ETL_OK;
+}
+
+static int read_record(struct rows *r)
+{
+	const struct json_layout *layout = r->file.layout;
+	struct noting noting = { { note_row }, r };
+	struct json_flaw flaw = { .code = "too_large" };
+	int rc;
+
+	r->row = r->row_count = r->chain_count = 0;
+	r->chain_length = layout->rows ? layout->rows->count - layout->consumed : 0;
+	json_pool_reset(&r->record_work.pool);
+	if (r->record.too_large) {
+		snprintf(flaw.reason, sizeof(flaw.reason), "the record is larger than max_row (%lld bytes)",
+			 (long long)r->inst->host->max_row);
+		return r->sink->bad(r->sink, &r->record, &flaw);
+	}
+	if (json_tree_read(r->tree, r->record.text, r->record.size, &flaw) < 0)
+		return strcmp(flaw.code, "no_memory") == 0 ? no_memory(r) : r->sink->bad(r->sink, &r->record, &flaw);
+	rc = name_record(r);
+	if (rc)
+		return rc;
+	if (r->chain_length == 0)
+		return note_row(&noting.visit, NULL, 0);
+	return json_path_walk(layout->rows, layout->consumed, r->tree, 0, &r->file.names.get, &noting.visit);
+}
+
+/* The names of members that the rows' path stands for, of this row. */
+static int name_row(struct rows *r)
+{
+	const struct json_layout *layout = r->file.layout;
+	size_t names = r->file_names + (layout->capture != NULL);
+
+	r->file.names.count = names;
+	for (size_t i = 0; i < r->chain_length; i++) {
+		const struct json_segment *segment = &layout->rows->segments[layout->consumed + i];
+		struct json_value v;
+
+		if (json_segment_kind(segment) != JSON_SELECT_CAPTURE)
+			continue;
+		if (json_value_of(&v, r->tree, r->now.chain[i] - 1, &r->work))
+			v.text = NULL;
+		if (!names_set(&r->file.names, json_segment_name(segment), v.text, v.size))
+			return no_memory(r);
+	}
+	return ETL_OK;
+}
+
+static int stand_on_row(struct rows *r)
+{
+	json_pool_reset(&r->work.pool);
+	r->now = (struct row){ .tree = r->tree,
+			       .chain = r->chains + r->row * r->chain_length,
+			       .chain_length = r->chain_length,
+			       .outer = r->file.has_outer ? r->file.outer : NULL,
+			       .names = &r->file.names,
+			       .file = r->file.entry->name,
+			       .record = r->record.index,
+			       .line = r->record.line };
+	r->now.node = r->chain_length ? r->now.chain[r->chain_length - 1] : 0;
+	r->row++;
+	r->number++;
+	return name_row(r);
+}
+
+/* ---- Rows that are passed over ------------------------------------------------------------------------------------ */
+
+static bool is_kind(const struct rows *r)
+{
+	size_t count;
+	const struct json_node *n = json_tree_nodes(r->tree, &count) + r->now.node;
+
+	switch (r->table->kinds) {
+	case KINDS_OBJECT:
+		return n->kind == JSON_OBJECT;
+	case KINDS_ARRAY:
+		return n->kind == JSON_ARRAY;
+	case KINDS_SCALAR:
+		return n->kind != JSON_OBJECT && n->kind != JSON_ARRAY;
+	default:
+		return true;
+	}
+}
+
+static bool is_excepted(const struct rows *r)
+{
+	for (size_t i = 0; i + 1 < r->table->except_count; i += 2) {
+		size_t size;
+		const char *text = r->now.names->get.get(&r->now.names->get, r->table->except[i], &size);
+
+		if (text && json_glob(r->table->except[i + 1], text, size))
+			return true;
+	}
+	return false;
+}
+
+/* The hash of the row's key: its values with their lengths. False: one of them is missing, so it is no duplicate. */
+static bool hash_key(struct rows *r, XXH128_hash_t *ret)
+{
+	XXH3_state_t state;
+
+	XXH3_128bits_reset(&state);
+	for (size_t i = 0; i < r->table->key_count; i++) {
+		size_t at = json_column_find(r->table, r->table->key[i]);
+		struct json_value v;
+
+		if (json_row_value(&r->now, &r->file.layout->columns[at], &r->work, &v) || v.state == VALUE_ABSENT ||
+		    v.state == VALUE_NULL)
+			return false;
+		if (v.state == VALUE_BOOL) {
+			v.text = v.truth ? "1" : "0";
+			v.size = 1;
+		}
+		XXH3_128bits_update(&state, &v.size, sizeof(v.size));
+		XXH3_128bits_update(&state, v.text, v.size);
+	}
+	*ret = XXH3_128bits_digest(&state);
+	return true;
+}
+
+static bool is_passed_over(struct rows *r)
+{
+	XXH128_hash_t hash;
+
+	if (!is_kind(r) || is_excepted(r)) {
+		r->skipped++;
+		return true;
+	}
+	if (r->table->duplicates != DUPLICATES_KEEP && hash_key(r, &hash) &&
+	    !json_seen_stays(&r->seen, hash.high64, hash.low64, r->number)) {
+		r->merged++;
+		return true;
+	}
+	return false;
+}
+
+/* ---- Files ---------------------------------------------------------------------------------------------------------- */
+
+static int flawed(struct rows *r, const struct json_split_flaw *flaw)
+{
+	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+				   "json: %s:%llu:%llu (byte %llu): %s (%s); mend the file, or leave it out with "
+				   "on_broken = \"skip\"",
+				   files_label(r->inst->files, r->file.entry), (unsigned long long)flaw->line,
+				   (unsigned long long)flaw->column, (unsigned long long)flaw->offset, flaw->reason, flaw->code);
+}
+
+/* Stands on the next row of the open file, passed over or not. */
+static int next_of_file(struct rows *r)
+{
+	struct json_split_flaw flaw;
+
+	while (r->row == r->row_count) {
+		int rc = open_file_next(&r->file, &r->record, &flaw);
+
+		if (rc == OPEN_FILE_FLAW)
+			return flawed(r, &flaw);
+		if (rc != ETL_FILL_MORE)
+			return rc;
+		rc = read_record(r);
+		if (rc)
+			return rc;
+	}
+	{
+		int rc = stand_on_row(r);
+
+		return rc ? rc : ETL_FILL_MORE;
+	}
+}
+
+/* What `bad` does in the first pass: nothing, for the second one tells it. */
+static int pass_over(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
+{
+	(void)self;
+	(void)record;
+	(void)flaw;
+	return 0;
+}
+
+static int find_duplicates(struct rows *r)
+{
+	struct rows_sink quiet = { NULL, pass_over }, *sink = r->sink;
+	int64_t limit = r->inst->host->memory / (int64_t)(4 * sizeof(struct seen_slot));
+	XXH128_hash_t hash;
+	int rc;
+
+	r->sink = &quiet;
+	json_seen_clear(&r->seen);
+	while ((rc = next_of_file(r)) == ETL_FILL_MORE) {
+		if (!is_kind(r) || is_excepted(r) || !hash_key(r, &hash))
+			continue;
+		if (!json_seen_add(&r->seen, hash.high64, hash.low64, r->number,
+				   r->table->duplicates == DUPLICATES_LAST))
+			rc = no_memory(r);
+		else if ((int64_t)r->seen.count > limit)
+			rc = r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0,
+						 "json: %s has more than %lld different keys of \"%s\", which is more than "
+						 "memory_limit has room for; raise it, or leave duplicates to the target's key",
+						 files_label(r->inst->files, r->file.entry), (long long)limit, r->table->name);
+		if (rc < 0)
+			break;
+	}
+	r->sink = sink;
+	r->row = r->row_count = 0;
+	r->number = 0;
+	return rc < 0 ? rc : open_file_again(&r->file);
+}
+
+static int open_next(struct rows *r)
+{
+	const struct files_entry *entry = &r->list->at[r->next++];
+	struct json_split_flaw flaw;
+	int rc = open_file_begin(&r->file, entry, r->inst->skip_broken, &flaw);
+
+	r->row = r->row_count = 0;
+	r->number = 0;
+	if (rc == FILE_BROKEN)
+		return r->inst->skip_broken ? r->sink->broken(r->sink, entry, &flaw) : flawed(r, &flaw);
+	if (rc)
+		return rc;
+	r->file_names = r->file.names.count;
+	r->open = true;
+	return r->table->duplicates == DUPLICATES_KEEP ? ETL_OK : find_duplicates(r);
+}
+
+int json_rows_next(struct rows *r)
+{
+	for (;;) {
+		int rc;
+
+		if (!r->open && r->next == r->end)
+			return ETL_FILL_END;
+		if (!r->open) {
+			rc = open_next(r);
+			if (rc)
+				return rc;
+			continue;
+		}
+		rc = next_of_file(r);
+		if (rc == ETL_FILL_END) {
+			r->open = false;
+			open_file_end(&r->file);
+			continue;
+		}
+		if (rc != ETL_FILL_MORE || !is_passed_over(r))
+			return rc;
+	}
+}
+
+int json_rows_begin(struct rows *r, struct etl_instance *inst, const struct json_table *table,
+		    const struct files_list *list, size_t first, size_t end, struct rows_sink *sink, struct etl_error *err)
+{
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	r->inst = inst;
+	r->table = table;
+	r->err = err;
+	r->sink = sink;
+	r->list = list;
+	r->next = first;
+	r->end = end;
+	r->work.texts = r->record_work.texts = &inst->texts;
+	rc = open_file_init(&r->file, inst, table, err);
+	r->tree = json_tree_new(&inst->limits);
+	return rc ? rc : r->tree ? ETL_OK : no_memory(r);
+}
+
+void json_rows_end(struct rows *r)
+{
+	open_file_free(&r->file);
+	json_tree_free(r->tree);
+	json_pool_free(&r->work.pool);
+	json_pool_free(&r->record_work.pool);
+	json_seen_free(&r->seen);
+	free(r->chains);
+}

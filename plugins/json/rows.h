@@ -1,0 +1,46 @@
+/*
+ * The rows of a table, file by file, record by record: pulled one at a time.
+ */
+#ifndef JSON_ROWS_H
+#define JSON_ROWS_H
+
+#include "open.h"
+#include "seen.h"
+
+/* What happens to that of which no row can be made. Return other than 0 ends the walk, which returns it. */
+struct rows_sink {
+	/* A file of which nothing is given, with skip_broken. */
+	int (*broken)(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw);
+	/* A record that is no JSON, or too large. */
+	int (*bad)(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw);
+};
+
+struct rows {
+	struct etl_instance *inst;
+	const struct json_table *table;
+	struct etl_error *err;
+	struct rows_sink *sink;
+	const struct files_list *list;
+	size_t next, end;               /* indexes of the files still to come */
+	struct open_file file;
+	bool open;
+	struct json_tree *tree;
+	struct json_record record;
+	uint32_t *chains;               /* of the record's rows, one behind the other */
+	size_t chain_length, chain_count, chain_room;   /* nodes of one; nodes in all; room */
+	size_t row, row_count;          /* of the record */
+	uint64_t number;                /* of the row in the file, from 1 */
+	size_t file_names;              /* how many names are the file's */
+	struct work record_work, work;  /* of the record, of the row */
+	struct seen seen;
+	uint64_t skipped, merged;       /* rows passed over since they were last asked for: `only`, `except`; duplicates */
+	struct row now;
+};
+
+int json_rows_begin(struct rows *, struct etl_instance *, const struct json_table *, const struct files_list *, size_t first,
+		    size_t end, struct rows_sink *, struct etl_error *);
+/* ETL_FILL_MORE: rows->now is the next row; ETL_FILL_END; or a negative status. */
+int json_rows_next(struct rows *);
+void json_rows_end(struct rows *);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * Values: what a node of JSON is, and what a column takes for a row. Paths are followed from where they begin: the row, a node
+ * on the way to it, or what is beside the records.
+ */
+#include "config.h"
+
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "row.h"
+
+static const char *text_of(struct json_value *ret, const char *raw, size_t size, bool escaped, struct work *w)
+{
+	ret->state = VALUE_TEXT;
+	ret->text = raw;
+	ret->size = size;
+	if (escaped) {
+		char *to = json_pool_take(&w->pool, size + 1);
+
+		if (!to)
+			return "no_memory";
+		ret->text = to;
+		return json_text_resolve(raw, size, w->texts, to, &ret->size);
+	}
+	return NULL;
+}
+
+const char *json_value_of(struct json_value *ret, const struct json_tree *tree, uint32_t node, struct work *w)
+{
+	size_t count;
+	const struct json_node *n = json_tree_nodes(tree, &count) + node;
+	const char *raw = json_tree_text(tree) + n->at;
+
+	*ret = (struct json_value){ .tree = tree, .node = node };
+	switch ((enum json_kind)n->kind) {
+	case JSON_NULL:
+		ret->state = VALUE_NULL;
+		return NULL;
+	case JSON_FALSE:
+	case JSON_TRUE:
+		ret->state = VALUE_BOOL;
+		ret->truth = n->kind == JSON_TRUE;
+		return NULL;
+	case JSON_STRING:
+	case JSON_KEY:
+		return text_of(ret, raw, n->size, n->flags & JSON_ESCAPED, w);
+	case JSON_NUMBER:
+		ret->state = VALUE_NUMBER;
+		break;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		ret->state = VALUE_JSON;
+		ret->object = n->kind == JSON_OBJECT;
+		ret->empty = n->next == node + 1;
+		break;
+	}
+	ret->text = raw;
+	ret->size = n->size;
+	return NULL;
+}
+
+static const char *pooled(const struct etl_text *text, struct work *w)
+{
+	char *to = text->failed ? NULL : json_pool_take(&w->pool, text->length + 1);
+
+	if (to && text->length)
+		memcpy(to, text->at, text->length + 1);
+	else if (to)
+		*to = '\0';
+	return to;
+}
+
+/* A text as it stands in its file, or written anew when a filter made it. */
+static const char *quoted(const struct json_value *v, struct work *w, size_t *ret_size)
+{
+	struct etl_text text = { 0 };
+	const char *to;
+
+	if (v->tree) {
+		size_t count;
+		const struct json_node *n = json_tree_nodes(v->tree, &count) + v->node;
+
+		*ret_size = (size_t)n->size + 2;
+		return json_tree_text(v->tree) + n->at - 1;
+	}
+	etl_text_add_json(&text, v->text, v->size);
+	to = pooled(&text, w);
+	*ret_size = text.length;
+	etl_text_free(&text);
+	return to;
+}
+
+const char *json_value_as_json(const struct json_value *v, struct work *w, size_t *ret_size)
+{
+	const char *word = v->state == VALUE_NULL ? "null" : v->truth ? "true" : "false";
+
+	if (v->state == VALUE_TEXT)
+		return quoted(v, w, ret_size);
+	if (v->state == VALUE_NULL || v->state == VALUE_BOOL) {
+		*ret_size = strlen(word);
+		return word;
+	}
+	*ret_size = v->size;
+	return v->text;
+}
+
+/* ---- Where a value is --------------------------------------------------------------------------------------- */
+
+static const char *follow(const struct take *t, const struct json_tree *tree, uint32_t node, const struct row *row,
+			  struct work *w, struct json_value *ret)
+{
+	uint32_t at = node;
+
+	if (t->from < t->path->count)
+		at = json_path_first(t->path, t->from, tree, node, &row->names->get);
+	return at == UINT32_MAX ? NULL : json_value_of(ret, tree, at, w);
+}
+
+static const char *fill_template(const char *template, const struct row *row, struct work *w, struct json_value *ret)
+{
+	struct etl_text text = { 0 };
+	const char *to = "";
+
+	if (!strchr(template, '{')) {
+		*ret = (struct json_value){ .state = VALUE_TEXT, .loose = true, .text = template };
+		ret->size = strlen(template);
+		return NULL;
+	}
+	if (names_fill(row->names, template, &text)) {
+		to = pooled(&text, w);
+		*ret = (struct json_value){ .state = VALUE_TEXT, .loose = true, .text = to, .size = text.length };
+	}
+	etl_text_free(&text);
+	return to ? NULL : "no_memory";
+}
+
+static const char *take_number(uint64_t n, struct work *w, struct json_value *ret)
+{
+	char *to = json_pool_take(&w->pool, 24);
+
+	if (!to)
+		return "no_memory";
+	*ret = (struct json_value){ .state = VALUE_NUMBER, .text = to };
+	ret->size = (size_t)snprintf(to, 24, "%llu", (unsigned long long)n);
+	return NULL;
+}
+
+/* The place among its neighbours: of an element in its array, of a member in its object. */
+static uint64_t index_of(const struct row *row)
+{
+	size_t count;
+	const struct json_node *nodes = json_tree_nodes(row->tree, &count);
+	uint32_t parent = row->chain_length > 1 ? row->chain[row->chain_length - 2] : 0;
+	uint64_t n = 0;
+
+	if (row->chain_length == 0)
+		return row->record;
+	for (uint32_t i = parent + 1; i < row->node; i = nodes[i].next)
+		n += nodes[i].kind != JSON_KEY;
+	return n;
+}
+
+/* 32 hexadecimal digits of the file's name and the row's place in it: the same in every run. */
+static const char *take_id(const struct row *row, struct work *w, struct json_value *ret)
+{
+	struct sha256_ctx sha;
+	uint8_t digest[16];
+	char place[64], *to = json_pool_take(&w->pool, 33);
+	int size = snprintf(place, sizeof(place), "%llu/%lu", (unsigned long long)row->record,
+			    (unsigned long)row->node);
+
+	if (!to)
+		return "no_memory";
+	sha256_init(&sha);
+	sha256_update(&sha, strlen(row->file) + 1, (const uint8_t *)row->file);
+	sha256_update(&sha, (size_t)size, (const uint8_t *)place);
+	sha256_digest(&sha, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(to + 2 * i, 3, "%02x", digest[i]);
+	*ret = (struct json_value){ .state = VALUE_TEXT, .text = to, .size = 32 };
+	return NULL;
+}
+
+static const char *take_raw(const struct row *row, const struct take *t, struct work *w, struct json_value *ret)
+{
+	*ret = (struct json_value){ .state = VALUE_ABSENT };
+	switch (t->start) {
+	case START_ROW:
+		return follow(t, row->tree, row->node, row, w, ret);
+	case START_NODE:
+		return follow(t, row->tree, t->chain == SIZE_MAX ? 0 : row->chain[t->chain], row, w, ret);
+	case START_OUTER:
+		return row->outer ? follow(t, row->outer, 0, row, w, ret) : NULL;
+	case START_TEXT:
+		return fill_template(t->text, row, w, ret);
+	case START_INDEX:
+		return take_number(index_of(row), w, ret);
+	case START_LINE:
+		return take_number(row->line, w, ret);
+	case START_FILE:
+		*ret = (struct json_value){ .state = VALUE_TEXT, .text = row->file, .size = strlen(row->file) };
+		return NULL;
+	case START_ID:
+		return take_id(row, w, ret);
+	}
+	return NULL;
+}
+
+const char *json_row_take(const struct row *row, const struct take *takes, size_t count, const char *fallback,
+			  struct work *w, struct json_value *ret)
+{
+	bool null = false;
+	const char *code = NULL;
+
+	*ret = (struct json_value){ .state = VALUE_ABSENT };
+	for (size_t i = 0; !code && i < count; i++) {
+		code = take_raw(row, &takes[i], w, ret);
+		for (size_t j = 0; !code && j < takes[i].filter_count; j++)
+			code = json_filter_apply(&takes[i].filters[j], ret, w);
+		if (code || (ret->state != VALUE_ABSENT && ret->state != VALUE_NULL))
+			return code;
+		null |= ret->state == VALUE_NULL;
+	}
+	if (fallback)
+		return fill_template(fallback, row, w, ret);
+	ret->state = null ? VALUE_NULL : VALUE_ABSENT;
+	return code;
+}
+
+/* ---- The column's own rules ----------------------------------------------------------------------------------- */
+
+static bool is_one(const struct json_value *v, const char *text)
+{
+	return v->state != VALUE_BOOL && strlen(text) == v->size && memcmp(text, v->text, v->size) == 0;
+}
+
+static void apply_map(const struct json_column *c, struct json_value *v)
+{
+	const char *text = v->state == VALUE_BOOL ? (v->truth ? "true" : "false") : v->text;
+	size_t size = v->state == VALUE_BOOL ? strlen(text) : v->size;
+
+	for (size_t i = 0; i + 1 < c->map_count; i += 2) {
+		if (json_glob(c->map[i], text, size)) {
+			*v = (struct json_value){ .state = VALUE_TEXT, .loose = true, .text = c->map[i + 1] };
+			v->size = strlen(v->text);
+			return;
+		}
+	}
+}
+
+const char *json_row_value(const struct row *row, const struct json_column *c, struct work *w, struct json_value *ret)
+{
+	const char *code = json_row_take(row, c->takes, c->take_count, c->fallback, w, ret);
+
+	if (code || ret->state == VALUE_ABSENT || ret->state == VALUE_NULL)
+		return code;
+	for (size_t i = 0; i < c->null_count; i++) {
+		if (is_one(ret, c->nulls[i])) {
+			ret->state = VALUE_NULL;
+			return NULL;
+		}
+	}
+	if (c->map_count)
+		apply_map(c, ret);
+	return NULL;
+}
