@@ -1,6 +1,6 @@
 /*
- * One JSON text in memory as a flat array of nodes, in the order in which they stand (tree.cc, which has simdjson behind
- * it; everything else is C). A node says where its text is, so that numbers keep their digits, and an object that is
+ * One JSON text in memory as a flat array of nodes, in the order in which they stand (tree.c; simdjson is behind
+ * marks.h, everything else is C). A node says where its text is, so that numbers keep their digits, and an object that is
  * kept as json keeps its own spelling.
  */
 #ifndef JSON_TREE_H
@@ -39,7 +39,8 @@ struct json_node {
 
 /* What is not JSON, or not what the policies take. */
 struct json_flaw {
-	const char *code;       /* a stable word for the reject: "not_json", "duplicate_key", "too_deep", "invalid_utf8", … */
+	const char *code;       /* a stable word for the reject: "not_json", "duplicate_key", "too_deep", "invalid_utf8",
+				 * "cut_short", "empty", "too_large", "no_memory" */
 	char reason[256];       /* a sentence */
 	uint64_t at;            /* the byte in the text */
 };

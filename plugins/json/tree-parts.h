@@ -1,0 +1,54 @@
+/* What the files of the tree share: tree.c walks, tree-token.c checks tokens, tree-names.c finds duplicates, tree-flaw.c tells. */
+#ifndef JSON_TREE_PARTS_H
+#define JSON_TREE_PARTS_H
+
+#include <stdbool.h>
+
+#include "marks.h"
+#include "tree.h"
+
+/* A member's name while names are compared: escapes resolved. */
+struct json_member {
+	const char *name;
+	uint32_t size;
+	uint32_t key;           /* its node */
+};
+
+struct json_tree {
+	struct json_limits limits;
+	struct json_marks *marks;
+	const char *text;
+	size_t size;
+	struct json_node *nodes;
+	size_t count, room;
+	uint32_t *open;         /* the nodes of the arrays and objects that are open */
+	uint32_t depth;
+	const uint32_t *mark, *past; /* the next token, the end of them */
+	size_t backslash;       /* the next one at or behind the last string, or SIZE */
+	uint64_t dropped;
+	struct json_member *members; /* tree-names.c: used again */
+	size_t member_room;
+	char *names;
+	size_t name_room;
+	struct json_flaw *flaw;
+};
+
+/* tree-token.c: false when it is none. *ret_flags: JSON_FRACTION or 0. */
+bool json_token_number(const char *text, size_t size, uint8_t *ret_flags);
+/* The first byte of a string that is no good escape, or an unescaped quote; SIZE when all is well. */
+size_t json_token_escapes(const char *text, size_t size);
+
+/* tree-names.c: the object, whose members are all that is behind it. 0, or -1 with the flaw. */
+int json_tree_members(struct json_tree *tree, uint32_t object);
+
+/* tree-flaw.c: all return -1. */
+int json_flaw_set(struct json_flaw *flaw, const char *code, uint64_t at, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+int json_flaw_memory(struct json_flaw *flaw);
+/* The token at AT is not what is WANTED ("a value"). */
+int json_flaw_token(const struct json_tree *tree, uint32_t at, const char *wanted);
+int json_flaw_number(const struct json_tree *tree, uint32_t at, size_t size);
+int json_flaw_escape(const struct json_tree *tree, size_t at);
+int json_flaw_marks(const struct json_tree *tree, enum json_marks_result result);
+
+#endif
