@@ -16,8 +16,12 @@ enum json_selector_kind {
 	JSON_SELECT_EACH,       /* .*  [*] */
 	JSON_SELECT_INDEX,      /* [3]  [-1] */
 	JSON_SELECT_SLICE,      /* [1:9:2] */
-	JSON_SELECT_FILTER,     /* [?@.type == 'bug'], [?@.closed != null], [?@.key] (is there), joined by && */
-	JSON_SELECT_CAPTURE     /* .{name} */
+	/*
+	 * [?@.type == 'bug'], [?@.closed != null], [?@.key] (is there), [?!@.key], joined by &&. As the RFC has it: a member
+	 * that is not there is not equal to anything, so `@.closed == null` does not take it and `@.closed != null` does.
+	 */
+	JSON_SELECT_FILTER,
+	JSON_SELECT_CAPTURE     /* .{name} ; a name has letters, digits and _ */
 };
 
 struct json_selector;           /* path.c */
@@ -39,6 +43,8 @@ struct json_path_flaw {
 	char reason[200];       /* a sentence that says what would be right */
 };
 
+enum { JSON_PATH_SEGMENTS = 64 };  /* at most; so many a chain has room for */
+
 /* NULL with *flaw (its reason "no memory" too). */
 struct json_path *json_path_parse(const char *text, struct json_path_flaw *flaw);
 void json_path_free(struct json_path *path);
@@ -48,17 +54,17 @@ int json_segment_kind(const struct json_segment *segment);
 /* Of a segment with the one selector NAME or CAPTURE: the name, unescaped, NUL-terminated (a name with a NUL is refused). */
 const char *json_segment_name(const struct json_segment *segment);
 bool json_segment_equal(const struct json_segment *a, const struct json_segment *b);
-/* The path can select more than one node. */
+/* The path can select more than one node, when each {name} holds something. */
 bool json_path_is_many(const struct json_path *path);
 
-/* What `{name}` holds when a column's path is followed. NULL: nothing, so nothing is selected. */
+/* `{name}` without NAMES (NULL) is each member; else the one that is called what NAME holds. What it holds when a column's path is followed. NULL: nothing, so nothing is selected. */
 struct json_names {
 	const char *(*get)(const struct json_names *self, const char *name, size_t *ret_size);
 };
 
 /*
  * Follows segments FROM .. of PATH from NODE (an index into the nodes of TREE) and calls `found` for each node selected, in
- * their order, with where the walk has been: chain[i] is the node that segment FROM + i selected; of CAPTURE it is the
+ * the order of the selectors, with where the walk has been: chain[i] is the node that segment FROM + i selected; of CAPTURE it is the
  * value, and the node before it is its key. Returns 0, or what `found` returned when that was not 0.
  */
 struct json_visit {

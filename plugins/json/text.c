@@ -83,6 +83,32 @@ size_t json_text_escape(const char *raw, size_t size, uint32_t *ret)
 	return 2;
 }
 
+static bool is_between(unsigned char c, unsigned char low, unsigned char high)
+{
+	return c >= low && c <= high;
+}
+
+size_t json_text_character(const char *text, size_t size)
+{
+	unsigned char c = (unsigned char)text[0], low = 0x80, high = 0xBF;
+	size_t i, length = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+
+	if (is_between(c, 0x80, 0xC1) || c > 0xF4 || length > size)
+		return 0;
+	if (c == 0xE0)
+		low = 0xA0;
+	if (c == 0xF0)
+		low = 0x90;
+	if (c == 0xED)
+		high = 0x9F;
+	if (c == 0xF4)
+		high = 0x8F;
+	for (i = 1; i < length; i++, low = 0x80, high = 0xBF)
+		if (!is_between((unsigned char)text[i], low, high))
+			return 0;
+	return length;
+}
+
 size_t json_text_encode(uint32_t c, char to[4])
 {
 	if (c < 0x80) {

@@ -35,6 +35,8 @@ bool json_text_is(const char *raw, size_t size, const char *plain, size_t plain_
  * character in *ret. Two halves of a pair are one escape; a lone half comes as itself. 0: no escape of JSON.
  */
 size_t json_text_escape(const char *raw, size_t size, uint32_t *ret);
+/* The bytes of the UTF-8 character at TEXT, or 0: it is none. SIZE is at least 1. */
+size_t json_text_character(const char *text, size_t size);
 /* The UTF-8 of C, up to four bytes. */
 size_t json_text_encode(uint32_t c, char to[4]);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
 #include "tree-parts.h"
 
 enum { SHOWN = 24 };            /* bytes of a token that a sentence shows */
@@ -129,42 +130,15 @@ int json_flaw_escape(const struct json_tree *tree, size_t at)
 			     shown(tree, at + 1, buffer));
 }
 
-static bool is_between(unsigned char c, unsigned char low, unsigned char high)
-{
-	return c >= low && c <= high;
-}
-
-/* The bytes of the character at TEXT, or 0: none. */
-static size_t character(const unsigned char *text, size_t size)
-{
-	unsigned char c = text[0], low = 0x80, high = 0xBF;
-	size_t i, length = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-
-	if (is_between(c, 0x80, 0xC1) || c > 0xF4 || length > size)
-		return 0;
-	if (c == 0xE0)
-		low = 0xA0;
-	if (c == 0xF0)
-		low = 0x90;
-	if (c == 0xED)
-		high = 0x9F;
-	if (c == 0xF4)
-		high = 0x8F;
-	for (i = 1; i < length; i++, low = 0x80, high = 0xBF)
-		if (!is_between(text[i], low, high))
-			return 0;
-	return length;
-}
-
 static int flaw_utf8(const struct json_tree *tree)
 {
-	const unsigned char *text = (const unsigned char *)tree->text;
+	const char *text = tree->text;
 	size_t at = 0, used;
 
-	while (at < tree->size && (used = character(text + at, tree->size - at)) > 0)
+	while (at < tree->size && (used = json_text_character(text + at, tree->size - at)) > 0)
 		at += used;
 	return json_flaw_set(tree->flaw, "invalid_utf8", at, "Byte 0x%02X is no UTF-8 here.",
-			     at < tree->size ? text[at] : 0);
+			     at < tree->size ? (unsigned char)text[at] : 0);
 }
 
 /* Where the last string opens (CONTROL false), or where a control character stands in one. */
