@@ -11,18 +11,23 @@
 
 #include <etlrun/plugin.h>
 
+#include "arena.h"
+
 /* A folder, a file, or "-". One thread at a time. */
 struct files;
 
 /* ROOT is absolute, or "-". Connects to nothing and opens nothing. */
 int files_new(struct files **ret, const struct etl_host *host, const char *root, struct etl_error *err);
 void files_free(struct files *files);
+bool files_is_standard(const struct files *files);      /* the root is "-" */
 
 /* ---- Which files (pattern.c, list.c) ---------------------------------------------------------------- */
 
 /*
- * "profiles/{profile_id}/queries/{query_id}/jira_cache.json": `{name}` and `*` stand for characters other than "/", `**` for whole
- * folders, none too; what `{name}` stood for is kept. The same name twice must be the same text.
+ * "profiles/{profile_id}/queries/{query_id}/jira_cache.json": `{name}` stands for one or more characters other than "/" and `*` for any
+ * number of them, `**` for whole folders, none too (at the end: for all that is below); what `{name}` stood for is kept. The
+ * same name twice must be the same text. A backslash takes its meaning from the character behind it. A leading dot is nothing
+ * special: a hidden file is a file.
  */
 struct files_pattern;
 int files_pattern_parse(struct files_pattern **ret, const struct etl_host *host, const char *text, struct etl_error *err);
@@ -43,29 +48,62 @@ struct files_entry {
 struct files_list {
 	struct files_entry *at;         /* sorted by the bytes of their names */
 	size_t count;
-	struct etl_arena_like *memory;  /* whoever frees: files_list_clear */
+	struct arena memory;            /* what the entries are made of: files_list_clear */
 };
 /*
- * Every file of the root that matches. A symbolic link is followed when it ends inside the root, else it is named in a warning and
- * left; a folder that cannot be read is an error with its name, as is a name that is no valid UTF-8.
+ * Every file of the root that matches; PATTERN NULL: every file. When the root is a file, the pattern is held against its own name
+ * without the folder. A symbolic link is followed when it ends inside the root, else it is named in a warning and left; a
+ * folder that cannot be read is an error with its name, as is a name that is no valid UTF-8, a pipe, a socket or a device. What
+ * output.c leaves beside a file until it is published is never listed. RET is zeroed or from a call before, and is
+ * cleared first; no files at all is no error.
  */
 int files_list(struct files *files, const struct files_pattern *pattern, struct files_list *ret, struct etl_error *err);
 void files_list_clear(struct files_list *list);
+/* What a person calls the file: its name in the root; of a root that is the file, its own; "standard input". */
+const char *files_label(const struct files *files, const struct files_entry *entry);
+/*
+ * The identity of a list: a short text of its names, sizes, times and tags, the same for the same list in any process; "none" when
+ * one of them cannot be told (standard input).
+ */
+void files_list_token(const struct files_list *list, struct etl_token *ret);
+/*
+ * For etl_source.stamp: the identity of all lists that FILES made so far, whatever their order; "none" when there are none, or one
+ * of them cannot be told. The host asks for it on the instance that described, profiled and planned.
+ */
+void files_stamp(const struct files *files, struct etl_token *ret);
+
+/* ---- Splits (plan.c) ----------------------------------------------------------------------------------- */
+
+/*
+ * For etl_source.plan: about WANTED splits, each some files of LIST that follow each other, about equal in bytes; one of no files
+ * when the list is empty. first and last of a split are indexes of the list, text is the list's token.
+ */
+int files_plan(const struct files_list *list, int64_t wanted, struct etl_split_sink *sink);
+/*
+ * For etl_source.read, on any instance: the files AT[*ret_first] .. *ret_count of them; SPLIT NULL or without text: all. Fails when
+ * LIST is not the list that was planned with: files came, went or changed meanwhile.
+ */
+int files_split(const struct files *files, const struct files_list *list, const struct etl_split *split, size_t *ret_first,
+		size_t *ret_count, struct etl_error *err);
 
 /* ---- Reading (input.c) ------------------------------------------------------------------------------- */
 
-/* The bytes of one file, decompressed when its first bytes say gzip or Zstandard. */
+/*
+ * The bytes of one file, decompressed when its first bytes say gzip or Zstandard; members and frames that follow each other are
+ * one text. Standard input is kept in a temporary file without a name as it is read, so that it can be read again.
+ */
 struct files_input;
 /* Fails when it is no longer what was listed (size, modified, tag). */
 int files_input_open(struct files *files, const struct files_entry *entry, struct files_input **ret, struct etl_error *err);
 /* Up to ROOM bytes; *ret is 0 at the end, and only then: a compressed file that ends in its middle is an error. At the end it is
  * looked whether the file changed meanwhile, which is an error too. */
 int files_input_read(struct files_input *input, void *to, size_t room, size_t *ret, struct etl_error *err);
-/* From the beginning again. ETL_USAGE: it cannot (standard input, a pipe). */
+/* From the beginning again. */
 int files_input_rewind(struct files_input *input, struct etl_error *err);
 /* From byte OFFSET; of uncompressed files only. */
 int files_input_seek(struct files_input *input, int64_t offset, struct etl_error *err);
 bool files_input_can_seek(const struct files_input *input);
+bool files_input_is_compressed(const struct files_input *input);
 void files_input_close(struct files_input *input);
 
 /* ---- Writing (output.c) ------------------------------------------------------------------------------- */
