@@ -27,8 +27,9 @@ static const struct etl_option columns[] = {
 	{ .name = NULL }
 };
 static const struct etl_option layouts[] = {
-	{ .name = "rows", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_REQUIRED, .help = "Where the rows are in such a file." },
+	{ .name = "rows", .kind = ETL_OPT_TEXT, .help = "Where the rows are in such a file." },
 	{ .name = "shape", .kind = ETL_OPT_CHOICE, .choices = "auto|array|lines|object|members", .help = "As of the table." },
+	{ .name = "only", .kind = ETL_OPT_CHOICE, .choices = "any|object|array|scalar", .help = "Default: as of the table." },
 	{ .name = "columns", .kind = ETL_OPT_GROUPS, .members = columns, .help = "The columns that are elsewhere in it." },
 	{ .name = NULL }
 };

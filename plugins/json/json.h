@@ -91,6 +91,8 @@ struct json_let {
 	const char *fallback;
 };
 
+enum kinds { KINDS_ANY, KINDS_OBJECT, KINDS_ARRAY, KINDS_SCALAR };
+
 /* Where rows are in one kind of file. */
 struct json_layout {
 	struct json_path *rows;         /* NULL: each record is a row */
@@ -100,6 +102,7 @@ struct json_layout {
 	size_t consumed;                /* segments of `rows` that the cut has followed */
 	const char *capture;            /* the name of the member that the cut took, or NULL */
 	struct json_column *columns;
+	int32_t kinds;                  /* enum kinds: rows of another kind are passed over, counted */
 	bool outer;                     /* something beside the records is asked for */
 };
 
@@ -113,17 +116,15 @@ struct json_reference {
 };
 
 enum duplicates { DUPLICATES_KEEP, DUPLICATES_FIRST, DUPLICATES_LAST };
-enum kinds { KINDS_ANY, KINDS_OBJECT, KINDS_ARRAY, KINDS_SCALAR };
 
 struct json_table {
 	const char *name;
 	struct files_pattern *files;
-	struct json_layout *layouts;    /* the first whose records are in a file */
+	struct json_layout *layouts;    /* the first whose rows are in a file */
 	size_t layout_count, column_count;
 	const char *const *key;
 	size_t key_count;
 	int32_t duplicates;             /* enum duplicates: of the key, within one file */
-	int32_t kinds;                  /* enum kinds: rows of another kind are passed over, counted */
 	const char *const *except;      /* pairs: a name, a value of it: such rows are passed over, counted */
 	size_t except_count;            /* texts, two for a pair */
 	struct json_let *lets;

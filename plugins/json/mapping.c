@@ -69,11 +69,21 @@ static int place_cut(struct making *m, struct json_layout *layout)
 	return ETL_OK;
 }
 
+static int kinds_of(const char *only)
+{
+	return strcmp(only, "object") == 0 ? KINDS_OBJECT :
+	       strcmp(only, "array") == 0  ? KINDS_ARRAY :
+	       strcmp(only, "scalar") == 0 ? KINDS_SCALAR :
+					     KINDS_ANY;
+}
+
 static int read_rows(struct making *m, const struct etl_conf *conf, struct json_layout *layout)
 {
 	const char *rows = m->host->str(conf, "rows"), *shape = m->host->str(conf, "shape");
+	const char *only = m->host->str(conf, "only");
 	struct json_path_flaw flaw;
 
+	layout->kinds = only ? kinds_of(only) : m->table->layouts[0].kinds;
 	layout->cut = cut_of(shape ? shape : "auto");
 	if (!rows)
 		return ETL_OK;
@@ -370,7 +380,7 @@ static int read_references(struct making *m, const struct etl_conf *from)
 static int read_rest(struct making *m, const struct etl_conf *from)
 {
 	struct json_table *t = m->table;
-	const char *duplicates = m->host->str(from, "duplicates"), *only = m->host->str(from, "only");
+	const char *duplicates = m->host->str(from, "duplicates");
 	int rc;
 
 	t->key = copy_list(m, from, "key", &t->key_count);
@@ -378,10 +388,6 @@ static int read_rest(struct making *m, const struct etl_conf *from)
 	t->duplicates = strcmp(duplicates, "first") == 0 ? DUPLICATES_FIRST :
 			strcmp(duplicates, "last") == 0	 ? DUPLICATES_LAST :
 							   DUPLICATES_KEEP;
-	t->kinds = strcmp(only, "object") == 0 ? KINDS_OBJECT :
-		   strcmp(only, "array") == 0  ? KINDS_ARRAY :
-		   strcmp(only, "scalar") == 0 ? KINDS_SCALAR :
-						 KINDS_ANY;
 	rc = t->memory.failed ? no_memory(m) : check_columns(m, "key", t->key, t->key_count);
 	if (!rc && t->duplicates != DUPLICATES_KEEP && !t->key_count)
 		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0,

@@ -132,17 +132,40 @@ int open_file_again(struct open_file *f)
 
 /* ---- The first look --------------------------------------------------------------------------------------------- */
 
-/* To the end of the file. 1: it has this layout; 0: it has not; or as next. */
+static int seen_row(struct json_visit *self, const uint32_t *chain, size_t length)
+{
+	(void)self;
+	(void)chain;
+	(void)length;
+	return 1;
+}
+
+/* Is there a row of the layout in the record? A record that is no JSON is a row that will be told of. */
+static bool holds_row(struct open_file *f, const struct json_record *record)
+{
+	const struct json_layout *layout = f->layout;
+	struct json_visit visit = { seen_row };
+	struct json_flaw flaw;
+
+	if (record->too_large || !layout->rows || layout->consumed == layout->rows->count ||
+	    json_tree_read(f->outer, record->text, record->size, &flaw) < 0)
+		return true;
+	return json_path_walk(layout->rows, layout->consumed, f->outer, 0, &f->names.get, &visit) == 1;
+}
+
+/* To the end of the file. 1: it has rows of this layout; 0: it has none; or as next. */
 static int look_through(struct open_file *f, struct json_split_flaw *flaw)
 {
+	bool sought = f->table->layout_count > 1, found = !sought;
+	struct json_record record;
 	int rc;
 
 	json_split_reset(f->split);
-	while ((rc = next(f, NULL, flaw)) == ETL_FILL_MORE)
-		;
+	while ((rc = next(f, found ? NULL : &record, flaw)) == ETL_FILL_MORE)
+		found = found || holds_row(f, &record);
 	if (rc != ETL_FILL_END)
 		return rc;
-	return json_split_found(f->split);
+	return found && json_split_found(f->split);
 }
 
 static int keep_outer(struct open_file *f)
@@ -165,7 +188,7 @@ static int keep_outer(struct open_file *f)
 	return ETL_OK;
 }
 
-/* Which layout the file has; the last one when none. */
+/* Which layout the file has; the last one when it has rows of none. */
 static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 {
 	int rc = ETL_OK;

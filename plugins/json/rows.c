@@ -144,7 +144,7 @@ static bool is_kind(const struct rows *r)
 	size_t count;
 	const struct json_node *n = json_tree_nodes(r->tree, &count) + r->now.node;
 
-	switch (r->table->kinds) {
+	switch (r->file.layout->kinds) {
 	case KINDS_OBJECT:
 		return n->kind == JSON_OBJECT;
 	case KINDS_ARRAY:

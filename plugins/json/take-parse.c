@@ -77,7 +77,7 @@ static bool place(struct arena *a, const struct json_layout *layout, struct take
 	t->from = 0;
 	t->start = START_NODE;
 	t->chain = SIZE_MAX;
-	if (layout->cut == JSON_CUT_WHOLE) {
+	if (layout->consumed == 0) {    /* a record is all that a path can see */
 		if (along > 0) {
 			t->from = along;
 			t->chain = along - 1;
