@@ -12,15 +12,19 @@
 
 enum json_cut {
 	JSON_CUT_WHOLE,         /* one record: the text */
-	JSON_CUT_LINES,         /* a record a line; empty lines are none */
+	JSON_CUT_LINES,         /* a record a line; empty lines are none, and a text without any has no records */
 	JSON_CUT_ELEMENTS,      /* the elements of the array at the container */
 	JSON_CUT_MEMBERS,       /* the values of the members of the object at the container, each with its name */
 	JSON_CUT_EACH,          /* elements or members, whichever the container has: what [*] means */
 	JSON_CUT_AUTO           /* by the first byte and what follows: an array's elements, lines when the first value ends
-	                         * in its line and another value follows, else the whole */
+	                         * in its line and another value follows, else the whole. With names it is EACH */
 };
 
-/* A record; borrowed until the next call. TEXT has JSON_PADDING readable bytes behind it. */
+/*
+ * A record; borrowed until the next call. TEXT has JSON_PADDING readable bytes behind it. An element is all that is between two
+ * commas, without the white space around it: `[1,,2]` and `[1,2,]` have one that is empty, and `1 2` is one: what is wrong in
+ * them is the tree's to say. Names of members are checked (escapes, UTF-8), but not that there is only one of each.
+ */
 struct json_record {
 	const char *text;
 	size_t size;
@@ -29,11 +33,16 @@ struct json_record {
 	uint64_t index;         /* from 0, in the container */
 	uint64_t offset;        /* of its first byte in the stream */
 	uint64_t line, column;  /* of its first byte, from 1; columns in bytes */
-	bool too_large;         /* more than max_record bytes: TEXT is its first bytes, SIZE how many of them are here */
+	/*
+	 * More than max_record bytes; what counts is all from its first byte, of a member the quote of its name, to the comma,
+	 * bracket or newline. TEXT is its first bytes, SIZE how many of them are here.
+	 */
+	bool too_large;
 };
 
 struct json_split_flaw {
-	const char *code;       /* "not_json", "cut_short", "empty", "utf16", "outer_too_large" */
+	const char *code;       /* "not_json", "invalid_utf8", "cut_short", "empty", "utf16", "outer_too_large", "duplicate_key" (the
+				 * container is there twice) */
 	char reason[256];       /* a sentence */
 	uint64_t offset, line, column;
 };
@@ -66,7 +75,10 @@ enum json_split_step {
 	JSON_SPLIT_FLAW,        /* what is around the records is no JSON, or the stream ended too early: *flaw; only reset helps */
 	JSON_SPLIT_MEMORY
 };
-/* RECORD may be NULL: records are then only skipped, which is quicker (a look at the whole before it is read). */
+/*
+ * RECORD may be NULL, for the whole of a stream: records are then only skipped, which is quicker (a look at the whole before it
+ * is read); names of members are not checked then.
+ */
 int json_split_next(struct json_split *split, struct json_record *record, struct json_split_flaw *flaw);
 
 /* After the end: was the container there? False: the text has no such member, or it is another kind. */
@@ -75,7 +87,8 @@ bool json_split_found(const struct json_split *split);
 int json_split_chosen(const struct json_split *split);
 /*
  * After the end: the text without what was in the container, as JSON ({"total":2,"issues":[]}), with JSON_PADDING bytes behind
- * it: where values beside the container are. Of WHOLE and LINES it is "". At most max_record bytes, else the feed fails.
+ * it: where values beside the container are. Of WHOLE and LINES it is "", and when the whole text is of another kind. It is as it
+ * stands there and not checked, so it has to be read as any text. At most max_record bytes, else it is a flaw.
  */
 const char *json_split_outer(const struct json_split *split, size_t *ret_size);
 
