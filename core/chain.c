@@ -299,6 +299,7 @@ static struct etl_context *step_context(struct chain *c, struct etl_context *who
 	c->contexts[step] = *whole;
 	c->contexts[step].gone = NULL;
 	c->contexts[step].stages = NULL;
+	c->contexts[step].noted = (struct noted){ 0 };
 	c->contexts[step].whole = whole;
 	c->contexts[step].stage = &whole->stages[step];
 	whole->stages[step].used = true;

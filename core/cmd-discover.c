@@ -17,6 +17,7 @@
 #include "config-text.h"
 #include "log.h"
 #include "output.h"
+#include "proposal.h"
 #include "run.h"
 #include "secret.h"
 
@@ -104,6 +105,40 @@ static void print_tables(FILE *out, const struct catalog *source)
 		fputs("; }", out);
 	}
 	fputs("\n);\n", out);
+}
+
+/* What the source was unsure of stands above the entry, a comment for each line. */
+static void print_unsure(FILE *out, const char *text)
+{
+	while (text && *text) {
+		size_t length = strcspn(text, "\n");
+		char *line = strndup(text, length);
+
+		no_memory |= !line;
+		fputs("	# ", out);
+		print_inside(out, line ? line : "");
+		fputs("\n", out);
+		free(line);
+		text += length + (text[length] == '\n');
+	}
+}
+
+static void print_proposals(FILE *out, const struct proposals *proposals)
+{
+	if (proposals->count == 0)
+		fputs("# The source has nothing that could be a table.\n", out);
+	fputs(proposals->count ? "tables = (\n" : "", out);
+	for (size_t i = 0; i < proposals->count; i++) {
+		const struct proposal *p = &proposals->at[i];
+
+		print_unsure(out, p->unsure);
+		fputs("	{\n		name = ", out);
+		print_table_name(out, p->name);
+		fputs(";\n", out);
+		no_memory |= !proposal_print_keys(out, p, "		");
+		fputs(i + 1 < proposals->count ? "	},\n" : "	}\n", out);
+	}
+	fputs(proposals->count ? ");\n" : "", out);
 }
 
 static void print_other(FILE *out, const struct etl_table *object)
@@ -216,6 +251,8 @@ struct sketch {
 	config_t config;
 	struct pipeline *pipeline;
 	struct catalog source;
+	bool proposes; /* the source wrote the tables itself */
+	struct proposals proposals;
 };
 
 /* Without links; one that is not there stays as it is, and writing into it fails. NULL: no memory. */
@@ -267,13 +304,18 @@ static int print_file(FILE *out, struct sketch *sketch, const char *output, stru
 		rc = settle(sketch, output, err);
 	if (rc < 0)
 		return rc;
-	fputs("# Made by `etlrun discover`: every table of the source by its name.\n", out);
+	fputs(sketch->proposes ? "# Made by `etlrun discover`: tables as the source proposes them.\n" :
+				 "# Made by `etlrun discover`: every table of the source by its name.\n",
+	      out);
 	if (hidden)
 		fputs("# The password is not written down: set the environment variable " PASSWORD
 		      ".\n",
 		      out);
 	print_settings(out, sketch->word, config_root_setting(&sketch->config));
-	print_tables(out, &sketch->source);
+	if (sketch->proposes)
+		print_proposals(out, &sketch->proposals);
+	else
+		print_tables(out, &sketch->source);
 	print_others(out, &sketch->source);
 	return no_memory ? error_memory(err) : 0;
 }
@@ -324,7 +366,10 @@ static int look(struct sketch *sketch, struct etl_error *err)
 	struct instance *instance = NULL;
 	int rc = instance_open(&sketch->pipeline->source, ETL_ROLE_SOURCE, &limits, &instance, err);
 
-	if (rc == 0)
+	sketch->proposes = rc == 0 && instance->plugin->can_propose;
+	if (sketch->proposes)
+		rc = proposals_ask(instance, &sketch->proposals, err);
+	else if (rc == 0)
 		rc = instance->plugin->store.describe(instance->self, NULL, &sink.sink,
 						      instance_error(instance, err));
 	instance_close(instance);
@@ -344,6 +389,7 @@ static int discover(const struct cli *cli, struct etl_error *err)
 	if (rc == 0)
 		rc = cli->output ? write_file(cli->output, &sketch, err) : print_out(&sketch, err);
 	catalog_clear(&sketch.source);
+	proposals_clear(&sketch.proposals);
 	pipeline_free(sketch.pipeline);
 	if (parsed)
 		config_destroy(&sketch.config);

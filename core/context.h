@@ -12,5 +12,7 @@ int context_reject(struct etl_context *, const struct etl_reject *);
 void context_count(struct etl_context *, int32_t what, uint64_t rows);
 /* As host->carried. */
 void context_carried(struct etl_context *, const char *how, uint64_t rows);
+/* As host->noted. */
+void context_noted(struct etl_context *, const char *code, const char *text, uint64_t how_many);
 
 #endif

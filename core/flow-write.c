@@ -54,11 +54,17 @@ static void sum_stages(const struct item *item, struct stage_count *to)
 	}
 }
 
+/* Those that the source refused or left out, too. */
+static uint64_t rows_read(const struct item *item)
+{
+	return item->source.read + item->source.gone_count + item->source.left_out;
+}
+
 /* The last row is on its way: what was counted is written down before the target makes it whole. */
 static int taken(struct item *item)
 {
 	struct split_record record = {
-		.read = item->source.read + item->source.gone_count,
+		.read = rows_read(item),
 		.passed = item->passed,
 		.filtered = item->source.filtered,
 		.created = item->source.created,
@@ -78,6 +84,7 @@ static int taken(struct item *item)
 	if (!record.stages)
 		return error_memory(item->target.err);
 	sum_stages(item, record.stages);
+	record.noted = &item->source.noted;
 	record.digest = item->digest;
 	digest_subtract(&record.digest, &item->refused);
 	rc = rejects_settle(item->target.rejects, item->job, item->split->index, item->target.err);
@@ -152,7 +159,7 @@ static void account(struct item *item, const struct etl_stats *stats)
 
 	pthread_mutex_lock(&job->mutex);
 	sum_stages(item, job->stages);
-	job->read += item->source.read + item->source.gone_count;
+	job->read += rows_read(item);
 	job->passed += item->passed;
 	job->filtered += item->source.filtered;
 	job->created += item->source.created;
@@ -162,6 +169,8 @@ static void account(struct item *item, const struct etl_stats *stats)
 	job->staged += stats->rows;
 	job->bytes += item->bytes;
 	carried_add_all(&job->carried, &item->target.carried);
+	noted_add_all(&job->noted, &item->source.noted);
+	noted_add_all(&job->noted, &item->target.noted);
 	digest_add(&job->digest, &item->digest);
 	digest_subtract(&job->digest, &item->refused);
 	sum_totals(item);

@@ -93,6 +93,7 @@ static const struct etl_host template_host = {
 	.peer_other = peer_other,
 	.carried = context_carried,
 	.peer_totals = peer_totals,
+	.noted = context_noted,
 };
 
 struct etl_error *instance_error(const struct instance *instance, struct etl_error *err)

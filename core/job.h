@@ -12,6 +12,7 @@
 #include "carried.h"
 #include "catalog.h"
 #include "host.h"
+#include "noted.h"
 #include "pipeline.h"
 #include "progress.h"
 #include "reshape.h"
@@ -89,6 +90,7 @@ struct job {
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;
 	struct carried carried; /* by which ways the target took the rows */
+	struct noted noted; /* what was changed in them */
 	size_t splits_done;
 	int64_t started, ended;	  /* CLOCK_MONOTONIC, microseconds */
 	atomic_bool failed;	  /* with scope = "table" */
@@ -106,7 +108,8 @@ struct host_verdict {
 struct jobs {
 	struct job **at;
 	size_t count;
-	struct catalog source;		/* everything the source holds */
+	struct catalog source;		/* everything the source holds, and what the entries' `from` makes of it */
+	bool shaped; /* … so that nobody knows what else there could be (ETL_FROM_SHAPES) */
 	struct catalog existing;	/* everything the target holds */
 	struct catalog given;		/* what its own DDL would make (etl_schema.given) */
 	struct catalog others;		/* views, triggers, settings that go along, in order */

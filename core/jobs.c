@@ -329,6 +329,26 @@ static int describe_query(struct making *m, struct job *job)
 	return rc;
 }
 
+/* What the entry's `from` says is the table. */
+static int describe_shaped(struct making *m, struct job *job)
+{
+	struct catalog found = { 0 };
+	int rc = describe(m->setup->source, &job->dataset, &found, m->err);
+
+	rc = error_blame(m->err, job->rule->origin.text, rc);
+	if (rc == 0 && found.count != 1)
+		rc = error_set(m->err, found.count ? ETL_BUG : ETL_USAGE,
+			       "%s: what `from` says makes %zu tables of the source, and \"%s\" is to be one",
+			       job->rule->origin.text, found.count, job->dataset.table);
+	if (rc == 0) {
+		job->source = found.at[0];
+		job->source->name = job->dataset.table;
+		found.count = 0; /* it is the job's now */
+	}
+	catalog_clear(&found);
+	return rc;
+}
+
 /* A source that knows no conditions refuses them here, instead of giving every row later. */
 static int ask_where(struct making *m, struct job *job)
 {
@@ -349,7 +369,8 @@ static int begin_job(struct making *m, struct job *job, const struct pick *pick)
 	int rc = 0;
 
 	job->dataset = (struct etl_dataset){ .schema = pick->table ? pick->table->schema : NULL,
-					     .table = pick->table ? pick->table->name : NULL,
+					     .table = pick->table ? pick->table->name :
+								    pick->rule.plain,
 					     .query = pick->rule.query,
 					     .where = pick->rule.where,
 					     .options = pick->rule.from };
@@ -360,8 +381,10 @@ static int begin_job(struct making *m, struct job *job, const struct pick *pick)
 			return error_memory(m->err);
 		if (pick->rule.where)
 			rc = ask_where(m, job);
-	} else {
+	} else if (pick->rule.query) {
 		rc = describe_query(m, job);
+	} else {
+		rc = describe_shaped(m, job);
 	}
 	if (rc == 0 &&
 	    (!join_uses(&pipeline->transforms, &job->rule->transforms, &job->transforms) ||
@@ -477,6 +500,40 @@ static int make_loads(struct making *m)
 	return rc;
 }
 
+static const struct etl_table *shape_of(const struct jobs *jobs, const char *name)
+{
+	for (size_t i = 0; i < jobs->count; i++)
+		if (!jobs->at[i]->rule->query && strcmp(jobs->at[i]->source->name, name) == 0)
+			return jobs->at[i]->source;
+	return NULL;
+}
+
+/* What `from` makes is in the source as much as what it lists; of what the run leaves out nothing but the name is known. */
+static int list_shaped(struct making *m)
+{
+	const struct pipeline *pipeline = m->setup->pipeline;
+	struct jobs *jobs = m->jobs;
+	int rc = 0;
+
+	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++) {
+		const struct table_rule *rule = &pipeline->tables[i];
+		struct etl_table name = { .kind = ETL_TABLE, .name = rule->plain, .rows = ETL_UNKNOWN,
+					  .bytes = ETL_UNKNOWN };
+		const struct etl_table *shape, *there;
+		struct etl_table *copy;
+
+		if (!select_is_shaped(pipeline, rule))
+			continue;
+		there = catalog_find(&jobs->source, ETL_TABLE, NULL, rule->plain);
+		if (there && strcmp(there->name, rule->plain) == 0)
+			continue;
+		shape = shape_of(jobs, rule->plain);
+		copy = table_copy(shape ? shape : &name);
+		rc = copy ? catalog_add(&jobs->source, copy, m->err) : error_memory(m->err);
+	}
+	return rc;
+}
+
 static int make_all(struct making *m, const struct picks *picks)
 {
 	const struct instance *source = m->setup->source, *target = m->setup->target;
@@ -484,6 +541,8 @@ static int make_all(struct making *m, const struct picks *picks)
 
 	for (size_t i = 0; i < picks->count && rc == 0; i++)
 		rc = make_job(m, &picks->at[i]);
+	if (rc == 0 && m->jobs->shaped)
+		rc = list_shaped(m);
 	if (rc == 0 && is_dynamic(source) && source->plugin->can_profile && !is_dynamic(target))
 		rc = profile_jobs(m->setup, m->jobs, m->err);
 	for (size_t i = 0; i < picks->count && rc == 0; i++)
@@ -500,8 +559,9 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		     pipeline->on_existing == ETL_EXISTING_TRUNCATE;
 	struct making m = { setup, jobs, err };
 	struct picks picks = { 0 };
-	int rc = describe(setup->source, NULL, &jobs->source, err);
+	int rc = select_needs_list(pipeline) ? describe(setup->source, NULL, &jobs->source, err) : 0;
 
+	jobs->shaped = (setup->source->plugin->store.flags & ETL_FROM_SHAPES) != 0;
 	if (rc == 0)
 		rc = describe(setup->target, NULL, &jobs->existing, err);
 	if (rc == 0)
@@ -556,6 +616,7 @@ static void job_free(struct job *job)
 	free(job->stages);
 	totals_free(job->totals);
 	totals_free(job->ahead.totals);
+	noted_clear(&job->noted);
 	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);

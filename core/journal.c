@@ -224,7 +224,9 @@ static uint64_t *pack(const struct split_record *r, size_t *ret_count)
 	const uint64_t counts[COUNTS] = { r->read,   r->passed,	  r->filtered,		 r->created,
 					  r->merged, r->rejected, r->rejected_by_target, r->bytes,
 					  r->staged };
-	uint64_t *at = calloc(COUNTS + digest_size(&r->digest) + STAGE_COUNTS * r->stage_count,
+	size_t noted = r->noted ? noted_size(r->noted) : 0;
+	uint64_t *at = calloc(COUNTS + digest_size(&r->digest) + STAGE_COUNTS * r->stage_count +
+				      noted,
 			      sizeof(*at));
 	size_t n;
 
@@ -234,17 +236,21 @@ static uint64_t *pack(const struct split_record *r, size_t *ret_count)
 	n = COUNTS + pack_digest(&r->digest, at + COUNTS);
 	for (size_t i = 0; i < r->stage_count; i++, n += STAGE_COUNTS)
 		pack_stage(&r->stages[i], at + n);
-	*ret_count = n;
+	if (noted)
+		noted_pack(r->noted, at + n);
+	*ret_count = n + noted;
 	return at;
 }
 
-/* False: it is no record of ours. Its steps are added to STAGES, of which there are STAGE_COUNT. */
+/* False: it is no record of ours. Its steps are added to STAGES, of which there are STAGE_COUNT, and what was changed to
+ * NOTED. */
 static bool unpack(const uint64_t *at, size_t count, struct split_record *ret,
-		   struct stage_count *stages, size_t stage_count)
+		   struct stage_count *stages, size_t stage_count, struct noted *noted)
 {
 	size_t n = count < COUNTS ? 0 : unpack_digest(at + COUNTS, count - COUNTS, &ret->digest);
+	size_t numbers = COUNTS + n + STAGE_COUNTS * stage_count;
 
-	if (n == 0 || count - COUNTS - n != STAGE_COUNTS * stage_count)
+	if (n == 0 || count < numbers || !noted_unpack(noted, at + numbers, count - numbers))
 		return false;
 	for (size_t i = 0; i < stage_count; i++)
 		add_stage(&stages[i], at + COUNTS + n + STAGE_COUNTS * i);
@@ -302,7 +308,7 @@ int journal_split_restore(const struct journal *j, int64_t number, struct job *j
 	if (!job->stages)
 		return error_memory(err);
 	if (!unit || !unpack(unit->data, unit->size / sizeof(uint64_t), &record, job->stages,
-			     job_stages(job)))
+			     job_stages(job), &job->noted))
 		return fail_record(job_source_name(job), err);
 	job->read += record.read;
 	job->passed += record.passed;

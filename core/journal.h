@@ -29,6 +29,7 @@ struct split_record {
 	struct digest digest; /* without the rows that the target refused */
 	struct stage_count *stages;
 	size_t stage_count;
+	const struct noted *noted; /* or NULL */
 };
 
 struct journal_unit {

@@ -15,6 +15,8 @@ int pipeline_top(struct pipeline *, const config_setting_t *root, const char *na
 		 int32_t *ret_deletes, struct etl_error *);
 /* The plain keys of the top level; ends with a NULL name. */
 const struct etl_option *pipeline_top_options(void);
+/* on_error and max_rejects; the source must be read, for its kind has a say. */
+int pipeline_rejects(struct pipeline *, const config_setting_t *root, struct etl_error *);
 /* `tables`; source and target must be read. */
 int pipeline_tables(struct pipeline *, const config_setting_t *root, int32_t deletes,
 		    struct etl_error *);

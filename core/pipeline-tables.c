@@ -193,6 +193,7 @@ static void table_clear(struct table_rule *t)
 		column_clear(&t->columns[i]);
 	free(t->columns);
 	free(t->name);
+	free(t->plain);
 	free(t->query);
 	free(t->as);
 	free(t->where);
@@ -327,6 +328,11 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 		status = table_texts(conf, t, err);
 	if (status == ETL_OK)
 		status = table_check(s, t, err);
+	if (status == ETL_OK && t->name && !pattern_is_open(t->name)) {
+		t->plain = pattern_plain(t->name);
+		if (!t->plain)
+			status = error_memory(err);
+	}
 	if (status == ETL_OK)
 		status = pipeline_later(p, s, "cursor", err);
 	if (status == ETL_OK)

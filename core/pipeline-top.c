@@ -90,7 +90,6 @@ static const struct etl_option top_options[] = {
 	{ .name = "after_load", .kind = ETL_OPT_LIST },
 	{ .name = "on_error",
 	  .kind = ETL_OPT_CHOICE,
-	  .default_text = "stop",
 	  .choices = "stop|reject" },
 	{ .name = "workers",
 	  .kind = ETL_OPT_INT,
@@ -134,6 +133,7 @@ static void read_choices(struct pipeline *p, const struct etl_conf *c, const con
 	static const char *const existing[] = { "fail", "replace", "truncate", NULL };
 	static const char *const names[] = { "keep", "lower", "snake", NULL };
 	static const char *const policies[] = { "enforce", "defer", "report", "drop", NULL };
+	static const char *const errors[] = { "stop", "reject", NULL };
 	const config_setting_t *s = config_setting_get_member(root, "on_existing");
 	struct origin origin = { .text = NULL };
 
@@ -142,7 +142,7 @@ static void read_choices(struct pipeline *p, const struct etl_conf *c, const con
 	p->names = (enum names_rule)pipeline_choice(c, "names", names, NAMES_KEEP);
 	p->foreign_keys = pipeline_choice(c, "foreign_keys", policies, -1);
 	p->table_scope = strcmp(conf_str(c, "scope"), "table") == 0;
-	p->reject_rows = strcmp(conf_str(c, "on_error"), "reject") == 0;
+	p->on_error = pipeline_choice(c, "on_error", errors, -1);
 	p->undo = conf_flag(c, "undo") != 0;
 	if (s && pipeline_origin(s, &origin, NULL) == ETL_OK)
 		p->on_existing_from_command = strncmp(origin.text, "--set ", 6) == 0;
@@ -207,6 +207,14 @@ static int read_max_rejects(struct pipeline *p, const config_setting_t *root, st
 			text);
 	free(text);
 	return status;
+}
+
+int pipeline_rejects(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
+{
+	bool files = (p->source.plugin->store.flags & ETL_FILES) != 0;
+
+	p->reject_rows = p->on_error < 0 ? files : p->on_error > 0;
+	return read_max_rejects(p, root, err);
 }
 
 /* ---- Texts ---- */
@@ -406,8 +414,6 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = read_texts(p, c, err);
 	if (status == ETL_OK)
 		status = read_types(p, c, root, err);
-	if (status == ETL_OK)
-		status = read_max_rejects(p, root, err);
 	if (status == ETL_OK)
 		status = check_schedule(c, root, err);
 	if (status == ETL_OK)

@@ -52,6 +52,8 @@ static int read_all(struct pipeline *p, const config_setting_t *root, const char
 	if (status == ETL_OK)
 		status = read_side(p, root, "source", ETL_ROLE_SOURCE, &p->source, err);
 	if (status == ETL_OK)
+		status = pipeline_rejects(p, root, err);
+	if (status == ETL_OK)
 		status = read_side(p, root, "target", ETL_ROLE_TARGET, &p->target, err);
 	if (status == ETL_OK)
 		status = pipeline_tables(p, root, deletes, err);

@@ -48,6 +48,7 @@ struct column_rule {
 /* An entry of `tables`. Absent keys are NULL or empty. */
 struct table_rule {
 	char *name; /* a table or a pattern; NULL with query */
+	char *plain; /* the one table that `name` means, without escapes; NULL: it may be several, or a query */
 	char *query;
 	char *as;
 	char *where;
@@ -93,7 +94,8 @@ struct pipeline {
 	size_t type_count;
 	int32_t foreign_keys; /* enum etl_fk_policy; -1: not given */
 	struct string_list before, after_load;
-	bool reject_rows;    /* on_error = "reject" */
+	int32_t on_error;    /* as it is written: 0 "stop", 1 "reject", -1 not at all */
+	bool reject_rows;    /* on_error = "reject", by what is written or by the kind of the source */
 	int64_t max_rejects; /* rows; with max_rejects_percent: millionths of the rows read */
 	bool max_rejects_percent;
 	int32_t workers; /* 1..; already resolved from 0 */

@@ -39,6 +39,10 @@ static void store_promises(const struct plugin *p, promise_line *line, void *dat
 		line("store", "dynamic types: any value may stand in any column", data);
 	if (p->store.flags & ETL_UNENFORCED_KEYS)
 		line("store", "foreign keys may be broken in it", data);
+	if (p->store.flags & ETL_FROM_SHAPES && p->has_source)
+		line("store", "a table is what the pipeline says in `from`; it need not be listed", data);
+	if (p->store.flags & ETL_FILES && p->has_source)
+		line("store", "files: rows that do not fit are rejected unless on_error = \"stop\"", data);
 	line("store",
 	     p->can_digests ? "computes row hashes itself for diff, where they are the same as ours" :
 			      "row hashes are computed by etlrun, from the rows",
@@ -62,6 +66,8 @@ static void source_promises(const struct plugin *p, promise_line *line, void *da
 	     data);
 	if (p->can_profile)
 		line("source", "looks at every value before types are chosen", data);
+	if (p->can_propose)
+		line("source", "discover proposes the entries of `tables`", data);
 	if (p->can_watermark)
 		line("source", "can say how far a cursor column has come", data);
 }

@@ -365,13 +365,8 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 	return rc;
 }
 
-void context_count(struct etl_context *c, int32_t what, uint64_t rows)
+static void count(struct etl_context *c, struct stage_count *stage, int32_t what, uint64_t rows)
 {
-	struct stage_count none = { 0 };
-	struct stage_count *stage = c->stage ? c->stage : &none;
-
-	if (c->whole)
-		context_count(c->whole, what, rows);
 	switch (what) {
 	case ETL_COUNT_CREATED:
 		c->created += rows;
@@ -390,18 +385,34 @@ void context_count(struct etl_context *c, int32_t what, uint64_t rows)
 	}
 }
 
+void context_count(struct etl_context *c, int32_t what, uint64_t rows)
+{
+	struct stage_count none = { 0 };
+
+	/* What is asked for again by its keys was counted when it was rejected. */
+	if (!c->whole && c->job && c->job->replay)
+		return;
+	count(c, c->stage ? c->stage : &none, what, rows);
+	if (c->whole)
+		count(c->whole, &none, what, rows);
+	/* The source itself: it found them, and the meter behind it does not see them. */
+	else if (what == ETL_COUNT_FILTERED || what == ETL_COUNT_MERGED)
+		c->left_out += rows;
+}
+
 void context_clear(struct etl_context *c)
 {
 	free(c->gone);
 	free(c->stages);
 	c->gone = NULL;
 	c->stages = NULL;
+	noted_clear(&c->noted);
 }
 
 void context_restart(struct etl_context *c)
 {
 	context_clear(c);
-	c->read = c->filtered = c->created = c->merged = c->rejected = 0;
+	c->read = c->left_out = c->filtered = c->created = c->merged = c->rejected = 0;
 	c->ended = false;
 	c->gone_count = c->gone_room = 0;
 	c->ordinals = NULL;

@@ -73,6 +73,7 @@ struct etl_context {
 	struct rejects *rejects;
 	struct etl_error *err; /* of the thread's work */
 	uint64_t read, filtered, created, merged, rejected;
+	uint64_t left_out; /* filtered and merged by the source itself: not in `read` */
 	bool ended; /* the source's rows were taken to their end */
 	/* The steps of the chain, job_stages of them, made by flow_open; or NULL. */
 	struct stage_count *stages;
@@ -86,6 +87,7 @@ struct etl_context {
 	struct canon *canon;	 /* to take a refused row out of the digest; or NULL */
 	struct digest *refused;	 /* to which it is added; NULL: it is taken out of the job's */
 	struct carried carried;	 /* by which ways the target took them */
+	struct noted noted;	 /* what was changed in them; of a step it is the whole's */
 };
 
 void context_clear(struct etl_context *);

@@ -132,6 +132,17 @@ static void add_carried(struct etl_text *text, const struct report_line *line)
 	etl_text_add(text, line->carried.count > 0 ? " }" : "}");
 }
 
+static void add_noted(struct etl_text *text, const struct report_line *line)
+{
+	etl_text_add(text, ", \"noted\": {");
+	for (size_t i = 0; i < line->noted.count; i++) {
+		etl_text_add(text, i > 0 ? ", " : " ");
+		add_string(text, line->noted.at[i].code);
+		etl_text_addf(text, ": %" PRIu64, line->noted.at[i].count);
+	}
+	etl_text_add(text, line->noted.count > 0 ? " }" : "}");
+}
+
 static void add_line(struct etl_text *text, const struct report_line *line)
 {
 	etl_text_add(text, "    { ");
@@ -144,6 +155,7 @@ static void add_line(struct etl_text *text, const struct report_line *line)
 		add_stages(text, line);
 		add_rejects(text, line);
 		add_carried(text, line);
+		add_noted(text, line);
 		add_checks(text, line);
 	} else {
 		key_seconds(text, line->seconds);

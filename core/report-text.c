@@ -431,10 +431,33 @@ static void add_carried(struct etl_text *text, const struct report *report)
 	}
 }
 
+/* "changed      issues: 428 values read as NULL", a line for each table. */
+static void add_noted(struct etl_text *text, const struct report *report)
+{
+	bool shown = false;
+
+	for (size_t i = 0; i < report->line_count; i++) {
+		const struct report_line *line = &report->lines[i];
+
+		if (!line->noted.count)
+			continue;
+		etl_text_addf(text, "%-13s", shown ? "" : "changed");
+		shown = true;
+		add_name(text, line->name);
+		for (size_t n = 0; n < line->noted.count; n++) {
+			etl_text_add(text, n ? ", " : ": ");
+			add_grouped(text, line->noted.at[n].count);
+			etl_text_addf(text, " %s", line->noted.at[n].text);
+		}
+		etl_text_add(text, "\n");
+	}
+}
+
 static void add_facts(struct etl_text *text, const struct report *report)
 {
 	add_sums(text, report);
 	add_carried(text, report);
+	add_noted(text, report);
 	if (report->peak_bytes > 0) {
 		etl_text_add(text, "peak memory  ");
 		add_bytes(text, report->peak_bytes);

@@ -50,6 +50,7 @@ static void free_line(struct report_line *line)
 		free(line->stages[i].name);
 	for (size_t i = 0; i < line->reject_count; i++)
 		free(line->rejects[i].code);
+	noted_clear(&line->noted);
 	free(line->stages);
 	free(line->rejects);
 	free(line->checks);

@@ -6,6 +6,7 @@
 
 #include "carried.h"
 #include "error.h"
+#include "noted.h"
 
 enum report_phase { REPORT_BEFORE, REPORT_DATA, REPORT_AFTER };
 
@@ -51,6 +52,7 @@ struct report_line {
 	struct report_reject *rejects;
 	size_t reject_count;
 	struct carried carried;
+	struct noted noted;
 };
 
 struct report {

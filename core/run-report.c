@@ -57,6 +57,7 @@ static void fill_line(struct run *run, struct job *job)
 	line->loaded = job->staged;
 	line->bytes = job->bytes;
 	line->carried = job->carried;
+	noted_add_all(&line->noted, &job->noted);
 	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
 	line->published = run->published && !job->failed;
 	line->inserted = line->published ? job->outcome.inserted :
@@ -105,7 +106,7 @@ static bool fill_lines(struct run *run)
 
 	for (size_t i = 0; i < run->jobs.count; i++) {
 		fill_line(run, run->jobs.at[i]);
-		ok = ok && fill_stages(run, run->jobs.at[i]);
+		ok = ok && fill_stages(run, run->jobs.at[i]) && !run->jobs.at[i]->noted.failed;
 	}
 	return ok && rejects_sums(run->rejects, fill_reject, run);
 }

@@ -64,6 +64,34 @@ bool pattern_is_open(const char *pattern)
 	return false;
 }
 
+char *pattern_plain(const char *pattern)
+{
+	char *ret = malloc(strlen(pattern) + 1), *to = ret;
+
+	for (; ret && *pattern; pattern++) {
+		pattern += is_escape(pattern);
+		*to++ = *pattern;
+	}
+	if (ret)
+		*to = '\0';
+	return ret;
+}
+
+bool select_is_shaped(const struct pipeline *pipeline, const struct table_rule *rule)
+{
+	return pipeline->source.plugin->store.flags & ETL_FROM_SHAPES && rule->plain && rule->has_from;
+}
+
+bool select_needs_list(const struct pipeline *pipeline)
+{
+	if (!(pipeline->source.plugin->store.flags & ETL_FROM_SHAPES))
+		return true;
+	for (size_t i = 0; i < pipeline->table_count; i++)
+		if (pipeline->tables[i].name && !select_is_shaped(pipeline, &pipeline->tables[i]))
+			return true;
+	return false;
+}
+
 /* How much of a pattern is literal: the more, the more specific; most, when all of it is. */
 static size_t specificity(const char *pattern)
 {
@@ -99,10 +127,11 @@ static bool rule_names(const char *rule, const struct etl_table *table)
 }
 
 /* Nearest name for a message, among everything that can be copied. */
-static int nothing_matches(const struct catalog *source, const char *what, const char *name,
-			   const char *origin, struct etl_error *err)
+static int nothing_matches(const struct pipeline *pipeline, const struct catalog *source,
+			   const char *what, const char *name, const char *origin,
+			   struct etl_error *err)
 {
-	const char **names = calloc(source->count + 1, sizeof(*names));
+	const char **names = calloc(source->count + pipeline->table_count + 1, sizeof(*names));
 	const char *near;
 	size_t count = 0;
 	int rc;
@@ -112,6 +141,9 @@ static int nothing_matches(const struct catalog *source, const char *what, const
 	for (size_t i = 0; i < source->count; i++)
 		if (source->at[i]->kind == ETL_TABLE || source->at[i]->kind == ETL_VIEW)
 			names[count++] = source->at[i]->name;
+	for (size_t i = 0; i < pipeline->table_count; i++)
+		if (select_is_shaped(pipeline, &pipeline->tables[i]))
+			names[count++] = pipeline->tables[i].plain;
 	near = option_nearest(name, names, count);
 	rc = error_set(err, ETL_USAGE,
 		       "%s%s%s \"%s\" matches nothing of the source, which has %zu table%s or "
@@ -180,6 +212,7 @@ struct selection {
 	const struct pipeline *pipeline;
 	const struct catalog *source;
 	struct name_index exact; /* entries by their name, and by what is behind each dot of it */
+	struct name_index shaped; /* those whose `from` is the table, by its name */
 	size_t *patterns;	 /* entries with a pattern, the most specific first */
 	size_t pattern_count;
 	bool *matched; /* beside the entries */
@@ -199,6 +232,12 @@ static int selection_make(struct selection *s, struct etl_error *err)
 
 		if (!rules[i].name)
 			continue;
+		if (select_is_shaped(s->pipeline, &rules[i])) {
+			s->matched[i] = true;
+			if (!name_index_add(&s->shaped, rules[i].plain, i))
+				return error_memory(err);
+			continue;
+		}
 		if (!is_pattern(rules[i].name)) {
 			for (const char *name = rules[i].name; name; name = strchr(name, '.')) {
 				name += *name == '.';
@@ -221,6 +260,7 @@ static int selection_make(struct selection *s, struct etl_error *err)
 static void selection_clear(struct selection *s)
 {
 	name_index_clear(&s->exact);
+	name_index_clear(&s->shaped);
 	free(s->patterns);
 	free(s->matched);
 }
@@ -292,23 +332,38 @@ static enum listing listed(const char *only, const struct etl_table *table, stru
 	return ret;
 }
 
-/* A query goes by the name of the table that it makes. */
-static bool item_is_query(const char *item, size_t length, const struct table_rule *rule)
+/* A query, and what `from` says, go by the name of the table that they make. */
+static bool item_is_made(const char *item, size_t length, const struct table_rule *rule)
 {
-	return rule->query && rule->as && strlen(rule->as) == length &&
-	       strncasecmp(item, rule->as, length) == 0;
+	return rule->as && strlen(rule->as) == length && strncasecmp(item, rule->as, length) == 0;
 }
 
-static bool query_listed(const char *only, const struct table_rule *rule)
+static bool made_listed(const char *only, const struct table_rule *rule)
 {
 	for (const char *at = only; *at; at += strspn(at, ",")) {
 		size_t length = strcspn(at, ",");
 
-		if (item_is_query(at, length, rule))
+		if (item_is_made(at, length, rule))
 			return true;
 		at += length;
 	}
 	return false;
+}
+
+/* As the source would list it: a name, and nothing else is known yet. */
+static struct etl_table listed_as(const struct table_rule *rule)
+{
+	return (struct etl_table){ .kind = ETL_TABLE, .name = rule->plain };
+}
+
+static bool item_finds(const struct pipeline *pipeline, const char *item, size_t length,
+		       const struct table_rule *rule, struct etl_error *err)
+{
+	struct etl_table table = listed_as(rule);
+
+	if (select_is_shaped(pipeline, rule))
+		return item_names(item, length, &table, err) || item_is_made(item, length, rule);
+	return rule->query && item_is_made(item, length, rule);
 }
 
 static int check_only(const char *only, const struct pipeline *pipeline,
@@ -322,10 +377,11 @@ static int check_only(const char *only, const struct pipeline *pipeline,
 			found |= source->at[i]->kind <= ETL_VIEW &&
 				 item_names(at, length, source->at[i], err);
 		for (size_t i = 0; i < pipeline->table_count; i++)
-			found |= item_is_query(at, length, &pipeline->tables[i]);
+			found |= item_finds(pipeline, at, length, &pipeline->tables[i], err);
 		if (!found && !err->set) {
 			char *name = strndup(at, length);
-			int rc = name ? nothing_matches(source, "--tables", name, NULL, err) :
+			int rc = name ? nothing_matches(pipeline, source, "--tables", name, NULL,
+							err) :
 					error_memory(err);
 
 			free(name);
@@ -340,9 +396,12 @@ static int pick_table(struct selection *s, const struct etl_table *table, bool w
 		      struct picks *picks, struct etl_error *err)
 {
 	struct table_rule wild, rule;
-	bool has_wild = wildcard_for(s, table, &wild), named = false;
+	bool has_wild = wildcard_for(s, table, &wild);
 	size_t at = 0, i;
+	bool named = name_index_next(&s->shaped, table->name, &at) != NAME_INDEX_END;
 	int rc = 0;
+
+	at = 0;
 
 	while (rc == 0 && (i = name_index_next(&s->exact, table->name, &at)) != NAME_INDEX_END) {
 		if (!entry_names(s, s->pipeline->tables[i].name, table))
@@ -367,7 +426,7 @@ static int check_rules(const struct selection *s, struct etl_error *err)
 		const struct table_rule *rule = &s->pipeline->tables[i];
 
 		if (rule->name && !s->matched[i] && strcmp(rule->name, "*") != 0)
-			return nothing_matches(s->source, "tables: name", rule->name,
+			return nothing_matches(s->pipeline, s->source, "tables: name", rule->name,
 					       rule->origin.text, err);
 	}
 	return 0;
@@ -383,11 +442,22 @@ static int check_excluded(const struct pipeline *pipeline, const struct catalog 
 
 		for (size_t k = 0; k < source->count && !found; k++)
 			found = rule_names(name, source->at[k]);
+		for (size_t k = 0; k < pipeline->table_count && !found; k++)
+			found = select_is_shaped(pipeline, &pipeline->tables[k]) &&
+				strcmp(name, pipeline->tables[k].plain) == 0;
 		if (!found)
-			return nothing_matches(source, "exclude:", name,
+			return nothing_matches(pipeline, source, "exclude:", name,
 					       pipeline->exclude_origin.text, err);
 	}
 	return 0;
+}
+
+static int left_out(const char *name, struct etl_error *err)
+{
+	return error_set(err, ETL_USAGE,
+			 "--tables names \"%s\", which this pipeline leaves out; see its `tables` and "
+			 "`exclude`",
+			 name);
 }
 
 static int pick_all(struct selection *s, const char *only, struct picks *picks,
@@ -407,14 +477,49 @@ static int pick_all(struct selection *s, const char *only, struct picks *picks,
 		rc = pick_table(s, table, !select_excludes(s->pipeline, table) && (!only || by),
 				by == BY_NAME, picks, err);
 		if (rc == 0 && by == BY_NAME && picks->count == before)
-			rc = error_set(err, ETL_USAGE,
-				       "--tables names \"%s\", which this pipeline leaves out; see "
-				       "its `tables` and `exclude`",
-				       table->name);
+			rc = left_out(table->name, err);
 		tables += table->kind == ETL_TABLE;
 		picked += table->kind == ETL_TABLE && picks->count > before;
 	}
 	picks->whole = rc == 0 && picked == tables && picks->count == tables;
+	return rc;
+}
+
+/* An entry whose `from` is the table, in the file's order, with the wildcards that speak of its name laid under. */
+static int pick_shaped(struct selection *s, const char *only, const struct table_rule *entry,
+		       struct picks *picks, struct etl_error *err)
+{
+	struct etl_table table = listed_as(entry);
+	struct table_rule rule = *entry, wild;
+	bool excluded = select_excludes(s->pipeline, &table);
+	enum listing by = listed(only, &table, err);
+
+	if (only && made_listed(only, entry))
+		by = BY_NAME;
+	if (wildcard_for(s, &table, &wild))
+		lay_over(&rule, &wild);
+	picks->whole = false;
+	if (excluded && by == BY_NAME)
+		return left_out(entry->plain, err);
+	if (excluded || (only && !by))
+		return err->set ? ETL_FAILED : 0;
+	return add(picks, NULL, &rule, err);
+}
+
+static int pick_made(struct selection *s, const char *only, struct picks *picks,
+		     struct etl_error *err)
+{
+	const struct pipeline *pipeline = s->pipeline;
+	int rc = 0;
+
+	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++) {
+		const struct table_rule *rule = &pipeline->tables[i];
+
+		if (select_is_shaped(pipeline, rule))
+			rc = pick_shaped(s, only, rule, picks, err);
+		else if (rule->query && (!only || made_listed(only, rule)))
+			rc = add(picks, NULL, rule, err);
+	}
 	return rc;
 }
 
@@ -431,11 +536,9 @@ int select_tables(const struct pipeline *pipeline, const struct catalog *source,
 	if (rc == 0)
 		rc = pick_all(&s, only, picks, err);
 	if (rc == 0)
+		rc = pick_made(&s, only, picks, err);
+	if (rc == 0)
 		rc = check_rules(&s, err);
-	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++)
-		if (pipeline->tables[i].query &&
-		    (!only || query_listed(only, &pipeline->tables[i])))
-			rc = add(picks, NULL, &pipeline->tables[i], err);
 	if (rc == 0 && picks->count == 0 && !picks->whole)
 		rc = error_set(
 			err, ETL_USAGE,

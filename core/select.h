@@ -9,7 +9,7 @@
 
 /* One table of the source and the rule it goes by. A table may be picked several times. */
 struct pick {
-	const struct etl_table *table; /* in the source's catalog; NULL: the rule's query */
+	const struct etl_table *table; /* in the source's catalog; NULL: the rule's query, or what its `from` says */
 	struct table_rule rule;	       /* merged: every pointer is borrowed from the pipeline */
 };
 
@@ -19,6 +19,12 @@ struct picks {
 	bool whole; /* every table is picked, once */
 };
 
+/* Whether the rule's `from` is all that there is of its table: the source lists it nowhere (ETL_FROM_SHAPES). */
+bool select_is_shaped(const struct pipeline *, const struct table_rule *);
+/* Whether an entry wants to know what the source holds. */
+bool select_needs_list(const struct pipeline *);
+/* The name that a pattern without open wildcards means, for the caller to free; NULL: no memory. */
+char *pattern_plain(const char *pattern);
 /* ETL_USAGE: a name or pattern that matches nothing, with what is there. The caller frees
  * picks->at. */
 int select_tables(const struct pipeline *, const struct catalog *source, const char *only,

@@ -64,6 +64,15 @@ static bool is_source(const struct job *job, const char *schema, const char *nam
 	       (fold || strcmp(source->name, name) == 0);
 }
 
+/* Where tables are what the pipeline says, their names in the target tell them apart. */
+static const struct job *called(const struct jobs *jobs, const char *name)
+{
+	for (size_t i = 0; jobs->shaped && i < jobs->count; i++)
+		if (strcasecmp(jobs->at[i]->target->name, name) == 0)
+			return jobs->at[i];
+	return NULL;
+}
+
 /* A source table may become several: the one that kept its name is the parent, else the first. */
 static const struct job *parent_job(const struct jobs *jobs, const char *schema, const char *parent)
 {
@@ -79,7 +88,7 @@ static const struct job *parent_job(const struct jobs *jobs, const char *schema,
 		if (!first)
 			first = jobs->at[i];
 	}
-	return first;
+	return called(jobs, parent) ? called(jobs, parent) : first;
 }
 
 /* What a column of the parent's source is called in its target, or NULL. */
@@ -147,7 +156,7 @@ static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key
 		why = "the parent's column is not in the target";
 	} else {
 		rc = where_find_parent(jobs, job, key) != NULL ||
-		     !catalog_find(&jobs->source, ETL_TABLE, schema, key->parent);
+		     (!jobs->shaped && !catalog_find(&jobs->source, ETL_TABLE, schema, key->parent));
 		why = "the parent is not in this run nor in the target";
 	}
 	*ret_keep = rc == 1;

@@ -331,6 +331,8 @@ void etl_text_add_name(struct etl_text *, const char *name, char quote);
 void etl_text_add_literal(struct etl_text *, const char *text);
 /* A JSON string with its quotes; invalid UTF-8 is written as U+FFFD. */
 void etl_text_add_json(struct etl_text *, const char *text, size_t size);
+/* As a text of a pipeline file, in its quotes. */
+void etl_text_add_config(struct etl_text *, const char *text);
 /* A value as a person reads it: 12, 0.1, 'text', x'00ff', 2024-02-29, NULL. */
 void etl_text_add_value(struct etl_text *, const struct etl_column_view *, int64_t row);
 /* A value as JSON: numbers as numbers, bytes as {"hex": "00ff"}, a real that JSON has not as a string. */

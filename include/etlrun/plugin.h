@@ -400,7 +400,9 @@ struct etl_host {
 	/* 0: the row is counted and kept in the rejects file, go on without it; ETL_FAILED: this was one too
 	 * many (the message is in the stream's error already), return. */
 	int (*reject)(struct etl_context *context, const struct etl_reject *reject);
-	/* A transform says how its rows changed in number. */
+	/* A transform says how its rows changed in number. Since 1.2 a source too, of rows that it found and does not give: those
+	 * that the pipeline lets it leave out (FILTERED), and those that became one with others (MERGED, duplicates of a
+	 * key of which one stays). They count as read. */
 	void (*count)(struct etl_context *context, int32_t what, uint64_t rows);
 
 	/* Options by name. An absent one without a default is NULL, 0 or an empty list; `given` tells. */
@@ -450,6 +452,11 @@ struct etl_host {
 	 * the host's own spelling, so equal values have equal texts. A column has ETL_RESPELT when its values are not to be
 	 * compared, only its NULLs. See ETL_ADDS_UP. */
 	int (*peer_totals)(struct etl_peer *peer, struct etl_total_sink *sink, struct etl_error *err);
+	/* Since 1.2. For whoever has a context: HOW_MANY values were changed on their way because the pipeline asked for it
+	 * (empty texts read as NULL, bytes that are no UTF-8 replaced). They are counted by CODE, a stable word, and shown in the
+	 * report with TEXT, a few words without a number ("values read as NULL"), the first that came with the code. It is
+	 * no reject, and no count of rows. */
+	void (*noted)(struct etl_context *context, const char *code, const char *text, uint64_t how_many);
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is
@@ -564,7 +571,12 @@ struct etl_total_sink {
 
 enum etl_store_flags {
 	ETL_DYNAMIC = 1 << 0,           /* any value in any column: takes and gives ETL_ANY */
-	ETL_UNENFORCED_KEYS = 1 << 1    /* a foreign key may be broken in it */
+	ETL_UNENFORCED_KEYS = 1 << 1,   /* a foreign key may be broken in it */
+	/* Since 1.2. An entry of `tables` with a plain name and `from` is what `from` says. It is described with
+	 * { table = name, options = from } and need not be among what describe lists for NULL, which is not asked for
+	 * where every entry is of that kind. The same name may come several times with different options. */
+	ETL_FROM_SHAPES = 1 << 2,
+	ETL_FILES = 1 << 3              /* since 1.2: a store of files; `on_error` is "reject" when the pipeline is silent */
 };
 
 struct etl_store {
@@ -652,6 +664,18 @@ struct etl_profile_sink {
 	int (*emit)(struct etl_profile_sink *self, const struct etl_profile *profile);
 };
 
+/* Since 1.2. One entry of `tables`. */
+struct etl_proposal {
+	const char *name;               /* the table's, as it is: the host writes it so that it is read as this */
+	/* The entry's other keys as text of a pipeline file, "from = { files = \"a.json\"; }; key = [ \"id\" ];". Its texts are
+	 * what they are, "${" too; helpers.h writes one (etl_text_add_config). */
+	const char *keys;
+	const char *unsure;             /* what it could not be sure of, for people: lines, or NULL */
+};
+struct etl_proposal_sink {
+	int (*emit)(struct etl_proposal_sink *self, const struct etl_proposal *proposal);
+};
+
 struct etl_source {
 	size_t size;
 	uint32_t flags;                 /* none yet */
@@ -682,6 +706,9 @@ struct etl_source {
 	 * plan is given for it, only the dataset is set. */
 	int (*profile_split)(struct etl_instance *, const struct etl_dataset *, const struct etl_split *split,
 			     struct etl_profile_sink *sink, struct etl_error *err);
+	/* Since 1.2. Optional, for stores with ETL_FROM_SHAPES: the `tables` of a whole pipeline, for the verb `discover`, in
+	 * the order in which they are written. The pipeline runs as it is. */
+	int (*propose)(struct etl_instance *, struct etl_proposal_sink *sink, struct etl_error *err);
 };
 
 enum etl_mode { ETL_COPY, ETL_APPEND, ETL_MERGE, ETL_SYNC };

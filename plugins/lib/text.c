@@ -181,6 +181,22 @@ void etl_text_add_json(struct etl_text *t, const char *text, size_t size)
 	etl_text_add(t, "\"");
 }
 
+void etl_text_add_config(struct etl_text *t, const char *text)
+{
+	etl_text_add(t, "\"");
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			etl_text_add(t, "\\");
+		if (c < 0x20 || c == 0x7f)
+			etl_text_addf(t, "\\x%02x", (unsigned)c);
+		else
+			etl_text_add_bytes(t, text, 1);
+	}
+	etl_text_add(t, "\"");
+}
+
 static void add_hex(struct etl_text *t, const uint8_t *bytes, int64_t size)
 {
 	static const char digits[] = "0123456789abcdef";

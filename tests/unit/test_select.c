@@ -56,12 +56,37 @@ static void store(struct catalog *catalog, const char *const *names)
 
 #define MOST 8
 
-/* What comes of rules "name", or "query=NAME"; "main.a b" are the tables, "!" and the sentence an error. */
-static void picks_are(const char *const *tables, const char *const *rules, const char *exclude, const char *only,
-		      const char *expected)
+static const struct plugin database, files = { .store = { .flags = ETL_FROM_SHAPES } };
+
+/* A rule "name", "query=NAME", or "from=NAME" and "from=NAME/AS", which have `from`; it lives in BUF. */
+static struct table_rule rule_of(const char *rule, char *buf, size_t size)
+{
+	char *slash;
+
+	snprintf(buf, size, "%s", rule);
+	slash = strchr(buf, '/');
+	if (strncmp(rule, "query=", 6) == 0)
+		return (struct table_rule){ .query = (char *)"SELECT 1", .as = buf + 6 };
+	if (strncmp(rule, "from=", 5) != 0)
+		return (struct table_rule){ .name = buf, .plain = pattern_is_open(buf) ? NULL : buf };
+	if (slash)
+		*slash++ = '\0';
+	return (struct table_rule){ .name = buf + 5, .plain = pattern_is_open(buf + 5) ? NULL : buf + 5,
+				    .as = slash, .has_from = true };
+}
+
+static const char *made_name(const struct table_rule *rule)
+{
+	return rule->as ? rule->as : rule->plain;
+}
+
+/* What comes of the rules; "main.a b" are the tables, "!" and the sentence an error. */
+static void picks_of(const struct plugin *source, const char *const *tables, const char *const *rules,
+		     const char *exclude, const char *only, const char *expected)
 {
 	struct table_rule list[MOST] = { { .name = NULL } };
-	struct pipeline pipeline = { .tables = list };
+	struct pipeline pipeline = { .tables = list, .source.plugin = source };
+	char names[MOST][32];
 	struct catalog catalog = { .at = NULL };
 	struct etl_error err = ERROR_INIT;
 	struct etl_text got = { 0 };
@@ -73,11 +98,7 @@ static void picks_are(const char *const *tables, const char *const *rules, const
 		const char *rule = rules[pipeline.table_count];
 
 		ck_assert_uint_lt(pipeline.table_count, MOST);
-		if (strncmp(rule, "query=", 6) == 0)
-			list[pipeline.table_count] =
-				(struct table_rule){ .query = (char *)"SELECT 1", .as = (char *)rule + 6 };
-		else
-			list[pipeline.table_count].name = (char *)rule;
+		list[pipeline.table_count] = rule_of(rule, names[pipeline.table_count], sizeof(names[0]));
 	}
 	pipeline.exclude = (struct string_list){ &excluded, exclude != NULL };
 	if (select_tables(&pipeline, &catalog, only, &picks, &err) < 0)
@@ -86,12 +107,18 @@ static void picks_are(const char *const *tables, const char *const *rules, const
 		etl_text_addf(&got, "%s%s%s%s", i ? " " : "",
 			      picks.at[i].table && picks.at[i].table->schema ? picks.at[i].table->schema : "",
 			      picks.at[i].table && picks.at[i].table->schema ? "." : "",
-			      picks.at[i].table ? picks.at[i].table->name : picks.at[i].rule.as);
+			      picks.at[i].table ? picks.at[i].table->name : made_name(&picks.at[i].rule));
 	ck_assert_str_eq(got.at ? got.at : "", expected);
 	etl_text_free(&got);
 	error_clear(&err);
 	free(picks.at);
 	catalog_clear(&catalog);
+}
+
+static void picks_are(const char *const *tables, const char *const *rules, const char *exclude, const char *only,
+		      const char *expected)
+{
+	picks_of(&database, tables, rules, exclude, only, expected);
 }
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -147,6 +174,57 @@ START_TEST(tables_without_schemas)
 }
 END_TEST
 
+static bool needs_list(const struct plugin *source, const char *const *rules)
+{
+	struct table_rule list[MOST];
+	struct pipeline pipeline = { .tables = list, .source.plugin = source };
+	char names[MOST][32];
+
+	for (; rules[pipeline.table_count]; pipeline.table_count++)
+		list[pipeline.table_count] =
+			rule_of(rules[pipeline.table_count], names[pipeline.table_count], sizeof(names[0]));
+	return select_needs_list(&pipeline);
+}
+
+/* Of a source of files a name with `from` is what that says, beside what is listed. */
+START_TEST(tables_by_from)
+{
+	const char *const *none = LIST(NULL), *const *folder = LIST("orders", "parts");
+
+	picks_of(&files, none, LIST("from=b", "from=a"), NULL, NULL, "b a");
+	picks_of(&files, none, LIST("from=a/x", "from=a/y", "from=a"), NULL, NULL, "x y a");
+	picks_of(&files, none, LIST("from=a/x", "from=a/y"), NULL, "Y", "y");
+	picks_of(&files, none, LIST("from=a/x", "from=a/y"), NULL, "a", "x y");
+	picks_of(&files, none, LIST("from=a", "from=b"), "b", NULL, "a");
+	picks_of(&files, none, LIST("from=a", "from=b"), "b*", "*", "a");
+	picks_of(&files, none, LIST("from=a"), "a", NULL,
+		 "!nothing is left to copy: `tables` and `exclude` leave out every table of the source");
+	picks_of(&files, none, LIST("from=a", "from=b"), "b", "b",
+		 "!--tables names \"b\", which this pipeline leaves out; see its `tables` and `exclude`");
+	picks_of(&files, none, LIST("from=parts"), NULL, "party",
+		 "!--tables \"party\" matches nothing of the source, which has 1 table or view; did you mean \"parts\"?");
+	picks_of(&files, folder, LIST("*", "from=parts"), NULL, NULL, "orders parts");
+	picks_of(&files, folder, LIST("orders", "from=more"), NULL, NULL, "orders more");
+	picks_of(&files, folder, LIST("from=o*"), NULL, NULL, "orders");
+	/* A database lists all it has, whatever its entries say beside. */
+	picks_of(&database, folder, LIST("from=more"), NULL, NULL,
+		 "!tables: name \"more\" matches nothing of the source, which has 2 tables or views");
+	ck_assert(!needs_list(&files, LIST("from=a", "query=b", "from=a/c")));
+	ck_assert(needs_list(&files, LIST("from=a", "b")));
+	ck_assert(needs_list(&files, LIST("from=a*")));
+	ck_assert(needs_list(&database, LIST("from=a")));
+}
+END_TEST
+
+START_TEST(plain_names)
+{
+	char *plain = pattern_plain("a\\*b\\?\\c");
+
+	ck_assert_str_eq(plain, "a*b?\\c");
+	free(plain);
+}
+END_TEST
+
 /* Of three entries for one table the keys of the most specific count, the others' where it has none. */
 START_TEST(keys_of_several_entries)
 {
@@ -161,7 +239,7 @@ START_TEST(keys_of_several_entries)
 		  .after = { &id, 1 }, .has_from = true, .has_to = true, .has_transforms = true, .has_validators = true,
 		  .delete_column = id },
 	};
-	struct pipeline pipeline = { .tables = list, .table_count = 4 };
+	struct pipeline pipeline = { .tables = list, .table_count = 4, .source.plugin = &database };
 	struct catalog catalog = { .at = NULL };
 	struct etl_error err = ERROR_INIT;
 	struct picks picks = { .at = NULL };
@@ -201,6 +279,8 @@ int main(void)
 	tcase_add_test(all, tables_with_schemas);
 	tcase_add_test(all, tables_without_schemas);
 	tcase_add_test(all, keys_of_several_entries);
+	tcase_add_test(all, tables_by_from);
+	tcase_add_test(all, plain_names);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
