@@ -156,7 +156,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 
 static const struct etl_store store = {
 	.size = sizeof(struct etl_store),
-	.flags = ETL_DYNAMIC,
+	.flags = ETL_DYNAMIC | ETL_FROM_SHAPES | ETL_FILES,
 	.describe = json_describe,
 	.ping = json_ping,
 };

@@ -150,7 +150,7 @@ static bool holds_row(struct open_file *f, const struct json_record *record)
 	if (record->too_large || !layout->rows || layout->consumed == layout->rows->count ||
 	    json_tree_read(f->outer, record->text, record->size, &flaw) < 0)
 		return true;
-	return json_path_walk(layout->rows, layout->consumed, f->outer, 0, &f->names.get, &visit) == 1;
+	return json_path_walk(layout->rows, layout->consumed, f->outer, 0, NULL, &visit) == 1;
 }
 
 /* To the end of the file. 1: it has rows of this layout; 0: it has none; or as next. */
@@ -203,7 +203,7 @@ static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 			break;
 	}
 	if (rc == 0)
-		f->inst->host->log(f->inst->host, ETL_LOG_INFO, "json: %s has nothing at %s: no rows of %s",
+		f->inst->host->log(f->inst->host, ETL_LOG_INFO, "%s has nothing at %s: no rows of %s",
 				   files_label(f->inst->files, f->entry),
 				   f->layout->rows ? f->layout->rows->text : "its top", f->table->name);
 	if (rc >= 0 && f->layout->outer)

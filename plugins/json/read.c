@@ -25,6 +25,7 @@ struct reading {
 	size_t *columns;                /* beside the wanted ones: which of the table */
 	struct rows rows;
 	int64_t limit, given, ordinal;
+	uint64_t replaced, dropped;     /* told already */
 };
 
 static struct reading *of_sink(struct rows_sink *sink)
@@ -69,7 +70,7 @@ static int reject_file(struct rows_sink *sink, const struct files_entry *entry, 
 	add_place(&reason, label, flaw->line, flaw->column, flaw->offset);
 	etl_text_addf(&reason, ": %s (%s); no row of the file was taken into \"%s\"", flaw->reason, flaw->code,
 		      r->table->name);
-	r->inst->host->log(r->inst->host, ETL_LOG_WARN, "json: %s", reason.at ? reason.at : label);
+	r->inst->host->log(r->inst->host, ETL_LOG_WARN, "%s", reason.at ? reason.at : label);
 	return reject(r, &what, &reason, NULL);
 }
 
@@ -195,7 +196,16 @@ static void tell_counts(struct reading *r)
 		host->count(r->context, ETL_COUNT_FILTERED, r->rows.skipped);
 	if (r->rows.merged)
 		host->count(r->context, ETL_COUNT_MERGED, r->rows.merged);
-	r->rows.skipped = r->rows.merged = 0;
+	if (r->rows.work.misfits)
+		host->noted(r->context, "not_numeric", "values that a filter could not read became none", r->rows.work.misfits);
+	if (r->inst->texts.replaced > r->replaced)
+		host->noted(r->context, "replaced", "characters replaced by U+FFFD", r->inst->texts.replaced - r->replaced);
+	if (json_tree_dropped(r->rows.tree) > r->dropped)
+		host->noted(r->context, "duplicate_member", "members of one name in one object of which one counted",
+			    json_tree_dropped(r->rows.tree) - r->dropped);
+	r->rows.skipped = r->rows.merged = r->rows.work.misfits = 0;
+	r->replaced = r->inst->texts.replaced;
+	r->dropped = json_tree_dropped(r->rows.tree);
 }
 
 static int fill(struct etl_producer *self, struct etl_builder *b)
@@ -226,11 +236,6 @@ static void close_reading(struct etl_producer *self)
 
 	if (r->rows.inst)
 		json_rows_end(&r->rows);
-	if (r->rows.work.misfits)
-		r->inst->host->log(r->inst->host, ETL_LOG_WARN,
-				   "json: table \"%s\": %llu value%s did not read as what a filter asks for and count as none",
-				   r->table->name, (unsigned long long)r->rows.work.misfits,
-				   r->rows.work.misfits == 1 ? "" : "s");
 	files_list_clear(&r->list);
 	json_table_free(r->table);
 	free(r->columns);
@@ -285,6 +290,7 @@ int json_read(struct etl_instance *inst, const struct etl_read *read, const stru
 			       .inst = inst,
 			       .err = err,
 			       .context = read->context,
+			       .replaced = inst->texts.replaced,
 			       .limit = read->limit };
 	rc = json_table_new(inst, read->dataset.table, read->dataset.options, &r->table, err);
 	if (rc) {

@@ -96,7 +96,7 @@ static int read_record(struct rows *r)
 		return rc;
 	if (r->chain_length == 0)
 		return note_row(&noting.visit, NULL, 0);
-	return json_path_walk(layout->rows, layout->consumed, r->tree, 0, &r->file.names.get, &noting.visit);
+	return json_path_walk(layout->rows, layout->consumed, r->tree, 0, NULL, &noting.visit);
 }
 
 /* The names of members that the rows' path stands for, of this row. */
