@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "given.h"
 #include "into.h"
 #include "references.h"
 
@@ -84,8 +85,8 @@ static int apply_setting(struct etl_instance *inst, const struct etl_step *step,
 	if (tables && !same)
 		inst->host->log(inst->host, ETL_LOG_WARN,
 				"%s: keeps its own %s, because it keeps tables of its own; the "
-				"source has: %s",
-				inst->path, step->object, step->sql);
+				"%s has: %s",
+				inst->path, step->object, given_asked(inst) ? "schema file" : "source", step->sql);
 	return tables ? ETL_OK : sqlite_run(inst, inst->stage, step->sql, err);
 }
 
@@ -121,8 +122,12 @@ static int apply_whole(struct etl_instance *inst, const struct etl_load *load,
 {
 	sqlite3 *db = inst->stage;
 	bool sorts = strcmp(step->kind, "index") == 0;
-	int rc = sorts ? sqlite_stage_sorts(inst, true, err) : ETL_OK;
+	bool there = false;
+	int rc = given_is_there(inst, step, &there, err);
 
+	if (rc || there)
+		return rc;
+	rc = sorts ? sqlite_stage_sorts(inst, true, err) : ETL_OK;
 	if (!rc)
 		rc = sqlite_run(inst, db, "BEGIN IMMEDIATE", err);
 	if (rc)

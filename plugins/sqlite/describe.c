@@ -430,6 +430,17 @@ int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset
 	return rc;
 }
 
+int describe_database_of(struct etl_instance *inst, sqlite3 *db, struct etl_table_sink *sink,
+			 struct etl_error *err)
+{
+	struct describing d = { .inst = inst, .err = err, .db = db };
+	int rc = describe_all(&d, sink);
+
+	forget(&d);
+	etl_arena_free(&d.kept);
+	return rc;
+}
+
 /* ---- Ping ------------------------------------------------------------------------------------------------ */
 
 static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *sink)

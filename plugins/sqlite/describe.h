@@ -40,6 +40,10 @@ int describe_step(struct describing *, sqlite3_stmt *, bool *ret_row);
 char *describe_text(struct describing *, sqlite3_stmt *, int column);
 const struct etl_column *describe_find(const struct describing *, const char *name);
 
+/* Every object of DB, and its settings, as sqlite_describe does of main. */
+int describe_database_of(struct etl_instance *, sqlite3 *db, struct etl_table_sink *,
+			 struct etl_error *);
+
 /* describe-table.c: columns, and how many rows there may be */
 int describe_columns(struct describing *);
 int describe_rows(struct describing *);

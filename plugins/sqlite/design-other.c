@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "given.h"
 #include "into.h"
 
 static int skip(struct design *d, const char *kind, const char *why)
@@ -107,6 +108,22 @@ static int design_database(struct design *d)
 	return rc;
 }
 
+int design_settings(struct design *d, const struct etl_table *table)
+{
+	struct design one = { .inst = d->inst, .table = table, .sink = d->sink, .err = d->err, .same = true };
+
+	return design_database(&one);
+}
+
+/* The schema file says what the database holds. */
+static int skip_other(struct design *d)
+{
+	static const char *const kinds[] = { "table", "view", "trigger", "virtual table", "shadow table",
+					     "sequence", "setting" };
+
+	return skip(d, kinds[d->table->kind], "schema_file says what the database holds beside the rows");
+}
+
 /* append and merge bring rows: the rest of a database that is there is its owner's. */
 static int design_into(struct design *d)
 {
@@ -128,6 +145,8 @@ int design_other(struct design *d)
 	    (d->table->kind == ETL_DATABASE || d->table->kind == ETL_VIEW ||
 	     d->table->kind == ETL_TRIGGER))
 		return design_into(d);
+	if (given_asked(d->inst) && d->table->kind <= ETL_DATABASE)
+		return skip_other(d);
 	switch (d->table->kind) {
 	case ETL_VIEW:
 		return design_program(d, "view");

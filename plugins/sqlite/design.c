@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "given.h"
 #include "into.h"
 
 int design_no_memory(struct design *d)
@@ -174,14 +175,20 @@ int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
 	int rc;
 
 	bool into = load && into_runs(load->run);
+	bool given = load && load->given && table->kind == ETL_TABLE;
 
+	/* By its own words: the pipeline's shape has lost them. */
+	if (given)
+		d.table = table = load->given;
 	d.same = table->dialect && strcmp(table->dialect, "sqlite") == 0;
 	/* The target's own table is in its own names already. */
-	rc = into && load->existing ? ETL_OK : find_renames(&d);
+	rc = given || (into && load->existing) ? ETL_OK : find_renames(&d);
 	if (!rc && into && table->kind == ETL_TABLE)
 		rc = into_design(&d);
 	else if (!rc)
 		rc = table->kind == ETL_TABLE ? design_table(&d) : design_other(&d);
+	if (!rc && !into && given_asked(inst))
+		rc = given_design(&d);
 	if (!rc && !into)
 		rc = show_end(&d);
 	etl_text_free(&d.sql);

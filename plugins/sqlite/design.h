@@ -59,5 +59,7 @@ int design_index(struct design *, const struct etl_index *);
 bool design_index_fits(struct design *, const struct etl_index *);
 /* design-other.c */
 int design_other(struct design *);
+/* The settings that an ETL_DATABASE lists, as steps of the run. */
+int design_settings(struct design *, const struct etl_table *);
 
 #endif

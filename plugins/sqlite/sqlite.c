@@ -71,6 +71,12 @@ static const struct etl_option options[] = {
 	  .default_text = "true",
 	  .help = "append and merge: the triggers of the target's tables fire for the rows that are "
 		  "written, as for any writer." },
+	{ .name = "schema_file",
+	  .kind = ETL_OPT_PATH,
+	  .flags = ETL_OPT_TARGET,
+	  .help = "DDL of the target's own: a new database is made as it says, with all its tables, "
+		  "indexes, views and triggers, and rows of tables of those names come in their "
+		  "shape." },
 	{ .name = NULL }
 };
 
@@ -221,6 +227,8 @@ static void close_instance(struct etl_instance *inst)
 	sqlite_stage_close(inst);
 	sqlite_disconnect(inst);
 	sqlite3_close(inst->values);
+	sqlite_close(inst, inst->given);
+	free(inst->given_settings);
 	pthread_mutex_destroy(&inst->lock);
 	free(inst->path);
 	free(inst);
@@ -350,6 +358,7 @@ static const struct etl_schema schema = {
 	.design = sqlite_design,
 	.apply = sqlite_apply,
 	.repair = sqlite_repair,
+	.given = sqlite_given,
 };
 
 static const struct etl_plugin plugin = {

@@ -28,6 +28,8 @@ struct etl_instance {
 	sqlite3 *peek; /* another instance's staging file, read only, or NULL */
 	char *peek_path;
 	sqlite3 *values; /* repair.c's, in memory, or NULL */
+	sqlite3 *given;	 /* given.c's, in memory, or NULL */
+	char *given_settings; /* what the schema file set, one PRAGMA a line, or NULL */
 	struct sqlite_stage *building; /* stage.c's own state, or NULL */
 	bool is_source;		       /* same.c's, and the next three */
 	dev_t device;
@@ -121,6 +123,8 @@ int sqlite_design(struct etl_instance *, const struct etl_table *, const struct 
 int sqlite_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		 const struct etl_step *, struct etl_found_sink *, struct etl_error *);
 
+/* given.c: likewise */
+int sqlite_given(struct etl_instance *, struct etl_table_sink *, struct etl_error *);
 int sqlite_repair(struct etl_instance *, const struct etl_repair *, struct etl_sql_sink *,
 		  struct etl_error *);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "given.h"
 #include "into.h"
 
 int sqlite_number_of(struct etl_instance *inst, sqlite3 *db, const char *sql, const char *text,
@@ -99,8 +100,8 @@ int sqlite_look(struct etl_instance *inst, const struct etl_run *run, struct sql
 	return rc;
 }
 
-static int add_goal(struct etl_instance *inst, struct sqlite_stage *stage, const char *name,
-		    bool in_old, struct etl_error *err)
+int sqlite_stage_goal(struct etl_instance *inst, struct sqlite_stage *stage, const char *name,
+		      bool in_old, struct etl_error *err)
 {
 	struct sqlite_goal *more;
 	char *copy = strdup(name);
@@ -115,14 +116,18 @@ static int add_goal(struct etl_instance *inst, struct sqlite_stage *stage, const
 	return ETL_OK;
 }
 
-/* The mode that the source's settings ask for: an interrupted run has applied that step. */
-static void note_wal(struct sqlite_stage *stage, const struct etl_load *load)
+/* The mode that the source's settings, or the schema file, ask for: an interrupted run has applied that step. */
+static int note_wal(struct etl_instance *inst, struct sqlite_stage *stage,
+		    const struct etl_load *load, struct etl_error *err)
 {
 	const struct etl_table *table = load->table;
 
+	if (given_asked(inst))
+		return load->index ? ETL_OK : given_wants_wal(inst, &stage->wants_wal, err);
 	if (table && table->kind == ETL_DATABASE && table->ddl && table->dialect &&
 	    strcmp(table->dialect, "sqlite") == 0 && !(load->run->flags & ETL_RUN_DATA_ONLY))
 		stage->wants_wal |= strstr(table->ddl, "PRAGMA journal_mode = wal") != NULL;
+	return ETL_OK;
 }
 
 /* ---- begin ---------------------------------------------------------------------------------------------- */
@@ -141,8 +146,8 @@ static int check_run(struct etl_instance *inst, const struct etl_run *run, struc
 	return ETL_OK;
 }
 
-static int refuse(struct etl_instance *inst, const char *kind, const char *name,
-		  struct etl_error *err)
+int sqlite_stage_refuse(struct etl_instance *inst, const char *kind, const char *name,
+			struct etl_error *err)
 {
 	inst->host->at(err, name, NULL, NULL);
 	return inst->host->fail(
@@ -207,6 +212,9 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 
 	if (!table || (table->kind != ETL_TABLE && table->kind != ETL_VIEW))
 		return ETL_OK;
+	/* The source's views stay behind. */
+	if (table->kind == ETL_VIEW && given_asked(inst))
+		return ETL_OK;
 	if (stage->old)
 		rc = sqlite_number_of(inst, stage->old,
 				      "SELECT 1 + (type = 'view') FROM sqlite_schema WHERE name = "
@@ -216,7 +224,7 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 	if (rc || table->kind == ETL_VIEW)
 		return rc || !found || data_only || load->run->on_existing != ETL_EXISTING_FAIL ?
 			       rc :
-			       refuse(inst, found == 2 ? "view" : "table", table->name, err);
+			       sqlite_stage_refuse(inst, found == 2 ? "view" : "table", table->name, err);
 	if (found == 2)
 		return inst->host->fail(
 			err, ETL_FATAL, NULL, 0,
@@ -232,10 +240,10 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 	}
 	if (found && load->run->on_existing == ETL_EXISTING_FAIL)
 		rc = data_only ? check_empty(inst, stage, table->name, err) :
-				 refuse(inst, "table", table->name, err);
+				 sqlite_stage_refuse(inst, "table", table->name, err);
 	if (!rc && found && load->run->flags & ETL_RUN_TABLE_SCOPE)
 		rc = check_ordinary(inst, stage, table->name, err);
-	return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
+	return rc ? rc : sqlite_stage_goal(inst, stage, table->name, found != 0, err);
 }
 
 /* append, merge: what design saw has to be there still, and what it did not see must not. */
@@ -257,7 +265,7 @@ static int admit_into(struct etl_instance *inst, struct sqlite_stage *stage,
 			      "('table', 'view')",
 			      table->name, 0, &found, err);
 	if (rc || found == (load->existing != NULL))
-		return rc ? rc : add_goal(inst, stage, table->name, found != 0, err);
+		return rc ? rc : sqlite_stage_goal(inst, stage, table->name, found != 0, err);
 	inst->host->at(err, table->name, NULL, NULL);
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
 				found == 2 ? "\"%s\" is a view in %s, and rows go into tables; name "
@@ -283,11 +291,13 @@ int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct 
 		return rc;
 	rc = into_runs(load->run) ? admit_into(inst, stage, load, err) :
 				    admit(inst, stage, load, err);
+	if (!rc && !into_runs(load->run))
+		rc = given_admit(inst, stage, load, err);
 	if (!rc && !inst->building)
 		rc = load->run->flags & ETL_RUN_RESUMED ? sqlite_stage_take_up(inst, stage, load->run->id, err) :
 							  sqlite_stage_make(inst, stage, load->run->id, err);
 	if (!rc && stage->resumed)
-		note_wal(stage, load);
+		rc = note_wal(inst, stage, load, err);
 	if (rc) {
 		if (!inst->building)
 			sqlite_stage_free(inst, stage);

@@ -95,6 +95,12 @@ int sqlite_number(struct etl_instance *, sqlite3 *, const char *sql, int64_t fal
 int sqlite_number_of(struct etl_instance *, sqlite3 *, const char *sql, const char *text,
 		     int64_t fallback, int64_t *ret, struct etl_error *);
 
+/* A table of the run from here on. */
+int sqlite_stage_goal(struct etl_instance *, struct sqlite_stage *, const char *name, bool in_old,
+		      struct etl_error *);
+/* on_existing = fail, and it is there. */
+int sqlite_stage_refuse(struct etl_instance *, const char *kind, const char *name,
+			struct etl_error *);
 /* What is known of the target before any file is made; RUN may be NULL. Freed by sqlite_stage_free. */
 int sqlite_look(struct etl_instance *, const struct etl_run *, struct sqlite_stage **ret,
 		struct etl_error *);

@@ -1,0 +1,184 @@
+/*
+ * target.schema_file: the file is read and run once for an instance, and what it made is described from there. Nothing
+ * of it reaches the disk before the run does.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "describe.h"
+#include "given.h"
+#include "into.h"
+
+#define FILE_MAX (16L << 20) /* bytes of a schema file: far more than anybody writes */
+
+bool given_asked(const struct etl_instance *inst)
+{
+	return inst->conf && inst->host->role == ETL_ROLE_TARGET && given_path(inst);
+}
+
+const char *given_path(const struct etl_instance *inst)
+{
+	return inst->host->str(inst->conf, "schema_file");
+}
+
+static int refuse(struct etl_instance *inst, const char *why, struct etl_error *err)
+{
+	return inst->host->fail(err, ETL_USAGE, NULL, 0, "schema_file %s: %s", given_path(inst), why);
+}
+
+static int no_memory(struct etl_instance *inst, struct etl_error *err)
+{
+	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "schema_file %s: no memory",
+				given_path(inst));
+}
+
+static int read_file(struct etl_instance *inst, char **ret, struct etl_error *err)
+{
+	FILE *file = fopen(given_path(inst), "rbe");
+	char *text = file ? malloc(FILE_MAX + 1) : NULL;
+	size_t size = text ? fread(text, 1, FILE_MAX + 1, file) : 0;
+	const char *why = !file			   ? strerror(errno) :
+			  !text			   ? NULL :
+			  ferror(file)		   ? "it cannot be read" :
+			  size > FILE_MAX	   ? "it has more than 16 MiB" :
+			  memchr(text, '\0', size) ? "it holds a NUL byte" :
+						     NULL;
+	int rc = why ? refuse(inst, why, err) : !text ? no_memory(inst, err) : ETL_OK;
+
+	if (file)
+		fclose(file);
+	if (rc) {
+		free(text);
+		return rc;
+	}
+	text[size] = '\0';
+	*ret = text;
+	return ETL_OK;
+}
+
+static int open_memory(struct etl_instance *inst, sqlite3 **ret, struct etl_error *err)
+{
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(":memory:", &db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
+		sqlite3_close(db);
+		return no_memory(inst, err);
+	}
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+	*ret = db;
+	return ETL_OK;
+}
+
+/* Once for an instance. */
+static int open_given(struct etl_instance *inst, struct etl_error *err)
+{
+	struct etl_text settings = { 0 };
+	sqlite3 *db = NULL;
+	char *text = NULL;
+	int rc = inst->given ? ETL_OK : read_file(inst, &text, err);
+
+	if (rc || inst->given)
+		return rc;
+	rc = open_memory(inst, &db, err);
+	if (!rc)
+		rc = given_run(inst, db, text, &settings, err);
+	free(text);
+	if (!rc && settings.failed)
+		rc = no_memory(inst, err);
+	if (rc) {
+		sqlite3_close(db);
+		etl_text_free(&settings);
+		return rc;
+	}
+	inst->given = db;
+	inst->given_settings = settings.length ? etl_text_take(&settings) : NULL;
+	return ETL_OK;
+}
+
+int given_wants_wal(struct etl_instance *inst, bool *ret, struct etl_error *err)
+{
+	int rc = open_given(inst, err);
+
+	if (!rc)
+		*ret = inst->given_settings && strstr(inst->given_settings, "journal_mode = wal");
+	return rc;
+}
+
+/* ---- What it made ---- */
+
+struct relay {
+	struct etl_table_sink sink;
+	struct etl_table_sink *to;
+	struct etl_instance *inst;
+	struct etl_error *err;
+};
+
+static int refuse_own(struct relay *r, const char *name)
+{
+	struct etl_instance *inst = r->inst;
+
+	r->inst->host->at(r->err, name, NULL, NULL);
+	return inst->host->fail(r->err, ETL_USAGE, NULL, 0,
+				"schema_file %s makes \"%s\", a name that etlrun keeps for tables of "
+				"its own; give it another one",
+				given_path(inst), name);
+}
+
+static int pass_on(struct etl_table_sink *self, const struct etl_table *table)
+{
+	struct relay *r = (struct relay *)(void *)self;
+	struct etl_table copy = *table;
+
+	copy.rows = copy.bytes = ETL_UNKNOWN;
+	if (table->kind == ETL_DATABASE)
+		copy.ddl = r->inst->given_settings;
+	return r->to->emit(r->to, &copy);
+}
+
+static int refuse_own_names(struct relay *r)
+{
+	sqlite3_stmt *stmt = NULL;
+	int step, rc = sqlite_prepare(r->inst, r->inst->given, "SELECT name FROM sqlite_schema", &stmt,
+				      r->err);
+
+	if (rc)
+		return rc;
+	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(stmt, 0);
+
+		if (own_is(name))
+			rc = refuse_own(r, name);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int given_each(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
+{
+	struct relay r = { { pass_on }, sink, inst, err };
+	int rc = open_given(inst, err);
+
+	if (!rc)
+		rc = refuse_own_names(&r);
+	return rc ? rc : describe_database_of(inst, inst->given, &r.sink, err);
+}
+
+static int tables_only(struct etl_table_sink *self, const struct etl_table *table)
+{
+	struct relay *r = (struct relay *)(void *)self;
+
+	return table->kind == ETL_TABLE ? r->to->emit(r->to, table) : ETL_OK;
+}
+
+int sqlite_given(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
+{
+	struct relay r = { { tables_only }, sink, inst, err };
+
+	return given_asked(inst) ? given_each(inst, &r.sink, err) : ETL_OK;
+}
