@@ -129,7 +129,8 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 
 /* Unless the file says so: rows that were orphans in a source that does not enforce its keys are
  * carried into a target that does not either, and reported; a run that leaves rows out, or sets its
- * rows beside parents that it did not bring, must not make new ones. */
+ * rows beside parents that it did not bring, must not make new ones, nor may they break keys that DDL of the
+ * target's own makes. */
 static int32_t key_policy(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
@@ -142,7 +143,7 @@ static int32_t key_policy(struct run *run)
 	if (p->mode != ETL_COPY && !(run->info.flags & (ETL_RUN_EMPTY | ETL_RUN_PARTIAL)))
 		return ETL_FK_ENFORCE;
 	for (size_t i = 0; i < run->jobs.count; i++)
-		loose &= run->jobs.at[i]->keeps_rows;
+		loose &= run->jobs.at[i]->keeps_rows && !run->jobs.at[i]->given;
 	loose = loose && !shape_keys_reach_out(&run->jobs);
 	return loose || (run->info.flags & ETL_RUN_PARTIAL) ? ETL_FK_REPORT : ETL_FK_ENFORCE;
 }

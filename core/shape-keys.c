@@ -149,6 +149,11 @@ static int settle_key(struct jobs *jobs, struct job *job, struct etl_foreign_key
 	char name[256];
 	int rc;
 
+	/* DDL of the target's own speaks of the target's names. */
+	if (job->given && where_parent_job(jobs, job, key)) {
+		*ret_keep = true;
+		return 0;
+	}
 	if (parent) {
 		rc = point_at(jobs, key, parent, job->target->ddl != NULL, &changed);
 		if (rc < 0)

@@ -119,8 +119,11 @@ int design_settings(struct design *d, const struct etl_table *table)
 static int skip_other(struct design *d)
 {
 	static const char *const kinds[] = { "table", "view", "trigger", "virtual table", "shadow table",
-					     "sequence", "setting" };
+					     "sequence" };
 
+	if (d->table->kind == ETL_DATABASE)
+		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "setting", d->table->name, NULL,
+				   "as schema_file says, whatever the source's are");
 	return skip(d, kinds[d->table->kind], "schema_file says what the database holds beside the rows");
 }
 

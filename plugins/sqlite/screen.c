@@ -141,12 +141,53 @@ struct emitting {
 	struct screen *s;
 	struct etl_builder *builder; /* NULL: the sink wants no rows */
 	sqlite3_stmt *stmt;
-	int first_key; /* column of stmt */
+	struct etl_key key; /* what tells a row to people; without columns the rowid */
+	int first_key;	    /* column of stmt */
 	size_t key_count;
 	char **keys;
 	int64_t *rules;
 	int64_t count, room;
 };
+
+static bool all_come(const struct screen *s, const char *const *columns, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (etl_schema_find(s->sink->rows, columns[i]) < 0)
+			return false;
+	}
+	return count > 0;
+}
+
+/* By which columns a person finds the row. A key that the table itself made (AUTOINCREMENT) says nothing to anybody: then
+ * by another one that came, or by what it refers to. */
+static struct etl_key shown_key(const struct screen *s)
+{
+	const struct etl_key *key = screen_key(s->load);
+	const struct etl_table *given = s->load->given;
+	struct etl_key widest = { 0 };
+	size_t i;
+
+	if (!given || !s->sink->rows || !key->column_count ||
+	    all_come(s, key->columns, key->column_count))
+		return *key;
+	for (i = 0; i < given->unique_count; i++) {
+		key = ETL_AT(const struct etl_key, given->uniques, given->unique_size, i);
+		if (all_come(s, key->columns, key->column_count))
+			return *key;
+	}
+	for (i = 0; i < given->foreign_key_count; i++) {
+		const struct etl_foreign_key *f = ETL_AT(const struct etl_foreign_key,
+							 given->foreign_keys,
+							 given->foreign_key_size, i);
+
+		if (f->column_count > widest.column_count && all_come(s, f->columns, f->column_count))
+			widest = (struct etl_key){ .columns = f->columns,
+						   .column_count = f->column_count };
+	}
+	return widest;
+}
 
 static void add_value(struct etl_text *text, sqlite3_stmt *stmt, int column)
 {
@@ -161,22 +202,21 @@ static void add_value(struct etl_text *text, sqlite3_stmt *stmt, int column)
 /* "id=3", "emp=1, ord=2", "rowid=7". */
 static char *key_text(struct emitting *e)
 {
-	const struct etl_key *key = screen_key(e->s->load);
 	struct etl_text text = { 0 };
 	size_t i;
 
 	for (i = 0; i < e->key_count; i++) {
 		etl_text_addf(&text, "%s%s=", i ? ", " : "",
-			      key->column_count ? key->columns[i] : "rowid");
+			      e->key.column_count ? e->key.columns[i] : "rowid");
 		add_value(&text, e->stmt, e->first_key + (int)i);
 	}
 	return etl_text_take(&text);
 }
 
-static void add_select(const struct screen *s, struct etl_text *sql)
+static void add_select(const struct emitting *e, struct etl_text *sql)
 {
+	const struct screen *s = e->s;
 	const struct ArrowSchema *rows = s->sink->rows;
-	const struct etl_key *key = screen_key(s->load);
 	size_t i;
 	int64_t c;
 
@@ -185,11 +225,11 @@ static void add_select(const struct screen *s, struct etl_text *sql)
 		etl_text_add(sql, ", t.");
 		etl_text_add_name(sql, rows->children[c]->name, '"');
 	}
-	for (i = 0; i < key->column_count; i++) {
+	for (i = 0; i < e->key.column_count; i++) {
 		etl_text_add(sql, ", t.");
-		etl_text_add_name(sql, key->columns[i], '"');
+		etl_text_add_name(sql, e->key.columns[i], '"');
 	}
-	if (!key->column_count && s->rowid)
+	if (!e->key.column_count && s->rowid)
 		etl_text_addf(sql, ", t.\"%s\"", s->rowid);
 	etl_text_add(sql, " FROM " SCREEN_FOUND " AS f CROSS JOIN main.");
 	etl_text_add_name(sql, s->table, '"');
@@ -208,7 +248,8 @@ static int open_emitting(struct emitting *e, struct screen *s)
 	int rc;
 
 	*e = (struct emitting){ .s = s, .room = s->inst->host->batch_rows };
-	e->key_count = screen_key(s->load)->column_count;
+	e->key = shown_key(s);
+	e->key_count = e->key.column_count;
 	if (!e->key_count)
 		e->key_count = s->rowid != NULL;
 	e->first_key = 1 + (s->sink->rows ? (int)s->sink->rows->n_children : 0);
@@ -218,7 +259,7 @@ static int open_emitting(struct emitting *e, struct screen *s)
 		e->builder = etl_builder_new(s->sink->rows, e->room);
 	if (!e->keys || !e->rules || (s->sink->rows && !e->builder))
 		return no_memory(s);
-	add_select(s, &sql);
+	add_select(e, &sql);
 	rc = sql.failed ? no_memory(s) :
 			  sqlite_prepare(s->inst, s->inst->stage, sql.at, &e->stmt, s->err);
 	etl_text_free(&sql);

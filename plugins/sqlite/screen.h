@@ -34,14 +34,17 @@ struct screen {
 	int (*taking)(struct screen *);
 };
 
-/* The primary key of the staged table: of a table of the target that stays it is the target's, whatever the source's. */
+/* The primary key of the staged table: of a table of the target that stays, or that its own DDL makes, it is the
+ * target's, whatever the source's. */
 static inline const struct etl_key *screen_key(const struct etl_load *load)
 {
 	bool stays = load->existing && load->run->mode == ETL_COPY &&
 		     (load->run->flags & ETL_RUN_DATA_ONLY ||
 		      load->run->on_existing == ETL_EXISTING_TRUNCATE);
 
-	return stays ? &load->existing->primary : &load->table->primary;
+	return stays	   ? &load->existing->primary :
+	       load->given ? &load->given->primary :
+			     &load->table->primary;
 }
 
 /* Makes the temporary table. A row is collected once, for the first rule it breaks. */
