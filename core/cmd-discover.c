@@ -359,9 +359,12 @@ static int print_out(struct sketch *sketch, struct etl_error *err)
 
 static int look(struct sketch *sketch, struct etl_error *err)
 {
-	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
-	};
+	/* A source of files reads all of them for this. */
+	struct host_limits limits = { .batch_rows = 1,
+				      .batch_bytes = 1,
+				      .max_row = sketch->pipeline->max_row,
+				      .memory = sketch->pipeline->memory_limit / 4,
+				      .workers = 1 };
 	struct catalog_sink sink = catalog_sink(&sketch->source, err);
 	struct instance *instance = NULL;
 	int rc = instance_open(&sketch->pipeline->source, ETL_ROLE_SOURCE, &limits, &instance, err);

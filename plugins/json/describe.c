@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json.h"
+#include "infer.h"
 
 struct describing {
 	const struct json_table *from;
@@ -75,6 +75,23 @@ static int emit(struct etl_instance *inst, const struct json_table *t, struct et
 	return rc;
 }
 
+/* Nothing was said of the tables: those that are in the files. */
+static int emit_all(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
+{
+	const struct inference *found;
+	int rc = json_found(inst, &found, err);
+
+	for (size_t i = 0; !rc && i < found->count; i++) {
+		struct json_table *t = NULL;
+
+		rc = json_table_propose(inst, found->at[i], &t, err);
+		if (!rc)
+			rc = emit(inst, t, sink, err);
+		json_table_free(t);
+	}
+	return rc;
+}
+
 int json_describe(struct etl_instance *inst, const struct etl_dataset *dataset, struct etl_table_sink *sink,
 		  struct etl_error *err)
 {
@@ -85,10 +102,10 @@ int json_describe(struct etl_instance *inst, const struct etl_dataset *dataset, 
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
 					"json: there is no %s over files; which rows come is said by rows, only and except",
 					dataset->query ? "query" : "where");
-	if (!dataset || !dataset->options || !inst->host->list(dataset->options, "columns"))
-		return ETL_OK;
-	rc = json_table_new(inst, dataset->table, dataset->options, &t, err);
-	if (rc)
+	if (!dataset)
+		return emit_all(inst, sink, err);
+	rc = json_table_of(inst, dataset, &t, err);
+	if (rc || !t)
 		return rc;
 	rc = emit(inst, t, sink, err);
 	json_table_free(t);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "infer.h"
 
 #define SCHEME "json:"
 #define FROM (ETL_OPT_SOURCE | ETL_OPT_PER_TABLE)
@@ -65,7 +65,7 @@ static const struct etl_option options[] = {
 	  .choices = "error|replace|keep", .help = "\\u0000 in a text, which few databases take." },
 	{ .name = "max_depth", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "512", .min = 1, .max = 4096,
 	  .help = "Arrays and objects in each other; a record with more is rejected." },
-	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM, .default_text = "**/*.json",
+	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM, .default_text = "**",
 	  .help = "Which files, below path: {name} is a part of the name that columns can have, * any characters but /, ** any "
 		  "folders." },
 	{ .name = "shape", .kind = ETL_OPT_CHOICE, .flags = FROM, .default_text = "auto", .choices = "auto|array|lines|object|members",
@@ -94,6 +94,9 @@ static void close_instance(struct etl_instance *inst)
 {
 	if (!inst)
 		return;
+	if (inst->found)
+		json_inference_free(inst->found);
+	free(inst->found);
 	files_free(inst->files);
 	free(inst);
 }
@@ -114,6 +117,7 @@ static void read_policies(struct etl_instance *inst)
 								     JSON_ERROR;
 	inst->texts.surrogates = odd_of(host->str(inst->conf, "lone_surrogates"));
 	inst->texts.nuls = odd_of(host->str(inst->conf, "nul_characters"));
+	inst->max_record = (size_t)host->max_row;
 	inst->skip_broken = strcmp(host->str(inst->conf, "on_broken"), "skip") == 0;
 }
 
@@ -169,6 +173,7 @@ static const struct etl_source source = {
 	.stamp = json_stamp,
 	.plan = json_plan,
 	.profile = json_profile,
+	.propose = json_propose,
 };
 
 static const struct etl_plugin plugin = {

@@ -19,6 +19,7 @@
 #include "tree.h"
 
 struct filter;                  /* filter.h */
+struct inference;               /* infer.h */
 
 /* ---- A value on its way (take.c) ------------------------------------------------------------------------ */
 
@@ -56,13 +57,18 @@ enum start {
 	START_ID                /* #id: the same for the same file and place, whenever it is read */
 };
 
+/* In place of an index into the row's chain. */
+#define CHAIN_RECORD SIZE_MAX           /* the record */
+#define CHAIN_ROW (SIZE_MAX - 1)        /* of #id and #index: the row itself */
+#define CHAIN_TOP (SIZE_MAX - 2)        /* of #id: the file */
+
 /* One way to get a value: a path or a template, and filters. */
 struct take {
 	const char *text;       /* as written, without filters */
 	enum start start;
 	struct json_path *path; /* of ROW, NODE, OUTER */
 	size_t from;            /* the first segment to follow */
-	size_t chain;           /* of NODE: index into the row's chain; SIZE_MAX: the record */
+	size_t chain;           /* of NODE, INDEX, ID: index into the row's chain, or CHAIN_… */
 	struct filter *filters;
 	size_t filter_count;
 };
@@ -137,6 +143,8 @@ struct json_table {
 /* From the options of `from`. Refuses with ETL_USAGE what cannot be meant. */
 int json_table_new(struct etl_instance *, const char *name, const struct etl_conf *from, struct json_table **ret,
 		   struct etl_error *);
+/* Of a dataset: by its options where they have columns, else by what is in the files. *RET is NULL when there is no such table. */
+int json_table_of(struct etl_instance *, const struct etl_dataset *, struct json_table **ret, struct etl_error *);
 void json_table_free(struct json_table *);
 size_t json_column_find(const struct json_table *, const char *name);    /* SIZE_MAX: none */
 
@@ -174,7 +182,9 @@ struct etl_instance {
 	struct files *files;
 	struct json_limits limits;
 	struct json_text_policy texts;
+	size_t max_record;              /* bytes: max_row of the pipeline */
 	bool skip_broken;
+	struct inference *found;        /* what is in the files, when it was asked for; or NULL */
 };
 
 /* describe.c */
@@ -189,6 +199,8 @@ int json_join(struct etl_instance *, const struct etl_token *, struct etl_error 
 int json_stamp(struct etl_instance *, struct etl_token *, struct etl_error *);
 int json_plan(struct etl_instance *, const struct etl_read *, int64_t wanted, struct etl_split_sink *,
 	      struct etl_error *);
+/* propose.c */
+int json_propose(struct etl_instance *, struct etl_proposal_sink *, struct etl_error *);
 /* profile.c */
 int json_profile(struct etl_instance *, const struct etl_dataset *, struct etl_profile_sink *, struct etl_error *);
 

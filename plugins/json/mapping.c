@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "filter.h"
+#include "infer.h"
 
 struct making {
 	struct etl_instance *inst;
@@ -446,6 +447,102 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 		rc = read_layouts(&m, from);
 	if (!rc)
 		rc = read_rest(&m, from);
+	if (rc)
+		json_table_free(t);
+	else
+		*ret = t;
+	return rc;
+}
+
+/* ---- Of a proposal --------------------------------------------------------------------------------------------------- */
+
+static int propose_column(struct making *m, const struct json_layout *layout, const struct proposed_column *from,
+			  struct json_column *c)
+{
+	const char *why;
+
+	*c = (struct json_column){ .name = etl_arena_copy(&m->table->memory, from->name),
+				   .declared = etl_arena_copy(&m->table->memory, from->type),
+				   .required = from->required };
+	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
+	if (m->table->memory.failed || !etl_type_parse(from->type, &c->type, &c->length))
+		return no_memory(m);
+	c->take_count = 1;
+	if (json_take_parse(&m->table->memory, from->path, layout, c->takes, &why))
+		return ETL_OK;
+	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+			     "json: table \"%s\": a column of what was found at \"%s\": %s; write the pipeline by hand",
+			     m->table->name, from->path, why);
+}
+
+static int propose_layout(struct making *m, const struct proposal *p)
+{
+	struct json_layout *layout = etl_arena_alloc(&m->table->memory, sizeof(*layout));
+	struct json_path_flaw flaw;
+	int rc = ETL_OK;
+
+	if (!layout)
+		return no_memory(m);
+	m->table->layouts = layout;
+	m->table->layout_count = 1;
+	layout->columns = etl_arena_alloc(&m->table->memory, (p->column_count + 1) * sizeof(*layout->columns));
+	if (!layout->columns)
+		return no_memory(m);
+	layout->cut = cut_of(p->shape ? p->shape : "auto");
+	if (p->rows) {
+		layout->rows = json_path_parse(p->rows, &flaw);
+		if (!layout->rows)
+			return m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: rows at \"%s\": %s", p->rows, flaw.reason);
+		rc = layout->cut == JSON_CUT_LINES ? ETL_OK : place_cut(m, layout);
+	}
+	m->table->column_count = p->column_count;
+	for (size_t i = 0; !rc && i < p->column_count; i++) {
+		rc = propose_column(m, layout, &p->columns[i], &layout->columns[i]);
+		layout->outer |= !rc && asks_outer(layout->columns[i].takes, 1);
+	}
+	return rc;
+}
+
+static int propose_keys(struct making *m, const struct proposal *p)
+{
+	struct json_table *t = m->table;
+	const char **key = etl_arena_alloc(&t->memory, (p->key_count + 1) * sizeof(*key));
+	const char **refers = etl_arena_alloc(&t->memory, (p->refers_count + 1) * sizeof(*refers));
+	const char **to = etl_arena_alloc(&t->memory, (p->refers_count + 1) * sizeof(*to));
+
+	t->references = etl_arena_alloc(&t->memory, sizeof(*t->references));
+	if (!key || !refers || !to || !t->references)
+		return no_memory(m);
+	for (size_t i = 0; i < p->key_count; i++)
+		key[i] = etl_arena_copy(&t->memory, p->key[i]);
+	t->key = key;
+	t->key_count = p->key_count;
+	if (!p->parent || !p->refers_count)
+		return t->memory.failed ? no_memory(m) : ETL_OK;
+	for (size_t i = 0; i < p->refers_count; i++) {
+		refers[i] = etl_arena_copy(&t->memory, p->refers[i]);
+		to[i] = etl_arena_copy(&t->memory, p->parent->key[i]);
+	}
+	*t->references = (struct json_reference){ refers, p->refers_count, etl_arena_copy(&t->memory, p->parent->name), to,
+						  p->refers_count, ETL_CASCADE };
+	t->reference_count = 1;
+	return t->memory.failed ? no_memory(m) : ETL_OK;
+}
+
+int json_table_propose(struct etl_instance *inst, const struct proposal *p, struct json_table **ret, struct etl_error *err)
+{
+	struct json_table *t = calloc(1, sizeof(*t));
+	struct making m = { inst, inst->host, err, t };
+	int rc;
+
+	if (!t)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
+	t->name = etl_arena_copy(&t->memory, p->name);
+	rc = t->name ? files_pattern_parse(&t->files, inst->host, p->files, err) : no_memory(&m);
+	if (!rc)
+		rc = propose_layout(&m, p);
+	if (!rc)
+		rc = propose_keys(&m, p);
 	if (rc)
 		json_table_free(t);
 	else

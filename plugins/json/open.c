@@ -72,7 +72,7 @@ static int use_layout(struct open_file *f, size_t i)
 		const struct json_split_plan plan = { .cut = layout->cut,
 						      .names = layout->container,
 						      .name_count = layout->container_count,
-						      .max_record = (size_t)f->inst->host->max_row };
+						      .max_record = f->inst->max_record };
 
 		f->splits[i] = json_split_new(&plan);
 	}
@@ -202,10 +202,7 @@ static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 		if (rc != 0)
 			break;
 	}
-	if (rc == 0)
-		f->inst->host->log(f->inst->host, ETL_LOG_INFO, "%s has nothing at %s: no rows of %s",
-				   files_label(f->inst->files, f->entry),
-				   f->layout->rows ? f->layout->rows->text : "its top", f->table->name);
+	f->without_rows += rc == 0;
 	if (rc >= 0 && f->layout->outer)
 		rc = keep_outer(f);
 	return rc < 0 ? rc : files_input_rewind(f->input, f->err);
@@ -231,8 +228,8 @@ static bool same_captures(const struct open_file *f, const struct json_let *let,
 /* All of a file, parsed. Its text is kept by the work of F. */
 static int load_whole(struct open_file *f, const struct files_entry *entry, struct json_tree *tree)
 {
-	size_t limit = (size_t)f->inst->host->max_row, size = 0, got = 1;
-	struct json_flaw flaw = { .code = "too_large", .reason = "it is larger than max_row" };
+	size_t limit = f->inst->max_record, size = 0, got = 1;
+	struct json_flaw flaw = { .code = "too_large", .reason = "It is larger than max_row." };
 	struct files_input *input = NULL;
 	char *text = NULL;
 	int rc = files_input_open(f->inst->files, entry, &input, f->err);
@@ -258,9 +255,9 @@ static int load_whole(struct open_file *f, const struct files_entry *entry, stru
 			memcpy(kept, text, size);
 		if (!rc && (got > 0 || json_tree_read(tree, kept + mark, size - mark, &flaw) < 0))
 			rc = f->inst->host->fail(f->err, ETL_FATAL, NULL, 0,
-						 "json: table \"%s\" looks values up in %s: byte %llu: %s (%s)", f->table->name,
-						 files_label(f->inst->files, entry), (unsigned long long)flaw.at, flaw.reason,
-						 flaw.code);
+						 "json: table \"%s\" looks values up in %s: byte %llu: %s: %s", f->table->name,
+						 files_label(f->inst->files, entry), (unsigned long long)flaw.at, flaw.code,
+						 flaw.reason);
 	}
 	files_input_close(input);
 	free(text);

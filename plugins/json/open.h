@@ -30,6 +30,7 @@ struct open_file {
 	struct json_tree *outer;        /* what is beside the records */
 	char *outer_text;               /* its text, with padding */
 	bool has_outer;
+	uint64_t without_rows;          /* files that were looked through and have none */
 	struct names names;             /* captures of the name, lets */
 	struct let_value *lets;
 	struct work work;               /* for values that stay as long as the file */

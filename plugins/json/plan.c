@@ -37,9 +37,9 @@ int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wa
 {
 	struct files_list list = { 0 };
 	struct json_table *t;
-	int rc = json_table_new(inst, read->dataset.table, read->dataset.options, &t, err);
+	int rc = json_table_of(inst, &read->dataset, &t, err);
 
-	if (rc)
+	if (rc || !t)
 		return rc;
 	rc = files_list(inst->files, t->files, &list, err);
 	if (!rc)

@@ -86,9 +86,9 @@ int json_profile(struct etl_instance *inst, const struct etl_dataset *dataset, s
 	struct etl_profile *profiles = NULL;
 	struct json_table *t;
 	struct rows rows;
-	int rc = json_table_new(inst, dataset->table, dataset->options, &t, err);
+	int rc = json_table_of(inst, dataset, &t, err);
 
-	if (rc)
+	if (rc || !t)
 		return rc;
 	profiles = calloc(t->column_count + 1, sizeof(*profiles));
 	rc = profiles ? files_list(inst->files, t->files, &list, err) :

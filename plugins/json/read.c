@@ -68,7 +68,7 @@ static int reject_file(struct rows_sink *sink, const struct files_entry *entry, 
 	struct etl_text reason = { 0 };
 
 	add_place(&reason, label, flaw->line, flaw->column, flaw->offset);
-	etl_text_addf(&reason, ": %s (%s); no row of the file was taken into \"%s\"", flaw->reason, flaw->code,
+	etl_text_addf(&reason, ": %s: %s No row of the file was taken into \"%s\".", flaw->code, flaw->reason,
 		      r->table->name);
 	r->inst->host->log(r->inst->host, ETL_LOG_WARN, "%s", reason.at ? reason.at : label);
 	return reject(r, &what, &reason, NULL);
@@ -203,7 +203,9 @@ static void tell_counts(struct reading *r)
 	if (json_tree_dropped(r->rows.tree) > r->dropped)
 		host->noted(r->context, "duplicate_member", "members of one name in one object of which one counted",
 			    json_tree_dropped(r->rows.tree) - r->dropped);
-	r->rows.skipped = r->rows.merged = r->rows.work.misfits = 0;
+	if (r->rows.file.without_rows)
+		host->noted(r->context, "no_rows", "files have nothing where the rows should be", r->rows.file.without_rows);
+	r->rows.skipped = r->rows.merged = r->rows.work.misfits = r->rows.file.without_rows = 0;
 	r->replaced = r->inst->texts.replaced;
 	r->dropped = json_tree_dropped(r->rows.tree);
 }
@@ -292,7 +294,10 @@ int json_read(struct etl_instance *inst, const struct etl_read *read, const stru
 			       .context = read->context,
 			       .replaced = inst->texts.replaced,
 			       .limit = read->limit };
-	rc = json_table_new(inst, read->dataset.table, read->dataset.options, &r->table, err);
+	rc = json_table_of(inst, &read->dataset, &r->table, err);
+	if (!rc && !r->table)
+		rc = inst->host->fail(err, ETL_USAGE, NULL, 0, "json: there is no table \"%s\" in the files",
+				      read->dataset.table);
 	if (rc) {
 		free(r);
 		return rc;

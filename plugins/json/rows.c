@@ -85,8 +85,8 @@ static int read_record(struct rows *r)
 	r->chain_length = layout->rows ? layout->rows->count - layout->consumed : 0;
 	json_pool_reset(&r->record_work.pool);
 	if (r->record.too_large) {
-		snprintf(flaw.reason, sizeof(flaw.reason), "the record is larger than max_row (%lld bytes)",
-			 (long long)r->inst->host->max_row);
+		snprintf(flaw.reason, sizeof(flaw.reason), "The record is larger than max_row (%zu bytes).",
+			 r->inst->max_record);
 		return r->sink->bad(r->sink, &r->record, &flaw);
 	}
 	if (json_tree_read(r->tree, r->record.text, r->record.size, &flaw) < 0)
@@ -213,10 +213,10 @@ static bool is_passed_over(struct rows *r)
 static int flawed(struct rows *r, const struct json_split_flaw *flaw)
 {
 	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-				   "json: %s:%llu:%llu (byte %llu): %s (%s); mend the file, or leave it out with "
-				   "on_broken = \"skip\"",
+				   "json: %s:%llu:%llu (byte %llu): %s: %s Mend the file, or leave it out with "
+				   "on_broken = \"skip\".",
 				   files_label(r->inst->files, r->file.entry), (unsigned long long)flaw->line,
-				   (unsigned long long)flaw->column, (unsigned long long)flaw->offset, flaw->reason, flaw->code);
+				   (unsigned long long)flaw->column, (unsigned long long)flaw->offset, flaw->code, flaw->reason);
 }
 
 /* Stands on the next row of the open file, passed over or not. */

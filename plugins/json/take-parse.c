@@ -52,8 +52,11 @@ static bool find_word(const char *text, struct take *ret)
 		      { "#id", START_ID } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strcmp(words[i].word, text) == 0) {
+		size_t size = strlen(words[i].word);
+
+		if (strncmp(words[i].word, text, size) == 0 && (!text[size] || text[size] == ' ')) {
 			ret->start = words[i].start;
+			ret->chain = CHAIN_ROW;
 			return true;
 		}
 	}
@@ -76,7 +79,7 @@ static bool place(struct arena *a, const struct json_layout *layout, struct take
 
 	t->from = 0;
 	t->start = START_NODE;
-	t->chain = SIZE_MAX;
+	t->chain = CHAIN_RECORD;
 	if (layout->consumed == 0) {    /* a record is all that a path can see */
 		if (along > 0) {
 			t->from = along;
@@ -115,6 +118,28 @@ static bool parse_path(struct arena *a, const struct json_layout *layout, struct
 	return t->path->root == '@' || place(a, layout, t, why);
 }
 
+/* "#id $.issues[*]": of the node that this means on the way to the row. */
+static bool parse_whose(struct arena *a, const struct json_layout *layout, struct take *t, const char **why)
+{
+	struct take whose = { .text = strchr(t->text, ' ') };
+	bool done;
+
+	if (!whose.text || (t->start != START_ID && t->start != START_INDEX))
+		return true;
+	whose.text += strspn(whose.text, " ");
+	done = parse_path(a, layout, &whose, why);
+	if (done && whose.start == START_OUTER && whose.path->count == 0 && t->start == START_ID) {
+		t->chain = CHAIN_TOP;
+	} else if (done && whose.start == START_NODE && whose.from == whose.path->count) {
+		t->chain = whose.chain;
+	} else if (done) {
+		*why = say(a, "\"%s\" is not on the way to the rows%s", whose.text, "");
+		done = false;
+	}
+	json_path_free(whose.path);
+	return done;
+}
+
 static bool parse_filters(struct arena *a, const char *at, struct take *t, const char **why)
 {
 	while (*at) {
@@ -150,6 +175,8 @@ bool json_take_parse(struct arena *a, const char *text, const struct json_layout
 		*why = say(a, "there is no \"%s\"; there are #index, #line, #file and #id%s", ret->text, "");
 		return false;
 	}
+	if (*text == '#' && !parse_whose(a, layout, ret, why))
+		return false;
 	return parse_filters(a, text + path_size(text), ret, why);
 }
 

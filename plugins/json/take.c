@@ -146,29 +146,31 @@ static const char *take_number(uint64_t n, struct work *w, struct json_value *re
 	return NULL;
 }
 
-/* The place among its neighbours: of an element in its array, of a member in its object. */
-static uint64_t index_of(const struct row *row)
+/* The place among its neighbours, of the row or of a node on the way to it: of an element in its array, of a member in its object. */
+static uint64_t index_of(const struct row *row, size_t chain)
 {
-	size_t count;
+	size_t count, at = chain == CHAIN_ROW ? row->chain_length - 1 : chain;
 	const struct json_node *nodes = json_tree_nodes(row->tree, &count);
-	uint32_t parent = row->chain_length > 1 ? row->chain[row->chain_length - 2] : 0;
+	uint32_t parent;
 	uint64_t n = 0;
 
-	if (row->chain_length == 0)
+	if (chain == CHAIN_RECORD || row->chain_length == 0)
 		return row->record;
-	for (uint32_t i = parent + 1; i < row->node; i = nodes[i].next)
+	parent = at > 0 ? row->chain[at - 1] : 0;
+	for (uint32_t i = parent + 1; i < row->chain[at]; i = nodes[i].next)
 		n += nodes[i].kind != JSON_KEY;
 	return n;
 }
 
 /* 32 hexadecimal digits of the file's name and the row's place in it: the same in every run. */
-static const char *take_id(const struct row *row, struct work *w, struct json_value *ret)
+static const char *take_id(const struct row *row, size_t chain, struct work *w, struct json_value *ret)
 {
+	uint32_t node = chain == CHAIN_ROW ? row->node : chain == CHAIN_RECORD || chain == CHAIN_TOP ? 0 : row->chain[chain];
+	uint64_t record = chain == CHAIN_TOP ? 0 : row->record;
 	struct sha256_ctx sha;
 	uint8_t digest[16];
 	char place[64], *to = json_pool_take(&w->pool, 33);
-	int size = snprintf(place, sizeof(place), "%llu/%lu", (unsigned long long)row->record,
-			    (unsigned long)row->node);
+	int size = snprintf(place, sizeof(place), "%llu/%lu", (unsigned long long)record, (unsigned long)node);
 
 	if (!to)
 		return "no_memory";
@@ -189,20 +191,20 @@ static const char *take_raw(const struct row *row, const struct take *t, struct 
 	case START_ROW:
 		return follow(t, row->tree, row->node, row, w, ret);
 	case START_NODE:
-		return follow(t, row->tree, t->chain == SIZE_MAX ? 0 : row->chain[t->chain], row, w, ret);
+		return follow(t, row->tree, t->chain == CHAIN_RECORD ? 0 : row->chain[t->chain], row, w, ret);
 	case START_OUTER:
 		return row->outer ? follow(t, row->outer, 0, row, w, ret) : NULL;
 	case START_TEXT:
 		return fill_template(t->text, row, w, ret);
 	case START_INDEX:
-		return take_number(index_of(row), w, ret);
+		return take_number(index_of(row, t->chain), w, ret);
 	case START_LINE:
 		return take_number(row->line, w, ret);
 	case START_FILE:
 		*ret = (struct json_value){ .state = VALUE_TEXT, .text = row->file, .size = strlen(row->file) };
 		return NULL;
 	case START_ID:
-		return take_id(row, w, ret);
+		return take_id(row, t->chain, w, ret);
 	}
 	return NULL;
 }

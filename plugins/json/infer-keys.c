@@ -1,0 +1,364 @@
+/*
+ * Keys. A column that is always there and never twice the same is one; with what the file's name says beside it, if need be. All
+ * rows are looked at. Where nothing is, a row is known by its place: "#id", the same in every run over the same files. A table
+ * below another has its parent's key and its own place in it.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "infer.h"
+#include "rows.h"
+
+#define CANDIDATES 4
+
+struct candidate {
+	size_t column;
+	bool alone, with_captures;      /* still without a double */
+	struct seen seen[2];
+};
+
+/* How much a name sounds like a key; 0: not at all. */
+static int sound(const char *name)
+{
+	static const char *const whole[] = { "id", "key", "uuid", "guid", "_id", "code", "name" };
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++) {
+		if (strcasecmp(name, whole[i]) == 0)
+			return 100 - (int)i;
+	}
+	if (size > 2 && strcasecmp(name + size - 2, "id") == 0)
+		return 50;
+	return size > 3 && strcasecmp(name + size - 3, "key") == 0 ? 40 : 0;
+}
+
+static bool may_be_key(const struct proposed_column *c)
+{
+	return c->required && !c->doubt &&
+	       (strcmp(c->type, "bigint") == 0 || strcmp(c->type, "text") == 0 || strcmp(c->type, "uuid") == 0);
+}
+
+static bool is_capture(const struct proposed_column *c)
+{
+	return c->path[0] == '{';
+}
+
+/* The best sounding ones. A column that only happens to differ in the rows of today is none. */
+static size_t find_candidates(const struct proposal *p, struct candidate *at)
+{
+	size_t count = 0;
+
+	for (int score = 100; score > 0; score--) {
+		for (size_t i = 0; i < p->column_count && count < CANDIDATES; i++) {
+			if (may_be_key(&p->columns[i]) && !is_capture(&p->columns[i]) && sound(p->columns[i].name) == score)
+				at[count++] = (struct candidate){ .column = i, .alone = true, .with_captures = true };
+		}
+	}
+	return count;
+}
+
+/* ---- All rows --------------------------------------------------------------------------------------------------- */
+
+static int pass_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
+{
+	(void)self;
+	(void)entry;
+	(void)flaw;
+	return 0;
+}
+
+static int pass_record(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
+{
+	(void)self;
+	(void)record;
+	(void)flaw;
+	return 0;
+}
+
+static void add_text(XXH3_state_t *state, const struct json_value *v)
+{
+	XXH3_128bits_update(state, &v->size, sizeof(v->size));
+	XXH3_128bits_update(state, v->text, v->size);
+}
+
+/* The captures of this row, which come first among the columns. */
+static bool add_captures(XXH3_state_t *state, struct rows *rows, const struct proposal *p)
+{
+	for (size_t i = 0; i < p->column_count && is_capture(&p->columns[i]); i++) {
+		struct json_value v;
+
+		if (json_row_value(&rows->now, &rows->file.layout->columns[i], &rows->work, &v) || v.state == VALUE_ABSENT)
+			return false;
+		add_text(state, &v);
+	}
+	return true;
+}
+
+/* False: no memory. */
+static bool try(struct candidate *c, struct rows *rows, const struct proposal *p, bool captures, uint64_t number,
+		size_t limit)
+{
+	bool *stands = captures ? &c->with_captures : &c->alone;
+	struct seen *seen = &c->seen[captures];
+	XXH3_state_t state;
+	XXH128_hash_t hash;
+	struct json_value v;
+
+	if (!*stands)
+		return true;
+	XXH3_128bits_reset(&state);
+	if (json_row_value(&rows->now, &rows->file.layout->columns[c->column], &rows->work, &v) ||
+	    (v.state != VALUE_TEXT && v.state != VALUE_NUMBER) || (captures && !add_captures(&state, rows, p))) {
+		*stands = false;
+		return true;
+	}
+	add_text(&state, &v);
+	hash = XXH3_128bits_digest(&state);
+	if (!json_seen_add(seen, hash.high64, hash.low64, number, false))
+		return false;
+	if (!json_seen_stays(seen, hash.high64, hash.low64, number) || seen->count > limit) {
+		*stands = false;
+		json_seen_free(seen);
+	}
+	return true;
+}
+
+static int look(struct etl_instance *inst, const struct proposal *p, struct candidate *at, size_t count, struct rows *rows,
+		struct etl_error *err)
+{
+	size_t limit = (size_t)inst->host->memory / (4 * sizeof(struct seen_slot) * CANDIDATES);
+	uint64_t number = 0;
+	int rc;
+
+	while ((rc = json_rows_next(rows)) == ETL_FILL_MORE) {
+		number++;
+		for (size_t i = 0; i < count; i++) {
+			if (!try(&at[i], rows, p, false, number, limit) || !try(&at[i], rows, p, true, number, limit))
+				return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look for keys");
+		}
+	}
+	return rc;
+}
+
+static int try_candidates(struct etl_instance *inst, const struct proposal *p, struct candidate *at, size_t count,
+			  struct etl_error *err)
+{
+	struct rows_sink quiet = { pass_file, pass_record };
+	struct files_list list = { 0 };
+	struct json_table *table = NULL;
+	struct rows rows;
+	bool skips = inst->skip_broken;
+	int rc = json_table_propose(inst, p, &table, err);
+
+	if (rc)
+		return rc;
+	inst->skip_broken = true;
+	rc = files_list(inst->files, table->files, &list, err);
+	if (!rc) {
+		rc = json_rows_begin(&rows, inst, table, &list, 0, list.count, &quiet, err);
+		if (!rc)
+			rc = look(inst, p, at, count, &rows, err);
+		json_rows_end(&rows);
+	}
+	inst->skip_broken = skips;
+	files_list_clear(&list);
+	json_table_free(table);
+	return rc;
+}
+
+/* ---- What is taken ------------------------------------------------------------------------------------------------- */
+
+static bool add_key(struct arena *a, struct proposal *p, const char *name)
+{
+	const char **key = etl_arena_push(a, p->key, p->key_count, sizeof(*key));
+
+	if (!key)
+		return false;
+	p->key = key;
+	key[p->key_count++] = name;
+	return true;
+}
+
+static bool add_front(struct arena *a, struct proposal *p, const char *name, const char *path, const char *type)
+{
+	struct proposed_column *columns = etl_arena_push(a, p->columns, p->column_count, sizeof(*columns));
+	size_t at = 0;
+
+	if (!columns)
+		return false;
+	p->columns = columns;
+	while (at < p->column_count && is_capture(&columns[at]))
+		at++;
+	memmove(columns + at + 1, columns + at, (p->column_count - at) * sizeof(*columns));
+	p->column_count++;
+	columns[at] = (struct proposed_column){ name, path, type, true, NULL };
+	return true;
+}
+
+static bool name_taken(const struct proposal *p, const char *name)
+{
+	for (size_t i = 0; i < p->column_count; i++) {
+		if (strcasecmp(p->columns[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *free_name(struct arena *a, const struct proposal *p, const char *format, const char *one, const char *two)
+{
+	char name[200], unique[220];
+
+	snprintf(name, sizeof(name), format, one, two);
+	snprintf(unique, sizeof(unique), "%s", name);
+	for (int i = 2; name_taken(p, unique); i++)
+		snprintf(unique, sizeof(unique), "%s_%d", name, i);
+	return etl_arena_copy(a, unique);
+}
+
+static bool take_captures(struct arena *a, struct proposal *p)
+{
+	for (size_t i = 0; i < p->column_count && is_capture(&p->columns[i]); i++) {
+		if (!add_key(a, p, p->columns[i].name))
+			return false;
+	}
+	return true;
+}
+
+static bool take_place(struct arena *a, struct proposal *p)
+{
+	const char *name = free_name(a, p, "_id%s%s", "", "");
+	const char **doubts = etl_arena_push(a, p->doubts, p->doubt_count, sizeof(*doubts));
+
+	if (!name || !doubts)
+		return false;
+	p->doubts = doubts;
+	doubts[p->doubt_count++] = "no column is there in every row and never twice the same: a row is known by its place in its file";
+	return add_front(a, p, name, "#id", "text") && add_key(a, p, name);
+}
+
+static bool one_row_a_file(const struct proposal *p)
+{
+	return !p->rows && p->shape && strcmp(p->shape, "object") == 0;
+}
+
+static int key_of_root(struct etl_instance *inst, struct inference *all, struct proposal *p, struct etl_error *err)
+{
+	struct candidate at[CANDIDATES];
+	size_t count = find_candidates(p, at), best = SIZE_MAX;
+	bool captures = false, done;
+	int rc = ETL_OK;
+
+	if (p->column_count > 0 && is_capture(&p->columns[0]) &&
+	    (one_row_a_file(p) || (p->rows && p->rows[strlen(p->rows) - 1] == '}'))) {
+		done = take_captures(&all->memory, p);
+		return done ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for keys");
+	}
+	if (count > 0)
+		rc = try_candidates(inst, p, at, count, err);
+	for (size_t i = 0; !rc && i < count && best == SIZE_MAX; i++) {
+		if (at[i].alone || at[i].with_captures) {
+			best = at[i].column;
+			captures = !at[i].alone;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		json_seen_free(&at[i].seen[0]);
+		json_seen_free(&at[i].seen[1]);
+	}
+	if (rc)
+		return rc;
+	done = best == SIZE_MAX ? take_place(&all->memory, p) :
+				  (!captures || take_captures(&all->memory, p)) &&
+					  add_key(&all->memory, p, p->columns[best].name);
+	return done ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for keys");
+}
+
+/* How a child says what a column of its parent says: the parent's own path, from where the parent's rows are. */
+static const char *seen_from_child(struct arena *a, const struct proposal *parent, const char *path)
+{
+	char text[1000];
+	const char *rows = parent->rows ? parent->rows : "$";
+
+	if (*path == '@')
+		snprintf(text, sizeof(text), "%s%s", rows, path + 1);
+	else if (strcmp(path, "#id") == 0 || strcmp(path, "#index") == 0)
+		snprintf(text, sizeof(text), "%s %s", path, rows);
+	else
+		return path;
+	return etl_arena_copy(a, text);
+}
+
+static const struct proposed_column *column_of(const struct proposal *p, const char *name)
+{
+	for (size_t i = 0; i < p->column_count; i++) {
+		if (strcmp(p->columns[i].name, name) == 0)
+			return &p->columns[i];
+	}
+	return NULL;
+}
+
+static bool refer(struct arena *a, struct proposal *p, const struct proposed_column *theirs)
+{
+	const char **refers = etl_arena_push(a, p->refers, p->refers_count, sizeof(*refers));
+	const char *name = theirs->name;
+
+	if (!refers)
+		return false;
+	p->refers = refers;
+	/* What the file's name says is here already. */
+	if (!is_capture(theirs) || !column_of(p, name) || strcmp(column_of(p, name)->path, theirs->path) != 0) {
+		name = free_name(a, p, "%s_%s", p->parent->name, theirs->name);
+		if (!name || !add_front(a, p, name, seen_from_child(a, p->parent, theirs->path), theirs->type))
+			return false;
+	}
+	refers[p->refers_count++] = name;
+	return add_key(a, p, name);
+}
+
+/* The column with the name of the member that a row of a map is. */
+static const char *member_column(const struct proposal *p)
+{
+	for (size_t i = 0; i < p->column_count; i++) {
+		if (strcmp(p->columns[i].path, strrchr(p->rows, '{')) == 0)
+			return p->columns[i].name;
+	}
+	return "key";
+}
+
+/* The parent's key, then the name of the member or the place among the elements. */
+static int key_of_child(struct etl_instance *inst, struct inference *all, struct proposal *p, struct etl_error *err)
+{
+	const struct proposal *parent = p->parent;
+	bool member = p->rows[strlen(p->rows) - 1] == '}', done = true;
+	const char *place;
+
+	for (size_t i = 0; done && i < parent->key_count; i++)
+		done = refer(&all->memory, p, column_of(parent, parent->key[i]));
+	if (done && member) {
+		done = add_key(&all->memory, p, member_column(p));
+	} else if (done) {
+		place = free_name(&all->memory, p, "_index%s%s", "", "");
+		done = place && add_front(&all->memory, p, place, "#index", "bigint") && add_key(&all->memory, p, place);
+	}
+	return done ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for keys");
+}
+
+/* Parents stand before their children. */
+int json_find_keys(struct etl_instance *inst, struct inference *all, struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; !rc && i < all->count; i++) {
+		struct proposal *p = all->at[i];
+
+		rc = p->parent ? key_of_child(inst, all, p, err) : key_of_root(inst, all, p, err);
+	}
+	return rc;
+}

@@ -1,0 +1,62 @@
+/*
+ * A mapping for files of which the pipeline says nothing: which files belong together, which tables are in them, their columns,
+ * types and keys, by all records. Each proposal is a mapping like any other, and says what it was not sure of.
+ */
+#ifndef JSON_INFER_H
+#define JSON_INFER_H
+
+#include "shape.h"
+
+struct proposed_column {
+	const char *name, *path, *type;
+	bool required;
+	const char *doubt;              /* or NULL */
+};
+
+struct proposal {
+	const char *name;
+	const char *files;              /* a pattern */
+	const char *shape;              /* or NULL */
+	const char *rows;               /* or NULL */
+	struct proposed_column *columns;
+	size_t column_count;
+	const char **key;
+	size_t key_count;
+	const struct proposal *parent;  /* or NULL */
+	const char **refers;            /* columns with the parent's key, in its order */
+	size_t refers_count;
+	const char **doubts;
+	size_t doubt_count;
+	uint64_t row_count;             /* how many were seen */
+};
+
+struct inference {
+	struct arena memory;
+	struct proposal **at;
+	size_t count;
+};
+
+int json_infer(struct etl_instance *, struct inference *ret, struct etl_error *);
+void json_inference_free(struct inference *);
+/* The same, kept by the instance. */
+int json_found(struct etl_instance *, const struct inference **ret, struct etl_error *);
+/* mapping.c: the proposal as a table. */
+int json_table_propose(struct etl_instance *, const struct proposal *, struct json_table **ret, struct etl_error *);
+
+/* infer-files.c: files that belong together. */
+struct file_group {
+	const char *pattern;
+	const char *name;               /* what a table of them is called */
+	size_t *files;                  /* indexes of the list */
+	size_t file_count;
+};
+/* NULL: no memory. */
+struct file_group *json_group_files(struct arena *, const struct files_list *, size_t *ret_count);
+
+/* infer-tables.c: the tables of one group, the parent first. TOP is what stands in the files: at the top, of lines in each. False: no memory. */
+bool json_propose_tables(struct inference *, const struct file_group *, const struct shape *top, bool lines,
+			 const char *const *captures, size_t capture_count);
+/* infer-keys.c: looks for what no two rows have in common, over all of them. */
+int json_find_keys(struct etl_instance *, struct inference *, struct etl_error *);
+
+#endif
