@@ -69,10 +69,7 @@ static int enter(struct json_split *split)
 
 static int skip_value(struct json_split *split)
 {
-	if (split->level == 0) {
-		split->outer_ignored = true;
-		split->outer.size = 0;
-	}
+	split->outer_ignored = split->level == 0;
 	memset(&split->scan, 0, sizeof(split->scan));
 	split->phase = SPLIT_SKIP;
 	return SPLIT_GO;
@@ -82,6 +79,8 @@ static int value(struct json_split *split)
 {
 	char c = split->in[split->at];
 
+	if (split->level == 0)
+		split->kept = split->at;
 	if (split->on_way && split->level == split->plan.name_count && opens(split, c))
 		return enter(split);
 	if (!split->on_way || split->level == split->plan.name_count || c != '{')
@@ -92,12 +91,24 @@ static int value(struct json_split *split)
 	return SPLIT_GO;
 }
 
+/* Behind the end of the text is white space, of which nothing is kept. */
+static int behind_value(struct json_split *split)
+{
+	int result;
+
+	split->phase = SPLIT_AFTER;
+	if (split->level > 0)
+		return SPLIT_GO;
+	result = json_split_keep(split);
+	split->outer_ignored = true;
+	return result;
+}
+
 static int close_object(struct json_split *split)
 {
 	split->at++;
 	split->level--;
-	split->phase = SPLIT_AFTER;
-	return SPLIT_GO;
+	return behind_value(split);
 }
 
 static int key(struct json_split *split)
@@ -161,8 +172,7 @@ int json_split_leave(struct json_split *split)
 {
 	split->kept = split->at++;
 	split->close = '\0';
-	split->phase = SPLIT_AFTER;
-	return SPLIT_GO;
+	return behind_value(split);
 }
 
 /* Behind an element or member of the container. */
@@ -199,6 +209,9 @@ static int at_end(struct json_split *split)
 {
 	int result;
 
+	if (split->phase == SPLIT_VALUE && split->level == 0)
+		return split->last ? json_split_fail(split, split->size, "empty", "There is nothing in it.") :
+				     JSON_SPLIT_MORE;
 	if (!split->last)
 		return more(split);
 	result = json_split_keep(split);
@@ -206,8 +219,6 @@ static int at_end(struct json_split *split)
 		return result;
 	if (split->phase == SPLIT_END || (split->phase == SPLIT_AFTER && split->level == 0 && !split->close))
 		return JSON_SPLIT_END;
-	if (split->phase == SPLIT_VALUE && split->level == 0)
-		return json_split_fail(split, split->size, "empty", "There is nothing in it.");
 	return json_split_starve(split);
 }
 

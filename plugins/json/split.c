@@ -220,16 +220,25 @@ static int choose(struct json_split *split, int32_t cut)
 	return SPLIT_GO;
 }
 
-static bool may_look_further(const struct json_split *split)
+/* max_record bytes are looked at and no more, so that the choice does not hang on how the bytes came. */
+static size_t window(const struct json_split *split)
 {
-	return !split->last && split->size - split->at <= split->plan.max_record;
+	size_t size = split->size - split->at, most = split->plan.max_record;
+
+	return split->at + (size < most ? size : most);
+}
+
+static int undecided(struct json_split *split)
+{
+	if (split->last || split->size - split->at >= split->plan.max_record)
+		return choose(split, JSON_CUT_WHOLE);
+	return need_more(split);
 }
 
 /* From FIRST to LINE_END is the first line: does a value end in it, and does another follow? */
-static int choose_by_line(struct json_split *split, size_t first, size_t line_end)
+static int choose_by_line(struct json_split *split, size_t first, size_t line_end, size_t end)
 {
 	struct json_scan scan = { 0 };
-	size_t next;
 
 	while (first < line_end) {
 		first += json_scan_element(&scan, split->in + first, line_end - first);
@@ -237,23 +246,22 @@ static int choose_by_line(struct json_split *split, size_t first, size_t line_en
 	}
 	if (scan.depth > 0 || scan.in_string)
 		return choose(split, JSON_CUT_WHOLE);
-	next = json_skip_space(split->in, line_end, split->size);
-	if (next < split->size)
+	if (json_skip_space(split->in, line_end, end) < end)
 		return choose(split, JSON_CUT_LINES);
-	return may_look_further(split) ? need_more(split) : choose(split, JSON_CUT_WHOLE);
+	return undecided(split);
 }
 
 static int choose_cut(struct json_split *split)
 {
-	size_t first = json_skip_space(split->in, split->at, split->size);
+	size_t end = window(split), first = json_skip_space(split->in, split->at, end);
 	const char *newline;
 
-	if (first < split->size && split->in[first] == '[')
+	if (first < end && split->in[first] == '[')
 		return choose(split, JSON_CUT_ELEMENTS);
-	newline = first < split->size ? memchr(split->in + first, '\n', split->size - first) : NULL;
+	newline = first < end ? memchr(split->in + first, '\n', end - first) : NULL;
 	if (newline)
-		return choose_by_line(split, first, (size_t)(newline - split->in));
-	return may_look_further(split) ? need_more(split) : choose(split, JSON_CUT_WHOLE);
+		return choose_by_line(split, first, (size_t)(newline - split->in), end);
+	return undecided(split);
 }
 
 static int step(struct json_split *split, struct json_record *ret)
