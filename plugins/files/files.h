@@ -109,24 +109,39 @@ void files_input_close(struct files_input *input);
 /* ---- Writing (output.c) ------------------------------------------------------------------------------- */
 
 /*
- * One file, written beside its place (same folder, a name of its own that a later run of the same id finds again) and made durable
- * before it is renamed; compressed when its name ends in .gz or .zst. "-" is standard output: written at once.
+ * One file, written aside and renamed to its place by publish; compressed when its name ends in .gz or .zst. What waits is in a
+ * folder of the run within the root (of a root that is the file, beside it), so a later process finds it by the run's id, and
+ * no folder of the tree is made before it is published. NAME "": the root is the file. "-" is standard output: written at
+ * once, and nothing of it can be taken back.
  */
 struct files_output;
-int files_output_open(struct files *files, const char *name, const char *run, struct files_output **ret, struct etl_error *err);
+/*
+ * APPEND: goes on behind what this run wrote there before (compressed: as another member), else it begins anew. One output of a name at
+ * a time.
+ */
+int files_output_open(struct files *files, const char *name, const char *run, bool append, struct files_output **ret,
+		      struct etl_error *err);
 int files_output_write(struct files_output *output, const void *bytes, size_t size, struct etl_error *err);
-/* Flushes, syncs and closes; *ret_size bytes lie there. The file still has its other name. */
+/* Ends it and frees OUTPUT, also when it fails; *ret_size (or NULL) bytes of the file lie there. It waits under its other name. */
 int files_output_finish(struct files_output *output, uint64_t *ret_size, struct etl_error *err);
+/* Gives up: the file is again what it was before open. Accepts NULL. */
 void files_output_close(struct files_output *output);
-/* Of a finished file: takes its name (rename, the folder synced); removes it. Both idempotent, in any process. */
-int files_output_publish(struct files *files, const char *name, const char *run, struct etl_error *err);
-int files_output_discard(struct files *files, const char *name, const char *run, struct etl_error *err);
+/* Is there something under this name already? */
+int files_output_exists(struct files *files, const char *name, bool *ret, struct etl_error *err);
+/*
+ * Of a finished file: makes it durable and gives it its name (rename, the folder synced). REPLACE false: fails when there is something of
+ * that name. Idempotent, in any process: it is fine when it was done before.
+ */
+int files_output_publish(struct files *files, const char *name, const char *run, bool replace, struct etl_error *err);
+/* Removes everything that waits for this run, and what publish leaves of its folder. Idempotent, in any process. */
+int files_output_discard(struct files *files, const char *run, struct etl_error *err);
 
 /* ---- A copy of the tree (backup.c) ---------------------------------------------------------------------- */
 
 /*
- * Copies every file of LIST to FOLDER (absolute; "{time}" is YYYYmmdd-HHMMSS UTC of NOW), whole or not at all (made beside and
- * renamed), then removes the oldest folders of the same pattern beyond KEEP. *ret_path: where it is; the caller frees.
+ * Copies every file of LIST, as it lies there, to FOLDER (absolute; "{time}" in its last part is YYYYmmdd-HHMMSS UTC of NOW, which is
+ * microseconds since 1970), whole or not at all: made beside and renamed. Then removes the oldest folders of the same pattern
+ * beyond KEEP, 0 none. Files that are within the folder of the backups are left out. *ret_path: where it is; the caller frees.
  */
 int files_backup(struct files *files, const struct files_list *list, const char *folder, int64_t now, int64_t keep,
 		 char **ret_path, struct etl_error *err);

@@ -24,6 +24,10 @@ bool files_gather_wants(const struct files_gather *gather, const char *name)
 
 bool files_gather_looks(const struct files_gather *gather, const char *folder)
 {
+	size_t length = strlen(folder), aside = strlen(FILES_ASIDE "/");
+
+	if (length >= aside && strcmp(folder + length - aside, FILES_ASIDE "/") == 0)
+		return false;
 	return !gather->pattern || files_pattern_may_hold(gather->pattern, folder);
 }
 

@@ -1,0 +1,308 @@
+/*
+ * Files as they are written: never half there, taken back whole, found again by another process; and the copy of a tree.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "fake_host.h"
+#include "plugins/files/backend.h"
+
+static const struct etl_host host = { FAKE_HOST };
+static struct etl_error err;
+static char folder[64];
+static struct files *files;
+static struct files_list list;
+
+static void setup(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/etlrun-files-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	memset(&err, 0, sizeof(err));
+	ck_assert_int_eq(files_new(&files, &host, folder, &err), ETL_OK);
+	memset(&list, 0, sizeof(list));
+}
+
+static void teardown(void)
+{
+	char command[256];
+
+	files_list_clear(&list);
+	files_free(files);
+	snprintf(command, sizeof(command), "chmod -R u+rwX %s; rm -rf %s", folder, folder);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static const char *path_of(const char *name)
+{
+	static char path[2][512];
+	static int turn;
+
+	turn = !turn;
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
+	return path[turn];
+}
+
+static void put_text(const char *name, const char *text)
+{
+	FILE *file = fopen(path_of(name), "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* What find says is in the folder, in one line. */
+static void assert_tree(const char *expected)
+{
+	char command[256], line[1024] = "";
+	size_t n;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "cd %s && find . -mindepth 1 | LC_ALL=C sort | cut -c 3- | tr '\\n' ' '", folder);
+	pipe = popen(command, "r");
+	n = fread(line, 1, sizeof(line) - 1, pipe);
+	line[n > 0 ? n - 1 : 0] = '\0';
+	pclose(pipe);
+	ck_assert_str_eq(line, expected);
+}
+
+static char text[4096];
+
+/* Through files_input, so compressed files are read too. */
+static const char *text_of(struct files *from, const char *name)
+{
+	struct files_input *in = NULL;
+	size_t n = 0, size = 0, i;
+
+	ck_assert_msg(files_list(from, NULL, &list, &err) == ETL_OK, "%s", err.text);
+	for (i = 0; i < list.count && strcmp(list.at[i].name, name) != 0; i++)
+		;
+	ck_assert_msg(i < list.count, "there is no %s", name);
+	ck_assert_int_eq(files_input_open(from, &list.at[i], &in, &err), ETL_OK);
+	do {
+		ck_assert_msg(files_input_read(in, text + size, sizeof(text) - 1 - size, &n, &err) == ETL_OK, "%s", err.text);
+		size += n;
+	} while (n > 0);
+	text[size] = '\0';
+	files_input_close(in);
+	return text;
+}
+
+static void write_file(struct files *to, const char *name, bool append, const char *what)
+{
+	struct files_output *o = NULL;
+	uint64_t size = 0;
+
+	ck_assert_msg(files_output_open(to, name, "r1", append, &o, &err) == ETL_OK, "%s", err.text);
+	ck_assert_int_eq(files_output_write(o, what, strlen(what), &err), ETL_OK);
+	ck_assert_int_eq(files_output_finish(o, &size, &err), ETL_OK);
+	ck_assert_uint_gt(size, 0);
+}
+
+START_TEST(nothing_is_seen_before_it_is_published)
+{
+	write_file(files, "a/b/x.csv", false, "one");
+	ck_assert_int_eq(files_list(files, NULL, &list, &err), ETL_OK);
+	ck_assert_uint_eq(list.count, 0);
+	assert_tree(".r1.etlrun~ .r1.etlrun~/a .r1.etlrun~/a/b .r1.etlrun~/a/b/x.csv");
+	ck_assert_int_eq(files_output_publish(files, "a/b/x.csv", "r1", false, &err), ETL_OK);
+	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+	assert_tree("a a/b a/b/x.csv");
+	ck_assert_str_eq(text_of(files, "a/b/x.csv"), "one");
+	ck_assert_int_eq(files_output_publish(files, "a/b/x.csv", "r1", false, &err), ETL_OK);
+	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+	ck_assert_int_eq(files_output_publish(files, "never.csv", "r1", false, &err), ETL_FAILED);
+}
+END_TEST
+
+START_TEST(what_is_given_up_leaves_nothing)
+{
+	struct files *new_root = NULL;
+
+	write_file(files, "a/x.csv", false, "one");
+	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+	assert_tree("");
+	ck_assert_int_eq(files_new(&new_root, &host, path_of("made/for/this"), &err), ETL_OK);
+	write_file(new_root, "x.csv", false, "one");
+	ck_assert_int_eq(files_output_discard(new_root, "r1", &err), ETL_OK);
+	assert_tree("made made/for");
+	files_free(new_root);
+}
+END_TEST
+
+START_TEST(a_file_goes_on_and_is_cut_back)
+{
+	struct files_output *o = NULL;
+	static const char *const names[] = { "x.csv", "x.csv.gz", "x.csv.zst" };
+
+	for (size_t i = 0; i < 3; i++) {
+		write_file(files, names[i], false, "one ");
+		ck_assert_int_eq(files_output_open(files, names[i], "r1", true, &o, &err), ETL_OK);
+		ck_assert_int_eq(files_output_write(o, "lost", 4, &err), ETL_OK);
+		files_output_close(o);
+		write_file(files, names[i], true, "two ");
+		write_file(files, names[i], true, "three");
+		ck_assert_int_eq(files_output_publish(files, names[i], "r1", false, &err), ETL_OK);
+		ck_assert_str_eq(text_of(files, names[i]), "one two three");
+	}
+	write_file(files, "y.csv", false, "one");
+	write_file(files, "y.csv", false, "anew");
+	ck_assert_int_eq(files_output_publish(files, "y.csv", "r1", false, &err), ETL_OK);
+	ck_assert_str_eq(text_of(files, "y.csv"), "anew");
+}
+END_TEST
+
+START_TEST(what_is_there_is_replaced_only_when_asked)
+{
+	struct stat st;
+	bool there = false;
+
+	put_text("x.csv", "old");
+	ck_assert_int_eq(chmod(path_of("x.csv"), 0640), 0);
+	ck_assert_int_eq(files_output_exists(files, "x.csv", &there, &err), ETL_OK);
+	ck_assert(there);
+	ck_assert_int_eq(files_output_exists(files, "y.csv", &there, &err), ETL_OK);
+	ck_assert(!there);
+	write_file(files, "x.csv", false, "new");
+	ck_assert_int_eq(files_output_publish(files, "x.csv", "r1", false, &err), ETL_FAILED);
+	ck_assert_msg(strstr(err.text, "x.csv came to be") != NULL, "%s", err.text);
+	ck_assert_str_eq(text_of(files, "x.csv"), "old");
+	ck_assert_int_eq(files_output_publish(files, "x.csv", "r1", true, &err), ETL_OK);
+	ck_assert_str_eq(text_of(files, "x.csv"), "new");
+	ck_assert_int_eq(stat(path_of("x.csv"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+}
+END_TEST
+
+START_TEST(a_root_may_be_the_file)
+{
+	struct files *one = NULL;
+
+	put_text("real.csv", "old");
+	ck_assert_int_eq(symlink("real.csv", path_of("link.csv")), 0);
+	ck_assert_int_eq(files_new(&one, &host, path_of("link.csv"), &err), ETL_OK);
+	write_file(one, "", false, "new");
+	assert_tree(".real.csv.r1.etlrun~ link.csv real.csv");
+	ck_assert_int_eq(files_output_publish(one, "", "r1", true, &err), ETL_OK);
+	ck_assert_int_eq(files_output_discard(one, "r1", &err), ETL_OK);
+	assert_tree("link.csv real.csv");
+	ck_assert_str_eq(text_of(files, "real.csv"), "new");
+	write_file(one, "", false, "new");
+	ck_assert_int_eq(files_output_discard(one, "r1", &err), ETL_OK);
+	assert_tree("link.csv real.csv");
+	files_free(one);
+}
+END_TEST
+
+START_TEST(a_full_disk_is_said_with_the_name)
+{
+	struct rlimit limit = { 1000, RLIM_INFINITY };
+	struct files_output *o = NULL;
+	char many[4000] = "";
+	int rc;
+
+	memset(many, 'x', sizeof(many));
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(files_output_open(files, "x.csv", "r1", false, &o, &err), ETL_OK);
+	rc = files_output_write(o, many, sizeof(many), &err);
+	limit.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ck_assert_int_eq(rc, ETL_FAILED);
+	ck_assert_msg(strstr(err.text, "x.csv: File too large") != NULL, "%s", err.text);
+	files_output_close(o);
+	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+	assert_tree("");
+}
+END_TEST
+
+/* ---- Backups ---- */
+
+static int back_up(const char *to, int64_t day, int64_t keep)
+{
+	char path[512];
+	char *made = NULL;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s", path_of(to));
+	ck_assert_int_eq(files_list(files, NULL, &list, &err), ETL_OK);
+	rc = files_backup(files, &list, path, day * INT64_C(86400000000), keep, &made, &err);
+	ck_assert(rc != ETL_OK || access(made, F_OK) == 0);
+	free(made);
+	return rc;
+}
+
+START_TEST(a_backup_is_the_tree)
+{
+	ck_assert_int_eq(mkdir(path_of("in"), 0777), 0);
+	put_text("in/a", "1");
+	put_text("b", "22");
+	ck_assert_int_eq(back_up("backups/m-{time}", 1, 5), ETL_OK);
+	assert_tree("b backups backups/m-19700102-000000 backups/m-19700102-000000/b backups/m-19700102-000000/in "
+		    "backups/m-19700102-000000/in/a in in/a");
+	ck_assert_str_eq(text_of(files, "backups/m-19700102-000000/b"), "22");
+	ck_assert_int_eq(back_up("backups/m-{time}", 1, 5), ETL_FAILED);
+	ck_assert_msg(strstr(err.text, "is there already") != NULL, "%s", err.text);
+}
+END_TEST
+
+START_TEST(the_newest_backups_are_kept)
+{
+	put_text("a", "1");
+	ck_assert_int_eq(mkdir(path_of("m"), 0777), 0);
+	put_text("m/m-notes", "mine");
+	for (int64_t day = 1; day <= 4; day++)
+		ck_assert_int_eq(back_up("m/m-{time}", day, 2), ETL_OK);
+	assert_tree("a m m/m-19700104-000000 m/m-19700104-000000/a m/m-19700104-000000/m m/m-19700104-000000/m/m-notes "
+		    "m/m-19700105-000000 m/m-19700105-000000/a m/m-19700105-000000/m m/m-19700105-000000/m/m-notes m/m-notes");
+}
+END_TEST
+
+START_TEST(half_a_backup_is_none)
+{
+	char path[512];
+	char *made = NULL;
+
+	put_text("a", "1");
+	put_text("b", "1");
+	ck_assert_int_eq(files_list(files, NULL, &list, &err), ETL_OK);
+	unlink(path_of("b"));
+	snprintf(path, sizeof(path), "%s", path_of("m-{time}"));
+	ck_assert_int_eq(files_backup(files, &list, path, 0, 5, &made, &err), ETL_FAILED);
+	ck_assert_msg(strstr(err.text, "/b vanished") != NULL, "%s", err.text);
+	assert_tree("a");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("files_output");
+	TCase *tests = tcase_create("files_output");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, nothing_is_seen_before_it_is_published);
+	tcase_add_test(tests, what_is_given_up_leaves_nothing);
+	tcase_add_test(tests, a_file_goes_on_and_is_cut_back);
+	tcase_add_test(tests, what_is_there_is_replaced_only_when_asked);
+	tcase_add_test(tests, a_root_may_be_the_file);
+	tcase_add_test(tests, a_full_disk_is_said_with_the_name);
+	tcase_add_test(tests, a_backup_is_the_tree);
+	tcase_add_test(tests, the_newest_backups_are_kept);
+	tcase_add_test(tests, half_a_backup_is_none);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
