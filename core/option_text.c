@@ -227,8 +227,10 @@ bool uri_absolute(const char *uri, const char *folder, char **ret)
 	struct etl_text text = { 0 };
 
 	*ret = NULL;
-	/* Nothing behind the scheme, and ":memory:", are no paths. */
+	/* Nothing behind the scheme, ":memory:", and "-", which is standard input or output, are no paths. */
 	if (!folder || uri[scheme] != ':' || !uri[scheme + 1] || strchr("/?#:", uri[scheme + 1]))
+		return true;
+	if (uri[scheme + 1] == '-' && (!uri[scheme + 2] || strchr("?#", uri[scheme + 2])))
 		return true;
 	etl_text_add_bytes(&text, uri, scheme + 1);
 	for (const char *p = strcmp(folder, "/") == 0 ? "" : folder; *p; p++)

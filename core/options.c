@@ -196,7 +196,8 @@ static int set_text(struct reading *r, const config_setting_t *s, char *text)
 	case ETL_OPT_PATH:
 		if (!*text)
 			return fail_type(r, s, text);
-		if (*text == '/' || !folder)
+		/* "-" is standard input or output for plugins of files; a file of that name is "./-". */
+		if (*text == '/' || strcmp(text, "-") == 0 || !folder)
 			break;
 		ok = asprintf(&path, "%s/%s", folder, text) >= 0;
 		if (ok) {

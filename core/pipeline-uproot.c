@@ -86,7 +86,7 @@ static bool is_relative_path(const struct pipeline *p, const char *text)
 	bool relative;
 
 	if (strncmp(text, "${", 2) != 0)
-		return *text && *text != '/';
+		return *text && *text != '/' && strcmp(text, "-") != 0;
 	relative = interpolate(text, p->folder, "", true, &filled, &none) == ETL_OK && *filled &&
 		   *filled != '/';
 	error_clear(&none);

@@ -16,6 +16,12 @@
 /* A folder, a file, or "-". One thread at a time. */
 struct files;
 
+/*
+ * The root that the options path (ETL_OPT_PATH) and uri (ETL_OPT_URI with ETL_OPT_LOCAL, "csv:in%20put/") of PLUGIN, whose name is the
+ * scheme too, say: one of them is given. The caller frees *ret.
+ */
+int files_root(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, char **ret, struct etl_error *err);
+
 /* ROOT is absolute, or "-". Connects to nothing and opens nothing. */
 int files_new(struct files **ret, const struct etl_host *host, const char *root, struct etl_error *err);
 void files_free(struct files *files);

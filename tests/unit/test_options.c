@@ -102,6 +102,9 @@ START_TEST(a_local_uri_is_relative_to_the_folder)
 		{ "sqlite:///srv/shop.db", NULL },
 		{ "sqlite::memory:", NULL },
 		{ "sqlite:", NULL },
+		{ "csv:-", NULL },
+		{ "csv:-?header=false", NULL },
+		{ "csv:-a", "csv:/srv/50%25 off/-a" },
 		{ "shop.db", NULL },
 	};
 

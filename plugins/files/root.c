@@ -1,0 +1,124 @@
+/*
+ * The options `path` and `uri` of a plugin of files: where its files are, as files_new takes it.
+ */
+#include "config.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <etlrun/helpers.h>
+
+#include "backend.h"
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Decodes %41 up to `?`. False: a % without two digits, or a NUL. */
+static bool decode(const char *at, struct etl_text *ret)
+{
+	for (; *at && *at != '?'; at++) {
+		char c = *at;
+
+		if (c == '%') {
+			int high = hex(at[1]), low = high < 0 ? -1 : hex(at[2]);
+
+			if (low < 0 || high * 16 + low == 0)
+				return false;
+			c = (char)(high * 16 + low);
+			at += 2;
+		}
+		etl_text_add_bytes(ret, &c, 1);
+	}
+	return true;
+}
+
+/* What is wrong with "SCHEME:PATH", or NULL: the path is in RET. */
+static const char *read_uri(const char *scheme, const char *uri, struct etl_text *ret)
+{
+	const char *at = uri;
+	size_t length = strlen(scheme);
+
+	if (strncmp(at, scheme, length) == 0 && at[length] == ':')
+		at += length + 1;
+	if (strncmp(at, "//", 2) == 0) {
+		at += 2;
+		if (strncmp(at, "localhost/", 10) == 0)
+			at += 9;
+		if (*at != '/')
+			return "names a host; what is on this machine has no slash or three behind the scheme";
+	}
+	if (strchr(at, '#'))
+		return "has a #, which would begin a fragment; write %23 for a # in the name";
+	if (!decode(at, ret))
+		return "has a % that is not followed by two hexadecimal digits of a character";
+	return ret->length == 0 && !ret->failed ? "names no file" : NULL;
+}
+
+/* `copy` sets the options that its URI names; a URI in a file does not, and must not seem to. */
+static int check_query(const struct etl_host *host, const struct etl_conf *conf, const char *plugin,
+		       const char *uri, struct etl_error *err)
+{
+	const char *at = strchr(uri, '?');
+	char key[64];
+
+	for (at = at ? at + 1 : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
+		size_t length = strcspn(at, "=&");
+
+		snprintf(key, sizeof(key), "%.*s",
+			 length < sizeof(key) ? (int)length : (int)sizeof(key) - 1, at);
+		if (length && !host->given(conf, key))
+			return host->fail(err, ETL_USAGE, NULL, 0,
+					  "%s: ?%s in the uri sets nothing in a pipeline file; write %s beside uri, if "
+					  "it is an option (`etlrun plugins %s`)",
+					  plugin, key, key, plugin);
+	}
+	return ETL_OK;
+}
+
+/* Relative to the current folder: what the host has left so comes from the command line. */
+static char *absolute(const char *path)
+{
+	char folder[PATH_MAX];
+
+	if (*path == '/' || strcmp(path, "-") == 0)
+		return strdup(path);
+	return getcwd(folder, sizeof(folder)) ? files_join(folder, path) : NULL;
+}
+
+int files_root(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, char **ret,
+	       struct etl_error *err)
+{
+	const char *path = host->str(conf, "path"), *uri = host->str(conf, "uri"), *why = NULL;
+	struct etl_text text = { 0 };
+	int rc = ETL_OK;
+
+	if (!path == !uri)
+		return host->fail(err, ETL_USAGE, NULL, 0,
+				  path ? "%s: path and uri both say where the files are; give one of them" :
+					 "%s: no files are named; give path, a folder or a file",
+				  plugin);
+	if (path)
+		etl_text_add(&text, path);
+	else
+		why = read_uri(plugin, uri, &text);
+	if (why)
+		rc = host->fail(err, ETL_USAGE, NULL, 0, "%s: the uri \"%s\" %s", plugin, uri, why);
+	else if (uri)
+		rc = check_query(host, conf, plugin, uri, err);
+	if (!rc) {
+		*ret = text.failed ? NULL : absolute(text.at);
+		if (!*ret)
+			rc = host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory for the path", plugin);
+	}
+	etl_text_free(&text);
+	return rc;
+}
