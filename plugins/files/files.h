@@ -139,6 +139,8 @@ int files_output_exists(struct files *files, const char *name, bool *ret, struct
  * that name. Idempotent, in any process: it is fine when it was done before.
  */
 int files_output_publish(struct files *files, const char *name, const char *run, bool replace, struct etl_error *err);
+/* Removes what waits under this one name, and the folders that become empty by it. Idempotent, in any process. */
+int files_output_drop(struct files *files, const char *name, const char *run, struct etl_error *err);
 /* Removes everything that waits for this run, and what publish leaves of its folder. Idempotent, in any process. */
 int files_output_discard(struct files *files, const char *run, struct etl_error *err);
 

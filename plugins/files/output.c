@@ -298,3 +298,19 @@ int files_output_discard(struct files *files, const char *run, struct etl_error 
 	files_place_free(&place);
 	return rc;
 }
+
+int files_output_drop(struct files *files, const char *name, const char *run, struct etl_error *err)
+{
+	struct files_place place;
+	int rc;
+
+	if (files_is_standard(files))
+		return ETL_OK;
+	rc = files_place_of(files, name, run, &place, err);
+	if (!rc)
+		rc = files_remove_tree(files, place.aside, err);
+	if (!rc && place.wait && files_remove_empty(&place))
+		rc = files_remove_wait(files, &place, err);
+	files_place_free(&place);
+	return rc;
+}

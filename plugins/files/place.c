@@ -202,3 +202,31 @@ int files_remove_wait(const struct files *files, const struct files_place *place
 	free(note);
 	return rc;
 }
+
+/* Nothing in it but the note. */
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool empty = true;
+
+	while (dir && empty && (entry = readdir(dir)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			strcmp(entry->d_name, ROOT_IS_NEW) == 0;
+	if (dir)
+		closedir(dir);
+	return empty;
+}
+
+bool files_remove_empty(const struct files_place *place)
+{
+	char *at = strdup(place->aside), *slash = at ? strrchr(at, '/') : NULL;
+
+	for (; slash && slash > at + strlen(place->wait); slash = strrchr(at, '/')) {
+		*slash = '\0';
+		if (rmdir(at) != 0 && errno != ENOENT)
+			break;
+	}
+	free(at);
+	return is_empty(place->wait);
+}

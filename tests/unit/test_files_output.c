@@ -130,7 +130,17 @@ START_TEST(what_is_given_up_leaves_nothing)
 	write_file(files, "a/x.csv", false, "one");
 	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
 	assert_tree("");
+	write_file(files, "a/x.csv", false, "one");
+	write_file(files, "b/y.csv", false, "one");
+	ck_assert_int_eq(files_output_drop(files, "a/x.csv", "r1", &err), ETL_OK);
+	assert_tree(".r1.etlrun~ .r1.etlrun~/b .r1.etlrun~/b/y.csv");
+	ck_assert_int_eq(files_output_drop(files, "b/y.csv", "r1", &err), ETL_OK);
+	ck_assert_int_eq(files_output_drop(files, "b/y.csv", "r1", &err), ETL_OK);
+	assert_tree("");
 	ck_assert_int_eq(files_new(&new_root, &host, path_of("made/for/this"), &err), ETL_OK);
+	write_file(new_root, "x.csv", false, "one");
+	ck_assert_int_eq(files_output_drop(new_root, "x.csv", "r1", &err), ETL_OK);
+	assert_tree("made made/for");
 	write_file(new_root, "x.csv", false, "one");
 	ck_assert_int_eq(files_output_discard(new_root, "r1", &err), ETL_OK);
 	assert_tree("made made/for");
