@@ -298,6 +298,7 @@ static int fill_source(struct plugin *p, struct etl_error *err)
 	p->can_watermark = p->source.watermark;
 	p->can_profile = p->source.profile;
 	p->can_propose = p->source.propose;
+	p->can_backup = p->source.backup;
 	p->can_profile_split = p->source.profile_split && p->can_profile && p->can_split && p->can_pin;
 	if (!p->can_split)
 		p->source.plan = one_split;

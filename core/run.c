@@ -134,6 +134,21 @@ static void start_journal(struct run *run)
 			      &run->jobs.at[0]->token, in_order);
 }
 
+/* Before anything is made: a copy of what will be read, where the pipeline asks for one. */
+static int keep_source(struct run *run, struct etl_error *err)
+{
+	struct instance *source = run->source;
+	struct etl_token kept = { "" };
+	int rc;
+
+	if (!source || !source->plugin->can_backup || run->info.flags & ETL_RUN_RESUMED || run->cli->replay)
+		return 0;
+	rc = source->plugin->source.backup(source->self, &run->info, &kept, instance_error(source, err));
+	if (rc == 0 && *kept.text)
+		log_note("the source was copied to %s", kept.text);
+	return rc;
+}
+
 /* What an interrupted run staged is taken up, or, where it is not what it should be, made anew. */
 static int begin(struct run *run, struct etl_error *err)
 {
@@ -370,6 +385,8 @@ static int carry_out(struct run *run, struct etl_error *err)
 		rc = run_find_basis(run, err);
 	if (rc == 0)
 		plan_warn(&run->jobs, &run->plan, run->info.flags);
+	if (rc == 0)
+		rc = keep_source(run, err);
 	if (rc == 0 && !(rc = enter(run, "begin", err)))
 		rc = begin(run, err);
 	ETL_FAULT("run.prepare");

@@ -59,6 +59,7 @@ struct etl_error;               /* the host's: where a failure is described */
 struct etl_context;             /* the host's: one stream of one table, for reject and count */
 struct etl_peer;                /* the host's: one side of a comparison */
 struct etl_total_sink;
+struct etl_run;
 
 /* ---- Types and rows ------------------------------------------------------------------------------ */
 
@@ -709,6 +710,10 @@ struct etl_source {
 	/* Since 1.2. Optional, for stores with ETL_FROM_SHAPES: the `tables` of a whole pipeline, for the verb `discover`, in
 	 * the order in which they are written. The pipeline runs as it is. */
 	int (*propose)(struct etl_instance *, struct etl_proposal_sink *sink, struct etl_error *err);
+	/* Since 1.2. Optional: a run that begins calls it once, inside the pin, before anything is made in the target: where the
+	 * options ask for it, what will be read is copied to a safe place, all of it or nothing. *KEPT is where, for people;
+	 * left as it is ("") when nothing was asked for. A run that goes on does not call it. */
+	int (*backup)(struct etl_instance *, const struct etl_run *run, struct etl_token *kept, struct etl_error *err);
 };
 
 enum etl_mode { ETL_COPY, ETL_APPEND, ETL_MERGE, ETL_SYNC };

@@ -9,7 +9,6 @@
 
 #include "infer.h"
 
-#define SCHEME "json:"
 #define FROM (ETL_OPT_SOURCE | ETL_OPT_PER_TABLE)
 
 static const struct etl_option columns[] = {
@@ -65,6 +64,11 @@ static const struct etl_option options[] = {
 	  .choices = "error|replace|keep", .help = "\\u0000 in a text, which few databases take." },
 	{ .name = "max_depth", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "512", .min = 1, .max = 4096,
 	  .help = "Arrays and objects in each other; a record with more is rejected." },
+	{ .name = "backup", .kind = ETL_OPT_PATH, .flags = ETL_OPT_SOURCE,
+	  .help = "A folder to which all files are copied before a run makes anything, whole or not at all; {time} in its last part is the "
+		  "time of the run: \"backups/migration-{time}\"." },
+	{ .name = "backups", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "5", .min = 1, .max = 10000,
+	  .help = "How many of such folders are kept, the newest." },
 	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM, .default_text = "**",
 	  .help = "Which files, below path: {name} is a part of the name that columns can have, * any characters but /, ** any "
 		  "folders." },
@@ -98,6 +102,7 @@ static void close_instance(struct etl_instance *inst)
 		json_inference_free(inst->found);
 	free(inst->found);
 	files_free(inst->files);
+	free(inst->path);
 	free(inst);
 }
 
@@ -121,18 +126,6 @@ static void read_policies(struct etl_instance *inst)
 	inst->skip_broken = strcmp(host->str(inst->conf, "on_broken"), "skip") == 0;
 }
 
-static int find_root(const struct etl_host *host, const struct etl_conf *conf, const char **ret, struct etl_error *err)
-{
-	const char *path = host->str(conf, "path"), *uri = host->str(conf, "uri");
-
-	if (!path == !uri)
-		return host->fail(err, ETL_USAGE, NULL, 0,
-				  path ? "json: path and uri both name files; give one of them" :
-					 "json: no files are named; give path = \"FOLDER\"");
-	*ret = path ? path : uri + (strncmp(uri, SCHEME, strlen(SCHEME)) == 0 ? strlen(SCHEME) : 0);
-	return ETL_OK;
-}
-
 static int open_instance(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
 			 struct etl_error *err)
 {
@@ -143,7 +136,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 		return host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for an instance");
 	inst->host = host;
 	inst->conf = conf;
-	rc = find_root(host, conf, &inst->path, err);
+	rc = files_root(host, conf, "json", &inst->path, err);
 	if (!rc)
 		rc = files_new(&inst->files, host, inst->path, err);
 	if (rc) {
@@ -174,6 +167,7 @@ static const struct etl_source source = {
 	.plan = json_plan,
 	.profile = json_profile,
 	.propose = json_propose,
+	.backup = json_backup,
 };
 
 static const struct etl_plugin plugin = {

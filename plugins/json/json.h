@@ -178,7 +178,7 @@ bool names_fill(const struct names *, const char *template, struct etl_text *to)
 struct etl_instance {
 	const struct etl_host *host;
 	const struct etl_conf *conf;
-	const char *path;
+	char *path;
 	struct files *files;
 	struct json_limits limits;
 	struct json_text_policy texts;
@@ -199,6 +199,7 @@ int json_join(struct etl_instance *, const struct etl_token *, struct etl_error 
 int json_stamp(struct etl_instance *, struct etl_token *, struct etl_error *);
 int json_plan(struct etl_instance *, const struct etl_read *, int64_t wanted, struct etl_split_sink *,
 	      struct etl_error *);
+int json_backup(struct etl_instance *, const struct etl_run *, struct etl_token *, struct etl_error *);
 /* propose.c */
 int json_propose(struct etl_instance *, struct etl_proposal_sink *, struct etl_error *);
 /* profile.c */

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
@@ -46,5 +47,24 @@ int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wa
 		rc = files_plan(&list, read->limit > 0 ? 1 : wanted, sink);
 	files_list_clear(&list);
 	json_table_free(t);
+	return rc;
+}
+
+int json_backup(struct etl_instance *inst, const struct etl_run *run, struct etl_token *kept, struct etl_error *err)
+{
+	const char *folder = inst->host->str(inst->conf, "backup");
+	struct files_list list = { 0 };
+	char *path = NULL;
+	int rc;
+
+	if (!folder)
+		return ETL_OK;
+	rc = files_list(inst->files, NULL, &list, err);
+	if (!rc)
+		rc = files_backup(inst->files, &list, folder, run->started, inst->host->num(inst->conf, "backups"), &path, err);
+	if (!rc)
+		snprintf(kept->text, sizeof(kept->text), "%s", path);
+	free(path);
+	files_list_clear(&list);
 	return rc;
 }
