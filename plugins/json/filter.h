@@ -24,6 +24,8 @@ struct filter {
 struct work {
 	struct pool pool;
 	struct json_text_policy *texts;
+	const char *const *nulls;       /* texts that shape.c takes for null */
+	size_t null_count;
 	uint64_t misfits;       /* values that a filter let fall because they do not read as what it asks for */
 };
 

@@ -204,6 +204,20 @@ static void add_members(struct making *m, struct proposal *p, const struct shape
 		add_member(m, p, s->members[i], at, children);
 }
 
+/* Columns only: what could be a table stays json. */
+static void add_all(struct making *m, struct proposal *p, const struct shape *s, struct place at)
+{
+	for (size_t i = 0; i < s->member_count; i++) {
+		const struct shape *member = s->members[i];
+		struct place here = { joined(m, at.prefix, "_", member->name), step(m, at.path, member->name), "" };
+
+		if (json_shape_kind(member) == JSON_OBJECT && !member->is_map && member->member_count > 0)
+			add_all(m, p, member, here);
+		else
+			add_scalar(m, p, member, here.prefix, here.path);
+	}
+}
+
 static void add_captures(struct making *m, struct proposal *p)
 {
 	for (size_t i = 0; i < m->capture_count; i++)
@@ -240,6 +254,21 @@ static struct proposal *propose(struct making *m, const char *name, const char *
 		add_scalar(m, p, s, "value", "@");
 	}
 	return p;
+}
+
+bool json_propose_columns(struct inference *inference, const struct shape *s, const char *const *captures,
+			  size_t capture_count, struct proposal *p)
+{
+	struct making m = { inference, NULL, captures, capture_count, false, false };
+	const struct place top = { "", "@", "$" };
+
+	p->row_count = s->seen;
+	add_captures(&m, p);
+	if (json_shape_kind(s) == JSON_OBJECT)
+		add_all(&m, p, s, top);
+	else
+		add_scalar(&m, p, s, "value", "@");
+	return !m.failed && !inference->memory.failed;
 }
 
 bool json_propose_tables(struct inference *inference, const struct file_group *group, const struct shape *top, bool lines,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "infer.h"
-#include "open.h"
+#include "rows.h"
 
 struct looking {
 	struct etl_instance *inst;
@@ -132,7 +132,6 @@ int json_infer(struct etl_instance *inst, struct inference *ret, struct etl_erro
 	size_t count = 0;
 	int rc = files_list(inst->files, NULL, &list, err);
 
-	memset(ret, 0, sizeof(*ret));
 	l.work.texts = &inst->texts;
 	l.tree = json_tree_new(&inst->limits);
 	if (!rc)
@@ -146,8 +145,6 @@ int json_infer(struct etl_instance *inst, struct inference *ret, struct etl_erro
 	json_tree_free(l.tree);
 	json_pool_free(&l.work.pool);
 	files_list_clear(&list);
-	if (rc)
-		json_inference_free(ret);
 	return rc;
 }
 
@@ -157,31 +154,121 @@ void json_inference_free(struct inference *inference)
 	*inference = (struct inference){ 0 };
 }
 
+static struct inference *found_of(struct etl_instance *inst)
+{
+	if (!inst->found)
+		inst->found = calloc(1, sizeof(*inst->found));
+	return inst->found;
+}
+
 int json_found(struct etl_instance *inst, const struct inference **ret, struct etl_error *err)
 {
+	struct inference *found = found_of(inst);
 	int rc = ETL_OK;
 
-	if (!inst->found) {
-		inst->found = calloc(1, sizeof(*inst->found));
-		rc = inst->found ? json_infer(inst, inst->found, err) :
-				   inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at the files");
+	if (!found)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at the files");
+	if (!found->whole)
+		rc = json_infer(inst, found, err);
+	found->whole = !rc;
+	*ret = found;
+	return rc;
+}
+
+/* ---- Columns of rows that are named ------------------------------------------------------------------------------ */
+
+static int pass_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
+{
+	(void)self;
+	(void)entry;
+	(void)flaw;
+	return 0;
+}
+
+static int pass_record(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
+{
+	(void)self;
+	(void)record;
+	(void)flaw;
+	return 0;
+}
+
+static int add_rows(struct rows *rows, struct inference *found, struct shape *shape)
+{
+	int rc;
+
+	rows->work.nulls = rows->table->nulls;
+	rows->work.null_count = rows->table->null_count;
+	while ((rc = json_rows_next(rows)) == ETL_FILL_MORE) {
+		if (json_shape_add(shape, &found->memory, rows->tree, rows->now.node, &rows->work))
+			return rows->inst->host->fail(rows->err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"",
+						      rows->table->name);
 	}
-	if (rc) {
-		free(inst->found);
-		inst->found = NULL;
+	return rc;
+}
+
+static int find_columns(struct etl_instance *inst, const struct json_table *t, struct inference *found,
+			struct proposal *p, struct etl_error *err)
+{
+	struct rows_sink quiet = { pass_file, pass_record };
+	struct shape *shape = etl_arena_alloc(&found->memory, sizeof(*shape));
+	struct files_list list = { 0 };
+	const char *const *captures;
+	size_t count = files_pattern_captures(t->files, &captures);
+	struct rows rows;
+	int rc = files_list(inst->files, t->files, &list, err);
+
+	if (!rc) {
+		rc = json_rows_begin(&rows, inst, t, &list, 0, list.count, &quiet, err);
+		if (!rc && shape)
+			rc = add_rows(&rows, found, shape);
+		json_rows_end(&rows);
 	}
-	*ret = inst->found;
+	if (shape)
+		json_shape_settle(shape, &found->memory);
+	if (!rc && (!shape || !json_propose_columns(found, shape, captures, count, p)))
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"", t->name);
+	files_list_clear(&list);
+	return rc;
+}
+
+int json_found_columns(struct etl_instance *inst, const struct json_table *t, const char *files, const struct proposal **ret,
+		       struct etl_error *err)
+{
+	struct inference *found = found_of(inst);
+	const char *rows = t->layouts[0].rows ? t->layouts[0].rows->text : "";
+	struct found_columns *at;
+	struct proposal *p;
+	int rc;
+
+	for (size_t i = 0; found && i < found->column_count; i++) {
+		*ret = found->columns[i].columns;
+		if (strcmp(found->columns[i].files, files) == 0 && strcmp(found->columns[i].rows, rows) == 0)
+			return ETL_OK;
+	}
+	at = found ? etl_arena_push(&found->memory, found->columns, found->column_count, sizeof(*at)) : NULL;
+	p = at ? etl_arena_alloc(&found->memory, sizeof(*p)) : NULL;
+	if (!p)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"", t->name);
+	found->columns = at;
+	at[found->column_count] = (struct found_columns){ etl_arena_copy(&found->memory, files),
+							  etl_arena_copy(&found->memory, rows), p };
+	rc = find_columns(inst, t, found, p, err);
+	*ret = p;
+	found->column_count += !rc && at[found->column_count].files && at[found->column_count].rows;
 	return rc;
 }
 
 int json_table_of(struct etl_instance *inst, const struct etl_dataset *dataset, struct json_table **ret,
 		  struct etl_error *err)
 {
+	const struct etl_host *host = inst->host;
 	const struct inference *found;
 	int rc;
 
 	*ret = NULL;
-	if (dataset->options && inst->host->list(dataset->options, "columns"))
+	if (dataset->options && (host->list(dataset->options, "columns") || host->given(dataset->options, "files") ||
+				 host->given(dataset->options, "rows")))
 		return json_table_new(inst, dataset->table, dataset->options, ret, err);
 	rc = json_found(inst, &found, err);
 	for (size_t i = 0; !rc && i < found->count; i++) {

@@ -34,12 +34,25 @@ struct inference {
 	struct arena memory;
 	struct proposal **at;
 	size_t count;
+	/* Columns that were looked for: of whose files and rows. */
+	struct found_columns {
+		const char *files, *rows;
+		struct proposal *columns;
+	} *columns;
+	size_t column_count;
+	bool whole;             /* all files were looked at */
 };
 
 int json_infer(struct etl_instance *, struct inference *ret, struct etl_error *);
 void json_inference_free(struct inference *);
 /* The same, kept by the instance. */
 int json_found(struct etl_instance *, const struct inference **ret, struct etl_error *);
+/* The columns of rows whose table says none, by all of them; kept by the instance for the same FILES and rows. */
+int json_found_columns(struct etl_instance *, const struct json_table *, const char *files, const struct proposal **ret,
+		       struct etl_error *);
+/* infer-tables.c: the columns of rows of this shape; none of them is a table of its own. False: no memory. */
+bool json_propose_columns(struct inference *, const struct shape *, const char *const *captures, size_t capture_count,
+			  struct proposal *);
 /* mapping.c: the proposal as a table. */
 int json_table_propose(struct etl_instance *, const struct proposal *, struct json_table **ret, struct etl_error *);
 

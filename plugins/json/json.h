@@ -131,6 +131,8 @@ struct json_table {
 	const char *const *key;
 	size_t key_count;
 	int32_t duplicates;             /* enum duplicates: of the key, within one file */
+	const char *const *nulls;       /* null_values of columns that have none of their own */
+	size_t null_count;
 	const char *const *except;      /* pairs: a name, a value of it: such rows are passed over, counted */
 	size_t except_count;            /* texts, two for a pair */
 	struct json_let *lets;

@@ -190,6 +190,10 @@ static int read_column(struct making *m, const struct etl_conf *conf, const stru
 		return rc;
 	c->fallback = etl_arena_copy(&m->table->memory, m->host->str(conf, "default"));
 	c->nulls = copy_list(m, conf, "null_values", &c->null_count);
+	if (!m->host->given(conf, "null_values")) {
+		c->nulls = m->table->nulls;
+		c->null_count = m->table->null_count;
+	}
 	c->map = copy_list(m, conf, "map", &c->map_count);
 	c->required = m->host->flag(conf, "not_null");
 	return m->table->memory.failed ? no_memory(m) : ETL_OK;
@@ -407,6 +411,52 @@ size_t json_column_find(const struct json_table *t, const char *name)
 	return SIZE_MAX;
 }
 
+/* ---- Of a proposal --------------------------------------------------------------------------------------------------- */
+
+static int propose_column(struct making *m, const struct json_layout *layout, const struct proposed_column *from,
+			  struct json_column *c)
+{
+	const char *why;
+
+	*c = (struct json_column){ .name = etl_arena_copy(&m->table->memory, from->name),
+				   .declared = etl_arena_copy(&m->table->memory, from->type),
+				   .required = from->required };
+	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
+	if (m->table->memory.failed || !etl_type_parse(from->type, &c->type, &c->length))
+		return no_memory(m);
+	c->take_count = 1;
+	if (json_take_parse(&m->table->memory, from->path, layout, c->takes, &why))
+		return ETL_OK;
+	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
+			     "json: table \"%s\": a column of what was found at \"%s\": %s; write the pipeline by hand",
+			     m->table->name, from->path, why);
+}
+
+/* Nothing was said of the columns: those that are in the rows. */
+static int find_columns(struct making *m, const struct etl_conf *from)
+{
+	struct json_table *t = m->table;
+	const struct proposal *found = NULL;
+	int rc = json_found_columns(m->inst, t, m->host->str(from, "files"), &found, m->err);
+
+	if (!rc && t->layout_count > 1)
+		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\": several layouts need `columns`", t->name);
+	if (rc)
+		return rc;
+	t->layouts[0].columns = etl_arena_alloc(&t->memory, (found->column_count + 1) * sizeof(*t->layouts[0].columns));
+	if (!t->layouts[0].columns)
+		return no_memory(m);
+	t->column_count = found->column_count;
+	for (size_t i = 0; !rc && i < found->column_count; i++) {
+		struct json_column *c = &t->layouts[0].columns[i];
+
+		rc = propose_column(m, &t->layouts[0], &found->columns[i], c);
+		c->nulls = t->nulls;
+		c->null_count = t->null_count;
+	}
+	return rc;
+}
+
 /* ---- The table ------------------------------------------------------------------------------------------------------ */
 
 void json_table_free(struct json_table *t)
@@ -442,9 +492,12 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 	if (!t)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
 	t->name = etl_arena_copy(&t->memory, name);
+	t->nulls = copy_list(&m, from, "null_values", &t->null_count);
 	rc = t->name ? files_pattern_parse(&t->files, inst->host, inst->host->str(from, "files"), err) : no_memory(&m);
 	if (!rc)
 		rc = read_layouts(&m, from);
+	if (!rc && t->column_count == 0)
+		rc = find_columns(&m, from);
 	if (!rc)
 		rc = read_rest(&m, from);
 	if (rc)
@@ -454,26 +507,7 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 	return rc;
 }
 
-/* ---- Of a proposal --------------------------------------------------------------------------------------------------- */
-
-static int propose_column(struct making *m, const struct json_layout *layout, const struct proposed_column *from,
-			  struct json_column *c)
-{
-	const char *why;
-
-	*c = (struct json_column){ .name = etl_arena_copy(&m->table->memory, from->name),
-				   .declared = etl_arena_copy(&m->table->memory, from->type),
-				   .required = from->required };
-	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
-	if (m->table->memory.failed || !etl_type_parse(from->type, &c->type, &c->length))
-		return no_memory(m);
-	c->take_count = 1;
-	if (json_take_parse(&m->table->memory, from->path, layout, c->takes, &why))
-		return ETL_OK;
-	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
-			     "json: table \"%s\": a column of what was found at \"%s\": %s; write the pipeline by hand",
-			     m->table->name, from->path, why);
-}
+/* ---- A whole proposal --------------------------------------------------------------------------------------------------- */
 
 static int propose_layout(struct making *m, const struct proposal *p)
 {

@@ -96,11 +96,10 @@ static int emit(struct etl_instance *inst, const struct proposal *p, struct etl_
 
 int json_propose(struct etl_instance *inst, struct etl_proposal_sink *sink, struct etl_error *err)
 {
-	struct inference found;
-	int rc = json_infer(inst, &found, err);
+	const struct inference *found;
+	int rc = json_found(inst, &found, err);
 
-	for (size_t i = 0; !rc && i < found.count; i++)
-		rc = emit(inst, found.at[i], sink, err);
-	json_inference_free(&found);
+	for (size_t i = 0; !rc && i < found->count; i++)
+		rc = emit(inst, found->at[i], sink, err);
 	return rc;
 }

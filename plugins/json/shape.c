@@ -132,6 +132,12 @@ static const char *add_text(struct shape *s, const struct json_tree *tree, uint3
 	struct json_value v;
 	const char *code = json_value_of(&v, tree, node, w);
 
+	for (size_t i = 0; !code && i < w->null_count; i++) {
+		if (strlen(w->nulls[i]) == v.size && memcmp(w->nulls[i], v.text, v.size) == 0) {
+			s->nulls++;
+			return NULL;
+		}
+	}
 	s->texts++;
 	if (code && strcmp(code, "no_memory") == 0)
 		return code;
