@@ -248,6 +248,10 @@ void files_pattern_free(struct files_pattern *pattern)
 
 size_t files_pattern_captures(const struct files_pattern *pattern, const char *const **ret_names)
 {
+	if (!pattern) {
+		*ret_names = NULL;
+		return 0;
+	}
 	if (ret_names)
 		*ret_names = (const char *const *)pattern->names;
 	return pattern->name_count;

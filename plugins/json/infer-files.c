@@ -84,7 +84,7 @@ static bool same_letters(const struct parts *a, const struct parts *b)
 
 enum kin {
 	KIN_NAME,       /* same depth, same own name, and folders that differ below the first one only, if at all */
-	KIN_DIGITS,     /* one folder, names that differ in digits only */
+	KIN_DIGITS,     /* the same, and the names differ in digits only */
 	KIN_FOLDER      /* one folder, names that end alike */
 };
 
@@ -94,13 +94,13 @@ static bool same_kind(const struct parts *a, const struct parts *b, enum kin kin
 
 	if (a->count != b->count)
 		return false;
-	if (kin == KIN_NAME)
-		return same_part(a, b, last) && (last == 0 || same_part(a, b, 0));
+	if (kin != KIN_FOLDER)
+		return (kin == KIN_NAME ? same_part(a, b, last) : same_letters(a, b)) && (last == 0 || same_part(a, b, 0));
 	for (size_t i = 0; i < last; i++) {
 		if (!same_part(a, b, i))
 			return false;
 	}
-	return kin == KIN_DIGITS ? same_letters(a, b) : same_suffix(a, b);
+	return same_suffix(a, b);
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
@@ -237,10 +237,12 @@ static bool gather(struct grouping *g, size_t first, enum kin kin)
 /* What brings most of the others. */
 static enum kin kin_of(const struct grouping *g, size_t i)
 {
-	if (count_kind(g, i, KIN_NAME) > 1)
-		return KIN_NAME;
-	if (count_kind(g, i, KIN_DIGITS) > 1)
+	size_t same = count_kind(g, i, KIN_NAME);
+
+	if (count_kind(g, i, KIN_DIGITS) > same)
 		return KIN_DIGITS;
+	if (same > 1)
+		return KIN_NAME;
 	return count_kind(g, i, KIN_FOLDER) >= MANY ? KIN_FOLDER : KIN_NAME;
 }
 

@@ -69,8 +69,8 @@ static const struct etl_option options[] = {
 		  "time of the run: \"backups/migration-{time}\"." },
 	{ .name = "backups", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "5", .min = 1, .max = 10000,
 	  .help = "How many of such folders are kept, the newest." },
-	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM, .default_text = "**",
-	  .help = "Which files, below path: {name} is a part of the name that columns can have, * any characters but /, ** any "
+	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM,
+	  .help = "Which files, below path (default: all): {name} is a part of the name that columns can have, * any characters but /, ** any "
 		  "folders." },
 	{ .name = "shape", .kind = ETL_OPT_CHOICE, .flags = FROM, .default_text = "auto", .choices = "auto|array|lines|object|members",
 	  .help = "What a file is, when rows does not say: an array of rows, a row on each line, one row, an object whose members are rows." },

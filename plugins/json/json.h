@@ -125,7 +125,7 @@ enum duplicates { DUPLICATES_KEEP, DUPLICATES_FIRST, DUPLICATES_LAST };
 
 struct json_table {
 	const char *name;
-	struct files_pattern *files;
+	struct files_pattern *files;    /* NULL: every file */
 	struct json_layout *layouts;    /* the first whose rows are in a file */
 	size_t layout_count, column_count;
 	const char *const *key;

@@ -437,7 +437,7 @@ static int find_columns(struct making *m, const struct etl_conf *from)
 {
 	struct json_table *t = m->table;
 	const struct proposal *found = NULL;
-	int rc = json_found_columns(m->inst, t, m->host->str(from, "files"), &found, m->err);
+	int rc = json_found_columns(m->inst, t, m->host->given(from, "files") ? m->host->str(from, "files") : "", &found, m->err);
 
 	if (!rc && t->layout_count > 1)
 		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\": several layouts need `columns`", t->name);
@@ -493,7 +493,9 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
 	t->name = etl_arena_copy(&t->memory, name);
 	t->nulls = copy_list(&m, from, "null_values", &t->null_count);
-	rc = t->name ? files_pattern_parse(&t->files, inst->host, inst->host->str(from, "files"), err) : no_memory(&m);
+	rc = t->name ? ETL_OK : no_memory(&m);
+	if (!rc && inst->host->given(from, "files"))
+		rc = files_pattern_parse(&t->files, inst->host, inst->host->str(from, "files"), err);
 	if (!rc)
 		rc = read_layouts(&m, from);
 	if (!rc && t->column_count == 0)
