@@ -1,0 +1,284 @@
+/*
+ * The target: a file for each table, written aside in the order of the rows and given its name when the run publishes. What
+ * is on standard output cannot be taken back, so it is written as it comes.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fault.h"
+#include "write.h"
+
+#define PIECE (1 << 17) /* bytes that are written at once */
+
+/* ---- Where a table goes ------------------------------------------------------------------------------------------------ */
+
+/* The path is a file when it ends as one and is no folder. */
+static bool root_is_file(const struct etl_instance *inst)
+{
+	struct stat st;
+
+	if (files_is_standard(inst->files))
+		return true;
+	return csv_is_csv(inst->root) && (stat(inst->root, &st) != 0 || !S_ISDIR(st.st_mode));
+}
+
+static const char *name_flaw(const char *name)
+{
+	const char *at = name, *end;
+
+	if (*name == '/')
+		return "begins with a slash; it is below path";
+	for (;; at = end + 1) {
+		end = at + strcspn(at, "/");
+		if (end == at)
+			return "has an empty part between slashes";
+		if (strncmp(at, "..", (size_t)(end - at)) == 0)
+			return "has . or .. in it";
+		if (end - at > 255)
+			return "has a part of more than 255 bytes";
+		if (!*end)
+			return NULL;
+	}
+}
+
+/* The name of the load's file below the root, "" when that is the file. The caller frees. */
+static int file_of(struct etl_instance *inst, const struct etl_load *load, char **ret, struct etl_error *err)
+{
+	const struct etl_host *host = inst->host;
+	const char *file = load->options ? host->str(load->options, "file") : NULL, *why = NULL;
+	const char *compress = host->str(inst->conf, "compress");
+	struct etl_text name = { 0 };
+
+	if (root_is_file(inst)) {
+		etl_text_add(&name, "");
+	} else if (file) {
+		etl_text_add(&name, file);
+	} else {
+		etl_text_addf(&name, "%s.csv", load->table->name);
+		if (strcmp(compress, "none") != 0)
+			etl_text_addf(&name, ".%s", compress);
+	}
+	if (name.length)
+		why = name_flaw(name.at);
+	if (why) {
+		host->fail(err, ETL_USAGE, NULL, 0,
+			   "csv: table \"%s\" cannot be a file called \"%s\": that %s; name another with to = { file = \"…\"; }",
+			   load->table->name, name.at, why);
+		etl_text_free(&name);
+		return ETL_FAILED;
+	}
+	if (name.failed)
+		return host->fail(err, ETL_MEMORY, NULL, 0, "csv: no memory for the name of a file");
+	*ret = name.at ? name.at : strdup("");
+	return *ret ? ETL_OK : host->fail(err, ETL_MEMORY, NULL, 0, "csv: no memory for the name of a file");
+}
+
+/* Two tables in one file would be one of them. */
+static int check_alone(struct etl_instance *inst, const struct etl_load *load, const char *file, struct etl_error *err)
+{
+	const struct etl_run *run = load->run;
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && run->loads && i < run->load_count; i++) {
+		const struct etl_load *other = run->loads[i];
+		char *name = NULL;
+
+		if (other->index == load->index)
+			continue;
+		rc = file_of(inst, other, &name, err);
+		if (!rc && strcmp(name, file) == 0)
+			rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
+					      *file ? "csv: tables \"%s\" and \"%s\" would both be %s; name another with to = { file "
+						      "= \"…\"; }" :
+						      "csv: tables \"%s\" and \"%s\" would both be %s; choose one table, or give path a "
+						      "folder",
+					      load->table->name, other->table->name, *file ? file : inst->root);
+		free(name);
+	}
+	return rc;
+}
+
+static int check_existing(struct etl_instance *inst, const struct etl_load *load, const char *file,
+			  struct etl_error *err)
+{
+	bool there = false;
+	int rc;
+
+	if (load->run->on_existing == ETL_EXISTING_TRUNCATE)
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"csv: a file has nothing that stays when its rows go; write on_existing = \"replace\"");
+	if (load->run->on_existing == ETL_EXISTING_REPLACE)
+		return ETL_OK;
+	rc = files_output_exists(inst->files, file, &there, err);
+	if (!rc && there)
+		rc = inst->host->fail(err, ETL_FATAL, NULL, 0,
+				      "%s%s%s is there already; write on_existing = \"replace\", or remove it", inst->root,
+				      *file ? "/" : "", file);
+	return rc;
+}
+
+/* ---- Writing ---------------------------------------------------------------------------------------------------------------- */
+
+static int write_header(struct etl_instance *inst, const struct etl_load *load, struct files_output *output,
+			struct etl_error *err)
+{
+	struct etl_text text = { 0 };
+	struct csv_format format;
+	int rc = csv_format_of(inst, load->options, &format, err);
+
+	if (!rc && format.header)
+		csv_add_header(&text, &format, load->table);
+	if (!rc && text.failed)
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "csv: no memory to write");
+	if (!rc)
+		rc = files_output_write(output, text.at, text.length, err);
+	etl_text_free(&text);
+	return rc;
+}
+
+int csv_begin(struct etl_instance *inst, const struct etl_load *load, struct etl_token *ret, struct etl_error *err)
+{
+	struct files_output *output = NULL;
+	char *file = NULL;
+	int rc = file_of(inst, load, &file, err);
+
+	if (!rc)
+		rc = check_alone(inst, load, file, err);
+	if (!rc)
+		rc = check_existing(inst, load, file, err);
+	if (!rc && strlen(load->run->id) + strlen(file) + 2 > sizeof(ret->text))
+		rc = inst->host->fail(err, ETL_USAGE, NULL, 0, "csv: the name %s is too long", file);
+	if (!rc)
+		rc = files_output_open(inst->files, file, load->run->id, false, &output, err);
+	if (!rc)
+		rc = write_header(inst, load, output, err);
+	if (!rc) {
+		rc = files_output_finish(output, NULL, err);
+		output = NULL;
+	}
+	files_output_close(output);
+	if (!rc)
+		snprintf(ret->text, sizeof(ret->text), "%s %s", load->run->id, file);
+	free(file);
+	return rc;
+}
+
+/* Splits a token, whose run has no blank in it, into COPY. */
+static const char *token_parts(const struct etl_token *token, struct etl_token *copy)
+{
+	char *blank;
+
+	*copy = *token;
+	blank = strchr(copy->text, ' ');
+	if (!blank)
+		return "";
+	*blank = '\0';
+	return blank + 1;
+}
+
+struct writing {
+	struct etl_consumer consumer; /* first: the pull hands it back */
+	struct etl_instance *inst;
+	struct etl_error *err;
+	const struct etl_load *load;
+	struct csv_format format;
+	struct files_output *output;
+	struct etl_text text;
+	struct etl_stats stats;
+	int rc;
+};
+
+static int flush(struct writing *w)
+{
+	int rc = w->text.failed ? w->inst->host->fail(w->err, ETL_MEMORY, NULL, 0, "csv: no memory to write") :
+				  files_output_write(w->output, w->text.at, w->text.length, w->err);
+
+	w->stats.bytes += w->text.length;
+	w->text.length = 0;
+	return rc;
+}
+
+static int cannot_write(struct writing *w, int64_t column, const char *why)
+{
+	const struct etl_table *t = w->load->table;
+
+	return w->inst->host->fail(w->err, ETL_DATA, NULL, 0, "csv: a value of \"%s\".\"%s\" %s", t->name,
+				   ETL_AT(const struct etl_column, t->columns, t->column_size, column)->name, why);
+}
+
+static bool write_batch(struct etl_consumer *consumer, const struct etl_view *view)
+{
+	struct writing *w = (struct writing *)(void *)consumer;
+	int64_t row, column;
+	const char *why;
+
+	for (row = 0; !w->rc && row < view->rows; row++) {
+		why = csv_add_row(&w->text, &w->format, view, row, &column);
+		if (why)
+			w->rc = cannot_write(w, column, why);
+		else if (w->text.length >= PIECE || w->text.failed)
+			w->rc = flush(w);
+	}
+	w->stats.rows += (uint64_t)view->rows;
+	return !w->rc;
+}
+
+int csv_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+	     const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
+{
+	struct writing w = { .consumer = { write_batch }, .inst = inst, .err = err, .load = load };
+	struct etl_token run;
+	const char *file = token_parts(token, &run);
+	int rc = csv_format_of(inst, load->options, &w.format, err);
+
+	(void)part;
+	if (!rc)
+		rc = files_output_open(inst->files, file, run.text, true, &w.output, err);
+	if (!rc && !etl_stream_pull(stream, &w.consumer))
+		/* When the stream failed, whoever made it has said why, and that stays. */
+		rc = w.rc ? w.rc : inst->host->fail(err, ETL_FATAL, NULL, 0, "csv: the rows of \"%s\" ended early", load->table->name);
+	if (!rc)
+		rc = flush(&w);
+	ETL_FAULT("csv.before_finish");
+	if (!rc) {
+		rc = files_output_finish(w.output, NULL, err);
+		w.output = NULL;
+	}
+	files_output_close(w.output);
+	etl_text_free(&w.text);
+	if (!rc)
+		*ret = w.stats;
+	return rc;
+}
+
+/* ---- The end ---------------------------------------------------------------------------------------------------------------- */
+
+int csv_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	bool replace = commit->run->on_existing == ETL_EXISTING_REPLACE;
+	size_t i;
+	int rc = ETL_OK;
+
+	for (i = 0; !rc && i < commit->load_count; i++) {
+		struct etl_token run;
+		const char *file = token_parts(commit->tokens[i], &run);
+
+		rc = files_output_publish(inst->files, file, run.text, replace, err);
+		ETL_FAULT("csv.published_one");
+	}
+	return rc ? rc : files_output_discard(inst->files, commit->run->id, err);
+}
+
+int csv_abort(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, struct etl_error *err)
+{
+	struct etl_token run;
+	const char *file = token_parts(token, &run);
+
+	(void)load;
+	return files_output_drop(inst->files, file, run.text, err);
+}
