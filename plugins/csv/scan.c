@@ -61,13 +61,14 @@ struct csv_scan *csv_scan_new(const struct csv_rules *rules, struct csv_bytes *b
 {
 	struct csv_scan *s = calloc(1, sizeof(*s));
 
-	if (s)
-		s->buf = malloc(FIRST_ROOM);
+	if (s) {
+		s->room = rules->room ? rules->room : FIRST_ROOM;
+		s->buf = malloc(s->room);
+	}
 	if (!s || !s->buf) {
 		free(s);
 		return NULL;
 	}
-	s->room = FIRST_ROOM;
 	s->rules = *rules;
 	s->bytes = bytes;
 	s->stops[(unsigned char)rules->separator] = true;
@@ -451,6 +452,8 @@ static int give_large(struct csv_scan *s, enum outcome outcome, struct csv_recor
 				  .flaw_column = 1 };
 	note_second_line(s);
 	if (outcome == FLAWED && s->has_second) {
+		if (r->size >= s->second_line - s->large_offset)
+			r->size = (size_t)(s->second_line - s->large_offset) - 1;
 		rc = s->bytes->seek(s->bytes, s->second_line);
 		s->start = s->end = s->next = 0;
 		s->base = s->second_line;

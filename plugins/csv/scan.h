@@ -22,6 +22,7 @@ struct csv_rules {
 	bool trim;			/* blanks around fields are nothing */
 	size_t max_record;		/* bytes */
 	size_t max_fields;		/* more are counted, and not kept */
+	size_t room;			/* bytes that are read at once; 0: as is quick */
 };
 
 struct csv_field {
