@@ -59,6 +59,15 @@ static int reject(struct reading *r, struct etl_reject *what, const struct csv_r
 	return rc;
 }
 
+/* "people.csv:3:1 (byte 30), table "people": "; the byte is the file's own, so of a converted one there is none. */
+static void add_position(struct etl_text *to, const struct reading *r, uint64_t line, uint64_t column, uint64_t offset)
+{
+	etl_text_addf(to, "%s:%llu:%llu", label_of(r), (unsigned long long)line, (unsigned long long)column);
+	if (!r->table->format.encoding)
+		etl_text_addf(to, " (byte %llu)", (unsigned long long)offset);
+	etl_text_addf(to, ", table \"%s\": ", r->table->name);
+}
+
 static void add_flaw(struct etl_text *to, const struct reading *r, const struct csv_record *record)
 {
 	if (strcmp(record->flaw, "too_few_fields") == 0 || strcmp(record->flaw, "too_many_fields") == 0)
@@ -78,9 +87,7 @@ static int reject_record(struct reading *r, const struct csv_record *record)
 	struct etl_reject what = { .code = record->flaw };
 	struct etl_text reason = { 0 }, raw = { 0 };
 
-	etl_text_addf(&reason, "%s:%llu:%llu (byte %llu), table \"%s\": ", label_of(r),
-		      (unsigned long long)record->flaw_line, (unsigned long long)record->flaw_column,
-		      (unsigned long long)(record->offset + record->flaw_at), r->table->name);
+	add_position(&reason, r, record->flaw_line, record->flaw_column, record->offset + record->flaw_at);
 	add_flaw(&reason, r, record);
 	/* What begins with a brace would be taken for a row that is written as JSON. */
 	etl_text_add(&raw, record->size > 0 && record->text[0] == '{' ? " " : "");
@@ -168,8 +175,7 @@ static void add_place(struct etl_text *to, const struct reading *r, const struct
 			line_at = i + 1;
 		}
 	}
-	etl_text_addf(to, "%s:%llu:%llu (byte %llu), table \"%s\": ", label_of(r), (unsigned long long)line,
-		      (unsigned long long)(at - line_at + 1), (unsigned long long)(record->offset + at), r->table->name);
+	add_position(to, r, line, at - line_at + 1, record->offset + at);
 }
 
 static int reject_value(struct reading *r, const struct csv_record *record, int64_t i, const char *code)
