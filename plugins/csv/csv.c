@@ -44,7 +44,7 @@ static const struct etl_option options[] = {
 	{ .name = "decimal", .kind = ETL_OPT_CHOICE, .flags = STORE | ETL_OPT_SOURCE, .default_text = "point", .choices = "point|comma",
 	  .help = "What stands before the decimals of a number." },
 	{ .name = "names", .kind = ETL_OPT_LIST, .flags = STORE | ETL_OPT_SOURCE,
-	  .help = "The names of the columns, instead of those of the header. Without both they are column_1, column_2, …" },
+	  .help = "The names of the columns, instead of those of the header. Without both they are column_1, column_2 and so on." },
 	{ .name = "infer", .kind = ETL_OPT_FLAG, .flags = STORE | ETL_OPT_SOURCE, .default_text = "true",
 	  .help = "Types that columns does not say are chosen by all values of all files, which are read once more for it; false: they "
 		  "are text." },
