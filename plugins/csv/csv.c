@@ -161,6 +161,7 @@ static const struct etl_target target = {
 	.max_instances = 1,
 	.begin = csv_begin,
 	.load = csv_load,
+	.staged = csv_staged,
 	.commit = csv_commit,
 	.abort = csv_abort,
 };

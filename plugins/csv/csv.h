@@ -70,6 +70,7 @@ struct csv_table {
 	struct files_pattern *pattern; /* NULL: every file of the root */
 	struct csv_column *columns;    /* those of the files, then captures */
 	size_t count, in_file;
+	bool by_place; /* the columns are what stands there, whatever the header calls them: of a file that this run wrote */
 	int64_t rows; /* counted when types were chosen by values, else ETL_UNKNOWN */
 	struct arena memory;
 };
@@ -80,6 +81,9 @@ struct csv_table {
  */
 int csv_table_new(struct etl_instance *inst, const char *name, const struct etl_conf *options, bool infer,
 		  struct csv_table **ret, struct etl_error *err);
+/* The one file of INST's root that this plugin wrote, with the columns of WANT. */
+int csv_table_written(struct etl_instance *inst, const char *name, const struct etl_conf *options,
+		      const struct ArrowSchema *want, struct csv_table **ret, struct etl_error *err);
 void csv_table_free(struct csv_table *table);
 int64_t csv_column_find(const struct csv_table *table, const char *name);
 int csv_infer(struct csv_table *table, const struct files_list *list, struct etl_error *err);
@@ -151,9 +155,13 @@ int csv_read(struct etl_instance *, const struct etl_read *, const struct etl_sp
 	     struct etl_error *);
 int csv_plan(struct etl_instance *, const struct etl_read *, int64_t wanted, struct etl_split_sink *, struct etl_error *);
 
+/* Splits a token of `begin`, in COPY, into the run's id and the name of the file. */
+const char *csv_token_parts(const struct etl_token *token, struct etl_token *copy);
 int csv_begin(struct etl_instance *, const struct etl_load *, struct etl_token *ret, struct etl_error *);
 int csv_load(struct etl_instance *, const struct etl_load *, const struct etl_token *, const struct etl_part *,
 	     struct ArrowArrayStream *, struct etl_stats *ret, struct etl_error *);
+int csv_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *, struct etl_dataset_sink *,
+	       struct etl_error *);
 int csv_commit(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 int csv_abort(struct etl_instance *, const struct etl_load *, const struct etl_token *, struct etl_error *);
 

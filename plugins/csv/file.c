@@ -207,6 +207,12 @@ static int map_columns(struct csv_file *f, const struct csv_table *t, const char
 	f->where = malloc((t->in_file + 1) * sizeof(*f->where));
 	if (!f->where)
 		return no_memory(f);
+	for (i = 0; t->by_place && i < t->in_file; i++)
+		f->where[i] = i;
+	if (t->by_place) {
+		f->fields = t->in_file;
+		return ETL_OK;
+	}
 	for (i = 0; i < t->in_file; i++) {
 		for (j = 0; j < count && strcmp(names[j], t->columns[i].name) != 0; j++)
 			;

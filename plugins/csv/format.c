@@ -84,6 +84,7 @@ int csv_format_of(const struct etl_instance *inst, const struct etl_conf *option
 		return rc;
 	f.null_text = text_of(inst, options, "null");
 	f.null_size = strlen(f.null_text);
+	f.decimal = '.';
 	f.header = host->flag(csv_option(inst, options, "header"), "header");
 	if (host->role == ETL_ROLE_SOURCE) {
 		f.trim = host->flag(csv_option(inst, options, "trim"), "trim");

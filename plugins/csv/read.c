@@ -15,6 +15,7 @@
 struct reading {
 	struct etl_producer producer; /* first: the stream hands it back */
 	struct etl_instance *inst;
+	struct etl_instance written; /* of what a run wrote: `inst` is this one, and its files are ours */
 	struct etl_error *err;
 	struct etl_context *context;
 	struct csv_table *table;
@@ -31,7 +32,8 @@ struct reading {
 
 static int no_memory(struct reading *r)
 {
-	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "csv: no memory to read \"%s\"", r->table->name);
+	return r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0, "csv: no memory to read \"%s\"",
+				   r->table ? r->table->name : "");
 }
 
 /* ---- Rejects --------------------------------------------------------------------------------------------------------- */
@@ -360,6 +362,7 @@ static void close_reading(struct etl_producer *self)
 		csv_file_close(&r->file);
 	files_list_clear(&r->list);
 	csv_table_free(r->table);
+	files_free(r->written.files);
 	free(r->columns);
 	free(r->scratch);
 	if (r->want.release)
@@ -384,16 +387,46 @@ static int find_columns(struct reading *r)
 	return ETL_OK;
 }
 
+/* What this run wrote for a table and did not publish yet. */
+static int find_written(struct reading *r, const struct etl_read *read)
+{
+	struct etl_token run;
+	const char *file = csv_token_parts(read->dataset.token, &run);
+	int rc;
+
+	r->written = *r->inst;
+	r->written.files = NULL;
+	rc = files_output_look(r->inst->files, file, run.text, &r->written.files, r->err);
+	r->inst = &r->written;
+	if (rc)
+		return rc;
+	return csv_table_written(r->inst, read->dataset.table, read->dataset.options, read->want, &r->table, r->err);
+}
+
+static int find_table(struct reading *r, const struct etl_read *read)
+{
+	const struct etl_host *host = r->inst->host;
+	int rc;
+
+	if (read->dataset.token)
+		return find_written(r, read);
+	if (!read->dataset.table || host->role != ETL_ROLE_SOURCE)
+		return host->fail(r->err, ETL_USAGE, NULL, 0,
+				  "csv: files that were published are not read back; validators look at them while they are "
+				  "written, and a pipeline with them as its source reads them");
+	rc = csv_table_new(r->inst, read->dataset.table, read->dataset.options, false, &r->table, r->err);
+	if (!rc && !r->table)
+		rc = host->fail(r->err, ETL_FATAL, NULL, 0, "csv: the file of table \"%s\" is gone", read->dataset.table);
+	return rc;
+}
+
 static int start(struct reading *r, const struct etl_read *read, const struct etl_split *split)
 {
 	size_t first = 0, count = 0;
-	int rc = csv_table_new(r->inst, read->dataset.table, read->dataset.options, false, &r->table, r->err);
+	int rc = find_table(r, read);
 
 	if (rc)
 		return rc;
-	if (!r->table)
-		return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0, "csv: the file of table \"%s\" is gone",
-					   read->dataset.table);
 	if (read->keys)
 		return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
 					   "csv: rows of files cannot be found by their keys; run the pipeline again");

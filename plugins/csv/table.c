@@ -302,6 +302,31 @@ int csv_table_new(struct etl_instance *inst, const char *name, const struct etl_
 	return rc < 0 ? rc : ETL_OK;
 }
 
+int csv_table_written(struct etl_instance *inst, const char *name, const struct etl_conf *options,
+		      const struct ArrowSchema *want, struct csv_table **ret, struct etl_error *err)
+{
+	struct csv_table *t = calloc(1, sizeof(*t));
+	int64_t i;
+	int rc;
+
+	if (!t)
+		return no_memory(inst, err);
+	t->inst = inst;
+	t->by_place = true;
+	t->name = etl_arena_copy(&t->memory, name);
+	rc = csv_format_of(inst, options, &t->format, err);
+	for (i = 0; !rc && i < want->n_children; i++)
+		add_column(t, want->children[i]->name, -1);
+	t->in_file = t->count;
+	if (!rc && t->memory.failed)
+		rc = no_memory(inst, err);
+	if (rc)
+		csv_table_free(t);
+	else
+		*ret = t;
+	return rc;
+}
+
 void csv_table_free(struct csv_table *t)
 {
 	if (!t)

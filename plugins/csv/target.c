@@ -168,8 +168,8 @@ int csv_begin(struct etl_instance *inst, const struct etl_load *load, struct etl
 	return rc;
 }
 
-/* Splits a token, whose run has no blank in it, into COPY. */
-static const char *token_parts(const struct etl_token *token, struct etl_token *copy)
+/* A run's id has no blank in it. */
+const char *csv_token_parts(const struct etl_token *token, struct etl_token *copy)
 {
 	char *blank;
 
@@ -233,7 +233,7 @@ int csv_load(struct etl_instance *inst, const struct etl_load *load, const struc
 {
 	struct writing w = { .consumer = { write_batch }, .inst = inst, .err = err, .load = load };
 	struct etl_token run;
-	const char *file = token_parts(token, &run);
+	const char *file = csv_token_parts(token, &run);
 	int rc = csv_format_of(inst, load->options, &w.format, err);
 
 	(void)part;
@@ -256,6 +256,17 @@ int csv_load(struct etl_instance *inst, const struct etl_load *load, const struc
 	return rc;
 }
 
+/* The rows as whoever reads the file will find them. */
+int csv_staged(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+	       struct etl_dataset_sink *sink, struct etl_error *err)
+{
+	struct etl_dataset dataset = { .table = load->table->name, .token = token, .options = load->options };
+
+	(void)inst;
+	(void)err;
+	return sink->emit(sink, &dataset);
+}
+
 /* ---- The end ---------------------------------------------------------------------------------------------------------------- */
 
 int csv_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
@@ -266,7 +277,7 @@ int csv_commit(struct etl_instance *inst, const struct etl_commit *commit, struc
 
 	for (i = 0; !rc && i < commit->load_count; i++) {
 		struct etl_token run;
-		const char *file = token_parts(commit->tokens[i], &run);
+		const char *file = csv_token_parts(commit->tokens[i], &run);
 
 		rc = files_output_publish(inst->files, file, run.text, replace, err);
 		ETL_FAULT("csv.published_one");
@@ -277,7 +288,7 @@ int csv_commit(struct etl_instance *inst, const struct etl_commit *commit, struc
 int csv_abort(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, struct etl_error *err)
 {
 	struct etl_token run;
-	const char *file = token_parts(token, &run);
+	const char *file = csv_token_parts(token, &run);
 
 	(void)load;
 	return files_output_drop(inst->files, file, run.text, err);

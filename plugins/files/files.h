@@ -133,6 +133,9 @@ int files_output_write(struct files_output *output, const void *bytes, size_t si
 int files_output_finish(struct files_output *output, uint64_t *ret_size, struct etl_error *err);
 /* Gives up: the file is again what it was before open. Accepts NULL. */
 void files_output_close(struct files_output *output);
+/* What waits under this name as files of its own, whose root is that one file: to read it before it is published. ETL_USAGE: it is
+ * standard output. The caller frees. */
+int files_output_look(struct files *files, const char *name, const char *run, struct files **ret, struct etl_error *err);
 /* Is there something under this name already? */
 int files_output_exists(struct files *files, const char *name, bool *ret, struct etl_error *err);
 /*

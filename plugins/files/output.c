@@ -167,6 +167,23 @@ void files_output_close(struct files_output *o)
 	output_free(o);
 }
 
+int files_output_look(struct files *files, const char *name, const char *run, struct files **ret,
+		      struct etl_error *err)
+{
+	struct files_place place;
+	int rc;
+
+	if (files_is_standard(files))
+		return files->host->fail(err, ETL_USAGE, NULL, 0,
+					 "what was written to standard output cannot be read back, so there is nothing to "
+					 "compare; leave the validators out, or write a file");
+	rc = files_place_of(files, name, run, &place, err);
+	if (!rc)
+		rc = files_new(ret, files->host, place.aside, err);
+	files_place_free(&place);
+	return rc;
+}
+
 /* ---- Publishing ------------------------------------------------------------------------------------------------------ */
 
 int files_output_exists(struct files *files, const char *name, bool *ret, struct etl_error *err)
