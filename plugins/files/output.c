@@ -83,7 +83,7 @@ int files_output_open(struct files *files, const char *name, const char *run, bo
 	if (!rc && o->encoder && !(o->packed = malloc(PACKED_ROOM)))
 		rc = files_no_memory(files, err);
 	if (rc)
-		output_free(o);
+		files_output_close(o);
 	else
 		*ret = o;
 	return rc;
@@ -164,6 +164,8 @@ void files_output_close(struct files_output *o)
 			o->files->host->log(o->files->host, ETL_LOG_WARN, "%s could not be cut back: %s",
 					    o->place.aside, strerror(errno));
 	}
+	if (!o->standard && o->place.aside)
+		files_tidy(o->files, &o->place);
 	output_free(o);
 }
 

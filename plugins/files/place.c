@@ -230,3 +230,17 @@ bool files_remove_empty(const struct files_place *place)
 	free(at);
 	return is_empty(place->wait);
 }
+
+void files_tidy(const struct files *files, const struct files_place *place)
+{
+	char *note;
+	bool new_root;
+
+	if (!place->wait || !files_remove_empty(place))
+		return;
+	note = files_join(place->wait, ROOT_IS_NEW);
+	new_root = note && unlink(note) == 0;
+	if (rmdir(place->wait) == 0 && new_root)
+		rmdir(files->root);
+	free(note);
+}

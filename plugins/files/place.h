@@ -25,6 +25,8 @@ int files_sync_folder(const struct files *files, const char *folder, struct etl_
 /* Makes place->wait and what `aside` is in. Notes there whether the root is made for it too, and then it goes with it. */
 int files_make_wait(const struct files *files, const struct files_place *place, struct etl_error *err);
 int files_remove_wait(const struct files *files, const struct files_place *place, struct etl_error *err);
+/* After something failed: removes what is empty of what files_make_wait made. Says nothing when that fails too. */
+void files_tidy(const struct files *files, const struct files_place *place);
 /* Removes the empty folders that place->aside was in. True: nothing waits any more. */
 bool files_remove_empty(const struct files_place *place);
 /* Removes PATH and all that is in it; symbolic links are removed, not followed. Nothing there is no error. */
