@@ -53,6 +53,8 @@ static bool is_among(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
+static const char temporary[] = "what is temporary is not in the file; take it out";
+
 static int refuse(struct running *r, const char *why)
 {
 	r->why = why;
@@ -85,6 +87,10 @@ static int authorize(void *data, int action, const char *a, const char *b, const
 
 	(void)trigger;
 	switch (action) {
+	/* CREATE TABLE temp.t is none of the temporary ones to it. */
+	case SQLITE_CREATE_TABLE:
+	case SQLITE_CREATE_VIEW:
+		return schema && sqlite3_stricmp(schema, "temp") == 0 ? refuse(r, temporary) : SQLITE_OK;
 	case SQLITE_ATTACH:
 	case SQLITE_DETACH:
 		return refuse(r, "it reaches for another file; it may only make this one");
@@ -92,7 +98,7 @@ static int authorize(void *data, int action, const char *a, const char *b, const
 	case SQLITE_CREATE_TEMP_INDEX:
 	case SQLITE_CREATE_TEMP_TRIGGER:
 	case SQLITE_CREATE_TEMP_VIEW:
-		return refuse(r, "what is temporary is not in the file; take it out");
+		return refuse(r, temporary);
 	case SQLITE_CREATE_VTABLE:
 		return refuse(r, "the rows of a virtual table belong to its module; make and fill it with "
 				 "after_load of the pipeline");
