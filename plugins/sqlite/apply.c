@@ -86,7 +86,8 @@ static int apply_setting(struct etl_instance *inst, const struct etl_step *step,
 		inst->host->log(inst->host, ETL_LOG_WARN,
 				"%s: keeps its own %s, because it keeps tables of its own; the "
 				"%s has: %s",
-				inst->path, step->object, given_asked(inst) ? "schema file" : "source", step->sql);
+				inst->path, step->object,
+				sqlite_given_asked(inst) ? "schema file" : "source", step->sql);
 	return tables ? ETL_OK : sqlite_run(inst, inst->stage, step->sql, err);
 }
 
@@ -123,7 +124,7 @@ static int apply_whole(struct etl_instance *inst, const struct etl_load *load,
 	sqlite3 *db = inst->stage;
 	bool sorts = strcmp(step->kind, "index") == 0;
 	bool there = false;
-	int rc = given_is_there(inst, step, &there, err);
+	int rc = sqlite_given_is_there(inst, step, &there, err);
 
 	if (rc || there)
 		return rc;

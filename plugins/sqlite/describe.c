@@ -430,7 +430,7 @@ int sqlite_describe(struct etl_instance *inst, const struct etl_dataset *dataset
 	return rc;
 }
 
-int describe_database_of(struct etl_instance *inst, sqlite3 *db, struct etl_table_sink *sink,
+int sqlite_describe_database_of(struct etl_instance *inst, sqlite3 *db, struct etl_table_sink *sink,
 			 struct etl_error *err)
 {
 	struct describing d = { .inst = inst, .err = err, .db = db };

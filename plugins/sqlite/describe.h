@@ -41,7 +41,7 @@ char *describe_text(struct describing *, sqlite3_stmt *, int column);
 const struct etl_column *describe_find(const struct describing *, const char *name);
 
 /* Every object of DB, and its settings, as sqlite_describe does of main. */
-int describe_database_of(struct etl_instance *, sqlite3 *db, struct etl_table_sink *,
+int sqlite_describe_database_of(struct etl_instance *, sqlite3 *db, struct etl_table_sink *,
 			 struct etl_error *);
 
 /* describe-table.c: columns, and how many rows there may be */

@@ -110,7 +110,11 @@ static int design_database(struct design *d)
 
 int design_settings(struct design *d, const struct etl_table *table)
 {
-	struct design one = { .inst = d->inst, .table = table, .sink = d->sink, .err = d->err, .same = true };
+	struct design one = { .inst = d->inst,
+			      .table = table,
+			      .sink = d->sink,
+			      .err = d->err,
+			      .same = true };
 
 	return design_database(&one);
 }
@@ -118,13 +122,14 @@ int design_settings(struct design *d, const struct etl_table *table)
 /* The schema file says what the database holds. */
 static int skip_other(struct design *d)
 {
-	static const char *const kinds[] = { "table", "view", "trigger", "virtual table", "shadow table",
-					     "sequence" };
+	static const char *const kinds[] = { "table",	      "view",	      "trigger",
+					     "virtual table", "shadow table", "sequence" };
 
 	if (d->table->kind == ETL_DATABASE)
 		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "setting", d->table->name, NULL,
 				   "as schema_file says, whatever the source's are");
-	return skip(d, kinds[d->table->kind], "schema_file says what the database holds beside the rows");
+	return skip(d, kinds[d->table->kind],
+		    "schema_file says what the database holds beside the rows");
 }
 
 /* append and merge bring rows: the rest of a database that is there is its owner's. */
@@ -148,7 +153,7 @@ int design_other(struct design *d)
 	    (d->table->kind == ETL_DATABASE || d->table->kind == ETL_VIEW ||
 	     d->table->kind == ETL_TRIGGER))
 		return design_into(d);
-	if (given_asked(d->inst) && d->table->kind <= ETL_DATABASE)
+	if (sqlite_given_asked(d->inst) && d->table->kind <= ETL_DATABASE)
 		return skip_other(d);
 	switch (d->table->kind) {
 	case ETL_VIEW:

@@ -187,8 +187,8 @@ int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
 		rc = into_design(&d);
 	else if (!rc)
 		rc = table->kind == ETL_TABLE ? design_table(&d) : design_other(&d);
-	if (!rc && !into && given_asked(inst))
-		rc = given_design(&d);
+	if (!rc && !into && sqlite_given_asked(inst))
+		rc = sqlite_given_design(&d);
 	if (!rc && !into)
 		rc = show_end(&d);
 	etl_text_free(&d.sql);

@@ -58,10 +58,11 @@ static int make_table(struct design *d, const struct etl_table *table)
 static int refuse_name(struct design *d, const struct etl_table *object)
 {
 	d->inst->host->at(d->err, object->name, NULL, NULL);
-	return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-				   "schema_file %s makes a view called \"%s\", and rows go into tables; "
-				   "give the rows another table with `as`",
-				   given_path(d->inst), object->name);
+	return d->inst->host->fail(
+		d->err, ETL_USAGE, NULL, 0,
+		"schema_file %s makes a view called \"%s\", and rows go into tables; "
+		"give the rows another table with `as`",
+		sqlite_given_path(d->inst), object->name);
 }
 
 static int make_rest(struct etl_table_sink *self, const struct etl_table *object)
@@ -78,8 +79,8 @@ static int make_rest(struct etl_table_sink *self, const struct etl_table *object
 			       design_step(d, ETL_PHASE_LAST, ETL_EXACT, "view", object->name,
 					   object->ddl, NULL);
 	case ETL_TRIGGER:
-		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "trigger", object->name, object->ddl,
-				   NULL);
+		return design_step(d, ETL_PHASE_LAST, ETL_EXACT, "trigger", object->name,
+				   object->ddl, NULL);
 	case ETL_DATABASE:
 		return design_settings(d, object);
 	default:
@@ -87,7 +88,7 @@ static int make_rest(struct etl_table_sink *self, const struct etl_table *object
 	}
 }
 
-int given_design(struct design *d)
+int sqlite_given_design(struct design *d)
 {
 	struct rest r = { { make_rest }, .design = d };
 	const struct etl_run *run = d->load ? d->load->run : NULL;
@@ -95,11 +96,12 @@ int given_design(struct design *d)
 	if (!run || d->load->index != 0 || !run->loads || run->flags & ETL_RUN_DATA_ONLY)
 		return ETL_OK;
 	if (run->flags & ETL_RUN_TABLE_SCOPE)
-		return d->inst->host->fail(d->err, ETL_USAGE, NULL, 0,
-					   "%s: schema_file makes the database as a whole, and scope = "
-					   "\"table\" publishes parts of it; write scope = \"run\"",
-					   d->inst->path);
-	return given_each(d->inst, &r.sink, d->err);
+		return d->inst->host->fail(
+			d->err, ETL_USAGE, NULL, 0,
+			"%s: schema_file makes the database as a whole, and scope = "
+			"\"table\" publishes parts of it; write scope = \"run\"",
+			d->inst->path);
+	return sqlite_given_each(d->inst, &r.sink, d->err);
 }
 
 /* ---- What the target has of it ---- */
@@ -107,8 +109,9 @@ int given_design(struct design *d)
 /* 1: an empty table, 2: one with rows, 3: a view; 0: nothing. */
 static int look(struct rest *r, const struct etl_table *object, int64_t *ret)
 {
-	static const char find[] = "SELECT CASE type WHEN 'table' THEN 1 ELSE 3 END FROM sqlite_schema WHERE "
-				   "name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
+	static const char find[] =
+		"SELECT CASE type WHEN 'table' THEN 1 ELSE 3 END FROM sqlite_schema WHERE "
+		"name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
 	struct etl_text sql = { 0 };
 	int64_t rows = 0;
 	int rc = sqlite_number_of(r->inst, r->stage->old, find, object->name, 0, ret, r->err);
@@ -140,50 +143,54 @@ static int admit_one(struct etl_table_sink *self, const struct etl_table *object
 	if (rc || !found)
 		return rc;
 	if (run->on_existing == ETL_EXISTING_FAIL)
-		return sqlite_stage_refuse(r->inst, found == 3 ? "view" : "table", object->name, r->err);
-	return found == 1 && run->on_existing == ETL_EXISTING_REPLACE ?
-		       sqlite_stage_goal(r->inst, r->stage, object->name, true, r->err) :
-		       ETL_OK;
+		return sqlite_stage_refuse(r->inst, found == 3 ? "view" : "table", object->name,
+					   r->err);
+	if (found != 1 || run->on_existing != ETL_EXISTING_REPLACE)
+		return ETL_OK;
+	r->stage->emptied = true;
+	return sqlite_stage_goal(r->inst, r->stage, object->name, true, r->err);
 }
 
-int given_admit(struct etl_instance *inst, struct sqlite_stage *stage, const struct etl_load *load,
-		struct etl_error *err)
+int sqlite_given_admit(struct etl_instance *inst, struct sqlite_stage *stage,
+		       const struct etl_load *load, struct etl_error *err)
 {
 	struct rest r = { { admit_one }, .stage = stage, .inst = inst, .load = load, .err = err };
 	const struct etl_run *run = load->run;
 
-	if (!given_asked(inst) || load->index != 0 || !run->loads || !stage->old ||
+	if (!sqlite_given_asked(inst) || load->index != 0 || !run->loads || !stage->old ||
 	    run->flags & ETL_RUN_DATA_ONLY)
 		return ETL_OK;
-	return given_each(inst, &r.sink, err);
+	return sqlite_given_each(inst, &r.sink, err);
 }
 
 static int differs(struct etl_instance *inst, const struct etl_step *step, struct etl_error *err)
 {
 	inst->host->at(err, step->object, NULL, NULL);
-	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"the %s \"%s\" of %s is not as schema_file %s makes it, and the run brings "
-				"no rows that would replace it; change it there, or remove it, or publish "
-				"into another file",
-				step->kind, step->object, inst->path, given_path(inst));
+	return inst->host->fail(
+		err, ETL_FATAL, NULL, 0,
+		"the %s \"%s\" of %s is not as schema_file %s makes it, and the run brings "
+		"no rows that would replace it; change it there, or remove it, or publish "
+		"into another file",
+		step->kind, step->object, inst->path, sqlite_given_path(inst));
 }
 
-int given_is_there(struct etl_instance *inst, const struct etl_step *step, bool *ret,
-		   struct etl_error *err)
+int sqlite_given_is_there(struct etl_instance *inst, const struct etl_step *step, bool *ret,
+			  struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	bool there;
 	int rc;
 
 	*ret = false;
-	if (!given_asked(inst) || !inst->building->carried ||
+	if (!sqlite_given_asked(inst) || !inst->building->carried ||
 	    (strcmp(step->kind, "table") != 0 && strcmp(step->kind, "index") != 0) ||
 	    sqlite3_strnicmp(step->sql, "CREATE", 6) != 0)
 		return ETL_OK;
-	rc = sqlite_prepare(inst, inst->stage,
-			    "SELECT sql FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type "
-			    "IN ('table', 'index')",
-			    &stmt, err);
+	rc = sqlite_prepare(
+		inst, inst->stage,
+		"SELECT sql FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type "
+		"IN ('table', 'index')",
+		&stmt, err);
 	if (rc)
 		return rc;
 	sqlite3_bind_text(stmt, 1, step->object, -1, SQLITE_STATIC);

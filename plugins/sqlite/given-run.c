@@ -18,7 +18,7 @@ struct running {
 	struct etl_text *settings;
 	struct etl_error *err;
 	const char *statement; /* the first word of the one under way */
-	const char *why;	    /* the authorizer's refusal, or NULL */
+	const char *why;       /* the authorizer's refusal, or NULL */
 	bool making_table;
 	char setting[32]; /* what the statement sets of the database itself, or "" */
 	bool wal;
@@ -29,18 +29,30 @@ struct running {
 /* Kept in the file; those of a connection only are run and do nothing here. */
 static const char *const kept[] = { "user_version", "application_id", "page_size",
 				    "encoding",	    "auto_vacuum",    "journal_mode" };
-static const char *const passing[] = { "foreign_keys",	     "synchronous",
-				       "cache_size",	     "temp_store",
-				       "busy_timeout",	     "mmap_size",
-				       "recursive_triggers", "defer_foreign_keys",
-				       "secure_delete",	     "ignore_check_constraints",
-				       "legacy_alter_table", "wal_autocheckpoint",
-				       "journal_size_limit", "locking_mode",
-				       "trusted_schema",     "foreign_key_check",
-				       "integrity_check",    "quick_check",
-				       "optimize",	     "automatic_index",
-				       "cell_size_check",    "fullfsync",
-				       "threads",	     "checkpoint_fullfsync" };
+static const char *const passing[] = { "foreign_keys",
+				       "synchronous",
+				       "cache_size",
+				       "temp_store",
+				       "busy_timeout",
+				       "mmap_size",
+				       "recursive_triggers",
+				       "defer_foreign_keys",
+				       "secure_delete",
+				       "ignore_check_constraints",
+				       "legacy_alter_table",
+				       "wal_autocheckpoint",
+				       "journal_size_limit",
+				       "locking_mode",
+				       "trusted_schema",
+				       "foreign_key_check",
+				       "integrity_check",
+				       "quick_check",
+				       "optimize",
+				       "automatic_index",
+				       "cell_size_check",
+				       "fullfsync",
+				       "threads",
+				       "checkpoint_fullfsync" };
 
 static bool is_among(const char *const *names, size_t count, const char *name)
 {
@@ -90,7 +102,8 @@ static int authorize(void *data, int action, const char *a, const char *b, const
 	/* CREATE TABLE temp.t is none of the temporary ones to it. */
 	case SQLITE_CREATE_TABLE:
 	case SQLITE_CREATE_VIEW:
-		return schema && sqlite3_stricmp(schema, "temp") == 0 ? refuse(r, temporary) : SQLITE_OK;
+		return schema && sqlite3_stricmp(schema, "temp") == 0 ? refuse(r, temporary) :
+									SQLITE_OK;
 	case SQLITE_ATTACH:
 	case SQLITE_DETACH:
 		return refuse(r, "it reaches for another file; it may only make this one");
@@ -100,12 +113,15 @@ static int authorize(void *data, int action, const char *a, const char *b, const
 	case SQLITE_CREATE_TEMP_VIEW:
 		return refuse(r, temporary);
 	case SQLITE_CREATE_VTABLE:
-		return refuse(r, "the rows of a virtual table belong to its module; make and fill it with "
-				 "after_load of the pipeline");
+		return refuse(
+			r,
+			"the rows of a virtual table belong to its module; make and fill it with "
+			"after_load of the pipeline");
 	case SQLITE_SELECT:
-		return r->making_table ? refuse(r, "a table made of a SELECT would come with rows; write "
-						   "its columns") :
-					 SQLITE_OK;
+		return r->making_table ?
+			       refuse(r, "a table made of a SELECT would come with rows; write "
+					 "its columns") :
+			       SQLITE_OK;
 	case SQLITE_PRAGMA:
 		return look_at_pragma(r, a, b, schema);
 	default:
@@ -116,8 +132,8 @@ static int authorize(void *data, int action, const char *a, const char *b, const
 /* By its first word; NULL: it may be tried. */
 static const char *judge(struct running *r, const char *sql)
 {
-	static const char *const words[] = { "CREATE", "DROP",	 "ALTER", "PRAGMA", "BEGIN",
-					     "COMMIT", "END", "ANALYZE", "REINDEX" };
+	static const char *const words[] = { "CREATE", "DROP", "ALTER",	  "PRAGMA", "BEGIN",
+					     "COMMIT", "END",  "ANALYZE", "REINDEX" };
 	struct token_cursor at = token_start(sql, strlen(sql));
 	struct token first = token_next(&at), second = token_next(&at);
 	size_t i;
@@ -131,7 +147,8 @@ static const char *judge(struct running *r, const char *sql)
 	}
 	/* What is no SQL at all SQLite names better. */
 	return first.kind == TOKEN_WORD && sqlite3_keyword_check(first.at, (int)first.length) ?
-		       "a schema file makes tables, indexes, views and triggers and sets PRAGMAs; rows come "
+		       "a schema file makes tables, indexes, views and triggers and sets PRAGMAs; "
+		       "rows come "
 		       "from the source, or with after_load of the pipeline" :
 		       NULL;
 }
@@ -165,8 +182,8 @@ static int fail_at(struct running *r, const char *at, int32_t klass, const char 
 {
 	return r->inst->host->fail(r->err, klass, NULL, sqlite3_extended_errcode(r->db),
 				   "schema_file %s:%lu: %s (in the statement \"%.*s\")",
-				   given_path(r->inst), line_of(r, at), why, shown(r->statement),
-				   r->statement);
+				   sqlite_given_path(r->inst), line_of(r, at), why,
+				   shown(r->statement), r->statement);
 }
 
 static int fail(struct running *r)
@@ -233,9 +250,10 @@ static int check_end(struct running *r)
 
 	r->statement = r->text;
 	if (!sqlite3_get_autocommit(r->db))
-		return r->inst->host->fail(r->err, ETL_USAGE, NULL, 0,
-					   "schema_file %s leaves a transaction open; end it with COMMIT",
-					   given_path(r->inst));
+		return r->inst->host->fail(
+			r->err, ETL_USAGE, NULL, 0,
+			"schema_file %s leaves a transaction open; end it with COMMIT",
+			sqlite_given_path(r->inst));
 	rc = sqlite_prepare(r->inst, r->db,
 			    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE "
 			    "'sqlite!_%' ESCAPE '!'",
@@ -245,7 +263,7 @@ static int check_end(struct running *r)
 	sqlite3_finalize(stmt);
 	return rc || !why ? rc :
 			    r->inst->host->fail(r->err, ETL_USAGE, NULL, 0, "schema_file %s %s",
-						given_path(r->inst), why);
+						sqlite_given_path(r->inst), why);
 }
 
 /* A byte order mark, as editors leave it. */
@@ -260,8 +278,8 @@ static bool analyzed(struct running *r)
 					     NULL, NULL) == SQLITE_OK;
 }
 
-int given_run(struct etl_instance *inst, sqlite3 *db, const char *text, struct etl_text *settings,
-	      struct etl_error *err)
+int sqlite_given_run(struct etl_instance *inst, sqlite3 *db, const char *text,
+		     struct etl_text *settings, struct etl_error *err)
 {
 	struct running r = { .inst = inst, .db = db, .settings = settings, .err = err };
 	const char *at;

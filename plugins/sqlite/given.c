@@ -14,30 +14,31 @@
 
 #define FILE_MAX (16L << 20) /* bytes of a schema file: far more than anybody writes */
 
-bool given_asked(const struct etl_instance *inst)
+bool sqlite_given_asked(const struct etl_instance *inst)
 {
-	return inst->conf && inst->host->role == ETL_ROLE_TARGET && given_path(inst);
+	return inst->conf && inst->host->role == ETL_ROLE_TARGET && sqlite_given_path(inst);
 }
 
-const char *given_path(const struct etl_instance *inst)
+const char *sqlite_given_path(const struct etl_instance *inst)
 {
 	return inst->host->str(inst->conf, "schema_file");
 }
 
 static int refuse(struct etl_instance *inst, const char *why, struct etl_error *err)
 {
-	return inst->host->fail(err, ETL_USAGE, NULL, 0, "schema_file %s: %s", given_path(inst), why);
+	return inst->host->fail(err, ETL_USAGE, NULL, 0, "schema_file %s: %s",
+				sqlite_given_path(inst), why);
 }
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
 {
 	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "schema_file %s: no memory",
-				given_path(inst));
+				sqlite_given_path(inst));
 }
 
 static int read_file(struct etl_instance *inst, char **ret, struct etl_error *err)
 {
-	FILE *file = fopen(given_path(inst), "rbe");
+	FILE *file = fopen(sqlite_given_path(inst), "rbe");
 	char *text = file ? malloc(FILE_MAX + 1) : NULL;
 	size_t size = text ? fread(text, 1, FILE_MAX + 1, file) : 0;
 	const char *why = !file			   ? strerror(errno) :
@@ -87,7 +88,7 @@ static int open_given(struct etl_instance *inst, struct etl_error *err)
 		return rc;
 	rc = open_memory(inst, &db, err);
 	if (!rc)
-		rc = given_run(inst, db, text, &settings, err);
+		rc = sqlite_given_run(inst, db, text, &settings, err);
 	free(text);
 	if (!rc && settings.failed)
 		rc = no_memory(inst, err);
@@ -101,7 +102,7 @@ static int open_given(struct etl_instance *inst, struct etl_error *err)
 	return ETL_OK;
 }
 
-int given_wants_wal(struct etl_instance *inst, bool *ret, struct etl_error *err)
+int sqlite_given_wants_wal(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
 	int rc = open_given(inst, err);
 
@@ -124,10 +125,11 @@ static int refuse_own(struct relay *r, const char *name)
 	struct etl_instance *inst = r->inst;
 
 	r->inst->host->at(r->err, name, NULL, NULL);
-	return inst->host->fail(r->err, ETL_USAGE, NULL, 0,
-				"schema_file %s makes \"%s\", a name that etlrun keeps for tables of "
-				"its own; give it another one",
-				given_path(inst), name);
+	return inst->host->fail(
+		r->err, ETL_USAGE, NULL, 0,
+		"schema_file %s makes \"%s\", a name that etlrun keeps for tables of "
+		"its own; give it another one",
+		sqlite_given_path(inst), name);
 }
 
 static int pass_on(struct etl_table_sink *self, const struct etl_table *table)
@@ -144,8 +146,8 @@ static int pass_on(struct etl_table_sink *self, const struct etl_table *table)
 static int refuse_own_names(struct relay *r)
 {
 	sqlite3_stmt *stmt = NULL;
-	int step, rc = sqlite_prepare(r->inst, r->inst->given, "SELECT name FROM sqlite_schema", &stmt,
-				      r->err);
+	int step, rc = sqlite_prepare(r->inst, r->inst->given, "SELECT name FROM sqlite_schema",
+				      &stmt, r->err);
 
 	if (rc)
 		return rc;
@@ -159,14 +161,14 @@ static int refuse_own_names(struct relay *r)
 	return rc;
 }
 
-int given_each(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
+int sqlite_given_each(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
 {
 	struct relay r = { { pass_on }, sink, inst, err };
 	int rc = open_given(inst, err);
 
 	if (!rc)
 		rc = refuse_own_names(&r);
-	return rc ? rc : describe_database_of(inst, inst->given, &r.sink, err);
+	return rc ? rc : sqlite_describe_database_of(inst, inst->given, &r.sink, err);
 }
 
 static int tables_only(struct etl_table_sink *self, const struct etl_table *table)
@@ -180,5 +182,5 @@ int sqlite_given(struct etl_instance *inst, struct etl_table_sink *sink, struct 
 {
 	struct relay r = { { tables_only }, sink, inst, err };
 
-	return given_asked(inst) ? given_each(inst, &r.sink, err) : ETL_OK;
+	return sqlite_given_asked(inst) ? sqlite_given_each(inst, &r.sink, err) : ETL_OK;
 }

@@ -9,26 +9,28 @@
 #include "stage.h"
 
 /* given.c */
-bool given_asked(const struct etl_instance *);
+bool sqlite_given_asked(const struct etl_instance *);
 /* The file as it is named in messages. */
-const char *given_path(const struct etl_instance *);
+const char *sqlite_given_path(const struct etl_instance *);
 /* What the file made, as `describe` calls it; last an ETL_DATABASE with the settings that the file set. */
-int given_each(struct etl_instance *, struct etl_table_sink *, struct etl_error *);
+int sqlite_given_each(struct etl_instance *, struct etl_table_sink *, struct etl_error *);
 
 /* *RET: the file sets journal_mode = wal. */
-int given_wants_wal(struct etl_instance *, bool *ret, struct etl_error *);
+int sqlite_given_wants_wal(struct etl_instance *, bool *ret, struct etl_error *);
 
 /* given-run.c: runs the statements of TEXT in DB, an empty database. SETTINGS: what it set of the database itself, one
  * PRAGMA a line. */
-int given_run(struct etl_instance *, sqlite3 *db, const char *text, struct etl_text *settings,
-	      struct etl_error *);
+int sqlite_given_run(struct etl_instance *, sqlite3 *db, const char *text,
+		     struct etl_text *settings, struct etl_error *);
 
 /* given-rest.c: what the file makes beside the tables that get rows */
 /* The steps for it: of the first load, in copy. */
-int given_design(struct design *);
+int sqlite_given_design(struct design *);
 /* Before the run's first load is begun: what of it is in the target already. */
-int given_admit(struct etl_instance *, struct sqlite_stage *, const struct etl_load *, struct etl_error *);
+int sqlite_given_admit(struct etl_instance *, struct sqlite_stage *, const struct etl_load *,
+		       struct etl_error *);
 /* Of a step that makes a table or index: *RET: the staging file has it, carried over, by the same words. */
-int given_is_there(struct etl_instance *, const struct etl_step *, bool *ret, struct etl_error *);
+int sqlite_given_is_there(struct etl_instance *, const struct etl_step *, bool *ret,
+			  struct etl_error *);
 
 #endif

@@ -198,7 +198,7 @@ static int check_unchanged(struct etl_instance *inst, struct sqlite_stage *stage
 
 	if (rc || version == stage->old_version)
 		return rc;
-	if (stage->carried || stage->left_out || stage->goal_count == 0)
+	if (stage->carried || stage->left_out || stage->emptied || stage->goal_count == 0)
 		return fail_changed(inst, err);
 	rc = sqlite_old_must_copy(inst, stage, &copy, err);
 	return rc || !copy ? rc : fail_changed(inst, err);

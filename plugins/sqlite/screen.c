@@ -182,7 +182,8 @@ static struct etl_key shown_key(const struct screen *s)
 							 given->foreign_keys,
 							 given->foreign_key_size, i);
 
-		if (f->column_count > widest.column_count && all_come(s, f->columns, f->column_count))
+		if (f->column_count > widest.column_count &&
+		    all_come(s, f->columns, f->column_count))
 			widest = (struct etl_key){ .columns = f->columns,
 						   .column_count = f->column_count };
 	}

@@ -122,8 +122,8 @@ static int note_wal(struct etl_instance *inst, struct sqlite_stage *stage,
 {
 	const struct etl_table *table = load->table;
 
-	if (given_asked(inst))
-		return load->index ? ETL_OK : given_wants_wal(inst, &stage->wants_wal, err);
+	if (sqlite_given_asked(inst))
+		return load->index ? ETL_OK : sqlite_given_wants_wal(inst, &stage->wants_wal, err);
 	if (table && table->kind == ETL_DATABASE && table->ddl && table->dialect &&
 	    strcmp(table->dialect, "sqlite") == 0 && !(load->run->flags & ETL_RUN_DATA_ONLY))
 		stage->wants_wal |= strstr(table->ddl, "PRAGMA journal_mode = wal") != NULL;
@@ -213,7 +213,7 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 	if (!table || (table->kind != ETL_TABLE && table->kind != ETL_VIEW))
 		return ETL_OK;
 	/* The source's views stay behind. */
-	if (table->kind == ETL_VIEW && given_asked(inst))
+	if (table->kind == ETL_VIEW && sqlite_given_asked(inst))
 		return ETL_OK;
 	if (stage->old)
 		rc = sqlite_number_of(inst, stage->old,
@@ -224,7 +224,8 @@ static int admit(struct etl_instance *inst, struct sqlite_stage *stage, const st
 	if (rc || table->kind == ETL_VIEW)
 		return rc || !found || data_only || load->run->on_existing != ETL_EXISTING_FAIL ?
 			       rc :
-			       sqlite_stage_refuse(inst, found == 2 ? "view" : "table", table->name, err);
+			       sqlite_stage_refuse(inst, found == 2 ? "view" : "table",
+						   table->name, err);
 	if (found == 2)
 		return inst->host->fail(
 			err, ETL_FATAL, NULL, 0,
@@ -292,7 +293,7 @@ int sqlite_begin(struct etl_instance *inst, const struct etl_load *load, struct 
 	rc = into_runs(load->run) ? admit_into(inst, stage, load, err) :
 				    admit(inst, stage, load, err);
 	if (!rc && !into_runs(load->run))
-		rc = given_admit(inst, stage, load, err);
+		rc = sqlite_given_admit(inst, stage, load, err);
 	if (!rc && !inst->building)
 		rc = load->run->flags & ETL_RUN_RESUMED ? sqlite_stage_take_up(inst, stage, load->run->id, err) :
 							  sqlite_stage_make(inst, stage, load->run->id, err);

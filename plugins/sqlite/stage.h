@@ -35,6 +35,7 @@ struct sqlite_stage {
 	int hold;	      /* sweep.c's lock on the staging file, or -1 */
 	bool settled;	      /* what is carried over is there */
 	bool carried;	      /* the stage began as a copy of the old file */
+	bool emptied;	      /* some tables are made anew because they held no rows */
 	bool left_out;	      /* some tables of the run are as in the old file, or not there */
 	bool resumed;	     /* another process began it, and what this run brings is known */
 	bool taken_up;	      /* another process began it: goals are not known */

@@ -20,9 +20,9 @@
 
 #include <sqlite3.h>
 
-#define TABLES_MOST 256
+#define TABLES_MOST  256
 #define INDEXES_MOST 1024
-#define SCHEMA_MOST (16 << 20)
+#define SCHEMA_MOST  (16 << 20)
 
 struct table {
 	char *name;
@@ -80,8 +80,9 @@ static void make_schema(sqlite3 *db, const char *path)
 /* Every table of the schema that the source has too. */
 static void list_tables(sqlite3 *from, sqlite3 *to)
 {
-	sqlite3_stmt *list = prepare(to, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT "
-					 "LIKE 'sqlite!_%' ESCAPE '!' ORDER BY rowid");
+	sqlite3_stmt *list = prepare(
+		to, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT "
+		    "LIKE 'sqlite!_%' ESCAPE '!' ORDER BY rowid");
 
 	while (sqlite3_step(list) == SQLITE_ROW && table_count < TABLES_MOST) {
 		const char *name = (const char *)sqlite3_column_text(list, 0);
@@ -120,9 +121,10 @@ static void read_table(sqlite3 *from, struct table *t)
 
 static void prepare_table(sqlite3 *from, sqlite3 *to, struct table *t)
 {
-	char *sql = sqlite3_mprintf("SELECT group_concat('\"' || replace(name, '\"', '\"\"') || '\"'), "
-				    "group_concat('?') FROM pragma_table_info(%Q)",
-				    t->name);
+	char *sql = sqlite3_mprintf(
+		"SELECT group_concat('\"' || replace(name, '\"', '\"\"') || '\"'), "
+		"group_concat('?') FROM pragma_table_info(%Q)",
+		t->name);
 	sqlite3_stmt *names = prepare(from, sql);
 
 	sqlite3_free(sql);
@@ -137,8 +139,9 @@ static void prepare_table(sqlite3 *from, sqlite3 *to, struct table *t)
 
 static void take_indexes_off(sqlite3 *db)
 {
-	sqlite3_stmt *list = prepare(db, "SELECT sql, 'DROP INDEX \"' || replace(name, '\"', '\"\"') || "
-					 "'\"' FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL");
+	sqlite3_stmt *list = prepare(
+		db, "SELECT sql, 'DROP INDEX \"' || replace(name, '\"', '\"\"') || "
+		    "'\"' FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL");
 	char *drop[INDEXES_MOST];
 
 	while (sqlite3_step(list) == SQLITE_ROW && index_count < INDEXES_MOST) {
@@ -159,7 +162,8 @@ static void insert_rows(sqlite3 *to, struct table *t)
 			sqlite3_value *v = t->values[at + (size_t)i];
 
 			if (sqlite3_value_type(v) == SQLITE_TEXT)
-				sqlite3_bind_text(t->write, i + 1, (const char *)sqlite3_value_text(v),
+				sqlite3_bind_text(t->write, i + 1,
+						  (const char *)sqlite3_value_text(v),
 						  sqlite3_value_bytes(v), SQLITE_STATIC);
 			else
 				sqlite3_bind_value(t->write, i + 1, v);
@@ -192,17 +196,20 @@ int main(int argc, char **argv)
 	double start;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: schema SOURCE.db SCHEMA.sql NEW.db [after] [nokeys] [safe]\n");
+		fprintf(stderr,
+			"usage: schema SOURCE.db SCHEMA.sql NEW.db [after] [nokeys] [safe]\n");
 		return 2;
 	}
 	unlink(argv[3]);
-	check(sqlite3_open_v2(argv[1], &from, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK, from, argv[1]);
+	check(sqlite3_open_v2(argv[1], &from, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK, from,
+	      argv[1]);
 	check(sqlite3_open(argv[3], &to) == SQLITE_OK, to, argv[3]);
 	run(to, "PRAGMA cache_size = -65536");
 	if (!has(argc, argv, "safe"))
 		run(to, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF");
 	make_schema(to, argv[2]);
-	run(to, has(argc, argv, "nokeys") ? "PRAGMA foreign_keys = OFF" : "PRAGMA foreign_keys = ON");
+	run(to,
+	    has(argc, argv, "nokeys") ? "PRAGMA foreign_keys = OFF" : "PRAGMA foreign_keys = ON");
 	list_tables(from, to);
 	for (int i = 0; i < table_count; i++)
 		read_table(from, &tables[i]);

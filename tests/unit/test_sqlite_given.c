@@ -14,7 +14,7 @@ struct tables {
 	char names[TABLES_MOST][32];
 	char columns[TABLES_MOST][256]; /* "id:l!+ v:u" */
 	uint32_t flags[TABLES_MOST];
-	int32_t kinds;			/* a bit for each that came */
+	int32_t kinds; /* a bit for each that came */
 };
 
 static void add_column(char *to, size_t size, const struct etl_column *c)
@@ -82,12 +82,15 @@ START_TEST(tables_with_their_shape)
 	struct target_run r;
 	char expected[128];
 
-	start(&r, "PRAGMA user_version = 3; CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT NOT NULL, n REAL "
-		  "DEFAULT 1);\nCREATE VIEW w AS SELECT 1; CREATE TABLE b (k TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;");
+	start(&r, "PRAGMA user_version = 3; CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+		  "v TEXT NOT NULL, n REAL "
+		  "DEFAULT 1);\nCREATE VIEW w AS SELECT 1; CREATE TABLE b (k TEXT PRIMARY KEY) "
+		  "STRICT, WITHOUT ROWID;");
 	ck_assert_msg(ask_given(&r, &tables) == 0, "%s", r.err.text);
 	ck_assert_uint_eq(tables.count, 2);
 	ck_assert_int_eq(tables.kinds, 1 << ETL_TABLE);
-	snprintf(expected, sizeof(expected), "id:%d!+ v:%d! n:%d=", ETL_INT64, ETL_TEXT, ETL_FLOAT64);
+	snprintf(expected, sizeof(expected), "id:%d!+ v:%d! n:%d=", ETL_INT64, ETL_TEXT,
+		 ETL_FLOAT64);
 	ck_assert_str_eq(tables.names[0], "a");
 	ck_assert_str_eq(tables.columns[0], expected);
 	ck_assert_str_eq(tables.names[1], "b");
@@ -121,8 +124,10 @@ START_TEST(what_gets_no_rows_comes_too)
 	static const struct etl_load *loads[1];
 	struct target_run r;
 
-	start(&r, "PRAGMA application_id = 5;\nCREATE TABLE t (id INTEGER PRIMARY KEY, /* why */ v);\nCREATE INDEX tv ON "
-		  "t(v);\nCREATE TABLE u (x UNIQUE);\nCREATE INDEX ux ON u(x  DESC);\nCREATE VIEW w AS SELECT * FROM u;\n"
+	start(&r, "PRAGMA application_id = 5;\nCREATE TABLE t (id INTEGER PRIMARY KEY, /* why */ "
+		  "v);\nCREATE INDEX tv ON "
+		  "t(v);\nCREATE TABLE u (x UNIQUE);\nCREATE INDEX ux ON u(x  DESC);\nCREATE VIEW "
+		  "w AS SELECT * FROM u;\n"
 		  "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;");
 	loads[0] = &r.load;
 	r.run.loads = loads;
@@ -132,15 +137,18 @@ START_TEST(what_gets_no_rows_comes_too)
 	r.table.ddl = "CREATE TABLE t (id INTEGER PRIMARY KEY, /* why */ v)";
 	memset(&steps, 0, sizeof(steps));
 	steps.sink.emit = host_take_step;
-	ck_assert_msg(sqlite_LTX_etl_plugin()->schema->design(r.inst, &r.table, &r.load, &steps.sink, &r.err) == 0, "%s",
-		      r.err.text);
+	ck_assert_msg(sqlite_LTX_etl_plugin()->schema->design(r.inst, &r.table, &r.load,
+							      &steps.sink, &r.err) == 0,
+		      "%s", r.err.text);
 	ck_assert_str_eq(host_find_step(&steps, "table", "t")->sql, r.table.ddl);
 	ck_assert_str_eq(host_find_step(&steps, "table", "u")->sql, "CREATE TABLE u (x UNIQUE)");
 	ck_assert_int_eq(host_find_step(&steps, "index", "ux")->phase, ETL_PHASE_PREPARE);
-	ck_assert_str_eq(host_find_step(&steps, "index", "ux")->sql, "CREATE INDEX ux ON u(x  DESC)");
+	ck_assert_str_eq(host_find_step(&steps, "index", "ux")->sql,
+			 "CREATE INDEX ux ON u(x  DESC)");
 	ck_assert_int_eq(host_find_step(&steps, "view", "w")->phase, ETL_PHASE_LAST);
 	ck_assert_int_eq(host_find_step(&steps, "trigger", "g")->phase, ETL_PHASE_LAST);
-	ck_assert_str_eq(host_find_step(&steps, "setting", "application_id")->sql, "PRAGMA application_id = 5");
+	ck_assert_str_eq(host_find_step(&steps, "setting", "application_id")->sql,
+			 "PRAGMA application_id = 5");
 	end(&r);
 }
 END_TEST
@@ -152,8 +160,10 @@ static const struct {
 	{ "CREATE TABLE t (x);\nINSERT INTO t VALUES (1);", "s.sql:2: a schema file makes tables" },
 	{ "\n\n ATTACH ':memory:' AS m", "s.sql:3: it reaches for another file" },
 	{ "CREATE TABLE temp.t (x)", "s.sql:1: what is temporary" },
-	{ "CREATE TABLE t (x); CREATE TABLE u AS SELECT * FROM t", "s.sql:1: a table made of a SELECT" },
-	{ "PRAGMA main.page_size = 512; PRAGMA temp_store_directory = '/'", "s.sql:1: this PRAGMA" },
+	{ "CREATE TABLE t (x); CREATE TABLE u AS SELECT * FROM t",
+	  "s.sql:1: a table made of a SELECT" },
+	{ "PRAGMA main.page_size = 512; PRAGMA temp_store_directory = '/'",
+	  "s.sql:1: this PRAGMA" },
 	{ "CREATE TABLE t (x); /* never closed", NULL },
 	{ "CREATE TABLE t (x); 'text'", "s.sql:1: near \"'text'\"" },
 	{ ";;;", " makes no table" },
