@@ -136,6 +136,8 @@ void files_output_close(struct files_output *output);
 /* What waits under this name as files of its own, whose root is that one file: to read it before it is published. ETL_USAGE: it is
  * standard output. The caller frees. */
 int files_output_look(struct files *files, const char *name, const char *run, struct files **ret, struct etl_error *err);
+/* Where it waits; the caller frees. A name of a plugin's own, ".stage", is as good as any. */
+int files_output_aside(struct files *files, const char *name, const char *run, char **ret, struct etl_error *err);
 /* Is there something under this name already? */
 int files_output_exists(struct files *files, const char *name, bool *ret, struct etl_error *err);
 /*

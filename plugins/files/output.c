@@ -188,6 +188,20 @@ int files_output_look(struct files *files, const char *name, const char *run, st
 
 /* ---- Publishing ------------------------------------------------------------------------------------------------------ */
 
+int files_output_aside(struct files *files, const char *name, const char *run, char **ret,
+		       struct etl_error *err)
+{
+	struct files_place place;
+	int rc = files_place_of(files, name, run, &place, err);
+
+	if (!rc) {
+		*ret = place.aside;
+		place.aside = NULL;
+	}
+	files_place_free(&place);
+	return rc;
+}
+
 int files_output_exists(struct files *files, const char *name, bool *ret, struct etl_error *err)
 {
 	char *path;

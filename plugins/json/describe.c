@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "infer.h"
 
@@ -102,6 +103,9 @@ int json_describe(struct etl_instance *inst, const struct etl_dataset *dataset, 
 		return inst->host->fail(err, ETL_USAGE, NULL, 0,
 					"json: there is no %s over files; which rows come is said by rows, only and except",
 					dataset->query ? "query" : "where");
+	/* Files that are to be written say nothing of the tables. */
+	if (inst->host->role == ETL_ROLE_TARGET)
+		return ETL_OK;
 	if (!dataset)
 		return emit_all(inst, sink, err);
 	rc = json_table_of(inst, dataset, &t, err);
@@ -117,7 +121,9 @@ int json_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_
 	struct files_list list = { 0 };
 	int64_t bytes = 0;
 	char text[64];
-	int rc = files_list(inst->files, NULL, &list, err);
+	bool none = inst->host->role == ETL_ROLE_TARGET &&
+		    (files_is_standard(inst->files) || access(inst->path, F_OK) != 0);
+	int rc = none ? ETL_OK : files_list(inst->files, NULL, &list, err);
 
 	for (size_t i = 0; !rc && i < list.count; i++)
 		bytes += list.at[i].size > 0 ? list.at[i].size : 0;

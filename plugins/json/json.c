@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "infer.h"
+#include "target.h"
 
-#define FROM (ETL_OPT_SOURCE | ETL_OPT_PER_TABLE)
+#define FROM ETL_OPT_PER_TABLE  /* a target goes the same way back */
+#define TO (ETL_OPT_TARGET | ETL_OPT_PER_TABLE)
 
 static const struct etl_option columns[] = {
 	{ .name = "name", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_REQUIRED, .help = "The column." },
@@ -23,6 +25,9 @@ static const struct etl_option columns[] = {
 	{ .name = "map", .kind = ETL_OPT_PAIRS, .help = "What a value becomes: pairs of a text or pattern (* and ?) and its new text; "
 		  "the first that matches. Others stay." },
 	{ .name = "not_null", .kind = ETL_OPT_FLAG, .default_text = "false", .help = "A row without a value is rejected." },
+	{ .name = "write", .kind = ETL_OPT_CHOICE, .default_text = "auto", .choices = "auto|never|always",
+	  .help = "Of a target: auto writes a column unless another says what stands at its place; always also where a column keeps "
+		  "the whole object." },
 	{ .name = NULL }
 };
 static const struct etl_option layouts[] = {
@@ -69,6 +74,10 @@ static const struct etl_option options[] = {
 		  "time of the run: \"backups/migration-{time}\"." },
 	{ .name = "backups", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "5", .min = 1, .max = 10000,
 	  .help = "How many of such folders are kept, the newest." },
+	{ .name = "indent", .kind = ETL_OPT_INT, .flags = ETL_OPT_TARGET, .default_text = "0", .min = 0, .max = 8,
+	  .help = "Spaces for each level; 0: a record on each line. Lines are never set out." },
+	{ .name = "nonfinite", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_TARGET, .default_text = "error", .choices = "error|null|text",
+	  .help = "NaN and the infinities, for which JSON has no number: the row is rejected, or null or their name is written." },
 	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM,
 	  .help = "Which files, below path (default: all): {name} is a part of the name that columns can have, * any characters but /, ** any "
 		  "folders." },
@@ -90,6 +99,10 @@ static const struct etl_option options[] = {
 	  .help = "Rows of another kind are passed over, and counted as filtered." },
 	{ .name = "except", .kind = ETL_OPT_PAIRS, .flags = FROM,
 	  .help = "Pairs of a {name} and a text or pattern of it: such rows are passed over, and counted as filtered." },
+	{ .name = "nulls", .kind = ETL_OPT_CHOICE, .flags = TO, .default_text = "keep", .choices = "keep|omit",
+	  .help = "A NULL is written as null, or its member is left out." },
+	{ .name = "defaults", .kind = ETL_OPT_CHOICE, .flags = TO, .default_text = "keep", .choices = "keep|omit",
+	  .help = "A value that is its column's default is written, or left out." },
 	{ .name = "references", .kind = ETL_OPT_GROUPS, .flags = FROM, .members = references, .help = "Foreign keys." },
 	{ .name = NULL }
 };
@@ -103,6 +116,7 @@ static void close_instance(struct etl_instance *inst)
 	if (inst->found)
 		json_inference_free(inst->found);
 	free(inst->found);
+	json_target_free(inst->target);
 	files_free(inst->files);
 	free(inst->path);
 	free(inst);
@@ -141,6 +155,8 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 	rc = files_root(host, conf, "json", &inst->path, err);
 	if (!rc)
 		rc = files_new(&inst->files, host, inst->path, err);
+	if (!rc && host->role == ETL_ROLE_TARGET)
+		rc = json_target_open(inst, err);
 	if (rc) {
 		close_instance(inst);
 		return rc;
@@ -172,19 +188,32 @@ static const struct etl_source source = {
 	.backup = json_backup,
 };
 
+static const struct etl_target target = {
+	.size = sizeof(struct etl_target),
+	.flags = ETL_IN_ORDER,
+	.max_instances = 1,
+	.begin = json_begin,
+	.load = json_target_load,
+	.seal = json_seal,
+	.sealed = json_sealed,
+	.commit = json_commit,
+	.abort = json_abort,
+};
+
 static const struct etl_plugin plugin = {
 	.abi = ETL_ABI,
 	.size = sizeof(struct etl_plugin),
 	.option_size = sizeof(struct etl_option),
 	.name = "json",
 	.version = PACKAGE_VERSION,
-	.summary = "JSON files: a tree of them as tables",
+	.summary = "JSON files: a tree of them as tables, and tables as such a tree",
 	.license = "MIT",
 	.options = options,
 	.open = open_instance,
 	.close = close_instance,
 	.store = &store,
 	.source = &source,
+	.target = &target,
 };
 
 ETL_PLUGIN(json, plugin)

@@ -187,6 +187,11 @@ struct etl_instance {
 	size_t max_record;              /* bytes: max_row of the pipeline */
 	bool skip_broken;
 	struct inference *found;        /* what is in the files, when it was asked for; or NULL */
+	/* of a target */
+	struct json_target *target;
+	bool root_is_file;      /* path is the one file that is written */
+	int64_t indent;         /* spaces for each level; 0: nothing is set out */
+	int32_t nonfinite;      /* enum nonfinite */
 };
 
 /* describe.c */
