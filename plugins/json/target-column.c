@@ -254,9 +254,9 @@ static void tell_left_out(struct target_plan *plan, const struct load_plan *lp)
 		if (j == lp->column_count)
 			etl_text_addf(&names, "%s\"%s\"", names.length ? ", " : "", name);
 	}
-	if (names.length && !names.failed)
+	if (plan->tells && names.length && !names.failed)
 		plan->inst->host->log(plan->inst->host, ETL_LOG_INFO,
-				      "json: table \"%s\": `to` has no place for %s, which %s not written", t->name, names.at,
+				      "table \"%s\": `to` has no place for %s, which %s not written", t->name, names.at,
 				      strchr(names.at, ',') ? "are" : "is");
 	etl_text_free(&names);
 }
@@ -389,8 +389,8 @@ int json_plan_choose(struct target_plan *plan, struct load_plan *lp, struct etl_
 					  "json: table \"%s\": the column \"%s\" has write = \"always\", and no place to be "
 					  "written to: %s",
 					  lp->load->table->name, p->name, p->why ? p->why : "its path is none in the file");
-		if (p->rank == RANK_NEVER && p->why)
-			host->log(host, ETL_LOG_INFO, "json: table \"%s\": \"%s\" is not written: %s", lp->load->table->name,
+		if (plan->tells && p->rank == RANK_NEVER && p->why)
+			host->log(host, ETL_LOG_INFO, "table \"%s\": \"%s\" is not written: %s", lp->load->table->name,
 				  p->name, p->why);
 		p->written = p->rank != RANK_NEVER && p->write != WRITE_NEVER &&
 			     (p->write == WRITE_ALWAYS || p->guard || p->splice || !is_held(lp, p));

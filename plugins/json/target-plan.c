@@ -224,8 +224,8 @@ static int build(struct target_plan *plan, struct etl_error *err)
 	return rc;
 }
 
-int json_plan_new(struct etl_instance *inst, const struct etl_load *const *loads, size_t count, struct target_plan **ret,
-		  struct etl_error *err)
+int json_plan_new(struct etl_instance *inst, const struct etl_load *const *loads, size_t count, bool tells,
+		  struct target_plan **ret, struct etl_error *err)
 {
 	struct target_plan *plan = calloc(1, sizeof(*plan));
 	int rc;
@@ -233,6 +233,7 @@ int json_plan_new(struct etl_instance *inst, const struct etl_load *const *loads
 	if (!plan)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to plan what is written");
 	plan->inst = inst;
+	plan->tells = tells;
 	plan->loads = etl_arena_alloc(&plan->memory, (count + 1) * sizeof(*plan->loads));
 	plan->documents = etl_arena_alloc(&plan->memory, (count + 1) * sizeof(*plan->documents));
 	for (size_t i = 0; plan->loads && i < count; i++) {

@@ -76,6 +76,8 @@ static int use_run(struct etl_instance *inst, const struct etl_run *run, const s
 {
 	struct json_target *t = inst->target;
 
+	bool tells = strcmp(t->run, run->id) != 0;
+
 	json_plan_free(t->plan);
 	t->plan = NULL;
 	if (strcmp(t->run, run->id) != 0) {
@@ -83,7 +85,7 @@ static int use_run(struct etl_instance *inst, const struct etl_run *run, const s
 		t->stage = NULL;
 	}
 	snprintf(t->run, sizeof(t->run), "%s", run->id);
-	return json_plan_new(inst, loads, count, &t->plan, err);
+	return json_plan_new(inst, loads, count, tells, &t->plan, err);
 }
 
 static int use_load(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)

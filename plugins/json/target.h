@@ -143,12 +143,12 @@ struct target_plan {
 	size_t load_count;
 	struct document *documents;
 	size_t document_count;
-	char *word;             /* for messages */
+	bool tells;             /* which columns are not written, to the log: once in a run */
 };
 
 /* target-plan.c. The tables of a run, or one of them. */
-int json_plan_new(struct etl_instance *, const struct etl_load *const *loads, size_t count, struct target_plan **ret,
-		  struct etl_error *);
+int json_plan_new(struct etl_instance *, const struct etl_load *const *loads, size_t count, bool tells,
+		  struct target_plan **ret, struct etl_error *);
 void json_plan_free(struct target_plan *);
 int json_plan_no_memory(struct target_plan *, struct etl_error *);
 /* target-column.c: what each column says, and which of them are written. */
