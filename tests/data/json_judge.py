@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""json_judge.py RULES IN OUT: is the tree OUT, which was exported, equal by value to the tree IN in all that the rules name?
+
+A line of RULES is "FILES PATH", with * for any folder and for any member or element, {a,b} for several members, and a last ** for all
+that is below; or "FILES PATH = JSON": what the export says where the input has nothing or null; or "FILES PATH = .MEMBER": what
+that member beside it says. Every value of the input that a rule names has to be in the export at the same path, and every value
+of the export has to be the input's at the same path. Null and absent are one here; 5 and 5.0 too, true and 1 are not.
+"""
+import fnmatch
+import json
+import os
+import re
+import sys
+from decimal import Decimal
+
+
+def load(path):
+    with open(path, encoding="utf-8-sig") as f:
+        return json.load(f, parse_float=Decimal, parse_int=Decimal)
+
+
+def files(root):
+    return {os.path.relpath(os.path.join(folder, name), root)
+            for folder, _, names in os.walk(root) for name in names if name.endswith(".json")}
+
+
+def leaves(value, path=()):
+    """Every scalar, and every array and object with nothing in it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    empty = True
+    for step, one in inner:
+        empty = False
+        yield from leaves(one, path + (step,))
+    if empty:
+        yield path, value
+
+
+def at(value, path):
+    for step in path:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def same(a, b):
+    return type(a) is type(b) and a == b
+
+
+def steps(text):
+    """The paths that a rule stands for: one for each name in braces."""
+    braces = re.search(r"\{([^}]*)\}", text)
+    if braces:
+        for name in braces.group(1).split(","):
+            yield from steps(text[:braces.start()] + name.strip() + text[braces.end():])
+    else:
+        yield text.lstrip("$").replace("[*]", ".*").split(".")[1:] if text != "$" else []
+
+
+def matches(rule, path):
+    for i, step in enumerate(rule):
+        if step == "**":
+            return True
+        if i >= len(path) or (step != "*" and step != path[i]):
+            return False
+    return len(rule) == len(path)
+
+
+class Rules:
+    def __init__(self, path):
+        self.rules = []
+        with open(path, encoding="utf-8") as f:
+            for line in f:
+                line, _, default = line.strip().partition(" = ")
+                if line:
+                    pattern, path_text = line.split(None, 1)
+                    self.rules += [(pattern, path, default) for path in steps(path_text)]
+
+    def names(self, file, path):
+        return [default for pattern, rule, default in self.rules
+                if fnmatch.fnmatch(file, pattern) and matches(rule, path)]
+
+
+def allowed(defaults, whole, path, value):
+    for default in defaults:
+        if default.startswith("."):
+            other = at(whole, path[:-1] + (default[1:],))
+            if other is not None and same(other, value):
+                return True
+        elif default and same(json.loads(default, parse_float=Decimal, parse_int=Decimal), value):
+            return True
+    return False
+
+
+def judge(rules, source, export):
+    wrong, count = [], 0
+    for file in sorted(files(source) | files(export)):
+        there = os.path.exists(os.path.join(source, file))
+        before = load(os.path.join(source, file)) if there else None
+        after = load(os.path.join(export, file)) if os.path.exists(os.path.join(export, file)) else None
+        for path, value in leaves(before) if there else ():
+            if value is not None and rules.names(file, path):
+                count += 1
+                if not same(at(after, path), value):
+                    wrong.append("%s %s: %r became %r" % (file, path, value, at(after, path)))
+        for path, value in leaves(after) if after is not None else ():
+            was = at(before, path)
+            if value is None or same(was, value) or (was is None and allowed(rules.names(file, path), before, path, value)):
+                continue
+            wrong.append("%s %s: %r is not in the input, which has %r" % (file, path, value, was))
+    return wrong, count
+
+
+def main():
+    wrong, count = judge(Rules(sys.argv[1]), sys.argv[2], sys.argv[3])
+    for line in wrong[:20]:
+        print(line)
+    print("%d values were looked for, %d are wrong" % (count, len(wrong)))
+    return 1 if wrong or not count else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    sys.exit(main())
