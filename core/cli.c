@@ -102,6 +102,14 @@ static int set_dry_run(struct cli *cli, const char *value, struct etl_error *err
 	return 0;
 }
 
+static int set_if_needed(struct cli *cli, const char *value, struct etl_error *err)
+{
+	(void)value;
+	(void)err;
+	cli->if_needed = true;
+	return 0;
+}
+
 static int set_summary(struct cli *cli, const char *value, struct etl_error *err)
 {
 	const char *dot = strrchr(value, '.');
@@ -217,6 +225,8 @@ static const struct option options[] = {
 	{ "data-only", 0, CLI_PARTS, NULL, "rows into tables that are there", set_data_only },
 	{ "dry-run", 0, CLI_DRY_RUN, NULL, "the same as plan, after connecting to both ends",
 	  set_dry_run },
+	{ "if-needed", 0, CLI_NEEDED, NULL, "nothing, when the target is there and current",
+	  set_if_needed },
 	{ "summary", 0, CLI_SUMMARY, "FILE", "the final report into FILE.json or FILE.csv",
 	  set_summary },
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there instead of standard output", set_output },
@@ -383,6 +393,10 @@ static int check_words(const struct cli *cli, struct etl_error *err)
 		return error_set(err, ETL_USAGE,
 				 "one word too many: \"%s\"; usage: etlrun %s [OPTIONS] %s",
 				 cli->words[verb->max_words], verb->name, verb->words);
+	if (cli->if_needed && cli->dry_run)
+		return error_set(err, ETL_USAGE,
+				 "--if-needed and --dry-run exclude each other: a dry run shows what a run would "
+				 "do, needed or not");
 	if (cli->run.schema_only && cli->run.data_only)
 		return error_set(
 			err, ETL_USAGE,

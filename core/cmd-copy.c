@@ -10,7 +10,8 @@ const struct verb verb_copy = {
 	.name = "copy",
 	.words = "SOURCE_URI TARGET_URI",
 	.summary = "the same without a file",
-	.takes = CLI_URIS | CLI_TABLES | CLI_LIMIT | CLI_PARTS | CLI_DRY_RUN | CLI_SUMMARY,
+	.takes = CLI_URIS | CLI_TABLES | CLI_LIMIT | CLI_PARTS | CLI_DRY_RUN | CLI_SUMMARY |
+		 CLI_NEEDED,
 	.min_words = 2,
 	.max_words = 2,
 	.run = cmd_run,

@@ -22,7 +22,8 @@ enum cli_takes {
 	CLI_FILE = 1 << 8,    /* one pipeline file */
 	CLI_URIS = 1 << 9,    /* two URIs */
 	CLI_JSON = 1 << 10,   /* --json */
-	CLI_DIFF = 1 << 11    /* --format FORMAT, --sql, --undo FILE */
+	CLI_DIFF = 1 << 11,   /* --format FORMAT, --sql, --undo FILE */
+	CLI_NEEDED = 1 << 12  /* --if-needed */
 };
 
 struct cli {
@@ -33,7 +34,7 @@ struct cli {
 	struct run_options run;
 	const char *resume; /* the run that goes on, "" for the last one; NULL: a new run */
 	const char *summary, *output;
-	bool dry_run, man, probe;
+	bool dry_run, if_needed, man, probe;
 	bool json_lines; /* --json */
 	bool diff_json, sql;
 	const char *undo;

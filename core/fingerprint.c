@@ -3,9 +3,14 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include <nettle/pbkdf2.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -14,12 +19,18 @@
 #include "fingerprint.h"
 #include "secret.h"
 
-#define NAMED_MOST 5 /* differences that are told */
+#define NAMED_MOST    5		/* differences that are told */
+#define CONTENT_MOST  (16 << 20) /* bytes of a file that is read for it */
+#define SECRET_ROUNDS 20000	/* of PBKDF2: some ten milliseconds */
+#define SECRET_BYTES  16
 
+/* With PLACES what the rows rest on is all there: secrets and files too. */
 struct print {
 	struct etl_text lines;
 	XXH3_state_t *hash;
 	bool failed;
+	const char *const *places; /* two, "" where one is not known; or NULL */
+	struct etl_text secrets;
 };
 
 static void add_bytes(struct print *p, const void *at, size_t size)
@@ -33,6 +44,12 @@ static void add_number(struct print *p, int64_t n)
 	XXH3_64bits_update(p->hash, &n, sizeof(n));
 }
 
+static void add_secret(struct print *p, const char *text)
+{
+	if (p->places && text)
+		etl_text_add_json(&p->secrets, text, strlen(text));
+}
+
 /* Without what is secret in it: another password is still the same place. */
 static void add_text(struct print *p, const char *text)
 {
@@ -40,6 +57,8 @@ static void add_text(struct print *p, const char *text)
 
 	if (text && !plain)
 		p->failed = true;
+	if (plain && strcmp(plain, text) != 0)
+		add_secret(p, text);
 	add_number(p, text != NULL);
 	if (plain)
 		add_bytes(p, plain, strlen(plain));
@@ -53,6 +72,37 @@ static void add_list(struct print *p, const struct string_list *list)
 		add_text(p, list->at[i]);
 }
 
+static void add_content(struct print *p, const char *path)
+{
+	char buf[65536];
+	size_t size;
+	FILE *file = fopen(path, "re");
+
+	while (file && (size = fread(buf, 1, sizeof(buf), file)) > 0)
+		add_bytes(p, buf, size);
+	add_number(p, !file || ferror(file) ? errno : 0);
+	if (file)
+		fclose(file);
+}
+
+/* What is in a file that an option names; of a large one, when it was written. A folder is the plugin's own affair. */
+static void add_file(struct print *p, const char *path)
+{
+	struct stat st;
+
+	if (!p->places || !path || strcmp(path, p->places[0]) == 0 || strcmp(path, p->places[1]) == 0 ||
+	    stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return;
+	add_number(p, st.st_size);
+	if (st.st_size <= CONTENT_MOST) {
+		add_content(p, path);
+		return;
+	}
+	add_number(p, st.st_mtim.tv_sec);
+	add_number(p, st.st_mtim.tv_nsec);
+	add_number(p, (int64_t)st.st_ino);
+}
+
 static void add_conf(struct print *p, const struct etl_conf *conf)
 {
 	add_number(p, conf ? (int64_t)conf->count : -1);
@@ -60,9 +110,13 @@ static void add_conf(struct print *p, const struct etl_conf *conf)
 		const struct conf_value *v = &conf->at[i];
 
 		add_text(p, v->name);
-		if (v->kind == ETL_OPT_SECRET)
+		if (v->kind == ETL_OPT_SECRET) {
+			add_secret(p, v->text);
 			continue;
+		}
 		add_text(p, v->text);
+		if (v->kind == ETL_OPT_PATH)
+			add_file(p, v->text);
 		add_number(p, v->number);
 		add_number(p, (int64_t)v->item_count);
 		for (size_t k = 0; k < v->item_count; k++)
@@ -120,12 +174,8 @@ static void print_columns(struct print *p, const struct table_rule *rule)
 	}
 }
 
-static void print_table(struct print *p, const struct job *job)
+static void add_rule(struct print *p, const struct table_rule *rule)
 {
-	const struct table_rule *rule = job->rule;
-
-	begin(p);
-	add_text(p, job_source_name(job));
 	add_text(p, rule->query);
 	add_text(p, rule->as);
 	add_text(p, rule->where);
@@ -136,6 +186,13 @@ static void print_table(struct print *p, const struct job *job)
 	add_number(p, rule->deletes);
 	add_conf(p, rule->from);
 	add_conf(p, rule->to);
+}
+
+static void print_table(struct print *p, const struct job *job)
+{
+	begin(p);
+	add_text(p, job_source_name(job));
+	add_rule(p, job->rule);
 	add_uses(p, &job->transforms);
 	add_uses(p, &job->validators);
 	end(p, "table", job_name(job));
@@ -220,6 +277,92 @@ char *fingerprint_file(const struct run *run)
 	for (size_t i = 0; i < run->jobs.count; i++)
 		print_table(&p, run->jobs.at[i]);
 	return finish(&p);
+}
+
+/* An entry of `tables`, as it stands there. */
+static void print_entry(struct print *p, const struct table_rule *rule)
+{
+	begin(p);
+	add_text(p, rule->name);
+	add_rule(p, rule);
+	add_text(p, rule->cursor);
+	add_text(p, rule->delete_column);
+	add_number(p, rule->has_from);
+	add_number(p, rule->has_to);
+	add_number(p, rule->has_delete);
+	add_number(p, rule->has_transforms);
+	add_number(p, rule->has_validators);
+	add_uses(p, &rule->transforms);
+	add_uses(p, &rule->validators);
+	end(p, "table", rule->as ? rule->as : rule->name);
+}
+
+static void print_whole(struct print *p, const struct pipeline *pipeline)
+{
+	begin(p);
+	add_list(p, &pipeline->exclude);
+	end(p, "exclude", NULL);
+	begin(p);
+	add_uses(p, &pipeline->transforms);
+	end(p, "transforms", NULL);
+	begin(p);
+	add_uses(p, &pipeline->validators);
+	end(p, "validators", NULL);
+	begin(p);
+	add_number(p, pipeline->max_rejects);
+	add_number(p, pipeline->max_rejects_percent);
+	end(p, "max_rejects", NULL);
+	for (size_t i = 0; i < pipeline->table_count; i++)
+		print_entry(p, &pipeline->tables[i]);
+	/* Entries may change their places, too. */
+	begin(p);
+	for (size_t i = 0; i < pipeline->table_count; i++) {
+		add_text(p, pipeline->tables[i].name);
+		add_text(p, pipeline->tables[i].as);
+	}
+	end(p, "the order of tables", NULL);
+}
+
+/* The state file must not be a way to guess them. */
+static void print_secrets(struct print *p, const char *salt)
+{
+	uint8_t hash[SECRET_BYTES];
+
+	if (!p->secrets.length)
+		return;
+	pbkdf2_hmac_sha256(p->secrets.length, (const uint8_t *)p->secrets.at, SECRET_ROUNDS, strlen(salt),
+			   (const uint8_t *)salt, sizeof(hash), hash);
+	etl_text_add(&p->lines, "what is secret ");
+	for (size_t i = 0; i < sizeof(hash); i++)
+		etl_text_addf(&p->lines, "%02x", (unsigned)hash[i]);
+	etl_text_add(&p->lines, "\n");
+	explicit_bzero(p->secrets.at, p->secrets.length);
+}
+
+char *fingerprint_pipeline(const struct pipeline *pipeline, const struct run_options *options, const char *salt,
+			   const char *place, const char *source_place)
+{
+	const char *const places[] = { place, source_place };
+	struct print p = { .hash = XXH3_createState(), .places = places };
+	char *ret;
+
+	if (!p.hash)
+		return NULL;
+	begin(&p);
+	add_use(&p, &pipeline->source);
+	end(&p, "source", NULL);
+	begin(&p);
+	add_use(&p, &pipeline->target);
+	end(&p, "target", NULL);
+	print_keys(&p, pipeline);
+	print_lists(&p, pipeline);
+	print_options(&p, options);
+	print_whole(&p, pipeline);
+	p.failed |= p.secrets.failed;
+	print_secrets(&p, salt);
+	ret = finish(&p);
+	etl_text_free(&p.secrets);
+	return ret;
 }
 
 /* ---- The plan ---- */

@@ -223,6 +223,14 @@ static int32_t own_type(const struct etl_column *column)
 	return column->type;
 }
 
+static int no_version(struct etl_instance *i, struct etl_version *ret, struct etl_error *err)
+{
+	(void)i;
+	(void)err;
+	*ret = (struct etl_version){ ETL_UNKNOWN, ETL_UNKNOWN };
+	return ETL_OK;
+}
+
 /* ---- The tables ------------------------------------------------------------------------------ */
 
 static int fill_digests(struct plugin *p, struct etl_error *err)
@@ -370,6 +378,9 @@ static int fill_target(struct plugin *p, struct etl_error *err)
 		p->target.recall = no_recall;
 	if (!p->can_takes)
 		p->target.takes = own_type;
+	p->can_version = p->target.version;
+	if (!p->can_version)
+		p->target.version = no_version;
 	if (!p->target.place)
 		p->target.place = no_place;
 	if (!p->target.respells)

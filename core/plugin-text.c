@@ -117,6 +117,8 @@ static void target_promises(const struct plugin *p, promise_line *line, void *da
 			 (int)p->target.max_instances, p->target.max_instances == 1 ? "" : "s");
 		line("target", text, data);
 	}
+	if (p->can_version)
+		line("target", "may carry a version, which run --if-needed compares", data);
 	if (p->can_repair)
 		line("target", "diff --sql writes the SQL that makes it equal to the source", data);
 }

@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "fingerprint.h"
 #include "log.h"
+#include "needed.h"
 #include "replay.h"
 #include "retry.h"
 #include "run-parts.h"
@@ -306,7 +307,7 @@ static int begin_state(struct run *run, struct etl_error *err)
 			       error_memory(err);
 	free(file);
 	free(command);
-	return rc;
+	return rc < 0 ? rc : needed_note(run, err);
 }
 
 int run_take_lock(struct run *run, struct etl_error *err)

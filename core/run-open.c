@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "needed.h"
 #include "replay.h"
 #include "retry.h"
 #include "run-parts.h"
@@ -208,6 +209,7 @@ static int list_loads(struct run *run, struct etl_error *err)
 int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline,
 	     struct etl_error *err)
 {
+	struct etl_version version;
 	int rc;
 
 	memset(run, 0, sizeof(*run));
@@ -233,6 +235,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 				    err);
 	if (rc == 0)
 		rc = run_place(run->target, run->place, sizeof(run->place), err);
+	if (rc == 0 && run->limits.intent != ETL_LOOKS)
+		rc = needed_version(run->target, &version, err);
 	if (rc == 0 && !(run->target->plugin->store.flags & ETL_DYNAMIC))
 		rc = pin_source(run, err);
 	if (rc == 0)

@@ -156,7 +156,7 @@ static void add_typed(const struct run *run, struct etl_text *text)
 
 		if (!said && strcmp(word, run->cli->resume) == 0)
 			said = true;
-		else if (strcmp(word, "--yes") != 0)
+		else if (strcmp(word, "--yes") != 0 && strcmp(word, "--if-needed") != 0)
 			add_word(text, word);
 	}
 }

@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "fingerprint.h"
 #include "log.h"
+#include "needed.h"
 #include "run-parts.h"
 
 /* Exit 0 would say that the rows are there. */
@@ -158,6 +159,8 @@ static int take_over(struct run *run, const struct interrupted *was, struct etl_
 	command = run_resume_command(run);
 	rc = command ? state_run_again(run->state, run->id, command, err) : error_memory(err);
 	free(command);
+	if (rc == 0)
+		rc = needed_check(run, err);
 	ETL_FAULT("resume.taken_over");
 	return rc;
 }

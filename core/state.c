@@ -358,6 +358,45 @@ int state_run_end(struct state *s, const struct report *report, const char *stat
 								  state_forget(s, report->run, err);
 }
 
+/* A table of its own, so that a state file is that of an older etlrun still. */
+int state_print_put(struct state *s, const char *run, const char *pipeline, const char *print,
+		    struct etl_error *err)
+{
+	int rc = state_sql(s, "CREATE TABLE IF NOT EXISTS prints (run TEXT PRIMARY KEY, print TEXT)", err);
+
+	if (rc == 0)
+		rc = state_write(s, err,
+				 "DELETE FROM prints WHERE run = ?1 OR run IN "
+				 "(SELECT id FROM runs WHERE pipeline = ?2)",
+				 "ss", run, pipeline);
+	if (rc < 0 || !print)
+		return rc;
+	return state_write(s, err, "INSERT INTO prints (run, print) VALUES (?1, ?2)", "ss", run, print);
+}
+
+int state_print_get(struct state *s, const char *run, char **ret, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int64_t there = 0;
+	int rc = pragma(s, "SELECT count(*) FROM sqlite_schema WHERE name = 'prints'", &there, err), step;
+
+	*ret = NULL;
+	if (rc < 0 || !there)
+		return rc;
+	if (sqlite3_prepare_v2(s->db, "SELECT print FROM prints WHERE run = ?1", -1, &stmt, NULL) != SQLITE_OK)
+		return state_fail(s, "read", err);
+	sqlite3_bind_text(stmt, 1, run, -1, SQLITE_TRANSIENT);
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_ROW) {
+		*ret = strdup((const char *)sqlite3_column_text(stmt, 0));
+		rc = *ret ? 0 : error_memory(err);
+	} else if (step != SQLITE_DONE) {
+		rc = state_fail(s, "read", err);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 static void copy_column(sqlite3_stmt *stmt, int column, char *to, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(stmt, column);

@@ -46,6 +46,11 @@ int state_run_note(struct state *, const char *run, const char *column, const ch
 /* By what the target is known once it is published, and the run's exit code then; before that. */
 int state_run_sealed(struct state *, const char *run, const char *seal, int code,
 		     struct etl_error *);
+/* What a run of a pipeline rests on (needed.h), of its last run only; NULL: that is not known any more. */
+int state_print_put(struct state *, const char *run, const char *pipeline, const char *print,
+		    struct etl_error *);
+/* *RET: owned by the caller, or NULL: it is not known. */
+int state_print_get(struct state *, const char *run, char **ret, struct etl_error *);
 /* A run whose process could not say so itself has ended; what it staged is forgotten. */
 int state_run_settle(struct state *, const char *run, const char *status, struct etl_error *);
 /* The staging places and the pieces of work of a run are no longer there. */

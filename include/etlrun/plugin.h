@@ -917,6 +917,11 @@ enum etl_target_flags {
 	ETL_ASKS_SOURCE = 1 << 9        /* since 1.2: wants to know etl_host.source */
 };
 
+/* Since 1.2. Of a target; ETL_UNKNOWN: no option says one, or there is none yet. Closed. */
+struct etl_version {
+	int64_t wanted, there;
+};
+
 /* Per target and run: begin (each load) → apply prepare → load (each split) → apply screen, finish, last →
  * staged → commit or abort. Without `schema` a target is given tables only, no views, and no steps. All of it
  * is repeatable with the token from a process that died. */
@@ -992,6 +997,10 @@ struct etl_target {
 	/* Since 1.2. Optional: the validators of a pipeline into this target that says nothing of validators, as it would write
 	 * them: "( { plugin = \"counts\"; } )". Those that are not installed are left out. */
 	const char *validators;
+	/* Since 1.2. Optional: the version of what the target holds, for `run --if-needed`, and of what a run of this pipeline
+	 * makes, where an option says so; commit writes it down with the rows. Called before begin too; changes nothing.
+	 * A target whose version is higher than the wanted one is not touched. */
+	int (*version)(struct etl_instance *, struct etl_version *ret, struct etl_error *err);
 };
 
 enum etl_repair_kind {

@@ -59,6 +59,9 @@ static int design_setting(struct design *d, const char *name, const char *sql)
 		return design_page_size(d, sql);
 	if (strcmp(name, "encoding") == 0 || strcmp(name, "auto_vacuum") == 0)
 		return design_step(d, ETL_PHASE_PREPARE, ETL_EXACT, "setting", name, sql, NULL);
+	if (strcmp(name, "user_version") == 0 && sqlite_wanted_version(d->inst))
+		return design_step(d, ETL_PHASE_FINISH, ETL_APPROXIMATED, "setting", name, NULL,
+				   "the option user_version says another");
 	if (strcmp(name, "user_version") == 0 || strcmp(name, "application_id") == 0)
 		return design_step(d, ETL_PHASE_FINISH, ETL_EXACT, "setting", name, sql, NULL);
 	if (strcmp(name, "journal_mode") == 0)

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "given.h"
@@ -163,6 +164,16 @@ static int show_end(struct design *d)
 	return d->sink->emit(d->sink, &step);
 }
 
+/* Once for a run. In append and merge it is carried out with the rows, else in the finished file. */
+static int design_version(struct design *d)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)sqlite_wanted_version(d->inst));
+	return design_step(d, ETL_PHASE_PUBLISH, ETL_EXACT, "setting", "user_version", sql,
+			   "as the option user_version says");
+}
+
 int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
 		  const struct etl_load *load, struct etl_step_sink *sink, struct etl_error *err)
 {
@@ -191,6 +202,8 @@ int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
 		rc = sqlite_given_design(&d);
 	if (!rc && !into)
 		rc = show_end(&d);
+	if (!rc && load && load->index == 0 && sqlite_wanted_version(inst))
+		rc = design_version(&d);
 	etl_text_free(&d.sql);
 	free(d.columns);
 	return rc;

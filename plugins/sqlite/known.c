@@ -265,3 +265,31 @@ int sqlite_sealed(struct etl_instance *inst, const struct etl_token *seal, int32
 	free(folder);
 	return ETL_OK;
 }
+
+/* ---- The version -------------------------------------------------------------------------------------------- */
+
+int64_t sqlite_wanted_version(const struct etl_instance *inst)
+{
+	return inst->conf && inst->host->given(inst->conf, "user_version") ?
+		       inst->host->num(inst->conf, "user_version") :
+		       0;
+}
+
+int sqlite_version(struct etl_instance *inst, struct etl_version *ret, struct etl_error *err)
+{
+	int64_t wanted = sqlite_wanted_version(inst);
+	struct etl_version version = { wanted ? wanted : ETL_UNKNOWN, ETL_UNKNOWN };
+	struct stat st;
+	sqlite3 *db = NULL;
+	int rc = ETL_OK;
+
+	/* Nobody will ask of a file that is to have none, and it need not be opened for that; an empty one has none. */
+	if (wanted && stat(inst->path, &st) == 0 && st.st_size > 0) {
+		rc = sqlite_db(inst, NULL, &db, err);
+		if (!rc)
+			rc = sqlite_number(inst, db, "PRAGMA main.user_version", 0, &version.there, err);
+	}
+	if (!rc)
+		*ret = version;
+	return rc;
+}

@@ -384,6 +384,15 @@ static int record(struct etl_instance *inst, const struct etl_commit *commit, st
 	return rc;
 }
 
+static int set_version(struct etl_instance *inst, struct etl_error *err)
+{
+	long long version = (long long)sqlite_wanted_version(inst);
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA main.user_version = %lld", version);
+	return version ? sqlite_run(inst, inst->stage, sql, err) : ETL_OK;
+}
+
 /* Everything that can be done before the target changes; the staging file is closed then. */
 static int finish_file(struct etl_instance *inst, const struct etl_commit *commit,
 		       struct etl_error *err)
@@ -406,6 +415,8 @@ static int finish_file(struct etl_instance *inst, const struct etl_commit *commi
 		rc = sqlite_aftermath(inst, stage, commit->loads[0]->run->foreign_keys, err);
 	if (!rc && commit->run->mode != ETL_COPY)
 		rc = record(inst, commit, err);
+	if (!rc)
+		rc = set_version(inst, err);
 	if (!rc)
 		rc = seal(inst, err);
 	stage->sealed = !rc;

@@ -62,6 +62,14 @@ static const struct etl_option options[] = {
 	  .help = "The journal mode of the published file; keep: that of the file it replaces, "
 		  "else the "
 		  "source's, else delete." },
+	{ .name = "user_version",
+	  .kind = ETL_OPT_INT,
+	  .flags = ETL_OPT_TARGET,
+	  .min = 1,
+	  .max = INT32_MAX,
+	  .help = "PRAGMA user_version of the published file, which says which version of its program it is for. With it "
+		  "`etlrun run --if-needed` does nothing when the file that is there has this version, whoever made it; a "
+		  "file with a higher one is never touched." },
 	{ .name = "cache",
 	  .kind = ETL_OPT_SIZE,
 	  .help = "Memory for SQLite's page cache. Default: a share of memory_limit." },
@@ -351,6 +359,7 @@ static const struct etl_target target = {
 	.since = sqlite_since,
 	.seal = sqlite_seal,
 	.sealed = sqlite_sealed,
+	.version = sqlite_version,
 };
 
 static const struct etl_schema schema = {

@@ -112,6 +112,9 @@ int sqlite_since(struct etl_instance *, const struct etl_token *, const struct e
 int sqlite_seal(struct etl_instance *, const struct etl_commit *, struct etl_token *,
 		struct etl_error *);
 int sqlite_sealed(struct etl_instance *, const struct etl_token *, int32_t *, struct etl_error *);
+int sqlite_version(struct etl_instance *, struct etl_version *, struct etl_error *);
+/* What the option user_version says; 0: nothing. */
+int64_t sqlite_wanted_version(const struct etl_instance *);
 int sqlite_revert(struct etl_instance *, const char *run, const struct etl_token *seal,
 		  struct etl_error *);
 /* Frees what stage.c keeps in the instance; accepts an instance that never staged anything. */

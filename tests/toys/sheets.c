@@ -342,6 +342,30 @@ static int sheets_propose(struct etl_instance *self, struct etl_proposal_sink *s
 	return each_sheet(self, emit_proposal, sink, err);
 }
 
+/* ---- One view: whoever says that it stands still, in `stamp`, is believed ---- */
+
+static int sheets_pin(struct etl_instance *self, struct etl_token *ret, struct etl_error *err)
+{
+	(void)self, (void)err;
+	snprintf(ret->text, sizeof(ret->text), "pinned");
+	return ETL_OK;
+}
+
+static int sheets_join(struct etl_instance *self, const struct etl_token *token, struct etl_error *err)
+{
+	(void)self, (void)token, (void)err;
+	return ETL_OK;
+}
+
+static int sheets_stamp(struct etl_instance *self, struct etl_token *ret, struct etl_error *err)
+{
+	const char *stamp = self->host->str(self->conf, "stamp");
+
+	(void)err;
+	snprintf(ret->text, sizeof(ret->text), "%s", stamp ? stamp : "none");
+	return ETL_OK;
+}
+
 static int sheets_open(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
 		       struct etl_error *err)
 {
@@ -361,6 +385,7 @@ static const struct etl_option options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH, .help = "The folder." },
 	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL, .help = "sheets:FOLDER." },
 	{ .name = "lists", .kind = ETL_OPT_FLAG, .default_text = "true", .help = "Whether its files may be listed." },
+	{ .name = "stamp", .kind = ETL_OPT_TEXT, .help = "By what its content is known." },
 	{ .name = "broken", .kind = ETL_OPT_FLAG, .default_text = "false", .help = "What it proposes is none." },
 	{ .name = "file", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_PER_TABLE | ETL_OPT_SOURCE, .help = "The file." },
 	{ .name = "columns", .kind = ETL_OPT_LIST, .flags = ETL_OPT_PER_TABLE | ETL_OPT_SOURCE, .help = "Its columns." },
@@ -373,7 +398,8 @@ static const struct etl_option options[] = {
 };
 static const struct etl_store store = { .size = sizeof(store), .flags = ETL_FROM_SHAPES | ETL_FILES,
 					.describe = sheets_describe };
-static const struct etl_source source = { .size = sizeof(source), .read = sheets_read, .propose = sheets_propose };
+static const struct etl_source source = { .size = sizeof(source), .read = sheets_read, .pin = sheets_pin,
+					   .join = sheets_join, .stamp = sheets_stamp, .propose = sheets_propose };
 static const struct etl_plugin sheets = {
 	ETL_ABI, 0, sizeof(sheets), sizeof(options[0]), "sheets", "1.0", "lines of files as the pipeline calls them",
 	"0BSD", NULL, options, sheets_open, sheets_close, NULL, &store, &source, NULL, NULL, NULL, NULL,

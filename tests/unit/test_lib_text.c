@@ -51,6 +51,15 @@ START_TEST(json_strings_are_escaped)
 }
 END_TEST
 
+START_TEST(texts_of_a_pipeline_file_are_escaped)
+{
+	struct etl_text t = { .at = NULL };
+
+	etl_text_add_config(&t, "a\"\\\n\t\x7f\xc3\xa9${x}");
+	expect(&t, "\"a\\\"\\\\\\x0a\\x09\\x7f\xc3\xa9${x}\"");
+}
+END_TEST
+
 START_TEST(utf8_is_told_from_other_bytes)
 {
 	ck_assert_uint_eq(etl_utf8_valid("plain ascii of some length", 26), 26);
@@ -111,6 +120,7 @@ int main(void)
 	tcase_add_test(tests, names_and_literals_are_quoted);
 	tcase_add_test(tests, formatted_text_grows);
 	tcase_add_test(tests, json_strings_are_escaped);
+	tcase_add_test(tests, texts_of_a_pipeline_file_are_escaped);
 	tcase_add_test(tests, utf8_is_told_from_other_bytes);
 	tcase_add_test(tests, values_read_as_a_person_writes_them);
 	suite_add_tcase(suite, tests);

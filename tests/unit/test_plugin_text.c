@@ -35,14 +35,14 @@ static const struct plugin all = {
 	.base = { .name = "all2", .version = "1.0", .summary = "does it all", .options = options,
 		  .option_size = sizeof(options[0]) },
 	.has_store = true, .has_source = true, .has_target = true, .has_transform = true, .has_validator = true,
-	.store = { .flags = ETL_DYNAMIC | ETL_UNENFORCED_KEYS },
+	.store = { .flags = ETL_DYNAMIC | ETL_UNENFORCED_KEYS | ETL_FROM_SHAPES | ETL_FILES },
 	.target = { .flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_APPENDS | ETL_MERGES |
 			     ETL_REFERENCES | ETL_IN_ORDER,
 		    .max_instances = 1 },
 	.transform = { .rows = ETL_ROWS_FEWER, .flags = ETL_REPEATS },
 	.can_digest = true, .can_digests = true, .can_totals = true, .can_pin = true, .can_split = true, .can_profile = true, .can_watermark = true,
 	.can_revert = true, .can_staged = true, .can_derive = true, .can_wrap = true, .can_check = true,
-	.can_inspect = true, .can_needs = true,
+	.can_inspect = true, .can_needs = true, .can_propose = true, .can_version = true,
 };
 static const struct plugin least = {
 	.base = { .name = "least", .version = "1.0", .summary = "does little", .options = none,
@@ -153,11 +153,14 @@ START_TEST(what_all_of_it_promises)
 	ck_assert_str_eq(promises(&all),
 			 "store: dynamic types: any value may stand in any column\n"
 			 "store: foreign keys may be broken in it\n"
+			 "store: a table is what the pipeline says in `from`; it need not be listed\n"
+			 "store: files: rows that do not fit are rejected unless on_error = \"stop\"\n"
 			 "store: computes row hashes itself for diff, where they are the same as ours\n"
 			 "store: adds its columns up itself, where that is exact\n"
 			 "source: all readers see one consistent view of the data\n"
 			 "source: a table is read in parts, by several workers\n"
 			 "source: looks at every value before types are chosen\n"
+			 "source: discover proposes the entries of `tables`\n"
 			 "source: can say how far a cursor column has come\n"
 			 "target: resumable: what was staged outlives the process\n"
 			 "target: atomic run: every table is published, or none\n"
@@ -169,6 +172,7 @@ START_TEST(what_all_of_it_promises)
 			 "target: finds rows whose values another table does not have\n"
 			 "target: in order: splits are loaded in the order of the source, so equal input gives equal bytes\n"
 			 "target: at most 1 writer at a time\n"
+			 "target: may carry a version, which run --if-needed compares\n"
 			 "transform: a row goes on or is left out\n"
 			 "transform: decides the shape of the table\n"
 			 "transform: repeats: the same rows in, the same rows out, every time\n"
