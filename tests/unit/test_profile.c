@@ -7,7 +7,7 @@
 
 #include <check.h>
 
-#include "profile.h"
+#include "../../core/profile.h"
 
 struct story {
 	const char *told;
