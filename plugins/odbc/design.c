@@ -229,7 +229,9 @@ int odbc_design(struct etl_instance *inst, const struct etl_table *table, const 
 	d.tsql = inst->dialect == &odbc_tsql && !d.same;
 	if (table->kind != ETL_TABLE)
 		return design_other(&d);
-	rc = odbc_layout(inst, load, err);
+	rc = nobody ? ETL_OK : odbc_refuse_referred(inst, load, err);
+	if (rc == ETL_OK)
+		rc = odbc_layout(inst, load, err);
 	if (rc == ETL_OK) {
 		d.layout = odbc_layout_of(inst, table);
 		rc = odbc_design_table(&d);

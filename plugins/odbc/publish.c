@@ -84,8 +84,10 @@ static int forget_stage(struct etl_instance *inst, const struct etl_commit *comm
 
 static int publish(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
 {
-	int rc = take_away(inst, commit, err);
+	int rc = odbc_check_trust(inst, commit, err);
 
+	if (rc == ETL_OK)
+		rc = take_away(inst, commit, err);
 	if (rc == ETL_OK)
 		rc = odbc_empty_old(inst, commit, err);
 	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)

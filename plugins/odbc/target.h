@@ -93,6 +93,12 @@ int odbc_screen(struct etl_instance *, const struct etl_load *, const struct etl
 
 /* ---- lost.c */
 int odbc_refuse_lost(struct etl_instance *, const struct etl_load *, struct etl_error *);
+/* Foreign keys of tables that stay refer to one that goes. */
+int odbc_refuse_referred(struct etl_instance *, const struct etl_load *, struct etl_error *);
+
+/* ---- trust.c */
+/* The constraints that were made are such as the server looked at every row for. */
+int odbc_check_trust(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 
 /* ---- foreign.c */
 /* Every foreign key that the table has. */
@@ -123,6 +129,8 @@ int odbc_was_taken(struct etl_instance *, const struct etl_token *stage, uint64_
  * tables decide together must have been worked out (odbc_layout). */
 void odbc_add_type(struct etl_text *, const struct etl_instance *, const struct etl_table *,
 		   const struct etl_column *, int32_t *verdict, struct etl_text *note);
+/* ---- repair.c */
+int odbc_repair(struct etl_instance *, const struct etl_repair *, struct etl_sql_sink *, struct etl_error *);
 /* ---- design.c, apply.c, load.c, publish.c */
 int odbc_design(struct etl_instance *, const struct etl_table *, const struct etl_load *,
 		struct etl_step_sink *, struct etl_error *);
