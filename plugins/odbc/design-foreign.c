@@ -55,7 +55,7 @@ void odbc_design_add_references(struct design *d, struct etl_text *sql, const st
 /* ---- Rows without a parent -------------------------------------------------------------------------------- */
 
 /* The parent's own table, which is not staged: restage.c leaves a name with spaces around its dot as it is. */
-static void add_published(struct etl_text *sql, const struct design *d, const char *name)
+void odbc_design_add_published(struct etl_text *sql, const struct design *d, const char *name)
 {
 	const char *schema = odbc_place_of(d->inst, d->table);
 
@@ -70,7 +70,7 @@ static void add_no_parent(struct etl_text *sql, const struct design *d, const st
 {
 	etl_text_add(sql, "NOT EXISTS (SELECT 1 FROM ");
 	if (published)
-		add_published(sql, d, key->parent);
+		odbc_design_add_published(sql, d, key->parent);
 	else
 		odbc_design_add_table(sql, d, key->parent);
 	etl_text_add(sql, " AS etlrun_parent WHERE ");

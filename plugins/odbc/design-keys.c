@@ -40,9 +40,6 @@ int odbc_design_inline_keys(struct design *d, struct etl_text *lines)
 	const struct etl_key *primary = &d->table->primary;
 	int rc = ETL_OK;
 
-	/* Rows that only wait may be there twice. */
-	if (d->load && d->run && odbc_is_into(d->load))
-		return ETL_OK;
 	if (primary->column_count) {
 		etl_text_add(lines, ",\n\t");
 		odbc_design_add_constraint(lines, d, ODBC_PRIMARY, 0);

@@ -241,7 +241,9 @@ static int create(struct design *d)
 		rc = add_column(d, i, &lines);
 	if (rc == ETL_OK && !stays(d))
 		rc = odbc_design_computed(d, &lines);
-	if (rc == ETL_OK)
+	if (rc == ETL_OK && stays(d))
+		odbc_design_wait_keys(d, &lines);
+	else if (rc == ETL_OK)
 		rc = odbc_design_inline_keys(d, &lines);
 	for (size_t i = 0; rc == ETL_OK && !stays(d) && i < d->table->check_count; i++)
 		rc = add_check(d, i, &lines);
@@ -309,7 +311,7 @@ int odbc_design_table(struct design *d)
 	int rc = create(d);
 
 	if (rc == ETL_OK && stays(d)) {
-		rc = odbc_design_own_keys(d);
+		rc = odbc_design_stays(d);
 		return rc == ETL_OK ? odbc_design_references(d) : rc;
 	}
 	if (rc == ETL_OK)

@@ -63,8 +63,14 @@ int odbc_design_keys(struct design *);
 int odbc_design_foreign_key(struct design *, size_t i);
 /* What the validators ask for. */
 int odbc_design_references(struct design *);
-/* Rows for a table that stays and has keys. */
+/* The foreign keys of a table that stays. */
 int odbc_design_own_keys(struct design *);
+/* The published table NAME, not the one that is staged. */
+void odbc_design_add_published(struct etl_text *, const struct design *, const char *name);
+/* design-stays.c */
+/* Rows for a table that stays: what it asks of them, and lines of the one in which they wait. */
+int odbc_design_stays(struct design *);
+void odbc_design_wait_keys(struct design *, struct etl_text *lines);
 /* REFERENCES … and what follows it; ACTS: with what is done to its rows when those it refers to change. */
 void odbc_design_add_references(struct design *, struct etl_text *, const struct etl_foreign_key *, bool acts);
 /* design-possible.c */

@@ -1,5 +1,5 @@
 /*
- * Looking for rows that a foreign key will not take. They are read as the sink wants them, told, and deleted in the same
+ * Looking for rows that a foreign key, a check or a unique value of the target will not take. They are read as the sink wants them, told, and deleted in the same
  * transaction, by the same condition.
  */
 #include "config.h"
@@ -19,9 +19,29 @@ struct telling {
 	uint64_t told;
 };
 
+static bool is_kind(const struct etl_step *step, const char *kind)
+{
+	return strcmp(step->kind, kind) == 0;
+}
+
+static bool is_unique(const struct etl_step *step)
+{
+	return is_kind(step, "unique check");
+}
+
 static const char *code_of(const struct etl_step *step)
 {
-	return strcmp(step->kind, "reference") == 0 ? "references" : "foreign_key";
+	return is_kind(step, "reference") ? "references" :
+	       is_kind(step, "check")	  ? "check" :
+	       is_unique(step)		  ? "duplicate" :
+					    "foreign_key";
+}
+
+static const char *reason_of(const struct etl_step *step)
+{
+	return is_kind(step, "check") ? "the row is none that it takes" :
+	       is_unique(step)	      ? "the target has a row of this value that stays" :
+					"the table that it refers to has no such row";
 }
 
 static void add_key(struct etl_text *key, const struct telling *t, const struct etl_view *view, int64_t row)
@@ -125,6 +145,43 @@ static int take_out(struct telling *t, const char *from)
 	return odbc_run_text(t->inst, t->err, &sql);
 }
 
+static int look_once(struct telling *t, const struct etl_token *token, const char *from)
+{
+	int rc;
+
+	t->told = 0;
+	rc = t->sink->rows ? tell_rows(t, token, from) : count_rows(t, from);
+	if (rc == ETL_OK && t->sink->take_out && t->told)
+		rc = take_out(t, from);
+	if (rc == ETL_OK && t->sink->take_out && t->told && t->load->deletes != ETL_DELETE_NONE)
+		rc = odbc_note_taken(t->inst, token, t->load->index, t->err);
+	return rc;
+}
+
+/* Rows that a merge will delete are in nobody's way; but it deletes none from a table of which rows were rejected. */
+static int are_in_the_way(const struct telling *t, const struct etl_token *token, bool *ret)
+{
+	uint64_t index = t->load->index;
+
+	*ret = t->load->deletes != ETL_DELETE_HARD ||
+	       (t->sink->withheld && index < t->sink->withheld_count && t->sink->withheld[index]);
+	return *ret ? ETL_OK : odbc_was_taken(t->inst, token, index, ret, t->err);
+}
+
+/* A row that goes leaves the target's own as it was, which may be in the way of another one. */
+static int look(struct telling *t, const struct etl_token *token, const char *from)
+{
+	bool theirs = true;
+	int rc = is_unique(t->step) ? are_in_the_way(t, token, &theirs) : ETL_OK;
+
+	if (rc < 0 || !theirs)
+		return rc;
+	do
+		rc = look_once(t, token, from);
+	while (rc == ETL_OK && t->told && t->sink->take_out && is_unique(t->step));
+	return rc;
+}
+
 int odbc_screen(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
 		const struct etl_step *step, const char *from, struct etl_found_sink *sink, struct etl_error *err)
 {
@@ -132,16 +189,12 @@ int odbc_screen(struct etl_instance *inst, const struct etl_load *load, const st
 	struct etl_text reason = { 0 };
 	int rc;
 
-	etl_text_addf(&reason, "%s \"%s\": the table that it refers to has no such row", step->kind,
-		      step->object ? step->object : "");
+	etl_text_addf(&reason, "%s \"%s\": %s", is_unique(step) ? "unique" : step->kind, step->object ? step->object : "",
+		      reason_of(step));
 	t.reason = etl_text_take(&reason);
 	if (!t.reason)
 		return odbc_no_memory(inst, err);
-	rc = sink->rows ? tell_rows(&t, token, from) : count_rows(&t, from);
-	if (rc == ETL_OK && sink->take_out && t.told)
-		rc = take_out(&t, from);
-	if (rc == ETL_OK && sink->take_out && t.told && load->deletes != ETL_DELETE_NONE)
-		rc = odbc_note_taken(inst, token, load->index, err);
+	rc = look(&t, token, from);
 	free(t.reason);
 	return rc;
 }
