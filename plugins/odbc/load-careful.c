@@ -1,6 +1,7 @@
 /*
  * A table whose rows the server refused once goes in pieces that are halved until the row to blame stands alone: that one is
- * rejected with the server's own words. Each piece begins at a point to which one can go back.
+ * rejected with the server's own words. Each piece begins at a point to which one can go back. Where a row leaves no such
+ * point, because the server takes the whole transaction back for it, pieces are tried elsewhere first (load-probe.c).
  */
 #include "config.h"
 
@@ -40,12 +41,13 @@ static bool note(const char *name)
 	return true;
 }
 
-static bool look_up(const struct loading *l, bool note_it)
+/* WHAT: of the table, "" that rows were refused. */
+static bool look_up(const struct loading *l, const char *what, bool note_it)
 {
 	struct etl_text name = { 0 };
 	bool is;
 
-	etl_text_addf(&name, "%s.%s", l->token->text, l->load->table->name);
+	etl_text_addf(&name, "%s%s.%s", what, l->token->text, l->load->table->name);
 	pthread_mutex_lock(&lock);
 	is = !name.failed && is_noted(name.at);
 	if (note_it && !is && !name.failed)
@@ -57,13 +59,16 @@ static bool look_up(const struct loading *l, bool note_it)
 
 bool careful_knows(const struct loading *l)
 {
-	return look_up(l, false);
+	return look_up(l, "", false);
 }
 
 int careful_note(struct loading *l)
 {
-	return look_up(l, true) ? ETL_OK : odbc_no_memory(l->inst, l->err);
+	return look_up(l, "", true) ? ETL_OK : odbc_no_memory(l->inst, l->err);
 }
+
+/* A row of it took the transaction back. */
+#define DOOMED "doomed "
 
 /* ---- Rows --------------------------------------------------------------------------------------------------------------- */
 
@@ -104,6 +109,17 @@ static int refuse(struct loading *l, int64_t row, const struct odbc_said *said)
 	return rc;
 }
 
+/* A row was refused: is the transaction there still? What is doomed the server has taken back by the end of a batch. */
+static int note_doomed(struct loading *l)
+{
+	int64_t open = 0;
+	int rc = odbc_number(l->inst, l->err, &open, l->inst->dialect->open_transactions);
+
+	if (rc == ETL_OK && open != 1 && !look_up(l, DOOMED, true))
+		rc = odbc_no_memory(l->inst, l->err);
+	return rc;
+}
+
 /* All of them or none: 1, 0 when the server found fault and all is as it was before, or negative. */
 static int try_piece(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count,
 		     struct odbc_said *said)
@@ -113,6 +129,8 @@ static int try_piece(struct loading *l, const struct etl_view *view, const int64
 	if (rc < 0)
 		return rc;
 	rc = bind_try(&l->bind, l->sql.at, view, rows, count, said, l->err);
+	if (rc == 0 && l->inst->dialect == &odbc_tsql)
+		rc = note_doomed(l);
 	if ((rc == 0 && odbc_back_to_savepoint(l->inst, l->err) < 0) ||
 	    (rc >= 0 && odbc_release_savepoint(l->inst, l->err) < 0)) {
 		etl_text_free(&said->words);
@@ -124,8 +142,10 @@ static int try_piece(struct loading *l, const struct etl_view *view, const int64
 static int send_piece(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count)
 {
 	struct odbc_said said = { 0 };
-	int rc = try_piece(l, view, rows, count, &said);
+	int rc = look_up(l, DOOMED, false) ? probe_try(l, view, rows, count, &said) : 1;
 
+	if (rc == 1)
+		rc = try_piece(l, view, rows, count, &said);
 	if (rc == 1)
 		loading_carried(l, count > 1 ? "small arrays" : "single rows", count);
 	else if (rc == 0 && count == 1)

@@ -106,6 +106,7 @@ void loading_disconnect(struct loading *l)
 	l->bind.stmt = SQL_NULL_HSTMT;
 	odbc_done(l->inst, stmt);
 	documents_close(l);
+	probe_close(l);
 	odbc_disconnect(l->inst);
 }
 
@@ -242,6 +243,7 @@ static int load_stream(struct loading *l, struct ArrowArrayStream *stream)
 	l->stats.bytes += l->bind.bytes;
 	documents_close(l);
 	bulk_close(l);
+	probe_close(l);
 	bind_close(&l->bind);
 	l->schema.release(&l->schema);
 	return rc;

@@ -13,6 +13,7 @@ enum rung { RUNG_BULK, RUNG_OPENJSON, RUNG_ARRAYS, RUNG_ROWS };
 struct loading;
 struct bulk;
 struct documents;
+struct probe;
 
 struct loading {
 	struct etl_instance *inst;
@@ -30,6 +31,7 @@ struct loading {
 	bool rejected; /* a row at least */
 	struct bulk *bulk;
 	struct documents *documents;
+	struct probe *probe; /* or NULL */
 };
 
 /* What one connection can do, found out when it is first asked. */
@@ -57,6 +59,10 @@ int loading_start_over(struct loading *, struct odbc_said *, const char *sentenc
 bool careful_knows(const struct loading *);
 int careful_note(struct loading *);
 int careful_send(struct loading *, const struct etl_view *, const int64_t *rows, int64_t count);
+
+/* load-probe.c: whether rows take the transaction with them: 1 not these, 0 one does, and SAID why, or negative */
+int probe_try(struct loading *, const struct etl_view *, const int64_t *rows, int64_t count, struct odbc_said *said);
+void probe_close(struct loading *);
 
 /* load-ladder.c: before the transaction begins, and once the shape of the rows is known */
 int ladder_prepare(struct loading *);
