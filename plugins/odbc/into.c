@@ -39,10 +39,16 @@ static const struct etl_column *column_at(const struct into *t, size_t i)
 	return ETL_AT(const struct etl_column, t->load->table->columns, t->load->table->column_size, i);
 }
 
+/* Those that rows bring: what the target computes is in no row that waits. */
 static void add_columns(const struct into *t, struct etl_text *sql, const char *prefix)
 {
+	const char *comma = "";
+
 	for (size_t i = 0; i < t->load->table->column_count; i++) {
-		etl_text_add(sql, i ? ", " : "");
+		if (column_at(t, i)->flags & ETL_GENERATED)
+			continue;
+		etl_text_add(sql, comma);
+		comma = ", ";
 		if (prefix)
 			etl_text_addf(sql, "%s.", prefix);
 		odbc_add_name(sql, t->inst, column_at(t, i)->name);
@@ -151,7 +157,7 @@ static void add_settings(const struct into *t, struct etl_text *sql, size_t *ret
 	for (size_t i = 0; i < t->load->table->column_count; i++) {
 		const struct etl_column *c = column_at(t, i);
 
-		if (in_key(t, c->name))
+		if (in_key(t, c->name) || c->flags & ETL_GENERATED)
 			continue;
 		etl_text_add(sql, (*ret_count)++ ? ", " : "");
 		odbc_add_name(sql, t->inst, c->name);
