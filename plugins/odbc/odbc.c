@@ -238,6 +238,7 @@ static const struct etl_schema schema = {
 	.size = sizeof(struct etl_schema),
 	.design = odbc_design,
 	.apply = odbc_apply,
+	.repair = odbc_repair,
 };
 
 static const struct etl_plugin plugin = {
