@@ -324,5 +324,5 @@ int odbc_design_table(struct design *d)
 		rc = odbc_design_references(d);
 	for (size_t i = 0; rc == ETL_OK && i < d->table->column_count; i++)
 		rc = counter(d, EACH(d, etl_column, column, i));
-	return rc;
+	return rc == ETL_OK ? odbc_design_comments(d) : rc;
 }

@@ -81,6 +81,8 @@ bool odbc_design_is_possible(const struct design *, const struct etl_foreign_key
 int odbc_design_index(struct design *, const struct etl_index *);
 /* The columns that T-SQL computes for the indexes of expressions, as lines of CREATE TABLE. */
 int odbc_design_computed(struct design *, struct etl_text *lines);
+/* design-comments.c */
+int odbc_design_comments(struct design *);
 /* design-names.c */
 /* Names that the server does not take, or not beside each other, are refused. */
 int odbc_design_check_names(struct design *);

@@ -28,6 +28,12 @@ SQLRETURN SQLDescribeColW(SQLHSTMT h, SQLUSMALLINT number, SQLWCHAR *name, SQLSM
 	return SQL_SUCCESS;
 }
 
+/* Types that drivers of SQL Server number beyond those of ODBC are known by their name. */
+static const char *type_name(int type)
+{
+	return type == -150 ? "sql_variant" : type == -154 ? "time" : type == -155 ? "datetimeoffset" : "";
+}
+
 SQLRETURN SQLColAttributeW(SQLHSTMT h, SQLUSMALLINT number, SQLUSMALLINT what, SQLPOINTER text, SQLSMALLINT room,
 			   SQLSMALLINT *ret_bytes, SQLLEN *ret)
 {
@@ -36,7 +42,8 @@ SQLRETURN SQLColAttributeW(SQLHSTMT h, SQLUSMALLINT number, SQLUSMALLINT what, S
 	if (ret)
 		*ret = what == SQL_DESC_CONCISE_TYPE ? c->type : what == SQL_DESC_LENGTH ? c->size : 0;
 	if (text && room >= (SQLSMALLINT)sizeof(SQLWCHAR)) {
-		size_t units = widen(what == SQL_DESC_NAME ? c->name : "", text, (size_t)room / sizeof(SQLWCHAR));
+		const char *word = what == SQL_DESC_NAME ? c->name : what == SQL_DESC_TYPE_NAME ? type_name(c->type) : "";
+		size_t units = widen(word, text, (size_t)room / sizeof(SQLWCHAR));
 
 		if (ret_bytes)
 			*ret_bytes = (SQLSMALLINT)(units * sizeof(SQLWCHAR));
