@@ -14,6 +14,7 @@
 #include "host.h"
 #include "log.h"
 #include "peer.h"
+#include "remark.h"
 
 static atomic_bool canceled;
 atomic_int host_signal;
@@ -70,6 +71,12 @@ static void upcall_log(const struct etl_host *host, int32_t level, const char *f
 	va_end(args);
 }
 
+static void upcall_remark(const struct etl_host *host, const char *about, const char *sentence)
+{
+	(void)host;
+	remark_put(about, sentence);
+}
+
 static const struct etl_host template_host = {
 	.abi = ETL_ABI,
 	.fail = upcall_fail,
@@ -94,6 +101,7 @@ static const struct etl_host template_host = {
 	.carried = context_carried,
 	.peer_totals = peer_totals,
 	.noted = context_noted,
+	.remark = upcall_remark,
 };
 
 struct etl_error *instance_error(const struct instance *instance, struct etl_error *err)

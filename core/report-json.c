@@ -202,6 +202,18 @@ static const char *overall(const struct report *report)
 	return worst == ETL_WARN || unchecked > 0 ? "partial" : "pass";
 }
 
+static void add_remarks(struct etl_text *text, const struct report *report)
+{
+	etl_text_add(text, ",\n  \"remarks\": {");
+	for (size_t i = 0; i < report->remarks.count; i++) {
+		etl_text_add(text, i > 0 ? ", " : " ");
+		add_string(text, report->remarks.at[i].about);
+		etl_text_add(text, ": ");
+		add_string(text, report->remarks.at[i].sentence);
+	}
+	etl_text_add(text, report->remarks.count > 0 ? " }" : "}");
+}
+
 static void add_head(struct etl_text *text, const struct report *report)
 {
 	etl_text_add(text, "{\n  ");
@@ -218,6 +230,7 @@ static void add_head(struct etl_text *text, const struct report *report)
 	key_string(text, "validation", overall(report));
 	key_number(text, "peak_bytes", report->peak_bytes);
 	key_number(text, "retries", report->retries);
+	add_remarks(text, report);
 	etl_text_add(text, ",\n  ");
 	key_string(text, "rejects_file", report->rejects_file);
 	etl_text_add(text, ",\n  ");

@@ -458,6 +458,8 @@ static void add_facts(struct etl_text *text, const struct report *report)
 	add_sums(text, report);
 	add_carried(text, report);
 	add_noted(text, report);
+	for (size_t i = 0; i < report->remarks.count; i++)
+		etl_text_addf(text, "%-12s %s\n", report->remarks.at[i].about, report->remarks.at[i].sentence);
 	if (report->peak_bytes > 0) {
 		etl_text_add(text, "peak memory  ");
 		add_bytes(text, report->peak_bytes);

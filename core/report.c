@@ -215,6 +215,8 @@ void report_log(const struct report *report)
 				 line->checks[n].message ? ": " : "",
 				 line->checks[n].message ? line->checks[n].message : "");
 	}
+	for (size_t i = 0; i < report->remarks.count; i++)
+		log_note("%s: %s", report->remarks.at[i].about, report->remarks.at[i].sentence);
 	if (report->rejects_file)
 		log_note("rejected rows are in %s", report->rejects_file);
 	log_note("%s %s of %s ends with exit %d after %.3f s%s",

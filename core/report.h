@@ -7,6 +7,7 @@
 #include "carried.h"
 #include "error.h"
 #include "noted.h"
+#include "remark.h"
 
 enum report_phase { REPORT_BEFORE, REPORT_DATA, REPORT_AFTER };
 
@@ -65,6 +66,7 @@ struct report {
 	double seconds;				      /* from start to end */
 	uint64_t peak_bytes;			      /* of memory, VmHWM */
 	uint64_t retries;			      /* how often anything was tried again */
+	struct remarks remarks;
 	char *rejects_file, *log_file, *next_command; /* or NULL */
 };
 

@@ -274,6 +274,7 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	report->seconds = (double)(run_clock() - run->started) / 1e6;
 	report->peak_bytes = peak_memory();
 	report->retries = retry_total();
+	remarks_take(&report->remarks);
 	if (!fill_lines(run)) {
 		error_memory(&late);
 		note_late(report, &late, err);

@@ -458,6 +458,10 @@ struct etl_host {
 	 * report with TEXT, a few words without a number ("values read as NULL"), the first that came with the code. It is
 	 * no reject, and no count of rows. */
 	void (*noted)(struct etl_context *context, const char *code, const char *text, uint64_t how_many);
+	/* Since 1.2, for a target. What people should know of the whole run beside its tables: ABOUT is what it is about, in
+	 * 12 bytes at most ("log rate"), which stands before the SENTENCE in the report. One about the same takes its place, and an empty one
+	 * takes it away. */
+	void (*remark)(const struct etl_host *host, const char *about, const char *sentence);
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is

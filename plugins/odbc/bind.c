@@ -7,7 +7,6 @@
 #include "bind.h"
 #include "spell.h"
 
-#define ARRAY_BYTES (4 << 20) /* of a column's places: what decides how many rows go at once */
 #define ARRAY_ROWS  1000
 #define SHORT_TEXT  4000 /* UTF-16 units that a driver sends as nvarchar(n) */
 #define SHORT_BYTES 8000
@@ -67,7 +66,7 @@ static const struct etl_column *find_column(const struct etl_table *t, const cha
 int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table *table,
 	      const struct ArrowSchema *schema, struct etl_error *err)
 {
-	*b = (struct bind){ .inst = inst, .count = (size_t)schema->n_children, .most = ARRAY_ROWS };
+	*b = (struct bind){ .inst = inst, .count = (size_t)schema->n_children, .most = ARRAY_ROWS, .room = BIND_ROOM };
 	b->columns = calloc(b->count + 1, sizeof(*b->columns));
 	b->status = calloc(ARRAY_ROWS, sizeof(*b->status));
 	if (!b->columns || !b->status)
@@ -428,7 +427,7 @@ static int64_t fill(struct bind *b, const struct etl_view *view, const int64_t *
 			row += b->columns[i].width;
 		}
 		/* Every row has the places of the longest. */
-		if (r > 0 && row * (r + 1) > ARRAY_BYTES)
+		if (r > 0 && row * (r + 1) > b->room)
 			fit = r;
 	}
 	for (size_t i = 0; i < b->count; i++)

@@ -12,6 +12,7 @@
 #include "spell.h"
 
 #define BATCH_ROWS  20000 /* after which the server is asked what it took */
+#define BATCH_BYTES (64 << 20) /* likewise */
 #define PREFIX	    8
 #define FIRST_DAY   -134774 /* 1601-01-01: FreeTDS has the day of an earlier structure wrong */
 #define TDS_TIME    -154    /* SQL_SS_TIME2 */
@@ -31,6 +32,7 @@ struct bulk {
 	size_t count;
 	bool active;
 	int64_t sent, pending, told; /* since it began; since the last batch; what the server says of those before */
+	int64_t bytes;		     /* since the last batch */
 };
 
 /* ---- What a table must be like ------------------------------------------------------------------------------------------ */
@@ -272,6 +274,7 @@ static bool put(struct loading *l, size_t i, const struct etl_column_view *v, in
 		return false;
 	}
 	memcpy(c->place, &length, sizeof(length));
+	l->bulk->bytes += length > 0 ? length : 0;
 	return true;
 }
 
@@ -333,7 +336,7 @@ static int begin(struct loading *l)
 	if (!ok)
 		return failed(l, "bulk copy does not begin");
 	b->active = true;
-	b->sent = b->pending = b->told = 0;
+	b->sent = b->pending = b->told = b->bytes = 0;
 	return ETL_OK;
 }
 
@@ -344,13 +347,14 @@ static int end_batch(struct loading *l)
 	if (rows < 0)
 		return failed(l, "bulk copy: the server does not take the rows");
 	l->bulk->told += rows;
-	l->bulk->pending = 0;
+	l->bulk->pending = l->bulk->bytes = 0;
 	return ETL_OK;
 }
 
 int bulk_send(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count)
 {
 	struct bulk *b = l->bulk;
+	int64_t most = rate_bytes(BATCH_BYTES);
 	int rc = count && !b->active ? begin(l) : ETL_OK;
 
 	for (int64_t r = 0; rc == ETL_OK && r < count; r++) {
@@ -360,7 +364,7 @@ int bulk_send(struct loading *l, const struct etl_view *view, const int64_t *row
 		if (!b->functions->row(l->inst))
 			return failed(l, "bulk copy: a row");
 		b->sent++;
-		if (++b->pending == BATCH_ROWS)
+		if (++b->pending == BATCH_ROWS || b->bytes >= most)
 			rc = end_batch(l);
 	}
 	return rc;

@@ -303,13 +303,14 @@ static int send_text(struct loading *l)
 int documents_send(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count)
 {
 	struct documents *d = l->documents;
+	size_t most = (size_t)rate_bytes(BATCH_UNITS * (int64_t)sizeof(*d->text)) / sizeof(*d->text);
 	int64_t first = 0;
 	int rc = ETL_OK;
 
 	d->used = 0;
 	for (int64_t i = 0; rc == ETL_OK && i < count; i++) {
 		add_row(d, view, rows[i]);
-		if (i + 1 < count && i + 1 - first < BATCH_ROWS && d->used < BATCH_UNITS)
+		if (i + 1 < count && i + 1 - first < BATCH_ROWS && d->used < most)
 			continue;
 		rc = send_text(l);
 		if (rc == ETL_OK)

@@ -181,12 +181,23 @@ static int take(struct loading *l, const struct etl_view *view)
 	}
 	if (rc < 0 || count == 0)
 		return rc < 0 ? rc : ETL_OK;
+	l->bind.room = rate_bytes(BIND_ROOM);
 	if (l->rung == RUNG_ROWS)
 		return careful_send(l, view, l->rows, count);
 	return l->rung == RUNG_ARRAYS ? loading_send(l, view, l->rows, count) : send_fast(l, view, count);
 }
 
 /* ---- The stream ------------------------------------------------------------------------------------------------------ */
+
+/* The connection takes a question only when no bulk copy is under way. */
+static int look_at_rate(struct loading *l)
+{
+	int rc = l->rung == RUNG_BULK ? bulk_pause(l) : ETL_OK;
+
+	if (rc == ETL_OK)
+		watch_look(l);
+	return rc;
+}
 
 static int pull(struct loading *l, struct ArrowArrayStream *stream, struct etl_view *view)
 {
@@ -204,6 +215,8 @@ static int pull(struct loading *l, struct ArrowArrayStream *stream, struct etl_v
 		rc = l->rows && etl_view_set(view, &batch) ? take(l, view) : odbc_no_memory(l->inst, l->err);
 		free(l->rows);
 		batch.release(&batch);
+		if (rc == ETL_OK && watch_is_due(l))
+			rc = look_at_rate(l);
 		if (rc == ETL_OK && l->inst->host->canceled(l->inst->host))
 			rc = ETL_CANCELED;
 	}
@@ -292,6 +305,8 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 		rc = ladder_prepare(&l);
 	if (rc == ETL_OK)
 		rc = set_abort(&l, false);
+	if (rc == ETL_OK)
+		rc = watch_begin(&l);
 	if (rc < 0)
 		return rc;
 	rc = begin_work(&l);
@@ -307,6 +322,7 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 		rc = set_abort(&l, true);
 	ETL_FAULT("odbc.load_before_commit");
 	rc = end_work(&l, rc);
+	watch_end(&l, rc == ETL_OK);
 	ETL_FAULT("odbc.load_after");
 	/* A session keeps what was set for the table also when all else is taken back. */
 	if (rc < 0 && inst->dialect == &odbc_tsql)

@@ -7,6 +7,7 @@
 #define ODBC_LOAD_H
 
 #include "bind.h"
+#include "load-rate.h"
 
 enum rung { RUNG_BULK, RUNG_OPENJSON, RUNG_ARRAYS, RUNG_ROWS };
 
@@ -32,6 +33,7 @@ struct loading {
 	struct bulk *bulk;
 	struct documents *documents;
 	struct probe *probe; /* or NULL */
+	struct rate_watch watch;
 };
 
 /* What one connection can do, found out when it is first asked. */

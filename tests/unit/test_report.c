@@ -120,6 +120,30 @@ START_TEST(numbers_and_names_at_their_ends)
 }
 END_TEST
 
+START_TEST(remarks_of_the_whole_run)
+{
+	struct report r = shop();
+	struct etl_text text = { 0 }, json = { 0 };
+
+	remark_put("log rate", "the first word");
+	remark_put("other", "it is \"so\"");
+	remark_put("log rate", "the last word");
+	remark_put("nothing", "soon gone");
+	remark_put("nothing", "");
+	remarks_take(&r.remarks);
+	report_text(&r, &text);
+	ck_assert_ptr_nonnull(strstr(text.at, "\nlog rate     the last word\nother        it is \"so\"\n"));
+	ck_assert_ptr_null(strstr(text.at, "soon gone"));
+	report_json(&r, &json);
+	ck_assert_ptr_nonnull(strstr(json.at, "\"remarks\": { \"log rate\": \"the last word\", \"other\": \"it is \\\"so\\\"\" }"));
+	remarks_take(&r.remarks);
+	ck_assert_uint_eq(r.remarks.count, 0);
+	etl_text_free(&text);
+	etl_text_free(&json);
+	report_free(&r);
+}
+END_TEST
+
 static void validation_is(int32_t first, int32_t second, const char *expected)
 {
 	struct report r = shop();
@@ -244,6 +268,7 @@ int main(void)
 	tcase_add_test(tests, a_lost_row_is_an_error);
 	tcase_add_test(tests, a_failed_run_says_what_stands_and_how_to_go_on);
 	tcase_add_test(tests, numbers_and_names_at_their_ends);
+	tcase_add_test(tests, remarks_of_the_whole_run);
 	tcase_add_test(tests, one_word_for_all_validators);
 	tcase_add_test(tests, summaries_that_are_no_plain_files);
 	tcase_add_test(tests, programs_read_json_and_csv);
