@@ -32,6 +32,20 @@ static int32_t form_of(const struct etl_instance *inst, int32_t type)
 	}
 }
 
+static bool has_length(const struct etl_instance *inst, const char *type)
+{
+	static const char *const tsql[] = { "nvarchar(", "varbinary(" };
+	static const char *const postgresql[] = { "varchar(", "character varying(", "char(", "character(", "bpchar(" };
+	bool is = inst->dialect == &odbc_tsql;
+	const char *const *words = is ? tsql : postgresql;
+	size_t count = is ? sizeof(tsql) / sizeof(*tsql) : sizeof(postgresql) / sizeof(*postgresql);
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(type, words[i], strlen(words[i])) == 0 && type[strlen(type) - 1] == ')')
+			return true;
+	return false;
+}
+
 /* How long a value may be, as the type of the column says. */
 static int64_t most_of(struct etl_instance *inst, const struct etl_table *table, const struct etl_column *c)
 {
@@ -40,11 +54,11 @@ static int64_t most_of(struct etl_instance *inst, const struct etl_table *table,
 	int32_t verdict = ETL_EXACT;
 	int64_t most = 0;
 
-	if (inst->dialect != &odbc_tsql)
+	if (inst->dialect != &odbc_tsql && inst->dialect != &odbc_postgresql)
 		return 0;
 	odbc_add_type(&type, inst, table, c, &verdict, &note);
 	open = type.at ? strchr(type.at, '(') : NULL;
-	if (open && (strncmp(type.at, "nvarchar", 8) == 0 || strncmp(type.at, "varbinary", 9) == 0))
+	if (open && has_length(inst, type.at))
 		most = strtoll(open + 1, NULL, 10);
 	etl_text_free(&type);
 	etl_text_free(&note);
@@ -89,6 +103,7 @@ int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table 
 
 void bind_close(struct bind *b)
 {
+	many_close(b);
 	if (b->stmt != SQL_NULL_HSTMT)
 		odbc_done(b->inst, b->stmt);
 	for (size_t i = 0; b->columns && i < b->count; i++) {
@@ -102,12 +117,14 @@ void bind_close(struct bind *b)
 
 /* ---- Values that the server does not take --------------------------------------------------------------------- */
 
-static int64_t utf16_units(const uint8_t *text, int64_t size)
+/* PostgreSQL counts characters. */
+static int64_t units_of(const struct bind *b, const uint8_t *text, int64_t size)
 {
+	bool utf16 = b->inst->dialect == &odbc_tsql;
 	int64_t units = 0;
 
 	for (int64_t i = 0; i < size; i++)
-		units += (text[i] & 0xc0) != 0x80 ? 1 + (text[i] >= 0xf0) : 0;
+		units += (text[i] & 0xc0) != 0x80 ? 1 + (utf16 && text[i] >= 0xf0) : 0;
 	return units;
 }
 
@@ -124,13 +141,13 @@ static const char *check_text(const struct bind *b, const struct bind_column *c,
 		etl_text_add(why, "it is no valid UTF-8");
 		return "invalid_utf8";
 	}
-	if (most == 0)
+	if (most == 0 || size <= most)
 		return NULL;
-	units = utf16_units(text, size);
+	units = units_of(b, text, size);
 	if (units <= most)
 		return NULL;
-	etl_text_addf(why, "it has %lld UTF-16 units, and the column takes %lld", (long long)units,
-		      (long long)most);
+	etl_text_addf(why, "it has %lld %s, and the column takes %lld", (long long)units,
+		      b->inst->dialect == &odbc_tsql ? "UTF-16 units" : "characters", (long long)most);
 	return "too_long";
 }
 
@@ -303,7 +320,7 @@ static void put(struct bind_column *c, SQLULEN at, const struct etl_column_view 
 	}
 }
 
-static SQLSMALLINT c_type(const struct bind_column *c)
+SQLSMALLINT bind_c_type(const struct bind_column *c)
 {
 	static const SQLSMALLINT types[] = { [BIND_INT] = SQL_C_SBIGINT,
 					     [BIND_REAL] = SQL_C_DOUBLE,
@@ -316,7 +333,7 @@ static SQLSMALLINT c_type(const struct bind_column *c)
 
 /* The type that the driver declares to the server; what is longer than a short one has goes as a long one, which no driver
  * cuts. *RET_SIZE: units or bytes. */
-static SQLSMALLINT sql_type(const struct bind_column *c, SQLULEN *ret_size)
+SQLSMALLINT bind_sql_type(const struct bind_column *c, SQLULEN *ret_size)
 {
 	SQLULEN units = (SQLULEN)c->width / sizeof(SQLWCHAR);
 
@@ -359,9 +376,9 @@ static int declare(struct bind *b, SQLULEN rows, struct etl_error *err)
 	for (size_t i = 0; rc == ETL_OK && i < b->count; i++) {
 		struct bind_column *c = &b->columns[i];
 		SQLULEN size;
-		SQLSMALLINT type = sql_type(c, &size);
+		SQLSMALLINT type = bind_sql_type(c, &size);
 
-		if (!SQL_SUCCEEDED(SQLBindParameter(b->stmt, (SQLUSMALLINT)(i + 1), SQL_PARAM_INPUT, c_type(c),
+		if (!SQL_SUCCEEDED(SQLBindParameter(b->stmt, (SQLUSMALLINT)(i + 1), SQL_PARAM_INPUT, bind_c_type(c),
 						    type, size, 0, c->values, c->width, c->lengths)))
 			rc = odbc_fail(b->inst, SQL_HANDLE_STMT, b->stmt, err, "column \"%s\"",
 				       c->column->name);
@@ -383,6 +400,16 @@ static bool all_went(const struct bind *b, SQLULEN rows)
 	return true;
 }
 
+int bind_said(struct bind *b, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *said, struct etl_error *err)
+{
+	odbc_listen(b->inst, SQL_HANDLE_STMT, stmt, said);
+	SQLFreeStmt(stmt, SQL_CLOSE);
+	/* Rows that failed without a word: a driver that says success all the same. */
+	if (said->klass == ETL_DATA || (SQL_SUCCEEDED(code) && !*said->sqlstate))
+		return 0;
+	return odbc_tell(b->inst, said, err, "sending rows");
+}
+
 /* 1: all are in; 0: the server found fault with a row, and SAID what; or negative. */
 static int run_array(struct bind *b, const char *sql, SQLULEN rows, struct odbc_said *said, struct etl_error *err)
 {
@@ -401,12 +428,17 @@ static int run_array(struct bind *b, const char *sql, SQLULEN rows, struct odbc_
 		SQLFreeStmt(b->stmt, SQL_CLOSE);
 		return 1;
 	}
-	odbc_listen(b->inst, SQL_HANDLE_STMT, b->stmt, said);
-	SQLFreeStmt(b->stmt, SQL_CLOSE);
-	/* Rows that failed without a word: a driver that says success all the same. */
-	if (said->klass == ETL_DATA || (SQL_SUCCEEDED(code) && !*said->sqlstate))
-		return 0;
-	return odbc_tell(b->inst, said, err, "sending rows");
+	return bind_said(b, b->stmt, code, said, err);
+}
+
+/* A width that is not each time another one: the places of a prepared statement stay where they are. */
+static SQLLEN even_width(SQLLEN width)
+{
+	SQLLEN even = 64;
+
+	while (even < width)
+		even *= 2;
+	return even;
 }
 
 /* Fills the array with as many of COUNT rows as fit, and sends it. */
@@ -423,7 +455,7 @@ static int64_t fill(struct bind *b, const struct etl_view *view, const int64_t *
 			SQLLEN need = need_of(&b->columns[i], &view->columns[i], rows[r]);
 
 			if (need > b->columns[i].width)
-				b->columns[i].width = need;
+				b->columns[i].width = b->many ? even_width(need) : need;
 			row += b->columns[i].width;
 		}
 		/* Every row has the places of the longest. */
@@ -453,6 +485,8 @@ static int send(struct bind *b, const char *sql, const struct etl_view *view, co
 	*ret_sent = fill(b, view, rows, count);
 	if (*ret_sent < 0)
 		return odbc_no_memory(b->inst, err);
+	if (b->many)
+		return many_send(b, *ret_sent, said, err);
 	rc = declare(b, (SQLULEN)*ret_sent, err);
 	return rc < 0 ? rc : run_array(b, sql, (SQLULEN)*ret_sent, said, err);
 }

@@ -14,12 +14,14 @@ enum bind_form { BIND_INT, BIND_REAL, BIND_BIT, BIND_TEXT, BIND_BYTES };
 struct bind_column {
 	const struct etl_column *column; /* of the target */
 	int32_t form;			 /* enum bind_form */
-	int64_t most; /* UTF-16 units or bytes that the column takes; 0: any */
+	int64_t most; /* UTF-16 units (of PostgreSQL: characters) or bytes that the column takes; 0: any */
 	SQLLEN width;			 /* bytes of a value's place, of this array */
 	char *values;
 	size_t room;
 	SQLLEN *lengths;
 };
+
+struct many;
 
 struct bind {
 	struct etl_instance *inst;
@@ -31,6 +33,7 @@ struct bind {
 	SQLUSMALLINT *status; /* of each row of the last one */
 	SQLULEN done;	      /* rows of it that the driver looked at */
 	uint64_t bytes;	      /* of values, so far */
+	struct many *many;    /* several rows to a statement (bind-many.c); NULL: arrays */
 };
 
 /* The columns of TABLE that come, in the order of SCHEMA. */
@@ -52,5 +55,28 @@ int bind_try(struct bind *, const char *sql, const struct etl_view *, const int6
 /* One long text as the only parameter of SQL: 1, 0 as bind_try, or negative. */
 int bind_document(struct etl_instance *, SQLHSTMT, const char *sql, const SQLWCHAR *text, size_t units,
 		  struct odbc_said *said, struct etl_error *);
+
+
+/* ---- Of bind.c, for bind-many.c */
+/* How column I is declared to the driver. */
+SQLSMALLINT bind_c_type(const struct bind_column *);
+SQLSMALLINT bind_sql_type(const struct bind_column *, SQLULEN *ret_size);
+/* What a statement on STMT said that did not go as it should: as run_array. CODE is what it returned. */
+int bind_said(struct bind *, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *, struct etl_error *);
+
+/*
+ * ---- bind-many.c: an INSERT of as many rows as it may have parameters for
+ *
+ * Some drivers send an array row by row, each with an answer of its own. Of such a server one statement with many rows takes all
+ * of them or none. It is prepared once for each number of rows, which are powers of two.
+ */
+/* How many rows a statement may have: 0 or 1, it is no use. */
+int64_t many_rows(const struct bind *);
+/* HEAD ROW, ROW, … is the statement. */
+int many_open(struct bind *, const char *head, const char *row, struct etl_error *);
+/* The first COUNT rows of the places: as bind_try. */
+int many_send(struct bind *, int64_t count, struct odbc_said *said, struct etl_error *);
+/* Its statements end; before the connection does. */
+void many_close(struct bind *);
 
 #endif

@@ -59,10 +59,18 @@ static void add_decimal(struct etl_text *ret, const struct etl_column *c)
 		etl_text_addf(ret, "(%d,%d)", c->precision, c->scale);
 }
 
+/* As declared, or as long as the longest value when that is longer. */
+static int64_t length_of(const struct etl_column *c)
+{
+	return c->length > 0 && c->longest > c->length ? c->longest : c->length;
+}
+
 static void add_varchar(struct etl_text *ret, const struct etl_column *c)
 {
-	if (c->length > 0 && c->length <= 10485760)
-		etl_text_addf(ret, "varchar(%lld)", (long long)c->length);
+	int64_t length = length_of(c);
+
+	if (length > 0 && length <= 10485760)
+		etl_text_addf(ret, "varchar(%lld)", (long long)length);
 	else
 		etl_text_add(ret, "text");
 }
@@ -177,7 +185,7 @@ static void add_type_standard(struct etl_text *ret, const struct etl_column *c, 
 	} else if (c->type == ETL_DECIMAL) {
 		add_decimal(ret, c);
 	} else if (c->type == ETL_TEXT && c->length > 0) {
-		etl_text_addf(ret, "varchar(%lld)", (long long)c->length);
+		etl_text_addf(ret, "varchar(%lld)", (long long)length_of(c));
 	} else {
 		etl_text_add(ret, standard_word(c->type));
 		if (c->type == ETL_INSTANT || c->type == ETL_JSON || c->type == ETL_NUMERIC) {
@@ -217,6 +225,22 @@ static void add_rename_index(struct etl_text *sql, const struct etl_instance *in
 	odbc_add_name(sql, inst, to);
 }
 
+/* Those of its protocol are counted with 16 bits. */
+static int64_t most_parameters_postgresql(const struct etl_instance *inst)
+{
+	(void)inst;
+	return 65535;
+}
+
+/* SQLITE_MAX_VARIABLE_NUMBER, which became larger with 3.32. */
+static int64_t most_parameters_sqlite(const struct etl_instance *inst)
+{
+	int major = 0, minor = 0;
+
+	sscanf(inst->server_version, "%d.%d", &major, &minor);
+	return major > 3 || (major == 3 && minor >= 32) ? 32766 : 999;
+}
+
 const struct odbc_dialect odbc_postgresql = {
 	.name = "postgresql",
 	.dbms = "PostgreSQL",
@@ -230,6 +254,8 @@ const struct odbc_dialect odbc_postgresql = {
 	.savepoint = "SAVEPOINT etlrun_row",
 	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row",
 	.release_savepoint = "RELEASE SAVEPOINT etlrun_row",
+	.most_parameters = most_parameters_postgresql,
+	.arrays_loop = true,
 	.key_type = "text",
 	.text_type = "text",
 	.name_most = 63,
@@ -251,6 +277,8 @@ const struct odbc_dialect odbc_sqlite = {
 	.savepoint = "SAVEPOINT etlrun_row",
 	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row",
 	.release_savepoint = "RELEASE SAVEPOINT etlrun_row",
+	.most_parameters = most_parameters_sqlite,
+	.arrays_loop = true,
 	.key_type = "text",
 	.text_type = "text",
 	.name_most = 1000,

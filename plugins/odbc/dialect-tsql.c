@@ -283,6 +283,13 @@ static void add_rename_key(struct etl_text *sql, const struct etl_instance *inst
 	add_rename(sql, inst, schema, from, to);
 }
 
+/* 2,100, of which drivers take some for the statement itself. */
+static int64_t most_parameters(const struct etl_instance *inst)
+{
+	(void)inst;
+	return 2000;
+}
+
 const struct odbc_dialect odbc_tsql = {
 	.name = "tsql",
 	.dbms = "Microsoft SQL Server",
@@ -299,6 +306,7 @@ const struct odbc_dialect odbc_tsql = {
 	.open_transactions = "SELECT @@TRANCOUNT",
 	.holds_on = "SET IMPLICIT_TRANSACTIONS ON",
 	.lets_go = "SET IMPLICIT_TRANSACTIONS OFF",
+	.most_parameters = most_parameters,
 	.key_type = "nvarchar(200)",
 	.text_type = "nvarchar(max)",
 	.name_most = 128,

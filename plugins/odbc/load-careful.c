@@ -147,7 +147,7 @@ static int send_piece(struct loading *l, const struct etl_view *view, const int6
 	if (rc == 1)
 		rc = try_piece(l, view, rows, count, &said);
 	if (rc == 1)
-		loading_carried(l, count > 1 ? "small arrays" : "single rows", count);
+		loading_carried(l, count == 1 ? "single rows" : l->bind.many ? "small inserts" : "small arrays", count);
 	else if (rc == 0 && count == 1)
 		rc = refuse(l, *rows, &said);
 	etl_text_free(&said.words);

@@ -1,8 +1,8 @@
 /*
  * By which way the rows of a table go. From the top: bulk copy, where the driver has it and every column arrives by it as it
- * is; OPENJSON, a batch of rows as one text, which spares a server the work of reading a statement for each row; parameter arrays; and
- * for a table whose rows the server refused once, small pieces. The option `load` names one of them for all tables, which
- * then is what happens, or the run fails.
+ * is; OPENJSON, a batch of rows as one text, which spares a server the work of reading a statement for each row; parameter
+ * arrays, or, where drivers make a loop of those, INSERTs of many rows; and for a table whose rows the server refused once, small
+ * pieces. The option `load` names one of them for all tables, which then is what happens, or the run fails.
  */
 #include "config.h"
 
@@ -149,18 +149,38 @@ static int refuse(struct loading *l, const char *why)
 				   l->load->table->name, asked(l), why);
 }
 
+/* Small pieces go that way too. */
+static int try_many(struct loading *l)
+{
+	bool asked_for = strcmp(asked(l), "multi-row") == 0;
+	int64_t rows = many_rows(&l->bind);
+
+	if (!asked_for && (strcmp(asked(l), "auto") != 0 || !l->inst->dialect->arrays_loop))
+		return ETL_OK;
+	if (rows < 2)
+		return asked_for ? refuse(l, l->inst->dialect->most_parameters ?
+						     "a statement of this server has no parameters for two rows of so many columns" :
+						     "nobody knows how many parameters a statement of this server may have") :
+				   ETL_OK;
+	if (l->rung != RUNG_ROWS)
+		l->rung = RUNG_MANY;
+	return many_open(&l->bind, l->head.at, l->row.at, l->err);
+}
+
 int ladder_choose(struct loading *l)
 {
 	struct etl_text why = { 0 };
 	int rc;
 
 	if (l->rung == RUNG_ROWS)
-		return ETL_OK;
+		return try_many(l);
 	rc = try_rung(l, RUNG_BULK, &why);
 	if (rc == 0)
 		rc = try_rung(l, RUNG_OPENJSON, &why);
 	if (rc == 0 && (strcmp(asked(l), "bulk") == 0 || strcmp(asked(l), "openjson") == 0))
 		rc = refuse(l, why.at ? why.at : "it cannot");
+	if (rc == 0)
+		rc = try_many(l);
 	etl_text_free(&why);
 	return rc < 0 ? rc : ETL_OK;
 }

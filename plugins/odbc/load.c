@@ -14,6 +14,33 @@
 
 /* ---- The statement of arrays ---------------------------------------------------------------------------------- */
 
+static bool is_word(const char *at, const char *word)
+{
+	size_t length = strlen(word);
+
+	return strncmp(at, word, length) == 0 && (!at[length] || strchr("([", at[length]));
+}
+
+/* PostgreSQL's type without what limits it: a cast to varchar(5) cuts a longer value off without a word, and putting it into such
+ * a column does not. */
+static void add_unlimited(struct etl_text *sql, const char *type)
+{
+	size_t word = strcspn(type, "([");
+
+	if (is_word(type, "char") || is_word(type, "character"))
+		etl_text_add(sql, "bpchar");
+	else if (is_word(type, "bit"))
+		etl_text_add(sql, "varbit");
+	else
+		etl_text_add_bytes(sql, type, word);
+	for (const char *at = type + word; *at; at++) {
+		if (*at == '(')
+			at += strcspn(at, ")");
+		if (*at && *at != ')')
+			etl_text_add_bytes(sql, at, 1);
+	}
+}
+
 /* A server that knows what a parameter is meant for by its cast alone reads every text as that type. */
 static void add_parameter(struct loading *l, size_t i)
 {
@@ -25,31 +52,39 @@ static void add_parameter(struct loading *l, size_t i)
 		    (inst->dialect == &odbc_tsql && c->type == ETL_INSTANT);
 
 	if (!cast) {
-		etl_text_add(&l->sql, "?");
+		etl_text_add(&l->row, "?");
 		return;
 	}
 	odbc_add_type(&type, inst, l->load->table, c, &verdict, &note);
-	etl_text_addf(&l->sql, "CAST(? AS %s)", type.at ? type.at : "text");
-	l->sql.failed |= type.failed;
+	etl_text_add(&l->row, "CAST(? AS ");
+	if (inst->dialect == &odbc_postgresql)
+		add_unlimited(&l->row, type.at ? type.at : "text");
+	else
+		etl_text_add(&l->row, type.at ? type.at : "");
+	etl_text_add(&l->row, ")");
+	l->row.failed |= type.failed;
 	etl_text_free(&type);
 	etl_text_free(&note);
 }
 
 static void add_insert(struct loading *l)
 {
-	etl_text_add(&l->sql, "INSERT INTO ");
-	odbc_add_staged(&l->sql, l->inst, l->load, l->token);
-	etl_text_add(&l->sql, " (");
+	etl_text_add(&l->head, "INSERT INTO ");
+	odbc_add_staged(&l->head, l->inst, l->load, l->token);
+	etl_text_add(&l->head, " (");
 	for (size_t i = 0; i < l->bind.count; i++) {
-		etl_text_add(&l->sql, i ? ", " : "");
-		odbc_add_name(&l->sql, l->inst, l->bind.columns[i].column->name);
+		etl_text_add(&l->head, i ? ", " : "");
+		odbc_add_name(&l->head, l->inst, l->bind.columns[i].column->name);
 	}
-	etl_text_add(&l->sql, l->inst->dialect == &odbc_postgresql ? ") OVERRIDING SYSTEM VALUE VALUES (" : ") VALUES (");
+	etl_text_add(&l->head, l->inst->dialect == &odbc_postgresql ? ") OVERRIDING SYSTEM VALUE VALUES" : ") VALUES");
+	etl_text_add(&l->row, "(");
 	for (size_t i = 0; i < l->bind.count; i++) {
-		etl_text_add(&l->sql, i ? ", " : "");
+		etl_text_add(&l->row, i ? ", " : "");
 		add_parameter(l, i);
 	}
-	etl_text_add(&l->sql, ")");
+	etl_text_add(&l->row, ")");
+	etl_text_addf(&l->sql, "%s %s", l->head.at ? l->head.at : "", l->row.at ? l->row.at : "");
+	l->sql.failed |= l->head.failed || l->row.failed;
 }
 
 /* ---- Rejects ------------------------------------------------------------------------------------------------------ */
@@ -105,6 +140,7 @@ void loading_disconnect(struct loading *l)
 
 	l->bind.stmt = SQL_NULL_HSTMT;
 	odbc_done(l->inst, stmt);
+	many_close(&l->bind);
 	documents_close(l);
 	probe_close(l);
 	odbc_disconnect(l->inst);
@@ -130,7 +166,7 @@ int loading_send(struct loading *l, const struct etl_view *view, const int64_t *
 	int rc = count ? bind_execute(&l->bind, l->sql.at, view, rows, count, &refused, l->err) : ETL_OK;
 
 	if (rc == ETL_OK)
-		loading_carried(l, "parameter arrays", count);
+		loading_carried(l, l->bind.many ? "multi-row inserts" : "parameter arrays", count);
 	else if (refused && careful_note(l) < 0)
 		rc = ETL_FAILED;
 	return rc;
@@ -184,7 +220,9 @@ static int take(struct loading *l, const struct etl_view *view)
 	l->bind.room = rate_bytes(BIND_ROOM);
 	if (l->rung == RUNG_ROWS)
 		return careful_send(l, view, l->rows, count);
-	return l->rung == RUNG_ARRAYS ? loading_send(l, view, l->rows, count) : send_fast(l, view, count);
+	if (l->rung == RUNG_ARRAYS || l->rung == RUNG_MANY)
+		return loading_send(l, view, l->rows, count);
+	return send_fast(l, view, count);
 }
 
 /* ---- The stream ------------------------------------------------------------------------------------------------------ */
@@ -327,6 +365,8 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 	/* A session keeps what was set for the table also when all else is taken back. */
 	if (rc < 0 && inst->dialect == &odbc_tsql)
 		odbc_disconnect(inst);
+	etl_text_free(&l.head);
+	etl_text_free(&l.row);
 	etl_text_free(&l.sql);
 	if (rc == ETL_OK)
 		*ret = l.stats;

@@ -9,7 +9,7 @@
 #include "bind.h"
 #include "load-rate.h"
 
-enum rung { RUNG_BULK, RUNG_OPENJSON, RUNG_ARRAYS, RUNG_ROWS };
+enum rung { RUNG_BULK, RUNG_OPENJSON, RUNG_MANY, RUNG_ARRAYS, RUNG_ROWS };
 
 struct loading;
 struct bulk;
@@ -24,7 +24,7 @@ struct loading {
 	struct etl_error *err;
 	struct ArrowSchema schema;
 	struct bind bind;
-	struct etl_text sql; /* the INSERT of arrays */
+	struct etl_text head, row, sql; /* the INSERT: up to VALUES, a row of it, and both, of arrays */
 	struct etl_stats stats;
 	const struct ArrowArray *batch;
 	int64_t *rows; /* of the batch, that go */
