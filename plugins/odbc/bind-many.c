@@ -105,16 +105,17 @@ static int bind_column(struct bind *b, SQLHSTMT stmt, size_t i, int64_t first, i
 	return ETL_OK;
 }
 
-/* Only where the places are others than the last time. */
+/* Only where the places are others than the last time; libsqliteodbc also keeps the length that a binary had when it was bound. */
 static int bind_places(struct bind *b, struct many_statement *s, int64_t first, int64_t rows, struct etl_error *err)
 {
+	bool anew = b->inst->dialect == &odbc_sqlite;
 	int rc = ETL_OK;
 
 	for (size_t i = 0; rc == ETL_OK && i < b->count; i++) {
 		const struct bind_column *c = &b->columns[i];
 		struct many_place place = { c->values + first * c->width, c->width };
 
-		if (s->bound[i].at == place.at && s->bound[i].width == place.width)
+		if (!anew && s->bound[i].at == place.at && s->bound[i].width == place.width)
 			continue;
 		rc = bind_column(b, s->stmt, i, first, rows, err);
 		s->bound[i] = place;

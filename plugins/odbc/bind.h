@@ -26,6 +26,7 @@ struct many;
 struct bind {
 	struct etl_instance *inst;
 	SQLHSTMT stmt;
+	bool prepared; /* the statement of arrays, which is one and the same */
 	struct bind_column *columns;
 	size_t count;
 	SQLULEN most;	      /* rows of an array */

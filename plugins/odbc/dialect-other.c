@@ -232,6 +232,15 @@ static int64_t most_parameters_postgresql(const struct etl_instance *inst)
 	return 65535;
 }
 
+/* SQLite's own codes: its driver has one SQLSTATE for all. */
+static const struct odbc_meaning meanings_sqlite[] = {
+	{ 5, ETL_RETRY_STATEMENT, 100, "" }, /* SQLITE_BUSY */
+	{ 6, ETL_RETRY_STATEMENT, 100, "" }, /* SQLITE_LOCKED */
+	{ 19, ETL_DATA, 0, "" },	     /* SQLITE_CONSTRAINT */
+	{ 20, ETL_DATA, 0, "" },	     /* SQLITE_MISMATCH */
+	{ 0, 0, 0, "" },
+};
+
 /* SQLITE_MAX_VARIABLE_NUMBER, which became larger with 3.32. */
 static int64_t most_parameters_sqlite(const struct etl_instance *inst)
 {
@@ -277,6 +286,7 @@ const struct odbc_dialect odbc_sqlite = {
 	.savepoint = "SAVEPOINT etlrun_row",
 	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row",
 	.release_savepoint = "RELEASE SAVEPOINT etlrun_row",
+	.meanings = meanings_sqlite,
 	.most_parameters = most_parameters_sqlite,
 	.arrays_loop = true,
 	.key_type = "text",

@@ -72,6 +72,20 @@ int careful_note(struct loading *l)
 
 /* ---- Rows --------------------------------------------------------------------------------------------------------------- */
 
+/* SQLite has one number for all constraints, and says in words which it was. */
+static const char *code_of_sqlite(const struct odbc_said *said)
+{
+	static const char *const codes[][2] = { { "UNIQUE constraint", "duplicate" },
+						{ "NOT NULL constraint", "not_null" },
+						{ "CHECK constraint", "check" },
+						{ "FOREIGN KEY constraint", "foreign_key" } };
+
+	for (size_t i = 0; said->words.at && i < sizeof(codes) / sizeof(*codes); i++)
+		if (strstr(said->words.at, codes[i][0]))
+			return codes[i][1];
+	return "refused";
+}
+
 static const char *code_of(const struct odbc_said *said)
 {
 	static const char *const codes[][2] = {
@@ -100,11 +114,12 @@ static const char *code_of(const struct odbc_said *said)
 static int refuse(struct loading *l, int64_t row, const struct odbc_said *said)
 {
 	struct etl_text reason = { 0 };
+	const char *code = l->inst->dialect == &odbc_sqlite ? code_of_sqlite(said) : code_of(said);
 	int rc;
 
 	etl_text_addf(&reason, "table \"%s\": %s", l->load->table->name,
 		      said->words.at ? said->words.at : "the server refused the row");
-	rc = reason.failed ? odbc_no_memory(l->inst, l->err) : odbc_loading_reject(l, row, code_of(said), NULL, reason.at);
+	rc = reason.failed ? odbc_no_memory(l->inst, l->err) : odbc_loading_reject(l, row, code, NULL, reason.at);
 	etl_text_free(&reason);
 	return rc;
 }

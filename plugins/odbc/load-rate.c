@@ -202,6 +202,8 @@ static void decide(const struct etl_host *host)
 
 void rate_count(const struct etl_host *host, int64_t loads, int64_t waited, int64_t passed, const char *type)
 {
+	if (passed < 1)
+		passed = 1;
 	pthread_mutex_lock(&lock);
 	if (*type)
 		snprintf(governor.type, sizeof(governor.type), "%s", type);

@@ -12,6 +12,7 @@
  *	  error STATE NUMBER WORDS	fails
  *	  info STATE NUMBER WORDS	succeeds with this beside it
  *	  bad R …		of an array, these rows fail, from 1; the others are in, those behind them too
+ *	  took N		it says that it took N rows, whatever came
  *	  gone			the connection is lost with it: nothing was done
  *	  done			… but before that it was done
  *	  rolled_back		the server took the transaction back
@@ -41,6 +42,7 @@
 #define MAX_COLUMNS 64
 #define MAX_DIAGS   4
 #define MAX_BAD	    16
+#define MAX_PARAMETERS 2100 /* SQL Server's */
 
 struct line {
 	char *text;
@@ -59,6 +61,8 @@ struct rule {
 	int native;
 	char *words;
 	bool fails, gone, done, rolled_back;
+	bool says_took;
+	long took;
 	long bad[MAX_BAD];
 	size_t bad_count;
 	struct column columns[MAX_COLUMNS];
@@ -116,7 +120,7 @@ struct stmt {
 	struct handle handle;
 	struct dbc *dbc;
 	char *sql;
-	struct parameter parameters[MAX_COLUMNS];
+	struct parameter parameters[MAX_PARAMETERS];
 	size_t parameter_count;
 	SQLULEN paramset, *processed;
 	SQLUSMALLINT *param_status;

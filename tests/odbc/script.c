@@ -106,6 +106,8 @@ static void take_line(struct rule *r, const char *word, char *rest)
 		take_words(r, rest);
 	else if (strcmp(word, "bad") == 0)
 		take_bad(r, rest);
+	else if (strcmp(word, "took") == 0)
+		r->took = strtol(rest, NULL, 10);
 	else if (strcmp(word, "columns") == 0)
 		take_columns(r, rest);
 	else if (strcmp(word, "row") == 0)
@@ -113,6 +115,7 @@ static void take_line(struct rule *r, const char *word, char *rest)
 	else if (strcmp(word, "gone") != 0 && strcmp(word, "done") != 0 && strcmp(word, "rolled_back") != 0)
 		die(word);
 	r->fails |= strcmp(word, "error") == 0;
+	r->says_took |= strcmp(word, "took") == 0;
 	r->gone |= strcmp(word, "gone") == 0;
 	r->done |= strcmp(word, "done") == 0;
 	r->rolled_back |= strcmp(word, "rolled_back") == 0;

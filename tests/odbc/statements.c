@@ -54,12 +54,25 @@ static char *show(struct stmt *s, const struct parameter *p, SQLULEN row)
 	}
 }
 
+/* VALUES (?, ?), (?, ?): how many rows a statement has. */
+static SQLULEN tuples_of(const struct stmt *s)
+{
+	SQLULEN tuples = 1;
+
+	for (const char *at = strstr(s->sql, " VALUES ("); at && (at = strstr(at, "), (")); at++)
+		tuples++;
+	return tuples;
+}
+
+/* Row ROW of an array, or of the statement's own. */
 static char *show_row(struct stmt *s, SQLULEN row)
 {
+	SQLULEN tuples = tuples_of(s);
+	size_t columns = s->parameter_count / tuples;
 	char *text = strdup("");
 
-	for (size_t i = 0; i < s->parameter_count; i++) {
-		char *value = show(s, &s->parameters[i], row);
+	for (size_t i = 0; i < columns; i++) {
+		char *value = show(s, &s->parameters[(tuples > 1 ? row * columns : 0) + i], tuples > 1 ? 0 : row);
 		char *more = join("%s%s%s", text, i ? "|" : "", value);
 
 		free(value);
@@ -210,6 +223,20 @@ static struct rule *rule_of_row(const char *text)
 	return r;
 }
 
+/* A statement of many rows is in with all of them or with none: the rule that refuses one. */
+static struct rule *bad_tuple(struct stmt *s, SQLULEN rows)
+{
+	struct rule *own = NULL;
+
+	for (SQLULEN row = 0; !own && row < rows; row++) {
+		char *text = show_row(s, row);
+
+		own = rule_of_row(text);
+		free(text);
+	}
+	return own;
+}
+
 /* Rows of an array: those that are not bad are in, also where the server took the transaction back at a bad one: each by itself,
  * or in a transaction that begins with it where the session asked for that. */
 static struct rule *take_rows(struct stmt *s, const struct rule *r)
@@ -218,18 +245,21 @@ static struct rule *take_rows(struct stmt *s, const struct rule *r)
 
 	char buf[600];
 	const char *table = table_of(s->sql, buf);
-	bool single = r && r->fails && !r->bad_count;
+	SQLULEN tuples = tuples_of(s), rows = tuples > 1 ? tuples : s->paramset;
+	bool single = (r && r->fails && !r->bad_count) || (tuples > 1 && (about = bad_tuple(s, rows)));
 
-	for (SQLULEN row = 0; s->parameter_count && row < s->paramset; row++) {
+	s->count = 0;
+	for (SQLULEN row = 0; s->parameter_count && row < rows; row++) {
 		char *text = show_row(s, row);
-		struct rule *own = rule_of_row(text);
+		struct rule *own = tuples > 1 ? NULL : rule_of_row(text);
 		bool bad = single || is_bad(r, row) || own;
 
 		about = own ? own : about;
+		s->count += !bad;
 		record(s->dbc, "row %s", text);
-		if (s->param_status)
+		if (s->param_status && tuples == 1)
 			s->param_status[row] = bad ? SQL_PARAM_ERROR : SQL_PARAM_SUCCESS;
-		if (bad && (own ? own : r)->rolled_back)
+		if (bad && (own ? own : about ? about : r)->rolled_back)
 			end_transaction(s->dbc, false);
 		if (!bad && table && !(r && r->gone && !r->done)) {
 			s->dbc->transactions += s->dbc->implicit && !s->dbc->transactions;
@@ -239,6 +269,10 @@ static struct rule *take_rows(struct stmt *s, const struct rule *r)
 	}
 	if (s->processed)
 		*s->processed = s->paramset;
+	if (r && r->says_took)
+		s->count = r->took;
+	else if (!s->parameter_count)
+		s->count = -1;
 	return about;
 }
 
@@ -392,7 +426,7 @@ SQLRETURN SQLBindParameter(SQLHSTMT h, SQLUSMALLINT number, SQLSMALLINT way, SQL
 
 	(void)way;
 	(void)digits;
-	if (number < 1 || number > MAX_COLUMNS)
+	if (number < 1 || number > MAX_PARAMETERS)
 		return fail(&s->handle, "07009", 0, "too many parameters");
 	s->parameters[number - 1] = (struct parameter){ c_type, sql_type, size, values, width, lengths };
 	if (s->parameter_count < number)
