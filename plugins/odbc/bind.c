@@ -410,38 +410,20 @@ int bind_said(struct bind *b, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *s
 	return odbc_tell(b->inst, said, err, "sending rows");
 }
 
-/* A driver that makes a loop of an array reads a statement that is not prepared anew for each row. Others are not asked to
- * prepare: FreeTDS would have to again whenever a text is longer than those before. False: no memory. */
-static bool execute(struct bind *b, const char *sql, SQLRETURN *ret)
-{
-	bool prepares = b->inst->dialect->arrays_loop;
-	size_t units;
-	SQLWCHAR *wide;
-
-	*ret = SQL_SUCCESS;
-	if (!prepares || !b->prepared) {
-		wide = odbc_wide(sql, strlen(sql), &units);
-		if (!wide)
-			return false;
-		*ret = prepares ? SQLPrepareW(b->stmt, wide, (SQLINTEGER)units) : SQLExecDirectW(b->stmt, wide, (SQLINTEGER)units);
-		free(wide);
-	}
-	b->prepared = prepares && SQL_SUCCEEDED(*ret);
-	if (b->prepared)
-		*ret = SQLExecute(b->stmt);
-	return true;
-}
-
 /* 1: all are in; 0: the server found fault with a row, and SAID what; or negative. */
 static int run_array(struct bind *b, const char *sql, SQLULEN rows, struct odbc_said *said, struct etl_error *err)
 {
+	size_t units;
+	SQLWCHAR *wide = odbc_wide(sql, strlen(sql), &units);
 	SQLRETURN code;
 
+	if (!wide)
+		return odbc_no_memory(b->inst, err);
 	for (SQLULEN i = 0; i < rows; i++)
 		b->status[i] = SQL_PARAM_UNUSED;
 	b->done = 0;
-	if (!execute(b, sql, &code))
-		return odbc_no_memory(b->inst, err);
+	code = SQLExecDirectW(b->stmt, wide, (SQLINTEGER)units);
+	free(wide);
 	if ((SQL_SUCCEEDED(code) || code == SQL_NO_DATA) && all_went(b, rows)) {
 		SQLFreeStmt(b->stmt, SQL_CLOSE);
 		return 1;

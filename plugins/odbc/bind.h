@@ -26,7 +26,6 @@ struct many;
 struct bind {
 	struct etl_instance *inst;
 	SQLHSTMT stmt;
-	bool prepared; /* the statement of arrays, which is one and the same */
 	struct bind_column *columns;
 	size_t count;
 	SQLULEN most;	      /* rows of an array */
@@ -68,8 +67,8 @@ int bind_said(struct bind *, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *, 
 /*
  * ---- bind-many.c: an INSERT of as many rows as it may have parameters for
  *
- * Some drivers send an array row by row, each with an answer of its own. Of such a server one statement with many rows takes all
- * of them or none. It is prepared once for each number of rows, which are powers of two.
+ * Some drivers make a statement of each row of an array, which the server reads one by one. One with many rows is read once, for it is
+ * prepared, for each number of rows, which are powers of two; the server takes all of them or none.
  */
 /* How many rows a statement may have: 0 or 1, it is no use. */
 int64_t many_rows(const struct bind *);

@@ -41,8 +41,8 @@ struct odbc_dialect {
 	const char *holds_on, *lets_go;
 	/* Forgets a savepoint, or NULL: one more of the name takes its place. */
 	const char *release_savepoint;
-	/* How many parameters a statement may have; NULL: nobody knows. And whether the drivers of such servers send an array row by
-	 * row, so that many rows in one statement are faster. */
+	/* How many parameters a statement may have; NULL: nobody knows. And whether the drivers of such servers make a
+	 * statement of each row of an array, so that many rows in one are faster. */
 	int64_t (*most_parameters)(const struct etl_instance *);
 	bool arrays_loop;
 	/* Types of the plugin's own tables: of a key, of any text. */

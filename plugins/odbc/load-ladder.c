@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bulk.h"
@@ -42,6 +43,52 @@ bool ladder_ask(struct etl_instance *inst, const char *sql, int64_t *ret)
 }
 
 /* ---- What the connection can do ------------------------------------------------------------------------------------------ */
+
+/* What trials showed of a driver with a server holds for all connections of the process: each trial is some statements. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	char driver[64], driver_version[32], server[64], server_version[128];
+	struct ladder shown;
+} known;
+
+static bool is_known(const struct etl_instance *inst)
+{
+	return strcmp(known.driver, inst->driver) == 0 && strcmp(known.driver_version, inst->driver_version) == 0 &&
+	       strcmp(known.server, inst->server) == 0 && strcmp(known.server_version, inst->server_version) == 0;
+}
+
+static void recall(struct etl_instance *inst)
+{
+	struct ladder *ladder = inst->ladder;
+
+	pthread_mutex_lock(&lock);
+	if (is_known(inst)) {
+		ladder->documents = ladder->documents ? ladder->documents : known.shown.documents;
+		ladder->reals = ladder->reals ? ladder->reals : known.shown.reals;
+		ladder->bytes = ladder->bytes ? ladder->bytes : known.shown.bytes;
+		ladder->bulk_shown = known.shown.bulk;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void remember(const struct etl_instance *inst)
+{
+	const struct ladder *ladder = inst->ladder;
+
+	pthread_mutex_lock(&lock);
+	if (!is_known(inst)) {
+		memset(&known, 0, sizeof(known));
+		snprintf(known.driver, sizeof(known.driver), "%s", inst->driver);
+		snprintf(known.driver_version, sizeof(known.driver_version), "%s", inst->driver_version);
+		snprintf(known.server, sizeof(known.server), "%s", inst->server);
+		snprintf(known.server_version, sizeof(known.server_version), "%s", inst->server_version);
+	}
+	known.shown.bulk = ladder->bulk ? ladder->bulk : known.shown.bulk;
+	known.shown.documents = ladder->documents ? ladder->documents : known.shown.documents;
+	known.shown.reals = ladder->reals ? ladder->reals : known.shown.reals;
+	known.shown.bytes = ladder->bytes ? ladder->bytes : known.shown.bytes;
+	pthread_mutex_unlock(&lock);
+}
 
 void ladder_forget(struct etl_instance *inst)
 {
@@ -81,7 +128,12 @@ static int try_bulk(struct loading *l)
 	if (rc < 0)
 		return rc;
 	ladder->functions = bulk_functions_of(l->inst);
+	recall(l->inst);
+	ladder->bulk = ladder->bulk_shown;
+	if (ladder->bulk != 0)
+		return ETL_OK;
 	ladder->bulk = bulk_test(l->inst) ? 1 : -1;
+	remember(l->inst);
 	if (ladder->bulk > 0)
 		return ETL_OK;
 	odbc_disconnect(l->inst);
@@ -92,12 +144,14 @@ static void try_documents(struct loading *l)
 {
 	struct ladder *ladder = l->inst->ladder;
 
+	recall(l->inst);
 	if (ladder->documents == 0)
 		ladder->documents = documents_test(l->inst) ? 1 : -1;
 	if (ladder->documents > 0 && ladder->reals == 0) {
 		ladder->reals = documents_test_reals(l->inst) ? 1 : -1;
 		ladder->bytes = documents_test_bytes(l->inst) ? 1 : -1;
 	}
+	remember(l->inst);
 }
 
 /* ---- Choosing --------------------------------------------------------------------------------------------------------------- */
@@ -149,7 +203,8 @@ static int refuse(struct loading *l, const char *why)
 				   l->load->table->name, asked(l), why);
 }
 
-/* Small pieces go that way too. */
+/* Measured on 2 cores with rows of four columns: psqlODBC 13.02 40,000 rows a second by arrays and 150,000 so; libsqliteodbc 0.9998,
+ * which does not say of each row what became of it, 3,000 and 100,000. Small pieces go that way too. */
 static int try_many(struct loading *l)
 {
 	bool asked_for = strcmp(asked(l), "multi-row") == 0;

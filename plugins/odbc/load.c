@@ -41,30 +41,59 @@ static void add_unlimited(struct etl_text *sql, const char *type)
 	}
 }
 
+/* Of a row alone the server knows by the column what a number or a text is meant for; the driver sends them as such. Of several
+ * rows it does not. */
+static bool needs_cast(const struct loading *l, const struct bind_column *c, const char *type, bool several)
+{
+	static const struct {
+		int32_t form;
+		const char *word;
+	} plain[] = {
+		{ BIND_INT, "smallint" },      { BIND_INT, "integer" }, { BIND_INT, "bigint" },
+		{ BIND_REAL, "real" },	       { BIND_TEXT, "text" },	{ BIND_REAL, "double precision" },
+		{ BIND_TEXT, "varchar" },      { BIND_BYTES, "bytea" }, { BIND_TEXT, "character varying" },
+	};
+
+	if (l->inst->dialect != &odbc_postgresql)
+		return l->inst->dialect == &odbc_tsql && c->column->type == ETL_INSTANT;
+	for (size_t i = 0; !several && i < sizeof(plain) / sizeof(*plain); i++)
+		if (plain[i].form == c->form && is_word(type, plain[i].word) && !strchr(type, '['))
+			return false;
+	return true;
+}
+
 /* A server that knows what a parameter is meant for by its cast alone reads every text as that type. */
-static void add_parameter(struct loading *l, size_t i)
+static void add_parameter(struct loading *l, struct etl_text *sql, size_t i, bool several)
 {
 	const struct etl_instance *inst = l->inst;
-	const struct etl_column *c = l->bind.columns[i].column;
+	const struct bind_column *c = &l->bind.columns[i];
 	struct etl_text type = { 0 }, note = { 0 };
 	int32_t verdict = ETL_EXACT;
-	bool cast = inst->dialect == &odbc_postgresql ||
-		    (inst->dialect == &odbc_tsql && c->type == ETL_INSTANT);
 
-	if (!cast) {
-		etl_text_add(&l->row, "?");
-		return;
+	odbc_add_type(&type, inst, l->load->table, c->column, &verdict, &note);
+	if (!needs_cast(l, c, type.at ? type.at : "", several)) {
+		etl_text_add(sql, "?");
+	} else {
+		etl_text_add(sql, "CAST(? AS ");
+		if (inst->dialect == &odbc_postgresql)
+			add_unlimited(sql, type.at ? type.at : "text");
+		else
+			etl_text_add(sql, type.at ? type.at : "");
+		etl_text_add(sql, ")");
 	}
-	odbc_add_type(&type, inst, l->load->table, c, &verdict, &note);
-	etl_text_add(&l->row, "CAST(? AS ");
-	if (inst->dialect == &odbc_postgresql)
-		add_unlimited(&l->row, type.at ? type.at : "text");
-	else
-		etl_text_add(&l->row, type.at ? type.at : "");
-	etl_text_add(&l->row, ")");
-	l->row.failed |= type.failed;
+	sql->failed |= type.failed;
 	etl_text_free(&type);
 	etl_text_free(&note);
+}
+
+static void add_row(struct loading *l, struct etl_text *sql, bool several)
+{
+	etl_text_add(sql, "(");
+	for (size_t i = 0; i < l->bind.count; i++) {
+		etl_text_add(sql, i ? ", " : "");
+		add_parameter(l, sql, i, several);
+	}
+	etl_text_add(sql, ")");
 }
 
 static void add_insert(struct loading *l)
@@ -77,13 +106,9 @@ static void add_insert(struct loading *l)
 		odbc_add_name(&l->head, l->inst, l->bind.columns[i].column->name);
 	}
 	etl_text_add(&l->head, l->inst->dialect == &odbc_postgresql ? ") OVERRIDING SYSTEM VALUE VALUES" : ") VALUES");
-	etl_text_add(&l->row, "(");
-	for (size_t i = 0; i < l->bind.count; i++) {
-		etl_text_add(&l->row, i ? ", " : "");
-		add_parameter(l, i);
-	}
-	etl_text_add(&l->row, ")");
-	etl_text_addf(&l->sql, "%s %s", l->head.at ? l->head.at : "", l->row.at ? l->row.at : "");
+	add_row(l, &l->row, true);
+	etl_text_addf(&l->sql, "%s ", l->head.at ? l->head.at : "");
+	add_row(l, &l->sql, false);
 	l->sql.failed |= l->head.failed || l->row.failed;
 }
 

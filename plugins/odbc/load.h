@@ -24,7 +24,7 @@ struct loading {
 	struct etl_error *err;
 	struct ArrowSchema schema;
 	struct bind bind;
-	struct etl_text head, row, sql; /* the INSERT: up to VALUES, a row of it, and both, of arrays */
+	struct etl_text head, row, sql; /* the INSERT: up to VALUES, one of its rows; and that of arrays */
 	struct etl_stats stats;
 	const struct ArrowArray *batch;
 	int64_t *rows; /* of the batch, that go */
@@ -40,6 +40,7 @@ struct loading {
 struct ladder {
 	bool wants_bulk; /* it is to be made with bulk copy switched on */
 	int32_t bulk, documents, reals, bytes; /* 1 it can, -1 it cannot, 0 not known yet */
+	int32_t bulk_shown; /* what a trial on another connection showed of bulk copy, or 0 */
 	void *library;			/* Microsoft's driver, once more */
 	const struct bulk_functions *functions;
 	struct etl_text why; /* it cannot: of what was asked for last */

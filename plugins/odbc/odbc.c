@@ -125,7 +125,7 @@ static const struct etl_option options[] = {
 	  .default_text = "auto",
 	  .choices = "auto|bulk|openjson|multi-row|arrays|rows",
 	  .help = "How rows go into a table. \"auto\" takes for each table the fastest way that carries its columns as they are: "
-		  "bulk copy, OPENJSON, parameter arrays, or INSERTs of many rows where drivers send arrays row by row; the report says which. Another word is for all tables, and the run fails where "
+		  "bulk copy, OPENJSON, parameter arrays, or INSERTs of many rows where drivers make a statement of each row of an array; the report says which. Another word is for all tables, and the run fails where "
 		  "it cannot be." },
 	{ .name = "plan_dialect",
 	  .kind = ETL_OPT_CHOICE,
