@@ -7,7 +7,8 @@
 
 #include "target.h"
 
-#define BIND_ROOM (4 << 20) /* of the places of an array, when nothing asks for less */
+#define BIND_ROOM (4 << 20) /* bytes of the places of an array, when nothing asks for less */
+#define MANY_ROOM (1 << 20) /* of a statement of many rows: psqlODBC makes several times as much of it */
 
 enum bind_form { BIND_INT, BIND_REAL, BIND_BIT, BIND_TEXT, BIND_BYTES };
 
@@ -29,7 +30,7 @@ struct bind {
 	struct bind_column *columns;
 	size_t count;
 	SQLULEN most;	      /* rows of an array */
-	SQLLEN room;	      /* bytes of its places: what decides how many rows go at once, beside that */
+	SQLLEN room;	      /* bytes of its places: what decides how many rows go at once, beside that; one always goes */
 	SQLUSMALLINT *status; /* of each row of the last one */
 	SQLULEN done;	      /* rows of it that the driver looked at */
 	uint64_t bytes;	      /* of values, so far */

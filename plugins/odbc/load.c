@@ -242,7 +242,7 @@ static int take(struct loading *l, const struct etl_view *view)
 	}
 	if (rc < 0 || count == 0)
 		return rc < 0 ? rc : ETL_OK;
-	l->bind.room = rate_bytes(BIND_ROOM);
+	l->bind.room = rate_bytes(l->bind.many ? MANY_ROOM : BIND_ROOM);
 	if (l->rung == RUNG_ROWS)
 		return careful_send(l, view, l->rows, count);
 	if (l->rung == RUNG_ARRAYS || l->rung == RUNG_MANY)
