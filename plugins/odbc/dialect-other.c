@@ -11,7 +11,7 @@
 
 static bool is_reserved_postgresql(const char *schema)
 {
-	return strncmp(schema, "pg_", 3) == 0 || strcmp(schema, "information_schema") == 0;
+	return strncmp(schema, "pg_", 3) == 0 || strncmp(schema, "_etlrun", 7) == 0 || strcmp(schema, "information_schema") == 0;
 }
 
 /*

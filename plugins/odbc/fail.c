@@ -158,7 +158,7 @@ int odbc_tell(struct etl_instance *inst, struct odbc_said *said, struct etl_erro
 
 	if (*advice && length > 1 && said->words.at[length - 1] == '.')
 		said->words.at[length - 1] = '\0';
-	if (said->delay)
+	if (said->delay && err)
 		inst->host->delay(err, said->delay);
 	if (!said->canceled)
 		rc = inst->host->fail(err, said->klass, *said->sqlstate ? said->sqlstate : NULL, said->native,

@@ -41,17 +41,17 @@ static void add_sqlite(struct etl_text *sql, const char *name)
 	etl_text_add(sql, ")");
 }
 
-static void add_asking(struct etl_text *sql, struct etl_instance *inst, const struct etl_load *load)
+static void add_asking(struct etl_text *sql, struct etl_instance *inst, const char *schema, const char *name)
 {
 	struct etl_text table = { 0 };
 
-	odbc_add_table(&table, inst, odbc_place_of(inst, load->table), load->table->name);
+	odbc_add_table(&table, inst, schema, name);
 	if (inst->dialect == &odbc_tsql)
 		add_tsql(sql, table.at ? table.at : "");
 	else if (inst->dialect == &odbc_postgresql)
 		add_postgresql(sql, table.at ? table.at : "");
 	else
-		add_sqlite(sql, load->table->name);
+		add_sqlite(sql, name);
 	sql->failed |= table.failed;
 	etl_text_free(&table);
 }
@@ -148,15 +148,27 @@ int odbc_refuse_referred(struct etl_instance *inst, const struct etl_load *load,
 
 /* ---- What would be lost --------------------------------------------------------------------------------------- */
 
-int odbc_refuse_lost(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
+int odbc_list_hung(struct etl_instance *inst, const char *schema, const char *name, struct etl_text *ret, struct etl_error *err)
 {
-	struct etl_text sql = { 0 }, lost = { 0 };
+	struct etl_text sql = { 0 };
 	int rc;
 
-	if (!goes(load) || inst->dialect == &odbc_standard)
+	if (inst->dialect == &odbc_standard)
 		return ETL_OK;
-	add_asking(&sql, inst, load);
-	rc = sql.failed ? odbc_no_memory(inst, err) : list(inst, sql.at, &lost, err);
+	add_asking(&sql, inst, schema, name);
+	rc = sql.failed ? odbc_no_memory(inst, err) : list(inst, sql.at, ret, err);
+	etl_text_free(&sql);
+	return rc;
+}
+
+int odbc_refuse_lost(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
+{
+	struct etl_text lost = { 0 };
+	int rc;
+
+	if (!goes(load))
+		return ETL_OK;
+	rc = odbc_list_hung(inst, odbc_place_of(inst, load->table), load->table->name, &lost, err);
 	if (rc == ETL_OK && lost.length) {
 		inst->host->at(err, load->table->name, NULL, NULL);
 		rc = inst->host->fail(err, ETL_FATAL, NULL, 0,
@@ -164,7 +176,6 @@ int odbc_refuse_lost(struct etl_instance *inst, const struct etl_load *load, str
 				      "table and swaps its rows",
 				      load->table->name, lost.at);
 	}
-	etl_text_free(&sql);
 	etl_text_free(&lost);
 	return rc;
 }

@@ -51,18 +51,24 @@ bool odbc_fits_name(const struct etl_instance *inst, const char *name)
 	return measure(inst, name, strlen(name)) <= name_most(inst);
 }
 
+static uint32_t hash(const char *text)
+{
+	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
+
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 0x01000193;
+	return h;
+}
+
 const char *odbc_short_name(const struct etl_instance *inst, const char *name, char *buf)
 {
 	size_t most = name_most(inst), cut = strlen(name);
-	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
 
 	if (odbc_fits_name(inst, name))
 		return name;
-	for (const char *p = name; *p; p++)
-		h = (h ^ (uint8_t)*p) * 0x01000193;
 	while (cut > 0 && (((unsigned char)name[cut] & 0xc0) == 0x80 || measure(inst, name, cut) > most - 9))
 		cut--;
-	snprintf(buf, ODBC_NAME_ROOM, "%.*s_%08x", (int)cut, name, h);
+	snprintf(buf, ODBC_NAME_ROOM, "%.*s_%08x", (int)cut, name, hash(name));
 	return buf;
 }
 
@@ -136,17 +142,6 @@ static bool replaces(const struct etl_instance *inst, const struct etl_load *loa
 	return load && load->existing && !odbc_is_into(load) && inst->dialect->add_rename_key;
 }
 
-static bool is_taken(const struct etl_instance *inst, const struct etl_table *t, enum odbc_constraint kind, size_t count,
-		     const char *name)
-{
-	char buf[ODBC_NAME_ROOM];
-
-	for (size_t i = 0; i < count; i++)
-		if (strcasecmp(odbc_constraint_name(inst, t, kind, i, buf), name) == 0)
-			return true;
-	return false;
-}
-
 static bool has_index(const struct etl_table *t, const char *name)
 {
 	for (size_t i = 0; i < t->index_count; i++)
@@ -155,17 +150,8 @@ static bool has_index(const struct etl_table *t, const char *name)
 	return false;
 }
 
-/* Has the old table a constraint of the name? A unique one may be told as an index. */
-static bool is_old(const struct etl_instance *inst, const struct etl_table *t, const char *name)
-{
-	return is_taken(inst, t, ODBC_PRIMARY, t->primary.column_count > 0, name) ||
-	       is_taken(inst, t, ODBC_UNIQUE, t->unique_count, name) ||
-	       is_taken(inst, t, ODBC_FOREIGN, t->foreign_key_count, name) ||
-	       is_taken(inst, t, ODBC_CHECK, t->check_count, name) || has_index(t, name);
-}
-
 /* BEFORE NAME BEHIND, cut to what the server takes. */
-static const char *join(const struct etl_instance *inst, const char *before, const char *name, const char *behind, char *buf)
+const char *odbc_join_name(const struct etl_instance *inst, const char *before, const char *name, const char *behind, char *buf)
 {
 	char whole[ODBC_NAME_ROOM];
 	size_t room = sizeof(whole) - strlen(before) - strlen(behind) - 1;
@@ -176,12 +162,15 @@ static const char *join(const struct etl_instance *inst, const char *before, con
 	return buf;
 }
 
-/* Where nothing can be renamed, the names of old and new change places from run to run. */
+/* Where nothing can be renamed, every run gives names of its own: old tables that are kept have those of theirs. */
 const char *odbc_key_name(const struct etl_instance *inst, const struct etl_load *load, const char *name, char *buf)
 {
-	if (!replaces(inst, load) || (inst->babelfish && !is_old(inst, load->existing, name)))
+	char tag[16];
+
+	if (!replaces(inst, load))
 		return odbc_short_name(inst, name, buf);
-	return inst->babelfish ? join(inst, "", name, "_2", buf) : join(inst, MEANWHILE, name, "", buf);
+	snprintf(tag, sizeof(tag), "_%08x", hash(load->run->id));
+	return inst->babelfish ? odbc_join_name(inst, "", name, tag, buf) : odbc_join_name(inst, MEANWHILE, name, "", buf);
 }
 
 /* An index of T-SQL has its name within its table. */
@@ -191,7 +180,7 @@ const char *odbc_index_name(const struct etl_instance *inst, const struct etl_lo
 
 	if (inst->dialect->add_rename_index)
 		return odbc_key_name(inst, load, name, buf);
-	return replaced && has_index(load->existing, name) ? join(inst, "", name, "_2", buf) :
+	return replaced && has_index(load->existing, name) ? odbc_join_name(inst, "", name, "_2", buf) :
 							     odbc_short_name(inst, name, buf);
 }
 

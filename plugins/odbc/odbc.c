@@ -10,6 +10,7 @@
 #include "load.h"
 #include "pin.h"
 #include "provision.h"
+#include "undo.h"
 
 static const struct etl_option provision_options[] = {
 	{ .name = "name",
@@ -230,6 +231,7 @@ static const struct etl_target target = {
 	.takes = odbc_takes,
 	.mark = odbc_mark,
 	.since = odbc_since,
+	.revert = odbc_revert,
 	.place = odbc_place_of,
 	.validators = "( { plugin = \"counts\"; }, { plugin = \"totals\"; }, { plugin = \"checksum\"; sample = \"10%\"; } )",
 };

@@ -124,6 +124,8 @@ int odbc_execute_given(struct etl_instance *, SQLHSTMT, const char *sql, const c
 int odbc_run(struct etl_instance *, struct etl_error *, const char *sql);
 /* The same, made of a text that is freed; one that ran out of memory fails. */
 int odbc_run_text(struct etl_instance *, struct etl_error *, struct etl_text *sql);
+/* odbc_run for who has an answer to a failure: false, and RET says what was said; its words are the caller's to free. */
+bool odbc_try_run(struct etl_instance *, const char *sql, struct odbc_said *ret);
 /* One more row? 1, 0, or a negative enum etl_status. */
 int odbc_next(struct etl_instance *, SQLHSTMT, struct etl_error *);
 /* Column I (from 1) of the row as text, appended; *ret_null may be NULL. */

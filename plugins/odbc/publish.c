@@ -5,12 +5,14 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fault.h"
 #include "into.h"
 #include "layout.h"
 #include "provision.h"
+#include "undo.h"
 
 static int drop_old(struct etl_instance *inst, const struct etl_load *load, struct etl_error *err)
 {
@@ -36,23 +38,19 @@ static int rename_staged(struct etl_instance *inst, const struct etl_load *load,
 	return odbc_run_text(inst, err, &sql);
 }
 
-static bool moves(const struct etl_load *load)
-{
-	return load->table->kind == ETL_TABLE && !odbc_is_into(load);
-}
-
 /* Children were made after their parents, so they go before them; keys between the old ones go first of all. */
-static int take_away(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+static int take_away(struct odbc_publishing *p)
 {
+	const struct etl_commit *commit = p->commit;
 	int rc = ETL_OK;
 
 	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
-		if (moves(commit->loads[i]) && commit->loads[i]->existing)
-			rc = odbc_drop_foreign_keys(inst, odbc_place_of(inst, commit->loads[i]->table),
-						    commit->loads[i]->table->name, err);
+		if (odbc_moves(commit->loads[i]) && commit->loads[i]->existing)
+			rc = odbc_drop_foreign_keys(p->inst, odbc_place_of(p->inst, commit->loads[i]->table),
+						    commit->loads[i]->table->name, p->err);
 	for (size_t i = commit->load_count; rc == ETL_OK && i-- > 0;)
-		if (moves(commit->loads[i]) && commit->loads[i]->existing)
-			rc = drop_old(inst, commit->loads[i], err);
+		if (odbc_moves(commit->loads[i]) && commit->loads[i]->existing)
+			rc = drop_old(p->inst, commit->loads[i], p->err);
 	return rc;
 }
 
@@ -62,7 +60,7 @@ static int put(struct etl_instance *inst, const struct etl_commit *commit, size_
 
 	if (load->table->kind != ETL_TABLE)
 		return ETL_OK;
-	return moves(load) ? rename_staged(inst, load, commit->tokens[i], err) : odbc_put_into(inst, commit, i, err);
+	return odbc_moves(load) ? rename_staged(inst, load, commit->tokens[i], err) : odbc_put_into(inst, commit, i, err);
 }
 
 static int forget_stage(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
@@ -82,22 +80,26 @@ static int forget_stage(struct etl_instance *inst, const struct etl_commit *comm
 	return rc;
 }
 
-static int publish(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+static int publish(struct odbc_publishing *p)
 {
-	int rc = odbc_check_trust(inst, commit, err);
+	struct etl_instance *inst = p->inst;
+	const struct etl_commit *commit = p->commit;
+	int rc = odbc_check_trust(inst, commit, p->err);
 
 	if (rc == ETL_OK)
-		rc = take_away(inst, commit, err);
+		rc = odbc_keep_old(p, take_away);
 	if (rc == ETL_OK)
-		rc = odbc_empty_old(inst, commit, err);
+		rc = odbc_empty_old(inst, commit, p->err);
 	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
-		rc = put(inst, commit, i, err);
+		rc = put(inst, commit, i, p->err);
 	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
-		if (moves(commit->loads[i]))
-			rc = odbc_rename_keys(inst, commit->loads[i], err);
+		if (odbc_moves(commit->loads[i]))
+			rc = odbc_rename_keys(inst, commit->loads[i], p->err);
 	if (rc == ETL_OK)
-		rc = odbc_state_write(inst, commit, err);
-	return rc == ETL_OK ? forget_stage(inst, commit, err) : rc;
+		rc = odbc_state_write(inst, commit, p->kept, p->err);
+	if (rc == ETL_OK)
+		rc = odbc_note_tables(p);
+	return rc == ETL_OK ? forget_stage(inst, commit, p->err) : rc;
 }
 
 /* What a lost answer means: the host asks `recall`, and calls again. */
@@ -108,8 +110,32 @@ static int unknown(struct etl_instance *inst, int rc, struct etl_error *err)
 				      rc;
 }
 
+static int transact(struct odbc_publishing *p)
+{
+	struct etl_instance *inst = p->inst;
+	int rc = odbc_look_at_staged(p);
+
+	if (rc == ETL_OK)
+		rc = odbc_begin_work(inst, p->err);
+	if (rc < 0)
+		return rc;
+	inst->unit[0] = '\0';
+	rc = publish(p);
+	ETL_FAULT("odbc.publish_before_commit");
+	if (rc == ETL_OK)
+		rc = odbc_check_work(inst, p->err);
+	if (rc < 0)
+		return odbc_end_work(inst, rc, p->err);
+	rc = odbc_run(inst, p->err, inst->dialect->commit);
+	ETL_FAULT("odbc.publish_after_commit");
+	if (rc == ETL_OK)
+		odbc_provision_keep(inst, p->commit->run->id);
+	return unknown(inst, rc, p->err);
+}
+
 int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
 {
+	struct odbc_publishing p = { .inst = inst, .commit = commit, .err = err };
 	bool published = false;
 	int rc = odbc_db(inst, err);
 
@@ -122,20 +148,11 @@ int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 	if (rc == ETL_OK && commit->load_count)
 		rc = odbc_layout(inst, commit->loads[0], err);
 	if (rc == ETL_OK)
-		rc = odbc_begin_work(inst, err);
-	if (rc < 0)
-		return rc;
-	inst->unit[0] = '\0';
-	rc = publish(inst, commit, err);
-	ETL_FAULT("odbc.publish_before_commit");
-	if (rc == ETL_OK)
-		rc = odbc_check_work(inst, err);
-	if (rc == ETL_OK) {
-		rc = odbc_run(inst, err, inst->dialect->commit);
-		ETL_FAULT("odbc.publish_after_commit");
-		if (rc == ETL_OK)
-			odbc_provision_keep(inst, commit->run->id);
-		return unknown(inst, rc, err);
+		rc = transact(&p);
+	if (rc == ETL_OK && p.kept[0]) {
+		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", p.kept);
+		odbc_drop_older(inst, commit->run);
 	}
-	return odbc_end_work(inst, rc, err);
+	free(p.contents);
+	return rc;
 }

@@ -101,6 +101,25 @@ int odbc_run(struct etl_instance *inst, struct etl_error *err, const char *sql)
 	return rc;
 }
 
+bool odbc_try_run(struct etl_instance *inst, const char *sql, struct odbc_said *ret)
+{
+	SQLHSTMT stmt = SQL_NULL_HSTMT;
+	SQLRETURN code = SQL_ERROR;
+
+	*ret = (struct odbc_said){ .advice = "", .klass = ETL_FATAL };
+	if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, &stmt))) {
+		odbc_listen(inst, SQL_HANDLE_DBC, inst->db, ret);
+		return false;
+	}
+	if (execute(inst, stmt, sql, &code))
+		while (SQL_SUCCEEDED(code))
+			code = SQLMoreResults(stmt);
+	if (code != SQL_NO_DATA)
+		odbc_listen(inst, SQL_HANDLE_STMT, stmt, ret);
+	odbc_done(inst, stmt);
+	return code == SQL_NO_DATA;
+}
+
 int odbc_run_text(struct etl_instance *inst, struct etl_error *err, struct etl_text *sql)
 {
 	char *text = etl_text_take(sql);

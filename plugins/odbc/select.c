@@ -124,16 +124,27 @@ static const struct odbc_column *find(const struct odbc_shape *shape, const char
 }
 
 /* The form, with the name at each of its places. */
-static void add_expression(struct etl_text *sql, const struct etl_instance *inst, const struct odbc_column *c)
+bool odbc_select_add_value(struct etl_text *sql, const struct etl_instance *inst, const struct odbc_column *c)
 {
 	const char *form = form_of(inst->dialect, c);
 
-	for (const char *hole; form && (hole = strstr(form, "%s")); form = hole + 2) {
+	if (!form) {
+		odbc_add_name(sql, inst, c->name);
+		return false;
+	}
+	for (const char *hole; (hole = strstr(form, "%s")); form = hole + 2) {
 		etl_text_add_bytes(sql, form, (size_t)(hole - form));
 		odbc_add_name(sql, inst, c->name);
 	}
-	if (form)
-		etl_text_addf(sql, "%s AS ", form);
+	etl_text_add(sql, form);
+	return true;
+}
+
+static void add_expression(struct etl_text *sql, const struct etl_instance *inst, const struct odbc_column *c)
+{
+	if (!odbc_select_add_value(sql, inst, c))
+		return;
+	etl_text_add(sql, " AS ");
 	odbc_add_name(sql, inst, c->name);
 }
 

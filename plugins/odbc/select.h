@@ -16,6 +16,8 @@ void select_add_with(struct etl_text *, const struct etl_instance *, const struc
 void select_add_option(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
 /* `FROM` and what follows it, up to the conditions. */
 void odbc_select_add_from(struct etl_text *, const struct etl_instance *, const struct etl_dataset *);
+/* A column in the form in which nothing of it is lost on the way; false: that is the column itself. */
+bool odbc_select_add_value(struct etl_text *, const struct etl_instance *, const struct odbc_column *);
 /* The columns that the dataset has; the server looks at its condition too. */
 int select_shape(struct etl_instance *, const struct etl_dataset *, struct odbc_shape *ret,
 		 struct etl_error *);

@@ -10,6 +10,7 @@
 
 #include "fault.h"
 #include "provision.h"
+#include "undo.h"
 
 bool odbc_is_into(const struct etl_load *load)
 {
@@ -291,17 +292,13 @@ static int refuse_existing(struct etl_instance *inst, const char *schema, const 
 /* What a pipeline may ask for, and nothing here does. */
 static int refuse_wishes(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
 {
-	const char *wish = run->keep_old ? "keep_old" :
-			   run->flags & ETL_RUN_UNDO ? "undo" :
-			   run->flags & ETL_RUN_TABLE_SCOPE ? "scope = \"table\"" :
-							      NULL;
+	bool undo = run->flags & ETL_RUN_UNDO;
 
-	if (!wish)
-		return ETL_OK;
+	if (!undo && !(run->flags & ETL_RUN_TABLE_SCOPE))
+		return odbc_refuse_keeping(inst, run, err);
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"%s: a target through ODBC keeps nothing of what it replaces and publishes all tables or none; "
-				"leave it out",
-				wish);
+				"%s: a target through ODBC %s; leave it out", undo ? "undo" : "scope = \"table\"",
+				undo ? "keeps nothing of the rows that it changes" : "publishes all tables or none");
 }
 
 static int refuse_missing(struct etl_instance *inst, const char *schema, const char *name, struct etl_error *err)

@@ -27,6 +27,9 @@ static const struct {
 			   "unchanged $N NOT NULL, deleted $N NOT NULL, PRIMARY KEY (run, load)" },
 	{ "_etlrun_stages", "stage $K NOT NULL, load $N NOT NULL, pipeline $T NOT NULL, schema_name $T, table_name $T NOT NULL, "
 			    "PRIMARY KEY (stage, load)" },
+	{ "_etlrun_tables", "run $K NOT NULL, load $N NOT NULL, how $K NOT NULL, schema_name $T, table_name $T NOT NULL, "
+			    "object $T, row_count $N NOT NULL, digest $T, xact $N NOT NULL, kept $T, PRIMARY KEY (run, load)" },
+	{ "_etlrun_again", "run $K NOT NULL, n $N NOT NULL, sql $T NOT NULL, PRIMARY KEY (run, n)" },
 	{ "_etlrun_units", "stage $K NOT NULL, unit $K NOT NULL, PRIMARY KEY (stage, unit)" },
 };
 
@@ -98,7 +101,15 @@ static int write_load(struct etl_instance *inst, const struct etl_commit *commit
 	return odbc_run_text(inst, err, &sql);
 }
 
-int odbc_state_write(struct etl_instance *inst, const struct etl_commit *commit,
+void odbc_add_literal_or_null(struct etl_text *text, const struct etl_instance *inst, const char *value)
+{
+	if (value && *value)
+		odbc_add_literal(text, inst, value);
+	else
+		etl_text_add(text, "NULL");
+}
+
+int odbc_state_write(struct etl_instance *inst, const struct etl_commit *commit, const char *kept,
 		     struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
@@ -110,7 +121,9 @@ int odbc_state_write(struct etl_instance *inst, const struct etl_commit *commit,
 	odbc_add_literal(&sql, inst, commit->run->id);
 	etl_text_add(&sql, ", ");
 	odbc_add_literal(&sql, inst, commit->run->pipeline);
-	etl_text_addf(&sql, ", %lld, NULL, ", (long long)commit->run->started);
+	etl_text_addf(&sql, ", %lld, ", (long long)commit->run->started);
+	odbc_add_literal_or_null(&sql, inst, kept);
+	etl_text_add(&sql, ", ");
 	odbc_add_literal(&sql, inst, commit->state);
 	etl_text_add(&sql, ")");
 	rc = odbc_run_text(inst, err, &sql);
@@ -154,10 +167,21 @@ static int take_outcome(struct etl_instance *inst, const struct etl_commit *comm
 int odbc_state_read(struct etl_instance *inst, const struct etl_commit *commit,
 		    struct etl_error *err)
 {
-	struct etl_text sql = { 0 };
+	struct etl_text sql = { 0 }, kept = { 0 };
 	SQLHSTMT stmt;
-	int rc = odbc_statement(inst, &stmt, err), more;
+	int rc, more;
 
+	etl_text_add(&sql, "SELECT kept FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_runs");
+	etl_text_add(&sql, " WHERE run = ");
+	odbc_add_literal(&sql, inst, commit->run->id);
+	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_ask(inst, sql.at, &kept, err);
+	if (rc == ETL_OK && kept.at)
+		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", kept.at);
+	etl_text_free(&kept);
+	etl_text_free(&sql);
+	if (rc == ETL_OK)
+		rc = odbc_statement(inst, &stmt, err);
 	if (rc < 0)
 		return rc;
 	etl_text_add(&sql, "SELECT load, inserted, updated, unchanged, deleted FROM ");

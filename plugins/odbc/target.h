@@ -7,6 +7,9 @@
  *	_etlrun_loads(run, load, inserted, updated, unchanged, deleted)
  *	_etlrun_stages(stage, load, pipeline, schema_name, table_name)	staged tables that are there
  *	_etlrun_units(stage, unit)			pieces of work that are done
+ *	_etlrun_tables(run, load, how, schema_name, table_name, object, row_count, digest, xact, kept)
+ *							what a published run did to each table, as it was then (undo.h)
+ *	_etlrun_again(run, n, sql)			what makes again what was taken from tables that are kept
  */
 #ifndef ODBC_TARGET_H
 #define ODBC_TARGET_H
@@ -35,7 +38,10 @@ void odbc_add_own(struct etl_text *, const struct etl_instance *, const char *na
 /* A text constant. */
 void odbc_add_literal(struct etl_text *, const struct etl_instance *, const char *text);
 int odbc_state_is_published(struct etl_instance *, const char *run, bool *ret, struct etl_error *);
-int odbc_state_write(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+/* NULL when there is none. */
+void odbc_add_literal_or_null(struct etl_text *, const struct etl_instance *, const char *text);
+/* KEPT: where the old generation is, or "". */
+int odbc_state_write(struct etl_instance *, const struct etl_commit *, const char *kept, struct etl_error *);
 int odbc_state_read(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 int odbc_recall(struct etl_instance *, const char *pipeline, struct etl_state_sink *,
 		struct etl_error *);
@@ -69,6 +75,8 @@ int odbc_is_there(struct etl_instance *, const char *schema, const char *name, b
 bool odbc_fits_name(const struct etl_instance *, const char *name);
 /* A name of which the server does not cut the end off. */
 const char *odbc_short_name(const struct etl_instance *, const char *name, char *buf);
+/* BEFORE NAME BEHIND, likewise. */
+const char *odbc_join_name(const struct etl_instance *, const char *before, const char *name, const char *behind, char *buf);
 enum odbc_constraint { ODBC_PRIMARY, ODBC_UNIQUE, ODBC_FOREIGN, ODBC_CHECK };
 /* What the Ith constraint of a kind will be called: as in the source, or as the server's tools would. */
 const char *odbc_constraint_name(const struct etl_instance *, const struct etl_table *, enum odbc_constraint, size_t i,
@@ -92,6 +100,8 @@ int odbc_screen(struct etl_instance *, const struct etl_load *, const struct etl
 		const char *from, struct etl_found_sink *, struct etl_error *);
 
 /* ---- lost.c */
+/* What goes with a table without a word: "trigger t, permission SELECT of r"; appended. */
+int odbc_list_hung(struct etl_instance *, const char *schema, const char *name, struct etl_text *ret, struct etl_error *);
 int odbc_refuse_lost(struct etl_instance *, const struct etl_load *, struct etl_error *);
 /* Foreign keys of tables that stay refer to one that goes. */
 int odbc_refuse_referred(struct etl_instance *, const struct etl_load *, struct etl_error *);

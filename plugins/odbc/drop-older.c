@@ -1,0 +1,129 @@
+/*
+ * Old generations that are more than keep_old. Each goes in a transaction of its own, after the run was published: in T-SQL
+ * a table that cannot be dropped would take back all that was done before it.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "undo.h"
+
+enum { SCHEMA, KEPT, COLUMNS };
+
+struct dropping {
+	struct etl_instance *inst;
+	const char *run;
+	struct odbc_said said;
+};
+
+static bool run(struct dropping *d, struct etl_text *sql)
+{
+	char *text = etl_text_take(sql);
+	bool done = text && odbc_try_run(d->inst, text, &d->said);
+
+	free(text);
+	return done;
+}
+
+static void add_where_run(struct etl_text *sql, const struct dropping *d)
+{
+	etl_text_add(sql, " WHERE run = ");
+	odbc_add_literal(sql, d->inst, d->run);
+}
+
+static bool forget(struct dropping *d, const char *what, const char *table, const char *setting)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_addf(&sql, "%s ", what);
+	odbc_add_own(&sql, d->inst, table);
+	etl_text_add(&sql, setting);
+	add_where_run(&sql, d);
+	return run(d, &sql);
+}
+
+/* PostgreSQL: at once, for they may refer to each other. */
+static bool drop_schema(struct dropping *d, const struct odbc_rows *tables)
+{
+	char schema[ODBC_NAME_ROOM];
+	struct etl_text sql = { 0 };
+
+	odbc_generation_name(d->run, schema);
+	for (size_t i = 0; i < tables->count; i++) {
+		etl_text_add(&sql, i ? ", " : "DROP TABLE IF EXISTS ");
+		odbc_add_table(&sql, d->inst, schema, odbc_row_text(tables, i, KEPT));
+	}
+	etl_text_add(&sql, tables->count ? "; DROP SCHEMA IF EXISTS " : "DROP SCHEMA IF EXISTS ");
+	odbc_add_name(&sql, d->inst, schema);
+	return run(d, &sql);
+}
+
+static bool drop_renamed(struct dropping *d, const struct odbc_rows *tables)
+{
+	bool done = true;
+
+	for (size_t i = 0; done && i < tables->count; i++)
+		done = odbc_drop_foreign_keys(d->inst, odbc_row_text(tables, i, SCHEMA), odbc_row_text(tables, i, KEPT), NULL) ==
+		       ETL_OK;
+	for (size_t i = 0; done && i < tables->count; i++) {
+		struct etl_text sql = { 0 };
+
+		etl_text_add(&sql, "DROP TABLE IF EXISTS ");
+		odbc_add_table(&sql, d->inst, odbc_row_text(tables, i, SCHEMA), odbc_row_text(tables, i, KEPT));
+		done = run(d, &sql);
+	}
+	return done;
+}
+
+static bool drop_generation(struct dropping *d, const struct odbc_rows *tables)
+{
+	struct odbc_said ignored;
+	bool done = odbc_try_run(d->inst, d->inst->dialect->begin, &d->said);
+
+	if (!done)
+		return false;
+	done = d->inst->dialect == &odbc_tsql ? drop_renamed(d, tables) : drop_schema(d, tables);
+	done = done && forget(d, "UPDATE", "_etlrun_runs", " SET kept = NULL") &&
+	       forget(d, "UPDATE", "_etlrun_tables", " SET kept = NULL") && forget(d, "DELETE FROM", "_etlrun_again", "") &&
+	       odbc_try_run(d->inst, d->inst->dialect->commit, &d->said);
+	if (!done && !d->inst->lost && !odbc_try_run(d->inst, d->inst->dialect->rollback, &ignored))
+		etl_text_free(&ignored.words);
+	return done;
+}
+
+/* Somebody may look at an old table; then it stays, and this is said. */
+static void drop_one(struct etl_instance *inst, const char *run)
+{
+	struct dropping d = { .inst = inst, .run = run };
+	struct etl_text sql = { 0 };
+	struct odbc_rows tables;
+
+	etl_text_add(&sql, "SELECT schema_name, kept FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_tables");
+	add_where_run(&sql, &d);
+	etl_text_add(&sql, " AND kept IS NOT NULL ORDER BY load DESC");
+	if (odbc_ask_rows_text(inst, &sql, COLUMNS, &tables, NULL) < 0 || !drop_generation(&d, &tables))
+		inst->host->log(inst->host, ETL_LOG_WARN,
+				"what run %s replaced is not needed any more, and cannot be dropped: %s", run,
+				d.said.words.at ? d.said.words.at : "the server gives no reason");
+	odbc_rows_free(&tables);
+	etl_text_free(&d.said.words);
+}
+
+void odbc_drop_older(struct etl_instance *inst, const struct etl_run *run)
+{
+	struct etl_text sql = { 0 };
+	struct odbc_rows runs;
+	int rc;
+
+	etl_text_add(&sql, "SELECT run FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_runs");
+	etl_text_add(&sql, " WHERE kept IS NOT NULL AND pipeline = ");
+	odbc_add_literal(&sql, inst, run->pipeline);
+	etl_text_add(&sql, " ORDER BY started DESC, run DESC");
+	rc = odbc_ask_rows_text(inst, &sql, 1, &runs, NULL);
+	for (size_t i = (size_t)run->keep_old; rc == ETL_OK && !inst->lost && i < runs.count; i++)
+		drop_one(inst, odbc_row_text(&runs, i, 0));
+	odbc_rows_free(&runs);
+}
