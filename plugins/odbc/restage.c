@@ -1,14 +1,17 @@
 /* Statements speak of tables by the names that they will have; here they are given those of the staging place. */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "target.h"
 
 /* A table and what it is called meanwhile, as they stand in SQL. */
 struct pair {
 	struct etl_text final, staged;
+	bool bare; /* without a schema, as SQLite has none: a column may be called so too */
 };
 
 struct odbc_stage {
@@ -48,6 +51,7 @@ static int take_pair(struct etl_instance *inst, struct odbc_stage *stage, SQLHST
 	if (rc == ETL_OK)
 		rc = odbc_column(inst, stmt, 2, &name, NULL, err);
 	if (rc == ETL_OK) {
+		pair->bare = !schema.at || !*schema.at;
 		odbc_add_table(&pair->final, inst, schema.at, name.at ? name.at : "");
 		odbc_add_table(&pair->staged, inst, schema.at,
 			       odbc_stage_name(inst, stage->name, name.at ? name.at : "", buf));
@@ -126,19 +130,48 @@ static size_t match_quoted(const char *p, const char *name)
 	return (size_t)(p - from);
 }
 
-/* Which name stands at P, in *RET_SIZE bytes; COUNT: none. */
-static size_t find(const char *p, bool quoted, const struct pair *pairs, size_t count, size_t *ret_size)
+static bool is_word(const char *from, const char *to, const char *word)
 {
-	for (size_t i = 0; i < count; i++) {
-		const char *name = pairs[i].final.at;
+	return (size_t)(to - from) == strlen(word) && strncasecmp(from, word, strlen(word)) == 0;
+}
 
-		*ret_size = !name ? 0 :
-			    quoted ? match_quoted(p, name) :
-			    strncmp(p, name, pairs[i].final.length) == 0 ? pairs[i].final.length :
-									   0;
-		if (*ret_size)
+/* Is the bare name at P, of SIZE bytes, that of a table, by what stands around it? */
+static bool is_table(const char *sql, const char *p, size_t size)
+{
+	static const char *const before[] = { "TABLE", "EXISTS", "INTO", "FROM", "JOIN", "UPDATE", "REFERENCES" };
+	const char *to = p, *from;
+
+	while (to > sql && isspace((unsigned char)to[-1]))
+		to--;
+	if (to == sql)
+		return true;
+	if (to[-1] == '.')
+		return false;
+	for (from = to; from > sql && isalpha((unsigned char)from[-1]);)
+		from--;
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
+		if (is_word(from, to, before[i]))
+			return true;
+	return p[size] == '.' || (is_word(from, to, "ON") && strncasecmp(sql, "CREATE", strlen("CREATE")) == 0);
+}
+
+static bool stands_at(const char *sql, const char *p, bool quoted, const struct pair *pair, size_t *ret_size)
+{
+	const char *name = pair->final.at;
+
+	*ret_size = !name ? 0 :
+		    quoted ? match_quoted(p, name) :
+		    strncmp(p, name, pair->final.length) == 0 ? pair->final.length :
+								0;
+	return *ret_size && (!pair->bare || (!quoted && is_table(sql, p, *ret_size)));
+}
+
+/* Which name stands at P, in *RET_SIZE bytes; COUNT: none. */
+static size_t find(const char *sql, const char *p, bool quoted, const struct pair *pairs, size_t count, size_t *ret_size)
+{
+	for (size_t i = 0; i < count; i++)
+		if (stands_at(sql, p, quoted, &pairs[i], ret_size))
 			return i;
-	}
 	return count;
 }
 
@@ -147,7 +180,7 @@ static void replace(struct etl_text *to, const char *sql, const struct pair *pai
 {
 	for (const char *p = sql; *p;) {
 		bool quoted = *p == '\'';
-		size_t size = 0, i = find(p + quoted, quoted, pairs, count, &size);
+		size_t size = 0, i = find(sql, p + quoted, quoted, pairs, count, &size);
 		bool whole = i < count && (!quoted || p[1 + size] == '\'');
 
 		if (whole) {
