@@ -55,21 +55,83 @@ static void add_columns(const struct into *t, struct etl_text *sql, const char *
 	}
 }
 
-/* How many rows a statement touched. */
-static int change(const struct into *t, struct etl_text *sql, uint64_t *ret)
+/* ---- Counting ------------------------------------------------------------------------------------------------ */
+
+/* Drivers have their own ideas of SQLRowCount: of a batch, of triggers, or none (-1). So the server is asked, with the
+ * statement itself where it can be. */
+static void add_count(const struct into *t, struct etl_text *asking, const char *sql)
+{
+	if (t->inst->dialect == &odbc_tsql)
+		etl_text_addf(asking, "%s; SELECT CONVERT(nvarchar(20), ROWCOUNT_BIG())", sql);
+	else
+		etl_text_addf(asking, "WITH etlrun_changed AS (%s RETURNING 1) SELECT count(*) FROM etlrun_changed", sql);
+}
+
+static int ask_server(const struct into *t, const char *sql, struct etl_text *ret)
+{
+	bool sqlite = t->inst->dialect == &odbc_sqlite;
+	struct etl_text asking = { 0 };
+	int rc = ETL_OK;
+
+	if (sqlite) {
+		rc = odbc_run(t->inst, t->err, sql);
+		etl_text_add(&asking, "SELECT changes()");
+	} else {
+		add_count(t, &asking, sql);
+	}
+	if (rc == ETL_OK)
+		rc = asking.failed ? odbc_no_memory(t->inst, t->err) : odbc_ask(t->inst, asking.at, ret, t->err);
+	etl_text_free(&asking);
+	return rc;
+}
+
+/* Of a server that nobody knows. */
+static int ask_driver(const struct into *t, const char *sql, struct etl_text *ret)
 {
 	SQLHSTMT stmt;
-	SQLLEN rows = 0;
-	int rc = sql->failed ? odbc_no_memory(t->inst, t->err) : odbc_statement(t->inst, &stmt, t->err);
+	SQLLEN rows = -1;
+	int rc = odbc_statement(t->inst, &stmt, t->err);
 
-	if (rc == ETL_OK) {
-		rc = odbc_execute(t->inst, stmt, sql->at, t->err);
-		if (rc == ETL_OK && SQL_SUCCEEDED(SQLRowCount(stmt, &rows)) && rows > 0)
-			*ret = (uint64_t)rows;
-		odbc_done(t->inst, stmt);
-	}
-	etl_text_free(sql);
+	if (rc < 0)
+		return rc;
+	rc = odbc_execute(t->inst, stmt, sql, t->err);
+	if (rc == ETL_OK && SQL_SUCCEEDED(SQLRowCount(stmt, &rows)) && rows >= 0)
+		etl_text_addf(ret, "%lld", (long long)rows);
+	odbc_done(t->inst, stmt);
 	return rc;
+}
+
+/* Carries it out; *RET: how many rows it touched. */
+static int change(const struct into *t, struct etl_text *sql, uint64_t *ret)
+{
+	char *text = etl_text_take(sql);
+	struct etl_text count = { 0 };
+	int rc = !text				       ? odbc_no_memory(t->inst, t->err) :
+		 t->inst->dialect == &odbc_standard ? ask_driver(t, text, &count) :
+						       ask_server(t, text, &count);
+
+	if (rc == ETL_OK && !count.length)
+		rc = t->inst->host->fail(t->err, ETL_FATAL, NULL, 0,
+					 "table \"%s\": neither driver nor server says how many rows a statement changed; nothing was "
+					 "published",
+					 t->load->table->name);
+	if (rc == ETL_OK)
+		*ret = strtoull(count.at, NULL, 10);
+	etl_text_free(&count);
+	free(text);
+	return rc;
+}
+
+/* A rule or a trigger of the table may leave rows out. */
+static int check_count(const struct into *t, uint64_t staged, uint64_t met)
+{
+	if (staged == met)
+		return ETL_OK;
+	t->inst->host->at(t->err, t->load->table->name, NULL, NULL);
+	return t->inst->host->fail(t->err, ETL_DATA, NULL, 0,
+				   "table \"%s\": %llu rows were staged and %llu went into it; something of the server leaves rows out; "
+				   "nothing was published",
+				   t->load->table->name, (unsigned long long)staged, (unsigned long long)met);
 }
 
 static bool comes(const struct into *t, const char *name)
@@ -240,9 +302,19 @@ static int merge(const struct into *t, struct etl_outcome *outcome, bool withhel
 		rc = update(t, &outcome->updated);
 	if (rc == ETL_OK)
 		rc = insert(t, true, &inserted);
+	if (rc == ETL_OK && inserted + outcome->updated > staged)
+		rc = check_count(t, staged, inserted + outcome->updated);
 	outcome->inserted = inserted;
 	outcome->unchanged = staged - inserted - outcome->updated;
 	return rc;
+}
+
+static int add(const struct into *t, const struct etl_outcome *outcome)
+{
+	uint64_t rows = 0;
+	int rc = insert(t, false, &rows);
+
+	return rc == ETL_OK ? check_count(t, outcome->inserted, rows) : rc;
 }
 
 /* ---- The load ------------------------------------------------------------------------------------------------------ */
@@ -251,13 +323,12 @@ int odbc_put_into(struct etl_instance *inst, const struct etl_commit *commit, si
 {
 	struct into t;
 	struct etl_text sql = { 0 };
-	uint64_t rows = 0;
 	int rc = into_open(&t, inst, commit, i, err) ? ETL_OK : odbc_no_memory(inst, err);
 
 	if (rc == ETL_OK)
 		rc = commit->run->mode == ETL_MERGE ?
 			     merge(&t, &commit->outcomes[i], commit->withheld && commit->withheld[i]) :
-			     insert(&t, false, &rows);
+			     add(&t, &commit->outcomes[i]);
 	if (rc == ETL_OK) {
 		etl_text_addf(&sql, "DROP TABLE %s", t.staged.at);
 		rc = odbc_run_text(inst, err, &sql);

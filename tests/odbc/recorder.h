@@ -19,7 +19,8 @@
  *	  columns NAME:TYPE:SIZE …	of what it returns; TYPE as ODBC numbers them; _ is a blank
  *	  row A|B		a row; NULL; *N WORD is WORD N times
  *
- * and of settings: "name WORD" and "version WORD" of the driver, "server WORDS", "getdata N", "cuts WHAT". The first rule that
+ * and of settings: "name WORD" and "version WORD" of the driver, "server WORDS", "getdata N", "counts N"
+ * (SQLRowCount says N, whatever was done). The first rule that
  * fits and is not used up answers. The record has a line for each thing, after the connection's number:
  *
  *	1 connect …  1 sql …  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
@@ -145,6 +146,8 @@ const char *script_name(void);
 const char *script_version(void);
 const char *script_server(void);
 long script_getdata(void);
+/* What SQLRowCount says whatever was done; false: what was done. */
+bool script_counts(long *ret);
 /* The rule that answers TEXT now, or NULL. */
 struct rule *script_answer(const char *text);
 void record(const struct dbc *, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,8 @@
 /* The script that says what the recorder answers, and the record. One of each for the process, whatever connects. */
 #include "config.h"
 
+#include <limits.h>
+
 #include "recorder.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -8,6 +10,7 @@ static struct rule *rules, **rules_end = &rules;
 static FILE *out;
 static char name[64] = "libetlrun_recorder.so", version[32] = "01.00.0000", server[64] = "Microsoft SQL Server";
 static long getdata;
+static long counts = LONG_MIN;
 
 const char *script_name(void)
 {
@@ -27,6 +30,12 @@ const char *script_server(void)
 long script_getdata(void)
 {
 	return getdata;
+}
+
+bool script_counts(long *ret)
+{
+	*ret = counts;
+	return counts != LONG_MIN;
 }
 
 /* ---- Reading it --------------------------------------------------------------------------------------------- */
@@ -91,6 +100,8 @@ static bool take_setting(const char *word, const char *rest)
 		snprintf(server, sizeof(server), "%s", rest);
 	else if (strcmp(word, "getdata") == 0)
 		getdata = strtol(rest, NULL, 10);
+	else if (strcmp(word, "counts") == 0)
+		counts = strtol(rest, NULL, 10);
 	else
 		return false;
 	return true;

@@ -494,7 +494,9 @@ SQLRETURN SQLCancel(SQLHSTMT h)
 
 SQLRETURN SQLRowCount(SQLHSTMT h, SQLLEN *ret)
 {
-	*ret = ((struct stmt *)h)->count;
+	long lie;
+
+	*ret = script_counts(&lie) ? lie : ((struct stmt *)h)->count;
 	return SQL_SUCCESS;
 }
 
