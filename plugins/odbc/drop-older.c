@@ -1,5 +1,6 @@
 /*
- * Old generations that are more than keep_old. Each goes in a transaction of its own, after the run was published: in T-SQL
+ * What runs keep beyond the last few: generations of tables more than keep_old, rows of appends and merges but for the last
+ * three runs. Each run's goes in a transaction of its own, after the run was published: in T-SQL
  * a table that cannot be dropped would take back all that was done before it.
  */
 #include "config.h"
@@ -9,11 +10,14 @@
 
 #include "undo.h"
 
+#define UNDO_RUNS 3 /* of a pipeline, that keep the rows they changed */
+
 enum { SCHEMA, KEPT, COLUMNS };
 
 struct dropping {
 	struct etl_instance *inst;
 	const char *run;
+	bool rows; /* of an append, a merge */
 	struct odbc_said said;
 };
 
@@ -83,7 +87,7 @@ static bool drop_generation(struct dropping *d, const struct odbc_rows *tables)
 
 	if (!done)
 		return false;
-	done = d->inst->dialect == &odbc_tsql ? drop_renamed(d, tables) : drop_schema(d, tables);
+	done = d->rows || d->inst->dialect == &odbc_tsql ? drop_renamed(d, tables) : drop_schema(d, tables);
 	done = done && forget(d, "UPDATE", "_etlrun_runs", " SET kept = NULL") &&
 	       forget(d, "UPDATE", "_etlrun_tables", " SET kept = NULL") && forget(d, "DELETE FROM", "_etlrun_again", "") &&
 	       odbc_try_run(d->inst, d->inst->dialect->commit, &d->said);
@@ -93,9 +97,9 @@ static bool drop_generation(struct dropping *d, const struct odbc_rows *tables)
 }
 
 /* Somebody may look at an old table; then it stays, and this is said. */
-static void drop_one(struct etl_instance *inst, const char *run)
+static void drop_one(struct etl_instance *inst, const char *run, bool rows)
 {
-	struct dropping d = { .inst = inst, .run = run };
+	struct dropping d = { .inst = inst, .run = run, .rows = rows };
 	struct etl_text sql = { 0 };
 	struct odbc_rows tables;
 
@@ -111,19 +115,32 @@ static void drop_one(struct etl_instance *inst, const char *run)
 	etl_text_free(&d.said.words);
 }
 
+/* Runs of the pipeline that keep something, the newest first. */
+static void add_question(struct etl_text *sql, struct etl_instance *inst, const struct etl_run *run, bool rows)
+{
+	etl_text_add(sql, "SELECT run FROM ");
+	odbc_add_own(sql, inst, "_etlrun_runs");
+	etl_text_add(sql, " AS r WHERE pipeline = ");
+	odbc_add_literal(sql, inst, run->pipeline);
+	etl_text_add(sql, " AND EXISTS (SELECT 1 FROM ");
+	odbc_add_own(sql, inst, "_etlrun_tables");
+	etl_text_addf(sql, " AS t WHERE t.run = r.run AND t.kept IS NOT NULL AND t.how %s ('appended', 'merged')) ORDER BY started DESC, "
+			   "run DESC", rows ? "IN" : "NOT IN");
+}
+
 void odbc_drop_older(struct etl_instance *inst, const struct etl_run *run)
 {
+	bool rows = run->mode != ETL_COPY;
+	size_t most = rows ? UNDO_RUNS : (size_t)run->keep_old;
 	struct etl_text sql = { 0 };
 	struct odbc_rows runs;
 	int rc;
 
-	etl_text_add(&sql, "SELECT run FROM ");
-	odbc_add_own(&sql, inst, "_etlrun_runs");
-	etl_text_add(&sql, " WHERE kept IS NOT NULL AND pipeline = ");
-	odbc_add_literal(&sql, inst, run->pipeline);
-	etl_text_add(&sql, " ORDER BY started DESC, run DESC");
+	if (most == 0 || inst->dialect == &odbc_standard)
+		return;
+	add_question(&sql, inst, run, rows);
 	rc = odbc_ask_rows_text(inst, &sql, 1, &runs, NULL);
-	for (size_t i = (size_t)run->keep_old; rc == ETL_OK && !inst->lost && i < runs.count; i++)
-		drop_one(inst, odbc_row_text(&runs, i, 0));
+	for (size_t i = most; rc == ETL_OK && !inst->lost && i < runs.count; i++)
+		drop_one(inst, odbc_row_text(&runs, i, 0), rows);
 	odbc_rows_free(&runs);
 }

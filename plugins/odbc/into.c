@@ -6,41 +6,34 @@
 
 #include <stdlib.h>
 
+#include "children.h"
 #include "into.h"
 
-#define STAGED "etlrun_staged"
-#define OWN    "etlrun_own"
+#define STAGED INTO_STAGED
+#define OWN    INTO_OWN
 
-struct into {
-	struct etl_instance *inst;
-	const struct etl_load *load;
-	const struct etl_token *token;
-	struct etl_error *err;
-	struct etl_text own, staged; /* their names as they stand in SQL */
-};
-
-static bool into_open(struct into *t, struct etl_instance *inst, const struct etl_commit *commit, size_t i,
+static bool into_open(struct odbc_into *t, struct etl_instance *inst, const struct etl_commit *commit, size_t i,
 		      struct etl_error *err)
 {
-	*t = (struct into){ .inst = inst, .load = commit->loads[i], .token = commit->tokens[i], .err = err };
+	*t = (struct odbc_into){ .inst = inst, .load = commit->loads[i], .token = commit->tokens[i], .err = err };
 	odbc_add_table(&t->own, inst, odbc_place_of(inst, t->load->table), t->load->table->name);
 	odbc_add_staged(&t->staged, inst, t->load, t->token);
 	return !t->own.failed && !t->staged.failed;
 }
 
-static void into_close(struct into *t)
+static void into_close(struct odbc_into *t)
 {
 	etl_text_free(&t->own);
 	etl_text_free(&t->staged);
 }
 
-static const struct etl_column *column_at(const struct into *t, size_t i)
+static const struct etl_column *column_at(const struct odbc_into *t, size_t i)
 {
 	return ETL_AT(const struct etl_column, t->load->table->columns, t->load->table->column_size, i);
 }
 
 /* Those that rows bring: what the target computes is in no row that waits. */
-static void add_columns(const struct into *t, struct etl_text *sql, const char *prefix)
+static void add_columns(const struct odbc_into *t, struct etl_text *sql, const char *prefix)
 {
 	const char *comma = "";
 
@@ -59,7 +52,7 @@ static void add_columns(const struct into *t, struct etl_text *sql, const char *
 
 /* Drivers have their own ideas of SQLRowCount: of a batch, of triggers, or none (-1). So the server is asked, with the
  * statement itself where it can be. */
-static void add_count(const struct into *t, struct etl_text *asking, const char *sql)
+static void add_count(const struct odbc_into *t, struct etl_text *asking, const char *sql)
 {
 	if (t->inst->dialect == &odbc_tsql)
 		etl_text_addf(asking, "%s; SELECT CONVERT(nvarchar(20), ROWCOUNT_BIG())", sql);
@@ -67,7 +60,7 @@ static void add_count(const struct into *t, struct etl_text *asking, const char 
 		etl_text_addf(asking, "WITH etlrun_changed AS (%s RETURNING 1) SELECT count(*) FROM etlrun_changed", sql);
 }
 
-static int ask_server(const struct into *t, const char *sql, struct etl_text *ret)
+static int ask_server(const struct odbc_into *t, const char *sql, struct etl_text *ret)
 {
 	bool sqlite = t->inst->dialect == &odbc_sqlite;
 	struct etl_text asking = { 0 };
@@ -86,7 +79,7 @@ static int ask_server(const struct into *t, const char *sql, struct etl_text *re
 }
 
 /* Of a server that nobody knows. */
-static int ask_driver(const struct into *t, const char *sql, struct etl_text *ret)
+static int ask_driver(const struct odbc_into *t, const char *sql, struct etl_text *ret)
 {
 	SQLHSTMT stmt;
 	SQLLEN rows = -1;
@@ -102,7 +95,7 @@ static int ask_driver(const struct into *t, const char *sql, struct etl_text *re
 }
 
 /* Carries it out; *RET: how many rows it touched. */
-static int change(const struct into *t, struct etl_text *sql, uint64_t *ret)
+static int change(const struct odbc_into *t, struct etl_text *sql, uint64_t *ret)
 {
 	char *text = etl_text_take(sql);
 	struct etl_text count = { 0 };
@@ -123,7 +116,7 @@ static int change(const struct into *t, struct etl_text *sql, uint64_t *ret)
 }
 
 /* A rule or a trigger of the table may leave rows out. */
-static int check_count(const struct into *t, uint64_t staged, uint64_t met)
+static int check_count(const struct odbc_into *t, uint64_t staged, uint64_t met)
 {
 	if (staged == met)
 		return ETL_OK;
@@ -134,7 +127,7 @@ static int check_count(const struct into *t, uint64_t staged, uint64_t met)
 				   t->load->table->name, (unsigned long long)staged, (unsigned long long)met);
 }
 
-static bool comes(const struct into *t, const char *name)
+static bool comes(const struct odbc_into *t, const char *name)
 {
 	for (size_t i = 0; i < t->load->table->column_count; i++)
 		if (strcmp(column_at(t, i)->name, name) == 0)
@@ -144,7 +137,7 @@ static bool comes(const struct into *t, const char *name)
 
 /* ---- Identity ------------------------------------------------------------------------------------------------ */
 
-static int give_identity(const struct into *t, bool on)
+static int give_identity(const struct odbc_into *t, bool on)
 {
 	bool has = false;
 	struct etl_text sql = { 0 };
@@ -163,7 +156,7 @@ static int give_identity(const struct into *t, bool on)
 
 /* ---- Statements ------------------------------------------------------------------------------------------------- */
 
-static void add_match(const struct into *t, struct etl_text *sql, const char *a, const char *b)
+void odbc_into_add_match(const struct odbc_into *t, struct etl_text *sql, const char *a, const char *b)
 {
 	for (size_t i = 0; i < t->load->key_count; i++) {
 		etl_text_addf(sql, "%s%s.", i ? " AND " : "", a);
@@ -173,7 +166,7 @@ static void add_match(const struct into *t, struct etl_text *sql, const char *a,
 	}
 }
 
-static bool in_key(const struct into *t, const char *name)
+static bool in_key(const struct odbc_into *t, const char *name)
 {
 	for (size_t i = 0; i < t->load->key_count; i++)
 		if (strcmp(t->load->key[i], name) == 0)
@@ -181,7 +174,7 @@ static bool in_key(const struct into *t, const char *name)
 	return false;
 }
 
-static int insert(const struct into *t, bool merge, uint64_t *ret)
+static int insert(const struct odbc_into *t, bool merge, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
 	int rc = give_identity(t, true);
@@ -195,7 +188,7 @@ static int insert(const struct into *t, bool merge, uint64_t *ret)
 	etl_text_addf(&sql, " FROM %s AS " STAGED, t->staged.at);
 	if (merge) {
 		etl_text_addf(&sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS " OWN " WHERE ", t->own.at);
-		add_match(t, &sql, OWN, STAGED);
+		odbc_into_add_match(t, &sql, OWN, STAGED);
 		etl_text_add(&sql, ")");
 	}
 	rc = change(t, &sql, ret);
@@ -204,16 +197,16 @@ static int insert(const struct into *t, bool merge, uint64_t *ret)
 
 /* T-SQL and standard SQL each have their own way to say that two values differ, NULL being a value; every server has this
  * one. */
-static void add_differs(const struct into *t, struct etl_text *sql)
+void odbc_into_add_differs(const struct odbc_into *t, struct etl_text *sql, const char *own)
 {
 	etl_text_add(sql, "EXISTS (SELECT ");
 	add_columns(t, sql, STAGED);
 	etl_text_add(sql, " EXCEPT SELECT ");
-	add_columns(t, sql, t->inst->dialect == &odbc_sqlite ? t->own.at : OWN);
+	add_columns(t, sql, own);
 	etl_text_add(sql, ")");
 }
 
-static void add_settings(const struct into *t, struct etl_text *sql, size_t *ret_count)
+static void add_settings(const struct odbc_into *t, struct etl_text *sql, size_t *ret_count)
 {
 	*ret_count = 0;
 	for (size_t i = 0; i < t->load->table->column_count; i++) {
@@ -228,7 +221,7 @@ static void add_settings(const struct into *t, struct etl_text *sql, size_t *ret
 	}
 }
 
-static int update(const struct into *t, uint64_t *ret)
+static int update(const struct odbc_into *t, uint64_t *ret)
 {
 	bool tsql = t->inst->dialect == &odbc_tsql, sqlite = t->inst->dialect == &odbc_sqlite;
 	struct etl_text sql = { 0 };
@@ -247,56 +240,106 @@ static int update(const struct into *t, uint64_t *ret)
 		etl_text_addf(&sql, " FROM %s AS " OWN " INNER JOIN %s AS " STAGED " ON ", t->own.at, t->staged.at);
 	else
 		etl_text_addf(&sql, " FROM %s AS " STAGED " WHERE ", t->staged.at);
-	add_match(t, &sql, sqlite ? t->own.at : OWN, STAGED);
+	odbc_into_add_match(t, &sql, sqlite ? t->own.at : OWN, STAGED);
 	etl_text_add(&sql, tsql ? " WHERE " : " AND ");
-	add_differs(t, &sql);
+	odbc_into_add_differs(t, &sql, sqlite ? t->own.at : OWN);
 	return change(t, &sql, ret);
 }
 
-static int delete_missing(const struct into *t, uint64_t *ret)
+/* Rows of the target that the source has no more; softly deleted ones are gone already. */
+static void add_gone(const struct odbc_into *t, struct etl_text *sql)
+{
+	etl_text_addf(sql, "NOT EXISTS (SELECT 1 FROM %s AS " STAGED " WHERE ", t->staged.at);
+	odbc_into_add_match(t, sql, STAGED, t->own.at);
+	etl_text_add(sql, ")");
+	if (t->load->deletes == ETL_DELETE_SOFT) {
+		etl_text_add(sql, " AND ");
+		odbc_add_name(sql, t->inst, t->load->delete_column);
+		etl_text_add(sql, " IS NULL");
+	}
+}
+
+/* Nobody asked for rows that a key would take along, and those of tables beside the run nobody would miss in time. */
+static int check_children(const struct odbc_into *t, const char *gone)
+{
+	const struct odbc_going going = { t->own.at, gone, t->load->key, t->load->key_count };
+	struct odbc_children found;
+	int rc = odbc_find_children(t->inst, odbc_place_of(t->inst, t->load->table), t->load->table->name, &going, &found, t->err);
+
+	if (rc < 0 || !found.rows)
+		return rc;
+	t->inst->host->at(t->err, t->load->table->name, NULL, NULL);
+	return t->inst->host->fail(t->err, ETL_DATA, NULL, 0,
+				   "%lld row%s of \"%s\" refer to rows that the merge would delete, and would go or change with them, as "
+				   "foreign key \"%s\" says; nothing was published; let those rows go first, or refer to others",
+				   (long long)found.rows, found.rows == 1 ? "" : "s", found.table, found.key);
+}
+
+static int delete_rows(const struct odbc_into *t, const char *gone, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
 	bool soft = t->load->deletes == ETL_DELETE_SOFT;
 
-	if (t->load->deletes == ETL_DELETE_NONE)
-		return ETL_OK;
 	etl_text_addf(&sql, soft ? "UPDATE %s SET " : "DELETE FROM %s", t->own.at);
 	if (soft) {
 		odbc_add_name(&sql, t->inst, t->load->delete_column);
 		etl_text_add(&sql, " = CURRENT_TIMESTAMP");
 	}
-	etl_text_addf(&sql, " WHERE %sNOT EXISTS (SELECT 1 FROM %s AS " STAGED " WHERE ", "", t->staged.at);
-	add_match(t, &sql, STAGED, t->own.at);
-	etl_text_add(&sql, ")");
-	if (soft) {
-		etl_text_add(&sql, " AND ");
-		odbc_add_name(&sql, t->inst, t->load->delete_column);
-		etl_text_add(&sql, " IS NULL");
-	}
+	etl_text_addf(&sql, " WHERE %s", gone);
 	return change(t, &sql, ret);
 }
 
 /* A row that was rejected is still in the source, and nobody staged its key: what the target has of it stays. */
-static int delete_gone(const struct into *t, struct etl_outcome *outcome, bool withheld)
+static int deletes(const struct odbc_into *t, bool withheld, bool *ret)
 {
 	bool taken = false;
-	int rc;
+	int rc = ETL_OK;
 
-	if (t->load->deletes == ETL_DELETE_NONE)
-		return ETL_OK;
-	rc = odbc_was_taken(t->inst, t->token, t->load->index, &taken, t->err);
-	if (rc == ETL_OK && (withheld || taken)) {
-		t->inst->host->log(t->inst->host, ETL_LOG_WARN,
-				   "table \"%s\": rows were rejected, so the merge deletes nothing from it", t->load->table->name);
-		return ETL_OK;
-	}
-	return rc == ETL_OK ? delete_missing(t, &outcome->deleted) : rc;
+	*ret = t->load->deletes != ETL_DELETE_NONE;
+	if (*ret)
+		rc = odbc_was_taken(t->inst, t->token, t->load->index, &taken, t->err);
+	*ret = *ret && !withheld && !taken;
+	return rc;
 }
 
-static int merge(const struct into *t, struct etl_outcome *outcome, bool withheld)
+/* Before the others are written rows go to which none refers: one of theirs may get a value of them that is unique. They are
+ * marked softly at once. */
+static int delete_first(const struct odbc_into *t, uint64_t *ret)
+{
+	struct etl_text gone = { 0 };
+	int rc;
+
+	add_gone(t, &gone);
+	rc = gone.failed ? odbc_no_memory(t->inst, t->err) : odbc_keep_gone(t, gone.at);
+	if (rc == ETL_OK && t->load->deletes == ETL_DELETE_HARD)
+		rc = odbc_add_childless(t->inst, odbc_place_of(t->inst, t->load->table), t->load->table->name, t->own.at, &gone,
+					t->err);
+	if (rc == ETL_OK)
+		rc = gone.failed ? odbc_no_memory(t->inst, t->err) : delete_rows(t, gone.at, ret);
+	etl_text_free(&gone);
+	return rc;
+}
+
+/* Behind them the rest: those that referred to it refer to others now, or are gone. */
+static int delete_rest(const struct odbc_into *t, uint64_t *ret)
+{
+	struct etl_text gone = { 0 };
+	uint64_t more = 0;
+	int rc;
+
+	add_gone(t, &gone);
+	rc = gone.failed ? odbc_no_memory(t->inst, t->err) : check_children(t, gone.at);
+	if (rc == ETL_OK)
+		rc = delete_rows(t, gone.at, &more);
+	*ret += more;
+	etl_text_free(&gone);
+	return rc;
+}
+
+static int merge(const struct odbc_into *t, struct etl_outcome *outcome)
 {
 	uint64_t inserted = 0, staged = outcome->inserted;
-	int rc = delete_gone(t, outcome, withheld);
+	int rc = odbc_keep_changed(t);
 
 	if (rc == ETL_OK)
 		rc = update(t, &outcome->updated);
@@ -309,11 +352,13 @@ static int merge(const struct into *t, struct etl_outcome *outcome, bool withhel
 	return rc;
 }
 
-static int add(const struct into *t, const struct etl_outcome *outcome)
+static int add(const struct odbc_into *t, const struct etl_outcome *outcome)
 {
 	uint64_t rows = 0;
-	int rc = insert(t, false, &rows);
+	int rc = odbc_keep_added(t);
 
+	if (rc == ETL_OK)
+		rc = insert(t, false, &rows);
 	return rc == ETL_OK ? check_count(t, outcome->inserted, rows) : rc;
 }
 
@@ -321,19 +366,74 @@ static int add(const struct into *t, const struct etl_outcome *outcome)
 
 int odbc_put_into(struct etl_instance *inst, const struct etl_commit *commit, size_t i, struct etl_error *err)
 {
-	struct into t;
-	struct etl_text sql = { 0 };
+	struct odbc_into t;
 	int rc = into_open(&t, inst, commit, i, err) ? ETL_OK : odbc_no_memory(inst, err);
 
 	if (rc == ETL_OK)
 		rc = commit->run->mode == ETL_MERGE ?
-			     merge(&t, &commit->outcomes[i], commit->withheld && commit->withheld[i]) :
+			     merge(&t, &commit->outcomes[i]) :
 			     add(&t, &commit->outcomes[i]);
-	if (rc == ETL_OK) {
-		etl_text_addf(&sql, "DROP TABLE %s", t.staged.at);
+	into_close(&t);
+	return rc;
+}
+
+static int begin_merge(const struct odbc_into *t, struct etl_outcome *outcome, bool withheld)
+{
+	bool any = false;
+	int rc = odbc_keep_begin(t);
+
+	if (rc == ETL_OK)
+		rc = deletes(t, withheld, &any);
+	if (rc == ETL_OK && !any && t->load->deletes != ETL_DELETE_NONE)
+		t->inst->host->log(t->inst->host, ETL_LOG_WARN,
+				   "table \"%s\": rows were rejected, so the merge deletes nothing from it", t->load->table->name);
+	return rc == ETL_OK && any ? delete_first(t, &outcome->deleted) : rc;
+}
+
+static int end_merge(const struct odbc_into *t, struct etl_outcome *outcome, bool withheld)
+{
+	bool any = false;
+	int rc = deletes(t, withheld, &any);
+
+	return rc == ETL_OK && any && t->load->deletes == ETL_DELETE_HARD ? delete_rest(t, &outcome->deleted) : rc;
+}
+
+/* Children before their parents. */
+static int each_merge(struct etl_instance *inst, const struct etl_commit *commit,
+		      int (*body)(const struct odbc_into *, struct etl_outcome *, bool withheld), struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = commit->load_count; rc == ETL_OK && commit->run->mode == ETL_MERGE && i-- > 0;) {
+		struct odbc_into t;
+
+		if (!odbc_is_into(commit->loads[i]))
+			continue;
+		rc = into_open(&t, inst, commit, i, err) ?
+			     body(&t, &commit->outcomes[i], commit->withheld && commit->withheld[i]) :
+			     odbc_no_memory(inst, err);
+		into_close(&t);
+	}
+	return rc;
+}
+
+int odbc_begin_merge(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	return each_merge(inst, commit, begin_merge, err);
+}
+
+int odbc_end_merge(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	int rc = each_merge(inst, commit, end_merge, err);
+
+	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++) {
+		if (!odbc_is_into(commit->loads[i]))
+			continue;
+		etl_text_add(&sql, "DROP TABLE ");
+		odbc_add_staged(&sql, inst, commit->loads[i], commit->tokens[i]);
 		rc = odbc_run_text(inst, err, &sql);
 	}
-	into_close(&t);
 	return rc;
 }
 

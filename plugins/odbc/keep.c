@@ -10,6 +10,9 @@
 
 int odbc_refuse_keeping(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
 {
+	if (inst->dialect == &odbc_standard && run->flags & ETL_RUN_UNDO)
+		return inst->host->fail(err, ETL_USAGE, NULL, 0,
+					"undo: through ODBC rows are kept in SQL Server, PostgreSQL and SQLite only; leave it out");
 	if (!run->keep_old || inst->dialect == &odbc_tsql || inst->dialect == &odbc_postgresql)
 		return ETL_OK;
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
@@ -191,7 +194,7 @@ int odbc_look_at_staged(struct odbc_publishing *p)
 
 		if (odbc_moves(load))
 			rc = odbc_look_at(p->inst, odbc_place_of(p->inst, load->table),
-					  odbc_stage_name(p->inst, p->commit->tokens[i]->text, load->table->name, name),
+					  odbc_stage_name(p->inst, p->commit->tokens[i]->text, load->table->name, name), NULL,
 					  &p->contents[i], p->err);
 	}
 	return rc;
@@ -201,22 +204,70 @@ static const char *how_of(const struct etl_load *load)
 {
 	if (odbc_moves(load))
 		return load->existing ? "replaced" : "made";
-	return load->run->mode == ETL_COPY ? "swapped" : "into";
+	return load->run->mode == ETL_COPY ? "swapped" : load->run->mode == ETL_MERGE ? "merged" : "appended";
+}
+
+/* The rows that an append or a merge wrote, as they are now. */
+static int look_at_rows(struct odbc_publishing *p, size_t i, const char *undo_name, size_t key_count, const char *const *key)
+{
+	const struct etl_load *load = p->commit->loads[i];
+	const char *schema = odbc_place_of(p->inst, load->table);
+	struct etl_text own = { 0 }, undo = { 0 }, where = { 0 };
+	int rc;
+
+	odbc_add_table(&own, p->inst, schema, load->table->name);
+	odbc_add_table(&undo, p->inst, schema, undo_name);
+	if (!own.failed && !undo.failed)
+		odbc_undo_add_rows(&where, p->inst, &(struct odbc_undone){ own.at, undo.at, key, key_count }, "'i', 'u'");
+	rc = own.failed || undo.failed || where.failed ?
+		     odbc_no_memory(p->inst, p->err) :
+		     odbc_look_at(p->inst, schema, load->table->name, where.at, &p->contents[i], p->err);
+	etl_text_free(&own);
+	etl_text_free(&undo);
+	etl_text_free(&where);
+	return rc;
+}
+
+/* *RET: the name of what is kept of load I, "" when nothing is; it has ODBC_NAME_ROOM bytes. */
+static int find_kept(struct odbc_publishing *p, size_t i, char *ret, size_t *ret_keys)
+{
+	const struct etl_load *load = p->commit->loads[i];
+	const char *const *key;
+
+	*ret = '\0';
+	*ret_keys = 0;
+	if (odbc_is_into(load)) {
+		key = odbc_undo_key(p->inst, load, ret_keys);
+		if (!*ret_keys)
+			return ETL_OK;
+		odbc_undo_name(p->inst, load, ret);
+		return look_at_rows(p, i, ret, *ret_keys, key);
+	}
+	if (*p->kept && replaces(load) && p->inst->dialect == &odbc_tsql)
+		odbc_kept_name(p->inst, p->commit->run->id, load->table->name, ret);
+	else if (*p->kept && replaces(load))
+		snprintf(ret, ODBC_NAME_ROOM, "%s", load->table->name);
+	return ETL_OK;
 }
 
 static int note_table(struct odbc_publishing *p, size_t i, int64_t transaction)
 {
 	const struct etl_load *load = p->commit->loads[i];
+	const struct etl_outcome *o = &p->commit->outcomes[i];
 	const char *schema = odbc_place_of(p->inst, load->table), *name = load->table->name;
 	char object[ODBC_OBJECT_ROOM], kept[ODBC_NAME_ROOM];
 	struct etl_text sql = { 0 };
+	size_t keys;
 	int rc = odbc_object_of(p->inst, schema, name, object, p->err);
 
+	if (rc == ETL_OK)
+		rc = find_kept(p, i, kept, &keys);
 	if (rc < 0)
 		return rc;
 	etl_text_add(&sql, "INSERT INTO ");
 	odbc_add_own(&sql, p->inst, "_etlrun_tables");
-	etl_text_add(&sql, " (run, load, how, schema_name, table_name, object, row_count, digest, xact, kept) VALUES (");
+	etl_text_add(&sql, " (run, load, how, schema_name, table_name, object, row_count, digest, xact, touched, key_count, kept) "
+			   "VALUES (");
 	odbc_add_literal(&sql, p->inst, p->commit->run->id);
 	etl_text_addf(&sql, ", %llu, ", (unsigned long long)load->index);
 	odbc_add_literal(&sql, p->inst, how_of(load));
@@ -228,12 +279,9 @@ static int note_table(struct odbc_publishing *p, size_t i, int64_t transaction)
 	odbc_add_literal_or_null(&sql, p->inst, object);
 	etl_text_addf(&sql, ", %lld, ", (long long)p->contents[i].rows);
 	odbc_add_literal_or_null(&sql, p->inst, p->contents[i].digest);
-	etl_text_addf(&sql, ", %lld, ", (long long)transaction);
-	odbc_add_literal_or_null(&sql, p->inst,
-				 !*p->kept || !replaces(load)	    ? NULL :
-				 p->inst->dialect == &odbc_tsql ?
-					 odbc_kept_name(p->inst, p->commit->run->id, name, kept) :
-					 name);
+	etl_text_addf(&sql, ", %lld, %llu, %zu, ", odbc_moves(load) ? (long long)transaction : 0LL,
+		      (unsigned long long)(o->inserted + o->updated + o->deleted), keys);
+	odbc_add_literal_or_null(&sql, p->inst, kept);
 	etl_text_add(&sql, ")");
 	return odbc_run_text(p->inst, p->err, &sql);
 }

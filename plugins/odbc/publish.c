@@ -90,8 +90,12 @@ static int publish(struct odbc_publishing *p)
 		rc = odbc_keep_old(p, take_away);
 	if (rc == ETL_OK)
 		rc = odbc_empty_old(inst, commit, p->err);
+	if (rc == ETL_OK)
+		rc = odbc_begin_merge(inst, commit, p->err);
 	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
 		rc = put(inst, commit, i, p->err);
+	if (rc == ETL_OK)
+		rc = odbc_end_merge(inst, commit, p->err);
 	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
 		if (odbc_moves(commit->loads[i]))
 			rc = odbc_rename_keys(inst, commit->loads[i], p->err);
@@ -149,10 +153,10 @@ int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 		rc = odbc_layout(inst, commit->loads[0], err);
 	if (rc == ETL_OK)
 		rc = transact(&p);
-	if (rc == ETL_OK && p.kept[0]) {
+	if (rc == ETL_OK && p.kept[0])
 		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", p.kept);
+	if (rc == ETL_OK)
 		odbc_drop_older(inst, commit->run);
-	}
 	free(p.contents);
 	return rc;
 }

@@ -1,7 +1,9 @@
 /*
- * Is a table still what a run made of it? PostgreSQL knows of each row which transaction wrote it. Of other servers
- * nobody can ask that, so the rows have a digest: T-SQL's server computes it, of others' rows, which are files on this
- * machine, it is computed here. It is one number for the bag of rows, so their order is nothing.
+ * Is a table, or are some of its rows, still what a run made of it? PostgreSQL knows of each row which transaction wrote it,
+ * and a table that a run made is known by that. Of other servers nobody can ask that, and rows that went into a table may
+ * have been put back by another transaction, so the rows have a digest: the servers of T-SQL and PostgreSQL compute it, of
+ * others' rows, which are files on this machine, it is computed here. It is one number for the bag of rows, so their order
+ * is nothing.
  */
 #include "config.h"
 
@@ -89,6 +91,21 @@ static void add_digest(struct etl_text *sql, const struct etl_instance *inst, co
 	etl_text_free(&row);
 }
 
+static void add_from(struct etl_text *sql, struct etl_instance *inst, const struct etl_dataset *at)
+{
+	odbc_select_add_from(sql, inst, at);
+	if (at->where)
+		etl_text_addf(sql, " WHERE %s", at->where);
+}
+
+/* PostgreSQL hashes a row as its text. */
+static void add_row_digest(struct etl_text *sql, struct etl_instance *inst, const struct etl_dataset *at)
+{
+	etl_text_add(sql, "SELECT COUNT(*), CAST(COALESCE(SUM(CAST(hashtextextended(CAST(ROW(");
+	odbc_add_table(sql, inst, at->schema, at->table);
+	etl_text_add(sql, ".*) AS text), 0) AS numeric)), 0) AS text)");
+}
+
 static int digest_there(struct etl_instance *inst, const struct etl_dataset *at, const struct odbc_shape *shape,
 			struct odbc_content *ret, struct etl_error *err)
 {
@@ -96,8 +113,11 @@ static int digest_there(struct etl_instance *inst, const struct etl_dataset *at,
 	struct odbc_rows rows;
 	int rc;
 
-	add_digest(&sql, inst, shape);
-	odbc_select_add_from(&sql, inst, at);
+	if (inst->dialect == &odbc_tsql)
+		add_digest(&sql, inst, shape);
+	else
+		add_row_digest(&sql, inst, at);
+	add_from(&sql, inst, at);
 	rc = odbc_ask_rows_text(inst, &sql, 2, &rows, err);
 	if (rc == ETL_OK && rows.count) {
 		ret->rows = odbc_row_number(&rows, 0, 0);
@@ -143,7 +163,7 @@ static int digest_here(struct etl_instance *inst, const struct etl_dataset *at, 
 		etl_text_add(&sql, i ? ", " : "SELECT ");
 		odbc_select_add_value(&sql, inst, &shape->columns[i]);
 	}
-	odbc_select_add_from(&sql, inst, at);
+	add_from(&sql, inst, at);
 	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_execute(inst, stmt, sql.at, err);
 	for (ret->rows = 0; rc == ETL_OK && (more = odbc_next(inst, stmt, err)) != 0; ret->rows++)
 		rc = more < 0 ? more : hash_row(inst, stmt, shape->count, &sum, err);
@@ -181,10 +201,10 @@ static uint64_t hash_shape(const struct odbc_shape *shape)
 	return h;
 }
 
-int odbc_look_at(struct etl_instance *inst, const char *schema, const char *name, struct odbc_content *ret,
+int odbc_look_at(struct etl_instance *inst, const char *schema, const char *name, const char *where, struct odbc_content *ret,
 		 struct etl_error *err)
 {
-	const struct etl_dataset at = { .schema = schema, .table = name };
+	const struct etl_dataset at = { .schema = schema, .table = name, .where = where };
 	struct odbc_shape shape;
 	int rc = select_shape(inst, &at, &shape, err);
 
@@ -192,11 +212,12 @@ int odbc_look_at(struct etl_instance *inst, const char *schema, const char *name
 	if (rc < 0)
 		return rc;
 	snprintf(ret->digest, sizeof(ret->digest), "%016llx", (unsigned long long)hash_shape(&shape));
-	if (inst->dialect == &odbc_postgresql || shape.count == 0)
+	if ((inst->dialect == &odbc_postgresql && !where) || shape.count == 0)
 		rc = count_rows(inst, &at, ret, err);
+	else if (inst->dialect == &odbc_postgresql || inst->dialect == &odbc_tsql)
+		rc = digest_there(inst, &at, &shape, ret, err);
 	else
-		rc = inst->dialect == &odbc_tsql ? digest_there(inst, &at, &shape, ret, err) :
-						   digest_here(inst, &at, &shape, ret, err);
+		rc = digest_here(inst, &at, &shape, ret, err);
 	odbc_shape_free(&shape);
 	return rc;
 }
@@ -247,12 +268,12 @@ static int count_younger(struct etl_instance *inst, const char *schema, const ch
 	return rc;
 }
 
-int odbc_is_same(struct etl_instance *inst, const char *schema, const char *name, const struct odbc_content *was, bool *ret,
-		 struct etl_error *err)
+int odbc_is_same(struct etl_instance *inst, const char *schema, const char *name, const char *where,
+		 const struct odbc_content *was, bool *ret, struct etl_error *err)
 {
 	struct odbc_content now;
 	int64_t others = 0;
-	int rc = odbc_look_at(inst, schema, name, &now, err);
+	int rc = odbc_look_at(inst, schema, name, where, &now, err);
 
 	if (rc == ETL_OK && was->transaction)
 		rc = count_younger(inst, schema, name, was->transaction, &others, err);

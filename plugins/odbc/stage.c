@@ -292,13 +292,10 @@ static int refuse_existing(struct etl_instance *inst, const char *schema, const 
 /* What a pipeline may ask for, and nothing here does. */
 static int refuse_wishes(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
 {
-	bool undo = run->flags & ETL_RUN_UNDO;
-
-	if (!undo && !(run->flags & ETL_RUN_TABLE_SCOPE))
+	if (!(run->flags & ETL_RUN_TABLE_SCOPE))
 		return odbc_refuse_keeping(inst, run, err);
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"%s: a target through ODBC %s; leave it out", undo ? "undo" : "scope = \"table\"",
-				undo ? "keeps nothing of the rows that it changes" : "publishes all tables or none");
+				"scope = \"table\": a target through ODBC publishes all tables or none; leave it out");
 }
 
 static int refuse_missing(struct etl_instance *inst, const char *schema, const char *name, struct etl_error *err)

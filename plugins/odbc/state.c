@@ -28,7 +28,8 @@ static const struct {
 	{ "_etlrun_stages", "stage $K NOT NULL, load $N NOT NULL, pipeline $T NOT NULL, schema_name $T, table_name $T NOT NULL, "
 			    "PRIMARY KEY (stage, load)" },
 	{ "_etlrun_tables", "run $K NOT NULL, load $N NOT NULL, how $K NOT NULL, schema_name $T, table_name $T NOT NULL, "
-			    "object $T, row_count $N NOT NULL, digest $T, xact $N NOT NULL, kept $T, PRIMARY KEY (run, load)" },
+			    "object $T, row_count $N NOT NULL, digest $T, xact $N NOT NULL, "
+			    "touched $N NOT NULL, key_count $N NOT NULL, kept $T, PRIMARY KEY (run, load)" },
 	{ "_etlrun_again", "run $K NOT NULL, n $N NOT NULL, sql $T NOT NULL, PRIMARY KEY (run, n)" },
 	{ "_etlrun_units", "stage $K NOT NULL, unit $K NOT NULL, PRIMARY KEY (stage, unit)" },
 };

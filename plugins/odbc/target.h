@@ -7,7 +7,8 @@
  *	_etlrun_loads(run, load, inserted, updated, unchanged, deleted)
  *	_etlrun_stages(stage, load, pipeline, schema_name, table_name)	staged tables that are there
  *	_etlrun_units(stage, unit)			pieces of work that are done
- *	_etlrun_tables(run, load, how, schema_name, table_name, object, row_count, digest, xact, kept)
+ *	_etlrun_tables(run, load, how, schema_name, table_name, object, row_count, digest, xact,
+ *	  touched, key_count, kept)
  *							what a published run did to each table, as it was then (undo.h)
  *	_etlrun_again(run, n, sql)			what makes again what was taken from tables that are kept
  */
