@@ -13,8 +13,6 @@
 #include "dialect.h"
 #include "same.h"
 
-enum { KEY, SCHEMA, TABLE, CHILD, COLUMN, PARENT_COLUMN, COLUMNS };
-
 static const char tsql[] =
 	"SELECT f.name, OBJECT_SCHEMA_NAME(f.parent_object_id), OBJECT_NAME(f.parent_object_id), CONVERT(nvarchar(20), "
 	"f.parent_object_id), c.name, r.name FROM sys.foreign_keys AS f INNER JOIN sys.foreign_key_columns AS k ON "
@@ -35,6 +33,16 @@ static const char sqlite[] =
 	"WHERE pk = f.seq + 1)) FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' AND "
 	"lower(f.\"table\") = lower(%s) ORDER BY m.name, f.id, f.seq";
 
+size_t odbc_children_end(const struct odbc_rows *keys, size_t from)
+{
+	size_t to = from + 1;
+
+	while (to < keys->count && strcmp(odbc_row_text(keys, from, CHILD_KEY), odbc_row_text(keys, to, CHILD_KEY)) == 0 &&
+	       strcmp(odbc_row_text(keys, from, CHILD_OBJECT), odbc_row_text(keys, to, CHILD_OBJECT)) == 0)
+		to++;
+	return to;
+}
+
 struct looking {
 	struct etl_instance *inst;
 	const struct odbc_going *going;
@@ -47,9 +55,9 @@ static void add_meets(struct etl_text *sql, const struct looking *l, size_t from
 {
 	for (size_t i = from; i < to; i++) {
 		etl_text_addf(sql, "%s.", l->going->own);
-		odbc_add_name(sql, l->inst, odbc_row_text(&l->keys, i, PARENT_COLUMN));
+		odbc_add_name(sql, l->inst, odbc_row_text(&l->keys, i, CHILD_PARENT_COLUMN));
 		etl_text_add(sql, " = etlrun_child.");
-		odbc_add_name(sql, l->inst, odbc_row_text(&l->keys, i, COLUMN));
+		odbc_add_name(sql, l->inst, odbc_row_text(&l->keys, i, CHILD_COLUMN));
 		etl_text_add(sql, " AND ");
 	}
 }
@@ -75,25 +83,15 @@ static int count(struct looking *l, size_t from, size_t to, int64_t *ret)
 	int rc;
 
 	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
-	odbc_add_table(&sql, l->inst, odbc_row_text(&l->keys, from, SCHEMA), odbc_row_text(&l->keys, from, TABLE));
+	odbc_add_table(&sql, l->inst, odbc_row_text(&l->keys, from, CHILD_SCHEMA), odbc_row_text(&l->keys, from, CHILD_TABLE));
 	etl_text_addf(&sql, " AS etlrun_child WHERE EXISTS (SELECT 1 FROM %s WHERE ", l->going->own);
 	add_meets(&sql, l, from, to);
 	etl_text_addf(&sql, "(%s))", l->going->condition);
-	if (strcmp(odbc_row_text(&l->keys, from, CHILD), l->object) == 0)
+	if (strcmp(odbc_row_text(&l->keys, from, CHILD_OBJECT), l->object) == 0)
 		add_not_going(&sql, l);
 	rc = sql.failed ? odbc_no_memory(l->inst, l->err) : odbc_number(l->inst, l->err, ret, sql.at);
 	etl_text_free(&sql);
 	return rc;
-}
-
-static size_t key_end(const struct looking *l, size_t from)
-{
-	size_t to = from + 1;
-
-	while (to < l->keys.count && strcmp(odbc_row_text(&l->keys, from, KEY), odbc_row_text(&l->keys, to, KEY)) == 0 &&
-	       strcmp(odbc_row_text(&l->keys, from, CHILD), odbc_row_text(&l->keys, to, CHILD)) == 0)
-		to++;
-	return to;
 }
 
 static int look(struct looking *l, struct odbc_children *ret)
@@ -101,11 +99,11 @@ static int look(struct looking *l, struct odbc_children *ret)
 	int rc = ETL_OK;
 
 	for (size_t from = 0, to; rc == ETL_OK && !ret->rows && from < l->keys.count; from = to) {
-		to = key_end(l, from);
+		to = odbc_children_end(&l->keys, from);
 		rc = count(l, from, to, &ret->rows);
 		if (rc == ETL_OK && ret->rows) {
-			snprintf(ret->table, sizeof(ret->table), "%s", odbc_row_text(&l->keys, from, TABLE));
-			snprintf(ret->key, sizeof(ret->key), "%s", odbc_row_text(&l->keys, from, KEY));
+			snprintf(ret->table, sizeof(ret->table), "%s", odbc_row_text(&l->keys, from, CHILD_TABLE));
+			snprintf(ret->key, sizeof(ret->key), "%s", odbc_row_text(&l->keys, from, CHILD_KEY));
 		}
 	}
 	return rc;
@@ -150,7 +148,7 @@ static int find_keys(struct looking *l, const char *schema, const char *name, ch
 		add_question(&sql, sqlite, literal.at ? literal.at : "''", literal.at ? literal.at : "''");
 	sql.failed |= literal.failed;
 	etl_text_free(&literal);
-	return odbc_ask_rows_text(l->inst, &sql, COLUMNS, &l->keys, l->err);
+	return odbc_ask_rows_text(l->inst, &sql, CHILD_COLUMNS, &l->keys, l->err);
 }
 
 int odbc_find_children(struct etl_instance *inst, const char *schema, const char *name, const struct odbc_going *going,
@@ -167,6 +165,17 @@ int odbc_find_children(struct etl_instance *inst, const char *schema, const char
 	return rc;
 }
 
+int odbc_list_children(struct etl_instance *inst, const char *schema, const char *name, struct odbc_rows *ret,
+		       struct etl_error *err)
+{
+	char object[ODBC_NAME_ROOM] = "";
+	struct looking l = { .inst = inst, .object = object, .err = err };
+	int rc = find_keys(&l, schema, name, object, false);
+
+	*ret = l.keys;
+	return rc;
+}
+
 int odbc_add_childless(struct etl_instance *inst, const char *schema, const char *name, const char *own, struct etl_text *to,
 		       struct etl_error *err)
 {
@@ -176,9 +185,9 @@ int odbc_add_childless(struct etl_instance *inst, const char *schema, const char
 	int rc = find_keys(&l, schema, name, object, false);
 
 	for (size_t from = 0, end; rc == ETL_OK && from < l.keys.count; from = end) {
-		end = key_end(&l, from);
+		end = odbc_children_end(&l.keys, from);
 		etl_text_add(to, " AND NOT EXISTS (SELECT 1 FROM ");
-		odbc_add_table(to, inst, odbc_row_text(&l.keys, from, SCHEMA), odbc_row_text(&l.keys, from, TABLE));
+		odbc_add_table(to, inst, odbc_row_text(&l.keys, from, CHILD_SCHEMA), odbc_row_text(&l.keys, from, CHILD_TABLE));
 		etl_text_add(to, " AS etlrun_child WHERE ");
 		add_meets(to, &l, from, end);
 		etl_text_add(to, "1 = 1)");

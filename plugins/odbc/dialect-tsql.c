@@ -73,6 +73,7 @@ static const struct odbc_meaning meanings[] = {
 	{ 8134, ETL_DATA, 0, "" },
 	{ 8152, ETL_DATA, 0, "" },
 	{ 2628, ETL_DATA, 0, "" },
+	{ 3726, ETL_FATAL, 0, "; another table refers to it by a foreign key: drop that, or keep the table (on_existing = \"truncate\")" },
 	{ 1785, ETL_USAGE, 0, "; two paths of cascading keys lead there: one of them must be NO ACTION" },
 	/* What the caller has no right to. */
 	{ 229, ETL_FATAL, 0, "; let its owner GRANT it to this user, or come as another" },

@@ -131,70 +131,58 @@ static bool is_computed(const struct rows *t, const char *name)
 
 /* ---- Unique values ---------------------------------------------------------------------------------------------------- */
 
-struct unique_sink {
-	struct etl_table_sink sink;
-	struct rows *t;
-};
+enum { INDEX, COLUMN, FILTERED, NULLABLE, INDEX_COLUMNS };
 
-static const struct etl_column *column_of(const struct etl_table *table, const char *name)
+/* Of indexes that are unique. Not by describe: what a server cannot spell of a table may end the transaction. */
+static void add_index_question(struct etl_text *sql, const struct rows *t)
 {
-	for (size_t i = 0; i < table->column_count; i++) {
-		const struct etl_column *c = ETL_AT(const struct etl_column, table->columns, table->column_size, i);
+	struct etl_text name = { 0 };
 
-		if (strcmp(c->name, name) == 0)
-			return c;
-	}
-	return NULL;
+	etl_text_add_literal(&name, table(t));
+	if (t->r->inst->dialect == &odbc_tsql)
+		etl_text_addf(sql,
+			      "SELECT CONVERT(nvarchar(20), i.index_id), c.name, CONVERT(int, i.has_filter), CONVERT(int, c.is_nullable) "
+			      "FROM sys.indexes AS i INNER JOIN sys.index_columns AS x ON x.object_id = i.object_id AND x.index_id = "
+			      "i.index_id AND x.is_included_column = 0 INNER JOIN sys.columns AS c ON c.object_id = x.object_id AND "
+			      "c.column_id = x.column_id WHERE i.is_unique = 1 AND i.object_id = %s ORDER BY i.index_id, x.key_ordinal",
+			      t->object);
+	else if (t->r->inst->dialect == &odbc_postgresql)
+		etl_text_addf(sql,
+			      "SELECT CAST(i.indexrelid AS text), a.attname, CAST(i.indpred IS NOT NULL AS int), CAST(NOT a.attnotnull AS "
+			      "int) FROM pg_index AS i CROSS JOIN LATERAL unnest(CAST(i.indkey AS int[])) WITH ORDINALITY AS k (n, place) "
+			      "JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.n WHERE i.indisunique AND i.indexprs IS "
+			      "NULL AND k.place <= i.indnkeyatts AND i.indrelid = %s ORDER BY i.indexrelid, k.place",
+			      t->object);
+	else
+		etl_text_addf(sql,
+			      "SELECT * FROM (SELECT '', name, 0, 0 FROM pragma_table_info(%s) WHERE pk > 0 ORDER BY pk) UNION ALL SELECT "
+			      "* FROM (SELECT l.name, i.name, l.partial, NOT c.\"notnull\" FROM pragma_index_list(%s) AS l, "
+			      "pragma_index_info(l.name) AS i, pragma_table_info(%s) AS c WHERE l.\"unique\" AND c.name = i.name ORDER BY "
+			      "l.seq, i.seqno)",
+			      name.at ? name.at : "''", name.at ? name.at : "''", name.at ? name.at : "''");
+	sql->failed |= name.failed;
+	etl_text_free(&name);
 }
 
 /* T-SQL takes one NULL in a unique key, and any number where its index leaves them out. */
-static void add_unique(struct rows *t, const struct etl_table *table, const char *const *columns, size_t count, bool filtered)
+static void add_unique(struct rows *t, const struct odbc_rows *found, size_t i)
 {
 	const struct etl_instance *inst = t->r->inst;
-	bool nulls = inst->dialect != &odbc_tsql || filtered;
+	const char *name = odbc_row_text(found, i, COLUMN);
+	bool first = i == 0 || strcmp(odbc_row_text(found, i, INDEX), odbc_row_text(found, i - 1, INDEX)) != 0;
+	bool nulls = odbc_row_number(found, i, NULLABLE) &&
+		     (inst->dialect != &odbc_tsql || odbc_row_number(found, i, FILTERED));
 
-	etl_text_add(&t->taken, t->taken.length ? " OR (" : "(");
-	for (size_t i = 0; i < count; i++) {
-		const struct etl_column *c = column_of(table, columns[i]);
-
-		etl_text_addf(&t->taken, "%s%s.", i ? " AND " : "", t->own.at);
-		odbc_add_name(&t->taken, inst, columns[i]);
-		etl_text_addf(&t->taken, " = %s.", t->undo.at);
-		odbc_add_name(&t->taken, inst, columns[i]);
-		if (!nulls || !c || c->flags & (ETL_NOT_NULL | ETL_GENERATED) || in_key(t, columns[i]))
-			continue;
-		etl_text_add(&t->passing, t->passing.length ? ", " : "");
-		odbc_add_name(&t->passing, inst, columns[i]);
-		etl_text_add(&t->passing, " = NULL");
-	}
-	etl_text_add(&t->taken, ")");
-}
-
-static int take_uniques(struct etl_table_sink *sink, const struct etl_table *table)
-{
-	struct rows *t = ((struct unique_sink *)(void *)sink)->t;
-
-	if (table->primary.column_count)
-		add_unique(t, table, table->primary.columns, table->primary.column_count, false);
-	for (size_t i = 0; i < table->unique_count; i++) {
-		const struct etl_key *k = ETL_AT(const struct etl_key, table->uniques, table->unique_size, i);
-
-		add_unique(t, table, k->columns, k->column_count, false);
-	}
-	for (size_t i = 0; i < table->index_count; i++) {
-		const struct etl_index *x = ETL_AT(const struct etl_index, table->indexes, table->index_size, i);
-		const char *columns[32];
-		size_t count = 0;
-
-		while (x->flags & ETL_INDEX_UNIQUE && count < x->part_count && count < 32) {
-			columns[count] = ETL_AT(const struct etl_index_part, x->parts, x->part_size, count)->column;
-			if (!columns[count++])
-				break;
-		}
-		if (count && count == x->part_count && columns[count - 1])
-			add_unique(t, table, columns, count, x->where_sql != NULL);
-	}
-	return ETL_OK;
+	etl_text_add(&t->taken, !first ? " AND " : t->taken.length ? ") OR (" : "(");
+	etl_text_addf(&t->taken, "%s.", t->own.at);
+	odbc_add_name(&t->taken, inst, name);
+	etl_text_addf(&t->taken, " = %s.", t->undo.at);
+	odbc_add_name(&t->taken, inst, name);
+	if (!nulls || in_key(t, name) || is_computed(t, name))
+		return;
+	etl_text_add(&t->passing, t->passing.length ? ", " : "");
+	odbc_add_name(&t->passing, inst, name);
+	etl_text_add(&t->passing, " = NULL");
 }
 
 /* What a key hands on to children when a value changes would not come back to them. */
@@ -219,11 +207,18 @@ static int hands_on(struct rows *t, bool *ret)
 
 static int find_uniques(struct rows *t)
 {
-	const struct etl_dataset own = { .schema = undo_at(t->r, t->i, UNDO_SCHEMA), .table = table(t) };
-	struct unique_sink sink = { .sink = { .emit = take_uniques }, .t = t };
+	struct etl_text sql = { 0 };
+	struct odbc_rows found;
 	bool on = false;
-	int rc = odbc_describe(t->r->inst, &own, &sink.sink, t->r->err);
+	int rc;
 
+	add_index_question(&sql, t);
+	rc = odbc_ask_rows_text(t->r->inst, &sql, INDEX_COLUMNS, &found, t->r->err);
+	for (size_t i = 0; rc == ETL_OK && i < found.count; i++)
+		add_unique(t, &found, i);
+	if (t->taken.length)
+		etl_text_add(&t->taken, ")");
+	odbc_rows_free(&found);
 	if (rc == ETL_OK)
 		rc = hands_on(t, &on);
 	if (on)
@@ -383,6 +378,81 @@ static int mark_free(struct rows *t)
 	return odbc_run_back(t->r, &sql, table(t));
 }
 
+/* ---- Children wait for their parents ----------------------------------------------------------------------------------- */
+
+static const struct rows *find_child(const struct rows *all, size_t count, const struct rows *parent, const char *object)
+{
+	bool sqlite = parent->r->inst->dialect == &odbc_sqlite;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_merged(&all[i]) && strcmp(sqlite ? table(&all[i]) : all[i].object, object) == 0)
+			return &all[i];
+	return NULL;
+}
+
+/* Rows of CHILD that would come, and refer by the key FROM .. TO to one of PARENT that cannot come yet. *RET grows by their
+ * number. */
+static int hold(const struct rows *parent, const struct rows *child, const struct odbc_rows *keys, size_t from, size_t to,
+		int64_t *ret)
+{
+	struct etl_instance *inst = parent->r->inst;
+	struct etl_text where = { 0 }, sql = { 0 };
+	int64_t held = 0;
+	int rc;
+
+	etl_text_addf(&where, " WHERE _etlrun_op = 'f' AND EXISTS (SELECT 1 FROM %s AS etlrun_parent WHERE etlrun_parent._etlrun_op = 'd'",
+		      parent->undo.at);
+	for (size_t i = from; i < to; i++) {
+		etl_text_add(&where, " AND etlrun_parent.");
+		odbc_add_name(&where, inst, odbc_row_text(keys, i, CHILD_PARENT_COLUMN));
+		etl_text_addf(&where, " = %s.", child->undo.at);
+		odbc_add_name(&where, inst, odbc_row_text(keys, i, CHILD_COLUMN));
+	}
+	etl_text_add(&where, ")");
+	etl_text_addf(&sql, "SELECT COUNT(*) FROM %s%s", child->undo.at, where.at ? where.at : "");
+	rc = where.failed || sql.failed ? odbc_no_memory(inst, parent->r->err) : odbc_number(inst, parent->r->err, &held, sql.at);
+	etl_text_free(&sql);
+	if (rc == ETL_OK && held) {
+		etl_text_addf(&sql, "UPDATE %s SET _etlrun_op = 'd'%s", child->undo.at, where.at);
+		rc = odbc_run_back(parent->r, &sql, table(child));
+	}
+	*ret += held;
+	etl_text_free(&where);
+	return rc;
+}
+
+static int hold_children_of(const struct rows *all, size_t count, const struct rows *parent, int64_t *ret)
+{
+	struct odbc_reverting *r = parent->r;
+	struct odbc_rows keys;
+	int rc = odbc_list_children(r->inst, undo_at(r, parent->i, UNDO_SCHEMA), table(parent), &keys, r->err);
+
+	for (size_t from = 0, to; rc == ETL_OK && from < keys.count; from = to) {
+		const struct rows *child = find_child(all, count, parent, odbc_row_text(&keys, from, CHILD_OBJECT));
+
+		to = odbc_children_end(&keys, from);
+		if (child)
+			rc = hold(parent, child, &keys, from, to, ret);
+	}
+	odbc_rows_free(&keys);
+	return rc;
+}
+
+/* Until nobody is added: children may have children. */
+static int hold_children(const struct rows *all, size_t count)
+{
+	int64_t added = 1;
+	int rc = ETL_OK;
+
+	while (rc == ETL_OK && added) {
+		added = 0;
+		for (size_t i = 0; rc == ETL_OK && i < count; i++)
+			if (is_merged(&all[i]))
+				rc = hold_children_of(all, count, &all[i], &added);
+	}
+	return rc;
+}
+
 static int give_identity(struct rows *t, const char *word)
 {
 	struct etl_text sql = { 0 };
@@ -516,6 +586,8 @@ static int write_all(struct rows *all, size_t count)
 	for (size_t step = 0; step < sizeof(before) / sizeof(*before); step++)
 		for (size_t i = 0; rc == ETL_OK && i < count; i++)
 			rc = before[step](&all[i]);
+	if (rc == ETL_OK)
+		rc = hold_children(all, count);
 	for (size_t i = 0; rc == ETL_OK && i < count; i++)
 		rc = insert(&all[i], 'f');
 	for (size_t i = count; rc == ETL_OK && i-- > 0;) {
