@@ -52,11 +52,44 @@ static const char *as_text_standard(int32_t type, const char *declared)
 
 /* ---- As targets ------------------------------------------------------------------------------------------ */
 
-static void add_decimal(struct etl_text *ret, const struct etl_column *c)
+/* What a type is called where nothing else is to be said; NULL: not known there, a text. */
+static const struct word {
+	int32_t type;
+	const char *postgresql, *sqlite, *standard;
+} words[] = {
+	{ ETL_BOOL, "boolean", "BOOLEAN", "smallint" },
+	{ ETL_INT16, "smallint", "INTEGER", "smallint" },
+	{ ETL_INT32, "integer", "INTEGER", "integer" },
+	{ ETL_INT64, "bigint", "INTEGER", "bigint" },
+	{ ETL_FLOAT32, "real", "REAL", "real" },
+	{ ETL_FLOAT64, "double precision", "REAL", "double precision" },
+	{ ETL_BYTES, "bytea", "BLOB", "varbinary(8000)" },
+	{ ETL_DATE, "date", NULL, "date" },
+	{ ETL_TIME, "time", NULL, "time(6)" },
+	{ ETL_TIMESTAMP, "timestamp", NULL, "timestamp(6)" },
+	{ ETL_INSTANT, "timestamptz", NULL, NULL },
+	{ ETL_UUID, "uuid", NULL, "char(36)" },
+	{ ETL_JSON, "json", NULL, NULL },
+	{ ETL_TYPE_NONE, NULL, NULL, NULL } /* the last: all others */
+};
+
+static const struct word *word_of(int32_t type)
 {
+	const struct word *w = words;
+
+	while (w->type != type && w->type != ETL_TYPE_NONE)
+		w++;
+	return w;
+}
+
+static bool is_decimal(struct etl_text *ret, const struct etl_column *c, bool bare)
+{
+	if (c->type != ETL_DECIMAL && !(bare && c->type == ETL_NUMERIC))
+		return false;
 	etl_text_add(ret, "numeric");
 	if (c->type == ETL_DECIMAL)
 		etl_text_addf(ret, "(%d,%d)", c->precision, c->scale);
+	return true;
 }
 
 /* As declared, or as long as the longest value when that is longer. */
@@ -65,135 +98,59 @@ static int64_t length_of(const struct etl_column *c)
 	return c->length > 0 && c->longest > c->length ? c->longest : c->length;
 }
 
-static void add_varchar(struct etl_text *ret, const struct etl_column *c)
+/* A text with a length that its varchar takes, 0: any. */
+static bool is_varchar(struct etl_text *ret, const struct etl_column *c, int64_t most)
 {
 	int64_t length = length_of(c);
 
-	if (length > 0 && length <= 10485760)
-		etl_text_addf(ret, "varchar(%lld)", (long long)length);
-	else
-		etl_text_add(ret, "text");
-}
-
-static const char *postgresql_word(int32_t type)
-{
-	switch (type) {
-	case ETL_BOOL:
-		return "boolean";
-	case ETL_INT16:
-		return "smallint";
-	case ETL_INT32:
-		return "integer";
-	case ETL_INT64:
-		return "bigint";
-	case ETL_FLOAT32:
-		return "real";
-	case ETL_FLOAT64:
-		return "double precision";
-	case ETL_BYTES:
-		return "bytea";
-	case ETL_DATE:
-		return "date";
-	case ETL_TIME:
-		return "time";
-	case ETL_TIMESTAMP:
-		return "timestamp";
-	case ETL_INSTANT:
-		return "timestamptz";
-	case ETL_UUID:
-		return "uuid";
-	case ETL_JSON:
-		return "json";
-	default:
-		return "text";
-	}
+	if (c->type != ETL_TEXT || length <= 0 || (most && length > most))
+		return false;
+	etl_text_addf(ret, "varchar(%lld)", (long long)length);
+	return true;
 }
 
 static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 				struct etl_text *note)
 {
-	if (c->type == ETL_DECIMAL || c->type == ETL_NUMERIC) {
-		add_decimal(ret, c);
-	} else if (c->type == ETL_TEXT) {
-		add_varchar(ret, c);
-	} else if (c->type == ETL_JSON && room->key) {
-		etl_text_add(ret, "text");
+	const char *word = word_of(c->type)->postgresql;
+
+	if (is_decimal(ret, c, true) || is_varchar(ret, c, 10485760))
+		return;
+	if (c->type == ETL_JSON && room->key) {
 		etl_text_add(note, "no two values of the type json are equal, and this column is of a key");
 		*verdict = ETL_WIDENED;
-	} else {
-		etl_text_add(ret, postgresql_word(c->type));
+		word = NULL;
 	}
+	etl_text_add(ret, word ? word : "text");
 }
 
 static void add_type_sqlite(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 			    struct etl_text *note)
 {
+	const char *word = word_of(c->type)->sqlite;
+
 	(void)room;
 	(void)verdict;
 	(void)note;
-	switch (c->type) {
-	case ETL_BOOL:
-		etl_text_add(ret, "BOOLEAN");
-		return;
-	case ETL_INT16:
-	case ETL_INT32:
-	case ETL_INT64:
-		etl_text_add(ret, "INTEGER");
-		return;
-	case ETL_FLOAT32:
-	case ETL_FLOAT64:
-		etl_text_add(ret, "REAL");
-		return;
-	case ETL_BYTES:
-		etl_text_add(ret, "BLOB");
-		return;
-	default:
-		etl_text_add(ret, "TEXT");
-	}
-}
-
-static const char *standard_word(int32_t type)
-{
-	switch (type) {
-	case ETL_BOOL:
-		return "smallint";
-	case ETL_FLOAT32:
-		return "real";
-	case ETL_FLOAT64:
-		return "double precision";
-	case ETL_BYTES:
-		return "varbinary(8000)";
-	case ETL_UUID:
-		return "char(36)";
-	case ETL_DATE:
-		return "date";
-	case ETL_TIME:
-		return "time(6)";
-	case ETL_TIMESTAMP:
-		return "timestamp(6)";
-	default:
-		return "varchar(4000)";
-	}
+	etl_text_add(ret, word ? word : "TEXT");
 }
 
 static void add_type_standard(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 			      struct etl_text *note)
 {
+	const char *word = word_of(c->type)->standard;
+
 	(void)room;
-	if (c->type == ETL_INT16 || c->type == ETL_INT32 || c->type == ETL_INT64) {
-		etl_text_add(ret, c->type == ETL_INT16 ? "smallint" : c->type == ETL_INT32 ? "integer" : "bigint");
-	} else if (c->type == ETL_DECIMAL) {
-		add_decimal(ret, c);
-	} else if (c->type == ETL_TEXT && c->length > 0) {
-		etl_text_addf(ret, "varchar(%lld)", (long long)length_of(c));
-	} else {
-		etl_text_add(ret, standard_word(c->type));
-		if (c->type == ETL_INSTANT || c->type == ETL_JSON || c->type == ETL_NUMERIC) {
-			*verdict = ETL_APPROXIMATED;
-			etl_text_add(note, "as a text: nobody knows such a type of this server");
-		}
+	if (is_decimal(ret, c, false) || is_varchar(ret, c, 0))
+		return;
+	etl_text_add(ret, word ? word : "varchar(4000)");
+	if (c->type == ETL_INSTANT || c->type == ETL_JSON || c->type == ETL_NUMERIC) {
+		*verdict = ETL_APPROXIMATED;
+		etl_text_add(note, "as a text: nobody knows such a type of this server");
 	}
 }
+
+/* ---- Names ------------------------------------------------------------------------------------------------ */
 
 static void add_rename(struct etl_text *sql, const struct etl_instance *inst, const char *schema, const char *from,
 		       const char *to)
@@ -250,26 +207,27 @@ static int64_t most_parameters_sqlite(const struct etl_instance *inst)
 	return major > 3 || (major == 3 && minor >= 32) ? 32766 : 999;
 }
 
+/* ---- The three ---------------------------------------------------------------------------------------------- */
+
+/* What they all say alike. */
+#define ALIKE                                                    \
+	.quote = '"', .begin = "BEGIN", .commit = "COMMIT", .rollback = "ROLLBACK", .savepoint = "SAVEPOINT etlrun_row", \
+	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row", .release_savepoint = "RELEASE SAVEPOINT etlrun_row", \
+	.add_rename = add_rename
+
 const struct odbc_dialect odbc_postgresql = {
+	ALIKE,
 	.name = "postgresql",
 	.dbms = "PostgreSQL",
-	.quote = '"',
 	.default_schema = "public",
 	.setup = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 3; "
 		 "SET statement_timeout = 0",
-	.begin = "BEGIN",
-	.commit = "COMMIT",
-	.rollback = "ROLLBACK",
-	.savepoint = "SAVEPOINT etlrun_row",
-	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row",
-	.release_savepoint = "RELEASE SAVEPOINT etlrun_row",
 	.most_parameters = most_parameters_postgresql,
 	.arrays_loop = true,
 	.key_type = "text",
 	.text_type = "text",
 	.name_most = 63,
 	.add_type = add_type_postgresql,
-	.add_rename = add_rename,
 	.add_rename_key = add_rename_key,
 	.add_rename_index = add_rename_index,
 	.as_text = as_text_postgresql,
@@ -277,15 +235,9 @@ const struct odbc_dialect odbc_postgresql = {
 };
 
 const struct odbc_dialect odbc_sqlite = {
+	ALIKE,
 	.name = "sqlite",
 	.dbms = "SQLite",
-	.quote = '"',
-	.begin = "BEGIN",
-	.commit = "COMMIT",
-	.rollback = "ROLLBACK",
-	.savepoint = "SAVEPOINT etlrun_row",
-	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row",
-	.release_savepoint = "RELEASE SAVEPOINT etlrun_row",
 	.meanings = meanings_sqlite,
 	.most_parameters = most_parameters_sqlite,
 	.arrays_loop = true,
@@ -293,24 +245,16 @@ const struct odbc_dialect odbc_sqlite = {
 	.text_type = "text",
 	.name_most = 1000,
 	.add_type = add_type_sqlite,
-	.add_rename = add_rename,
 	.keys_inline = true,
 	.as_text = as_text_sqlite,
 };
 
 const struct odbc_dialect odbc_standard = {
+	ALIKE,
 	.name = "sql",
-	.quote = '"',
-	.begin = "BEGIN",
-	.commit = "COMMIT",
-	.rollback = "ROLLBACK",
-	.savepoint = "SAVEPOINT etlrun_row",
-	.back_to_savepoint = "ROLLBACK TO SAVEPOINT etlrun_row",
-	.release_savepoint = "RELEASE SAVEPOINT etlrun_row",
 	.key_type = "varchar(200)",
 	.text_type = "varchar(8000)",
 	.name_most = 128,
 	.add_type = add_type_standard,
-	.add_rename = add_rename,
 	.as_text = as_text_standard,
 };
