@@ -57,4 +57,26 @@ const struct expression *expression_parse(const char *sql, struct arena *, char 
 /* What is said of a token that nobody knows. */
 void expression_refuse_token(const struct token *, char *why, size_t size);
 
+/* ---- expression-words.c */
+/* A literal of digits that 64 bits hold; beyond them SQLite has a real one. */
+bool expression_is_integer(const struct token *);
+bool expression_is_hexadecimal(const struct token *);
+/* NULL, CURRENT_TIMESTAMP, CURRENT_DATE, CURRENT_TIME: never a column's name without quotes, as TRUE and FALSE may be. */
+bool expression_is_constant(const struct token *word);
+/* What CAST to a type of these words makes. */
+enum expression_affinity {
+	EXPRESSION_AS_INTEGER,
+	EXPRESSION_AS_TEXT,
+	EXPRESSION_AS_BLOB,
+	EXPRESSION_AS_REAL,
+	EXPRESSION_AS_NUMERIC
+};
+enum expression_affinity expression_affinity(const char *type);
+/* The operator of EXPRESSION_ORDER, with blanks around it. */
+const char *expression_order(const struct token *);
+/* The function's name in small letters. */
+void expression_function(const struct expression *call, char *buf, size_t size);
+/* The text of a token without its quotes, to be freed; NULL: no memory. */
+char *expression_unquoted(const struct token *);
+
 #endif

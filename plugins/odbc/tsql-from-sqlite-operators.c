@@ -12,24 +12,15 @@
 
 /* ---- CAST --------------------------------------------------------------------------------------------------- */
 
-/* SQLite's own order of looking. */
 static enum tsql_kind cast_kind(const char *type)
 {
-	char upper[64];
-	size_t i;
+	static const enum tsql_kind kinds[] = { [EXPRESSION_AS_INTEGER] = TSQL_INT,
+						[EXPRESSION_AS_TEXT] = TSQL_TEXT,
+						[EXPRESSION_AS_BLOB] = TSQL_BYTES,
+						[EXPRESSION_AS_REAL] = TSQL_REAL,
+						[EXPRESSION_AS_NUMERIC] = TSQL_NUMERIC };
 
-	for (i = 0; type[i] && i + 1 < sizeof(upper); i++)
-		upper[i] = (char)(type[i] >= 'a' && type[i] <= 'z' ? type[i] - 32 : type[i]);
-	upper[i] = '\0';
-	if (strstr(upper, "INT"))
-		return TSQL_INT;
-	if (strstr(upper, "CHAR") || strstr(upper, "CLOB") || strstr(upper, "TEXT"))
-		return TSQL_TEXT;
-	if (strstr(upper, "BLOB"))
-		return TSQL_BYTES;
-	if (strstr(upper, "REAL") || strstr(upper, "FLOA") || strstr(upper, "DOUB"))
-		return TSQL_REAL;
-	return TSQL_NUMERIC;
+	return kinds[expression_affinity(type)];
 }
 
 static bool cast(struct tsql_translator *t, struct tsql_value *v, enum tsql_kind to)
@@ -147,11 +138,6 @@ bool tsql_write_compared(struct tsql_translator *t, struct tsql_value *a, const 
 		return false;
 	tsql_join(a, operator_text, b, TSQL_CONDITION, TSQL_BINDS_COMPARE);
 	return true;
-}
-
-static const char *order_operator(const struct token *t)
-{
-	return token_is(t, "<=") ? " <= " : token_is(t, ">=") ? " >= " : token_is(t, "<") ? " < " : " > ";
 }
 
 static bool test_null(struct tsql_value *v, bool is_not)
@@ -316,7 +302,7 @@ bool tsql_apply_two(struct tsql_translator *t, const struct expression *e, struc
 	case EXPRESSION_BITS:
 		return compute_bits(t, &e->token, a, b);
 	case EXPRESSION_ORDER:
-		return tsql_write_compared(t, a, order_operator(&e->token), b, true);
+		return tsql_write_compared(t, a, expression_order(&e->token), b, true);
 	case EXPRESSION_EQUAL:
 		return tsql_write_compared(t, a, e->negated ? " <> " : " = ", b, false);
 	case EXPRESSION_IS:

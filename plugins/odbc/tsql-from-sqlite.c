@@ -33,24 +33,6 @@ void tsql_approximate(struct tsql_translator *t, const char *note)
 
 /* ---- Numbers ------------------------------------------------------------------------------------------------ */
 
-static bool is_integer(const struct token *t)
-{
-	for (size_t i = 0; i < t->length; i++)
-		if (t->at[i] < '0' || t->at[i] > '9')
-			return false;
-	return true;
-}
-
-/* Beyond 64 bits an integer literal is a real one. */
-static bool fits_integer(const struct token *t)
-{
-	size_t i = 0;
-
-	while (i + 1 < t->length && t->at[i] == '0')
-		i++;
-	return t->length - i < 19 || (t->length - i == 19 && strncmp(t->at + i, "9223372036854775807", 19) <= 0);
-}
-
 /* One of more than 32 bits would be a decimal. */
 static void set_integer(struct tsql_value *ret, long long value)
 {
@@ -61,11 +43,6 @@ static void set_integer(struct tsql_value *ret, long long value)
 	ret->wide = value > INT32_MAX || value < -INT32_MAX;
 	etl_text_addf(&ret->text, ret->wide ? "CAST(%lld AS bigint)" : "%lld", value);
 	ret->binding = value < 0 && !ret->wide ? TSQL_BINDS_ADD : TSQL_BINDS_ATOM;
-}
-
-static bool is_hexadecimal(const struct token *t)
-{
-	return t->length > 2 && t->at[0] == '0' && (t->at[1] == 'x' || t->at[1] == 'X');
 }
 
 /* Without an exponent it would be a decimal. */
@@ -87,7 +64,7 @@ static bool add_number(struct tsql_translator *t, const struct token *token, str
 {
 	char digits[24];
 
-	if (is_hexadecimal(token)) {
+	if (expression_is_hexadecimal(token)) {
 		snprintf(digits, sizeof(digits), "%.*s", (int)(token->length < 20 ? token->length : 20), token->at);
 		if (token->length > 18)
 			return tsql_refuse(t, "a hexadecimal number of more than 64 bits");
@@ -96,7 +73,7 @@ static bool add_number(struct tsql_translator *t, const struct token *token, str
 	}
 	if (memchr(token->at, '_', token->length))
 		return tsql_refuse(t, "\"%.*s\" is not translated", (int)(token->length < 40 ? token->length : 40), token->at);
-	if (is_integer(token) && fits_integer(token))
+	if (expression_is_integer(token))
 		set_integer(ret, strtoll(token->at, NULL, 10));
 	else
 		set_real(ret, token);
@@ -107,12 +84,9 @@ static bool add_number(struct tsql_translator *t, const struct token *token, str
 
 char *tsql_unquoted(struct tsql_translator *t, const struct token *token)
 {
-	char *text = malloc(token->length + 1);
+	char *text = expression_unquoted(token);
 
-	if (!text)
-		t->failed = true;
-	else
-		token_name(token, text, token->length + 1);
+	t->failed = t->failed || !text;
 	return text;
 }
 
@@ -135,16 +109,9 @@ static bool add_blob(const struct token *token, struct tsql_value *ret)
 	return true;
 }
 
-/* Never a column's name without quotes, as TRUE and FALSE may be. */
-static bool is_constant(const struct token *word)
-{
-	return token_is_word(word, "NULL") || token_is_word(word, "CURRENT_TIMESTAMP") ||
-	       token_is_word(word, "CURRENT_DATE") || token_is_word(word, "CURRENT_TIME");
-}
-
 const struct tsql_column *tsql_find_column(const struct tsql_translator *t, const struct expression *e)
 {
-	if ((e->kind != EXPRESSION_NAME || is_constant(&e->token)) &&
+	if ((e->kind != EXPRESSION_NAME || expression_is_constant(&e->token)) &&
 	    (e->kind != EXPRESSION_QUALIFIED || !token_names(&e->owner, t->scope->table)))
 		return NULL;
 	for (size_t i = 0; i < t->scope->count; i++)
@@ -262,9 +229,7 @@ static bool call(struct tsql_translator *t, const struct expression *e, struct t
 	char word[32];
 	bool ok;
 
-	token_name(&e->token, word, sizeof(word));
-	for (size_t i = 0; word[i]; i++)
-		word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] + 32 : word[i]);
+	expression_function(e, word, sizeof(word));
 	ok = translate_list(t, e, 0, &arguments) && tsql_call(t, word, arguments, e->count, ret);
 	free_values(arguments, e->count);
 	return ok;

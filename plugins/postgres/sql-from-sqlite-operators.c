@@ -24,24 +24,15 @@ static void join(struct sql_value *a, const char *operator_text, const struct sq
 
 /* ---- CAST --------------------------------------------------------------------------------------------------- */
 
-/* SQLite's own order of looking. */
 static enum sql_kind cast_kind(const char *type)
 {
-	char upper[64];
-	size_t i;
+	static const enum sql_kind kinds[] = { [EXPRESSION_AS_INTEGER] = SQL_INT,
+					       [EXPRESSION_AS_TEXT] = SQL_TEXT,
+					       [EXPRESSION_AS_BLOB] = SQL_BYTES,
+					       [EXPRESSION_AS_REAL] = SQL_REAL,
+					       [EXPRESSION_AS_NUMERIC] = SQL_NUMERIC };
 
-	for (i = 0; type[i] && i + 1 < sizeof(upper); i++)
-		upper[i] = (char)(type[i] >= 'a' && type[i] <= 'z' ? type[i] - 32 : type[i]);
-	upper[i] = '\0';
-	if (strstr(upper, "INT"))
-		return SQL_INT;
-	if (strstr(upper, "CHAR") || strstr(upper, "CLOB") || strstr(upper, "TEXT"))
-		return SQL_TEXT;
-	if (strstr(upper, "BLOB"))
-		return SQL_BYTES;
-	if (strstr(upper, "REAL") || strstr(upper, "FLOA") || strstr(upper, "DOUB"))
-		return SQL_REAL;
-	return SQL_NUMERIC;
+	return kinds[expression_affinity(type)];
 }
 
 static bool cast(struct translator *t, struct sql_value *v, enum sql_kind to)
@@ -161,12 +152,6 @@ static bool join_compared(struct translator *t, struct sql_value *a, const char 
 	return true;
 }
 
-static const char *order_operator(const struct token *t)
-{
-	return token_is(t, "<=") ? " <= " : token_is(t, ">=") ? " >= " :
-	       token_is(t, "<") ? " < " : token_is(t, ">") ? " > " : NULL;
-}
-
 static bool test_null(struct sql_value *v, bool is_not)
 {
 	postgres_sql_wrap(v, "", is_not ? " IS NOT NULL" : " IS NULL", SQL_BOOL, BINDS_IS, BINDS_IS);
@@ -260,7 +245,7 @@ bool sql_apply_two(struct translator *t, const struct expression *e, struct sql_
 	case EXPRESSION_BITS:
 		return compute_bits(t, bit_operator(&e->token), a, b);
 	case EXPRESSION_ORDER:
-		return join_compared(t, a, order_operator(&e->token), b, true);
+		return join_compared(t, a, expression_order(&e->token), b, true);
 	case EXPRESSION_EQUAL:
 		return join_compared(t, a, e->negated ? " <> " : " = ", b, false);
 	case EXPRESSION_IS:

@@ -33,33 +33,11 @@ void sql_approximate(struct translator *t, const char *note)
 
 /* ---- Literals and names ----------------------------------------------------------------------------------- */
 
-static bool is_integer(const struct token *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->length; i++) {
-		if (t->at[i] < '0' || t->at[i] > '9')
-			return false;
-	}
-	return true;
-}
-
-/* Beyond 64 bits an integer literal is a real one. */
-static bool fits_integer(const struct token *t)
-{
-	size_t i = 0;
-
-	while (i + 1 < t->length && t->at[i] == '0')
-		i++;
-	return t->length - i < 19 ||
-	       (t->length - i == 19 && strncmp(t->at + i, "9223372036854775807", 19) <= 0);
-}
-
 static bool add_number(struct translator *t, const struct token *token, struct sql_value *ret)
 {
-	bool integer = is_integer(token) && fits_integer(token);
+	bool integer = expression_is_integer(token);
 
-	if (token->length > 2 && (token->at[1] == 'x' || token->at[1] == 'X')) {
+	if (expression_is_hexadecimal(token)) {
 		char digits[24];
 
 		if (token->length > 18)
@@ -78,24 +56,14 @@ static bool add_number(struct translator *t, const struct token *token, struct s
 	return true;
 }
 
-/* A token of quoted text without its quotes; to be freed. */
-static char *unquoted(struct translator *t, const struct token *token)
-{
-	char *text = malloc(token->length + 1);
-
-	if (!text)
-		t->failed = true;
-	else
-		token_name(token, text, token->length + 1);
-	return text;
-}
-
 static bool add_string(struct translator *t, const struct token *token, struct sql_value *ret)
 {
-	char *text = unquoted(t, token);
+	char *text = expression_unquoted(token);
 
-	if (!text)
+	if (!text) {
+		t->failed = true;
 		return false;
+	}
 	etl_text_add_literal(&ret->text, text);
 	free(text);
 	ret->kind = SQL_TEXT;
@@ -148,13 +116,6 @@ static bool add_constant(struct sql_value *ret, const char *text, enum sql_kind 
 	return true;
 }
 
-/* Never a column's name without quotes, as TRUE and FALSE may be. */
-static bool is_constant(const struct token *word)
-{
-	return token_is_word(word, "NULL") || token_is_word(word, "CURRENT_TIMESTAMP") ||
-	       token_is_word(word, "CURRENT_DATE") || token_is_word(word, "CURRENT_TIME");
-}
-
 /* A word that is no column: a constant. */
 static bool add_word(struct translator *t, const struct token *word, struct sql_value *ret)
 {
@@ -179,7 +140,7 @@ static bool add_word(struct translator *t, const struct token *word, struct sql_
 /* "abc" that names no column is the text: SQLite's leniency, which schemas rely on. */
 static bool add_name(struct translator *t, const struct token *name, struct sql_value *ret)
 {
-	const struct sql_column *c = is_constant(name) ? NULL : find_column(t, name);
+	const struct sql_column *c = expression_is_constant(name) ? NULL : find_column(t, name);
 
 	if (c)
 		return add_column(t, c, ret);
@@ -230,9 +191,7 @@ static bool call(struct translator *t, const struct expression *e, struct sql_va
 	char word[32];
 	bool ok;
 
-	token_name(&e->token, word, sizeof(word));
-	for (size_t i = 0; word[i]; i++)
-		word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] + 32 : word[i]);
+	expression_function(e, word, sizeof(word));
 	ok = translate_list(t, e, 0, &arguments) && sql_call(t, word, arguments, e->count, ret);
 	free_values(arguments, e->count);
 	return ok;
