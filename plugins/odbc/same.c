@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 
 #include "same.h"
 #include "select.h"
@@ -28,17 +28,12 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t size)
 
 static bool is_bytes(const struct odbc_column *c)
 {
-	static const char *const words[] = { "binary", "varbinary", "image", "timestamp", "rowversion" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcasecmp(c->type_name, words[i]) == 0)
-			return true;
-	return false;
+	return c->sql_type == SQL_BINARY || c->sql_type == SQL_VARBINARY || c->sql_type == SQL_LONGVARBINARY;
 }
 
 static bool is_real(const struct odbc_column *c)
 {
-	return strcasecmp(c->type_name, "float") == 0 || strcasecmp(c->type_name, "real") == 0;
+	return c->sql_type == SQL_FLOAT || c->sql_type == SQL_REAL || c->sql_type == SQL_DOUBLE;
 }
 
 /* The first 8 bytes of a SHA-256, as a number. */
