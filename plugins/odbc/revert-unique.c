@@ -142,7 +142,8 @@ int odbc_mark_free(struct odbc_undo_rows *t)
 
 /* ---- Children wait for their parents ----------------------------------------------------------------------------------- */
 
-static const struct odbc_undo_rows *find_child(const struct odbc_undo_rows *all, size_t count, const struct odbc_undo_rows *parent, const char *object)
+static const struct odbc_undo_rows *find_child(const struct odbc_undo_rows *all, size_t count,
+					       const struct odbc_undo_rows *parent, const char *object)
 {
 	bool sqlite = parent->r->inst->dialect == &odbc_sqlite;
 
@@ -154,8 +155,8 @@ static const struct odbc_undo_rows *find_child(const struct odbc_undo_rows *all,
 
 /* Rows of CHILD that would come, and refer by the key FROM .. TO to one of PARENT that cannot come yet. *RET grows by their
  * number. */
-static int hold(const struct odbc_undo_rows *parent, const struct odbc_undo_rows *child, const struct odbc_rows *keys, size_t from, size_t to,
-		int64_t *ret)
+static int hold(const struct odbc_undo_rows *parent, const struct odbc_undo_rows *child, const struct odbc_rows *keys,
+		size_t from, size_t to, int64_t *ret)
 {
 	struct etl_instance *inst = parent->r->inst;
 	struct etl_text where = { 0 }, sql = { 0 };
@@ -183,7 +184,8 @@ static int hold(const struct odbc_undo_rows *parent, const struct odbc_undo_rows
 	return rc;
 }
 
-static int hold_children_of(const struct odbc_undo_rows *all, size_t count, const struct odbc_undo_rows *parent, int64_t *ret)
+static int hold_children_of(const struct odbc_undo_rows *all, size_t count, const struct odbc_undo_rows *parent,
+			    int64_t *ret)
 {
 	struct odbc_reverting *r = parent->r;
 	struct odbc_rows keys;
