@@ -84,8 +84,10 @@ static int publish(struct odbc_publishing *p)
 {
 	struct etl_instance *inst = p->inst;
 	const struct etl_commit *commit = p->commit;
-	int rc = odbc_check_trust(inst, commit, p->err);
+	int rc = odbc_mark_work(inst, commit->run->id, p->err);
 
+	if (rc == ETL_OK)
+		rc = odbc_check_trust(inst, commit, p->err);
 	if (rc == ETL_OK)
 		rc = odbc_keep_old(p, take_away);
 	if (rc == ETL_OK)
@@ -103,7 +105,9 @@ static int publish(struct odbc_publishing *p)
 		rc = odbc_state_write(inst, commit, p->kept, p->err);
 	if (rc == ETL_OK)
 		rc = odbc_note_tables(p);
-	return rc == ETL_OK ? forget_stage(inst, commit, p->err) : rc;
+	if (rc == ETL_OK)
+		rc = forget_stage(inst, commit, p->err);
+	return rc == ETL_OK ? odbc_check_mark(inst, commit->run->id, p->err) : rc;
 }
 
 /* What a lost answer means: the host asks `recall`, and calls again. */
@@ -153,6 +157,7 @@ int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 		rc = odbc_layout(inst, commit->loads[0], err);
 	if (rc == ETL_OK)
 		rc = transact(&p);
+	odbc_let_go_of_work(inst);
 	if (rc == ETL_OK && p.kept[0])
 		snprintf(commit->kept->text, sizeof(commit->kept->text), "%s", p.kept);
 	if (rc == ETL_OK)

@@ -259,7 +259,7 @@ static int mend(struct odbc_reverting *r)
 	odbc_add_own(&sql, r->inst, "_etlrun_again");
 	etl_text_add(&sql, " WHERE run = ");
 	odbc_add_literal(&sql, r->inst, r->run);
-	etl_text_add(&sql, " ORDER BY n");
+	etl_text_add(&sql, " AND n >= 0 ORDER BY n");
 	rc = odbc_ask_rows_text(r->inst, &sql, 1, &again, r->err);
 	for (size_t i = 0; rc == ETL_OK && i < again.count; i++) {
 		etl_text_add(&sql, odbc_row_text(&again, i, 0));
@@ -309,11 +309,18 @@ static int forget(struct odbc_reverting *r, const char *table, const char *which
 	return odbc_run_text(r->inst, r->err, &sql);
 }
 
-/* First of all: by it one knows at the end that the transaction is the same. */
-static int mark(struct odbc_reverting *r)
+static int write_state(struct odbc_reverting *r)
 {
+	static const struct {
+		const char *table, *which;
+	} rows[] = { { "_etlrun_runs", "" }, { "_etlrun_loads", "" }, { "_etlrun_tables", "" }, { "_etlrun_again", " AND n >= 0" } };
 	struct etl_text sql = { 0 };
+	int rc = ETL_OK;
 
+	for (size_t i = 0; rc == ETL_OK && i < sizeof(rows) / sizeof(*rows); i++)
+		rc = forget(r, rows[i].table, rows[i].which);
+	if (rc < 0)
+		return rc;
 	etl_text_add(&sql, "INSERT INTO ");
 	odbc_add_own(&sql, r->inst, "_etlrun_tables");
 	etl_text_add(&sql, " (run, load, how, table_name, row_count, xact, touched, key_count) VALUES (");
@@ -326,38 +333,6 @@ static int mark(struct odbc_reverting *r)
 	return odbc_run_text(r->inst, r->err, &sql);
 }
 
-static int check_mark(struct odbc_reverting *r)
-{
-	struct etl_text sql = { 0 };
-	int64_t count = 0;
-	int rc;
-
-	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
-	odbc_add_own(&sql, r->inst, "_etlrun_tables");
-	etl_text_add(&sql, " WHERE load = -1 AND run = ");
-	odbc_add_literal(&sql, r->inst, r->run);
-	rc = sql.failed ? odbc_no_memory(r->inst, r->err) : odbc_number(r->inst, r->err, &count, sql.at);
-	etl_text_free(&sql);
-	return rc == ETL_OK && count != 1 ?
-		       r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-					   "the server took the transaction back by itself, in which run %s was to be taken back; nothing was "
-					   "changed; try again",
-					   r->run) :
-		       rc;
-}
-
-static int write_state(struct odbc_reverting *r)
-{
-	static const struct {
-		const char *table, *which;
-	} rows[] = { { "_etlrun_runs", "" }, { "_etlrun_loads", "" }, { "_etlrun_tables", " AND load >= 0" }, { "_etlrun_again", "" } };
-	int rc = ETL_OK;
-
-	for (size_t i = 0; rc == ETL_OK && i < sizeof(rows) / sizeof(*rows); i++)
-		rc = forget(r, rows[i].table, rows[i].which);
-	return rc;
-}
-
 /* ---- The whole -------------------------------------------------------------------------------------------------------- */
 
 static int take_back(struct odbc_reverting *r)
@@ -365,7 +340,7 @@ static int take_back(struct odbc_reverting *r)
 	int rc = check_kept(r);
 
 	if (rc == ETL_OK)
-		rc = mark(r);
+		rc = odbc_mark_work(r->inst, r->run, r->err);
 	for (size_t i = 0; rc == ETL_OK && i < r->tables.count; i++)
 		if (is_made(r, i) || undo_has_rows(r, i))
 			rc = check(r, i);
@@ -377,7 +352,7 @@ static int take_back(struct odbc_reverting *r)
 	if (rc == ETL_OK)
 		rc = write_state(r);
 	if (rc == ETL_OK)
-		rc = check_mark(r);
+		rc = odbc_check_mark(r->inst, r->run, r->err);
 	ETL_FAULT("odbc.revert_before_commit");
 	return rc;
 }
@@ -393,28 +368,18 @@ static int transact(struct odbc_reverting *r)
 	return rc == ETL_OK && !taken ? take_back(r) : rc;
 }
 
-/* After a failure that takes the transaction back a server of T-SQL does the next statement by itself, and for good: what it
- * then begins instead is not committed. */
 int odbc_revert(struct etl_instance *inst, const char *run, const struct etl_token *seal, struct etl_error *err)
 {
-	const struct odbc_dialect *dialect;
 	struct odbc_reverting r = { .inst = inst, .run = run, .err = err };
-	struct odbc_said said;
 	int rc = odbc_begin_work(inst, err);
 
 	(void)seal;
 	if (rc < 0)
 		return rc;
-	dialect = inst->dialect;
 	inst->unit[0] = '\0';
 	odbc_generation_name(run, r.old);
-	if (dialect->holds_on)
-		rc = odbc_run(inst, err, dialect->holds_on);
-	if (rc == ETL_OK)
-		rc = transact(&r);
-	rc = odbc_end_work(inst, rc, err);
-	if (dialect->lets_go && !inst->lost && !odbc_try_run(inst, dialect->lets_go, &said))
-		etl_text_free(&said.words);
+	rc = odbc_end_work(inst, transact(&r), err);
+	odbc_let_go_of_work(inst);
 	odbc_rows_free(&r.tables);
 	return rc;
 }

@@ -31,6 +31,12 @@ int odbc_savepoint(struct etl_instance *, struct etl_error *);
 int odbc_release_savepoint(struct etl_instance *, struct etl_error *);
 int odbc_back_to_savepoint(struct etl_instance *, struct etl_error *);
 
+/* In a transaction that was begun, of a run: the server's own end of it is noticed by the check, and nothing that comes behind it
+ * stays. _etlrun_again is there. In any case it ends with odbc_let_go_of_work, behind the transaction. */
+int odbc_mark_work(struct etl_instance *, const char *run, struct etl_error *);
+int odbc_check_mark(struct etl_instance *, const char *run, struct etl_error *);
+void odbc_let_go_of_work(struct etl_instance *);
+
 /* ---- state.c */
 /* The tables of the state are there. */
 int odbc_state_prepare(struct etl_instance *, struct etl_error *);

@@ -183,6 +183,7 @@ void end_transaction(struct dbc *d, bool commit)
 	d->kept_end = &d->kept;
 	d->saved = NULL;
 	d->unit[0] = '\0';
+	d->marked = false;
 	d->transactions = 0;
 }
 

@@ -23,7 +23,7 @@
  * (SQLRowCount says N, whatever was done). The first rule that
  * fits and is not used up answers. The record has a line for each thing, after the connection's number:
  *
- *	1 connect …  1 sql …  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
+ *	1 connect …  1 sql …  1 loose sql … (it changes something, in no transaction)  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
  *	in none: 1 loose TABLE A|B)
  */
 #ifndef TESTS_ODBC_RECORDER_H
@@ -97,6 +97,7 @@ struct dbc {
 	struct handle handle;
 	int number;
 	bool connected, dead, wedged, bcp, implicit;
+	bool marked; /* in this transaction */
 	char unit[17]; /* that was written down in this transaction */
 	long transactions;
 	struct line *kept, **kept_end; /* rows of the transaction */
