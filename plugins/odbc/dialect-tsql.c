@@ -92,12 +92,12 @@ static bool is_reserved(const char *schema)
 }
 
 /*
- * A variant says of each value what it is. Style 3 gives of a real all its digits, 126 of a moment, 1 of bytes "0x…"
- * (Microsoft's "CAST and CONVERT"); a variant has at most 8,000 bytes.
+ * A variant says of each value what it is. Style 3 gives of a real all its digits (Babelfish with blanks around them), 126 of a
+ * moment, 1 of bytes "0x…" (Microsoft's "CAST and CONVERT"); a variant has at most 8,000 bytes.
  */
 #define VARIANT                                                                                        \
-	"CASE CONVERT(nvarchar(40), SQL_VARIANT_PROPERTY(%s, 'BaseType')) WHEN 'float' THEN CONVERT(nvarchar(4000), "  \
-	"CONVERT(float, %s), 3) WHEN 'real' THEN CONVERT(nvarchar(4000), CONVERT(real, %s), 3) WHEN 'money' THEN "   \
+	"CASE CONVERT(nvarchar(40), SQL_VARIANT_PROPERTY(%s, 'BaseType')) WHEN 'float' THEN LTRIM(RTRIM(CONVERT(nvarchar(4000), "  \
+	"CONVERT(float, %s), 3))) WHEN 'real' THEN LTRIM(RTRIM(CONVERT(nvarchar(4000), CONVERT(real, %s), 3))) WHEN 'money' THEN "   \
 	"CONVERT(nvarchar(4000), CONVERT(decimal(19,4), %s)) WHEN 'smallmoney' THEN CONVERT(nvarchar(4000), "         \
 	"CONVERT(decimal(10,4), %s)) WHEN 'binary' THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), %s), 1) WHEN "  \
 	"'varbinary' THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), %s), 1) WHEN 'datetime' THEN "              \
