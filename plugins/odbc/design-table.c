@@ -145,12 +145,26 @@ static bool is_of_sqlite(const struct design *d)
 	return !d->same && d->table->dialect && strcmp(d->table->dialect, "sqlite") == 0;
 }
 
+/* Texts of rows that wait are compared, and kept in the characters of a varchar, as in the table that they wait for. */
+static void add_own_collation(const struct design *d, struct line *line, size_t type_at)
+{
+	const struct etl_column *own = odbc_design_column(d->load->existing, line->c->name);
+	const char *type = line->text.at ? line->text.at + type_at : "";
+
+	if (d->dialect == &odbc_tsql && own && own->collation && (strcasestr(type, "char") || strcasestr(type, "text")) &&
+	    !strstr(type, " COLLATE "))
+		etl_text_addf(&line->text, " COLLATE %s", own->collation);
+}
+
 static int add_plain(struct design *d, struct line *line, bool never_null)
 {
 	const struct etl_column *c = line->c;
+	size_t type_at = line->text.length;
 	int rc = ETL_OK;
 
 	odbc_add_type(&line->text, d->inst, d->table, c, &line->verdict, &line->note);
+	if (stays(d))
+		add_own_collation(d, line, type_at);
 	if (is_of_sqlite(d) && !(c->flags & ETL_RETYPED) && !c->plain)
 		judge(line);
 	if (!stays(d) && c->flags & ETL_IDENTITY)
