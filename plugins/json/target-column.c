@@ -205,7 +205,7 @@ static int find_in_table(struct target_plan *plan, struct load_plan *lp, struct 
 	}
 	plan->inst->host->at(err, t->name, p->name, NULL);
 	return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "json: table \"%s\": `to` says where the column \"%s\" is written, and no such column "
+				      "table \"%s\": `to` says where the column \"%s\" is written, and no such column "
 				      "comes; correct its name or take it out",
 				      t->name, p->name);
 }
@@ -386,7 +386,7 @@ int json_plan_choose(struct target_plan *plan, struct load_plan *lp, struct etl_
 
 		if (p->rank == RANK_NEVER && p->write == WRITE_ALWAYS)
 			return host->fail(err, ETL_USAGE, NULL, 0,
-					  "json: table \"%s\": the column \"%s\" has write = \"always\", and no place to be "
+					  "table \"%s\": the column \"%s\" has write = \"always\", and no place to be "
 					  "written to: %s",
 					  lp->load->table->name, p->name, p->why ? p->why : "its path is none in the file");
 		if (plan->tells && p->rank == RANK_NEVER && p->why)

@@ -33,7 +33,7 @@ static const struct etl_host *host_of(const struct loading *l)
 
 static int no_memory(struct loading *l)
 {
-	return host_of(l)->fail(l->err, ETL_MEMORY, NULL, 0, "json: no memory for the rows of \"%s\"",
+	return host_of(l)->fail(l->err, ETL_MEMORY, NULL, 0, "no memory for the rows of \"%s\"",
 				l->load->load->table->name);
 }
 

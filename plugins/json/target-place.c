@@ -14,7 +14,7 @@
 static int clash(struct target_plan *plan, const struct load_plan *lp, const struct place *p, struct etl_error *err)
 {
 	return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "json: table \"%s\": what is at %s%s of %s would be an array and an object at once; tables "
+				      "table \"%s\": what is at %s%s of %s would be an array and an object at once; tables "
 				      "that write the same files must agree on them",
 				      lp->load->table->name, p->name ? "the member " : "the top", p->name ? p->name : "",
 				      *lp->document->text ? lp->document->text : "the file");
@@ -64,7 +64,7 @@ static int enter(struct target_plan *plan, struct load_plan *lp, struct place *p
 		return ETL_OK;
 	if (p->child_count == CHILDREN_MAX || lp->document->place_count == UINT16_MAX)
 		return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-					      "json: table \"%s\": more than %d containers beside each other in %s", lp->load->table->name,
+					      "table \"%s\": more than %d containers beside each other in %s", lp->load->table->name,
 					      CHILDREN_MAX, lp->document->text);
 	*ret = add_child(plan, lp->document, p, step, name);
 	return *ret ? ETL_OK : json_plan_no_memory(plan, err);
@@ -102,7 +102,7 @@ static int step_of(struct target_plan *plan, const struct load_plan *lp, size_t 
 		return ETL_OK;
 	if (kind != JSON_SELECT_NAME && kind != JSON_SELECT_CAPTURE)
 		return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-					      "json: table \"%s\": rows = \"%s\" cannot be written by: each step is to be .name, [*] "
+					      "table \"%s\": rows = \"%s\" cannot be written by: each step is to be .name, [*] "
 					      "or .{name}, for an index, a slice or a filter does not say where a row goes",
 					      lp->load->table->name, rows->text);
 	*step = kind == JSON_SELECT_NAME ? STEP_NAME : STEP_CAPTURE;
@@ -117,7 +117,7 @@ static int find_capture(struct target_plan *plan, const struct load_plan *lp, st
 	if (w->capture)
 		return ETL_OK;
 	return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "json: table \"%s\": rows = \"%s\" needs {%s}, and no column holds it; give one the path "
+				      "table \"%s\": rows = \"%s\" needs {%s}, and no column holds it; give one the path "
 				      "\"{%s}\"",
 				      lp->load->table->name, lp->mapping->layouts[0].rows->text, name, name);
 }
@@ -381,7 +381,7 @@ static int resolve_set(struct target_plan *plan, const struct load_plan *lp, con
 
 	if (!*set)
 		return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-					      "json: another table has its rows within those of \"%s\", and no column that says in "
+					      "another table has its rows within those of \"%s\", and no column that says in "
 					      "which of them; give it one whose path begins as the rows of \"%s\" do",
 					      lp->load->table->name, lp->load->table->name);
 	for (; *set; ret++) {
@@ -391,7 +391,7 @@ static int resolve_set(struct target_plan *plan, const struct load_plan *lp, con
 		spell_path(name, sizeof(name), set, size);
 		if (!*ret)
 			return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-						      "json: another table knows the rows of \"%s\" by their \"%s\", which no "
+						      "another table knows the rows of \"%s\" by their \"%s\", which no "
 						      "column of \"%s\" holds; give it one",
 						      lp->load->table->name, name, lp->load->table->name);
 		set += size + 1;

@@ -10,7 +10,7 @@
 
 int json_plan_no_memory(struct target_plan *plan, struct etl_error *err)
 {
-	return plan->inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to plan what is written");
+	return plan->inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to plan what is written");
 }
 
 static bool ends_in(const char *name, const char *end)
@@ -69,7 +69,7 @@ static int name_files(struct target_plan *plan, struct load_plan *lp, struct etl
 
 	if (plan->inst->root_is_file && files)
 		return host->fail(err, ETL_USAGE, NULL, 0,
-				  "json: table \"%s\": path is one file, %s, so files = \"%s\" has no place; give path the "
+				  "table \"%s\": path is one file, %s, so files = \"%s\" has no place; give path the "
 				  "folder",
 				  lp->load->table->name, plan->inst->path, files);
 	lp->pattern = plan->inst->root_is_file ? "" :
@@ -86,7 +86,7 @@ static int read_shape(struct target_plan *plan, struct load_plan *lp, struct etl
 
 	if (strcmp(shape, "members") == 0)
 		return host->fail(err, ETL_USAGE, NULL, 0,
-				  "json: table \"%s\": shape = \"members\" does not say which column has the members' names; "
+				  "table \"%s\": shape = \"members\" does not say which column has the members' names; "
 				  "write rows = \"$.{name}\" and give a column the path \"{name}\"",
 				  lp->load->table->name);
 	lp->lines = strcmp(shape, "lines") == 0 ||
@@ -156,7 +156,7 @@ static int find_captures(struct target_plan *plan, struct load_plan *lp, struct 
 		lp->captures[i] = json_plan_capture(lp, d->captures[i]);
 		if (!lp->captures[i])
 			return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-						      "json: table \"%s\": files = \"%s\" needs {%s}, and no column holds it; "
+						      "table \"%s\": files = \"%s\" needs {%s}, and no column holds it; "
 						      "give one the path \"{%s}\"",
 						      lp->load->table->name, d->text, d->captures[i], d->captures[i]);
 	}
@@ -179,7 +179,7 @@ static int check_names(struct target_plan *plan, const struct document *d, struc
 	name = files_pattern_name(d->files, values, &why);
 	if (!name)
 		return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-					      "json: files = \"%s\" does not say what a new file is called: %s; write a "
+					      "files = \"%s\" does not say what a new file is called: %s; write a "
 					      "{name} that a column holds where a wildcard is",
 					      d->text, why);
 	free(name);
@@ -203,7 +203,7 @@ static int check_standard(struct target_plan *plan, struct etl_error *err)
 	if (plan->load_count < 2 || (!files_is_standard(plan->inst->files) && !plan->inst->root_is_file))
 		return ETL_OK;
 	return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
-				      "json: %s takes one table, and \"%s\" and \"%s\" are to be written; name a folder with "
+				      "%s takes one table, and \"%s\" and \"%s\" are to be written; name a folder with "
 				      "path, or one table with tables",
 				      files_is_standard(plan->inst->files) ? "standard output" : "one file",
 				      plan->loads[0].load->table->name, plan->loads[1].load->table->name);
@@ -231,7 +231,7 @@ int json_plan_new(struct etl_instance *inst, const struct etl_load *const *loads
 	int rc;
 
 	if (!plan)
-		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to plan what is written");
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to plan what is written");
 	plan->inst = inst;
 	plan->tells = tells;
 	plan->loads = etl_arena_alloc(&plan->memory, (count + 1) * sizeof(*plan->loads));

@@ -37,7 +37,7 @@ static int whole_path(struct etl_instance *inst, const char *name, char **ret, s
 	if (asprintf(ret, "%s%s%s", inst->path, *name ? "/" : "", name) >= 0)
 		return ETL_OK;
 	*ret = NULL;
-	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to publish");
+	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to publish");
 }
 
 /* ---- What is there ----------------------------------------------------------------------------------------------------- */
@@ -51,7 +51,7 @@ static int refuse_existing(struct etl_instance *inst, const char *name, void *da
 	if (rc || !there)
 		return rc;
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"json: %s%s%s is there already; write on_existing = \"replace\" to replace the files of the "
+				"%s%s%s is there already; write on_existing = \"replace\" to replace the files of the "
 				"mapping, or remove it",
 				inst->path, *name ? "/" : "", name);
 }
@@ -110,7 +110,7 @@ static int remove_one(struct etl_instance *inst, const char *name, void *data, s
 	ETL_FAULT("json.remove_stale");
 	if (!rc && unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
 		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
-				      "json: %s, a file of the mapping that no row is in, could not be removed: %s", path,
+				      "%s, a file of the mapping that no row is in, could not be removed: %s", path,
 				      strerror(errno));
 	free(path);
 	return rc;
@@ -135,7 +135,7 @@ static int seal_file(struct etl_instance *inst, const char *name, void *data, st
 	int rc = files_output_aside(inst->files, name, seal->text, &path, err);
 
 	if (!rc && lstat(path, &st) != 0)
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "json: %s, which was just written: %s", path,
+		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s, which was just written: %s", path,
 				      strerror(errno));
 	free(path);
 	if (!rc)

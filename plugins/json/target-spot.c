@@ -179,19 +179,17 @@ static int write_array(const struct writing *w, const struct spot *spot)
 
 /* ---- A value ------------------------------------------------------------------------------------------------------------ */
 
-/* Nothing to write: is it null in the file, or not there at all? */
+/* Nothing to write: is it null in the file, empty, or not there at all? */
 static int write_nothing(const struct writing *w, const struct spot *spot, bool top)
 {
 	const struct cell *guard = spot->guard ? cell_of(w, spot->guard) : NULL;
 	bool null = guard ? is_word(guard, "null") : spot->value && (top || !w->lp->omit_nulls);
+	bool container = spot->child_count || (spot->place && spot->place->kind != PLACE_LEAF);
+	bool array = spot->place && spot->place->kind != PLACE_LEAF ? spot->place->kind != PLACE_OBJECT : spot->is_array;
 
-	if (guard && is_word(guard, "empty") && spot->place && spot->place->kind != PLACE_LEAF) {
-		etl_text_add(w->to, spot->place->kind == PLACE_OBJECT ? "{}" : "[]");
-		return SPOT_WRITTEN;
-	}
-	if (!null)
+	if (!null && !(guard && container && (is_word(guard, "empty") || (is_word(guard, "value") && spot->child_count))))
 		return SPOT_ABSENT;
-	etl_text_add(w->to, "null");
+	etl_text_add(w->to, null ? "null" : array ? "[]" : "{}");
 	return SPOT_WRITTEN;
 }
 
@@ -222,12 +220,12 @@ static int write_spot(const struct writing *w, const struct spot *spot, bool top
 		return SPOT_ABSENT;
 	if (c && c->kind != CELL_NULL)
 		return write_value(w, spot, c, top);
-	if (spot->guard && is_word(cell_of(w, spot->guard), "null"))
+	if (spot->guard && (is_word(cell_of(w, spot->guard), "null") || is_word(cell_of(w, spot->guard), "absent")))
 		return write_nothing(w, spot, top);
-	if (spot->child_count && spot->is_array)
-		return write_array(w, spot);
-	if (spot->child_count || spot->splice_count)
-		return write_object(w, spot, NULL, top);
+	if (spot->child_count && spot->is_array && write_array(w, spot) == SPOT_WRITTEN)
+		return SPOT_WRITTEN;
+	if ((spot->child_count || spot->splice_count) && !spot->is_array && write_object(w, spot, NULL, top) == SPOT_WRITTEN)
+		return SPOT_WRITTEN;
 	return write_nothing(w, spot, top);
 }
 

@@ -41,9 +41,9 @@ int json_stage_fail(struct stage *s, struct etl_error *err)
 	const char *words = sqlite3_errmsg(s->db);
 
 	if (code == SQLITE_NOMEM)
-		return s->inst->host->fail(err, ETL_MEMORY, NULL, code, "json: no memory to stage rows");
+		return s->inst->host->fail(err, ETL_MEMORY, NULL, code, "no memory to stage rows");
 	return s->inst->host->fail(err, ETL_FATAL, NULL, code,
-				   "json: the rows that wait for %s could not be kept beside it: %s%s", s->inst->path, words,
+				   "the rows that wait for %s could not be kept beside it: %s%s", s->inst->path, words,
 				   code == SQLITE_FULL ? "; make room there" : "");
 }
 
@@ -55,7 +55,7 @@ static int temporary(struct etl_instance *inst, const char *run, char **ret, str
 
 	if (asprintf(ret, "%s/etlrun-json-%s" STAGE_NAME, folder && *folder ? folder : "/tmp", run) >= 0)
 		return ETL_OK;
-	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to stage rows");
+	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to stage rows");
 }
 
 static int path_of(struct etl_instance *inst, const char *run, char **ret, struct etl_error *err)
@@ -87,7 +87,7 @@ static int open_file(struct stage *s, const char *path, bool create, struct etl_
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOFOLLOW,
 			    NULL) != SQLITE_OK)
 		return s->db ? json_stage_fail(s, err) :
-			       s->inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to stage rows");
+			       s->inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to stage rows");
 	sqlite3_busy_timeout(s->db, 10000);
 	/* Nothing of it is needed after the machine stopped, until json_stage_set_state says so. */
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;",
@@ -109,7 +109,7 @@ int json_stage_open(struct etl_instance *inst, const char *run, bool create, str
 	if (!rc && create)
 		rc = make_room(inst, run, err);
 	if (!rc && !(s = calloc(1, sizeof(*s))))
-		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to stage rows");
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to stage rows");
 	if (!rc) {
 		s->inst = inst;
 		rc = open_file(s, path, create, err);

@@ -36,7 +36,7 @@ struct going {
 
 static int no_memory(struct going *g)
 {
-	return g->plan->inst->host->fail(g->err, ETL_MEMORY, NULL, 0, "json: no memory to place the rows of \"%s\"",
+	return g->plan->inst->host->fail(g->err, ETL_MEMORY, NULL, 0, "no memory to place the rows of \"%s\"",
 					 g->load->load->table->name);
 }
 
@@ -50,7 +50,7 @@ static int refuse_row(struct going *g, const struct placing *p, const char *what
 	const char *table = g->load->load->table->name;
 
 	g->plan->inst->host->at(g->err, table, p->name, NULL);
-	return g->plan->inst->host->fail(g->err, ETL_DATA, NULL, 0, "json: table \"%s\": a row has no place: \"%s\" %s", table,
+	return g->plan->inst->host->fail(g->err, ETL_DATA, NULL, 0, "table \"%s\": a row has no place: \"%s\" %s", table,
 					 p->name, what);
 }
 
@@ -97,7 +97,7 @@ static int find_file(struct going *g, const char *name, uint64_t *ret)
 		if (sqlite3_column_int64(g->find_file, 1) != number) {
 			sqlite3_reset(g->find_file);
 			return g->plan->inst->host->fail(g->err, ETL_USAGE, NULL, 0,
-							 "json: the tables of files = \"%s\" and those of another pattern both "
+							 "the tables of files = \"%s\" and those of another pattern both "
 							 "write %s; write the same pattern for them",
 							 g->load->document->text, name);
 		}
@@ -451,7 +451,7 @@ static int place_load(struct going *g)
 			rc = ETL_CANCELED;
 		else if (!json_cells_read(g->cells, g->load->column_count, sqlite3_column_blob(g->rows, 0),
 					  (size_t)sqlite3_column_bytes(g->rows, 0)))
-			rc = g->plan->inst->host->fail(g->err, ETL_BUG, NULL, 0, "json: a staged row of \"%s\" is damaged", name);
+			rc = g->plan->inst->host->fail(g->err, ETL_BUG, NULL, 0, "a staged row of \"%s\" is damaged", name);
 		else
 			rc = place_row(g);
 	}

@@ -42,7 +42,7 @@ static const struct etl_host *host_of(const struct writer *w)
 
 static int no_memory(struct writer *w)
 {
-	return host_of(w)->fail(w->err, ETL_MEMORY, NULL, 0, "json: no memory to write files");
+	return host_of(w)->fail(w->err, ETL_MEMORY, NULL, 0, "no memory to write files");
 }
 
 static const char *table_of(const struct writer *w, int64_t load)
@@ -142,7 +142,7 @@ static int put_before(struct writer *w, const struct level *l)
 		return ETL_OK;
 	if (!in->open)
 		return host_of(w)->fail(w->err, ETL_DATA, NULL, 0,
-					"json: %s: a row is within \"%s\", of which another says that it is no container",
+					"%s: a row is within \"%s\", of which another says that it is no container",
 					label(w), in->place->name ? in->place->name : "an element");
 	if (in->count++ && in->place->kind != PLACE_LINES)
 		rc = put(w, ",");
@@ -259,7 +259,7 @@ static int add_to_body(struct writer *w, int64_t load, const char *body, size_t 
 		rc = ETL_FAILED;
 	else if (!merged)
 		rc = host_of(w)->fail(w->err, ETL_DATA, NULL, 0,
-				      "json: %s: two rows say different things of the one value \"%s\" (the second is of table "
+				      "%s: two rows say different things of the one value \"%s\" (the second is of table "
 				      "\"%s\"); write = \"never\" at one of the columns, or a path of its own",
 				      label(w), path.at ? path.at + 1 : "the whole of it", table_of(w, load));
 	else if (both.failed)
@@ -285,7 +285,7 @@ static int check_row(struct writer *w, int64_t load, bool row, bool same_place)
 		return ETL_FAILED;
 	if (w->row_load == load)
 		return host_of(w)->fail(w->err, ETL_DATA, NULL, 0,
-					"json: %s: two rows of table \"%s\" have the same place there, so one of them would be "
+					"%s: two rows of table \"%s\" have the same place there, so one of them would be "
 					"lost",
 					label(w), table_of(w, load));
 	w->row_load = load;
@@ -342,7 +342,7 @@ int json_write_all(struct target_plan *plan, struct stage *stage, const char *ru
 	int rc;
 
 	if (!w)
-		return plan->inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to write files");
+		return plan->inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to write files");
 	w->plan = plan;
 	w->stage = stage;
 	w->run = run;

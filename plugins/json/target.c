@@ -57,7 +57,7 @@ int json_target_open(struct etl_instance *inst, struct etl_error *err)
 			  strcmp(word, "text") == 0 ? NONFINITE_TEXT :
 						      NONFINITE_ERROR;
 	inst->target = calloc(1, sizeof(*inst->target));
-	return inst->target ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a target");
+	return inst->target ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory for a target");
 }
 
 /* ---- The run's plan and stage ------------------------------------------------------------------------------------------- */
@@ -112,7 +112,7 @@ static int check_scope(struct etl_instance *inst, const struct load_plan *lp, st
 	if (!(lp->load->run->flags & ETL_RUN_TABLE_SCOPE) || lp->document->load_count < 2)
 		return ETL_OK;
 	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"json: table \"%s\" shares the files \"%s\" with another, so they can only be published "
+				"table \"%s\" shares the files \"%s\" with another, so they can only be published "
 				"together; write scope = \"run\"",
 				lp->load->table->name, lp->document->text);
 }
@@ -120,7 +120,7 @@ static int check_scope(struct etl_instance *inst, const struct load_plan *lp, st
 static int refuse(struct etl_instance *inst, const struct load_plan *lp, const char *name, struct etl_error *err)
 {
 	return inst->host->fail(err, ETL_FATAL, NULL, 0,
-				"json: table \"%s\": %s%s%s is there already; write on_existing = \"replace\" to replace the files "
+				"table \"%s\": %s%s%s is there already; write on_existing = \"replace\" to replace the files "
 				"of the mapping, or name another folder",
 				lp->load->table->name, inst->path, *name ? "/" : "", name);
 }

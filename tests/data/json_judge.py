@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""json_judge.py RULES IN OUT: is the tree OUT, which was exported, equal by value to the tree IN in all that the rules name?
+"""json_judge.py RULES|all IN OUT: is the tree OUT, which was exported, equal by value to the tree IN in all that the rules name?
 
 A line of RULES is "FILES PATH", with * for any folder and for any member or element, {a,b} for several members, and a last ** for all
 that is below; or "FILES PATH = JSON": what the export says where the input has nothing or null; or "FILES PATH = .MEMBER": what
 that member beside it says. Every value of the input that a rule names has to be in the export at the same path, and every value
 of the export has to be the input's at the same path. Null and absent are one here; 5 and 5.0 too, true and 1 are not.
+
+With "all" both trees have to be the same files with the same values, null and absent told apart; of .jsonl each line is a value.
 """
 import fnmatch
 import json
@@ -16,12 +18,15 @@ from decimal import Decimal
 
 def load(path):
     with open(path, encoding="utf-8-sig") as f:
-        return json.load(f, parse_float=Decimal, parse_int=Decimal)
+        text = f.read()
+    if path.endswith(".jsonl"):
+        return [json.loads(line, parse_float=Decimal, parse_int=Decimal) for line in text.split("\n") if line]
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
 def files(root):
     return {os.path.relpath(os.path.join(folder, name), root)
-            for folder, _, names in os.walk(root) for name in names if name.endswith(".json")}
+            for folder, _, names in os.walk(root) for name in names if name.endswith((".json", ".jsonl"))}
 
 
 def leaves(value, path=()):
@@ -114,8 +119,40 @@ def judge(rules, source, export):
     return wrong, count
 
 
+def differences(a, b, path=()):
+    if isinstance(a, dict) and isinstance(b, dict):
+        for name in sorted(set(a) | set(b)):
+            if name not in a or name not in b:
+                yield "%s is only in the %s" % (path + (name,), "input" if name in a else "export")
+            else:
+                yield from differences(a[name], b[name], path + (name,))
+    elif isinstance(a, list) and isinstance(b, list):
+        if len(a) != len(b):
+            yield "%s: %d elements became %d" % (path, len(a), len(b))
+        for i, (one, other) in enumerate(zip(a, b)):
+            yield from differences(one, other, path + (i,))
+    elif not same(a, b):
+        yield "%s: %r became %r" % (path, a, b)
+
+
+def judge_all(source, export):
+    wrong, count = [], 0
+    for file in sorted(files(source) | files(export)):
+        there = [os.path.exists(os.path.join(root, file)) for root in (source, export)]
+        if all(there):
+            before, after = load(os.path.join(source, file)), load(os.path.join(export, file))
+            count += sum(1 for _ in leaves(before))
+            wrong += ["%s %s" % (file, one) for one in differences(before, after)]
+        else:
+            wrong.append("%s is only in the %s" % (file, "input" if there[0] else "export"))
+    return wrong, count
+
+
 def main():
-    wrong, count = judge(Rules(sys.argv[1]), sys.argv[2], sys.argv[3])
+    if sys.argv[1] == "all":
+        wrong, count = judge_all(sys.argv[2], sys.argv[3])
+    else:
+        wrong, count = judge(Rules(sys.argv[1]), sys.argv[2], sys.argv[3])
     for line in wrong[:20]:
         print(line)
     print("%d values were looked for, %d are wrong" % (count, len(wrong)))
