@@ -14,7 +14,7 @@
 #include "target.h"
 #include "value.h"
 
-#define CELL_HEAD 9     /* a kind, and the size in eight hexadecimal digits */
+#define CELL_HEAD 5     /* a kind, and the size in four bytes of this machine: the stage is read where it was written */
 
 void json_cell_write(struct etl_text *to, const struct cell *cell)
 {
@@ -28,21 +28,12 @@ void json_cell_write(struct etl_text *to, const struct cell *cell)
 
 static void add_cell(struct etl_text *to, enum cell_kind kind, const char *text, size_t size)
 {
-	etl_text_addf(to, "%c%08zx", (char)kind, size);
+	uint32_t bytes = (uint32_t)size;
+	char head[CELL_HEAD] = { (char)kind };
+
+	memcpy(head + 1, &bytes, sizeof(bytes));
+	etl_text_add_bytes(to, head, sizeof(head));
 	etl_text_add_bytes(to, text, size);
-}
-
-static bool read_size(const char *at, size_t *ret)
-{
-	*ret = 0;
-	for (size_t i = 0; i < 8; i++) {
-		const char *digits = "0123456789abcdef", *digit = strchr(digits, at[i]);
-
-		if (!at[i] || !digit)
-			return false;
-		*ret = *ret << 4 | (size_t)(digit - digits);
-	}
-	return true;
 }
 
 bool json_cells_read(struct cell *cells, size_t count, const void *body, size_t size)
@@ -50,9 +41,14 @@ bool json_cells_read(struct cell *cells, size_t count, const void *body, size_t 
 	const char *at = body, *end = at + size;
 
 	for (size_t i = 0; i < count; i++) {
-		if (end - at < CELL_HEAD || !read_size(at + 1, &cells[i].size) ||
-		    (size_t)(end - at) - CELL_HEAD < cells[i].size)
+		uint32_t bytes;
+
+		if (end - at < CELL_HEAD)
 			return false;
+		memcpy(&bytes, at + 1, sizeof(bytes));
+		if ((size_t)(end - at) - CELL_HEAD < bytes)
+			return false;
+		cells[i].size = bytes;
 		cells[i].kind = *at;
 		cells[i].text = at + CELL_HEAD;
 		at += CELL_HEAD + cells[i].size;

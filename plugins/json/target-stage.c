@@ -84,7 +84,8 @@ static int open_file(struct stage *s, const char *path, bool create, struct etl_
 {
 	char cache[96];
 
-	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOFOLLOW,
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOFOLLOW |
+					      SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
 		return s->db ? json_stage_fail(s, err) :
 			       s->inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to stage rows");
