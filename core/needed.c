@@ -13,6 +13,7 @@
 #include "log.h"
 #include "needed.h"
 #include "retry.h"
+#include "select.h"
 
 struct asking {
 	const struct cli *cli;
@@ -172,12 +173,48 @@ static int open_source(struct asking *a)
 	return rc < 0 ? rc : run_place(a->source, a->source_place, sizeof(a->source_place), a->err);
 }
 
+static int pass_over(struct etl_split_sink *self, const struct etl_split *split)
+{
+	(void)self;
+	(void)split;
+	return 0;
+}
+
+/* Where tables are what the pipeline says, a stamp is about what was planned in the view: so a run had it, too. Where the
+ * list of tables is needed for that it would cost as much as a run, and the source says of nothing that it is the same. */
+static int plan_source(struct asking *a)
+{
+	struct etl_split_sink sink = { pass_over };
+	struct catalog none = { .at = NULL };
+	struct picks picks = { .at = NULL };
+	int rc = 0;
+
+	if (!(a->source->plugin->store.flags & ETL_FROM_SHAPES) || select_needs_list(a->pipeline))
+		return 0;
+	rc = select_tables(a->pipeline, &none, a->cli->run.tables, &picks, a->err);
+	for (size_t i = 0; i < picks.count && rc == 0; i++) {
+		const struct table_rule *rule = &picks.at[i].rule;
+		struct etl_read read = { .dataset = { .table = rule->plain,
+						      .query = rule->query,
+						      .where = rule->where,
+						      .options = rule->from },
+					 .limit = a->cli->run.limit };
+
+		rc = a->source->plugin->source.plan(a->source->self, &read, 1, &sink,
+						    instance_error(a->source, a->err));
+	}
+	free(picks.at);
+	return rc;
+}
+
 static int ask_source(struct asking *a)
 {
 	struct etl_token pin = { "" }, stamp = { "none" };
 	const struct plugin *plugin = a->source->plugin;
 	int rc = plugin->can_pin ? plugin->source.pin(a->source->self, &pin, instance_error(a->source, a->err)) : 0;
 
+	if (rc == 0 && plugin->can_pin)
+		rc = plan_source(a);
 	if (rc == 0 && plugin->can_pin)
 		rc = plugin->source.stamp(a->source->self, &stamp, instance_error(a->source, a->err));
 	if (rc < 0)

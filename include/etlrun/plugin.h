@@ -692,7 +692,8 @@ struct etl_source {
 		    struct ArrowArrayStream *stream, struct etl_error *err);
 	/* Optional, the three together. pin opens one consistent view, join enters it from another instance,
 	 * stamp names the content of the pinned view ("none" when nothing identifies it): a resumed
-	 * run reads only what is missing when it is the same. */
+	 * run reads only what is missing when it is the same. Of a store with ETL_FROM_SHAPES it may name the content of what
+	 * was planned in the view: `run --if-needed` plans every table before it, with the dataset and the limit alone. */
 	int (*pin)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
 	int (*join)(struct etl_instance *, const struct etl_token *token, struct etl_error *err);
 	int (*stamp)(struct etl_instance *, struct etl_token *ret, struct etl_error *err);

@@ -19,6 +19,7 @@ struct etl_instance {
 	const struct etl_host *host;
 	const struct etl_conf *conf;
 	const char *path;
+	size_t planned;                 /* tables of the view, which the stamp is about */
 };
 
 /* ---- What there is ---- */
@@ -362,8 +363,18 @@ static int sheets_stamp(struct etl_instance *self, struct etl_token *ret, struct
 	const char *stamp = self->host->str(self->conf, "stamp");
 
 	(void)err;
-	snprintf(ret->text, sizeof(ret->text), "%s", stamp ? stamp : "none");
+	snprintf(ret->text, sizeof(ret->text), stamp ? "%s of %zu" : "none", stamp, self->planned);
 	return ETL_OK;
+}
+
+static int sheets_plan(struct etl_instance *self, const struct etl_read *read, int64_t wanted,
+		       struct etl_split_sink *sink, struct etl_error *err)
+{
+	const struct etl_split everything = { .rows = ETL_UNKNOWN };
+
+	(void)read, (void)wanted, (void)err;
+	self->planned++;
+	return sink->emit(sink, &everything);
 }
 
 static int sheets_open(const struct etl_host *host, const struct etl_conf *conf, struct etl_instance **ret,
@@ -374,7 +385,7 @@ static int sheets_open(const struct etl_host *host, const struct etl_conf *conf,
 
 	if (!self)
 		return host->fail(err, ETL_MEMORY, NULL, 0, "no memory");
-	*self = (struct etl_instance){ host, conf, uri ? uri + strlen("sheets:") : host->str(conf, "path") };
+	*self = (struct etl_instance){ host, conf, uri ? uri + strlen("sheets:") : host->str(conf, "path"), 0 };
 	*ret = self;
 	return ETL_OK;
 }
@@ -399,7 +410,8 @@ static const struct etl_option options[] = {
 static const struct etl_store store = { .size = sizeof(store), .flags = ETL_FROM_SHAPES | ETL_FILES,
 					.describe = sheets_describe };
 static const struct etl_source source = { .size = sizeof(source), .read = sheets_read, .pin = sheets_pin,
-					   .join = sheets_join, .stamp = sheets_stamp, .propose = sheets_propose };
+					   .join = sheets_join, .stamp = sheets_stamp, .plan = sheets_plan,
+					   .propose = sheets_propose };
 static const struct etl_plugin sheets = {
 	ETL_ABI, 0, sizeof(sheets), sizeof(options[0]), "sheets", "1.0", "lines of files as the pipeline calls them",
 	"0BSD", NULL, options, sheets_open, sheets_close, NULL, &store, &source, NULL, NULL, NULL, NULL,
