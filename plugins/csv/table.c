@@ -63,8 +63,8 @@ int64_t csv_column_find(const struct csv_table *t, const char *name)
 
 /* ---- Files ------------------------------------------------------------------------------------------------------------ */
 
-/* The pattern that is this one name. */
-static int literal(struct csv_table *t, const char *name, struct etl_error *err)
+/* The pattern of this name, and with MORE of all that go on behind it. */
+static int literal(struct etl_instance *inst, const char *name, bool more, struct files_pattern **ret, struct etl_error *err)
 {
 	struct etl_text text = { 0 };
 	int rc;
@@ -74,7 +74,8 @@ static int literal(struct csv_table *t, const char *name, struct etl_error *err)
 			etl_text_add(&text, "\\");
 		etl_text_add_bytes(&text, name, 1);
 	}
-	rc = text.failed ? no_memory(t->inst, err) : files_pattern_parse(&t->pattern, t->inst->host, text.at, err);
+	etl_text_add(&text, more ? "*" : "");
+	rc = text.failed ? no_memory(inst, err) : files_pattern_parse(ret, inst->host, text.at, err);
 	etl_text_free(&text);
 	return rc;
 }
@@ -82,11 +83,14 @@ static int literal(struct csv_table *t, const char *name, struct etl_error *err)
 /* The file that is the table of this name. 1: there is none. */
 static int find_file(struct csv_table *t, struct etl_error *err)
 {
+	struct files_pattern *begins = NULL;
 	struct files_list list = { 0 };
 	const char *found = NULL;
 	size_t i;
-	int rc = files_list(t->inst->files, NULL, &list, err);
+	int rc = literal(t->inst, t->name, true, &begins, err);
 
+	if (!rc)
+		rc = files_list(t->inst->files, begins, &list, err);
 	for (i = 0; !rc && i < list.count; i++) {
 		const char *label = files_label(t->inst->files, &list.at[i]);
 		char *name = csv_table_name(label);
@@ -108,8 +112,9 @@ static int find_file(struct csv_table *t, struct etl_error *err)
 		rc = 1;
 	/* The only file of its root needs no pattern. */
 	if (!rc && *list.at[0].name)
-		rc = literal(t, found, err);
+		rc = literal(t->inst, found, false, &t->pattern, err);
 	files_list_clear(&list);
+	files_pattern_free(begins);
 	return rc;
 }
 
