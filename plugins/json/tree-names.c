@@ -1,6 +1,6 @@
 /*
- * Two members of one name. Objects are many and small, and their names differ: a bit of a hash for each name says so
- * without comparing. Only when two bits meet, or there are many names, or one has escapes, are the names sorted.
+ * Two members of one name. Objects are many and small, and their names differ: a bit of a hash for each name says so while
+ * they are read (tree.c). Only where two names are equal, or there are many, or one has escapes, are they sorted.
  */
 #include "config.h"
 
@@ -11,44 +11,16 @@
 #include "tree-parts.h"
 
 enum {
-	HASHED_MOST = 100,      /* members; with more the 256 bits meet too often */
 	DROPPED = 1,            /* in reserved of a key, until the object is closed */
 	SHOWN = 80              /* bytes of a name that a sentence shows */
 };
-
-/* The bytes behind the text are readable. */
-static inline uint64_t load(const char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof(word));
-	return word;
-}
-
-static inline uint64_t ends_of(const char *name, uint32_t size)
-{
-	uint64_t head = load(name);
-
-	if (size >= sizeof(head))
-		return head ^ (load(name + size - sizeof(head)) << 29 | head >> 35);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return size == 0 ? 0 : head << (64 - 8 * size);
-#else
-	return size == 0 ? 0 : head >> (64 - 8 * size);
-#endif
-}
-
-static inline uint32_t bit_of(const char *name, uint32_t size)
-{
-	return (uint32_t)(((ends_of(name, size) + size) * 0x9E3779B97F4A7C15U) >> 56);
-}
 
 static bool same_name(const struct json_tree *tree, const struct json_node *a, const struct json_node *b)
 {
 	return a->size == b->size && memcmp(tree->text + a->at, tree->text + b->at, a->size) == 0;
 }
 
-static bool is_before(const struct json_tree *tree, uint32_t object, uint32_t key)
+bool json_tree_is_before(const struct json_tree *tree, uint32_t object, uint32_t key)
 {
 	const struct json_node *nodes = tree->nodes;
 	uint32_t other;
@@ -57,25 +29,6 @@ static bool is_before(const struct json_tree *tree, uint32_t object, uint32_t ke
 		if (same_name(tree, &nodes[other], &nodes[key]))
 			return true;
 	return false;
-}
-
-/* All names differ, and this was quick to see. */
-static bool differ(const struct json_tree *tree, uint32_t object)
-{
-	const struct json_node *nodes = tree->nodes;
-	uint64_t seen[4] = { 0 }, bit;
-	uint32_t key, hash, members = 0;
-
-	for (key = object + 1; key < tree->count; key = nodes[key + 1].next) {
-		if ((nodes[key].flags & JSON_ESCAPED) || members++ == HASHED_MOST)
-			return false;
-		hash = bit_of(tree->text + nodes[key].at, nodes[key].size);
-		bit = (uint64_t)1 << (hash & 63);
-		if ((seen[hash >> 6] & bit) && is_before(tree, object, key))
-			return false;
-		seen[hash >> 6] |= bit;
-	}
-	return true;
 }
 
 static int make_room(struct json_tree *tree, size_t members, size_t bytes)
@@ -212,8 +165,6 @@ int json_tree_members(struct json_tree *tree, uint32_t object)
 	const struct json_member *twice;
 	size_t members = 0, bytes = 0;
 
-	if (differ(tree, object))
-		return 0;
 	measure(tree, object, &members, &bytes);
 	if (make_room(tree, members, bytes) != 0)
 		return -1;

@@ -14,6 +14,14 @@ struct json_member {
 	uint32_t key;           /* its node */
 };
 
+/* An array or object that is open. */
+struct json_open {
+	uint32_t node;
+	uint32_t members;       /* names so far */
+	bool suspect;           /* two of them may be the same: to be looked at when it is closed */
+	uint64_t seen[4];       /* a bit for the hash of each name */
+};
+
 struct json_tree {
 	struct json_limits limits;
 	struct json_marks *marks;
@@ -21,10 +29,7 @@ struct json_tree {
 	size_t size;
 	struct json_node *nodes;
 	size_t count, room;
-	uint32_t *open;         /* the nodes of the arrays and objects that are open */
-	uint32_t depth;
-	const uint32_t *mark, *past; /* the next token, the end of them */
-	size_t backslash;       /* the next one at or behind the last string, or SIZE */
+	struct json_open *open; /* a stack; the first is none */
 	uint64_t dropped;
 	struct json_member *members; /* tree-names.c: used again */
 	size_t member_room;
@@ -38,8 +43,10 @@ bool json_token_number(const char *text, size_t size, uint8_t *ret_flags);
 /* The first byte of a string that is no good escape, or an unescaped quote; SIZE when all is well. */
 size_t json_token_escapes(const char *text, size_t size);
 
-/* tree-names.c: the object, whose members are all that is behind it. 0, or -1 with the flaw. */
+/* tree-names.c: the object, whose members are all that is behind it, up to COUNT. 0, or -1 with the flaw. */
 int json_tree_members(struct json_tree *tree, uint32_t object);
+/* KEY has the name of a member of OBJECT that is before it; no name has escapes. */
+bool json_tree_is_before(const struct json_tree *tree, uint32_t object, uint32_t key);
 
 /* tree-flaw.c: all return -1. */
 int json_flaw_set(struct json_flaw *flaw, const char *code, uint64_t at, const char *format, ...)

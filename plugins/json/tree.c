@@ -9,7 +9,14 @@
 
 #include "tree-parts.h"
 
-enum { DEPTH_MOST = 4096 };
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define RARELY(x)     __builtin_expect((x), 0)
+#define MOSTLY(x)     __builtin_expect((x), 1)
+
+enum {
+	DEPTH_MOST = 4096,
+	HASHED_MOST = 100       /* members; with more the 256 bits meet too often */
+};
 
 /* What the walk does next. */
 enum step { VALUE, KEY, AFTER, DONE, FAILED };
@@ -26,7 +33,7 @@ struct json_tree *json_tree_new(const struct json_limits *limits)
 	if (tree->limits.depth > DEPTH_MOST)
 		tree->limits.depth = DEPTH_MOST;
 	tree->marks = json_marks_new();
-	tree->open = malloc(tree->limits.depth * sizeof(*tree->open));
+	tree->open = malloc((tree->limits.depth + 1) * sizeof(*tree->open));
 	if (!tree->marks || !tree->open) {
 		json_tree_free(tree);
 		return NULL;
@@ -46,148 +53,180 @@ void json_tree_free(struct json_tree *tree)
 	free(tree);
 }
 
-static inline bool is_space(char c)
+static ALWAYS_INLINE bool is_space(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The end of the token at AT: what is before the next one is white space. */
-static inline uint32_t token_end(const struct json_tree *tree, uint32_t at)
-{
-	uint32_t end = *tree->mark;
+/* The walk while it goes on; all in registers, which is why what it calls is inline. */
+struct walk {
+	struct json_tree *tree;
+	const char *text;
+	const uint32_t *mark, *past; /* the next token, the end of them */
+	struct json_node *node; /* the next one to write */
+	struct json_open *open, *deepest;
+	size_t backslash;       /* the next one at or behind the last string, or the size of the text */
+	bool object;            /* what is open is one */
+};
 
-	while (end - at > 1 && is_space(tree->text[end - 1]))
+/* The end of the token at AT: what is before the next one is white space. */
+static ALWAYS_INLINE uint32_t token_end(const struct walk *w, uint32_t at)
+{
+	uint32_t end = *w->mark;
+
+	while (end - at > 1 && is_space(w->text[end - 1]))
 		end--;
 	return end;
 }
 
-static inline void emit(struct json_tree *tree, enum json_kind kind, uint8_t flags, uint32_t at, uint32_t size)
+static ALWAYS_INLINE uint32_t count_of(const struct walk *w)
 {
-	struct json_node *node = &tree->nodes[tree->count++];
-
-	node->at = at;
-	node->size = size;
-	node->next = (uint32_t)tree->count;
-	node->kind = (uint8_t)kind;
-	node->flags = flags;
-	node->reserved = 0;
+	return (uint32_t)(w->node - w->tree->nodes);
 }
 
-static void find_backslash(struct json_tree *tree, size_t from)
+static ALWAYS_INLINE void emit(struct walk *w, enum json_kind kind, uint8_t flags, uint32_t at, uint32_t size)
+{
+	*w->node = (struct json_node){ at, size, count_of(w) + 1, (uint8_t)kind, flags, 0 };
+	w->node++;
+}
+
+static enum step flaw_of_token(const struct json_tree *tree, uint32_t at, const char *wanted)
+{
+	json_flaw_token(tree, at, wanted);
+	return FAILED;
+}
+
+static size_t next_backslash(const struct json_tree *tree, size_t from)
 {
 	const char *at = memchr(tree->text + from, '\\', tree->size - from);
 
-	tree->backslash = at ? (size_t)(at - tree->text) : tree->size;
+	return at ? (size_t)(at - tree->text) : tree->size;
 }
 
-static bool check_escapes(struct json_tree *tree, uint32_t at, uint32_t end)
+static bool check_escapes(const struct json_tree *tree, uint32_t at, uint32_t end)
 {
 	size_t bad = json_token_escapes(tree->text + at, end - at);
 
-	if (bad < end - at) {
+	if (bad < end - at)
 		json_flaw_escape(tree, at + bad);
-		return false;
-	}
-	find_backslash(tree, end);
-	return true;
+	return bad == end - at;
 }
 
 /* The string or key whose opening quote is at AT. */
-static inline bool take_string(struct json_tree *tree, uint32_t at, enum json_kind kind)
+static ALWAYS_INLINE bool take_string(struct walk *w, uint32_t at, enum json_kind kind)
 {
-	uint32_t end = token_end(tree, at) - 1;
+	uint32_t end = token_end(w, at) - 1;
 	uint8_t flags = 0;
 
-	if (end == at || tree->text[end] != '"') {
-		json_flaw_token(tree, end, "a comma, a colon or a bracket");
+	if (RARELY(end == at || w->text[end] != '"')) {
+		json_flaw_token(w->tree, end, "a comma, a colon or a bracket");
 		return false;
 	}
-	if (tree->backslash < end) {
-		if (!check_escapes(tree, at + 1, end))
+	if (RARELY(w->backslash < end)) {
+		if (!check_escapes(w->tree, at + 1, end))
 			return false;
-		flags = memchr(tree->text + at, '\\', end - at) ? JSON_ESCAPED : 0;
+		w->backslash = next_backslash(w->tree, end);
+		flags = memchr(w->text + at, '\\', end - at) ? JSON_ESCAPED : 0;
 	}
-	emit(tree, kind, flags, at + 1, end - at - 1);
+	emit(w, kind, flags, at + 1, end - at - 1);
 	return true;
 }
 
-static inline bool take_number(struct json_tree *tree, uint32_t at)
+static ALWAYS_INLINE bool take_number(struct walk *w, uint32_t at)
 {
-	uint32_t size = token_end(tree, at) - at;
-	uint8_t flags;
+	uint32_t size = token_end(w, at) - at;
+	uint8_t flags = 0;
 
-	if (!json_token_number(tree->text + at, size, &flags)) {
-		json_flaw_number(tree, at, size);
+	if (!json_token_number(w->text + at, size, &flags)) {
+		json_flaw_number(w->tree, at, size);
 		return false;
 	}
-	emit(tree, JSON_NUMBER, flags, at, size);
+	emit(w, JSON_NUMBER, flags, at, size);
 	return true;
 }
 
-static inline bool take_word(struct json_tree *tree, uint32_t at, const char *word, uint32_t size, enum json_kind kind)
+static ALWAYS_INLINE bool take_word(struct walk *w, uint32_t at, const char *word, uint32_t size, enum json_kind kind)
 {
-	if (token_end(tree, at) - at != size || memcmp(tree->text + at, word, size) != 0) {
-		json_flaw_token(tree, at, "a value");
+	if (token_end(w, at) - at != size || memcmp(w->text + at, word, size) != 0) {
+		json_flaw_token(w->tree, at, "a value");
 		return false;
 	}
-	emit(tree, kind, 0, at, size);
+	emit(w, kind, 0, at, size);
 	return true;
 }
 
-static inline enum step after(bool taken)
+static ALWAYS_INLINE enum step after(bool taken)
 {
 	return taken ? AFTER : FAILED;
 }
 
-static enum step too_deep(struct json_tree *tree, uint32_t at)
+static enum step too_deep(const struct json_tree *tree, uint32_t at)
 {
 	json_flaw_set(tree->flaw, "too_deep", at, "More than %u arrays and objects are in each other (max_depth).",
 		      (unsigned)tree->limits.depth);
 	return FAILED;
 }
 
-static inline enum step close_bracket(struct json_tree *tree, uint32_t at)
+/* Members may go: returns how many nodes there are then, or 0. */
+static uint32_t look_at_members(struct json_tree *tree, uint32_t object, uint32_t count)
 {
-	uint32_t opened = tree->open[--tree->depth];
-	struct json_node *node = &tree->nodes[opened];
-
-	node->size = at + 1 - node->at;
-	if (node->kind == JSON_OBJECT && json_tree_members(tree, opened) != 0)
-		return FAILED;
-	node->next = (uint32_t)tree->count;
-	return tree->depth == 0 ? DONE : AFTER;
+	tree->count = count;
+	return json_tree_members(tree, object) == 0 ? (uint32_t)tree->count : 0;
 }
 
-static inline enum step open_bracket(struct json_tree *tree, uint32_t at, enum json_kind kind, char close)
+static ALWAYS_INLINE enum step close_bracket(struct walk *w, uint32_t at)
 {
-	if (tree->depth == tree->limits.depth)
-		return too_deep(tree, at);
-	tree->open[tree->depth++] = (uint32_t)tree->count;
-	emit(tree, kind, 0, at, 0);
-	if (tree->mark < tree->past && tree->text[*tree->mark] == close)
-		return close_bracket(tree, *tree->mark++);
+	struct json_node *nodes = w->tree->nodes, *node = &nodes[w->open->node];
+	uint32_t count = count_of(w);
+
+	node->size = at + 1 - node->at;
+	if (w->open->suspect) {
+		count = look_at_members(w->tree, w->open->node, count);
+		if (count == 0)
+			return FAILED;
+		w->node = nodes + count;
+	}
+	node->next = count;
+	w->open--;
+	if (w->open == w->tree->open)
+		return DONE;
+	w->object = nodes[w->open->node].kind == JSON_OBJECT;
+	return AFTER;
+}
+
+static ALWAYS_INLINE enum step open_bracket(struct walk *w, uint32_t at, enum json_kind kind, char close)
+{
+	if (w->open == w->deepest)
+		return too_deep(w->tree, at);
+	w->open++;
+	*w->open = (struct json_open){ .node = count_of(w) };
+	w->object = kind == JSON_OBJECT;
+	emit(w, kind, 0, at, 0);
+	if (w->mark < w->past && w->text[*w->mark] == close)
+		return close_bracket(w, *w->mark++);
 	return kind == JSON_OBJECT ? KEY : VALUE;
 }
 
-static inline enum step take_value(struct json_tree *tree)
+static ALWAYS_INLINE enum step take_value(struct walk *w)
 {
-	uint32_t at = *tree->mark;
+	uint32_t at = *w->mark;
 
-	if (tree->mark++ == tree->past)
-		goto flaw;
-	switch (tree->text[at]) {
-	case '"':
-		return after(take_string(tree, at, JSON_STRING));
+	if (w->mark == w->past)
+		return flaw_of_token(w->tree, at, "a value");
+	w->mark++;
+	if (MOSTLY(w->text[at] == '"'))
+		return after(take_string(w, at, JSON_STRING));
+	switch (w->text[at]) {
 	case '{':
-		return open_bracket(tree, at, JSON_OBJECT, '}');
+		return open_bracket(w, at, JSON_OBJECT, '}');
 	case '[':
-		return open_bracket(tree, at, JSON_ARRAY, ']');
+		return open_bracket(w, at, JSON_ARRAY, ']');
 	case 't':
-		return after(take_word(tree, at, "true", 4, JSON_TRUE));
+		return after(take_word(w, at, "true", 4, JSON_TRUE));
 	case 'f':
-		return after(take_word(tree, at, "false", 5, JSON_FALSE));
+		return after(take_word(w, at, "false", 5, JSON_FALSE));
 	case 'n':
-		return after(take_word(tree, at, "null", 4, JSON_NULL));
+		return after(take_word(w, at, "null", 4, JSON_NULL));
 	case '-':
 	case '0':
 	case '1':
@@ -199,69 +238,104 @@ static inline enum step take_value(struct json_tree *tree)
 	case '7':
 	case '8':
 	case '9':
-		return after(take_number(tree, at));
+		return after(take_number(w, at));
 	default:
-		break;
+		return flaw_of_token(w->tree, at, "a value");
 	}
-flaw:
-	json_flaw_token(tree, at, "a value");
-	return FAILED;
 }
 
-static inline enum step take_key(struct json_tree *tree)
+/* The bytes behind the text are readable. */
+static ALWAYS_INLINE uint64_t load(const char *at)
 {
-	uint32_t at = *tree->mark;
+	uint64_t word;
 
-	if (tree->mark == tree->past || tree->text[at] != '"') {
-		json_flaw_token(tree, at, "the name of a member, in double quotes,");
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* The first N of eight bytes, 1 .. 8. */
+static ALWAYS_INLINE uint64_t first_of(uint64_t bytes, uint32_t n)
+{
+	static const char ones_and_zeros[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+
+	return bytes & load(ones_and_zeros + 8 - n);
+}
+
+/* 0 .. 255, of both ends of a name and its length; without branches, as lengths are hard to predict. Of "" it is a quote's. */
+static ALWAYS_INLINE uint32_t bit_of(const char *name, uint32_t size)
+{
+	uint32_t n = size < 8 ? size | (size == 0) : 8;
+	uint64_t head = first_of(load(name), n), tail = first_of(load(name + size - n), n);
+
+	return (uint32_t)(((head + (tail << 29 | tail >> 35) + size) * 0x9E3779B97F4A7C15U) >> 56);
+}
+
+/* The name that was just read: when its bit was there, or the object has many, the names have to be compared. */
+static ALWAYS_INLINE void look_at_name(struct walk *w)
+{
+	const struct json_node *key = w->node - 1;
+	uint32_t hash = bit_of(w->text + key->at, key->size);
+	uint64_t bit = (uint64_t)1 << (hash & 63), *seen = &w->open->seen[hash >> 6];
+
+	if ((key->flags & JSON_ESCAPED) || ++w->open->members > HASHED_MOST)
+		w->open->suspect = true;
+	else if ((*seen & bit) && !w->open->suspect)
+		w->open->suspect = json_tree_is_before(w->tree, w->open->node, count_of(w) - 1);
+	*seen |= bit;
+}
+
+static ALWAYS_INLINE enum step take_key(struct walk *w)
+{
+	uint32_t at = *w->mark;
+
+	if (RARELY(w->mark == w->past || w->text[at] != '"'))
+		return flaw_of_token(w->tree, at, "the name of a member, in double quotes,");
+	w->mark++;
+	if (!take_string(w, at, JSON_KEY))
 		return FAILED;
-	}
-	tree->mark++;
-	if (!take_string(tree, at, JSON_KEY))
-		return FAILED;
-	at = *tree->mark;
-	if (tree->mark == tree->past || tree->text[at] != ':') {
-		json_flaw_token(tree, at, "a colon");
-		return FAILED;
-	}
-	tree->mark++;
+	look_at_name(w);
+	at = *w->mark;
+	if (RARELY(w->mark == w->past || w->text[at] != ':'))
+		return flaw_of_token(w->tree, at, "a colon");
+	w->mark++;
 	return VALUE;
 }
 
-static inline enum step take_after(struct json_tree *tree)
+static ALWAYS_INLINE enum step take_after(struct walk *w)
 {
-	bool object;
-	uint32_t at = *tree->mark;
+	uint32_t at = *w->mark;
 
-	if (tree->depth == 0)
+	if (w->open == w->tree->open)
 		return DONE;
-	object = tree->nodes[tree->open[tree->depth - 1]].kind == JSON_OBJECT;
-	if (tree->mark++ == tree->past)
-		goto flaw;
-	if (tree->text[at] == ',')
-		return object ? KEY : VALUE;
-	if (tree->text[at] == (object ? '}' : ']'))
-		return close_bracket(tree, at);
-flaw:
-	json_flaw_token(tree, at, object ? "a comma or }" : "a comma or ]");
-	return FAILED;
+	if (w->mark < w->past) {
+		w->mark++;
+		if (MOSTLY(w->text[at] == ','))
+			return w->object ? KEY : VALUE;
+		if (w->text[at] == (w->object ? '}' : ']'))
+			return close_bracket(w, at);
+	}
+	return flaw_of_token(w->tree, at, w->object ? "a comma or }" : "a comma or ]");
 }
 
-static int walk(struct json_tree *tree)
+static int walk(struct json_tree *tree, const uint32_t *marks, size_t count)
 {
+	struct walk w = { .tree = tree, .text = tree->text, .mark = marks, .past = marks + count, .node = tree->nodes,
+			  .open = tree->open, .deepest = tree->open + tree->limits.depth };
 	enum step step = VALUE;
 
+	w.backslash = next_backslash(tree, 0);
 	while (step < DONE) {
-		if (step == VALUE)
-			step = take_value(tree);
-		if (step == AFTER)
-			step = take_after(tree);
 		if (step == KEY)
-			step = take_key(tree);
+			step = take_key(&w);
+		if (step == VALUE)
+			step = take_value(&w);
+		while (step == AFTER)
+			step = take_after(&w);
 	}
+	tree->count = count_of(&w);
 	if (step == FAILED)
 		return -1;
-	return tree->mark == tree->past ? 0 : json_flaw_token(tree, *tree->mark, "the end of the record");
+	return w.mark == w.past ? 0 : json_flaw_token(tree, *w.mark, "the end of the record");
 }
 
 static int make_room(struct json_tree *tree, size_t count)
@@ -282,23 +356,21 @@ static int make_room(struct json_tree *tree, size_t count)
 int json_tree_read(struct json_tree *tree, const char *text, size_t size, struct json_flaw *flaw)
 {
 	enum json_marks_result result;
+	const uint32_t *marks = NULL;
 	size_t count = 0;
 
 	tree->text = text;
 	tree->size = size;
 	tree->flaw = flaw;
 	tree->count = 0;
-	tree->depth = 0;
 	if (size >= UINT32_MAX)
 		return json_flaw_marks(tree, JSON_MARKS_LARGE);
-	result = json_marks_find(tree->marks, text, size, &tree->mark, &count);
+	result = json_marks_find(tree->marks, text, size, &marks, &count);
 	if (result != JSON_MARKS_OK)
 		return json_flaw_marks(tree, result);
-	tree->past = tree->mark + count;
-	find_backslash(tree, 0);
 	if (make_room(tree, count) != 0)
 		return -1;
-	return walk(tree);
+	return walk(tree, marks, count);
 }
 
 const struct json_node *json_tree_nodes(const struct json_tree *tree, size_t *ret_count)
