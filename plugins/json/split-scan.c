@@ -19,41 +19,64 @@ struct masks {
 };
 
 #if defined(__SSE2__)
-/* Lane i of the block, where it is C. */
-static inline uint64_t lane_equals(__m128i lane, char c, unsigned shift)
-{
-	return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(lane, _mm_set1_epi8(c))) << shift;
-}
+struct lanes {
+	__m128i a, b, c, d;
+};
 
 static inline __m128i load_lane(const char *block, size_t i)
 {
 	return _mm_loadu_si128((const __m128i *)(const void *)(block + i * LANE));
 }
 
+static inline struct lanes lanes_of(const char *block)
+{
+	return (struct lanes){ load_lane(block, 0), load_lane(block, 1), load_lane(block, 2), load_lane(block, 3) };
+}
+
+static inline uint64_t bits_of(__m128i lane, __m128i wanted)
+{
+	return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(lane, wanted));
+}
+
+static inline uint64_t where(const struct lanes *l, char c)
+{
+	__m128i wanted = _mm_set1_epi8(c);
+
+	return bits_of(l->a, wanted) | bits_of(l->b, wanted) << 16 | bits_of(l->c, wanted) << 32 |
+	       bits_of(l->d, wanted) << 48;
+}
+
+/* Most blocks have no backslash, which four comparisons and one look tell. */
+static inline bool has(const struct lanes *l, char c)
+{
+	__m128i wanted = _mm_set1_epi8(c), any;
+
+	any = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(l->a, wanted), _mm_cmpeq_epi8(l->b, wanted)),
+			   _mm_or_si128(_mm_cmpeq_epi8(l->c, wanted), _mm_cmpeq_epi8(l->d, wanted)));
+	return _mm_movemask_epi8(any) != 0;
+}
+
+static inline struct lanes with_bit(const struct lanes *l, char bit)
+{
+	__m128i bits = _mm_set1_epi8(bit);
+
+	return (struct lanes){ _mm_or_si128(l->a, bits), _mm_or_si128(l->b, bits), _mm_or_si128(l->c, bits),
+			       _mm_or_si128(l->d, bits) };
+}
+
 static inline struct masks masks_of(const char *block)
 {
-	struct masks m = { 0 };
-	unsigned i;
+	struct lanes text = lanes_of(block), brackets = with_bit(&text, CASE_BIT);
 
-	for (i = 0; i < BLOCK / LANE; i++) {
-		__m128i lane = load_lane(block, i), brackets = _mm_or_si128(lane, _mm_set1_epi8(CASE_BIT));
-
-		m.quotes |= lane_equals(lane, '"', i * LANE);
-		m.backslashes |= lane_equals(lane, '\\', i * LANE);
-		m.opens |= lane_equals(brackets, '{', i * LANE);
-		m.closes |= lane_equals(brackets, '}', i * LANE);
-	}
-	return m;
+	return (struct masks){ where(&text, '"'), has(&text, '\\') ? where(&text, '\\') : 0, where(&brackets, '{'),
+			       where(&brackets, '}') };
 }
 
 static inline uint64_t equals(const char *block, char c)
 {
-	uint64_t mask = 0;
-	unsigned i;
+	struct lanes text = lanes_of(block);
 
-	for (i = 0; i < BLOCK / LANE; i++)
-		mask |= lane_equals(load_lane(block, i), c, i * LANE);
-	return mask;
+	return where(&text, c);
 }
 #else
 static inline uint64_t equals(const char *block, char c)
@@ -115,19 +138,22 @@ static inline uint64_t strings_of(struct json_scan *scan, const struct masks *m,
 	return strings;
 }
 
-/* Bits to look at in order; returns the place where the element ends, or BLOCK. */
-static size_t step_by_step(struct json_scan *scan, uint64_t opens, uint64_t closes, uint64_t commas)
+/*
+ * The brackets in order, and the commas once nothing is open. Returns the place where the element ends, or BLOCK. Which of
+ * opens and closes a bracket is cannot be predicted, so that is no branch.
+ */
+static inline size_t step_by_step(struct json_scan *scan, const char *block, const struct masks *m, uint64_t outside)
 {
-	uint64_t bits = opens | closes | commas, bit;
+	uint64_t commas = scan->depth == 0 ? equals(block, ',') & outside : 0;
+	uint64_t bits = m->opens | m->closes | commas, bit;
 
 	for (; bits != 0; bits &= bits - 1) {
 		bit = bits & -bits;
-		if (scan->depth == 0 && !(bit & opens))
+		if (scan->depth == 0 && !(bit & m->opens))
 			return (size_t)__builtin_ctzll(bit);
-		if (bit & opens)
-			scan->depth++;
-		else if (bit & closes)
-			scan->depth--;
+		scan->depth += (uint64_t)((bit & m->opens) != 0) - (uint64_t)((bit & m->closes) != 0);
+		if (scan->depth == 0)
+			bits |= equals(block, ',') & outside & ~(bit | (bit - 1));
 	}
 	return BLOCK;
 }
@@ -136,15 +162,10 @@ static inline size_t element_in_block(struct json_scan *scan, const char *block,
 {
 	struct masks m = masks_of(block);
 	uint64_t outside = ~strings_of(scan, &m, count);
-	uint64_t closing;
 
 	m.opens &= outside;
 	m.closes &= outside;
-	closing = (uint64_t)__builtin_popcountll(m.closes);
-	if (closing >= scan->depth)
-		return step_by_step(scan, m.opens, m.closes, equals(block, ',') & outside);
-	scan->depth += (uint64_t)__builtin_popcountll(m.opens) - closing;
-	return BLOCK;
+	return m.opens | m.closes || scan->depth == 0 ? step_by_step(scan, block, &m, outside) : BLOCK;
 }
 
 /* The rest of a text as a block: white space changes nothing. */

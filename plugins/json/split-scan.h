@@ -1,6 +1,6 @@
 /*
- * Following brackets and strings, 64 bytes at a time: which bytes are in strings is a mask of 64 bits, and only where the
- * brackets of such a block could close all that is open are they looked at one by one.
+ * Following brackets and strings, 64 bytes at a time: which bytes are in strings is a mask of 64 bits, so only brackets that
+ * are in none are looked at one by one.
  */
 #ifndef JSON_SPLIT_SCAN_H
 #define JSON_SPLIT_SCAN_H
