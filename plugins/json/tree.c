@@ -210,13 +210,14 @@ static ALWAYS_INLINE enum step open_bracket(struct walk *w, uint32_t at, enum js
 static ALWAYS_INLINE enum step take_value(struct walk *w)
 {
 	uint32_t at = *w->mark;
+	char c = w->text[at];
 
-	if (w->mark == w->past)
+	if (RARELY(w->mark == w->past))
 		return flaw_of_token(w->tree, at, "a value");
 	w->mark++;
-	if (MOSTLY(w->text[at] == '"'))
+	if (MOSTLY(c == '"'))
 		return after(take_string(w, at, JSON_STRING));
-	switch (w->text[at]) {
+	switch (c) {
 	case '{':
 		return open_bracket(w, at, JSON_OBJECT, '}');
 	case '[':
@@ -227,19 +228,9 @@ static ALWAYS_INLINE enum step take_value(struct walk *w)
 		return after(take_word(w, at, "false", 5, JSON_FALSE));
 	case 'n':
 		return after(take_word(w, at, "null", 4, JSON_NULL));
-	case '-':
-	case '0':
-	case '1':
-	case '2':
-	case '3':
-	case '4':
-	case '5':
-	case '6':
-	case '7':
-	case '8':
-	case '9':
-		return after(take_number(w, at));
 	default:
+		if (c == '-' || (c >= '0' && c <= '9'))
+			return after(take_number(w, at));
 		return flaw_of_token(w->tree, at, "a value");
 	}
 }
