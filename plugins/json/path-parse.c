@@ -102,8 +102,10 @@ static bool word(struct parser *p, struct json_selector *selector)
 static bool capture(struct parser *p, struct json_selector *selector)
 {
 	selector->kind = JSON_SELECT_CAPTURE;
-	if (!word(p, selector))
+	if (is_digit(peek(p)) || !is_name_byte(peek(p)))
 		return fail(p, "Between { and } is a name of letters, digits and _.");
+	if (!word(p, selector))
+		return false;
 	return take(p, "}") || fail(p, "} is needed here: {name}, of letters, digits and _.");
 }
 

@@ -19,7 +19,7 @@ int json_split_keep(struct json_split *split)
 		return SPLIT_GO;
 	if (size > split->plan.max_record - split->outer.size)
 		return json_split_fail(split, split->at, "outer_too_large",
-				       "What is beside the records is more than %zu bytes (max_record).",
+				       "What is beside the records is more than %zu bytes (max_row).",
 				       split->plan.max_record);
 	if (!json_bytes_add(&split->outer, split->in + split->kept, size))
 		return JSON_SPLIT_MEMORY;

@@ -156,7 +156,7 @@ static int flaw_of(const struct json_tree *tree, const struct json_member *twice
 	const struct json_node *key = &tree->nodes[twice->key];
 
 	return json_flaw_set(tree->flaw, "duplicate_key", key->at - 1,
-			     "The member \"%.*s%s\" was in this object before (duplicate_keys says what to do).",
+			     "The member \"%.*s%s\" was in this object before (duplicate_members says what to do).",
 			     (int)shown(tree, key), tree->text + key->at, key->size > SHOWN ? "..." : "");
 }
 
