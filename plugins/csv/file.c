@@ -165,9 +165,8 @@ static int read_names(struct csv_file *f, struct arena *memory, const char ***re
 	int rc = next_record(f, &r);
 
 	*ret_count = 0;
-	if (rc == CSV_END)
-		return ETL_OK;
-	rc = rc < 0 ? rc : take_names(f, &r, memory, ret, ret_count);
+	if (rc == CSV_RECORD)
+		rc = take_names(f, &r, memory, ret, ret_count);
 	if (rc || f->format->header)
 		return rc;
 	rc = csv_text_bytes(f->text)->seek(csv_text_bytes(f->text), csv_text_start(f->text));
@@ -234,12 +233,17 @@ int csv_file_open(const struct csv_table *table, const struct files_entry *entry
 {
 	struct csv_file f = { .inst = table->inst, .format = &table->format, .entry = entry, .err = err };
 	struct arena memory = { 0 };
-	const char **names = NULL;
+	const char **names = NULL, *only = table->in_file ? table->columns[0].name : "";
 	size_t count = 0;
 	int rc = open_scan(&f);
 
 	if (!rc)
 		rc = read_names(&f, &memory, &names, &count);
+	/* Without a header, lines that are all empty are the NULLs of one column, whatever it is called. */
+	if (!rc && count == 0 && !f.format->header && table->in_file == 1) {
+		names = &only;
+		count = 1;
+	}
 	if (!rc && count > 0)
 		rc = map_columns(&f, table, names, count);
 	etl_arena_free(&memory);
