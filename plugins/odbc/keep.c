@@ -228,11 +228,28 @@ static int look_at_rows(struct odbc_publishing *p, size_t i, const char *undo_na
 	return rc;
 }
 
+static uint64_t touched(const struct odbc_publishing *p, size_t i)
+{
+	const struct etl_outcome *o = &p->commit->outcomes[i];
+
+	return o->inserted + o->updated + o->deleted;
+}
+
+static int drop_undo(struct odbc_publishing *p, size_t i, const char *name)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_add(&sql, "DROP TABLE ");
+	odbc_add_table(&sql, p->inst, odbc_place_of(p->inst, p->commit->loads[i]->table), name);
+	return odbc_run_text(p->inst, p->err, &sql);
+}
+
 /* *RET: the name of what is kept of load I, "" when nothing is; it has ODBC_NAME_ROOM bytes. */
 static int find_kept(struct odbc_publishing *p, size_t i, char *ret, size_t *ret_keys)
 {
 	const struct etl_load *load = p->commit->loads[i];
 	const char *const *key;
+	int rc;
 
 	*ret = '\0';
 	*ret_keys = 0;
@@ -241,7 +258,11 @@ static int find_kept(struct odbc_publishing *p, size_t i, char *ret, size_t *ret
 		if (!*ret_keys)
 			return ETL_OK;
 		odbc_undo_name(p->inst, load, ret);
-		return look_at_rows(p, i, ret, *ret_keys, key);
+		if (touched(p, i))
+			return look_at_rows(p, i, ret, *ret_keys, key);
+		rc = drop_undo(p, i, ret);
+		*ret = '\0';
+		return rc;
 	}
 	if (*p->kept && replaces(load) && p->inst->dialect == &odbc_tsql)
 		odbc_kept_name(p->inst, p->commit->run->id, load->table->name, ret);
@@ -253,7 +274,6 @@ static int find_kept(struct odbc_publishing *p, size_t i, char *ret, size_t *ret
 static int note_table(struct odbc_publishing *p, size_t i, int64_t transaction)
 {
 	const struct etl_load *load = p->commit->loads[i];
-	const struct etl_outcome *o = &p->commit->outcomes[i];
 	const char *schema = odbc_place_of(p->inst, load->table), *name = load->table->name;
 	char object[ODBC_OBJECT_ROOM], kept[ODBC_NAME_ROOM];
 	struct etl_text sql = { 0 };
@@ -280,7 +300,7 @@ static int note_table(struct odbc_publishing *p, size_t i, int64_t transaction)
 	etl_text_addf(&sql, ", %lld, ", (long long)p->contents[i].rows);
 	odbc_add_literal_or_null(&sql, p->inst, p->contents[i].digest);
 	etl_text_addf(&sql, ", %lld, %llu, %zu, ", odbc_moves(load) ? (long long)transaction : 0LL,
-		      (unsigned long long)(o->inserted + o->updated + o->deleted), keys);
+		      (unsigned long long)touched(p, i), keys);
 	odbc_add_literal_or_null(&sql, p->inst, kept);
 	etl_text_add(&sql, ")");
 	return odbc_run_text(p->inst, p->err, &sql);
