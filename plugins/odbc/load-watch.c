@@ -76,16 +76,20 @@ static bool ask_whether(struct etl_instance *inst, int64_t *ret_rate)
 	return may;
 }
 
-/* The first load asks; who comes meanwhile asks too, and hears the same. */
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+
+/* The first load asks; who comes meanwhile waits for the answer. */
 static void find_out(struct etl_instance *inst)
 {
 	int64_t rate = 0;
 	bool governs;
 
-	if (rate_governs() != 0)
-		return;
-	governs = inst->dialect == &odbc_tsql && !inst->babelfish && ask_whether(inst, &rate);
-	rate_know(inst->host, governs, rate);
+	pthread_mutex_lock(&asking);
+	if (rate_governs() == 0) {
+		governs = inst->dialect == &odbc_tsql && !inst->babelfish && ask_whether(inst, &rate);
+		rate_know(inst->host, governs, rate);
+	}
+	pthread_mutex_unlock(&asking);
 }
 
 /* ---- A load ---------------------------------------------------------------------------------------------------------------- */

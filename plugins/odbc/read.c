@@ -12,8 +12,9 @@
 
 #define CANCEL_ROWS 1024 /* how often the host is asked between batches */
 #define CURSOR	    "etlrun_rows"
-/* A page of a cursor: rows at first, rows at most, and bytes that it should have. */
-#define PAGE_FIRST 256
+/* A page of a cursor, which the driver keeps as a whole, bytes as digits: rows at first, rows at most, and bytes that it should
+ * have. Of rows as wide as the widest so far it has four times as many at most. */
+#define PAGE_FIRST 8
 #define PAGE_MOST  16384
 #define PAGE_BYTES (4 << 20)
 
@@ -21,18 +22,19 @@
 
 static int add_row(struct reading *r, struct etl_builder *b)
 {
-	int64_t rows = etl_builder_rows(b), left = r->inst->host->max_row, i;
+	int64_t rows = etl_builder_rows(b), most = r->inst->host->max_row > 0 ? r->inst->host->max_row : INT64_MAX, left = most, i;
 	const char *code = NULL;
 	int rc = ETL_OK;
 
-	if (left <= 0)
-		left = INT64_MAX;
 	for (i = 0; rc == ETL_OK && !code && i < b->count; i++)
 		rc = reading_put(r, &b->columns[i], (size_t)i, &left, &code);
 	if (rc == ETL_OK && code) {
 		etl_builder_truncate(b, rows);
 		rc = reading_reject(r, i > 0 ? (size_t)i - 1 : 0, code);
 	}
+	r->bytes += most - left;
+	if (r->widest < most - left)
+		r->widest = most - left;
 	r->ordinal++;
 	return rc;
 }
@@ -151,6 +153,8 @@ static int turn_page(struct reading *r)
 	if (r->bytes < PAGE_BYTES / 2 && r->page < PAGE_MOST)
 		r->page *= 2;
 	else if (r->bytes > PAGE_BYTES && r->page > 1)
+		r->page /= 2;
+	while (r->page > 1 && r->page > 4 * PAGE_BYTES / (r->widest + 1))
 		r->page /= 2;
 	SQLFreeStmt(r->stmt, SQL_CLOSE);
 	rc = next_page(r);

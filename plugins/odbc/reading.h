@@ -32,7 +32,7 @@ struct reading {
 	/* A cursor of PostgreSQL, whose driver keeps all rows of an answer in memory: so many rows are asked for at once,
 	 * so many came, so large they were. */
 	bool cursor, began;
-	int64_t page, came, bytes;
+	int64_t page, came, bytes, widest;
 	char *scratch; /* a text on its way */
 	size_t room;
 	struct etl_text any; /* the bytes of a struct reading_any */
