@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -118,20 +117,8 @@ int json_describe(struct etl_instance *inst, const struct etl_dataset *dataset, 
 
 int json_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
-	struct files_list list = { 0 };
-	int64_t bytes = 0;
-	char text[64];
-	bool none = inst->host->role == ETL_ROLE_TARGET &&
-		    (files_is_standard(inst->files) || access(inst->path, F_OK) != 0);
-	int rc = none ? ETL_OK : files_list(inst->files, NULL, &list, err);
-
-	for (size_t i = 0; !rc && i < list.count; i++)
-		bytes += list.at[i].size > 0 ? list.at[i].size : 0;
-	if (!rc)
-		rc = sink->emit(sink, "root", inst->path);
-	snprintf(text, sizeof(text), "%zu, %lld bytes", list.count, (long long)bytes);
-	if (!rc)
-		rc = sink->emit(sink, "files", text);
-	files_list_clear(&list);
-	return rc;
+	(void)err;
+	if (files_is_standard(inst->files))
+		return sink->emit(sink, "stream", inst->host->role == ETL_ROLE_SOURCE ? "standard input" : "standard output");
+	return sink->emit(sink, "files", inst->path);
 }
