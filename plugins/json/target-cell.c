@@ -301,6 +301,9 @@ const char *json_cell_make(struct cell_maker *m, const struct placing *p, const 
 		if (!code && cell.kind != CELL_NULL)
 			code = undo(m, p, &cell);
 	}
+	if (!code && p->splice && cell.kind != CELL_NULL && *cell.text != '{')
+		code = refuse(m, "not_an_object", "its members are to be members of an object, and it is none: %s", cell.text,
+			      cell.size);
 	if (!code)
 		add_cell(to, (enum cell_kind)cell.kind, cell.text, cell.size);
 	return code ? code : to->failed ? "no_memory" : NULL;

@@ -306,6 +306,15 @@ static bool add_to_spot(struct target_plan *plan, struct spot *spot, const struc
 	return true;
 }
 
+/* Which members a kept object has is not known here, and one of them might have the name of a row. */
+static int keeps_named(struct target_plan *plan, const struct load_plan *lp, const struct placing *p, struct etl_error *err)
+{
+	return plan->inst->host->fail(err, ETL_USAGE, NULL, 0,
+				      "table \"%s\": the column \"%s\" keeps members of an object in which rows have names of "
+				      "their own, so one of them could be written twice; write = \"never\" leaves the column out",
+				      lp->load->table->name, p->name);
+}
+
 /* The column's site: as deep as containers go; the rest of its path is members of what is written there. */
 static int place_column(struct target_plan *plan, struct load_plan *lp, const struct placing *p, struct etl_error *err)
 {
@@ -324,6 +333,8 @@ static int place_column(struct target_plan *plan, struct load_plan *lp, const st
 	if (!site)
 		site = add_site(plan, lp, p->anchor, place);
 	spot = site ? &site->top : NULL;
+	if (site && i == p->piece_count && !p->guard && find_child(place, STEP_CAPTURE, NULL))
+		return keeps_named(plan, lp, p, err);
 	if (site && i < p->piece_count && place->kind != PLACE_LEAF && place->kind != PLACE_OBJECT)
 		return clash(plan, lp, place, err);
 	for (; spot && i < p->piece_count; i++) {

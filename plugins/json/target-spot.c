@@ -216,7 +216,7 @@ static int write_spot(const struct writing *w, const struct spot *spot, bool top
 		return SPOT_ABSENT;
 	if (only_always && !always)
 		c = NULL;
-	if (c && is_default(w, spot->value, c))
+	if (c && !top && is_default(w, spot->value, c))
 		return SPOT_ABSENT;
 	if (c && c->kind != CELL_NULL)
 		return write_value(w, spot, c, top);

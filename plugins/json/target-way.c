@@ -226,29 +226,64 @@ static int name_node(struct going *g, uint64_t id, const struct cell *c)
 	return json_stage_step(g->stage, g->add_name, g->err);
 }
 
-static int enter_named(struct going *g, const struct place *place, const struct placing *capture, struct key *k)
+static bool is_cell(const char *name, const struct cell *c)
+{
+	return name && strlen(name) == c->size && memcmp(name, c->text, c->size) == 0;
+}
+
+/* A container or a column of any table has this name in the object already. */
+static bool is_taken(const struct going *g, const struct place *in, const struct cell *c)
+{
+	for (size_t i = 0; i < in->child_count; i++) {
+		if (in->children[i]->step == STEP_NAME && is_cell(in->children[i]->name, c))
+			return true;
+	}
+	for (size_t i = 0; i < g->plan->load_count; i++) {
+		const struct load_plan *lp = &g->plan->loads[i];
+
+		for (size_t j = 0; j < lp->site_count; j++) {
+			const struct spot *top = &lp->sites[j].top;
+
+			for (size_t n = 0; lp->sites[j].place == in && n < top->child_count; n++) {
+				if (is_cell(top->children[n]->name, c))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* W, or NULL, remembers: rows of one name follow each other. */
+static int enter_named(struct going *g, const struct place *place, const struct placing *capture, struct way_step *w,
+		       struct key *k)
 {
 	const struct cell *c = cell_of(g, capture);
 	uint8_t identity[16];
 	uint32_t order = 0;
-	uint64_t id;
+	uint64_t id = 0;
 	bool new;
 	int rc;
 
 	if (c->kind == CELL_NULL)
 		return refuse_row(g, capture, "is NULL, and it is the name of a member");
-	for (size_t i = 0; i < place->parent->child_count; i++) {
-		const struct place *other = place->parent->children[i];
-
-		if (other->step == STEP_NAME && strlen(other->name) == c->size && memcmp(other->name, c->text, c->size) == 0)
-			return refuse_row(g, capture, "names a member that another column or table writes");
-	}
 	identify(g, k, place, 0, &capture, 1, identity);
+	if (w && w->has_last && memcmp(identity, w->last, 16) == 0) {
+		add_step(k, place, w->order, w->id);
+		return ETL_OK;
+	}
 	rc = find_node(g, identity, &id, &order, &new);
+	if (!rc && new && is_taken(g, place->parent, c))
+		rc = refuse_row(g, capture, "names a member that another column or table writes");
 	if (!rc && new)
 		rc = name_node(g, id, c);
 	if (!rc)
 		add_step(k, place, order, id);
+	if (w) {
+		memcpy(w->last, identity, 16);
+		w->has_last = !rc;
+		w->id = id;
+		w->order = order;
+	}
 	return rc;
 }
 
@@ -322,7 +357,7 @@ static int walk(struct going *g)
 		if (w->place->step == STEP_NAME)
 			add_step(k, w->place, 0, 0);
 		else if (w->place->step == STEP_CAPTURE)
-			rc = enter_named(g, w->place, w->capture, k);
+			rc = enter_named(g, w->place, w->capture, w, k);
 		else
 			rc = i < g->load->depth ? enter_group(g, w, k) : enter_own(g, w, k);
 	}
@@ -361,7 +396,7 @@ static int say(struct going *g, struct site *s, bool row)
 		if (s->more[i]->step == STEP_NAME)
 			add_step(&k, s->more[i], 0, 0);
 		else
-			rc = enter_named(g, s->more[i], json_plan_capture(g->load, s->more[i]->name), &k);
+			rc = enter_named(g, s->more[i], json_plan_capture(g->load, s->more[i]->name), NULL, &k);
 	}
 	if (rc)
 		return rc;
