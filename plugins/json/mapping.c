@@ -498,7 +498,7 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 		rc = files_pattern_parse(&t->files, inst->host, inst->host->str(from, "files"), err);
 	if (!rc)
 		rc = read_layouts(&m, from);
-	if (!rc && t->column_count == 0)
+	if (!rc && t->column_count == 0 && inst->host->role == ETL_ROLE_SOURCE)
 		rc = find_columns(&m, from);
 	if (!rc)
 		rc = read_rest(&m, from);
