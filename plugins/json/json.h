@@ -86,6 +86,7 @@ struct json_column {
 	const char *const *map;         /* pairs: a pattern, what it becomes */
 	size_t map_count;               /* texts, two for a pair */
 	bool required;                  /* not_null */
+	bool constant;                  /* the same for all rows of a file */
 };
 
 /* A value of another file of the tree, or beside the records, by a name. */

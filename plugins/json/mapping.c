@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +227,40 @@ static bool asks_outer(const struct take *takes, size_t count)
 	return false;
 }
 
+static bool mentions(const char *text, const char *name)
+{
+	char braces[80];
+
+	snprintf(braces, sizeof(braces), "{%s}", name);
+	return strlen(name) + 3 > sizeof(braces) || strstr(text, braces);
+}
+
+/* Is there a name in TEXT that each row has another value for? */
+static bool mentions_rows(const struct json_layout *layout, const char *text)
+{
+	if (layout->capture && mentions(text, layout->capture))
+		return true;
+	for (size_t i = layout->consumed; layout->rows && i < layout->rows->count; i++) {
+		const struct json_segment *segment = &layout->rows->segments[i];
+
+		if (json_segment_kind(segment) == JSON_SELECT_CAPTURE && mentions(text, json_segment_name(segment)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_constant(const struct json_layout *layout, const struct json_column *c)
+{
+	for (size_t i = 0; i < c->take_count; i++) {
+		enum start start = c->takes[i].start;
+
+		if ((start != START_OUTER && start != START_TEXT && start != START_FILE) ||
+		    mentions_rows(layout, c->takes[i].text))
+			return false;
+	}
+	return !c->fallback || !mentions_rows(layout, c->fallback);
+}
+
 /* The first layout's columns are the table's; another layout has them too, each with its own path there or with the same text. */
 static int read_columns(struct making *m, const struct etl_conf *table, const struct etl_conf *conf,
 			struct json_layout *layout)
@@ -274,8 +309,10 @@ static int read_columns(struct making *m, const struct etl_conf *table, const st
 			}
 		}
 	}
-	for (i = 0; !rc && i < count; i++)
+	for (i = 0; !rc && i < count; i++) {
 		layout->outer |= asks_outer(layout->columns[i].takes, layout->columns[i].take_count);
+		layout->columns[i].constant = is_constant(layout, &layout->columns[i]);
+	}
 	return rc;
 }
 

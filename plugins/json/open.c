@@ -28,7 +28,8 @@ int open_file_init(struct open_file *f, struct etl_instance *inst, const struct 
 	f->buffer = malloc(CHUNK + JSON_PADDING);
 	f->outer = json_tree_new(&inst->limits);
 	f->lets = calloc(table->let_count + 1, sizeof(*f->lets));
-	if (!f->buffer || !f->outer || !f->lets)
+	f->constants = calloc(table->column_count + 1, sizeof(*f->constants));
+	if (!f->buffer || !f->outer || !f->lets || !f->constants)
 		return no_memory(f);
 	for (size_t i = 0; i < table->let_count; i++)
 		f->lets[i].entry = SIZE_MAX;
@@ -43,6 +44,8 @@ void open_file_end(struct open_file *f)
 	f->outer_text = NULL;
 	f->has_outer = false;
 	f->names.count = 0;
+	if (f->constants)
+		memset(f->constants, 0, (f->table->column_count + 1) * sizeof(*f->constants));
 	json_pool_reset(&f->work.pool);
 }
 
@@ -56,6 +59,7 @@ void open_file_free(struct open_file *f)
 		free(f->lets[i].text);
 	}
 	free(f->lets);
+	free(f->constants);
 	json_tree_free(f->outer);
 	free(f->buffer);
 	json_pool_free(&f->work.pool);

@@ -16,6 +16,13 @@ struct let_value {
 	size_t size;
 };
 
+/* The value of a column that is the same for all rows of a file, once it was asked for. */
+struct constant {
+	bool known;
+	const char *code;
+	struct json_value value;
+};
+
 struct open_file {
 	struct etl_instance *inst;
 	const struct json_table *table;
@@ -33,6 +40,7 @@ struct open_file {
 	uint64_t without_rows;          /* files that were looked through and have none */
 	struct names names;             /* captures of the name, lets */
 	struct let_value *lets;
+	struct constant *constants;     /* beside the columns */
 	struct work work;               /* for values that stay as long as the file */
 };
 

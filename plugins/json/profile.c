@@ -71,7 +71,7 @@ static int pass(struct rows *r, struct etl_profile *profiles)
 		for (size_t i = 0; i < r->table->column_count; i++) {
 			struct json_value v;
 
-			if (!json_row_value(&r->now, &r->file.layout->columns[i], &r->work, &v))
+			if (!json_rows_value(r, i, &v))
 				look(&profiles[i], &v);
 		}
 	}

@@ -105,13 +105,11 @@ static void add_value(struct etl_text *to, const struct json_value *v, struct wo
 /* The row as an object of its columns. */
 static void add_row(struct reading *r, struct etl_text *raw)
 {
-	const struct json_layout *layout = r->rows.file.layout;
-
 	for (int64_t i = 0; i < r->want.n_children; i++) {
 		const char *name = r->want.children[i]->name;
 		struct json_value v;
 
-		if (json_row_value(&r->rows.now, &layout->columns[r->columns[i]], &r->rows.work, &v))
+		if (json_rows_value(&r->rows, r->columns[i], &v))
 			v.state = VALUE_ABSENT;
 		etl_text_add(raw, i ? "," : "{");
 		etl_text_add_json(raw, name, strlen(name));
@@ -174,7 +172,7 @@ static int put_row(struct reading *r, struct etl_builder *b)
 		const struct json_column *c = &layout->columns[r->columns[i]];
 		bool nullable = r->want.children[i]->flags & ARROW_FLAG_NULLABLE && !c->required;
 		struct json_value v;
-		const char *code = json_row_value(&r->rows.now, c, &r->rows.work, &v);
+		const char *code = json_rows_value(&r->rows, r->columns[i], &v);
 
 		if (!code)
 			code = json_put(&b->columns[i], &v, nullable, &r->rows.work);
@@ -196,6 +194,8 @@ static void tell_counts(struct reading *r)
 		host->count(r->context, ETL_COUNT_FILTERED, r->rows.skipped);
 	if (r->rows.merged)
 		host->count(r->context, ETL_COUNT_MERGED, r->rows.merged);
+	r->rows.work.misfits += r->rows.file.work.misfits;
+	r->rows.file.work.misfits = 0;
 	if (r->rows.work.misfits)
 		host->noted(r->context, "not_numeric", "values that a filter could not read became none", r->rows.work.misfits);
 	if (r->inst->texts.replaced > r->replaced)

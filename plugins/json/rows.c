@@ -168,6 +168,21 @@ static bool is_excepted(const struct rows *r)
 	return false;
 }
 
+const char *json_rows_value(struct rows *r, size_t column, struct json_value *ret)
+{
+	const struct json_column *c = &r->file.layout->columns[column];
+	struct constant *constant = &r->file.constants[column];
+
+	if (!c->constant)
+		return json_row_value(&r->now, c, &r->work, ret);
+	if (!constant->known) {
+		constant->code = json_row_value(&r->now, c, &r->file.work, &constant->value);
+		constant->known = true;
+	}
+	*ret = constant->value;
+	return constant->code;
+}
+
 /* The hash of the row's key: its values with their lengths. False: one of them is missing, so it is no duplicate. */
 static bool hash_key(struct rows *r, XXH128_hash_t *ret)
 {
@@ -178,7 +193,7 @@ static bool hash_key(struct rows *r, XXH128_hash_t *ret)
 		size_t at = json_column_find(r->table, r->table->key[i]);
 		struct json_value v;
 
-		if (json_row_value(&r->now, &r->file.layout->columns[at], &r->work, &v) || v.state == VALUE_ABSENT ||
+		if (json_rows_value(r, at, &v) || v.state == VALUE_ABSENT ||
 		    v.state == VALUE_NULL)
 			return false;
 		if (v.state == VALUE_BOOL) {

@@ -41,6 +41,8 @@ int json_rows_begin(struct rows *, struct etl_instance *, const struct json_tabl
 		    size_t end, struct rows_sink *, struct etl_error *);
 /* ETL_FILL_MORE: rows->now is the next row; ETL_FILL_END; or a negative status. */
 int json_rows_next(struct rows *);
+/* The value of a column of the row that it stands on. NULL, or a reject's code. */
+const char *json_rows_value(struct rows *, size_t column, struct json_value *ret);
 void json_rows_end(struct rows *);
 
 #endif
