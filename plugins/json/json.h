@@ -108,6 +108,7 @@ struct json_layout {
 	size_t container_count;
 	size_t consumed;                /* segments of `rows` that the cut has followed */
 	const char *capture;            /* the name of the member that the cut took, or NULL */
+	const struct json_segment *filter;      /* which of the records hold rows; or NULL: all */
 	struct json_column *columns;
 	int32_t kinds;                  /* enum kinds: rows of another kind are passed over, counted */
 	bool outer;                     /* something beside the records is asked for */

@@ -56,9 +56,9 @@ static int place_cut(struct making *m, struct json_layout *layout)
 		names++;
 	kind = names < path->count ? json_segment_kind(&path->segments[names]) : -1;
 	layout->cut = JSON_CUT_WHOLE;
-	if (kind != JSON_SELECT_EACH && kind != JSON_SELECT_CAPTURE)
+	if (kind != JSON_SELECT_EACH && kind != JSON_SELECT_CAPTURE && kind != JSON_SELECT_FILTER)
 		return ETL_OK;
-	layout->cut = kind == JSON_SELECT_EACH ? JSON_CUT_EACH : JSON_CUT_MEMBERS;
+	layout->cut = kind == JSON_SELECT_CAPTURE ? JSON_CUT_MEMBERS : JSON_CUT_EACH;
 	layout->container = etl_arena_alloc(&m->table->memory, (names + 1) * sizeof(*layout->container));
 	if (!layout->container)
 		return no_memory(m);
@@ -66,6 +66,8 @@ static int place_cut(struct making *m, struct json_layout *layout)
 		layout->container[i] = json_segment_name(&path->segments[i]);
 	layout->container_count = names;
 	layout->consumed = names + 1;
+	if (kind == JSON_SELECT_FILTER)
+		layout->filter = &path->segments[names];
 	if (kind == JSON_SELECT_CAPTURE)
 		layout->capture = json_segment_name(&path->segments[names]);
 	return ETL_OK;

@@ -151,8 +151,11 @@ static bool holds_row(struct open_file *f, const struct json_record *record)
 	struct json_visit visit = { seen_row };
 	struct json_flaw flaw;
 
-	if (record->too_large || !layout->rows || layout->consumed == layout->rows->count ||
-	    json_tree_read(f->outer, record->text, record->size, &flaw) < 0)
+	if (record->too_large || !layout->rows || json_tree_read(f->outer, record->text, record->size, &flaw) < 0)
+		return true;
+	if (layout->filter && !json_segment_lets(layout->filter, f->outer, 0))
+		return false;
+	if (layout->consumed == layout->rows->count)
 		return true;
 	return json_path_walk(layout->rows, layout->consumed, f->outer, 0, NULL, &visit) == 1;
 }

@@ -113,3 +113,14 @@ bool json_condition_holds(const struct json_condition *condition, const struct j
 		is_constant(condition, &json_tree_nodes(tree, &count)[found], json_tree_text(tree));
 	return equal == (condition->test == JSON_TEST_EQUAL);
 }
+
+bool json_segment_lets(const struct json_segment *segment, const struct json_tree *tree, uint32_t node)
+{
+	const struct json_selector *filter = &segment->selectors[0];
+
+	for (size_t i = 0; i < filter->condition_count; i++) {
+		if (!json_condition_holds(&filter->conditions[i], tree, node))
+			return false;
+	}
+	return true;
+}

@@ -54,10 +54,12 @@ int json_segment_kind(const struct json_segment *segment);
 /* Of a segment with the one selector NAME or CAPTURE: the name, unescaped, NUL-terminated (a name with a NUL is refused). */
 const char *json_segment_name(const struct json_segment *segment);
 bool json_segment_equal(const struct json_segment *a, const struct json_segment *b);
+/* Of a segment with the one selector FILTER: does it let NODE, an element or the value of a member, through? */
+bool json_segment_lets(const struct json_segment *segment, const struct json_tree *tree, uint32_t node);
 /* The path can select more than one node, when each {name} holds something. */
 bool json_path_is_many(const struct json_path *path);
 
-/* `{name}` without NAMES (NULL) is each member; else the one that is called what NAME holds. What it holds when a column's path is followed. NULL: nothing, so nothing is selected. */
+/* `{name}` without NAMES (NULL) is each member, else the one that is called what NAME holds; `get` gives NULL: nothing. */
 struct json_names {
 	const char *(*get)(const struct json_names *self, const char *name, size_t *ret_size);
 };

@@ -91,6 +91,8 @@ static int read_record(struct rows *r)
 	}
 	if (json_tree_read(r->tree, r->record.text, r->record.size, &flaw) < 0)
 		return strcmp(flaw.code, "no_memory") == 0 ? no_memory(r) : r->sink->bad(r->sink, &r->record, &flaw);
+	if (layout->filter && !json_segment_lets(layout->filter, r->tree, 0))
+		return ETL_OK;
 	rc = name_record(r);
 	if (rc)
 		return rc;
