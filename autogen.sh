@@ -19,7 +19,7 @@ jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 packages="build-essential autoconf automake libtool libltdl-dev pkg-config \
 libconfig-dev libxxhash-dev libsqlite3-dev nettle-dev libpcre2-dev libpq-dev unixodbc-dev libsimdjson-dev \
 zlib1g-dev libzstd-dev libcurl4-openssl-dev sqlite3"
-check_packages="check clang freetds-bin groff-base libclang-rt-14-dev libsqliteodbc locales odbc-postgresql pgbouncer postgresql-15 python3 tdsodbc unixodbc valgrind xz-utils"
+check_packages="check clang freetds-bin groff-base libclang-rt-14-dev libsqliteodbc locales odbc-postgresql pgbouncer postgresql-15 python3 tdsodbc unixodbc valgrind xz-utils zstd"
 
 say() { printf '%s\n' "$*"; }
 die() { say "autogen.sh: $*" >&2; exit 1; }
