@@ -126,7 +126,7 @@ static int stand_on_row(struct rows *r)
 {
 	json_pool_reset(&r->work.pool);
 	r->now = (struct row){ .tree = r->tree,
-			       .chain = r->chains + r->row * r->chain_length,
+			       .chain = r->chain_length ? r->chains + r->row * r->chain_length : NULL,
 			       .chain_length = r->chain_length,
 			       .outer = r->file.has_outer ? r->file.outer : NULL,
 			       .names = &r->file.names,
