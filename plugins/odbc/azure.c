@@ -14,6 +14,7 @@
 
 #define SQL_COPT_SS_ACCESS_TOKEN 1256 /* of Microsoft's msodbcsql.h */
 #define TOKEN_LIMIT_MS 60000
+#define RESOURCE "https://database.windows.net/"
 
 static bool takes_token(const struct etl_host *host, const struct etl_conf *conf)
 {
@@ -120,10 +121,18 @@ int odbc_azure_fail(struct etl_instance *inst, const char *doing, const struct a
 				*said ? said : "it does not say why", advice);
 }
 
+int odbc_azure_run(struct etl_instance *inst, const char *const *argv, int64_t limit, struct azure_answer *ret,
+		   struct etl_error *err)
+{
+	const struct azure_caller who = { inst->host, inst->to_the_end };
+
+	return azure_run(&who, argv, limit, ret, err);
+}
+
 int odbc_azure_az(struct etl_instance *inst, const char *doing, const char *const *argv, int64_t limit, struct azure_answer *ret,
 		  struct etl_error *err)
 {
-	int rc = azure_run(inst, argv, limit, ret, err);
+	int rc = odbc_azure_run(inst, argv, limit, ret, err);
 
 	if (rc < 0 || ret->status == 0)
 		return rc;
@@ -134,7 +143,7 @@ int odbc_azure_az(struct etl_instance *inst, const char *doing, const char *cons
 
 static int ask_cli(struct etl_instance *inst, struct azure_token *ret, struct etl_error *err)
 {
-	static const char *const argv[] = { "az", "account", "get-access-token", "--resource", "https://database.windows.net/",
+	static const char *const argv[] = { "az", "account", "get-access-token", "--resource", RESOURCE,
 					    "--output", "json", "--only-show-errors", NULL };
 	struct azure_answer answer;
 	const char *wrong;
@@ -149,6 +158,20 @@ static int ask_cli(struct etl_instance *inst, struct azure_token *ret, struct et
 		       ETL_OK;
 }
 
+static int ask_machine(struct etl_instance *inst, struct azure_token *ret, struct etl_error *err)
+{
+	const struct azure_caller who = { inst->host, inst->to_the_end };
+	const char *wrong;
+	struct azure_bearer bearer;
+	int rc = azure_imds(&who, inst->host->str(inst->conf, "identity_endpoint"), inst->host->str(inst->conf, "identity"), RESOURCE,
+			    &bearer, err);
+
+	if (rc < 0)
+		return rc;
+	wrong = azure_token_of(&bearer, ret);
+	return wrong ? inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s", wrong) : ETL_OK;
+}
+
 /* ---- The connection ------------------------------------------------------------------------------------------------ */
 
 int odbc_azure_give_token(struct etl_instance *inst, struct azure_token *ret, struct etl_error *err)
@@ -159,7 +182,7 @@ int odbc_azure_give_token(struct etl_instance *inst, struct azure_token *ret, st
 	*ret = (struct azure_token){ 0 };
 	if (rc < 0 || !takes_token(inst->host, inst->conf))
 		return rc;
-	rc = strcmp(auth, "azure-cli") == 0 ? ask_cli(inst, ret, err) : azure_imds(inst, ret, err);
+	rc = strcmp(auth, "azure-cli") == 0 ? ask_cli(inst, ret, err) : ask_machine(inst, ret, err);
 	if (rc == ETL_OK &&
 	    !SQL_SUCCEEDED(SQLSetConnectAttrW(inst->db, SQL_COPT_SS_ACCESS_TOKEN, ret->at, SQL_IS_POINTER))) {
 		rc = odbc_fail(inst, SQL_HANDLE_DBC, inst->db, err, "giving the driver an access token");

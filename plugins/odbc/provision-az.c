@@ -86,7 +86,7 @@ static int run(struct words *w, int64_t limit, struct azure_answer *ret, struct 
 	add(w, "json");
 	add(w, "--only-show-errors");
 	w->argv[w->count] = NULL;
-	rc = w->failed ? odbc_no_memory(w->inst, err) : azure_run(w->inst, w->argv, limit, ret, err);
+	rc = w->failed ? odbc_no_memory(w->inst, err) : odbc_azure_run(w->inst, w->argv, limit, ret, err);
 	words_free(w);
 	return rc;
 }

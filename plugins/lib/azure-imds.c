@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -16,14 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "azure.h"
+#include "azure-access.h"
 
 #define LIMIT_MS   10000     /* for all of it: it answers at once or is not there */
 #define ANSWER_MAX (96 << 10) /* bytes */
-#define QUERY	   "?api-version=2018-02-01&resource=https%3A%2F%2Fdatabase.windows.net%2F"
+#define QUERY	   "?api-version=2018-02-01&resource="
 
 struct call {
-	struct etl_instance *inst;
+	const struct azure_caller *who;
+	const char *endpoint, *identity, *resource;
 	struct etl_error *err;
 	char host[256], port[8], path[512];
 	int fd;
@@ -40,18 +42,18 @@ static int64_t now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static const char *endpoint(const struct call *c)
-{
-	return c->inst->host->str(c->inst->conf, "identity_endpoint");
-}
-
 #define WAY_OUT                                                                                                    \
 	"; auth = \"managed-identity\" works on a machine of Azure's that has an identity; anywhere else auth = \"azure-cli\""
 
 static int fail_io(const struct call *c, const char *doing, int code)
 {
-	return c->inst->host->fail(c->err, ETL_FATAL, NULL, 0, "the instance metadata service at %s: %s: %s%s", endpoint(c), doing,
+	return c->who->host->fail(c->err, ETL_FATAL, NULL, 0, "the instance metadata service at %s: %s: %s%s", c->endpoint, doing,
 				   code ? strerror(code) : "no answer in time", WAY_OUT);
+}
+
+static int no_memory(const struct call *c)
+{
+	return c->who->host->fail(c->err, ETL_MEMORY, NULL, 0, "no memory to ask %s for an access token", c->endpoint);
 }
 
 /* ---- The address --------------------------------------------------------------------------------------------- */
@@ -93,7 +95,7 @@ static int await(const struct call *c, short events)
 	for (;;) {
 		int64_t left = c->deadline - now();
 
-		if (left <= 0 || c->inst->host->canceled(c->inst->host))
+		if (left <= 0 || c->who->host->canceled(c->who->host))
 			return -1;
 		if (poll(&p, 1, left < 50 ? (int)left : 50) > 0)
 			return 0;
@@ -123,7 +125,7 @@ static int dial(struct call *c)
 	int code = getaddrinfo(c->host, c->port, &wanted, &found);
 
 	if (code)
-		return c->inst->host->fail(c->err, ETL_USAGE, NULL, 0, "identity_endpoint: %s: %s", c->host, gai_strerror(code));
+		return c->who->host->fail(c->err, ETL_USAGE, NULL, 0, "identity_endpoint: %s: %s", c->host, gai_strerror(code));
 	for (const struct addrinfo *at = found; at; at = at->ai_next) {
 		if (c->fd >= 0)
 			close(c->fd);
@@ -163,8 +165,8 @@ static int receive(struct call *c)
 			c->size += (size_t)n;
 			c->answer[c->size] = '\0';
 			if (c->size == ANSWER_MAX - 1)
-				return c->inst->host->fail(c->err, ETL_FATAL, NULL, 0,
-							   "the instance metadata service at %s says more than %d KiB", endpoint(c),
+				return c->who->host->fail(c->err, ETL_FATAL, NULL, 0,
+							   "the instance metadata service at %s says more than %d KiB", c->endpoint,
 							   ANSWER_MAX >> 10);
 		} else if (n == 0) {
 			return ETL_OK;
@@ -176,16 +178,27 @@ static int receive(struct call *c)
 	}
 }
 
+/* Every character but the unreserved ones as %XX. */
+static void add_encoded(struct etl_text *text, const char *plain)
+{
+	for (; *plain; plain++)
+		if (isalnum((unsigned char)*plain) || strchr("-._~", *plain))
+			etl_text_add_bytes(text, plain, 1);
+		else
+			etl_text_addf(text, "%%%02X", (unsigned)(unsigned char)*plain);
+}
+
 static int ask(struct call *c)
 {
-	const char *id = c->inst->host->str(c->inst->conf, "identity");
 	struct etl_text text = { 0 };
 	int rc;
 
-	etl_text_addf(&text, "GET %s%s%s%s HTTP/1.1\r\nHost: %s\r\nMetadata: true\r\nAccept: application/json\r\n"
+	etl_text_addf(&text, "GET %s" QUERY, c->path);
+	add_encoded(&text, c->resource);
+	etl_text_addf(&text, "%s%s HTTP/1.1\r\nHost: %s\r\nMetadata: true\r\nAccept: application/json\r\n"
 			     "Connection: close\r\n\r\n",
-		      c->path, QUERY, id ? "&client_id=" : "", id ? id : "", c->host);
-	rc = text.failed ? odbc_no_memory(c->inst, c->err) : send_all(c, text.at, text.length);
+		      c->identity ? "&client_id=" : "", c->identity ? c->identity : "", c->host);
+	rc = text.failed ? no_memory(c) : send_all(c, text.at, text.length);
 	etl_text_free(&text);
 	return rc < 0 ? rc : receive(c);
 }
@@ -235,38 +248,40 @@ static int refused(const struct call *c, int status, const char *body)
 	if (!azure_json_get(body, "error_description", why, sizeof(why)) && !azure_json_get(body, "error", why, sizeof(why)))
 		snprintf(why, sizeof(why), "no reason is given");
 	/* Those that Microsoft asks to try again, with growing pauses. */
-	return c->inst->host->fail(c->err, busy ? ETL_RETRY_CONNECTION : ETL_USAGE, NULL, 0,
-				   "the instance metadata service at %s gives no token (HTTP %d): %s%s", endpoint(c), status, why,
+	return c->who->host->fail(c->err, busy ? ETL_RETRY_CONNECTION : ETL_USAGE, NULL, 0,
+				   "the instance metadata service at %s gives no token (HTTP %d): %s%s", c->endpoint, status, why,
 				   busy ? "" : "; has this machine an identity, and is `identity` the client id of one of them?");
 }
 
-static int take(struct call *c, struct azure_token *ret)
+static int take(struct call *c, struct azure_bearer *ret)
 {
 	int status = 0;
 	const char *body = body_of(c, &status), *wrong;
 
 	if (!body)
-		return c->inst->host->fail(c->err, ETL_FATAL, NULL, 0, "what answers at %s is no instance metadata service" WAY_OUT,
-					   endpoint(c));
+		return c->who->host->fail(c->err, ETL_FATAL, NULL, 0, "what answers at %s is no instance metadata service" WAY_OUT,
+					  c->endpoint);
 	if (status != 200)
 		return refused(c, status, body);
-	wrong = azure_token_read(body, (int64_t)time(NULL), ret);
-	return wrong ? c->inst->host->fail(c->err, ETL_FATAL, NULL, 0, "the instance metadata service at %s: %s", endpoint(c), wrong) :
+	wrong = azure_bearer_read(body, (int64_t)time(NULL), ret);
+	return wrong ? c->who->host->fail(c->err, ETL_FATAL, NULL, 0, "the instance metadata service at %s: %s", c->endpoint, wrong) :
 		       ETL_OK;
 }
 
-int azure_imds(struct etl_instance *inst, struct azure_token *ret, struct etl_error *err)
+int azure_imds(const struct azure_caller *who, const char *endpoint, const char *identity, const char *resource,
+	       struct azure_bearer *ret, struct etl_error *err)
 {
-	struct call c = { .inst = inst, .err = err, .fd = -1, .deadline = now() + LIMIT_MS };
+	struct call c = { .who = who, .endpoint = endpoint, .identity = identity, .resource = resource,
+			  .err = err, .fd = -1, .deadline = now() + LIMIT_MS };
 	int rc = ETL_OK;
 
-	if (!split_address(&c, inst->host->str(inst->conf, "identity_endpoint")))
-		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"identity_endpoint: \"%s\" is no address such as http://169.254.169.254/metadata/identity/oauth2/token",
-					inst->host->str(inst->conf, "identity_endpoint"));
+	if (!split_address(&c, endpoint))
+		return who->host->fail(err, ETL_USAGE, NULL, 0,
+				       "identity_endpoint: \"%s\" is no address such as http://169.254.169.254/metadata/identity/oauth2/token",
+				       endpoint);
 	c.answer = calloc(1, ANSWER_MAX);
 	if (!c.answer)
-		return odbc_no_memory(inst, err);
+		return no_memory(&c);
 	rc = dial(&c);
 	if (rc == ETL_OK)
 		rc = ask(&c);

@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "azure.h"
+#include "azure-access.h"
 
 #define DEEPEST 32
 

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "azure.h"
+#include "azure-access.h"
 
 #define OUTPUT_MAX (256 << 10) /* bytes: a list of servers has some kilobytes */
 #define SLICE_MS   50	       /* how soon a signal ends it */
@@ -22,7 +22,7 @@
 extern char **environ;
 
 struct child {
-	struct etl_instance *inst;
+	const struct azure_caller *who;
 	struct azure_answer *answer;
 	pid_t pid;
 	int out, err;
@@ -157,7 +157,7 @@ static bool drain(struct child *c, int *fd)
 
 static enum outcome look(const struct child *c)
 {
-	if (!c->inst->to_the_end && c->inst->host->canceled(c->inst->host))
+	if (!c->who->to_the_end && c->who->host->canceled(c->who->host))
 		return STOPPED;
 	return now() >= c->deadline ? TOO_LONG : ENDED;
 }
@@ -210,18 +210,18 @@ static void finish(struct child *c)
 
 /* ---- The whole ------------------------------------------------------------------------------------------------ */
 
-static int fail_start(const struct etl_instance *inst, const char *name, int code, struct etl_error *err)
+static int fail_start(const struct azure_caller *who, const char *name, int code, struct etl_error *err)
 {
 	bool missing = code == ENOENT || code == EACCES;
 
-	return inst->host->fail(err, missing ? ETL_USAGE : ETL_MEMORY, NULL, 0, "the program %s cannot be started: %s%s", name,
+	return who->host->fail(err, missing ? ETL_USAGE : ETL_MEMORY, NULL, 0, "the program %s cannot be started: %s%s", name,
 				strerror(code),
 				missing ? "; install Azure CLI, or put the folder in which it is into PATH" : "");
 }
 
 static int conclude(const struct child *c, enum outcome outcome, const char *name, int64_t limit, struct etl_error *err)
 {
-	const struct etl_host *host = c->inst->host;
+	const struct etl_host *host = c->who->host;
 	const char *said = c->answer->said;
 
 	switch (outcome) {
@@ -237,20 +237,20 @@ static int conclude(const struct child *c, enum outcome outcome, const char *nam
 	}
 }
 
-int azure_run(struct etl_instance *inst, const char *const *argv, int64_t limit, struct azure_answer *ret,
+int azure_run(const struct azure_caller *who, const char *const *argv, int64_t limit, struct azure_answer *ret,
 	      struct etl_error *err)
 {
-	struct child c = { inst, ret, 0, -1, -1, now() + limit };
+	struct child c = { who, ret, 0, -1, -1, now() + limit };
 	enum outcome outcome;
 	int code, rc;
 
 	*ret = (struct azure_answer){ .out = malloc(OUTPUT_MAX) };
 	if (!ret->out)
-		return odbc_no_memory(inst, err);
+		return who->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to run %s", argv[0]);
 	*ret->out = '\0';
 	code = start(&c, argv);
 	if (code) {
-		rc = fail_start(inst, argv[0], code, err);
+		rc = fail_start(who, argv[0], code, err);
 	} else {
 		outcome = collect(&c);
 		if (outcome == ENDED)
