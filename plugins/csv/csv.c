@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "csv.h"
+#include "remote-options.h"
 
 #define STORE (ETL_OPT_PER_STORE | ETL_OPT_PER_TABLE)
 #define FROM  (ETL_OPT_SOURCE | ETL_OPT_PER_TABLE)
@@ -26,7 +27,9 @@ static const struct etl_option options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH,
 	  .help = "A folder, or a file; - is standard input or output. Give this or uri." },
 	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL,
-	  .help = "The same as a URI: \"csv:in/\" is relative to the pipeline file, \"csv:///srv/in\" is absolute." },
+	  .help = "The same as a URI: \"csv:in/\" is relative to the pipeline file, \"csv:///srv/in\" is absolute. Or files at a server: "
+		  "https://…" },
+	FILES_REMOTE_OPTIONS,
 	{ .name = "separator", .kind = ETL_OPT_TEXT, .flags = STORE, .default_text = ",",
 	  .help = "What stands between fields: one ASCII character, or \"tab\"." },
 	{ .name = "quote", .kind = ETL_OPT_TEXT, .flags = STORE, .default_text = "\"",
@@ -90,9 +93,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 		return host->fail(err, ETL_MEMORY, NULL, 0, "csv: no memory for an instance");
 	inst->host = host;
 	inst->conf = conf;
-	rc = files_root(host, conf, "csv", &inst->root, err);
-	if (!rc)
-		rc = files_new(&inst->files, host, inst->root, err);
+	rc = files_of(host, conf, "csv", &inst->files, &inst->root, err);
 	if (!rc)
 		rc = check_format(inst, err);
 	if (rc)

@@ -1,6 +1,6 @@
 /*
  * What stands behind files.h: a table of functions for each kind of place where files are. local.c is the disk, stdin.c is
- * standard input; what is above them (patterns, lists, decompression) is the same for all.
+ * standard input, http.c and blob.c are servers; what is above them (patterns, lists, decompression) is the same for all.
  */
 #ifndef FILES_BACKEND_H
 #define FILES_BACKEND_H
@@ -11,11 +11,13 @@
 #define FILES_ASIDE ".etlrun~"
 
 struct files_backend;
+struct remote;
 
 struct files {
 	const struct files_backend *backend;
 	const struct etl_host *host;
-	char *root; /* without a slash at its end, except "/" */
+	char *root; /* without a slash at its end, except "/"; of a server without what is secret in its address */
+	struct remote *remote; /* a server, remote.h; else NULL */
 	/* Of the lists that were made: by which pattern, and what they were. */
 	struct files_made {
 		char *pattern;
@@ -71,6 +73,8 @@ bool files_pattern_match(const struct files_pattern *pattern, const char *name, 
 			 const char *const **ret_captures);
 bool files_pattern_may_hold(const struct files_pattern *pattern, const char *folder);
 const char *files_pattern_text(const struct files_pattern *pattern);
+/* Can a file below a folder have this name? Not one with an empty part, . or .. */
+bool files_is_name(const char *name);
 /* The text before the first `*` or `{`: what a server can be asked for. */
 const char *files_pattern_prefix(const struct files_pattern *pattern, size_t *ret_size);
 

@@ -11,7 +11,7 @@
 
 #include <etlrun/helpers.h>
 
-#include "backend.h"
+#include "remote.h"
 
 int files_no_memory(const struct files *files, struct etl_error *err)
 {
@@ -48,6 +48,7 @@ void files_free(struct files *files)
 	for (i = 0; i < files->made_count; i++)
 		free(files->made[i].pattern);
 	free(files->made);
+	remote_free(files->remote);
 	free(files->root);
 	free(files);
 }

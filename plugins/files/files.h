@@ -22,6 +22,13 @@ struct files;
  */
 int files_root(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, char **ret, struct etl_error *err);
 
+/*
+ * The files of that root, for an instance of PLUGIN with the options of remote-options.h: a uri with https:// or http:// is a server, which is
+ * read and not written. *ret_root is the root as it can be shown. The caller frees both, *ret also after a failure.
+ */
+int files_of(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, struct files **ret, char **ret_root,
+	     struct etl_error *err);
+bool files_is_remote(const struct files *files);
 /* ROOT is absolute, or "-". Connects to nothing and opens nothing. */
 int files_new(struct files **ret, const struct etl_host *host, const char *root, struct etl_error *err);
 void files_free(struct files *files);

@@ -13,6 +13,19 @@
 
 #include "backend.h"
 
+bool files_is_name(const char *name)
+{
+	size_t length;
+
+	for (;; name += length + 1) {
+		length = strcspn(name, "/");
+		if (length == 0 || (length <= 2 && strspn(name, ".") >= length))
+			return false;
+		if (!name[length])
+			return true;
+	}
+}
+
 bool files_gather_wants(const struct files_gather *gather, const char *name)
 {
 	size_t length = strlen(name), aside = strlen(FILES_ASIDE);

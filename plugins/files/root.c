@@ -11,7 +11,7 @@
 
 #include <etlrun/helpers.h>
 
-#include "backend.h"
+#include "remote.h"
 
 static int hex(char c)
 {
@@ -39,6 +39,16 @@ static bool decode(const char *at, struct etl_text *ret)
 		etl_text_add_bytes(ret, &c, 1);
 	}
 	return true;
+}
+
+/* Of "https://…", and of "SCHEME:https://…", which names the plugin on the command line. NULL: it is no server. */
+static const char *remote_part(const char *scheme, const char *uri)
+{
+	size_t length = strlen(scheme);
+
+	if (uri && strncmp(uri, scheme, length) == 0 && uri[length] == ':' && http_is_url(uri + length + 1))
+		return uri + length + 1;
+	return uri && http_is_url(uri) ? uri : NULL;
 }
 
 /* What is wrong with "SCHEME:PATH", or NULL: the path is in RET. */
@@ -121,4 +131,53 @@ int files_root(const struct etl_host *host, const struct etl_conf *conf, const c
 	}
 	etl_text_free(&text);
 	return rc;
+}
+
+/* Who asks and the query are left out: they may be secret. */
+static char *shown_root(const char *uri)
+{
+	const char *host = strstr(uri, "://") + 3, *end = host + strcspn(host, "?#"), *at = host;
+	struct etl_text root = { 0 };
+	char *shown;
+
+	for (const char *p = host; p < host + strcspn(host, "/?#"); p++)
+		if (*p == '@')
+			at = p + 1;
+	etl_text_add_bytes(&root, uri, (size_t)(host - uri));
+	etl_text_add_bytes(&root, at, (size_t)(end - at));
+	shown = root.failed ? NULL : files_shown(root.at);
+	etl_text_free(&root);
+	return shown;
+}
+
+static int remote_of(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, const char *uri,
+		     struct files **ret, char **ret_root, struct etl_error *err)
+{
+	int rc;
+
+	if (host->str(conf, "path"))
+		return host->fail(err, ETL_USAGE, NULL, 0,
+				  "%s: path and uri both say where the files are; give one of them", plugin);
+	*ret_root = shown_root(uri);
+	if (!*ret_root)
+		return host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory for the uri", plugin);
+	rc = files_new(ret, host, *ret_root, err);
+	return rc ? rc : remote_new(*ret, conf, uri, err);
+}
+
+int files_of(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, struct files **ret, char **ret_root,
+	     struct etl_error *err)
+{
+	const char *uri = remote_part(plugin, host->str(conf, "uri"));
+	int rc;
+
+	if (uri)
+		return remote_of(host, conf, plugin, uri, ret, ret_root, err);
+	rc = files_root(host, conf, plugin, ret_root, err);
+	return rc ? rc : files_new(ret, host, *ret_root, err);
+}
+
+bool files_is_remote(const struct files *files)
+{
+	return files->remote != NULL;
 }

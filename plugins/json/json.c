@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "infer.h"
+#include "remote-options.h"
 #include "target.h"
 
 #define FROM ETL_OPT_PER_TABLE  /* a target goes the same way back */
@@ -57,7 +58,8 @@ static const struct etl_option references[] = {
 static const struct etl_option options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH, .help = "The folder, or the file; - is standard input. Give this or uri." },
 	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL,
-	  .help = "The same as a URI: \"json:profiles/\" is relative to the pipeline file." },
+	  .help = "The same as a URI: \"json:profiles/\" is relative to the pipeline file. Or files at a server: https://…" },
+	FILES_REMOTE_OPTIONS,
 	{ .name = "on_broken", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "stop", .choices = "stop|skip",
 	  .help = "A file that is cut short, empty or no JSON around its records: stop ends the run; skip leaves all of it out, as one "
 		  "reject that names it." },
@@ -152,9 +154,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 		return host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for an instance");
 	inst->host = host;
 	inst->conf = conf;
-	rc = files_root(host, conf, "json", &inst->path, err);
-	if (!rc)
-		rc = files_new(&inst->files, host, inst->path, err);
+	rc = files_of(host, conf, "json", &inst->files, &inst->path, err);
 	if (!rc && host->role == ETL_ROLE_TARGET)
 		rc = json_target_open(inst, err);
 	if (rc) {
