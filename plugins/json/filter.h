@@ -21,7 +21,16 @@ struct filter {
 };
 
 /* What a row's values are made with. */
+/* How many neighbours are before a node, so that those of the next one need not be counted from the first. */
+struct nearby {
+	uint32_t parent, node;  /* node 0: none yet */
+	uint64_t before;
+};
+
+enum { NEARBY = 4 };            /* levels of arrays in each other, of which this is kept */
+
 struct work {
+	struct nearby nearby[NEARBY];   /* of the record that is open */
 	struct pool pool;
 	struct json_text_policy *texts;
 	const char *const *nulls;       /* texts that shape.c takes for null */

@@ -163,12 +163,12 @@ static bool holds_row(struct open_file *f, const struct json_record *record)
 /* To the end of the file. 1: it has rows of this layout; 0: it has none; or as next. */
 static int look_through(struct open_file *f, struct json_split_flaw *flaw)
 {
-	bool sought = f->table->layout_count > 1, found = !sought;
+	bool sought = f->table->layout_count > 1, found = !sought, names = f->layout->cut == JSON_CUT_MEMBERS;
 	struct json_record record;
 	int rc;
 
 	json_split_reset(f->split);
-	while ((rc = next(f, found ? NULL : &record, flaw)) == ETL_FILL_MORE)
+	while ((rc = next(f, found && !names ? NULL : &record, flaw)) == ETL_FILL_MORE)
 		found = found || holds_row(f, &record);
 	if (rc != ETL_FILL_END)
 		return rc;
@@ -209,6 +209,7 @@ static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 		if (rc != 0)
 			break;
 	}
+	f->looked = rc >= 0;
 	f->without_rows += rc == 0;
 	if (rc >= 0 && f->layout->outer)
 		rc = keep_outer(f);
@@ -354,6 +355,7 @@ int open_file_begin(struct open_file *f, const struct files_entry *entry, bool c
 
 	open_file_end(f);
 	f->entry = entry;
+	f->looked = false;
 	rc = files_input_open(f->inst->files, entry, &f->input, f->err);
 	if (!rc && (check || f->table->layout_count > 1 || f->table->layouts[0].outer))
 		rc = find_layout(f, flaw);

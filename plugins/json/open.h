@@ -37,7 +37,8 @@ struct open_file {
 	struct json_tree *outer;        /* what is beside the records */
 	char *outer_text;               /* its text, with padding */
 	bool has_outer;
-	uint64_t without_rows;          /* files that were looked through and have none */
+	bool looked;                    /* through all of it, before it is read */
+	uint64_t without_rows;          /* files that have none where they should be */
 	struct names names;             /* captures of the name, lets */
 	struct let_value *lets;
 	struct constant *constants;     /* beside the columns */

@@ -46,6 +46,15 @@ static void add_place(struct etl_text *to, const char *label, uint64_t line, uin
 		      (unsigned long long)offset);
 }
 
+/* Of byte AT of the record that is open. */
+static void add_place_in(struct reading *r, struct etl_text *to, size_t at)
+{
+	uint64_t line, column;
+
+	json_record_place(&r->rows.record, at, &line, &column);
+	add_place(to, files_label(r->inst->files, r->rows.file.entry), line, column, r->rows.record.offset + at);
+}
+
 static int reject(struct reading *r, struct etl_reject *what, struct etl_text *reason, struct etl_text *raw)
 {
 	int rc;
@@ -81,11 +90,13 @@ static int reject_record(struct rows_sink *sink, const struct json_record *recor
 	struct etl_text reason = { 0 }, raw = { 0 };
 	size_t size = record->size < RAW_MAX ? record->size : RAW_MAX;
 
-	add_place(&reason, files_label(r->inst->files, r->rows.file.entry), record->line, record->column,
-		  record->offset + flaw->at);
+	add_place_in(r, &reason, flaw->at);
 	etl_text_addf(&reason, ", table \"%s\": %s", r->table->name, flaw->reason);
-	if (record->size == size && etl_utf8_valid(record->text, size) == size)
+	/* What begins with a brace would be taken for a row that is written as JSON, in one line. */
+	if (record->size == size && etl_utf8_valid(record->text, size) == size) {
+		etl_text_add(&raw, size > 0 && *record->text == '{' ? " " : "");
 		etl_text_add_bytes(&raw, record->text, size);
+	}
 	return reject(r, &what, &reason, &raw);
 }
 
@@ -100,6 +111,14 @@ static void add_value(struct etl_text *to, const struct json_value *v, struct wo
 		to->failed = true;
 	else
 		etl_text_add_bytes(to, text, size);
+}
+
+/* Line breaks between the parts of arrays and objects; there is none in a string. */
+static void make_one_line(struct etl_text *text)
+{
+	for (char *at = text->at; at && *at; at++)
+		if (*at == '\n' || *at == '\r')
+			*at = ' ';
 }
 
 /* The row as an object of its columns. */
@@ -117,6 +136,7 @@ static void add_row(struct reading *r, struct etl_text *raw)
 		add_value(raw, &v, &r->rows.work);
 	}
 	etl_text_add(raw, "}");
+	make_one_line(raw);
 }
 
 static void add_shortened(struct etl_text *to, const struct json_value *v, struct work *w)
@@ -136,7 +156,6 @@ static void add_shortened(struct etl_text *to, const struct json_value *v, struc
 
 static int reject_row(struct reading *r, int64_t column, const struct json_value *v, const char *code)
 {
-	const struct json_record *record = &r->rows.record;
 	const char *name = r->want.children[column]->name;
 	struct etl_reject what = { .code = code, .column = name, .schema = &r->want };
 	struct etl_text reason = { 0 }, raw = { 0 };
@@ -145,8 +164,7 @@ static int reject_row(struct reading *r, int64_t column, const struct json_value
 
 	if (strcmp(code, "no_memory") == 0)
 		return no_memory(r);
-	add_place(&reason, files_label(r->inst->files, r->rows.file.entry), record->line, record->column,
-		  record->offset + json_tree_nodes(r->rows.tree, &count)[r->rows.now.node].at);
+	add_place_in(r, &reason, json_tree_nodes(r->rows.tree, &count)[r->rows.now.node].at);
 	etl_text_addf(&reason, ", table \"%s\": column \"%s\" ", r->table->name, name);
 	if (strcmp(code, "not_null") == 0) {
 		etl_text_add(&reason, v->state == VALUE_NULL ? "is null" : "has no value");

@@ -74,6 +74,34 @@ static int name_record(struct rows *r)
 	return ETL_OK;
 }
 
+static int flawed(struct rows *r, const struct json_split_flaw *flaw)
+{
+	if (r->inst->skip_broken)
+		return r->sink->broken(r->sink, r->file.entry, flaw);
+	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+				   "json: %s:%llu:%llu (byte %llu): %s: %s Mend the file, or leave it out with "
+				   "on_broken = \"skip\".",
+				   files_label(r->inst->files, r->file.entry), (unsigned long long)flaw->line,
+				   (unsigned long long)flaw->column, (unsigned long long)flaw->offset, flaw->code, flaw->reason);
+}
+
+static bool is_no_json(const char *code)
+{
+	return strcmp(code, "not_json") == 0 || strcmp(code, "cut_short") == 0 || strcmp(code, "invalid_utf8") == 0;
+}
+
+/* A record that is all of its file and no JSON is a broken file; any other leaves its neighbours as they are. */
+static int bad_record(struct rows *r, const struct json_flaw *flaw)
+{
+	struct json_split_flaw whole = { .code = flaw->code, .offset = r->record.offset + flaw->at };
+
+	if (json_split_chosen(r->file.split) != JSON_CUT_WHOLE || !is_no_json(flaw->code))
+		return r->sink->bad(r->sink, &r->record, flaw);
+	json_record_place(&r->record, flaw->at, &whole.line, &whole.column);
+	snprintf(whole.reason, sizeof(whole.reason), "%s", flaw->reason);
+	return flawed(r, &whole);
+}
+
 static int read_record(struct rows *r)
 {
 	const struct json_layout *layout = r->file.layout;
@@ -83,6 +111,7 @@ static int read_record(struct rows *r)
 
 	r->row = r->row_count = r->chain_count = 0;
 	r->chain_length = layout->rows ? layout->rows->count - layout->consumed : 0;
+	memset(r->work.nearby, 0, sizeof(r->work.nearby));
 	json_pool_reset(&r->record_work.pool);
 	if (r->record.too_large) {
 		snprintf(flaw.reason, sizeof(flaw.reason), "The record is larger than max_row (%zu bytes).",
@@ -90,7 +119,7 @@ static int read_record(struct rows *r)
 		return r->sink->bad(r->sink, &r->record, &flaw);
 	}
 	if (json_tree_read(r->tree, r->record.text, r->record.size, &flaw) < 0)
-		return strcmp(flaw.code, "no_memory") == 0 ? no_memory(r) : r->sink->bad(r->sink, &r->record, &flaw);
+		return strcmp(flaw.code, "no_memory") == 0 ? no_memory(r) : bad_record(r, &flaw);
 	if (layout->filter && !json_segment_lets(layout->filter, r->tree, 0))
 		return ETL_OK;
 	rc = name_record(r);
@@ -185,7 +214,21 @@ const char *json_rows_value(struct rows *r, size_t column, struct json_value *re
 	return constant->code;
 }
 
-/* The hash of the row's key: its values with their lengths. False: one of them is missing, so it is no duplicate. */
+/* A column of texts makes one of 1 and "1", of true and "true"; any other makes one of 1 and true. */
+static void spell_key(const struct json_column *c, struct json_value *v)
+{
+	bool text = c->type.type == ETL_TEXT;
+
+	if (v->state == VALUE_BOOL) {
+		v->text = text ? (v->truth ? "true" : "false") : v->truth ? "1" : "0";
+		v->size = strlen(v->text);
+		v->state = VALUE_NUMBER;
+	}
+	if (text)
+		v->state = VALUE_TEXT;
+}
+
+/* The hash of the row's key: its values with their kinds and lengths. False: one of them is missing, so it is no duplicate. */
 static bool hash_key(struct rows *r, XXH128_hash_t *ret)
 {
 	XXH3_state_t state;
@@ -198,10 +241,8 @@ static bool hash_key(struct rows *r, XXH128_hash_t *ret)
 		if (json_rows_value(r, at, &v) || v.state == VALUE_ABSENT ||
 		    v.state == VALUE_NULL)
 			return false;
-		if (v.state == VALUE_BOOL) {
-			v.text = v.truth ? "1" : "0";
-			v.size = 1;
-		}
+		spell_key(&r->table->layouts[0].columns[at], &v);
+		XXH3_128bits_update(&state, &v.state, sizeof(v.state));
 		XXH3_128bits_update(&state, &v.size, sizeof(v.size));
 		XXH3_128bits_update(&state, v.text, v.size);
 	}
@@ -227,15 +268,6 @@ static bool is_passed_over(struct rows *r)
 
 /* ---- Files ---------------------------------------------------------------------------------------------------------- */
 
-static int flawed(struct rows *r, const struct json_split_flaw *flaw)
-{
-	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-				   "json: %s:%llu:%llu (byte %llu): %s: %s Mend the file, or leave it out with "
-				   "on_broken = \"skip\".",
-				   files_label(r->inst->files, r->file.entry), (unsigned long long)flaw->line,
-				   (unsigned long long)flaw->column, (unsigned long long)flaw->offset, flaw->code, flaw->reason);
-}
-
 /* Stands on the next row of the open file, passed over or not. */
 static int next_of_file(struct rows *r)
 {
@@ -259,7 +291,15 @@ static int next_of_file(struct rows *r)
 	}
 }
 
-/* What `bad` does in the first pass: nothing, for the second one tells it. */
+/* What `broken` and `bad` do in the first pass: nothing, for the second one tells it. */
+static int pass_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
+{
+	(void)self;
+	(void)entry;
+	(void)flaw;
+	return 0;
+}
+
 static int pass_over(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
 {
 	(void)self;
@@ -270,7 +310,7 @@ static int pass_over(struct rows_sink *self, const struct json_record *record, c
 
 static int find_duplicates(struct rows *r)
 {
-	struct rows_sink quiet = { NULL, pass_over }, *sink = r->sink;
+	struct rows_sink quiet = { pass_file, pass_over }, *sink = r->sink;
 	int64_t limit = r->inst->host->memory / (int64_t)(4 * sizeof(struct seen_slot));
 	XXH128_hash_t hash;
 	int rc;
@@ -306,7 +346,7 @@ static int open_next(struct rows *r)
 	r->row = r->row_count = 0;
 	r->number = 0;
 	if (rc == FILE_BROKEN)
-		return r->inst->skip_broken ? r->sink->broken(r->sink, entry, &flaw) : flawed(r, &flaw);
+		return flawed(r, &flaw);
 	if (rc)
 		return rc;
 	r->file_names = r->file.names.count;
@@ -330,6 +370,7 @@ int json_rows_next(struct rows *r)
 		rc = next_of_file(r);
 		if (rc == ETL_FILL_END) {
 			r->open = false;
+			r->file.without_rows += !r->file.looked && !json_split_found(r->file.split);
 			open_file_end(&r->file);
 			continue;
 		}

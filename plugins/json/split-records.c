@@ -171,14 +171,19 @@ static const char *name_flaw(const char *name, size_t size, const char **code)
 	return json_token_escapes(name, size) < size ? "In the name of this member is an escape that JSON has not." : NULL;
 }
 
+void json_record_place(const struct json_record *record, size_t at, uint64_t *ret_line, uint64_t *ret_column)
+{
+	uint64_t lines = json_count_newlines(record->text, at);
+	const char *newline = lines > 0 ? memrchr(record->text, '\n', at) : NULL;
+
+	*ret_line = record->line + lines;
+	*ret_column = newline ? at - (size_t)(newline - record->text) : record->column + at;
+}
+
 /* From the entry's first byte to the value's: where it stands. */
 static void move_place(struct json_record *record, size_t by)
 {
-	uint64_t lines = json_count_newlines(record->text, by);
-	const char *newline = lines > 0 ? memrchr(record->text, '\n', by) : NULL;
-
-	record->line += lines;
-	record->column = newline ? by - (size_t)(newline - record->text) : record->column + by;
+	json_record_place(record, by, &record->line, &record->column);
 	record->offset += by;
 	record->text += by;
 	record->size -= by;

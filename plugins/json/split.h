@@ -81,6 +81,9 @@ enum json_split_step {
  */
 int json_split_next(struct json_split *split, struct json_record *record, struct json_split_flaw *flaw);
 
+/* The line and column of byte AT of a record's text, AT <= its size. */
+void json_record_place(const struct json_record *record, size_t at, uint64_t *ret_line, uint64_t *ret_column);
+
 /* After the end: was the container there? False: the text has no such member, or it is another kind. */
 bool json_split_found(const struct json_split *split);
 /* Which cut JSON_CUT_AUTO chose; JSON_CUT_AUTO as long as that is open. */

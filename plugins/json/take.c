@@ -147,19 +147,22 @@ static const char *take_number(uint64_t n, struct work *w, struct json_value *re
 }
 
 /* The place among its neighbours, of the row or of a node on the way to it: of an element in its array, of a member in its object. */
-static uint64_t index_of(const struct row *row, size_t chain)
+static uint64_t index_of(const struct row *row, size_t chain, struct work *w)
 {
 	size_t count, at = chain == CHAIN_ROW ? row->chain_length - 1 : chain;
 	const struct json_node *nodes = json_tree_nodes(row->tree, &count);
-	uint32_t parent;
-	uint64_t n = 0;
+	struct nearby *near = &w->nearby[at % NEARBY];
+	uint32_t parent, node;
 
 	if (chain == CHAIN_RECORD || row->chain_length == 0)
 		return row->record;
 	parent = at > 0 ? row->chain[at - 1] : 0;
-	for (uint32_t i = parent + 1; i < row->chain[at]; i = nodes[i].next)
-		n += nodes[i].kind != JSON_KEY;
-	return n;
+	node = row->chain[at];
+	if (near->node == 0 || near->parent != parent || near->node > node)
+		*near = (struct nearby){ parent, parent + 1, 0 };
+	for (; near->node < node; near->node = nodes[near->node].next)
+		near->before += nodes[near->node].kind != JSON_KEY;
+	return near->before;
 }
 
 /* 32 hexadecimal digits of the file's name and the row's place in it: the same in every run. */
@@ -197,7 +200,7 @@ static const char *take_raw(const struct row *row, const struct take *t, struct 
 	case START_TEXT:
 		return fill_template(t->text, row, w, ret);
 	case START_INDEX:
-		return take_number(index_of(row, t->chain), w, ret);
+		return take_number(index_of(row, t->chain, w), w, ret);
 	case START_LINE:
 		return take_number(row->line, w, ret);
 	case START_FILE:
