@@ -256,7 +256,7 @@ without_tested() {
 
 # Without all that can be spared; check-long leaves out each by itself.
 without_most_tested() {
-	without_tested postgres odbc map mask sql counts totals checksum rules
+	without_tested postgres odbc map mask keymap sql counts totals checksum rules
 }
 
 # Every file that is kept is in the release, but for what only the repository needs.
@@ -303,7 +303,7 @@ all_threads() {
 
 # Each plugin left out by itself.
 without_each_tested() {
-	for each in sqlite postgres odbc map mask sql counts totals checksum rules; do
+	for each in sqlite postgres odbc map mask keymap sql counts totals checksum rules; do
 		without_tested $each || return 1
 	done
 }
