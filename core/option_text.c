@@ -232,6 +232,9 @@ bool uri_absolute(const char *uri, const char *folder, char **ret)
 		return true;
 	if (uri[scheme + 1] == '-' && (!uri[scheme + 2] || strchr("?#", uri[scheme + 2])))
 		return true;
+	/* "json:https://…": what is behind the scheme is an address of its own. */
+	if (strncmp(uri + scheme + 1 + strspn(uri + scheme + 1, "abcdefghijklmnopqrstuvwxyz"), "://", 3) == 0)
+		return true;
 	etl_text_add_bytes(&text, uri, scheme + 1);
 	for (const char *p = strcmp(folder, "/") == 0 ? "" : folder; *p; p++)
 		if (strchr("%?#", *p))

@@ -46,9 +46,9 @@ static const char *remote_part(const char *scheme, const char *uri)
 {
 	size_t length = strlen(scheme);
 
-	if (uri && strncmp(uri, scheme, length) == 0 && uri[length] == ':' && http_is_url(uri + length + 1))
+	if (strncmp(uri, scheme, length) == 0 && uri[length] == ':' && http_is_url(uri + length + 1))
 		return uri + length + 1;
-	return uri && http_is_url(uri) ? uri : NULL;
+	return http_is_url(uri) ? uri : NULL;
 }
 
 /* What is wrong with "SCHEME:PATH", or NULL: the path is in RET. */
@@ -150,28 +150,46 @@ static char *shown_root(const char *uri)
 	return shown;
 }
 
+/* Behind "SCHEME:" the query sets options, as on the command line; else it is the server's. */
+static char *asked_of(const char *plugin, const char *uri)
+{
+	const char *at = remote_part(plugin, uri);
+
+	return at == uri ? strdup(uri) : strndup(at, strcspn(at, "?#"));
+}
+
 static int remote_of(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, const char *uri,
 		     struct files **ret, char **ret_root, struct etl_error *err)
 {
+	char *asked;
 	int rc;
 
 	if (host->str(conf, "path"))
 		return host->fail(err, ETL_USAGE, NULL, 0,
 				  "%s: path and uri both say where the files are; give one of them", plugin);
-	*ret_root = shown_root(uri);
+	if (remote_part(plugin, uri) != uri && (rc = check_query(host, conf, plugin, uri, err)) != ETL_OK)
+		return rc;
+	asked = asked_of(plugin, uri);
+	*ret_root = asked ? shown_root(asked) : NULL;
 	if (!*ret_root)
-		return host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory for the uri", plugin);
-	rc = files_new(ret, host, *ret_root, err);
-	return rc ? rc : remote_new(*ret, conf, uri, err);
+		rc = host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory for the uri", plugin);
+	else
+		rc = files_new(ret, host, *ret_root, err);
+	if (!rc)
+		rc = remote_new(*ret, conf, asked, err);
+	if (asked)
+		explicit_bzero(asked, strlen(asked));
+	free(asked);
+	return rc;
 }
 
 int files_of(const struct etl_host *host, const struct etl_conf *conf, const char *plugin, struct files **ret, char **ret_root,
 	     struct etl_error *err)
 {
-	const char *uri = remote_part(plugin, host->str(conf, "uri"));
+	const char *uri = host->str(conf, "uri");
 	int rc;
 
-	if (uri)
+	if (uri && remote_part(plugin, uri))
 		return remote_of(host, conf, plugin, uri, ret, ret_root, err);
 	rc = files_root(host, conf, plugin, ret_root, err);
 	return rc ? rc : files_new(ret, host, *ret_root, err);

@@ -613,7 +613,10 @@ int json_table_propose(struct etl_instance *inst, const struct proposal *p, stru
 	if (!t)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
 	t->name = etl_arena_copy(&t->memory, p->name);
-	rc = t->name ? files_pattern_parse(&t->files, inst->host, p->files, err) : no_memory(&m);
+	rc = t->name ? ETL_OK : no_memory(&m);
+	/* Of a root that is the file, or standard input, there is nothing to say. */
+	if (!rc && *p->files)
+		rc = files_pattern_parse(&t->files, inst->host, p->files, err);
 	if (!rc)
 		rc = propose_layout(&m, p);
 	if (!rc)

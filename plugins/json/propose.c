@@ -73,7 +73,8 @@ static int emit(struct etl_instance *inst, const struct proposal *p, struct etl_
 	int rc;
 
 	etl_text_add(&keys, "from = {");
-	add_key(&keys, " ", "files", p->files);
+	if (*p->files)
+		add_key(&keys, " ", "files", p->files);
 	if (p->shape)
 		add_key(&keys, " ", "shape", p->shape);
 	if (p->rows)

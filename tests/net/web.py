@@ -14,6 +14,8 @@ web.requests: method, path, range, status.
                     or the shell script of command=FILE is run
     password        only Ada is let in, with her password, "se cret"
     to=URL          asks there instead; what comes is handed on
+    bearer=TOKEN    only who has that token is let in; it is not handed on
+    clock=N         its clock is N seconds ahead
     status=N        every answer is that, with the body of the file web.words
 """
 
@@ -26,6 +28,7 @@ import os
 import re
 import sys
 import threading
+import time
 import urllib.parse
 
 gets = ranges = 0
@@ -76,6 +79,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(time.time() + int(play().get("clock", 0)))
+
     def do_HEAD(self):
         self.do_GET()
 
@@ -90,6 +96,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
         name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).lstrip("/")
         if self.command == "GET" and "Range" in self.headers and str(nth_range) == words.get("write"):
             self.write(name, words)
+        if "bearer" in words:
+            if self.headers.get("Authorization") != "Bearer " + words["bearer"]:
+                return self.plain(401)
+            del self.headers["Authorization"]
         if "to" in words:
             return self.forward(words["to"])
         if "status" in words:

@@ -321,7 +321,8 @@ static const char *refused(const struct etl_conf *conf)
 START_TEST(a_root_without_what_is_secret)
 {
 	static const struct etl_conf conf = { { URI("https://shop.blob.core.windows.net/c/a%20b/?sv=1&sig=hush"), SERVICE("auto"), AUTH("auto") } };
-	static const struct etl_conf web = { { URI("json:https://Ada:hush@host.example/x.json?key=hush"), SERVICE("auto"), AUTH("auto") } };
+	static const struct etl_conf web = { { URI("https://Ada:hush@host.example/x.json?key=hush"), SERVICE("auto"), AUTH("auto") } };
+	static const struct etl_conf named = { { URI("json:https://host.example/x.json?auth=auto"), SERVICE("auto"), AUTH("auto") } };
 	struct files *files;
 	char *root;
 
@@ -341,6 +342,12 @@ START_TEST(a_root_without_what_is_secret)
 	ck_assert_str_eq(root, "https://host.example/x.json");
 	ck_assert(files->backend == &files_web);
 	ck_assert_str_eq(files->remote->url.user, "Ada:hush");
+	ck_assert_str_eq(files->remote->query, "key=hush");
+	files_free(files);
+	free(root);
+	ck_assert_int_eq(open_files(&named, &files, &root), ETL_OK);
+	ck_assert_str_eq(root, "https://host.example/x.json");
+	ck_assert_str_eq(files->remote->query, "");
 	files_free(files);
 	free(root);
 }
@@ -366,6 +373,7 @@ START_TEST(options_that_do_not_go_together)
 		{ { { URI("https://host.example/x"), SERVICE("auto"), AUTH("auto"), { .key = "sas", .items = { "hush" } } } }, "sas goes with" },
 		{ { { URI("http://Ada:hush@host.example/x"), SERVICE("auto"), AUTH("auto") } }, "write https://" },
 		{ { { URI("https://host.example/%x"), SERVICE("auto"), AUTH("auto") } }, "two hexadecimal digits" },
+		{ { { URI("json:https://host.example/x?key=hush"), SERVICE("auto"), AUTH("auto") } }, "?key in the uri sets nothing" },
 		{ { { URI("https://host.example/x"), { .key = "path", .items = { "/x" } } } }, "give one of them" },
 	};
 
