@@ -117,6 +117,8 @@ int files_input_rewind(struct files_input *input, struct etl_error *err);
 /* From byte OFFSET; of uncompressed files only. */
 int files_input_seek(struct files_input *input, int64_t offset, struct etl_error *err);
 bool files_input_can_seek(const struct files_input *input);
+/* Why a read failed: what is compressed is damaged or ends early. */
+bool files_input_is_damaged(const struct files_input *);
 bool files_input_is_compressed(const struct files_input *input);
 void files_input_close(struct files_input *input);
 

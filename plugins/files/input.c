@@ -20,6 +20,7 @@ struct files_input {
 	size_t at, size;
 	bool ended; /* the raw end came */
 	bool done;  /* it was checked */
+	bool damaged;
 };
 
 static int fill(struct files_input *in, struct etl_error *err)
@@ -94,7 +95,8 @@ static int finish(struct files_input *in, struct etl_error *err)
 	if (in->done)
 		return ETL_OK;
 	in->done = true;
-	if (in->decoder && !in->decoder->whole(in->decoder))
+	in->damaged = in->decoder && !in->decoder->whole(in->decoder);
+	if (in->damaged)
 		return in->files->host->fail(err, ETL_FATAL, NULL, 0,
 					     "%s: the %s file ends in its middle; it was cut short, get it again",
 					     in->raw->where, in->decoder->name);
@@ -138,6 +140,7 @@ static int read_coded(struct files_input *in, void *to, size_t room, size_t *ret
 		/* Without new bytes too: some may wait in the decoder. */
 		why = in->decoder->run(in->decoder, in->bytes + in->at, in->size - in->at, to, room,
 				       &taken, &made);
+		in->damaged = why;
 		if (why)
 			return in->files->host->fail(err, ETL_FATAL, NULL, 0,
 						     "%s: the %s file is damaged (%s); get it again",
@@ -169,6 +172,11 @@ int files_input_rewind(struct files_input *in, struct etl_error *err)
 	if (in->decoder)
 		in->decoder->reset(in->decoder);
 	return rc ? rc : begin(in, err);
+}
+
+bool files_input_is_damaged(const struct files_input *in)
+{
+	return in->damaged;
 }
 
 bool files_input_is_compressed(const struct files_input *in)

@@ -19,7 +19,7 @@ struct looking {
 	struct work work;
 	struct shape *top;
 	bool lines, array, whole;       /* what the files of the group are */
-	uint64_t broken;
+	const char *now;                /* the file that is looked at, for messages */
 };
 
 static int no_memory(struct looking *l)
@@ -27,13 +27,33 @@ static int no_memory(struct looking *l)
 	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0, "json: no memory to look at the files");
 }
 
+/* The first of a file: a proposal is made by what can be read, and says nothing of the rest. */
+static void tell_flaw(struct looking *l, uint64_t line, uint64_t column, const char *code, const char *reason)
+{
+	char place[64] = "";
+
+	if (line > 0)
+		snprintf(place, sizeof(place), ":%llu:%llu", (unsigned long long)line, (unsigned long long)column);
+	if (l->now)
+		l->inst->host->log(l->inst->host, ETL_LOG_WARN, "%s%s: %s: %s What is broken has no part in what is proposed.",
+				   l->now, place, code, reason);
+	l->now = NULL;
+}
+
 static int add_record(struct looking *l, const struct json_record *record)
 {
 	struct json_flaw flaw;
 	const char *code = NULL;
 
-	if (record->too_large || json_tree_read(l->tree, record->text, record->size, &flaw) < 0) {
-		l->broken++;
+	if (record->too_large) {
+		tell_flaw(l, record->line, record->column, "too_large", "The record is larger than max_row.");
+		return ETL_OK;
+	}
+	if (json_tree_read(l->tree, record->text, record->size, &flaw) < 0) {
+		uint64_t line, column;
+
+		json_record_place(record, flaw.at, &line, &column);
+		tell_flaw(l, line, column, flaw.code, flaw.reason);
 		return ETL_OK;
 	}
 	code = json_shape_add(l->top, &l->inference->memory, l->tree, 0, &l->work);
@@ -48,6 +68,7 @@ static int add_file(struct looking *l, struct open_file *f, const struct files_e
 	struct json_record record;
 	int rc = open_file_begin(f, entry, false, &flaw);
 
+	l->now = files_label(l->inst->files, entry);
 	while (!rc) {
 		rc = open_file_next(f, &record, &flaw);
 		if (rc != ETL_FILL_MORE)
@@ -55,7 +76,7 @@ static int add_file(struct looking *l, struct open_file *f, const struct files_e
 		rc = add_record(l, &record);
 	}
 	if (rc == OPEN_FILE_FLAW) {
-		l->broken++;
+		tell_flaw(l, flaw.line, flaw.column, flaw.code, flaw.reason);
 		rc = ETL_OK;
 	}
 	l->lines |= json_split_chosen(f->split) == JSON_CUT_LINES;
@@ -99,7 +120,6 @@ static int look_at_group(struct looking *l, const struct files_list *list, const
 	if (rc)
 		return rc;
 	l->lines = l->array = l->whole = false;
-	l->broken = 0;
 	l->top = etl_arena_alloc(&l->inference->memory, sizeof(*l->top));
 	rc = l->top ? files_list(l->inst->files, table->files, &own, l->err) : no_memory(l);
 	if (l->top)

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,11 @@ static int next(struct open_file *f, struct json_record *record, struct json_spl
 			return OPEN_FILE_FLAW;
 		case JSON_SPLIT_MORE:
 			rc = f->inst->host->canceled(f->inst->host) ? ETL_CANCELED : feed(f);
+			if (rc && f->inst->skip_broken && files_input_is_damaged(f->input)) {
+				*flaw = (struct json_split_flaw){ .code = "damaged" };
+				snprintf(flaw->reason, sizeof(flaw->reason), "What is compressed is damaged or cut short.");
+				return OPEN_FILE_FLAW;
+			}
 			if (rc)
 				return rc;
 			break;

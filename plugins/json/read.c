@@ -76,7 +76,10 @@ static int reject_file(struct rows_sink *sink, const struct files_entry *entry, 
 	struct etl_reject what = { .code = "broken_file", .key = label };
 	struct etl_text reason = { 0 };
 
-	add_place(&reason, label, flaw->line, flaw->column, flaw->offset);
+	if (flaw->line > 0)
+		add_place(&reason, label, flaw->line, flaw->column, flaw->offset);
+	else
+		etl_text_add(&reason, label);
 	etl_text_addf(&reason, ": %s: %s No row of the file was taken into \"%s\".", flaw->code, flaw->reason,
 		      r->table->name);
 	r->inst->host->log(r->inst->host, ETL_LOG_WARN, "%s", reason.at ? reason.at : label);
