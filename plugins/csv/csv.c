@@ -28,7 +28,7 @@ static const struct etl_option options[] = {
 	  .help = "A folder, or a file; - is standard input or output. Give this or uri." },
 	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL,
 	  .help = "The same as a URI: \"csv:in/\" is relative to the pipeline file, \"csv:///srv/in\" is absolute. Or files at a server: "
-		  "https://…" },
+		  "https://..." },
 	FILES_REMOTE_OPTIONS,
 	{ .name = "separator", .kind = ETL_OPT_TEXT, .flags = STORE, .default_text = ",",
 	  .help = "What stands between fields: one ASCII character, or \"tab\"." },

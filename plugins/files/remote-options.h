@@ -8,13 +8,13 @@
 #define FILES_REMOTE_OPTIONS                                                                                                      \
 	{ .name = "service", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "auto", .choices = "auto|web|blob|emulator", \
 	  .help = "What answers at a uri with https:// or http://: a web server, Azure Blob Storage, or its emulator, where the account is the " \
-		  "first part of the path. auto: blob for ACCOUNT.blob.…, else web." },                                          \
+		  "first part of the path. auto: blob for ACCOUNT.blob...., else web." },                                          \
 	{ .name = "auth", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "auto",                                \
 	  .choices = "auto|none|sas|shared-key|azure-cli|managed-identity",                                                      \
 	  .help = "Who asks at Azure: nobody, who has a SAS or the account's key, who is logged in with az, or the machine's identity. auto: by " \
 		  "what is given." },                                                                                             \
 	{ .name = "sas", .kind = ETL_OPT_SECRET, .flags = ETL_OPT_SOURCE,                                                        \
-	  .help = "A SAS, \"sv=…&sig=…\", instead of behind the ? of the uri." },                                                \
+	  .help = "A SAS, \"sv=...&sig=...\", instead of behind the ? of the uri." },                                                \
 	{ .name = "account_key", .kind = ETL_OPT_SECRET, .flags = ETL_OPT_SOURCE, .help = "A key of the storage account, for shared-key." }, \
 	{ .name = "identity", .kind = ETL_OPT_TEXT, .flags = ETL_OPT_SOURCE,                                                     \
 	  .help = "The client id of a user-assigned identity, for managed-identity." },                                          \

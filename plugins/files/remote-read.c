@@ -20,6 +20,7 @@
 
 #define RANGE	   ((int64_t)8 << 20) /* bytes of a request: no answer is open for long while the reader is slow */
 #define WORDS_MOST 65536
+#define LATEST	   253402300799 /* seconds since 1970: the end of the year 9999 */
 
 struct distant {
 	struct files_raw raw;
@@ -60,7 +61,7 @@ int64_t remote_time(const char *text)
 {
 	time_t at = *text ? curl_getdate(text, NULL) : (time_t)-1;
 
-	return at == (time_t)-1 ? 0 : (int64_t)at * 1000000;
+	return at <= 0 || at > LATEST ? 0 : (int64_t)at * 1000000;
 }
 
 void remote_tag(const char *text, char *ret, size_t room)
@@ -209,7 +210,7 @@ static int take_range(struct distant *d, const struct http_answer *a, struct etl
 {
 	int64_t first, total;
 
-	if (!remote_range(a->range, &first, &total) || first != d->at)
+	if (!remote_range(a->range, &first, &total) || first != d->at || a->length == 0)
 		return d->remote->host->fail(err, ETL_FATAL, NULL, 0,
 					     "%s: the server was asked for the bytes from %" PRId64 " on and answers with others (%s)", d->raw.where,
 					     d->at, *a->range ? a->range : "it does not say which");

@@ -58,7 +58,7 @@ static const struct etl_option references[] = {
 static const struct etl_option options[] = {
 	{ .name = "path", .kind = ETL_OPT_PATH, .help = "The folder, or the file; - is standard input. Give this or uri." },
 	{ .name = "uri", .kind = ETL_OPT_URI, .flags = ETL_OPT_LOCAL,
-	  .help = "The same as a URI: \"json:profiles/\" is relative to the pipeline file. Or files at a server: https://…" },
+	  .help = "The same as a URI: \"json:profiles/\" is relative to the pipeline file. Or files at a server: https://..." },
 	FILES_REMOTE_OPTIONS,
 	{ .name = "on_broken", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "stop", .choices = "stop|skip",
 	  .help = "A file that is cut short, empty or no JSON around its records: stop ends the run; skip leaves all of it out, as one "

@@ -277,6 +277,7 @@ START_TEST(ranges_tags_and_times)
 	ck_assert_int_eq(remote_time("Wed, 21 Oct 2015 07:28:00 GMT"), 1445412480000000);
 	ck_assert_int_eq(remote_time("never"), 0);
 	ck_assert_int_eq(remote_time(""), 0);
+	ck_assert_int_eq(remote_time("Wed, 21 Oct 2000000 07:28:00 GMT"), 0);
 }
 END_TEST
 
