@@ -80,6 +80,10 @@ static const char *members(const struct filter *f, struct json_value *v, struct 
 		at += nodes[i].size;
 		*at++ = '"';
 		*at++ = ':';
+		if (json_tree_is_shortened(v->tree)) {
+			at += json_tree_spell(v->tree, i + 1, at);
+			continue;
+		}
 		memcpy(at, text + value->at - quotes, value->size + 2 * quotes);
 		at += value->size + 2 * quotes;
 	}

@@ -10,6 +10,7 @@
 
 #include "number.h"
 #include "row.h"
+#include "text.h"
 
 static bool is_number_type(int32_t type)
 {
@@ -81,11 +82,20 @@ static const char *put_any(struct etl_column_builder *b, const struct json_value
 static const char *put_json(struct etl_column_builder *b, const struct json_value *v, struct work *w)
 {
 	size_t size;
+	struct json_text_policy counted = *w->texts; /* when its text was taken */
 	const char *text = v->loose ? NULL : json_value_as_json(v, w, &size);
+	char *to;
 
 	if (v->loose)
 		return etl_convert_text(b, v->text, v->size);
-	return text ? put_bytes(b, text, size) : "no_memory";
+	if (!text || v->state != VALUE_TEXT || !memchr(text, '\\', size))
+		return text ? put_bytes(b, text, size) : "no_memory";
+	to = json_pool_take(&w->pool, size);
+	if (!to)
+		return "no_memory";
+	memcpy(to, text, size);
+	json_text_judge(to, size, &counted);
+	return put_bytes(b, to, size);
 }
 
 static const char *put_bool(struct etl_column_builder *b, const struct json_value *v)
@@ -109,13 +119,11 @@ static const char *put_text(struct etl_column_builder *b, const struct json_valu
 }
 
 /* Without the white space between its parts: a column holds the value, not its file's layout. */
-static const char *compact(struct json_value *v, struct work *w)
+static size_t compact(const struct json_value *v, char *to)
 {
-	char *to = json_pool_take(&w->pool, v->size), *at = to;
+	char *at = to;
 	bool string = false;
 
-	if (!to)
-		return "no_memory";
 	for (size_t i = 0; i < v->size; i++) {
 		char c = v->text[i];
 
@@ -126,15 +134,29 @@ static const char *compact(struct json_value *v, struct work *w)
 		if (string && c == '\\')
 			*at++ = v->text[++i];
 	}
+	return (size_t)(at - to);
+}
+
+/* What an array or object is in a column: the policies hold within it too. */
+static const char *tidy(struct json_value *v, struct work *w)
+{
+	char *to = json_pool_take(&w->pool, v->size + 2);
+
+	if (!to)
+		return "no_memory";
+	if (v->tree && json_tree_is_shortened(v->tree))
+		v->size = json_tree_spell(v->tree, v->node, to);
+	else
+		v->size = compact(v, to);
 	v->text = to;
-	v->size = (size_t)(at - to);
-	return NULL;
+	v->tree = NULL;
+	return json_text_judge(to, v->size, w->texts);
 }
 
 const char *json_put(struct etl_column_builder *b, struct json_value *v, bool nullable, struct work *w)
 {
 	int32_t type = b->type.type;
-	const char *code = v->state == VALUE_JSON ? compact(v, w) : NULL;
+	const char *code = v->state == VALUE_JSON ? tidy(v, w) : NULL;
 
 	if (code)
 		return code;

@@ -190,6 +190,26 @@ const char *json_text_resolve(const char *raw, size_t size, struct json_text_pol
 	return NULL;
 }
 
+const char *json_text_judge(char *text, size_t size, struct json_text_policy *policy)
+{
+	size_t at = plain_run(text, size), used;
+
+	for (; at < size; at += used, at += plain_run(text + at, size - at)) {
+		const char *code;
+		uint32_t c = 0, was;
+
+		used = json_text_escape(text + at, size - at, &c);
+		was = c;
+		code = used ? judge(policy, &c) : NULL;
+		if (code)
+			return code;
+		if (c != was)
+			memcpy(text + at, "\\ufffd", UNICODE_SIZE);
+		used += used == 0;
+	}
+	return NULL;
+}
+
 /* The next characters of RAW, resolved: what it takes of RAW; *ret and its size in *ret_size. */
 static size_t next_piece(const char *raw, size_t size, char buffer[4], const char **ret, size_t *ret_size)
 {

@@ -27,6 +27,9 @@ struct json_text_policy {
  */
 const char *json_text_resolve(const char *raw, size_t size, struct json_text_policy *policy, char *to, size_t *ret);
 
+/* TEXT is valid JSON: the policy's word on the escapes in its strings, where they stand. NULL, or the reject's code. */
+const char *json_text_judge(char *text, size_t size, struct json_text_policy *policy);
+
 /* RAW, when its escapes are resolved, is PLAIN. Without allocation. A lone surrogate is what JSON_ODD_KEEP makes of it. */
 bool json_text_is(const char *raw, size_t size, const char *plain, size_t plain_size);
 

@@ -31,6 +31,7 @@ struct json_tree {
 	size_t count, room;
 	struct json_open *open; /* a stack; the first is none */
 	uint64_t dropped;
+	bool shortened;         /* by members of this text */
 	struct json_member *members; /* tree-names.c: used again */
 	size_t member_room;
 	char *names;

@@ -354,6 +354,7 @@ int json_tree_read(struct json_tree *tree, const char *text, size_t size, struct
 	tree->size = size;
 	tree->flaw = flaw;
 	tree->count = 0;
+	tree->shortened = false;
 	if (size >= UINT32_MAX)
 		return json_flaw_marks(tree, JSON_MARKS_LARGE);
 	result = json_marks_find(tree->marks, text, size, &marks, &count);

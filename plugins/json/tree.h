@@ -6,6 +6,7 @@
 #ifndef JSON_TREE_H
 #define JSON_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -71,6 +72,10 @@ const struct json_node *json_tree_nodes(const struct json_tree *tree, size_t *re
 const char *json_tree_text(const struct json_tree *tree);
 /* Members that the policy took out since the tree was made. */
 uint64_t json_tree_dropped(const struct json_tree *tree);
+/* It took some out of the text that was read last, so that the bytes of a node may tell more than the nodes. */
+bool json_tree_is_shortened(const struct json_tree *tree);
+/* A node as JSON, as the nodes have it, without white space; TO has room for its bytes and two quotes. How many it became. */
+size_t json_tree_spell(const struct json_tree *tree, uint32_t node, char *to);
 
 #ifdef __cplusplus
 }
