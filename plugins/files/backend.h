@@ -72,7 +72,6 @@ extern const struct files_backend files_local, files_standard;
 bool files_pattern_match(const struct files_pattern *pattern, const char *name, struct arena *memory,
 			 const char *const **ret_captures);
 bool files_pattern_may_hold(const struct files_pattern *pattern, const char *folder);
-const char *files_pattern_text(const struct files_pattern *pattern);
 /* Can a file below a folder have this name? Not one with an empty part, . or .. */
 bool files_is_name(const char *name);
 /* The text before the first `*` or `{`: what a server can be asked for. */

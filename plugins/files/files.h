@@ -45,6 +45,7 @@ bool files_is_standard(const struct files *files);      /* the root is "-" */
 struct files_pattern;
 int files_pattern_parse(struct files_pattern **ret, const struct etl_host *host, const char *text, struct etl_error *err);
 void files_pattern_free(struct files_pattern *pattern);
+const char *files_pattern_text(const struct files_pattern *pattern); /* as written */
 /* How many; PATTERN NULL: none. */
 size_t files_pattern_captures(const struct files_pattern *pattern, const char *const **ret_names);
 /* The inverse: the name of the file for these values, beside the names of the captures. NULL: a value cannot be a file's name

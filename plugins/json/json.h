@@ -150,6 +150,8 @@ int json_table_new(struct etl_instance *, const char *name, const struct etl_con
 /* Of a dataset: by its options where they have columns, else by what is in the files. *RET is NULL when there is no such table. */
 int json_table_of(struct etl_instance *, const struct etl_dataset *, struct json_table **ret, struct etl_error *);
 void json_table_free(struct json_table *);
+/* mapping-names.c: refuses a {name} that nothing gives. */
+int json_names_check(struct etl_instance *, const struct json_table *, struct etl_error *);
 size_t json_column_find(const struct json_table *, const char *name);    /* SIZE_MAX: none */
 
 /* take-parse.c: "@.a.b | filter 'x'" into RET; LAYOUT says what its rows are. False: *why is a sentence, owned by ARENA. */

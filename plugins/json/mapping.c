@@ -309,6 +309,12 @@ static int read_columns(struct making *m, const struct etl_conf *table, const st
 				c->map = was.map;
 				c->map_count = was.map_count;
 			}
+			if (!m->host->given(one, "null_values")) {
+				c->nulls = was.nulls;
+				c->null_count = was.null_count;
+			}
+			if (!m->host->given(one, "not_null"))
+				c->required = was.required;
 		}
 	}
 	for (i = 0; !rc && i < count; i++) {
@@ -541,6 +547,8 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 		rc = find_columns(&m, from);
 	if (!rc)
 		rc = read_rest(&m, from);
+	if (!rc)
+		rc = json_names_check(inst, t, err);
 	if (rc)
 		json_table_free(t);
 	else

@@ -33,6 +33,14 @@ int json_stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_erro
 	return ETL_OK;
 }
 
+/* A pattern that is mistyped looks like a table that is empty. */
+static void tell_none(struct etl_instance *inst, const struct json_table *t, const struct files_list *list)
+{
+	if (list->count == 0 && t->files)
+		inst->host->log(inst->host, ETL_LOG_WARN, "table \"%s\": no file has a name that files = \"%s\" means", t->name,
+				files_pattern_text(t->files));
+}
+
 int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wanted, struct etl_split_sink *sink,
 	      struct etl_error *err)
 {
@@ -43,6 +51,8 @@ int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wa
 	if (rc || !t)
 		return rc;
 	rc = files_list(inst->files, t->files, &list, err);
+	if (!rc)
+		tell_none(inst, t, &list);
 	if (!rc)
 		rc = files_plan(&list, read->limit > 0 ? 1 : wanted, sink);
 	files_list_clear(&list);
