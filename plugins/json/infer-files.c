@@ -134,7 +134,7 @@ static void capture_name(char *to, size_t room, const struct parts *p, size_t i,
 		strcpy(before + size - 3, "y");
 	else if (size > 1 && before[size - 1] == 's')
 		before[size - 1] = '\0';
-	snprintf(to, room, "%s_id", before);
+	snprintf(to, room, "%.50s_id", before);
 }
 
 static void add_escaped(struct etl_text *to, const char *text, size_t size)
