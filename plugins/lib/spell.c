@@ -237,13 +237,16 @@ size_t etl_spell_timestamp(char *buf, int64_t micros, bool instant)
 
 size_t etl_spell_uuid(char *buf, const uint8_t v[16])
 {
+	static const char digits[] = "0123456789abcdef";
 	char *at = buf;
 
 	for (int i = 0; i < 16; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*at++ = '-';
-		at += sprintf(at, "%02x", v[i]);
+		*at++ = digits[v[i] >> 4];
+		*at++ = digits[v[i] & 15];
 	}
+	*at = '\0';
 	return (size_t)(at - buf);
 }
 
