@@ -22,16 +22,17 @@ struct shape {
 
 static int no_memory(struct shape *s)
 {
-	return s->self->host->fail(s->err, ETL_MEMORY, NULL, 0, "no memory for the shape of table %s",
-				   s->derive.in->name);
+	return s->self->host->fail(s->err, ETL_MEMORY, NULL, 0,
+				   "no memory for the shape of table %s", s->derive.in->name);
 }
 
 static void say_gone(struct shape *s, const char *what, const char *name)
 {
-	s->self->host->log(s->self->host, ETL_LOG_WARN,
-			   "table %s: %s%s%s goes, because it is about the old values of a column that is a "
-			   "UUID now",
-			   s->derive.in->name, what, name ? " " : "", name ? name : "");
+	s->self->host->log(
+		s->self->host, ETL_LOG_WARN,
+		"table %s: %s%s%s goes, because it is about the old values of a column that is a "
+		"UUID now",
+		s->derive.in->name, what, name ? " " : "", name ? name : "");
 }
 
 static void said(void *data, const char *what, const char *name, bool mixed)
@@ -45,7 +46,8 @@ static enum etl_renamed old_sql(struct shape *s, const char **sql)
 {
 	struct etl_derive *d = &s->derive;
 
-	return *sql ? etl_rename_sql(d->names, s->sql_names, d->in->column_count, *sql, &d->arena, sql) :
+	return *sql ? etl_rename_sql(d->names, s->sql_names, d->in->column_count, *sql, &d->arena,
+				     sql) :
 		      ETL_RENAMED;
 }
 
@@ -104,7 +106,8 @@ static void make_uuid(struct shape *s, const struct keymap_made *made, struct et
 				    .flags = ETL_TYPED | ETL_REMADE |
 					     (is_not_null(s, made) ? ETL_NOT_NULL : 0),
 				    .identity_last = ETL_UNKNOWN };
-	if (!keymap_in_place(made, s->derive.in, made->columns[0]) || keymap_kept(&s->plan, made->columns[0]))
+	if (!keymap_in_place(made, s->derive.in, made->columns[0]) ||
+	    keymap_kept(&s->plan, made->columns[0]))
 		return;
 	ret->comment = was->comment;
 	if (was->default_sql && !made->is_key)
@@ -144,7 +147,8 @@ static int keep_column(struct shape *s, const struct keymap_column *plan, struct
 	s->self->host->at(s->err, s->derive.in->name, ret->name, NULL);
 	return s->self->host->fail(
 		s->err, ETL_USAGE, NULL, 0,
-		"keymap: column \"%s\" is computed from the old values of a column that becomes a UUID; keep "
+		"keymap: column \"%s\" is computed from the old values of a column that becomes a "
+		"UUID; keep "
 		"them under another name with `old`, or drop \"%s\" before with map",
 		ret->name, ret->name);
 }
@@ -198,7 +202,8 @@ static void keep_old_key(struct shape *s, const struct keymap_made *made)
 {
 	struct etl_table *out = &s->derive.out;
 	const char **names = etl_arena_alloc(&s->derive.arena, made->count * sizeof(*names));
-	struct etl_key *keys = etl_arena_alloc(&s->derive.arena, (out->unique_count + 1) * sizeof(*keys));
+	struct etl_key *keys = etl_arena_alloc(&s->derive.arena,
+					       (out->unique_count + 1) * sizeof(*keys));
 
 	if (!names || !keys)
 		return;
@@ -211,7 +216,8 @@ static void keep_old_key(struct shape *s, const struct keymap_made *made)
 	}
 	for (size_t i = 0; i < out->unique_count; i++)
 		keys[i] = *ETL_AT(const struct etl_key, out->uniques, out->unique_size, i);
-	keys[out->unique_count++] = (struct etl_key){ .columns = names, .column_count = made->count };
+	keys[out->unique_count++] = (struct etl_key){ .columns = names,
+						      .column_count = made->count };
 	out->uniques = keys;
 	out->unique_size = sizeof(*keys);
 }
@@ -239,7 +245,8 @@ static void make_primary(struct shape *s)
 /* A collation is about texts. */
 static void drop_collations(struct shape *s, struct etl_key *key)
 {
-	const char **kept = etl_arena_alloc(&s->derive.arena, (key->column_count + 1) * sizeof(*kept));
+	const char **kept = etl_arena_alloc(&s->derive.arena,
+					    (key->column_count + 1) * sizeof(*kept));
 
 	for (size_t i = 0; kept && key->collations && i < key->column_count; i++)
 		kept[i] = made_of(s, key->columns[i]) ? NULL : key->collations[i];
@@ -250,7 +257,8 @@ static void drop_collations(struct shape *s, struct etl_key *key)
 static void mend_uniques(struct shape *s)
 {
 	struct etl_table *out = &s->derive.out;
-	struct etl_key *keys = etl_arena_alloc(&s->derive.arena, (out->unique_count + 1) * sizeof(*keys));
+	struct etl_key *keys = etl_arena_alloc(&s->derive.arena,
+					       (out->unique_count + 1) * sizeof(*keys));
 
 	for (size_t i = 0; keys && i < out->unique_count; i++) {
 		keys[i] = *ETL_AT(const struct etl_key, out->uniques, out->unique_size, i);
@@ -263,13 +271,15 @@ static void mend_uniques(struct shape *s)
 
 /* ---- Foreign keys ---- */
 
-static bool is_of(const struct shape *s, const struct keymap_made *made, const struct etl_foreign_key *fk)
+static bool is_of(const struct shape *s, const struct keymap_made *made,
+		  const struct etl_foreign_key *fk)
 {
 	size_t found = 0;
 
 	for (size_t i = 0; i < made->count; i++)
 		for (size_t k = 0; k < fk->column_count; k++)
-			found += strcasecmp(s->derive.new_names[made->columns[i]], fk->columns[k]) == 0;
+			found += strcasecmp(s->derive.new_names[made->columns[i]],
+					    fk->columns[k]) == 0;
 	return found == made->count && found == fk->column_count;
 }
 
@@ -277,14 +287,15 @@ static bool is_of(const struct shape *s, const struct keymap_made *made, const s
 static const struct keymap_made *made_for(const struct shape *s, const struct etl_foreign_key *fk)
 {
 	const struct etl_table *in = s->derive.in;
-	const char *parent = keymap_name(s->self, fk->parent_schema ? fk->parent_schema : in->schema,
-					 fk->parent);
+	const char *parent = keymap_name(
+		s->self, fk->parent_schema ? fk->parent_schema : in->schema, fk->parent);
 	const struct keymap_made *first = NULL;
 
 	for (size_t i = 0; i < s->plan.made_count; i++) {
 		const struct keymap_made *made = &s->plan.made[i];
 
-		if (!is_of(s, made, fk) || (made->is_key && !keymap_in_place(made, in, made->columns[0])))
+		if (!is_of(s, made, fk) ||
+		    (made->is_key && !keymap_in_place(made, in, made->columns[0])))
 			continue;
 		if (strcmp(made->table, parent) == 0)
 			return made;
@@ -297,13 +308,14 @@ static const struct keymap_made *made_for(const struct shape *s, const struct et
 static void mend_foreign_keys(struct shape *s)
 {
 	struct etl_table *out = &s->derive.out;
-	struct etl_foreign_key *keys = etl_arena_alloc(&s->derive.arena,
-						       (out->foreign_key_count + 1) * sizeof(*keys));
+	struct etl_foreign_key *keys = etl_arena_alloc(
+		&s->derive.arena, (out->foreign_key_count + 1) * sizeof(*keys));
 
 	for (size_t i = 0; keys && i < out->foreign_key_count; i++) {
 		const struct keymap_made *made;
 
-		keys[i] = *ETL_AT(const struct etl_foreign_key, out->foreign_keys, out->foreign_key_size, i);
+		keys[i] = *ETL_AT(const struct etl_foreign_key, out->foreign_keys,
+				  out->foreign_key_size, i);
 		made = made_for(s, &keys[i]);
 		if (!made)
 			continue;
@@ -353,8 +365,9 @@ static bool mend_index(struct shape *s, const struct etl_index *was, struct etl_
 	stays = stays && old_sql(s, &index->where_sql) == ETL_RENAMED;
 	for (size_t i = 0; stays && i < was->part_count; i++) {
 		parts[i] = *ETL_AT(const struct etl_index_part, index->parts, index->part_size, i);
-		parts[i].expression =
-			ETL_AT(const struct etl_index_part, was->parts, was->part_size, i)->expression;
+		parts[i].expression = ETL_AT(const struct etl_index_part, was->parts,
+					     was->part_size, i)
+					      ->expression;
 		stays = old_sql(s, &parts[i].expression) == ETL_RENAMED;
 		if (parts[i].column && made_of(s, parts[i].column))
 			parts[i].collation = NULL;
@@ -374,8 +387,9 @@ static void mend_indexes(struct shape *s)
 
 	for (size_t i = 0; indexes && i < out->index_count; i++) {
 		indexes[count] = *ETL_AT(const struct etl_index, out->indexes, out->index_size, i);
-		if (mend_index(s, ETL_AT(const struct etl_index, s->derive.in->indexes,
-					 s->derive.in->index_size, i),
+		if (mend_index(s,
+			       ETL_AT(const struct etl_index, s->derive.in->indexes,
+				      s->derive.in->index_size, i),
 			       &indexes[count]))
 			count++;
 		else
@@ -409,8 +423,8 @@ static int make_shape(struct shape *s)
 	return d->arena.failed ? no_memory(s) : ETL_OK;
 }
 
-int keymap_derive(struct etl_instance *self, const struct etl_table *in, struct etl_table_sink *sink,
-		  struct etl_error *err)
+int keymap_derive(struct etl_instance *self, const struct etl_table *in,
+		  struct etl_table_sink *sink, struct etl_error *err)
 {
 	struct shape s = { .self = self, .derive = { .in = in, .gone = said }, .err = err };
 	int r = keymap_plan_make(self, in, &s.plan, err);
@@ -420,7 +434,8 @@ int keymap_derive(struct etl_instance *self, const struct etl_table *in, struct 
 	s.derive.data = &s;
 	if (s.plan.made_count == 0) {
 		self->host->log(self->host, ETL_LOG_WARN,
-				"table %s: keymap finds no key of one column and no reference there, so nothing "
+				"table %s: keymap finds no key of one column and no reference "
+				"there, so nothing "
 				"becomes a UUID",
 				in->name);
 		r = sink->emit(sink, in);

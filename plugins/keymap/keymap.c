@@ -57,12 +57,14 @@ static int read_namespace(struct etl_instance *self, struct etl_error *err)
 
 	if (self->method == KEYMAP_MD5)
 		return text ? host->fail(err, ETL_USAGE, NULL, 0,
-					 "keymap: `namespace` belongs to method = \"v5\", not to \"md5\"") :
+					 "keymap: `namespace` belongs to method = \"v5\", not to "
+					 "\"md5\"") :
 			      ETL_OK;
 	if (!text)
 		return host->fail(
 			err, ETL_USAGE, NULL, 0,
-			"keymap: method = \"v5\" needs a `namespace`: a UUID that was made once for "
+			"keymap: method = \"v5\" needs a `namespace`: a UUID that was made once "
+			"for "
 			"this data (uuidgen), or dns, url, oid or x500; with another one all keys "
 			"become others");
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -70,9 +72,9 @@ static int read_namespace(struct etl_instance *self, struct etl_error *err)
 			text = known[i].uuid;
 	if (parse_uuid(text, self->namespace))
 		return ETL_OK;
-	return host->fail(err, ETL_USAGE, NULL, 0,
-			  "keymap: namespace: \"%s\" is no UUID, and none of dns, url, oid and x500",
-			  text);
+	return host->fail(
+		err, ETL_USAGE, NULL, 0,
+		"keymap: namespace: \"%s\" is no UUID, and none of dns, url, oid and x500", text);
 }
 
 /* ---- The text that is hashed ---- */
@@ -100,10 +102,11 @@ static int read_text(struct etl_instance *self, struct etl_error *err)
 	const char *stray = find_stray(text);
 
 	if (stray)
-		return host->fail(err, ETL_USAGE, NULL, 0,
-				  "keymap: text: at \"%s\": only {table} and {key} are filled in, and no "
-				  "other braces may stand there",
-				  stray);
+		return host->fail(
+			err, ETL_USAGE, NULL, 0,
+			"keymap: text: at \"%s\": only {table} and {key} are filled in, and no "
+			"other braces may stand there",
+			stray);
 	if (!key || strstr(key + 1, KEY_PLACE))
 		return host->fail(err, ETL_USAGE, NULL, 0,
 				  "keymap: text: \"%s\" has to have {key} in it once%s", text,
@@ -223,7 +226,8 @@ static const struct etl_option keymap_options[] = {
 		  "says, else the name in the source." },
 	{ .name = "names",
 	  .kind = ETL_OPT_PAIRS,
-	  .help = "Pairs of a table as the source calls it, with or without its schema, and the name "
+	  .help = "Pairs of a table as the source calls it, with or without its schema, and the "
+		  "name "
 		  "that is hashed for it: of this table, and of those its foreign keys refer to." },
 	{ .name = "key",
 	  .kind = ETL_OPT_LIST,
@@ -251,7 +255,8 @@ static const struct etl_option keymap_options[] = {
 	  .kind = ETL_OPT_CHOICE,
 	  .default_text = "error",
 	  .choices = "error|ignore",
-	  .help = "What a column is that `key`, `references` or `keep` name and the table has not." },
+	  .help = "What a column is that `key`, `references` or `keep` name and the table has "
+		  "not." },
 	{ .name = NULL },
 };
 

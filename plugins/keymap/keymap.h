@@ -21,7 +21,8 @@ struct etl_instance {
 	const struct etl_conf *conf;
 	int method; /* enum keymap_method */
 	uint8_t namespace[KEYMAP_UUID];
-	const char *before, *after; /* what stands around {key} in `text`; BEFORE ends where {key} begins */
+	const char *before,
+		*after; /* what stands around {key} in `text`; BEFORE ends where {key} begins */
 	size_t before_size;
 	bool ignores_unmatched, follows;
 };

@@ -20,7 +20,8 @@ struct planning {
 
 static int no_memory(const struct planning *p)
 {
-	return p->self->host->fail(p->err, ETL_MEMORY, NULL, 0, "no memory for the columns of keymap");
+	return p->self->host->fail(p->err, ETL_MEMORY, NULL, 0,
+				   "no memory for the columns of keymap");
 }
 
 static const struct etl_column *column_at(const struct planning *p, size_t i)
@@ -40,7 +41,8 @@ static bool takes(const struct keymap_made *made, size_t column)
 
 bool keymap_in_place(const struct keymap_made *made, const struct etl_table *table, size_t column)
 {
-	return takes(made, column) && strcasecmp(made->name, etl_column_at(table, column)->name) == 0;
+	return takes(made, column) &&
+	       strcasecmp(made->name, etl_column_at(table, column)->name) == 0;
 }
 
 const char *keymap_kept(const struct keymap_plan *plan, size_t column)
@@ -121,14 +123,16 @@ static int check_column(const struct planning *p, size_t i)
 		return ETL_OK;
 	host->at(p->err, p->table->name, column->name, NULL);
 	if (column->flags & ETL_GENERATED)
-		return host->fail(p->err, ETL_USAGE, NULL, 0,
-				  "keymap: column \"%s\" is computed, so its values do not come; name "
-				  "others, or put it into `keep`",
-				  column->name);
-	return host->fail(p->err, ETL_USAGE, NULL, 0,
-			  "keymap: column \"%s\" is %s, and one key may be written in several ways there; "
-			  "make it an integer or a text with map, or put it into `keep`",
-			  column->name, etl_type_name(type, name, sizeof(name)));
+		return host->fail(
+			p->err, ETL_USAGE, NULL, 0,
+			"keymap: column \"%s\" is computed, so its values do not come; name "
+			"others, or put it into `keep`",
+			column->name);
+	return host->fail(
+		p->err, ETL_USAGE, NULL, 0,
+		"keymap: column \"%s\" is %s, and one key may be written in several ways there; "
+		"make it an integer or a text with map, or put it into `keep`",
+		column->name, etl_type_name(type, name, sizeof(name)));
 }
 
 /* ---- One column of UUIDs ---- */
@@ -136,11 +140,12 @@ static int check_column(const struct planning *p, size_t i)
 static int twice(const struct planning *p, const struct keymap_made *a, const struct keymap_made *b)
 {
 	p->self->host->at(p->err, p->table->name, b->name, NULL);
-	return p->self->host->fail(
-		p->err, ETL_USAGE, NULL, 0,
-		"keymap: column \"%s\" would be the UUID of \"%s\" and the UUID of \"%s\"; give one of "
-		"them a column of its own with `as`, or both tables one name with `table` or `names`",
-		b->name, a->table, b->table);
+	return p->self->host->fail(p->err, ETL_USAGE, NULL, 0,
+				   "keymap: column \"%s\" would be the UUID of \"%s\" and the UUID "
+				   "of \"%s\"; give one of "
+				   "them a column of its own with `as`, or both tables one name "
+				   "with `table` or `names`",
+				   b->name, a->table, b->table);
 }
 
 static bool is_same(const struct keymap_made *a, const struct keymap_made *b)
@@ -194,7 +199,8 @@ static int read_names(struct planning *p, const struct etl_conf *conf, const cha
 	if (!made->name && made->count > 1) {
 		host->at(p->err, p->table->name, NULL, NULL);
 		return host->fail(p->err, ETL_USAGE, NULL, 0,
-				  "keymap: %s of \"%s\" has %zu columns, so the column of its UUID needs a name: "
+				  "keymap: %s of \"%s\" has %zu columns, so the column of its UUID "
+				  "needs a name: "
 				  "as = …",
 				  what, p->table->name, made->count);
 	}
@@ -203,8 +209,8 @@ static int read_names(struct planning *p, const struct etl_conf *conf, const cha
 	if (count > 0 && count != made->count) {
 		host->at(p->err, p->table->name, NULL, NULL);
 		return host->fail(p->err, ETL_USAGE, NULL, 0,
-				  "keymap: `old` has %zu name%s, and %s of \"%s\" has %zu column%s", count,
-				  count == 1 ? "" : "s", what, p->table->name, made->count,
+				  "keymap: `old` has %zu name%s, and %s of \"%s\" has %zu column%s",
+				  count, count == 1 ? "" : "s", what, p->table->name, made->count,
 				  made->count == 1 ? "" : "s");
 	}
 	for (size_t i = 0; i < count; i++)
@@ -227,9 +233,10 @@ static int add_reference(struct planning *p, const struct etl_conf *conf)
 	if (r == ETL_OK && !made.columns)
 		return ETL_OK;
 	if (r == ETL_OK && made.count == 0)
-		r = host->fail(p->err, ETL_USAGE, NULL, 0,
-			       "keymap: references: `column` names none, so nothing refers to \"%s\"",
-			       made.table);
+		r = host->fail(
+			p->err, ETL_USAGE, NULL, 0,
+			"keymap: references: `column` names none, so nothing refers to \"%s\"",
+			made.table);
 	if (r == ETL_OK)
 		r = read_names(p, conf, "the reference", &made);
 	return r == ETL_OK ? add(p, made) : r;
@@ -293,7 +300,8 @@ static int add_key(struct planning *p)
 static bool is_self(const struct etl_table *table, const struct etl_foreign_key *fk)
 {
 	return strcasecmp(fk->parent, table->name) == 0 &&
-	       (!fk->parent_schema || !table->schema || strcmp(fk->parent_schema, table->schema) == 0);
+	       (!fk->parent_schema || !table->schema ||
+		strcmp(fk->parent_schema, table->schema) == 0);
 }
 
 /* To the table itself, and then maybe to another column than the key. */
@@ -333,7 +341,8 @@ static int add_foreign_key(struct planning *p, const struct etl_foreign_key *fk)
 	made.columns = column;
 	made.name = column_at(p, *column)->name;
 	made.table = self ? p->own :
-			    keymap_name(p->self, fk->parent_schema ? fk->parent_schema : p->table->schema,
+			    keymap_name(p->self,
+					fk->parent_schema ? fk->parent_schema : p->table->schema,
 					fk->parent);
 	return add(p, made);
 }
@@ -356,10 +365,11 @@ static int add_out(struct planning *p, struct keymap_column column)
 		if (strcasecmp(p->plan.out[i].name, column.name) != 0)
 			continue;
 		p->self->host->at(p->err, p->table->name, column.name, NULL);
-		return p->self->host->fail(p->err, ETL_USAGE, NULL, 0,
-					   "keymap: two columns of \"%s\" would be called \"%s\"; give one "
-					   "another name with `as` or `old`, or rename it before with map",
-					   p->table->name, column.name);
+		return p->self->host->fail(
+			p->err, ETL_USAGE, NULL, 0,
+			"keymap: two columns of \"%s\" would be called \"%s\"; give one "
+			"another name with `as` or `old`, or rename it before with map",
+			p->table->name, column.name);
 	}
 	p->plan.out[p->plan.out_count++] = column;
 	return ETL_OK;
@@ -388,9 +398,8 @@ static int add_outs(struct planning *p)
 {
 	int r = ETL_OK;
 
-	p->plan.out = etl_arena_alloc(&p->plan.arena,
-				      (p->table->column_count + p->plan.made_count + 1) *
-					      sizeof(*p->plan.out));
+	p->plan.out = etl_arena_alloc(&p->plan.arena, (p->table->column_count + p->plan.made_count +
+						       1) * sizeof(*p->plan.out));
 	if (!p->plan.out)
 		return no_memory(p);
 	for (size_t i = 0; r == ETL_OK && i < p->table->column_count; i++) {
@@ -398,7 +407,8 @@ static int add_outs(struct planning *p)
 
 		for (size_t k = 0; r == ETL_OK && k < p->plan.made_count; k++)
 			if (p->plan.made[k].columns[0] == i)
-				r = add_out(p, (struct keymap_column){ p->plan.made[k].name, -1, k });
+				r = add_out(p,
+					    (struct keymap_column){ p->plan.made[k].name, -1, k });
 		if (r == ETL_OK && name)
 			r = add_out(p, (struct keymap_column){ name, (int64_t)i, 0 });
 	}

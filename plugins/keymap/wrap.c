@@ -25,7 +25,7 @@ struct mapping {
 	struct keymap_plan plan;
 	struct etl_view *view;
 	struct place *places; /* as in the plan */
-	int64_t *from;	      /* of each child of the output: the input's; -1 - n: the nth made one */
+	int64_t *from; /* of each child of the output: the input's; -1 - n: the nth made one */
 	int64_t out_count;
 };
 
@@ -64,11 +64,14 @@ static int reject(const struct mapping *m, const struct place *p, const struct A
 	if (null && p->made->is_key) {
 		etl_text_add(&reason, "a key that is NULL has no UUID");
 	} else if (null) {
-		etl_text_addf(&reason, "NULL, and the reference to %s is not optional", p->made->table);
+		etl_text_addf(&reason, "NULL, and the reference to %s is not optional",
+			      p->made->table);
 	} else {
 		etl_text_add(&reason, "of the value ");
 		etl_text_add_value(&reason, p->views[bad], row);
-		etl_text_add(&reason, " no UUID is made: a key is an integer, a date, a UUID or a text in UTF-8");
+		etl_text_add(
+			&reason,
+			" no UUID is made: a key is an integer, a date, a UUID or a text in UTF-8");
 	}
 	what.reason = reason.failed ? "no UUID can be made of a key" : reason.at;
 	r = m->self->host->reject(m->context, &what);
@@ -86,8 +89,8 @@ static size_t first_null(const struct place *p, int64_t row)
 	return i;
 }
 
-static int make_row(const struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch,
-		    int64_t row, bool *ret_keep)
+static int make_row(const struct mapping *m, struct etl_builder *builder,
+		    const struct ArrowArray *batch, int64_t row, bool *ret_keep)
 {
 	int r = 0;
 
@@ -117,7 +120,8 @@ static int make_row(const struct mapping *m, struct etl_builder *builder, const 
 static int make_columns(const struct mapping *m, const struct ArrowArray *batch,
 			struct ArrowArray *made, int64_t *keep, int64_t *ret_kept)
 {
-	struct etl_builder *builder = etl_builder_new(&m->made_schema, batch->length > 0 ? batch->length : 1);
+	struct etl_builder *builder = etl_builder_new(&m->made_schema,
+						      batch->length > 0 ? batch->length : 1);
 	int64_t kept = 0;
 	int r = builder && etl_view_set(m->view, batch) ? 0 : no_memory(m);
 
@@ -281,10 +285,11 @@ static int place_made(struct mapping *m, const struct etl_table *table, size_t i
 
 		if (at < 0) {
 			m->self->host->at(m->err, NULL, name, NULL);
-			return m->self->host->fail(m->err, ETL_USAGE, NULL, 0,
-						   "keymap: the values of column \"%s\" do not come along, so no "
-						   "UUID can be made of them",
-						   name);
+			return m->self->host->fail(
+				m->err, ETL_USAGE, NULL, 0,
+				"keymap: the values of column \"%s\" do not come along, so no "
+				"UUID can be made of them",
+				name);
 		}
 		p->views[k] = &m->view->columns[at];
 	}
@@ -311,7 +316,8 @@ static bool make_out(struct mapping *m, const struct etl_table *table, struct et
 		int64_t from = -1 - (int64_t)c->made;
 
 		if (c->from >= 0) {
-			from = etl_schema_find(&m->in_schema, etl_column_at(table, (size_t)c->from)->name);
+			from = etl_schema_find(&m->in_schema,
+					       etl_column_at(table, (size_t)c->from)->name);
 			if (from < 0)
 				continue;
 		}
@@ -341,7 +347,8 @@ static bool make_schemas(struct mapping *m, const struct etl_table *table)
 	return ok;
 }
 
-static int mapping_open(struct mapping *m, const struct etl_table *table, struct ArrowArrayStream *in)
+static int mapping_open(struct mapping *m, const struct etl_table *table,
+			struct ArrowArrayStream *in)
 {
 	int r = keymap_plan_make(m->self, table, &m->plan, m->err);
 
