@@ -130,9 +130,9 @@ int odbc_mark(struct etl_instance *, const struct etl_token *stage, struct etl_t
 	      struct etl_error *);
 int odbc_since(struct etl_instance *, const struct etl_token *stage, const struct etl_token *mark,
 	       int32_t *ret, struct etl_error *);
-/* Writes down, in the transaction under way, the unit that the last mark was for. */
 /* Is what note_unit wrote in this transaction there still? */
 int odbc_check_unit(struct etl_instance *, struct etl_error *);
+/* Writes down, in the transaction under way, the unit that the last mark was for. */
 int odbc_note_unit(struct etl_instance *, struct etl_error *);
 /* … and that a split of a load is there: a second time it fails. */
 int odbc_note_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);
@@ -146,8 +146,10 @@ int odbc_was_taken(struct etl_instance *, const struct etl_token *stage, uint64_
  * tables decide together must have been worked out (odbc_layout). */
 void odbc_add_type(struct etl_text *, const struct etl_instance *, const struct etl_table *,
 		   const struct etl_column *, int32_t *verdict, struct etl_text *note);
+
 /* ---- repair.c */
 int odbc_repair(struct etl_instance *, const struct etl_repair *, struct etl_sql_sink *, struct etl_error *);
+
 /* ---- design.c, apply.c, load.c, publish.c */
 int odbc_design(struct etl_instance *, const struct etl_table *, const struct etl_load *,
 		struct etl_step_sink *, struct etl_error *);
