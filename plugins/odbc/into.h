@@ -23,6 +23,8 @@ void odbc_into_add_differs(const struct odbc_into *, struct etl_text *, const ch
 /* keep-rows.c: what takes the rows back, before they are written. */
 /* A merge with undo = true: a place for them. */
 int odbc_keep_begin(const struct odbc_into *);
+/* The copy that made the table can be taken back even so, once the merge was. */
+int odbc_keep_copy(const struct odbc_into *);
 /* Rows that are to be deleted, or marked so, for which GONE is true. */
 int odbc_keep_gone(const struct odbc_into *, const char *gone);
 /* Rows that differ, and the keys of new ones. */

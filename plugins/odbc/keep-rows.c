@@ -142,6 +142,21 @@ static bool keeps(const struct odbc_into *t)
 	return count > 0;
 }
 
+/* Only rows that are put back make a copy another one. */
+static int keep_copy(const struct odbc_into *t)
+{
+	struct etl_text sql = { 0 };
+	int64_t count = 0;
+	int rc;
+
+	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
+	add_undo(&sql, t);
+	etl_text_add(&sql, " WHERE _etlrun_op <> 'i'");
+	rc = sql.failed ? odbc_no_memory(t->inst, t->err) : odbc_number(t->inst, t->err, &count, sql.at);
+	etl_text_free(&sql);
+	return rc == ETL_OK && count ? odbc_keep_copy(t) : rc;
+}
+
 int odbc_keep_begin(const struct odbc_into *t)
 {
 	return keeps(t) ? make(t, false) : ETL_OK;
@@ -150,6 +165,7 @@ int odbc_keep_begin(const struct odbc_into *t)
 int odbc_keep_gone(const struct odbc_into *t, const char *gone)
 {
 	struct etl_text sql = { 0 };
+	int rc;
 
 	if (!keeps(t))
 		return ETL_OK;
@@ -157,7 +173,8 @@ int odbc_keep_gone(const struct odbc_into *t, const char *gone)
 	etl_text_add(&sql, t->load->deletes == ETL_DELETE_HARD ? "'d'" : "'u'");
 	add_columns(&sql, t, NULL, false, false);
 	etl_text_addf(&sql, " FROM %s WHERE %s", t->own.at, gone);
-	return odbc_run_text(t->inst, t->err, &sql);
+	rc = odbc_run_text(t->inst, t->err, &sql);
+	return rc == ETL_OK ? keep_copy(t) : rc;
 }
 
 static int keep_updated(const struct odbc_into *t)
@@ -192,9 +209,14 @@ static int keep_new(const struct odbc_into *t, bool merge)
 
 int odbc_keep_changed(const struct odbc_into *t)
 {
-	int rc = keeps(t) ? keep_updated(t) : ETL_OK;
+	int rc;
 
-	return rc == ETL_OK && keeps(t) ? keep_new(t, true) : rc;
+	if (!keeps(t))
+		return ETL_OK;
+	rc = keep_updated(t);
+	if (rc == ETL_OK)
+		rc = keep_copy(t);
+	return rc == ETL_OK ? keep_new(t, true) : rc;
 }
 
 int odbc_keep_added(const struct odbc_into *t)

@@ -170,12 +170,15 @@ static int check_same(struct odbc_reverting *r, size_t i)
 {
 	struct odbc_content was = { .rows = odbc_row_number(&r->tables, i, UNDO_ROWS),
 				    .transaction = odbc_row_number(&r->tables, i, UNDO_XACT) };
+	const char *where = was.transaction == UNDO_BY_DIGEST ? UNDO_EVERY_ROW : NULL;
 	char gone[ODBC_NAME_ROOM];
 	bool same = false;
 	int rc;
 
 	snprintf(was.digest, sizeof(was.digest), "%s", undo_at(r, i, UNDO_DIGEST) ? undo_at(r, i, UNDO_DIGEST) : "");
-	rc = odbc_is_same(r->inst, undo_at(r, i, UNDO_SCHEMA), gone_name(r, i, gone), NULL, &was, &same, r->err);
+	if (where)
+		was.transaction = 0;
+	rc = odbc_is_same(r->inst, undo_at(r, i, UNDO_SCHEMA), gone_name(r, i, gone), where, &was, &same, r->err);
 	return rc == ETL_OK && !same ? odbc_fail_changed(r, i) : rc;
 }
 

@@ -21,6 +21,11 @@
 
 #define UNDO_OLD "_etlrun_old_"
 
+/* As the transaction of a table that was made: all its rows are known by their digest. And a condition that says so to
+ * odbc_look_at, which without one knows a whole table by less where it can. */
+#define UNDO_BY_DIGEST (-1)
+#define UNDO_EVERY_ROW "1 = 1"
+
 /* A run that is being published. */
 struct odbc_publishing {
 	struct etl_instance *inst;
