@@ -61,27 +61,46 @@ static int add_record(struct looking *l, const struct json_record *record)
 	return code ? no_memory(l) : ETL_OK;
 }
 
+static bool ends_in(const char *name, size_t size, const char *end)
+{
+	return size >= strlen(end) && memcmp(name + size - strlen(end), end, strlen(end)) == 0;
+}
+
+/* A file of lines that has one line yet is an object by its bytes; its name says what it will be. */
+static bool is_named_lines(const char *name)
+{
+	size_t size = strlen(name);
+
+	size -= ends_in(name, size, ".gz") ? strlen(".gz") : ends_in(name, size, ".zst") ? strlen(".zst") : 0;
+	return ends_in(name, size, ".jsonl") || ends_in(name, size, ".ndjson");
+}
+
 /* Records of a file whose top is an array or lines; a single object is one record. */
 static int add_file(struct looking *l, struct open_file *f, const struct files_entry *entry)
 {
 	struct json_split_flaw flaw;
 	struct json_record record;
-	int rc = open_file_begin(f, entry, false, &flaw);
+	int rc = open_file_begin(f, entry, false, &flaw), cut;
+	bool one_line = true;
 
 	l->now = files_label(l->inst->files, entry);
 	while (!rc) {
 		rc = open_file_next(f, &record, &flaw);
 		if (rc != ETL_FILL_MORE)
 			break;
+		one_line = !memchr(record.text, '\n', record.size);
 		rc = add_record(l, &record);
 	}
 	if (rc == OPEN_FILE_FLAW) {
 		tell_flaw(l, flaw.line, flaw.column, flaw.code, flaw.reason);
 		rc = ETL_OK;
 	}
-	l->lines |= json_split_chosen(f->split) == JSON_CUT_LINES;
-	l->array |= json_split_chosen(f->split) == JSON_CUT_ELEMENTS;
-	l->whole |= json_split_chosen(f->split) == JSON_CUT_WHOLE;
+	cut = json_split_chosen(f->split);
+	if (cut == JSON_CUT_WHOLE && one_line && is_named_lines(entry->name))
+		cut = JSON_CUT_LINES;
+	l->lines |= cut == JSON_CUT_LINES;
+	l->array |= cut == JSON_CUT_ELEMENTS;
+	l->whole |= cut == JSON_CUT_WHOLE;
 	return rc;
 }
 
