@@ -10,6 +10,7 @@
 #define ARRAY_ROWS  1000
 #define SHORT_TEXT  4000 /* UTF-16 units that a driver sends as nvarchar(n) */
 #define SHORT_BYTES 8000
+#define OLD_MOST    23 /* "2025-12-01 00:00:00.000" */
 
 /* ---- Opening --------------------------------------------------------------------------------------------- */
 
@@ -46,23 +47,25 @@ static bool has_length(const struct etl_instance *inst, const char *type)
 	return false;
 }
 
-/* How long a value may be, as the type of the column says. */
-static int64_t most_of(struct etl_instance *inst, const struct etl_table *table, const struct etl_column *c)
+/* How long a value may be, or how fine a moment, as the type of the column says. */
+static void find_limits(struct bind_column *c, struct etl_instance *inst, const struct etl_table *table)
 {
 	struct etl_text type = { 0 }, note = { 0 };
 	const char *open;
 	int32_t verdict = ETL_EXACT;
-	int64_t most = 0;
 
 	if (inst->dialect != &odbc_tsql && inst->dialect != &odbc_postgresql)
-		return 0;
-	odbc_add_type(&type, inst, table, c, &verdict, &note);
+		return;
+	odbc_add_type(&type, inst, table, c->column, &verdict, &note);
 	open = type.at ? strchr(type.at, '(') : NULL;
 	if (open && has_length(inst, type.at))
-		most = strtoll(open + 1, NULL, 10);
+		c->most = strtoll(open + 1, NULL, 10);
+	if (type.at && inst->dialect == &odbc_tsql) {
+		c->narrow = bind_page_is_narrow(type.at);
+		bind_moment_open(c, type.at);
+	}
 	etl_text_free(&type);
 	etl_text_free(&note);
-	return most;
 }
 
 static const struct etl_column *find_column(const struct etl_table *t, const char *name)
@@ -96,7 +99,7 @@ int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table 
 		if (!c->column)
 			return inst->host->fail(err, ETL_BUG, NULL, 0, "table \"%s\" has no column \"%s\"",
 						table->name, schema->children[i]->name);
-		c->most = most_of(inst, table, c->column);
+		find_limits(c, inst, table);
 	}
 	return odbc_statement(inst, &b->stmt, err);
 }
@@ -107,6 +110,7 @@ void bind_close(struct bind *b)
 	if (b->stmt != SQL_NULL_HSTMT)
 		odbc_done(b->inst, b->stmt);
 	for (size_t i = 0; b->columns && i < b->count; i++) {
+		bind_page_close(&b->columns[i]);
 		free(b->columns[i].values);
 		free(b->columns[i].lengths);
 	}
@@ -193,6 +197,7 @@ const char *bind_check(const struct bind *b, size_t column, const struct etl_col
 {
 	const struct bind_column *c = &b->columns[column];
 	const uint8_t *bytes;
+	const char *code;
 	int64_t size;
 
 	if (etl_is_null(v, row)) {
@@ -201,11 +206,15 @@ const char *bind_check(const struct bind *b, size_t column, const struct etl_col
 		etl_text_add(why, "it is NULL, and the column takes none");
 		return "not_null";
 	}
-	if (v->width != 0)
-		return b->inst->dialect == &odbc_tsql ? check_tsql(v, row, why) : NULL;
+	if (v->width != 0) {
+		code = b->inst->dialect == &odbc_tsql ? check_tsql(v, row, why) : NULL;
+		return code ? code : bind_check_moment(c, v, row, why);
+	}
 	bytes = etl_get_bytes(v, row, &size);
-	if (c->form == BIND_TEXT)
-		return check_text(b, c, bytes, size, why);
+	if (c->form == BIND_TEXT) {
+		code = check_text(b, c, bytes, size, why);
+		return code ? code : bind_check_page(c, bytes, size, why);
+	}
 	if (c->most == 0 || size <= c->most)
 		return NULL;
 	etl_text_addf(why, "it has %lld bytes, and the column takes %lld", (long long)size, (long long)c->most);
@@ -257,6 +266,9 @@ static void put_text(struct bind_column *c, SQLULEN at, const struct etl_column_
 		text = (const char *)etl_get_bytes(v, row, &size);
 	else
 		size = (int64_t)etl_spell_fixed(buf, v, row);
+	/* More than three digits it does not read, and the others are zeros. */
+	if (c->old && size > OLD_MOST)
+		size = OLD_MOST;
 	c->lengths[at] = (SQLLEN)(odbc_widen((SQLWCHAR *)(void *)(c->values + (SQLLEN)at * c->width), text,
 					     (size_t)size) *
 				  sizeof(SQLWCHAR));

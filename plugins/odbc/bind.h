@@ -5,17 +5,25 @@
 #ifndef ODBC_BIND_H
 #define ODBC_BIND_H
 
+#include <iconv.h>
+
+#include "rows.h"
 #include "target.h"
 
 #define BIND_ROOM (4 << 20) /* bytes of the places of an array, when nothing asks for less */
 #define MANY_ROOM (1 << 20) /* of a statement of many rows: psqlODBC makes several times as much of it */
 
 enum bind_form { BIND_INT, BIND_REAL, BIND_BIT, BIND_TEXT, BIND_BYTES };
+enum bind_old { BIND_DATETIME = 1, BIND_SMALLDATETIME }; /* T-SQL's older types of moments */
 
 struct bind_column {
 	const struct etl_column *column; /* of the target */
 	int32_t form;			 /* enum bind_form */
 	int64_t most; /* UTF-16 units (of PostgreSQL: characters) or bytes that the column takes; 0: any */
+	int32_t old;  /* enum bind_old, or 0 */
+	bool narrow, has_page; /* a text of a code page, in T-SQL; it is one that is known here */
+	iconv_t page;
+	int64_t step; /* of a moment in T-SQL, in microseconds; 0: any */
 	SQLLEN width;			 /* bytes of a value's place, of this array */
 	char *values;
 	size_t room;
@@ -57,6 +65,18 @@ int bind_try(struct bind *, const char *sql, const struct etl_view *, const int6
 int bind_document(struct etl_instance *, SQLHSTMT, const char *sql, const SQLWCHAR *text, size_t units,
 		  struct odbc_said *said, struct etl_error *);
 
+/* ---- bind-moment.c */
+/* TYPE: of the column in T-SQL. */
+void bind_moment_open(struct bind_column *, const char *type);
+/* As bind_check. */
+const char *bind_check_moment(const struct bind_column *, const struct etl_column_view *, int64_t row, struct etl_text *why);
+/* ---- bind-page.c */
+bool bind_page_is_narrow(const char *type);
+/* TABLE, as it stands in SQL, tells the code pages; before rows are checked. */
+int bind_page_open(struct bind *, const char *table, struct etl_error *);
+void bind_page_close(struct bind_column *);
+/* As bind_check. */
+const char *bind_check_page(const struct bind_column *, const uint8_t *text, int64_t size, struct etl_text *why);
 
 /* ---- Of bind.c, for bind-many.c */
 /* How column I is declared to the driver. */

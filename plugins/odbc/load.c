@@ -304,6 +304,17 @@ static int load_rows(struct loading *l, struct ArrowArrayStream *stream)
 	return rc;
 }
 
+static int find_pages(struct loading *l)
+{
+	struct etl_text staged = { 0 };
+	int rc;
+
+	odbc_add_staged(&staged, l->inst, l->load, l->token);
+	rc = staged.failed ? odbc_no_memory(l->inst, l->err) : bind_page_open(&l->bind, staged.at, l->err);
+	etl_text_free(&staged);
+	return rc;
+}
+
 static int load_stream(struct loading *l, struct ArrowArrayStream *stream)
 {
 	int rc;
@@ -314,6 +325,8 @@ static int load_stream(struct loading *l, struct ArrowArrayStream *stream)
 	if (stream->get_schema(stream, &l->schema) != 0)
 		return ETL_FAILED;
 	rc = bind_open(&l->bind, l->inst, l->load->table, &l->schema, l->err);
+	if (rc == ETL_OK)
+		rc = find_pages(l);
 	if (rc == ETL_OK)
 		rc = load_rows(l, stream);
 	l->stats.bytes += l->bind.bytes;
