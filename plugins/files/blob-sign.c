@@ -59,8 +59,8 @@ bool blob_sign(const struct blob_signed *what, const char *key, struct etl_text 
 	etl_text_addf(ret, "SharedKey %s:%s", what->account, encoded);
 	if (text.failed)
 		ret->failed = true;
-	azure_wipe(raw, sizeof(raw));
-	azure_wipe(&ctx, sizeof(ctx));
+	etl_azure_wipe(raw, sizeof(raw));
+	etl_azure_wipe(&ctx, sizeof(ctx));
 	etl_text_free(&text);
 	return fine;
 }

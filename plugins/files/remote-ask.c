@@ -26,7 +26,7 @@ static int ask_cli(struct remote *r, struct etl_error *err)
 	const struct azure_caller who = { .host = r->host };
 	struct azure_answer answer;
 	const char *why = NULL;
-	int rc = azure_run(&who, argv, TOKEN_LIMIT_MS, &answer, err);
+	int rc = etl_azure_run(&who, argv, TOKEN_LIMIT_MS, &answer, err);
 
 	if (rc)
 		return rc;
@@ -35,8 +35,8 @@ static int ask_cli(struct remote *r, struct etl_error *err)
 				   "asking for an access token: az ended with exit code %d: %s; log in with `az login` and run again",
 				   answer.status, *answer.said ? answer.said : "it does not say why");
 	else
-		why = azure_bearer_read(answer.out, (int64_t)time(NULL), &r->bearer);
-	azure_answer_free(&answer);
+		why = etl_azure_bearer_read(answer.out, (int64_t)time(NULL), &r->bearer);
+	etl_azure_answer_free(&answer);
 	return why ? r->host->fail(err, ETL_USAGE, NULL, 0, "az account get-access-token: %s; log in with `az login` and run again", why) : rc;
 }
 
@@ -46,17 +46,17 @@ static int need_token(struct remote *r, struct etl_error *err)
 
 	if (r->bearer.text && (r->bearer.expires == 0 || r->bearer.expires > (int64_t)time(NULL) + TOKEN_LEFT))
 		return ETL_OK;
-	azure_bearer_free(&r->bearer);
+	etl_azure_bearer_free(&r->bearer);
 	if (r->auth == REMOTE_CLI)
 		return ask_cli(r, err);
-	return azure_imds(&who, r->host->str(r->conf, "identity_endpoint"), r->host->str(r->conf, "identity"), RESOURCE, &r->bearer, err);
+	return etl_azure_imds(&who, r->host->str(r->conf, "identity_endpoint"), r->host->str(r->conf, "identity"), RESOURCE, &r->bearer, err);
 }
 
 bool remote_renew(struct remote *r)
 {
 	bool had = r->bearer.text != NULL;
 
-	azure_bearer_free(&r->bearer);
+	etl_azure_bearer_free(&r->bearer);
 	return had;
 }
 
@@ -80,7 +80,7 @@ static void add(struct letter *l, const char *name, const char *value)
 
 static void wipe(struct etl_text *text)
 {
-	azure_wipe(text->at, text->at ? text->length : 0);
+	etl_azure_wipe(text->at, text->at ? text->length : 0);
 	etl_text_free(text);
 }
 

@@ -172,7 +172,7 @@ void remote_free(struct remote *r)
 		return;
 	http_free(r->http);
 	http_url_free(&r->url);
-	azure_bearer_free(&r->bearer);
+	etl_azure_bearer_free(&r->bearer);
 	free(r->account);
 	free(r->container);
 	free(r->at);

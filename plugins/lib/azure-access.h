@@ -22,7 +22,7 @@ struct azure_caller {
 /* ---- azure-exec.c */
 #define AZURE_SAID_MAX 2048
 
-/* What a program said. Its output may hold a token: azure_answer_free wipes it. */
+/* What a program said. Its output may hold a token: etl_azure_answer_free wipes it. */
 struct azure_answer {
 	char *out; /* standard output, NUL-terminated */
 	size_t size;
@@ -31,18 +31,18 @@ struct azure_answer {
 };
 /* Runs ARGV, which is found on PATH, without a shell, for LIMIT milliseconds at most; ETL_OK when it ended, however. What
  * it started ends with it. */
-int azure_run(const struct azure_caller *, const char *const *argv, int64_t limit, struct azure_answer *ret,
+int etl_azure_run(const struct azure_caller *, const char *const *argv, int64_t limit, struct azure_answer *ret,
 	      struct etl_error *);
-void azure_answer_free(struct azure_answer *);
+void etl_azure_answer_free(struct azure_answer *);
 /* Overwrites what nobody may find in memory that is given back. */
-void azure_wipe(void *at, size_t size);
+void etl_azure_wipe(void *at, size_t size);
 
 /* ---- azure-json.c */
 /* Is it one JSON value, and nothing behind it? */
-bool azure_json_is_sound(const char *json);
+bool etl_azure_json_is_sound(const char *json);
 /* The text, number or word at PATH ("tags.etlrun", "[0].location") into RET. False: it is not there, is an object, a list
  * or null, or does not fit; RET is then "". */
-bool azure_json_get(const char *json, const char *path, char *ret, size_t room);
+bool etl_azure_json_get(const char *json, const char *path, char *ret, size_t room);
 
 /* ---- azure-bearer.c */
 struct azure_bearer {
@@ -50,15 +50,15 @@ struct azure_bearer {
 	int64_t expires; /* seconds since 1970 UTC; 0: not said */
 };
 /* Has TEXT the form of a token? A driver that is given something else may crash. */
-bool azure_token_is_sound(const char *text);
+bool etl_azure_token_is_sound(const char *text);
 /* Of an answer's members accessToken or access_token, expires_on. NULL, or what is wrong with it, a constant. */
-const char *azure_bearer_read(const char *json, int64_t now, struct azure_bearer *ret);
-void azure_bearer_free(struct azure_bearer *);
+const char *etl_azure_bearer_read(const char *json, int64_t now, struct azure_bearer *ret);
+void etl_azure_bearer_free(struct azure_bearer *);
 
 /* ---- azure-imds.c */
 /* A token for the managed identity of this machine, from the service at ENDPOINT, for RESOURCE ("https://…/"); IDENTITY is the
  * client id of one of several identities, or NULL. */
-int azure_imds(const struct azure_caller *, const char *endpoint, const char *identity, const char *resource,
+int etl_azure_imds(const struct azure_caller *, const char *endpoint, const char *identity, const char *resource,
 	       struct azure_bearer *ret, struct etl_error *);
 
 #endif

@@ -13,7 +13,7 @@
 #define TOKEN_MOST  (64 << 10) /* bytes; one with many groups has some ten thousand */
 
 /* Entra's are JSON Web Tokens: three parts or more, joined by points, of the characters of RFC 6750. */
-bool azure_token_is_sound(const char *text)
+bool etl_azure_token_is_sound(const char *text)
 {
 	size_t size = strlen(text), points = 0;
 
@@ -32,9 +32,9 @@ static const char *take(const char *text, const char *json, int64_t now, struct 
 	char number[32];
 	int64_t expires = 0;
 
-	if (!azure_token_is_sound(text))
+	if (!etl_azure_token_is_sound(text))
 		return "what is given as an access token has not the form of one";
-	if (azure_json_get(json, "expires_on", number, sizeof(number)))
+	if (etl_azure_json_get(json, "expires_on", number, sizeof(number)))
 		expires = strtoll(number, NULL, 10);
 	if (expires > 0 && expires <= now)
 		return "the access token that is given has expired";
@@ -43,28 +43,28 @@ static const char *take(const char *text, const char *json, int64_t now, struct 
 	return ret->text ? NULL : "no memory for an access token";
 }
 
-const char *azure_bearer_read(const char *json, int64_t now, struct azure_bearer *ret)
+const char *etl_azure_bearer_read(const char *json, int64_t now, struct azure_bearer *ret)
 {
 	const size_t room = TOKEN_MOST + 2;
 	char *text = malloc(room);
 	const char *wrong = text ? NULL : "no memory for an access token";
 
 	*ret = (struct azure_bearer){ 0 };
-	if (text && !azure_json_is_sound(json))
+	if (text && !etl_azure_json_is_sound(json))
 		wrong = "the answer is no JSON";
-	else if (text && !azure_json_get(json, "accessToken", text, room) &&
-		 !azure_json_get(json, "access_token", text, room))
+	else if (text && !etl_azure_json_get(json, "accessToken", text, room) &&
+		 !etl_azure_json_get(json, "access_token", text, room))
 		wrong = "the answer has no access token in it";
 	if (!wrong)
 		wrong = take(text, json, now, ret);
-	azure_wipe(text, text ? room : 0);
+	etl_azure_wipe(text, text ? room : 0);
 	free(text);
 	return wrong;
 }
 
-void azure_bearer_free(struct azure_bearer *bearer)
+void etl_azure_bearer_free(struct azure_bearer *bearer)
 {
-	azure_wipe(bearer->text, bearer->text ? strlen(bearer->text) : 0);
+	etl_azure_wipe(bearer->text, bearer->text ? strlen(bearer->text) : 0);
 	free(bearer->text);
 	*bearer = (struct azure_bearer){ 0 };
 }

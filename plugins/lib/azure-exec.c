@@ -39,7 +39,7 @@ static int64_t now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void azure_wipe(void *at, size_t size)
+void etl_azure_wipe(void *at, size_t size)
 {
 	volatile unsigned char *p = at;
 
@@ -47,9 +47,9 @@ void azure_wipe(void *at, size_t size)
 		*p++ = 0;
 }
 
-void azure_answer_free(struct azure_answer *answer)
+void etl_azure_answer_free(struct azure_answer *answer)
 {
-	azure_wipe(answer->out, answer->out ? OUTPUT_MAX : 0);
+	etl_azure_wipe(answer->out, answer->out ? OUTPUT_MAX : 0);
 	free(answer->out);
 	answer->out = NULL;
 }
@@ -151,7 +151,7 @@ static bool drain(struct child *c, int *fd)
 		c->answer->size += (size_t)n;
 		c->answer->out[c->answer->size] = '\0';
 	}
-	azure_wipe(chunk, sizeof(chunk));
+	etl_azure_wipe(chunk, sizeof(chunk));
 	return fits;
 }
 
@@ -237,7 +237,7 @@ static int conclude(const struct child *c, enum outcome outcome, const char *nam
 	}
 }
 
-int azure_run(const struct azure_caller *who, const char *const *argv, int64_t limit, struct azure_answer *ret,
+int etl_azure_run(const struct azure_caller *who, const char *const *argv, int64_t limit, struct azure_answer *ret,
 	      struct etl_error *err)
 {
 	struct child c = { who, ret, 0, -1, -1, now() + limit };
@@ -259,6 +259,6 @@ int azure_run(const struct azure_caller *who, const char *const *argv, int64_t l
 	}
 	finish(&c);
 	if (rc < 0)
-		azure_answer_free(ret);
+		etl_azure_answer_free(ret);
 	return rc;
 }

@@ -245,7 +245,7 @@ static int refused(const struct call *c, int status, const char *body)
 	bool busy = status == 404 || status == 410 || status == 429 || status >= 500;
 	char why[512];
 
-	if (!azure_json_get(body, "error_description", why, sizeof(why)) && !azure_json_get(body, "error", why, sizeof(why)))
+	if (!etl_azure_json_get(body, "error_description", why, sizeof(why)) && !etl_azure_json_get(body, "error", why, sizeof(why)))
 		snprintf(why, sizeof(why), "no reason is given");
 	/* Those that Microsoft asks to try again, with growing pauses. */
 	return c->who->host->fail(c->err, busy ? ETL_RETRY_CONNECTION : ETL_USAGE, NULL, 0,
@@ -263,12 +263,12 @@ static int take(struct call *c, struct azure_bearer *ret)
 					  c->endpoint);
 	if (status != 200)
 		return refused(c, status, body);
-	wrong = azure_bearer_read(body, (int64_t)time(NULL), ret);
+	wrong = etl_azure_bearer_read(body, (int64_t)time(NULL), ret);
 	return wrong ? c->who->host->fail(c->err, ETL_FATAL, NULL, 0, "the instance metadata service at %s: %s", c->endpoint, wrong) :
 		       ETL_OK;
 }
 
-int azure_imds(const struct azure_caller *who, const char *endpoint, const char *identity, const char *resource,
+int etl_azure_imds(const struct azure_caller *who, const char *endpoint, const char *identity, const char *resource,
 	       struct azure_bearer *ret, struct etl_error *err)
 {
 	struct call c = { .who = who, .endpoint = endpoint, .identity = identity, .resource = resource,
@@ -289,7 +289,7 @@ int azure_imds(const struct azure_caller *who, const char *endpoint, const char 
 		rc = take(&c, ret);
 	if (c.fd >= 0)
 		close(c.fd);
-	azure_wipe(c.answer, ANSWER_MAX);
+	etl_azure_wipe(c.answer, ANSWER_MAX);
 	free(c.answer);
 	return rc;
 }

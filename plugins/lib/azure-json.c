@@ -189,7 +189,7 @@ static void skip_value(struct scan *s, int deep)
 		read_word(s, &(struct room){ 0 });
 }
 
-bool azure_json_is_sound(const char *json)
+bool etl_azure_json_is_sound(const char *json)
 {
 	struct scan s = { json, false };
 
@@ -260,11 +260,11 @@ static bool enter(struct scan *s, const char *path)
 	return true;
 }
 
-bool azure_json_get(const char *json, const char *path, char *ret, size_t room)
+bool etl_azure_json_get(const char *json, const char *path, char *ret, size_t room)
 {
 	struct scan s = { json, false };
 	struct room to = { ret, room, false };
-	bool found = azure_json_is_sound(json) && enter(&s, path);
+	bool found = etl_azure_json_is_sound(json) && enter(&s, path);
 
 	if (found) {
 		skip_blanks(&s);

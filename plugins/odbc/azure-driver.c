@@ -88,7 +88,7 @@ void odbc_driver_file(struct etl_instance *inst, char *ret, size_t room)
 	else if (odbc_conninfo_value(whole.at, "DSN", &driver) && driver.at && inst->env != SQL_NULL_HENV)
 		find_source(inst, driver.at, name, sizeof(name));
 	etl_text_free(&driver);
-	azure_wipe(whole.at, whole.length);
+	etl_azure_wipe(whole.at, whole.length);
 	etl_text_free(&whole);
 	if (*name && !strchr(name, '/') && inst->env != SQL_NULL_HENV)
 		find_driver(inst, name, ret, room);

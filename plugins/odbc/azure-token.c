@@ -27,14 +27,14 @@ const char *azure_token_of(struct azure_bearer *bearer, struct azure_token *ret)
 {
 	*ret = (struct azure_token){ .expires = bearer->expires };
 	ret->at = lay_out(bearer->text, &ret->size);
-	azure_bearer_free(bearer);
+	etl_azure_bearer_free(bearer);
 	return ret->at ? NULL : "no memory for an access token";
 }
 
 const char *azure_token_read(const char *json, int64_t now, struct azure_token *ret)
 {
 	struct azure_bearer bearer;
-	const char *wrong = azure_bearer_read(json, now, &bearer);
+	const char *wrong = etl_azure_bearer_read(json, now, &bearer);
 
 	*ret = (struct azure_token){ 0 };
 	return wrong ? wrong : azure_token_of(&bearer, ret);
@@ -42,7 +42,7 @@ const char *azure_token_read(const char *json, int64_t now, struct azure_token *
 
 void azure_token_free(struct azure_token *token)
 {
-	azure_wipe(token->at, token->at ? token->size : 0);
+	etl_azure_wipe(token->at, token->at ? token->size : 0);
 	free(token->at);
 	*token = (struct azure_token){ 0 };
 }

@@ -36,8 +36,8 @@ static int check_string(const struct etl_host *host, const struct etl_conf *conf
 	for (size_t i = 0; rc == ETL_OK && !found && i < sizeof(keys) / sizeof(*keys); i++)
 		if (odbc_conninfo_value(whole.at, keys[i], &value))
 			found = keys[i];
-	azure_wipe(value.at, value.length);
-	azure_wipe(whole.at, whole.length);
+	etl_azure_wipe(value.at, value.length);
+	etl_azure_wipe(whole.at, whole.length);
 	etl_text_free(&value);
 	etl_text_free(&whole);
 	return found ? host->fail(err, ETL_USAGE, NULL, 0,
@@ -126,7 +126,7 @@ int odbc_azure_run(struct etl_instance *inst, const char *const *argv, int64_t l
 {
 	const struct azure_caller who = { inst->host, inst->to_the_end };
 
-	return azure_run(&who, argv, limit, ret, err);
+	return etl_azure_run(&who, argv, limit, ret, err);
 }
 
 int odbc_azure_az(struct etl_instance *inst, const char *doing, const char *const *argv, int64_t limit, struct azure_answer *ret,
@@ -137,7 +137,7 @@ int odbc_azure_az(struct etl_instance *inst, const char *doing, const char *cons
 	if (rc < 0 || ret->status == 0)
 		return rc;
 	rc = odbc_azure_fail(inst, doing, ret, err);
-	azure_answer_free(ret);
+	etl_azure_answer_free(ret);
 	return rc;
 }
 
@@ -152,7 +152,7 @@ static int ask_cli(struct etl_instance *inst, struct azure_token *ret, struct et
 	if (rc < 0)
 		return rc;
 	wrong = azure_token_read(answer.out, (int64_t)time(NULL), ret);
-	azure_answer_free(&answer);
+	etl_azure_answer_free(&answer);
 	return wrong ? inst->host->fail(err, ETL_USAGE, NULL, 0, "az account get-access-token: %s; log in with `az login` and run again",
 					wrong) :
 		       ETL_OK;
@@ -163,7 +163,7 @@ static int ask_machine(struct etl_instance *inst, struct azure_token *ret, struc
 	const struct azure_caller who = { inst->host, inst->to_the_end };
 	const char *wrong;
 	struct azure_bearer bearer;
-	int rc = azure_imds(&who, inst->host->str(inst->conf, "identity_endpoint"), inst->host->str(inst->conf, "identity"), RESOURCE,
+	int rc = etl_azure_imds(&who, inst->host->str(inst->conf, "identity_endpoint"), inst->host->str(inst->conf, "identity"), RESOURCE,
 			    &bearer, err);
 
 	if (rc < 0)

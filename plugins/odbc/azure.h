@@ -16,7 +16,7 @@ struct azure_token {
 };
 /* BEARER is spent. NULL, or what is wrong, a constant. */
 const char *azure_token_of(struct azure_bearer *bearer, struct azure_token *ret);
-/* Of an answer, as azure_bearer_read. */
+/* Of an answer, as etl_azure_bearer_read. */
 const char *azure_token_read(const char *json, int64_t now, struct azure_token *ret);
 void azure_token_free(struct azure_token *);
 

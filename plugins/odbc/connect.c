@@ -145,8 +145,8 @@ static int go(struct etl_instance *inst, struct odbc_said *said, struct etl_erro
 		else if (!rc)
 			rc = fail_connect(inst, err);
 	}
-	azure_wipe(wide, wide ? (units + 1) * sizeof(*wide) : 0);
-	azure_wipe(text.at, text.length);
+	etl_azure_wipe(wide, wide ? (units + 1) * sizeof(*wide) : 0);
+	etl_azure_wipe(text.at, text.length);
 	azure_token_free(&token);
 	free(wide);
 	etl_text_free(&text);

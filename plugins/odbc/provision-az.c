@@ -124,8 +124,8 @@ static int take_server(struct etl_instance *inst, const char *json, struct etl_e
 	struct odbc_provision *p = inst->provision;
 	const char *wanted = option(inst, "region");
 
-	if (!azure_json_get(json, "[0].resourceGroup", p->group, sizeof(p->group)) ||
-	    !azure_json_get(json, "[0].location", p->region, sizeof(p->region)))
+	if (!etl_azure_json_get(json, "[0].resourceGroup", p->group, sizeof(p->group)) ||
+	    !etl_azure_json_get(json, "[0].location", p->region, sizeof(p->region)))
 		return no_server(inst, err);
 	if (wanted && !same_region(wanted, p->region)) {
 		p->group[0] = '\0';
@@ -157,7 +157,7 @@ int provision_find_server(struct etl_instance *inst, struct etl_error *err)
 	if (rc < 0)
 		return rc;
 	rc = answer.status ? odbc_azure_fail(inst, "looking for the server", &answer, err) : take_server(inst, answer.out, err);
-	azure_answer_free(&answer);
+	etl_azure_answer_free(&answer);
 	return rc;
 }
 
@@ -186,10 +186,10 @@ static int show(struct etl_instance *inst, const char *database, const char *ser
 		rc = odbc_azure_fail(inst, "looking for the database", &answer, err);
 	} else if (!answer.status) {
 		ret->there = true;
-		azure_json_get(answer.out, "tags." PROVISION_TAG, ret->run, sizeof(ret->run));
-		azure_json_get(answer.out, "status", ret->status, sizeof(ret->status));
+		etl_azure_json_get(answer.out, "tags." PROVISION_TAG, ret->run, sizeof(ret->run));
+		etl_azure_json_get(answer.out, "status", ret->status, sizeof(ret->status));
 	}
-	azure_answer_free(&answer);
+	etl_azure_answer_free(&answer);
 	return rc;
 }
 
@@ -237,7 +237,7 @@ int provision_create(struct etl_instance *inst, const char *database, const char
 		return rc;
 	if (answer.status)
 		rc = odbc_azure_fail(inst, "making the database", &answer, err);
-	azure_answer_free(&answer);
+	etl_azure_answer_free(&answer);
 	return rc;
 }
 
@@ -277,6 +277,6 @@ int provision_delete(struct etl_instance *inst, const struct provision_note *not
 					answer.said);
 		rc = odbc_azure_fail(inst, "deleting the database that the run made", &answer, err);
 	}
-	azure_answer_free(&answer);
+	etl_azure_answer_free(&answer);
 	return rc;
 }

@@ -63,11 +63,11 @@ static bool parse(const char *line, struct provision_note *ret)
 	char published[8];
 
 	*ret = (struct provision_note){ .published = false };
-	ret->published = azure_json_get(line, "published", published, sizeof(published)) && strcmp(published, "true") == 0;
-	return azure_json_get(line, "run", ret->run, sizeof(ret->run)) &&
-	       azure_json_get(line, "database", ret->database, sizeof(ret->database)) &&
-	       azure_json_get(line, "server", ret->server, sizeof(ret->server)) &&
-	       azure_json_get(line, "resource_group", ret->group, sizeof(ret->group));
+	ret->published = etl_azure_json_get(line, "published", published, sizeof(published)) && strcmp(published, "true") == 0;
+	return etl_azure_json_get(line, "run", ret->run, sizeof(ret->run)) &&
+	       etl_azure_json_get(line, "database", ret->database, sizeof(ret->database)) &&
+	       etl_azure_json_get(line, "server", ret->server, sizeof(ret->server)) &&
+	       etl_azure_json_get(line, "resource_group", ret->group, sizeof(ret->group));
 }
 
 static int parse_all(struct etl_instance *inst, const char *path, char *text, struct provision_notes *ret, struct etl_error *err)

@@ -44,7 +44,7 @@ static int check_place(struct etl_instance *inst, struct etl_error *err)
 				named ? "; not " : "", named ? named : "");
 	etl_text_free(&database);
 	etl_text_free(&server);
-	azure_wipe(whole.at, whole.length);
+	etl_azure_wipe(whole.at, whole.length);
 	etl_text_free(&whole);
 	return rc;
 }

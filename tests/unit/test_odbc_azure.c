@@ -72,7 +72,7 @@ static const char *get(const char *json, const char *path)
 {
 	static char buf[32];
 
-	return azure_json_get(json, path, buf, sizeof(buf)) ? buf : NULL;
+	return etl_azure_json_get(json, path, buf, sizeof(buf)) ? buf : NULL;
 }
 
 START_TEST(json)
@@ -103,13 +103,13 @@ START_TEST(json_that_is_none)
 	char deep[200];
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		ck_assert_msg(!azure_json_is_sound(bad[i]), "%s", bad[i]);
+		ck_assert_msg(!etl_azure_json_is_sound(bad[i]), "%s", bad[i]);
 		ck_assert_msg(!get(bad[i], "a"), "%s", bad[i]);
 	}
 	memset(deep, '[', 100);
 	memset(deep + 100, ']', 99);
 	deep[199] = '\0';
-	ck_assert(!azure_json_is_sound(deep));
+	ck_assert(!etl_azure_json_is_sound(deep));
 }
 END_TEST
 
