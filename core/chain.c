@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "changes.h"
 #include "flow.h"
 #include "replay.h"
 
@@ -359,6 +360,17 @@ static int add_validators(const struct flow_setup *f, struct chain *c, struct jo
 	return rc;
 }
 
+/* Behind the validators: what they reject is none of what the target is to have. */
+static int add_changes(const struct flow_setup *f, struct chain *c, struct job *job, struct etl_context *context,
+		       struct etl_error *err)
+{
+	int rc;
+
+	context = step_context(c, context, job_stages(job) - 1);
+	rc = changes_wrap(f, job, context, &c->in, err);
+	return rc < 0 ? rc : stamp_open(NULL, &context->stage->out, &c->in, err);
+}
+
 /* meter(read(split)) */
 static int open_source(const struct flow_setup *f, struct job *job, struct instance *source,
 		       const struct etl_split *split, struct etl_context *context,
@@ -415,6 +427,8 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 		rc = add_cast(c, job, context, err);
 	if (rc == 0)
 		rc = add_validators(f, c, job, context, err);
+	if (rc == 0 && job->changes)
+		rc = add_changes(f, c, job, context, err);
 	if (rc < 0)
 		ret->release(ret);
 	return rc;

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "places.h"
 #include "refused.h"
+#include "spill.h"
 #include "watch.h"
 
 enum { EXIT_DIFFERENT = 7 };
@@ -143,7 +144,7 @@ static int write_failed(const char *path, struct etl_error *err)
 
 static FILE *temporary(struct etl_error *err)
 {
-	int fd = diff_file(err);
+	int fd = spill_file("differences", err);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "w+");
 
 	if (fd >= 0 && !file) {

@@ -1,13 +1,14 @@
 /* See diff-spool.h. A record is a head and its bytes; a run is records in order. */
 #include "config.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "diff-spool.h"
+#include "spill.h"
+
+#define KEPT "differences"
 
 #define READ_SIZE  (64 << 10) /* bytes read of a run at a time */
 #define SMALL_REST (64 << 10) /* bytes that may stay in memory */
@@ -46,25 +47,6 @@ struct diff_spool {
 	size_t memory_at;
 	struct cursor *last; /* whose record was given */
 };
-
-int diff_file(struct etl_error *err)
-{
-	const char *folder = getenv("TMPDIR");
-	char path[4096];
-	int fd;
-
-	if (!folder || !*folder)
-		folder = "/tmp";
-	snprintf(path, sizeof(path), "%s/etlrun-diff-XXXXXX", folder);
-	fd = mkstemp(path);
-	if (fd < 0)
-		return error_set(err, ETL_MEMORY,
-				 "%s: %s; differences beyond memory_limit are kept there; name another "
-				 "folder with TMPDIR",
-				 path, strerror(errno));
-	unlink(path);
-	return fd;
-}
 
 struct diff_spool *diff_spool_new(size_t memory)
 {
@@ -154,28 +136,13 @@ static void sort(struct diff_spool *s)
 
 /* ---- Runs in the file ------------------------------------------------------------------------ */
 
-static int file_failed(struct etl_error *err)
-{
-	return error_set(err, ETL_MEMORY,
-			 "the file of differences cannot be written: %s; name another folder with "
-			 "TMPDIR",
-			 strerror(errno));
-}
-
 static int write_all(struct diff_spool *s, const uint8_t *at, size_t size, struct etl_error *err)
 {
-	while (size > 0) {
-		ssize_t done = pwrite(s->fd, at, size, s->size);
+	int rc = spill_write(s->fd, KEPT, at, size, (uint64_t)s->size, err);
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return file_failed(err);
-		at += done;
-		size -= (size_t)done;
-		s->size += done;
-	}
-	return 0;
+	if (rc == 0)
+		s->size += (off_t)size;
+	return rc;
 }
 
 static int write_records(struct diff_spool *s, struct etl_error *err)
@@ -199,7 +166,7 @@ static int write_run(struct diff_spool *s, struct etl_error *err)
 	if (!runs)
 		return error_memory(err);
 	s->runs = runs;
-	if (s->fd < 0 && (s->fd = diff_file(err)) < 0)
+	if (s->fd < 0 && (s->fd = spill_file(KEPT, err)) < 0)
 		return ETL_FAILED;
 	sort(s);
 	runs[s->run_count].at = s->size;
@@ -296,17 +263,15 @@ static int fill(const struct diff_spool *s, struct cursor *c, size_t need, struc
 	}
 	while (c->have < need) {
 		size_t want = c->room - c->have;
-		ssize_t done;
+		int rc;
 
 		if ((off_t)want > c->end - c->at)
 			want = (size_t)(c->end - c->at);
-		done = pread(s->fd, c->buffer + c->have, want, c->at);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return file_failed(err);
-		c->at += done;
-		c->have += (size_t)done;
+		rc = spill_read(s->fd, KEPT, c->buffer + c->have, want, (uint64_t)c->at, err);
+		if (rc < 0)
+			return rc;
+		c->at += (off_t)want;
+		c->have += want;
 	}
 	return 0;
 }

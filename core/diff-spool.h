@@ -34,7 +34,4 @@ int diff_spool_rest(struct diff_spool *, struct etl_error *);
 /* 1: the next one; 0: there is none. */
 int diff_spool_next(struct diff_spool *, struct diff_found *ret, struct etl_error *);
 
-/* A file that is gone when it is closed, in $TMPDIR or /tmp. -1 with the error set. */
-int diff_file(struct etl_error *);
-
 #endif

@@ -28,6 +28,7 @@ struct item {
 	struct etl_token mark; /* where the target stood before it, where it can say so */
 	bool marked;
 	bool taken; /* the target has every row of it */
+	bool last;  /* … and of every other split of the job */
 
 	/* Under the flow's mutex. */
 	struct item *next; /* in one of the flow's lists */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "changes.h"
 #include "flow-parts.h"
 #include "log.h"
 
@@ -175,8 +176,9 @@ static void account(struct item *item, const struct etl_stats *stats)
 	digest_subtract(&job->digest, &item->refused);
 	sum_totals(item);
 	job->splits_done++;
+	item->last = job->splits_done == job->split_count;
 	job->ended = now();
-	if (job->progress && job->splits_done == job->split_count)
+	if (job->progress && item->last)
 		atomic_store(&job->progress->state, 2);
 	pthread_mutex_unlock(&job->mutex);
 }
@@ -345,6 +347,18 @@ static bool write_failed(struct flow *flow, struct item *item, struct instance *
 	return !leaves;
 }
 
+/* Every row of the job is staged. */
+static void settle_job(struct flow *flow, struct item *item, struct instance *target)
+{
+	struct etl_error err = ERROR_INIT;
+
+	if (item->job->changes && changes_settle(flow->setup, item->job, target, &err) < 0) {
+		error_name_table(&err, job_name(item->job));
+		flow_fail(flow, item, &err);
+	}
+	error_clear(&err);
+}
+
 void flow_write_all(struct flow *flow, struct instance *target)
 {
 	struct etl_error err = ERROR_INIT;
@@ -358,6 +372,8 @@ void flow_write_all(struct flow *flow, struct instance *target)
 		if (rc < 0)
 			goes_on = write_failed(flow, item, target, rc, &err);
 		error_clear(&err);
+		if (item->last && !item->job->failed)
+			settle_job(flow, item, target);
 		queue_abandon(item->queue);
 		canon_free(item->target.canon);
 		item->target.canon = NULL;

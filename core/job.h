@@ -26,6 +26,7 @@ struct stage_count {
 	uint64_t in, created, out, filtered, merged, rejected;
 };
 
+struct changes;
 struct job_replay;
 
 /* What was read back of the staged rows (verify-ahead.c), by the validators' needs. */
@@ -91,6 +92,7 @@ struct job {
 	size_t refused_count, refused_room;
 	struct carried carried; /* by which ways the target took the rows */
 	struct noted noted; /* what was changed in them */
+	struct changes *changes; /* mode = "sync": what of them the target has; or NULL */
 	size_t splits_done;
 	int64_t started, ended;	  /* CLOCK_MONOTONIC, microseconds */
 	atomic_bool failed;	  /* with scope = "table" */
@@ -149,7 +151,7 @@ bool job_fails_alone(const struct pipeline *, const struct etl_error *);
 /* The table will not be published, the others go on. ERR is logged, kept with the job, and
  * cleared. */
 void job_fail(struct job *, struct etl_error *err);
-/* How many steps a chain has, and how each is called: by its plugin's name, or "cast". */
+/* How many steps a chain has, and how each is called: by its plugin's name, "cast", or, the last, "unchanged". */
 size_t job_stages(const struct job *);
 const char *job_stage_name(const struct job *, size_t stage);
 /* How a job is called in messages: its name in the source, or "query 3". */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "changes.h"
 #include "graph.h"
 #include "log.h"
 #include "profile.h"
@@ -67,13 +68,15 @@ int64_t job_splits_wanted(const struct job *job)
 
 size_t job_stages(const struct job *job)
 {
-	return job->transforms.count + 1 + job->validators.count;
+	return job->transforms.count + 1 + job->validators.count + 1;
 }
 
 const char *job_stage_name(const struct job *job, size_t stage)
 {
 	if (stage == job->transforms.count)
 		return "cast";
+	if (stage == job_stages(job) - 1)
+		return "unchanged";
 	return stage < job->transforms.count ?
 		       job->transforms.at[stage].plugin->base.name :
 		       job->validators.at[stage - job->transforms.count - 1].plugin->base.name;
@@ -443,22 +446,30 @@ static const char *const *key_names(struct jobs *jobs, const struct job *job)
 	return names;
 }
 
-/* append, merge: what this mode asks of a table beyond its shape. */
+static int compare_job(struct job *job, struct etl_error *err)
+{
+	job->changes = changes_new();
+	return job->changes ? changes_check(job, err) : error_memory(err);
+}
+
+/* append, merge, sync: what this mode asks of a table beyond its shape. */
 static int check_mode(struct making *m, struct job *job)
 {
+	int rc;
+
 	if (m->setup->options->data_only && !job->existing)
 		return error_set(
 			m->err, ETL_USAGE,
 			"table \"%s\" is not in the target, and --data-only makes no tables",
 			job->target->name);
-	if (m->setup->pipeline->mode != ETL_MERGE)
+	if (!pipeline_merges(m->setup->pipeline))
 		return 0;
 	job->load.key = key_names(m->jobs, job);
 	job->load.key_count = job->key_count;
 	if (job->rule->deletes == ETL_DELETE_SOFT)
 		job->load.delete_column = job->rule->delete_column;
-	return job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) :
-			       error_memory(m->err);
+	rc = job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) : error_memory(m->err);
+	return rc == 0 && m->setup->pipeline->mode == ETL_SYNC && job->existing ? compare_job(job, m->err) : rc;
 }
 
 static int make_loads(struct making *m)
@@ -617,6 +628,7 @@ static void job_free(struct job *job)
 	totals_free(job->totals);
 	totals_free(job->ahead.totals);
 	noted_clear(&job->noted);
+	changes_free(job->changes);
 	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);

@@ -61,7 +61,7 @@ int pipeline_merges_only(struct pipeline *p, const config_setting_t *in, const c
 {
 	const config_setting_t *s = config_setting_get_member(in, key);
 
-	if (!s || p->mode == ETL_MERGE || p->mode == ETL_SYNC)
+	if (!s || pipeline_merges(p))
 		return ETL_OK;
 	return pipeline_fail(s, err, "`%s` belongs to mode = \"merge\"; remove it, or write that mode",
 			     key);

@@ -340,23 +340,6 @@ static int check_limits(struct pipeline *p, const config_setting_t *root, struct
 			     (long long)p->batch_bytes, (long long)p->memory_limit);
 }
 
-/* Known keys that a later version fills with life: the file is right, the verbs that would need
- * them refuse. */
-static int note_unready(struct pipeline *p, const config_setting_t *root, struct etl_error *err)
-{
-	char buf[PIPELINE_ORIGIN];
-
-	if (p->mode != ETL_SYNC)
-		return ETL_OK;
-	if (asprintf(&p->unready,
-		     "%s: mode = \"sync\" is not in this version; copy, append and merge are",
-		     setting_origin(config_setting_get_member(root, "mode"), buf, sizeof(buf))) >=
-	    0)
-		return ETL_OK;
-	p->unready = NULL;
-	return error_memory(err);
-}
-
 /* Keys that one mode has and another has not: passed over they would promise something. */
 static int check_mode(const struct pipeline *p, const config_setting_t *root, struct etl_error *err)
 {
@@ -364,7 +347,7 @@ static int check_mode(const struct pipeline *p, const config_setting_t *root, st
 	const config_setting_t *undo = config_setting_get_member(root, "undo");
 	const config_setting_t *keep_old = config_setting_get_member(root, "keep_old");
 
-	if ((p->mode == ETL_APPEND || p->mode == ETL_MERGE) && existing &&
+	if (p->mode != ETL_COPY && existing &&
 	    p->on_existing != ETL_EXISTING_FAIL)
 		return pipeline_fail(existing, err,
 				     "`on_existing` is about mode = \"copy\"; this mode keeps the tables "
@@ -424,8 +407,6 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = check_mode(p, root, err);
 	if (status == ETL_OK && p->exclude.count)
 		status = pipeline_origin(config_setting_get_member(root, "exclude"), &p->exclude_origin, err);
-	if (status == ETL_OK)
-		status = note_unready(p, root, err);
 	if (status == ETL_OK)
 		status = pipeline_later(p, root, "schedule", err);
 	if (status == ETL_OK)

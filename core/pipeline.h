@@ -112,6 +112,12 @@ struct pipeline {
 	char *unready; /* what of it this version does not do yet, a sentence; or NULL */
 };
 
+/* Rows meet by their key. */
+static inline bool pipeline_merges(const struct pipeline *p)
+{
+	return p->mode == ETL_MERGE || p->mode == ETL_SYNC;
+}
+
 /* What the command line lays over the file. */
 struct overlay {
 	const char *const *sets; /* "target.schema=stage" */

@@ -88,7 +88,7 @@ static void make_info(struct run *run)
 
 	run->info.id = run->id;
 	run->info.pipeline = p->name;
-	run->info.mode = p->mode;
+	run->info.mode = p->mode == ETL_SYNC ? ETL_MERGE : p->mode;
 	run->info.on_existing = p->on_existing;
 	run->info.keep_old = p->keep_old;
 	run->info.flags = (options->schema_only ? ETL_RUN_SCHEMA_ONLY : 0u) |
@@ -96,7 +96,8 @@ static void make_info(struct run *run)
 			  (options->limit ? ETL_RUN_PARTIAL : 0u) |
 			  (p->table_scope ? ETL_RUN_TABLE_SCOPE : 0u) |
 			  (p->undo ? ETL_RUN_UNDO : 0u) |
-			  (p->reject_rows ? ETL_RUN_REJECT : 0u);
+			  (p->reject_rows ? ETL_RUN_REJECT : 0u) |
+			  (p->mode == ETL_SYNC ? ETL_RUN_CHANGES : 0u);
 	run->info.state_path = run->state_path;
 }
 
@@ -115,12 +116,19 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 				 "or write it in the pipeline file",
 				 p->on_existing == ETL_EXISTING_REPLACE ? "replace" : "truncate");
 	if ((p->mode == ETL_APPEND && !(p->target.plugin->target.flags & ETL_APPENDS)) ||
-	    (p->mode == ETL_MERGE && !(p->target.plugin->target.flags & ETL_MERGES)))
+	    (pipeline_merges(p) && !(p->target.plugin->target.flags & ETL_MERGES)))
 		return error_set(err, ETL_USAGE,
 				 "plugin %s does not %s; write mode = \"copy\"",
 				 p->target.plugin->base.name,
 				 p->mode == ETL_APPEND ? "append to tables that are there" :
 							 "merge into tables that are there");
+	if (p->mode == ETL_SYNC && !(p->target.plugin->target.flags & ETL_NAMED_DELETES))
+		for (size_t i = 0; i < p->table_count; i++)
+			if (p->tables[i].deletes != ETL_DELETE_NONE)
+				return error_set(err, ETL_USAGE,
+						 "%s: plugin %s deletes only in mode = \"merge\"; write that mode, or "
+						 "delete = \"none\"",
+						 p->tables[i].origin.text, p->target.plugin->base.name);
 	if (!p->target.plugin->has_schema && (p->before.count || p->after_load.count))
 		return error_set(err, ETL_USAGE,
 				 "before and after_load need a target that runs SQL; %s does not",

@@ -46,15 +46,17 @@ struct report_line *run_line_of(struct run *run, const struct job *job)
 static void fill_line(struct run *run, struct job *job)
 {
 	struct report_line *line = run_line_of(run, job);
+	/* Those that the target had already, and so were not staged. */
+	uint64_t same = job->changes && job->stages ? job->stages[job_stages(job) - 1].filtered : 0;
 
 	if (!line)
 		return;
 	line->read = job->read;
-	line->filtered = job->filtered;
+	line->filtered = job->filtered - same;
 	line->created = job->created;
 	line->merged = job->merged;
 	line->rejected = job->rejected;
-	line->loaded = job->staged;
+	line->loaded = job->staged + same;
 	line->bytes = job->bytes;
 	line->carried = job->carried;
 	noted_add_all(&line->noted, &job->noted);
@@ -64,7 +66,7 @@ static void fill_line(struct run *run, struct job *job)
 			 run->info.mode == ETL_COPY ? job->staged :
 						      0;
 	line->updated = job->outcome.updated;
-	line->unchanged = job->outcome.unchanged;
+	line->unchanged = job->outcome.unchanged + same;
 	line->deleted = job->outcome.deleted;
 	line->merges = run->info.mode != ETL_COPY;
 	/* What validators counted is what comes, not what the table holds. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "fault.h"
 #include "log.h"
 #include "places.h"
@@ -120,12 +121,13 @@ static int begin_loads(struct run *run, struct etl_error *err)
 }
 
 /* A target that can say where it stands is asked before each piece of work. A replay reads a file of
- * rejects, which is soon done again. */
+ * rejects, which is soon done again; and what changed is soon found again, or has changed once more. */
 static void start_journal(struct run *run)
 {
 	const struct plugin *plugin = run->target->plugin;
 	bool in_order = (plugin->target.flags & ETL_IN_ORDER) != 0;
-	bool can = plugin->can_mark && (plugin->target.flags & ETL_RESUMABLE) && run->jobs.count > 0;
+	bool can = plugin->can_mark && (plugin->target.flags & ETL_RESUMABLE) && run->jobs.count > 0 &&
+		   run->pipeline->mode != ETL_SYNC;
 
 	run->marks = can && !in_order;
 	run->journal.in_order = in_order;
@@ -239,6 +241,9 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.journal = &run->journal;
 	run->flow.data = run;
 	rc = flow_run(&run->flow, err);
+	for (size_t i = 0; i < run->jobs.count && rc == 0; i++)
+		if (run->jobs.at[i]->changes && run->jobs.at[i]->split_count == 0)
+			rc = changes_settle(&run->flow, run->jobs.at[i], run->target, err);
 	return rc < 0 || !run->state ? rc :
 				       state_run_progress(run->state, &run->jobs, run->id, err);
 }

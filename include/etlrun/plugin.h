@@ -721,6 +721,7 @@ struct etl_source {
 	int (*backup)(struct etl_instance *, const struct etl_run *run, struct etl_token *kept, struct etl_error *err);
 };
 
+/* A sync comes as ETL_MERGE with ETL_RUN_CHANGES: ETL_SYNC is the host's own. */
 enum etl_mode { ETL_COPY, ETL_APPEND, ETL_MERGE, ETL_SYNC };
 enum etl_on_existing { ETL_EXISTING_FAIL, ETL_EXISTING_REPLACE, ETL_EXISTING_TRUNCATE };
 enum etl_delete { ETL_DELETE_NONE, ETL_DELETE_SOFT, ETL_DELETE_HARD };
@@ -734,7 +735,10 @@ enum etl_run_flags {
 	ETL_RUN_EMPTY = 1 << 4,         /* the target held nothing at all: append and merge make it as copy does */
 	ETL_RUN_UNDO = 1 << 5,          /* append, merge: keep with the rows what `revert` needs */
 	ETL_RUN_RESUMED = 1 << 6,       /* an interrupted run goes on: begin takes up the staging place that it made */
-	ETL_RUN_REJECT = 1 << 7         /* on_error = "reject": rows that a constraint does not take are left out */
+	ETL_RUN_REJECT = 1 << 7,        /* on_error = "reject": rows that a constraint does not take are left out */
+	/* Since 1.2. Of a merge: only rows that are new or differ come, and only those rows of the target go whose keys
+	 * are given (etl_part.gone), after the rows of their load and before the screens; all others stay. */
+	ETL_RUN_CHANGES = 1 << 8
 };
 
 /* What all loads of a run share. */
@@ -867,6 +871,10 @@ struct etl_dataset_sink {
 struct etl_part {
 	uint64_t index;                 /* the split's */
 	struct etl_context *context;    /* for reject */
+	/* Since 1.2. 1: the stream's rows are keys, in the order of etl_load.key, and what has them goes (ETL_RUN_CHANGES). It
+	 * comes after every split, with an index of its own. They are no rows of the load: nothing is counted of them. */
+	int32_t gone;
+	int32_t reserved;
 };
 
 /* What a load did. Closed. */
@@ -919,7 +927,8 @@ enum etl_target_flags {
 	ETL_APPENDS = 1 << 6,           /* takes ETL_APPEND */
 	ETL_MERGES = 1 << 7,            /* takes ETL_MERGE with every enum etl_delete */
 	ETL_REFERENCES = 1 << 8,        /* screens the `references` of a load; without it there are none */
-	ETL_ASKS_SOURCE = 1 << 9        /* since 1.2: wants to know etl_host.source */
+	ETL_ASKS_SOURCE = 1 << 9,       /* since 1.2: wants to know etl_host.source */
+	ETL_NAMED_DELETES = 1 << 10     /* since 1.2: takes ETL_RUN_CHANGES with every enum etl_delete, else with ETL_DELETE_NONE */
 };
 
 /* Since 1.2. Of a target; ETL_UNKNOWN: no option says one, or there is none yet. Closed. */

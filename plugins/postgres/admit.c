@@ -201,14 +201,6 @@ static int admit_into(struct etl_instance *inst, const struct etl_load *load, co
 				schema, load->table->name);
 }
 
-static int check_run(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
-{
-	if (run->mode != ETL_SYNC)
-		return ETL_OK;
-	return inst->host->fail(err, ETL_USAGE, NULL, 0,
-				"this version of postgres does not sync");
-}
-
 static int check_schema(struct etl_instance *inst, const char *schema, struct etl_error *err)
 {
 	if (strlen(schema) <= POSTGRES_NAME_MAX)
@@ -234,10 +226,8 @@ int admit(struct etl_instance *inst, const struct etl_load *load, const char *sc
 {
 	const struct etl_table *table = load->table;
 	struct standing there;
-	int rc = check_run(inst, load->run, err);
+	int rc = check_schema(inst, schema, err);
 
-	if (rc == ETL_OK)
-		rc = check_schema(inst, schema, err);
 	if (rc < 0 || !table ||
 	    (table->kind != ETL_TABLE && table->kind != ETL_VIEW && table->kind != ETL_SEQUENCE))
 		return rc;

@@ -134,6 +134,12 @@ static int screen_live(struct design *d, const struct etl_key *key, const char *
 		add_equal(&sql, load->key, load->key_count, "s", "l", false);
 		etl_text_add(&sql, ")");
 	}
+	if (load->deletes == ETL_DELETE_HARD) {
+		etl_text_addf(&sql, " AND NOT EXISTS (SELECT FROM \"" INTO_GOES "\" AS s WHERE ",
+			      (unsigned long long)load->index);
+		add_equal(&sql, load->key, load->key_count, "s", "l", false);
+		etl_text_add(&sql, ")");
+	}
 	etl_text_add(&sql, ") ORDER BY t." DESIGN_LOAD_ORDER);
 	return postgres_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "unique check", part,
 			   &sql, "the target has a row with these values");
@@ -170,7 +176,7 @@ static int screen_key(struct design *d, const struct etl_key *key, const char *k
 	etl_text_free(&given);
 	/* What a merge deletes makes room for what it brings. */
 	if (rc || d->run->mode == ETL_COPY || is_merge_key(d, key) ||
-	    d->load->deletes == ETL_DELETE_HARD)
+	    (d->load->deletes == ETL_DELETE_HARD && !into_names_gone(d->load)))
 		return rc;
 	return screen_live(d, key, part);
 }

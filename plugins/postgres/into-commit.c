@@ -400,12 +400,15 @@ static int prepare(struct into *n)
 {
 	const struct publish_part *part = n->part;
 	struct etl_text sql = { 0 };
-	char kept[64];
+	char name[64];
 
-	snprintf(kept, sizeof(kept), INTO_KEPT, (unsigned long long)part->load->index);
+	snprintf(name, sizeof(name), INTO_KEPT, (unsigned long long)part->load->index);
 	add_view(&sql, part, "new", "ctid AS _etlrun_row, *", part->load->table->name);
 	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE)
-		add_view(&sql, part, "kept", "*", kept);
+		add_view(&sql, part, "kept", "*", name);
+	snprintf(name, sizeof(name), INTO_GOES, (unsigned long long)part->load->index);
+	if (into_names_gone(part->load))
+		add_view(&sql, part, "goes", "*", name);
 	if (into_merges(part->load)) {
 		etl_text_add(&sql, "ANALYZE ");
 		postgres_add_name(&sql, part->token->text, part->load->table->name);
@@ -419,13 +422,18 @@ static int clear(struct into *n)
 	const struct publish_part *part = n->part;
 	struct etl_text sql = { 0 };
 	unsigned long long number = (unsigned long long)part->load->index;
-	char kept[64];
+	char name[64];
 
-	snprintf(kept, sizeof(kept), INTO_KEPT, number);
+	snprintf(name, sizeof(name), INTO_KEPT, number);
 	etl_text_addf(&sql, "DROP VIEW " INTO_NEW, number);
 	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE) {
 		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_KEPT "\"; DROP TABLE ", number);
-		postgres_add_name(&sql, part->token->text, kept);
+		postgres_add_name(&sql, part->token->text, name);
+	}
+	snprintf(name, sizeof(name), INTO_GOES, number);
+	if (into_names_gone(part->load)) {
+		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_GOES "\"; DROP TABLE ", number);
+		postgres_add_name(&sql, part->token->text, name);
 	}
 	return run_text(n, &sql);
 }

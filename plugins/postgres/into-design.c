@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "into.h"
 
 static unsigned long long number(const struct design *d)
@@ -35,18 +37,35 @@ static int need_keys(struct design *d)
 			   "rows meet by it, so each must have one");
 }
 
-static int make_kept(struct design *d)
+/* A table of the staging schema with the columns of the key. */
+static int make_keys(struct design *d, const char *name, const char *part, const char *note)
 {
 	const struct etl_load *load = d->load;
 	struct etl_text sql = { 0 };
 
-	etl_text_addf(&sql, "CREATE TABLE \"" INTO_KEPT "\" AS SELECT ", number(d));
+	etl_text_addf(&sql, "CREATE TABLE \"%s\" AS SELECT ", name);
 	postgres_into_add_key(&sql, load, "");
 	etl_text_add(&sql, " FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " WHERE false");
-	return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", "rejected keys", &sql,
-			   "a row that is rejected is in the source still: its key is not deleted");
+	return postgres_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", part, &sql, note);
+}
+
+static int make_kept(struct design *d)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), INTO_KEPT, number(d));
+	return make_keys(d, name, "rejected keys",
+			 "a row that is rejected is in the source still: its key is not deleted");
+}
+
+static int make_goes(struct design *d)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), INTO_GOES, number(d));
+	return make_keys(d, name, "deleted keys", "what the source has no longer");
 }
 
 /* ---- Merge -------------------------------------------------------------------------------------------------------- */
@@ -88,6 +107,11 @@ static int find_gone(struct design *d)
 		etl_text_add(&sql, "NOT ");
 		postgres_into_add_marked(&sql, load);
 		etl_text_add(&sql, " AND ");
+	}
+	if (into_names_gone(load)) {
+		etl_text_addf(&sql, "EXISTS (SELECT FROM pg_temp.\"" INTO_GOES "\" AS s WHERE ", number(d));
+		postgres_into_add_match(&sql, load, "s", "t");
+		etl_text_add(&sql, ")\n\tAND ");
 	}
 	etl_text_addf(&sql, "NOT EXISTS (SELECT FROM " INTO_NEW " AS s WHERE ", number(d));
 	postgres_into_add_match(&sql, load, "s", "t");
@@ -216,6 +240,8 @@ static int design_merge(struct design *d)
 		rc = need_keys(d);
 	if (rc == ETL_OK && deletes)
 		rc = make_kept(d);
+	if (rc == ETL_OK && into_names_gone(load))
+		rc = make_goes(d);
 	if (rc == ETL_OK)
 		rc = find_rows(d);
 	if (rc == ETL_OK && deletes)

@@ -31,6 +31,8 @@
 #define INTO_IN(list) " JOIN " list " AS g ON t.ctid = g.was AND t.tableoid = g.was_in"
 /* In the stage: keys of rows that were rejected there; they are in the source still. */
 #define INTO_KEPT "_etlrun_kept_%llu"
+/* In the stage: keys of rows that go, where the run names them. */
+#define INTO_GOES "_etlrun_goes_%llu"
 /* In the stage: the pipeline's own SQL, to be run in the transaction. */
 #define INTO_SQL "_etlrun_sql"
 
@@ -42,6 +44,12 @@ static inline const struct etl_column *into_column(const struct etl_table *t, si
 static inline bool into_merges(const struct etl_load *load)
 {
 	return load->run->mode == ETL_MERGE;
+}
+
+/* The rows that go are named; else they are those that did not come. */
+static inline bool into_names_gone(const struct etl_load *load)
+{
+	return into_merges(load) && load->deletes != ETL_DELETE_NONE && load->run->flags & ETL_RUN_CHANGES;
 }
 
 /* ---- into-sql.c: pieces of statements about one load */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "into.h"
 #include "load.h"
 
 #define PIECE (256 << 10) /* bytes that are handed to libpq at once */
@@ -374,9 +375,9 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 	return rc;
 }
 
-int postgres_load(struct etl_instance *inst, const struct etl_load *load,
-		  const struct etl_token *token, const struct etl_part *split,
-		  struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
+static int load_split(struct etl_instance *inst, const struct etl_load *load,
+		      const struct etl_token *token, const struct etl_part *split,
+		      struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
 {
 	struct loading l = { .inst = inst, .load = load, .token = token, .split = split, .err = err };
 	int rc = stream->get_schema(stream, &l.schema);
@@ -397,4 +398,21 @@ int postgres_load(struct etl_instance *inst, const struct etl_load *load,
 	free(l.buffer.at);
 	l.schema.release(&l.schema);
 	return rc;
+}
+
+int postgres_load(struct etl_instance *inst, const struct etl_load *load,
+		  const struct etl_token *token, const struct etl_part *split,
+		  struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
+{
+	struct etl_table goes = *load->table;
+	struct etl_load keys = *load;
+	char name[64];
+
+	if (!split->gone)
+		return load_split(inst, load, token, split, stream, ret, err);
+	/* They wait in a table of their own, which design made. */
+	snprintf(name, sizeof(name), INTO_GOES, (unsigned long long)load->index);
+	goes.name = name;
+	keys.table = &goes;
+	return load_split(inst, &keys, token, split, stream, ret, err);
 }

@@ -98,13 +98,13 @@ static int add_waiting_keys(struct design *d, const struct etl_table *there)
 	return rc;
 }
 
-static void add_kept(struct design *d)
+/* A table with the columns of the key, NAME and the number of the load. */
+static void add_keys(struct design *d, const char *name)
 {
 	const struct etl_load *load = d->load;
 	size_t i;
 
-	etl_text_addf(&d->sql, ";\nCREATE TABLE " INTO_KEPT "%llu (",
-		      (unsigned long long)load->index);
+	etl_text_addf(&d->sql, ";\nCREATE TABLE %s%llu (", name, (unsigned long long)load->index);
 	for (i = 0; i < load->key_count; i++) {
 		const struct etl_column *c = into_find(load->table, load->key[i]);
 
@@ -176,7 +176,9 @@ static int design_waiting(struct design *d)
 		rc = add_waiting_keys(d, whole);
 	etl_text_addf(&d->sql, "\n)%s", whole->flags & ETL_STRICT_TYPES ? " STRICT" : "");
 	if (load->deletes != ETL_DELETE_NONE)
-		add_kept(d);
+		add_keys(d, INTO_KEPT);
+	if (into_names_gone(load))
+		add_keys(d, INTO_GOES);
 	if (into_merges(load))
 		add_stays(d);
 	d->quiet = false;
@@ -268,6 +270,12 @@ static int find_gone(struct design *d)
 		etl_text_add(&sql, "t.");
 		etl_text_add_name(&sql, load->key[i], '"');
 		etl_text_add(&sql, " IS NOT NULL AND ");
+	}
+	if (into_names_gone(load)) {
+		etl_text_addf(&sql, "EXISTS (SELECT 1 FROM staged." INTO_GOES "%llu AS s WHERE ",
+			      (unsigned long long)load->index);
+		into_add_match(&sql, load, "t", "s");
+		etl_text_add(&sql, ")\n\tAND ");
 	}
 	etl_text_add(&sql, "NOT EXISTS (SELECT 1 FROM ");
 	into_add_table(&sql, "staged", load);

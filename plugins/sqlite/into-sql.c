@@ -227,7 +227,14 @@ void into_add_kept(struct etl_text *sql, const struct etl_load *load, const char
 		      "EXISTS (SELECT 1 FROM main." INTO_KEPT "%llu AS s WHERE ",
 		      (unsigned long long)load->index, (unsigned long long)load->index);
 	into_add_match(sql, load, "s", alias);
-	etl_text_add(sql, "))");
+	etl_text_add(sql, ")");
+	if (into_names_gone(load)) {
+		etl_text_addf(sql, " OR NOT EXISTS (SELECT 1 FROM main." INTO_GOES "%llu AS s WHERE ",
+			      (unsigned long long)load->index);
+		into_add_match(sql, load, "s", alias);
+		etl_text_add(sql, ")");
+	}
+	etl_text_add(sql, ")");
 }
 
 void into_add_key(struct etl_text *sql, const struct etl_load *load, const char *prefix)

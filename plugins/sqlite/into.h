@@ -14,6 +14,7 @@
 /* Tables of the staging file that are none of the run's. */
 #define INTO_SQL  "_etlrun_sql"	  /* phase, sql: the pipeline's own, to be run in the transaction */
 #define INTO_KEPT "_etlrun_kept_" /* and the number of the load: keys of rows that were rejected */
+#define INTO_GOES "_etlrun_goes_" /* likewise: keys of rows that go, where the run names them */
 /* name, written, kept: of a merge's table, whether its row p of the target is written over, and whether it stays when
  * it is not, as SQL */
 #define INTO_STAYS "_etlrun_stays"
@@ -34,12 +35,19 @@ static inline bool into_merges(const struct etl_load *load)
 	return load->run->mode == ETL_MERGE;
 }
 
+/* The rows that go are named; else they are those that did not come. */
+static inline bool into_names_gone(const struct etl_load *load)
+{
+	return into_merges(load) && load->deletes != ETL_DELETE_NONE && load->run->flags & ETL_RUN_CHANGES;
+}
+
 static inline const struct etl_column *into_column(const struct etl_table *t, size_t i)
 {
 	return ETL_AT(const struct etl_column, t->columns, t->column_size, i);
 }
 
-/* (row ALIAS of the target is in the keys that are kept, or nothing of the table is deleted) */
+/* (row ALIAS of the target, which is not among the staged, stays: its key is kept, or is none that goes, or nothing of the
+ * table is deleted) */
 void into_add_kept(struct etl_text *sql, const struct etl_load *load, const char *alias);
 
 /* Does a column come with the rows? */

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fault.h"
@@ -559,7 +560,7 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 	return ETL_OK;
 }
 
-int sqlite_load(struct etl_instance *inst, const struct etl_load *load,
+static int load_split(struct etl_instance *inst, const struct etl_load *load,
 		const struct etl_token *token, const struct etl_part *split,
 		struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
 {
@@ -588,4 +589,21 @@ int sqlite_load(struct etl_instance *inst, const struct etl_load *load,
 	free(l.affinities);
 	free(l.part.ranges);
 	return rc;
+}
+
+int sqlite_load(struct etl_instance *inst, const struct etl_load *load,
+		const struct etl_token *token, const struct etl_part *split,
+		struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
+{
+	struct etl_table goes = *load->table;
+	struct etl_load keys = *load;
+	char name[64];
+
+	if (!split->gone)
+		return load_split(inst, load, token, split, stream, ret, err);
+	/* They wait in a table of their own, which design made. */
+	snprintf(name, sizeof(name), INTO_GOES "%llu", (unsigned long long)load->index);
+	goes.name = name;
+	keys.table = &goes;
+	return load_split(inst, &keys, token, split, stream, ret, err);
 }

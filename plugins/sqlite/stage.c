@@ -134,9 +134,6 @@ static int note_wal(struct etl_instance *inst, struct sqlite_stage *stage,
 
 static int check_run(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
 {
-	if (run->mode == ETL_SYNC)
-		return inst->host->fail(err, ETL_USAGE, NULL, 0,
-					"%s: this version of sqlite does not sync", inst->path);
 	if (into_runs(run) && inst->host->flag(inst->conf, "backup"))
 		return inst->host->fail(
 			err, ETL_USAGE, NULL, 0,

@@ -1,0 +1,31 @@
+/*
+ * The rows that a target has, as hashes: of each its key's and its own, 16 bytes. In memory up to a limit, beyond it in a
+ * file. First every row is added, by one thread; then rows are looked for, by any number.
+ */
+#ifndef CORE_CHANGES_SET_H
+#define CORE_CHANGES_SET_H
+
+#include "error.h"
+
+struct changes_set;
+
+/* MEMORY: bytes after which rows go into the file. NULL: no memory. */
+struct changes_set *changes_set_new(size_t memory);
+void changes_set_free(struct changes_set *);
+int changes_set_add(struct changes_set *, uint64_t key, uint64_t row, struct etl_error *);
+/* No more come. */
+int changes_set_close(struct changes_set *, struct etl_error *);
+
+enum changes_found {
+	CHANGES_NONE,  /* no row has this key */
+	CHANGES_OTHER, /* one has, and differs */
+	CHANGES_SAME
+};
+/* A row that is found by its key has been met from then on. */
+int changes_set_meet(struct changes_set *, uint64_t key, uint64_t row, enum changes_found *ret, struct etl_error *);
+/* Whether a row with this key is there, and none of those was met. */
+int changes_set_is_left(struct changes_set *, uint64_t key, bool *ret, struct etl_error *);
+/* How many were never met. */
+uint64_t changes_set_left(const struct changes_set *);
+
+#endif

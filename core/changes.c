@@ -1,0 +1,264 @@
+/* See changes.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <etlrun/helpers.h>
+
+#include "changes-set.h"
+#include "changes.h"
+#include "log.h"
+#include "reject.h"
+#include "retry.h"
+
+struct changes {
+	pthread_mutex_t mutex; /* of making the set */
+	struct changes_set *set; /* NULL: it is made when it is asked for */
+};
+
+struct changes *changes_new(void)
+{
+	struct changes *c = calloc(1, sizeof(*c));
+
+	if (c)
+		pthread_mutex_init(&c->mutex, NULL);
+	return c;
+}
+
+void changes_free(struct changes *c)
+{
+	if (!c)
+		return;
+	changes_set_free(c->set);
+	pthread_mutex_destroy(&c->mutex);
+	free(c);
+}
+
+/* A key that the target spells in its own way is not the key that came. */
+int changes_check(const struct job *job, struct etl_error *err)
+{
+	for (size_t i = 0; i < job->key_count; i++) {
+		const char *name = job->rows.children[job->key[i]]->name;
+
+		if (!job->respelt || !job->respelt[job->key[i]])
+			continue;
+		error_at(err, job_name(job), name, NULL);
+		return error_set(err, ETL_USAGE,
+				 "the target spells the key \"%s\" in its own way, so its rows cannot be told apart "
+				 "by it; give another with key = [ … ]",
+				 name);
+	}
+	return 0;
+}
+
+/* ---- The rows of the target -------------------------------------------------------------------- */
+
+static int make_set(const struct flow_setup *f, struct job *job, struct etl_error *err)
+{
+	struct changes_set *set = changes_set_new((size_t)f->pipeline->memory_limit / 8);
+	int rc = set ? changes_read(f, job, set, err) : error_memory(err);
+
+	if (rc == 0)
+		rc = changes_set_close(set, err);
+	if (rc == 0)
+		job->changes->set = set;
+	else
+		changes_set_free(set);
+	return rc;
+}
+
+/* Whoever comes first reads them, and the others wait. */
+static int need_set(const struct flow_setup *f, struct job *job, struct etl_error *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&job->changes->mutex);
+	if (!job->changes->set)
+		rc = make_set(f, job, err);
+	pthread_mutex_unlock(&job->changes->mutex);
+	return rc;
+}
+
+/* ---- The step of the chain ---------------------------------------------------------------------- */
+
+struct step {
+	struct ArrowArrayStream in;
+	struct ArrowSchema schema;
+	struct changes_set *set;
+	struct canon *canon;
+	struct etl_context *context;
+	struct etl_error *err;
+	uint64_t *hashes; /* of a batch: keys, then rows */
+	int64_t *kept;
+	int64_t room;
+};
+
+static int step_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+	struct step *s = stream->private_data;
+
+	return etl_schema_copy(out, &s->schema) ? 0 : ENOMEM;
+}
+
+static bool make_room(struct step *s, int64_t rows)
+{
+	if (rows <= s->room)
+		return true;
+	free(s->hashes);
+	free(s->kept);
+	s->hashes = malloc(2 * (size_t)rows * sizeof(*s->hashes));
+	s->kept = malloc((size_t)rows * sizeof(*s->kept));
+	s->room = s->hashes && s->kept ? rows : 0;
+	return s->room > 0;
+}
+
+/* The rows of BATCH that the target does not have: none, and it is released, all of it, or a batch of them. */
+static int keep_changed(struct step *s, struct ArrowArray *batch)
+{
+	struct ArrowArray rest = { 0 };
+	int64_t count = 0;
+
+	if (!make_room(s, batch->length) ||
+	    !canon_batch(s->canon, batch, s->hashes, s->hashes + batch->length))
+		return error_memory(s->err);
+	for (int64_t i = 0; i < batch->length; i++) {
+		enum changes_found found;
+		int rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], &found, s->err);
+
+		if (rc < 0)
+			return rc;
+		if (found != CHANGES_SAME)
+			s->kept[count++] = i;
+	}
+	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count));
+	if (count == batch->length)
+		return 0;
+	if (count > 0 && !etl_batch_take(&rest, &s->schema, batch, s->kept, count))
+		return error_memory(s->err);
+	batch->release(batch);
+	*batch = rest;
+	return 0;
+}
+
+static int step_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+	struct step *s = stream->private_data;
+	int rc;
+
+	do {
+		rc = s->in.get_next(&s->in, out);
+		if (rc || !out->release)
+			return rc;
+		if (out->length > 0 && keep_changed(s, out) < 0) {
+			if (out->release)
+				out->release(out);
+			return EIO;
+		}
+	} while (!out->release);
+	return 0;
+}
+
+static const char *step_error(struct ArrowArrayStream *stream)
+{
+	struct step *s = stream->private_data;
+
+	return s->in.get_last_error(&s->in);
+}
+
+static void step_release(struct ArrowArrayStream *stream)
+{
+	struct step *s = stream->private_data;
+
+	if (s->in.release)
+		s->in.release(&s->in);
+	if (s->schema.release)
+		s->schema.release(&s->schema);
+	canon_free(s->canon);
+	free(s->hashes);
+	free(s->kept);
+	free(s);
+	stream->release = NULL;
+}
+
+int changes_wrap(const struct flow_setup *f, struct job *job, struct etl_context *context,
+		 struct ArrowArrayStream *stream, struct etl_error *err)
+{
+	struct step *s = calloc(1, sizeof(*s));
+	struct ArrowArrayStream out = { step_schema, step_next, step_error, step_release, s };
+	int rc = s ? need_set(f, job, err) : error_memory(err);
+
+	if (rc < 0) {
+		free(s);
+		return rc;
+	}
+	s->set = job->changes->set;
+	s->context = context;
+	s->err = err;
+	if (stream->get_schema(stream, &s->schema))
+		s->schema.release = NULL;
+	s->canon = s->schema.release ? job_canon(job, &s->schema, ETL_HASH_X1) : NULL;
+	if (!s->canon) {
+		step_release(&out);
+		return err->set ? ETL_FAILED : error_memory(err);
+	}
+	s->in = *stream;
+	*stream = out;
+	return 0;
+}
+
+/* ---- What is gone ------------------------------------------------------------------------------- */
+
+static int load_left(const struct flow_setup *f, struct job *job, struct instance *target, struct etl_error *err)
+{
+	struct ArrowArrayStream stream = { .release = NULL };
+	struct etl_context context = { .job = job, .side = SIDE_TARGET, .err = err };
+	struct etl_part part = { .index = job->split_count, .context = &context, .gone = 1 };
+	struct etl_stats stats = { 0 };
+	int rc = changes_open_left(f, job, job->changes->set, &stream, err);
+
+	if (rc < 0)
+		return rc;
+	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream, &stats,
+					 instance_error(target, err));
+	if (stream.release)
+		stream.release(&stream);
+	context_clear(&context);
+	return rc;
+}
+
+/* Rows that were rejected before they had a key are in the source still, and nobody knows which they are. */
+static bool is_sure(const struct flow_setup *f, const struct job *job, uint64_t left)
+{
+	uint64_t withheld = job->rejected - job->rejected_by_target;
+
+	if (f->row_limit || job->replay)
+		return false;
+	if (withheld)
+		log_line(ETL_LOG_WARN,
+			 "table \"%s\": %" PRIu64 " rows of the target did not come, and %" PRIu64
+			 " rows of the source were rejected before their keys were known, so nothing is deleted from it "
+			 "in this run",
+			 job_name(job), left, withheld);
+	return !withheld;
+}
+
+int changes_settle(const struct flow_setup *f, struct job *job, struct instance *target, struct etl_error *err)
+{
+	struct changes *c = job->changes;
+	int rc = job->split_count ? 0 : need_set(f, job, err);
+	uint64_t left = c->set ? changes_set_left(c->set) : 0;
+
+	if (rc == 0 && left && job->rule->deletes != ETL_DELETE_NONE && is_sure(f, job, left)) {
+		struct retry retry = retry_of(target, "naming the rows that go");
+
+		do
+			rc = load_left(f, job, target, err);
+		while (rc < 0 && retry_again(&retry, err));
+	}
+	changes_set_free(c->set);
+	c->set = NULL;
+	return rc;
+}

@@ -1,0 +1,35 @@
+/*
+ * mode = "sync": only what the target does not have as it is goes on. The target's rows are read before those of the source,
+ * as hashes; a row of the source that is among them is counted as unchanged, and what was among them and did not come is
+ * gone from the source.
+ */
+#ifndef CORE_CHANGES_H
+#define CORE_CHANGES_H
+
+#include "flow.h"
+
+/* Of one job. */
+struct changes;
+
+/* Of a job whose table is in the target; job->changes, until jobs_free. NULL: no memory. */
+struct changes *changes_new(void);
+void changes_free(struct changes *);
+/* ETL_USAGE: rows of this table cannot be told apart by hashes. */
+int changes_check(const struct job *, struct etl_error *);
+
+/* Puts the last step of a chain around STREAM: the rows that the target has are counted as filtered in CONTEXT. It may be
+ * opened again, also after changes_settle. On failure STREAM is untouched. */
+int changes_wrap(const struct flow_setup *, struct job *, struct etl_context *, struct ArrowArrayStream *stream,
+		 struct etl_error *);
+/* After the last split of the job was staged, by the thread and on the instance that did it; of a job without any, after
+ * all others: stages the keys of the rows that go, and forgets the target's rows. */
+int changes_settle(const struct flow_setup *, struct job *, struct instance *target, struct etl_error *);
+
+/* changes-target.c. The rows of the job's table in the target, by a connection of its own: their hashes, and those of the
+ * ROWS that were not met, by their key, as a stream. */
+struct changes_set;
+int changes_read(const struct flow_setup *, struct job *, struct changes_set *, struct etl_error *);
+int changes_open_left(const struct flow_setup *, struct job *, struct changes_set *, struct ArrowArrayStream *ret,
+		      struct etl_error *);
+
+#endif
