@@ -10,6 +10,7 @@
 
 #include "batch.h"
 #include "changes.h"
+#include "cursor.h"
 #include "flow.h"
 #include "replay.h"
 
@@ -387,6 +388,10 @@ static int open_source(const struct flow_setup *f, struct job *job, struct insta
 		read.cursor = f->range->cursor;
 		read.after = f->range->after;
 		read.upto = f->range->upto;
+	}
+	if (job->cursor && job->cursor->reads) {
+		read.cursor = job->rule->cursor;
+		read.since = job->cursor->since;
 	}
 	rc = source->plugin->source.read(source->self, &read, split, &in,
 					 instance_error(source, err));

@@ -27,6 +27,7 @@ struct stage_count {
 };
 
 struct changes;
+struct job_cursor;
 struct job_replay;
 
 /* What was read back of the staged rows (verify-ahead.c), by the validators' needs. */
@@ -92,6 +93,7 @@ struct job {
 	size_t refused_count, refused_room;
 	struct carried carried; /* by which ways the target took the rows */
 	struct noted noted; /* what was changed in them */
+	struct job_cursor *cursor; /* mode = "sync": how far its cursor came; NULL: it has none */
 	struct changes *changes; /* mode = "sync": what of them the target has; or NULL */
 	size_t splits_done;
 	int64_t started, ended;	  /* CLOCK_MONOTONIC, microseconds */

@@ -42,6 +42,7 @@ int pipeline_scoped(struct pipeline *, const struct plugin_use *, uint32_t scope
 int pipeline_later(struct pipeline *, const config_setting_t *in, const char *key,
 		   struct etl_error *);
 /* A KEY that speaks of merging, in a file with another mode, is an error. */
+int pipeline_syncs_only(const struct pipeline *, const config_setting_t *in, const char *key, struct etl_error *);
 int pipeline_merges_only(struct pipeline *, const config_setting_t *in, const char *key,
 			 struct etl_error *);
 /* "ORIGIN: sentence" as ETL_USAGE. */

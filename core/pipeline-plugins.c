@@ -67,6 +67,15 @@ int pipeline_merges_only(struct pipeline *p, const config_setting_t *in, const c
 			     key);
 }
 
+int pipeline_syncs_only(const struct pipeline *p, const config_setting_t *in, const char *key, struct etl_error *err)
+{
+	const config_setting_t *s = config_setting_get_member(in, key);
+
+	if (!s || p->mode == ETL_SYNC)
+		return ETL_OK;
+	return pipeline_fail(s, err, "`%s` belongs to mode = \"sync\"; remove it, or write that mode", key);
+}
+
 int pipeline_text(const struct etl_conf *conf, const char *key, char **ret, struct etl_error *err)
 {
 	const char *text = conf_str(conf, key);

@@ -334,7 +334,7 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 			status = error_memory(err);
 	}
 	if (status == ETL_OK)
-		status = pipeline_later(p, s, "cursor", err);
+		status = pipeline_syncs_only(p, s, "cursor", err);
 	if (status == ETL_OK)
 		status = pipeline_merges_only(p, s, "delete", err);
 	if (status == ETL_OK)

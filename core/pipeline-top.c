@@ -98,6 +98,8 @@ static const struct etl_option top_options[] = {
 	  .max = WORKERS_MOST },
 	{ .name = "batch", .kind = ETL_OPT_GROUP, .members = batch_options },
 	{ .name = "commit_every", .kind = ETL_OPT_GROUP, .members = commit_options },
+	{ .name = "overlap", .kind = ETL_OPT_DURATION, .default_text = "5m", .min = 0, .max = INT64_MAX },
+	{ .name = "sweep_every", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000000 },
 	{ .name = "memory_limit",
 	  .kind = ETL_OPT_SIZE,
 	  .default_text = "256MiB",
@@ -170,6 +172,8 @@ static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 	p->batch_bytes = batch ? conf_num(batch, "bytes") : ETL_BATCH_BYTES;
 	p->commit_rows = commit ? conf_num(commit, "rows") : ROWS_COMMIT;
 	p->commit_ms = commit ? conf_num(commit, "seconds") : SECONDS_COMMIT * 1000;
+	p->overlap = conf_num(c, "overlap");
+	p->sweep_every = conf_num(c, "sweep_every");
 	p->memory_limit = conf_num(c, "memory_limit");
 	p->max_row = conf_num(c, "max_row");
 	p->keep_old = conf_num(c, "keep_old");
@@ -413,6 +417,10 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = pipeline_later(p, root, "commit_every", err);
 	if (status == ETL_OK)
 		status = pipeline_merges_only(p, root, "delete", err);
+	if (status == ETL_OK)
+		status = pipeline_syncs_only(p, root, "overlap", err);
+	if (status == ETL_OK)
+		status = pipeline_syncs_only(p, root, "sweep_every", err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);
 	conf_free(c);
 	return status;

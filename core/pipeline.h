@@ -101,6 +101,8 @@ struct pipeline {
 	int32_t workers; /* 1..; already resolved from 0 */
 	int64_t batch_rows, batch_bytes;
 	int64_t commit_rows, commit_ms;
+	int64_t overlap;     /* milliseconds; sync: by which a cursor that is a time goes back */
+	int64_t sweep_every; /* sync: every so many runs a table with a cursor is compared as a whole; 0: never */
 	int64_t memory_limit, max_row; /* bytes */
 	char *state;		       /* absolute path, or NULL: the default */
 	char *notes; /* absolute: `state`, or FOLDER/NAME.etlrun, wherever the target would have it (etl_host.notes) */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cursor.h"
 #include "log.h"
 #include "needed.h"
 #include "replay.h"
@@ -340,7 +341,9 @@ void run_rejects_file(const struct pipeline *p, const char *state_path, const ch
 
 static int64_t splits_wanted(const struct run *run, const struct job *job)
 {
-	return run->cli->run.limit || job->one_stream ? 1 : job_splits_wanted(job);
+	bool few = job->cursor && job->cursor->reads; /* an index finds them, and the splits are of all rows */
+
+	return run->cli->run.limit || job->one_stream || few ? 1 : job_splits_wanted(job);
 }
 
 int run_pin(struct run *run, struct etl_error *err)
@@ -349,6 +352,8 @@ int run_pin(struct run *run, struct etl_error *err)
 	size_t all = 0;
 	int rc = pin_source(run, err);
 
+	if (rc == 0)
+		rc = cursors_find(run, err);
 	if (rc == 0 && run->cli->replay)
 		return replay_plan(run->cli->replay, &run->jobs, err);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++) {

@@ -11,6 +11,7 @@
 
 #include <etlrun/helpers.h>
 
+#include "cursor.h"
 #include "fault.h"
 #include "log.h"
 #include "replay.h"
@@ -71,8 +72,10 @@ static void write_state(const struct run *run, struct etl_text *to)
 			continue;
 		etl_text_addf(to, "%s{\"name\":", between);
 		etl_text_add_json(to, job->load.table->name, strlen(job->load.table->name));
-		etl_text_addf(to, ",\"read\":%" PRIu64 ",\"staged\":%" PRIu64 ",\"rejected\":%" PRIu64 "}",
+		etl_text_addf(to, ",\"read\":%" PRIu64 ",\"staged\":%" PRIu64 ",\"rejected\":%" PRIu64,
 			      job->read, job->staged, job->rejected);
+		cursor_add_state(run, job, to);
+		etl_text_add(to, "}");
 		between = ",";
 	}
 	etl_text_add(to, "]}");

@@ -651,6 +651,10 @@ struct etl_read {
 	const char *after, *upto;       /* its bounds as text: after < cursor <= upto; NULL: open */
 	const struct ArrowSchema *key_schema;   /* with keys: exactly the rows with these keys */
 	const struct ArrowArray *keys;
+	/* Since 1.2. With `cursor`: what `watermark` gave at an earlier time, maybe taken back by a while. The rows from there
+	 * on, those that have it exactly too, those whose cursor is NULL, and those that were not to be seen then. NULL or
+	 * "": every row. */
+	const char *since;
 };
 
 /* What kinds of value a column holds, by one pass over it. Closed. */
@@ -701,7 +705,9 @@ struct etl_source {
 	 * is 1), in the order in which the rows stand; valid inside the pin. Without it there is one split of everything. */
 	int (*plan)(struct etl_instance *, const struct etl_read *, int64_t wanted,
 		    struct etl_split_sink *sink, struct etl_error *err);
-	/* Optional: the cursor's upper bound now, taken before reading. For sync: no host of 1.0 calls it. */
+	/* Optional: how far the cursor of READ has come in the view that is open, for a later `since`: its greatest value as text,
+	 * or less where rows below it may still appear; then maybe ";" and what the plugin itself needs to know of them. "":
+	 * there are no rows. The host may take a number or moment before the ";" back. No host of 1.0 calls it. */
 	int (*watermark)(struct etl_instance *, const struct etl_read *, struct etl_token *ret,
 			 struct etl_error *err);
 	/* Optional, for stores with ETL_DYNAMIC: one pass over the dataset inside the pin. */

@@ -60,7 +60,9 @@ int postgres_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_er
 	if (rc < 0)
 		return rc;
 	end(inst);
-	rc = postgres_run(inst, err, BEGIN_PIN);
+	rc = postgres_find_writers(inst, err);
+	if (rc == ETL_OK)
+		rc = postgres_run(inst, err, BEGIN_PIN);
 	if (rc == ETL_OK)
 		rc = postgres_text(inst, err, &snapshot, "SELECT pg_catalog.pg_export_snapshot()",
 				   0, NULL);

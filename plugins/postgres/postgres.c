@@ -204,6 +204,7 @@ static const struct etl_source source = {
 	.join = postgres_join,
 	.stamp = postgres_stamp,
 	.plan = postgres_plan,
+	.watermark = postgres_watermark,
 };
 
 static const struct etl_target target = {

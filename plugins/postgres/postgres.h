@@ -46,6 +46,10 @@ struct etl_instance {
 	PGconn *db;	      /* NULL until needed */
 	int version;	      /* the server's, 150008 for 15.8 */
 	bool pinned;	      /* a source: inside a transaction that sees one state */
+	struct {
+		char since[40]; /* when the oldest of them began, as the server writes it; "" none */
+		bool any, hidden; /* hidden: of some it is not known */
+	} writers; /* transactions that were under way before that (watermark.c) */
 	char unit[96];	      /* a target: what the next piece of work writes down; "" none */
 	struct postgres_target *target; /* what a target knows of its stages (stage.h), or NULL */
 	char *path;	      /* search_path that was set last, or NULL */
@@ -210,6 +214,10 @@ int postgres_ready(struct etl_instance *, struct etl_error *);
 int postgres_pin(struct etl_instance *, struct etl_token *ret, struct etl_error *);
 int postgres_join(struct etl_instance *, const struct etl_token *, struct etl_error *);
 int postgres_stamp(struct etl_instance *, struct etl_token *ret, struct etl_error *);
+/* watermark.c */
+/* Before the view is opened: what will not be in it. */
+int postgres_find_writers(struct etl_instance *, struct etl_error *);
+int postgres_watermark(struct etl_instance *, const struct etl_read *, struct etl_token *ret, struct etl_error *);
 
 /* repair.c: a member of struct etl_schema */
 int postgres_repair(struct etl_instance *, const struct etl_repair *, struct etl_sql_sink *,

@@ -64,6 +64,10 @@ int select_types(struct etl_instance *, struct relation *, const struct etl_read
 		 struct select_column **ret, size_t *ret_count, const char *const **ret_key_types,
 		 struct etl_error *);
 
+/* watermark.c */
+/* The condition of etl_read.since. */
+void watermark_add_since(struct etl_text *, const struct relation *, const struct etl_read *);
+
 /* copy.c */
 /* Rows of a COPY … TO STDOUT (FORMAT binary) that was begun. */
 struct copy_rows {

@@ -90,6 +90,10 @@ void select_add_where(struct etl_text *sql, const struct relation *r, const stru
 		add_bound(sql, r, read->cursor, ">", read->after, &has_where);
 		add_bound(sql, r, read->cursor, "<=", read->upto, &has_where);
 	}
+	if (read->cursor && read->since && *read->since) {
+		and_also(sql, &has_where);
+		watermark_add_since(sql, r, read);
+	}
 	if (r->dataset->where) {
 		and_also(sql, &has_where);
 		etl_text_addf(sql, "(%s\n)", r->dataset->where);

@@ -63,7 +63,7 @@ struct select {
 	bool has_where;
 	bool untyped; /* the cursor's column has no affinity */
 	int parameters;
-	const char *texts[2]; /* cursor bounds to bind, */
+	const char *texts[3]; /* cursor bounds to bind, */
 	int text_count;
 };
 
@@ -121,6 +121,26 @@ static void add_cursor_bound(struct select *s, const char *operator_text, const 
 	}
 }
 
+/* Rows without a value are read each time: nobody knows since when they are there. */
+static void add_since(struct select *s)
+{
+	const char *since = s->read->since;
+
+	if (!since || !*since)
+		return;
+	and(s);
+	etl_text_add(&s->sql, "(");
+	add_column(s, s->read->cursor);
+	etl_text_add(&s->sql, " IS NULL OR ");
+	add_column(s, s->read->cursor);
+	if (s->untyped && is_number(since)) {
+		etl_text_addf(&s->sql, " >= %s)", since);
+		return;
+	}
+	etl_text_addf(&s->sql, " >= ?%d)", ++s->parameters);
+	s->texts[s->text_count++] = since;
+}
+
 /* Without a semicolon at its end. */
 static size_t query_length(const char *query)
 {
@@ -161,6 +181,7 @@ static void add_conditions(struct select *s)
 	if (r->cursor) {
 		add_cursor_bound(s, ">", r->after);
 		add_cursor_bound(s, "<=", r->upto);
+		add_since(s);
 	}
 	if (r->dataset.where) {
 		and(s);

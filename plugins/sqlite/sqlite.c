@@ -337,6 +337,7 @@ static const struct etl_source source = {
 	.pin = sqlite_pin,
 	.join = sqlite_join,
 	.stamp = sqlite_stamp,
+	.watermark = sqlite_watermark,
 	.plan = sqlite_plan,
 	.profile = sqlite_profile,
 	.profile_split = sqlite_profile_split,

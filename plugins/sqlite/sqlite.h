@@ -90,6 +90,8 @@ int sqlite_join(struct etl_instance *, const struct etl_token *, struct etl_erro
 /* The pinned view is still what the file holds; ETL_OK is ETL_FILL_END. */
 int sqlite_unmoved(struct etl_instance *, struct etl_error *);
 int sqlite_stamp(struct etl_instance *, struct etl_token *, struct etl_error *);
+/* watermark.c */
+int sqlite_watermark(struct etl_instance *, const struct etl_read *, struct etl_token *, struct etl_error *);
 
 /* stage.c, load.c, publish.c: members of struct etl_target */
 int sqlite_begin(struct etl_instance *, const struct etl_load *, struct etl_token *,

@@ -1,0 +1,307 @@
+/* See cursor.h. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <etlrun/helpers.h>
+
+#include "../plugins/lib/moment.h"
+#include "../plugins/lib/spell.h"
+#include "changes.h"
+#include "cursor.h"
+#include "json-read.h"
+#include "log.h"
+#include "retry.h"
+
+/* ---- What an earlier run left -------------------------------------------------------------------- */
+
+/* Of one table. */
+struct past {
+	bool known;
+	uint64_t rejected;
+	char *column, *bound;
+	int64_t runs;
+};
+
+struct recalling {
+	struct etl_state_sink sink;
+	const struct run *run;
+	struct past *past; /* beside the jobs */
+	struct etl_error *err;
+};
+
+static void past_clear(struct past *p)
+{
+	free(p->column);
+	free(p->bound);
+	*p = (struct past){ .known = false };
+}
+
+static char *take_string(struct json *j)
+{
+	struct etl_text text = { 0 };
+
+	json_string(j, &text);
+	return etl_text_take(&text);
+}
+
+static int64_t take_number(struct json *j)
+{
+	const char *at;
+	size_t size = json_value(j, &at);
+	char digits[24] = "";
+
+	if (size < sizeof(digits))
+		memcpy(digits, at, size);
+	return strtoll(digits, NULL, 10);
+}
+
+/* Each member of an object by its name. */
+static void members(struct json *j, void (*member)(struct json *, const char *name, void *), void *data)
+{
+	const char *skipped;
+
+	json_expect(j, '{');
+	if (json_take(j, '}'))
+		return;
+	do {
+		char *name = take_string(j);
+		const char *before;
+
+		json_expect(j, ':');
+		before = j->at;
+		if (name && !j->bad)
+			member(j, name, data);
+		if (j->at == before && !j->bad)
+			json_value(j, &skipped);
+		free(name);
+	} while (!j->bad && json_take(j, ','));
+	json_expect(j, '}');
+}
+
+static void cursor_member(struct json *j, const char *name, void *data)
+{
+	struct past *p = data;
+
+	if (strcmp(name, "column") == 0 && !p->column)
+		p->column = take_string(j);
+	else if (strcmp(name, "bound") == 0 && !p->bound)
+		p->bound = take_string(j);
+	else if (strcmp(name, "runs") == 0)
+		p->runs = take_number(j);
+}
+
+struct table_state {
+	char *name;
+	struct past past;
+};
+
+static void table_member(struct json *j, const char *name, void *data)
+{
+	struct table_state *t = data;
+
+	if (strcmp(name, "name") == 0 && !t->name)
+		t->name = take_string(j);
+	else if (strcmp(name, "rejected") == 0)
+		t->past.rejected = (uint64_t)take_number(j);
+	else if (strcmp(name, "cursor") == 0)
+		members(j, cursor_member, &t->past);
+}
+
+/* The newest that says how far the cursor came counts; a run that did not, of some rows, does not. */
+static void take_table(struct recalling *r, struct table_state *t)
+{
+	for (size_t i = 0; t->name && t->past.column && t->past.bound && i < r->run->jobs.count; i++) {
+		if (r->past[i].known || strcmp(r->run->jobs.at[i]->load.table->name, t->name) != 0)
+			continue;
+		r->past[i] = t->past;
+		r->past[i].known = true;
+		t->past = (struct past){ .known = false };
+		return;
+	}
+}
+
+static void state_member(struct json *j, const char *name, void *data)
+{
+	struct recalling *r = data;
+
+	if (strcmp(name, "tables") != 0)
+		return;
+	json_expect(j, '[');
+	if (json_take(j, ']'))
+		return;
+	do {
+		struct table_state t = { .name = NULL };
+
+		members(j, table_member, &t);
+		take_table(r, &t);
+		free(t.name);
+		past_clear(&t.past);
+	} while (!j->bad && json_take(j, ','));
+	json_expect(j, ']');
+}
+
+static int on_state(struct etl_state_sink *self, const char *run, const char *state)
+{
+	struct recalling *r = (struct recalling *)(void *)self;
+	struct json j = json_start(state, strlen(state));
+
+	members(&j, state_member, r);
+	if (j.bad)
+		log_line(ETL_LOG_WARN, "the state of run %s in the target cannot be read", run);
+	return 0;
+}
+
+static int recall(struct recalling *r)
+{
+	struct instance *target = r->run->target;
+	struct retry retry = retry_of(target, "asking how far the tables were synced");
+	int rc;
+
+	do
+		rc = target->plugin->target.recall(target->self, r->run->pipeline->name, &r->sink,
+						   instance_error(target, r->err));
+	while (rc < 0 && retry_again(&retry, r->err));
+	return rc;
+}
+
+/* ---- Moments ------------------------------------------------------------------------------------- */
+
+void cursor_back(const char *token, int64_t ms, char ret[ETL_TOKEN_MAX])
+{
+	const char *rest = strchr(token, ';');
+	size_t size = rest ? (size_t)(rest - token) : strlen(token);
+	char text[SPELL_MAX];
+	struct moment m;
+
+	snprintf(ret, ETL_TOKEN_MAX, "%s", token);
+	if (ms == 0 || !etl_moment_parse(&m, token, size))
+		return;
+	etl_spell_timestamp(text, m.days * INT64_C(86400000000) + m.micros - m.zone * 1000000 - ms * 1000, m.zoned);
+	snprintf(ret, ETL_TOKEN_MAX, "%s%s", text, rest ? rest : "");
+}
+
+/* ---- What is done about a table ------------------------------------------------------------------- */
+
+static int fail(const struct job *job, struct etl_error *err, const char *why)
+{
+	error_at(err, job_name(job), job->rule->cursor, NULL);
+	return error_set(err, ETL_USAGE, "%s: cursor \"%s\" of \"%s\": %s", job->rule->origin.text, job->rule->cursor,
+			 job_source_name(job), why);
+}
+
+/* What a cursor needs at either end. */
+static int check(const struct run *run, const struct job *job, struct etl_error *err)
+{
+	if (table_find_column(job->source, job->rule->cursor) < 0)
+		return fail(job, err, "the source has no such column");
+	if (!run->source->plugin->can_watermark)
+		return fail(job, err, "this source cannot say how far a cursor has come; remove it, and all rows are compared");
+	if (!run->target->plugin->can_recall)
+		return fail(job, err, "this target keeps no state, so nobody knows where the last run ended; remove it");
+	if (job->rule->deletes != ETL_DELETE_NONE && run->pipeline->sweep_every == 0)
+		return fail(job, err,
+			    "a cursor does not see what is deleted; write sweep_every = N, and every N-th run compares all "
+			    "rows, or delete = \"none\"");
+	return 0;
+}
+
+static int reach(struct run *run, struct job *job, struct etl_error *err)
+{
+	struct instance *source = run->source;
+	struct etl_read read = { .dataset = job->dataset, .want = &job->want, .cursor = job->rule->cursor };
+	struct retry retry = retry_of(source, "asking how far the cursor has come");
+	int rc;
+
+	do
+		rc = source->plugin->source.watermark(source->self, &read, &job->cursor->reached,
+						      instance_error(source, err));
+	while (rc < 0 && retry_again(&retry, err));
+	return error_blame(err, job->rule->origin.text, rc);
+}
+
+/* NULL: it goes by the cursor. */
+static const char *why_whole(const struct run *run, const struct job *job, const struct past *past)
+{
+	if (!job->changes)
+		return "it is not in the target yet";
+	if (!past->known)
+		return "no run has said how far its cursor came";
+	if (strcmp(past->column, job->rule->cursor) != 0)
+		return "its cursor was another column";
+	/* Whatever they waited for may be there now, and their cursor does not move for that. */
+	if (past->rejected)
+		return "rows of it were rejected last time";
+	if (run->pipeline->sweep_every && past->runs + 1 >= run->pipeline->sweep_every)
+		return "sweep_every";
+	return NULL;
+}
+
+static int decide(struct run *run, struct job *job, const struct past *past, struct etl_error *err)
+{
+	const char *why;
+	int rc = check(run, job, err);
+
+	if (rc < 0)
+		return rc;
+	job->cursor = etl_arena_alloc(&run->jobs.arena, sizeof(*job->cursor));
+	if (!job->cursor)
+		return error_memory(err);
+	memset(job->cursor, 0, sizeof(*job->cursor));
+	rc = reach(run, job, err);
+	if (rc < 0)
+		return rc;
+	why = why_whole(run, job, past);
+	if (why) {
+		log_line(ETL_LOG_INFO, "table \"%s\": every row is read: %s", job_name(job), why);
+		return 0;
+	}
+	job->cursor->reads = true;
+	job->cursor->runs = past->runs + 1;
+	cursor_back(past->bound, run->pipeline->overlap, job->cursor->since);
+	log_line(ETL_LOG_INFO, "table \"%s\": rows from %s %s on", job_name(job), job->rule->cursor, job->cursor->since);
+	/* The merge itself sees which of them are equal. */
+	changes_free(job->changes);
+	job->changes = NULL;
+	return 0;
+}
+
+int cursors_find(struct run *run, struct etl_error *err)
+{
+	struct recalling r = { .sink = { on_state }, .run = run, .err = err };
+	size_t cursors = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < run->jobs.count; i++)
+		cursors += run->jobs.at[i]->rule->cursor != NULL;
+	if (run->pipeline->mode != ETL_SYNC || cursors == 0 || run->cli->replay)
+		return 0;
+	r.past = calloc(run->jobs.count, sizeof(*r.past));
+	rc = r.past ? 0 : error_memory(err);
+	if (rc == 0 && run->target->plugin->can_recall)
+		rc = recall(&r);
+	for (size_t i = 0; i < run->jobs.count && rc == 0; i++)
+		if (run->jobs.at[i]->rule->cursor)
+			rc = decide(run, run->jobs.at[i], &r.past[i], err);
+	for (size_t i = 0; r.past && i < run->jobs.count; i++)
+		past_clear(&r.past[i]);
+	free(r.past);
+	return rc;
+}
+
+void cursor_add_state(const struct run *run, const struct job *job, struct etl_text *to)
+{
+	const struct job_cursor *c = job->cursor;
+
+	/* Of some rows nothing is known of the others. */
+	if (!c || !*c->reached.text || run->cli->run.limit)
+		return;
+	etl_text_add(to, ",\"cursor\":{\"column\":");
+	etl_text_add_json(to, job->rule->cursor, strlen(job->rule->cursor));
+	etl_text_add(to, ",\"bound\":");
+	etl_text_add_json(to, c->reached.text, strlen(c->reached.text));
+	etl_text_addf(to, ",\"runs\":%" PRId64 "}", c->runs);
+}

@@ -1,0 +1,26 @@
+/*
+ * How far each table was synced: what its cursor had reached when it was read, kept in the target with the rows that were
+ * published, and read from there by the next run.
+ */
+#ifndef CORE_CURSOR_H
+#define CORE_CURSOR_H
+
+#include "run.h"
+
+/* Of a job whose table has a cursor. */
+struct job_cursor {
+	bool reads;		  /* only rows from `since` on */
+	char since[ETL_TOKEN_MAX];
+	struct etl_token reached; /* in this run's view; "": nothing to go on from */
+	int64_t runs;		  /* those that went by the cursor alone since every row was compared */
+};
+
+/* Inside the pin, before the splits: for each job whether it is read by its cursor, or is compared as a whole. Only for mode =
+ * "sync". */
+int cursors_find(struct run *, struct etl_error *);
+/* What the state of a published run says of the job, a member of its object: ,"cursor":{…}; or nothing. */
+void cursor_add_state(const struct run *, const struct job *, struct etl_text *);
+/* TOKEN's value, a moment, taken back by MS milliseconds; what is no moment, and what is behind a ";", is as it was. */
+void cursor_back(const char *token, int64_t ms, char ret[ETL_TOKEN_MAX]);
+
+#endif
