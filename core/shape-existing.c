@@ -286,7 +286,10 @@ static int check_soft(const struct job *job, struct etl_error *err)
 /* A row that was left out here is not gone from the source. */
 static int check_deletes(const struct job *job, bool partial, struct etl_error *err)
 {
-	const char *why = partial	   ? "--limit leaves rows out" :
+	/* Of a sync the rows that go are known one by one: none with --limit, and what an entry that says so leaves out. */
+	bool named = job->load.run->flags & ETL_RUN_CHANGES && (partial || job->rule->has_delete);
+	const char *why = named		   ? NULL :
+			  partial	   ? "--limit leaves rows out" :
 			  job->rule->query ? "a query may leave rows out" :
 			  job->rule->where ? "`where` leaves rows out" :
 			  !job->keeps_rows ? "a transform may leave rows out" :
@@ -305,9 +308,12 @@ static int check_deletes(const struct job *job, bool partial, struct etl_error *
 			err, ETL_USAGE,
 			"%s: delete = \"%s\" of \"%s\" would take rows for deleted that are "
 			"still in the source, because %s; write delete = \"none\" for this "
-			"table",
+			"table%s",
 			origin_of(job), job->rule->deletes == ETL_DELETE_HARD ? "hard" : "soft",
-			job->target->name, why);
+			job->target->name, why,
+			job->load.run->flags & ETL_RUN_CHANGES ?
+				", or `delete` in its own entry, where it means what is left out too" :
+				"");
 	return job->rule->deletes == ETL_DELETE_SOFT ? check_soft(job, err) : 0;
 }
 

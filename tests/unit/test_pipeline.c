@@ -143,7 +143,7 @@ START_TEST(everything)
 {
 	struct pipeline *p = takes(
 		STORES
-		"version = 1; name = \"n\"; mode = \"sync\"; on_existing = \"truncate\"; names = "
+		"version = 1; name = \"n\"; mode = \"sync\"; overlap = \"2m\"; sweep_every = 7; names = "
 		"\"snake\"; scope = \"table\";\n"
 		"tables = ( { name = \"*\"; delete = \"hard\"; }, { name = \"Invoice\"; as = "
 		"\"invoices\"; where = \"Total > 0\";\n"
@@ -170,7 +170,8 @@ START_TEST(everything)
 	const struct table_rule *t = &p->tables[1];
 
 	ck_assert_int_eq(p->mode, ETL_SYNC);
-	ck_assert_int_eq(p->on_existing, ETL_EXISTING_TRUNCATE);
+	ck_assert_int_eq(p->overlap, 120000);
+	ck_assert_int_eq(p->sweep_every, 7);
 	ck_assert_int_eq(p->names, NAMES_SNAKE);
 	ck_assert(p->table_scope && p->reject_rows && p->undo && p->max_rejects_percent);
 	ck_assert_int_eq(p->max_rejects, 1000000);
@@ -191,6 +192,7 @@ START_TEST(everything)
 	ck_assert_str_eq(t->columns[2].fallback, "US");
 	ck_assert_uint_eq(t->columns[2].null_values.count, 2);
 	ck_assert_str_eq(t->after.at[0], "Customer");
+	ck_assert_str_eq(t->cursor, "at");
 	ck_assert_str_eq(conf_str(t->from, "rows"), "few");
 	ck_assert(t->has_transforms && t->has_validators && t->validators.count == 1);
 	ck_assert_str_eq(t->origin.text, "shop.cfg:3");
