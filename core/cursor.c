@@ -193,16 +193,17 @@ static int fail(const struct job *job, struct etl_error *err, const char *why)
 			 job_source_name(job), why);
 }
 
-/* What a cursor needs at either end. */
-static int check(const struct run *run, const struct job *job, struct etl_error *err)
+int cursor_check(const struct jobs_setup *setup, const struct job *job, struct etl_error *err)
 {
+	if (!job->rule->cursor)
+		return 0;
 	if (table_find_column(job->source, job->rule->cursor) < 0)
 		return fail(job, err, "the source has no such column");
-	if (!run->source->plugin->can_watermark)
+	if (!setup->source->plugin->can_watermark)
 		return fail(job, err, "this source cannot say how far a cursor has come; remove it, and all rows are compared");
-	if (!run->target->plugin->can_recall)
+	if (!setup->target->plugin->can_recall)
 		return fail(job, err, "this target keeps no state, so nobody knows where the last run ended; remove it");
-	if (job->rule->deletes != ETL_DELETE_NONE && run->pipeline->sweep_every == 0)
+	if (job->rule->deletes != ETL_DELETE_NONE && setup->pipeline->sweep_every == 0)
 		return fail(job, err,
 			    "a cursor does not see what is deleted; write sweep_every = N, and every N-th run compares all "
 			    "rows, or delete = \"none\"");
@@ -243,10 +244,8 @@ static const char *why_whole(const struct run *run, const struct job *job, const
 static int decide(struct run *run, struct job *job, const struct past *past, struct etl_error *err)
 {
 	const char *why;
-	int rc = check(run, job, err);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	job->cursor = etl_arena_alloc(&run->jobs.arena, sizeof(*job->cursor));
 	if (!job->cursor)
 		return error_memory(err);
@@ -281,7 +280,7 @@ int cursors_find(struct run *run, struct etl_error *err)
 		return 0;
 	r.past = calloc(run->jobs.count, sizeof(*r.past));
 	rc = r.past ? 0 : error_memory(err);
-	if (rc == 0 && run->target->plugin->can_recall)
+	if (rc == 0)
 		rc = recall(&r);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++)
 		if (run->jobs.at[i]->rule->cursor)

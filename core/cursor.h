@@ -15,6 +15,8 @@ struct job_cursor {
 	int64_t runs;		  /* those that went by the cursor alone since every row was compared */
 };
 
+/* ETL_USAGE: what the table's cursor needs is not there, at one end or the other. */
+int cursor_check(const struct jobs_setup *, const struct job *, struct etl_error *);
 /* Inside the pin, before the splits: for each job whether it is read by its cursor, or is compared as a whole. Only for mode =
  * "sync". */
 int cursors_find(struct run *, struct etl_error *);

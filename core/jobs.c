@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "changes.h"
+#include "cursor.h"
 #include "graph.h"
 #include "log.h"
 #include "profile.h"
@@ -469,6 +470,8 @@ static int check_mode(struct making *m, struct job *job)
 	if (job->rule->deletes == ETL_DELETE_SOFT)
 		job->load.delete_column = job->rule->delete_column;
 	rc = job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) : error_memory(m->err);
+	if (rc == 0 && m->setup->pipeline->mode == ETL_SYNC)
+		rc = cursor_check(m->setup, job, m->err);
 	return rc == 0 && m->setup->pipeline->mode == ETL_SYNC && job->existing ? compare_job(job, m->err) : rc;
 }
 
