@@ -28,9 +28,10 @@ int open_file_init(struct open_file *f, struct etl_instance *inst, const struct 
 	names_init(&f->names);
 	f->buffer = malloc(CHUNK + JSON_PADDING);
 	f->outer = json_tree_new(&inst->limits);
+	f->splits = calloc(table->layout_count + 1, sizeof(struct json_split *));
 	f->lets = calloc(table->let_count + 1, sizeof(*f->lets));
 	f->constants = calloc(table->column_count + 1, sizeof(*f->constants));
-	if (!f->buffer || !f->outer || !f->lets || !f->constants)
+	if (!f->buffer || !f->outer || !f->splits || !f->lets || !f->constants)
 		return no_memory(f);
 	for (size_t i = 0; i < table->let_count; i++)
 		f->lets[i].entry = SIZE_MAX;
@@ -53,8 +54,9 @@ void open_file_end(struct open_file *f)
 void open_file_free(struct open_file *f)
 {
 	open_file_end(f);
-	for (size_t i = 0; i < LAYOUTS_MAX; i++)
+	for (size_t i = 0; f->splits && i < f->table->layout_count; i++)
 		json_split_free(f->splits[i]);
+	free(f->splits);
 	for (size_t i = 0; f->lets && i < f->table->let_count; i++) {
 		files_list_clear(&f->lets[i].list);
 		free(f->lets[i].text);

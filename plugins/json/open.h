@@ -30,7 +30,7 @@ struct open_file {
 	const struct files_entry *entry;
 	struct files_input *input;
 	const struct json_layout *layout;
-	struct json_split *splits[8];   /* beside the table's layouts, made when first needed */
+	struct json_split **splits;     /* beside the table's layouts, made when first needed */
 	struct json_split *split;
 	char *buffer;
 	bool fed_last;
@@ -44,8 +44,6 @@ struct open_file {
 	struct constant *constants;     /* beside the columns */
 	struct work work;               /* for values that stay as long as the file */
 };
-
-#define LAYOUTS_MAX 8
 
 /* Room for files of one table, one after the other. */
 int open_file_init(struct open_file *, struct etl_instance *, const struct json_table *, struct etl_error *);
