@@ -154,7 +154,8 @@ void json_table_free(struct json_table *);
 int json_names_check(struct etl_instance *, const struct json_table *, struct etl_error *);
 size_t json_column_find(const struct json_table *, const char *name);    /* SIZE_MAX: none */
 
-/* take-parse.c: "@.a.b | filter 'x'" into RET; LAYOUT says what its rows are. False: *why is a sentence, owned by ARENA. */
+/* take-parse.c: "@.a.b | filter 'x'" into RET; LAYOUT says what its rows are. False: *why is a sentence, owned by ARENA,
+ * or ARENA has failed. */
 bool json_take_parse(struct arena *arena, const char *text, const struct json_layout *layout, struct take *ret,
 		     const char **why);
 void json_take_free(struct take *);

@@ -97,6 +97,8 @@ static int read_rows(struct making *m, const struct etl_conf *conf, struct json_
 				     "one too many; remove it",
 				     m->table->name, rows, shape);
 	layout->rows = json_path_parse(rows, &flaw);
+	if (!layout->rows && flaw.no_memory)
+		return no_memory(m);
 	if (!layout->rows)
 		return m->host->fail(m->err, ETL_USAGE, NULL, 0,
 				     "json: table \"%s\": rows = \"%s\": character %zu: %s", m->table->name, rows,
@@ -154,7 +156,10 @@ static int own_name(struct making *m, const struct json_layout *layout, struct j
 	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
 	done = !path.failed && c->takes && json_take_parse(&m->table->memory, path.at, layout, c->takes, &why);
 	c->take_count = c->takes != NULL;
+	m->table->memory.failed |= path.failed;
 	etl_text_free(&path);
+	if (m->table->memory.failed)
+		return no_memory(m);
 	return done ? ETL_OK : m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\", column \"%s\": %s",
 					     m->table->name, c->name, why);
 }
@@ -472,6 +477,8 @@ static int propose_column(struct making *m, const struct json_layout *layout, co
 	c->take_count = 1;
 	if (json_take_parse(&m->table->memory, from->path, layout, c->takes, &why))
 		return ETL_OK;
+	if (m->table->memory.failed)
+		return no_memory(m);
 	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
 			     "json: table \"%s\": a column of what was found at \"%s\": %s; write the pipeline by hand",
 			     m->table->name, from->path, why);
@@ -574,6 +581,8 @@ static int propose_layout(struct making *m, const struct proposal *p)
 	layout->cut = cut_of(p->shape ? p->shape : "auto");
 	if (p->rows) {
 		layout->rows = json_path_parse(p->rows, &flaw);
+		if (!layout->rows && flaw.no_memory)
+			return no_memory(m);
 		if (!layout->rows)
 			return m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: rows at \"%s\": %s", p->rows, flaw.reason);
 		rc = layout->cut == JSON_CUT_LINES ? ETL_OK : place_cut(m, layout);

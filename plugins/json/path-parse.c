@@ -39,6 +39,7 @@ static bool fail(struct parser *p, const char *reason)
 
 static bool no_memory(struct parser *p)
 {
+	p->flaw->no_memory = true;
 	return fail(p, "no memory");
 }
 
@@ -470,6 +471,7 @@ struct json_path *json_path_parse(const char *text, struct json_path_flaw *flaw)
 	struct parser p = { text, 0, strlen(text), flaw };
 	struct json_path *path = calloc(1, sizeof(*path));
 
+	*flaw = (struct json_path_flaw){ 0 };
 	if (path)
 		path->text = copy(text, p.size);
 	if (!path || !path->text)

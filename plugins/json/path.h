@@ -40,12 +40,13 @@ struct json_path {
 
 struct json_path_flaw {
 	size_t at;              /* the byte of the text, from 0 */
+	bool no_memory;         /* nothing is wrong with the text */
 	char reason[200];       /* a sentence that says what would be right */
 };
 
 enum { JSON_PATH_SEGMENTS = 64 };  /* at most; so many a chain has room for */
 
-/* NULL with *flaw (its reason "no memory" too). */
+/* NULL with *flaw. */
 struct json_path *json_path_parse(const char *text, struct json_path_flaw *flaw);
 void json_path_free(struct json_path *path);
 

@@ -110,6 +110,7 @@ static bool parse_path(struct arena *a, const struct json_layout *layout, struct
 	if (!t->path) {
 		char at[32];
 
+		a->failed |= flaw.no_memory;
 		snprintf(at, sizeof(at), "%zu", flaw.at + 1);
 		*why = say(a, "character %s: %s", at, flaw.reason);
 		return false;
