@@ -95,6 +95,8 @@ static int add_file(struct looking *l, struct open_file *f, const struct files_e
 		tell_flaw(l, flaw.line, flaw.column, flaw.code, flaw.reason);
 		rc = ETL_OK;
 	}
+	if (rc < 0)
+		return rc;
 	cut = json_split_chosen(f->split);
 	if (cut == JSON_CUT_WHOLE && one_line && is_named_lines(entry->name))
 		cut = JSON_CUT_LINES;
@@ -125,40 +127,54 @@ static struct shape *top_of(struct looking *l)
 	return array;
 }
 
-static int look_at_group(struct looking *l, const struct files_list *list, const struct file_group *group)
+/* What stands in the files of TABLE, in l->top. */
+static int add_files(struct looking *l, const struct json_table *table)
 {
-	struct files_list own = { 0 };
-	struct json_table *table = NULL;
-	const char *const *captures;
+	struct files_list list = { 0 };
 	struct open_file file;
-	struct shape *top;
-	size_t count;
-	int rc = open_group(l, group, &table);
+	int rc = files_list(l->inst->files, table->files, &list, l->err);
 
-	(void)list;
 	if (rc)
 		return rc;
+	rc = open_file_init(&file, l->inst, table, l->err);
+	for (size_t i = 0; !rc && i < list.count; i++)
+		rc = add_file(l, &file, &list.at[i]);
+	open_file_free(&file);
+	files_list_clear(&list);
+	return rc;
+}
+
+static int propose_group(struct looking *l, const struct json_table *table, const struct file_group *group)
+{
+	struct shape *top = top_of(l);
+	const char *const *captures;
+	size_t count = files_pattern_captures(table->files, &captures);
+
+	if (!top)
+		return no_memory(l);
+	if (l->top->seen == 0)
+		return ETL_OK;
+	json_shape_settle(top, &l->inference->memory);
+	return json_propose_tables(l->inference, group, top, l->lines && !l->array && !l->whole, captures, count) ?
+		       ETL_OK :
+		       no_memory(l);
+}
+
+static int look_at_group(struct looking *l, const struct file_group *group)
+{
+	struct json_table *table = NULL;
+	int rc;
+
 	l->lines = l->array = l->whole = false;
 	l->top = etl_arena_alloc(&l->inference->memory, sizeof(*l->top));
-	rc = l->top ? files_list(l->inst->files, table->files, &own, l->err) : no_memory(l);
-	if (l->top)
-		l->top->name = "";
+	if (!l->top)
+		return no_memory(l);
+	l->top->name = "";
+	rc = open_group(l, group, &table);
 	if (!rc)
-		rc = open_file_init(&file, l->inst, table, l->err);
-	for (size_t i = 0; !rc && i < own.count; i++)
-		rc = add_file(l, &file, &own.at[i]);
-	if (table && l->top)
-		open_file_free(&file);
-	count = files_pattern_captures(table->files, &captures);
-	top = rc ? NULL : top_of(l);
-	if (top && l->top->seen > 0) {
-		json_shape_settle(top, &l->inference->memory);
-		if (!json_propose_tables(l->inference, group, top, l->lines && !l->array && !l->whole, captures, count))
-			rc = no_memory(l);
-	} else if (!rc && !top) {
-		rc = no_memory(l);
-	}
-	files_list_clear(&own);
+		rc = add_files(l, table);
+	if (!rc)
+		rc = propose_group(l, table, group);
 	json_table_free(table);
 	return rc;
 }
@@ -178,7 +194,7 @@ int json_infer(struct etl_instance *inst, struct inference *ret, struct etl_erro
 	if (!rc && !groups)
 		rc = no_memory(&l);
 	for (size_t i = 0; !rc && i < count; i++)
-		rc = look_at_group(&l, &list, &groups[i]);
+		rc = look_at_group(&l, &groups[i]);
 	if (!rc)
 		rc = json_find_keys(inst, ret, err);
 	json_tree_free(l.tree);
