@@ -287,30 +287,63 @@ static int find_columns(struct etl_instance *inst, const struct json_table *t, s
 	return rc;
 }
 
+/* All of the table that decides which rows there are and which of their values count: tables that agree in it have the same
+ * columns. */
+static void add_identity(struct etl_text *to, const struct json_table *t, const char *files)
+{
+	const struct json_layout *layout = &t->layouts[0];
+	const char *rows = layout->rows ? layout->rows->text : "";
+
+	etl_text_addf(to, "%d %d ", (int)layout->cut, (int)layout->kinds);
+	etl_text_add_json(to, files, strlen(files));
+	etl_text_add_json(to, rows, strlen(rows));
+	for (size_t i = 0; i < t->null_count; i++)
+		etl_text_add_json(to, t->nulls[i], strlen(t->nulls[i]));
+}
+
+static const struct proposal *kept_columns(const struct inference *found, const char *of)
+{
+	for (size_t i = 0; i < found->column_count; i++)
+		if (strcmp(found->columns[i].of, of) == 0)
+			return found->columns[i].columns;
+	return NULL;
+}
+
+static int keep_columns(struct etl_instance *inst, const struct json_table *t, struct inference *found, const char *of,
+			const struct proposal **ret, struct etl_error *err)
+{
+	struct found_columns *at = etl_arena_push(&found->memory, found->columns, found->column_count, sizeof(*at));
+	struct proposal *p = etl_arena_alloc(&found->memory, sizeof(*p));
+	const char *kept = etl_arena_copy(&found->memory, of);
+	int rc;
+
+	if (!at || !p || !kept)
+		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"", t->name);
+	found->columns = at;
+	rc = find_columns(inst, t, found, p, err);
+	if (rc)
+		return rc;
+	at[found->column_count++] = (struct found_columns){ kept, p };
+	*ret = p;
+	return ETL_OK;
+}
+
 int json_found_columns(struct etl_instance *inst, const struct json_table *t, const char *files, const struct proposal **ret,
 		       struct etl_error *err)
 {
 	struct inference *found = found_of(inst);
-	const char *rows = t->layouts[0].rows ? t->layouts[0].rows->text : "";
-	struct found_columns *at;
-	struct proposal *p;
-	int rc;
+	struct etl_text of = { 0 };
+	int rc = ETL_OK;
 
-	for (size_t i = 0; found && i < found->column_count; i++) {
-		*ret = found->columns[i].columns;
-		if (strcmp(found->columns[i].files, files) == 0 && strcmp(found->columns[i].rows, rows) == 0)
-			return ETL_OK;
+	add_identity(&of, t, files);
+	if (!found || of.failed) {
+		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"", t->name);
+	} else {
+		*ret = kept_columns(found, of.at);
+		if (!*ret)
+			rc = keep_columns(inst, t, found, of.at, ret, err);
 	}
-	at = found ? etl_arena_push(&found->memory, found->columns, found->column_count, sizeof(*at)) : NULL;
-	p = at ? etl_arena_alloc(&found->memory, sizeof(*p)) : NULL;
-	if (!p)
-		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"", t->name);
-	found->columns = at;
-	at[found->column_count] = (struct found_columns){ etl_arena_copy(&found->memory, files),
-							  etl_arena_copy(&found->memory, rows), p };
-	rc = find_columns(inst, t, found, p, err);
-	*ret = p;
-	found->column_count += !rc && at[found->column_count].files && at[found->column_count].rows;
+	etl_text_free(&of);
 	return rc;
 }
 

@@ -34,9 +34,9 @@ struct inference {
 	struct arena memory;
 	struct proposal **at;
 	size_t count;
-	/* Columns that were looked for: of whose files and rows. */
+	/* Columns that were looked for, by all that says which rows they are of and what counts as a value. */
 	struct found_columns {
-		const char *files, *rows;
+		const char *of;
 		struct proposal *columns;
 	} *columns;
 	size_t column_count;
@@ -47,7 +47,7 @@ int json_infer(struct etl_instance *, struct inference *ret, struct etl_error *)
 void json_inference_free(struct inference *);
 /* The same, kept by the instance. */
 int json_found(struct etl_instance *, const struct inference **ret, struct etl_error *);
-/* The columns of rows whose table says none, by all of them; kept by the instance for the same FILES and rows. */
+/* The columns of rows whose table says none, by all of them; kept by the instance for tables that say the same of their rows. */
 int json_found_columns(struct etl_instance *, const struct json_table *, const char *files, const struct proposal **ret,
 		       struct etl_error *);
 /* infer-tables.c: the columns of rows of this shape; none of them is a table of its own. False: no memory. */

@@ -489,10 +489,11 @@ static int find_columns(struct making *m, const struct etl_conf *from)
 {
 	struct json_table *t = m->table;
 	const struct proposal *found = NULL;
-	int rc = json_found_columns(m->inst, t, m->host->given(from, "files") ? m->host->str(from, "files") : "", &found, m->err);
+	int rc;
 
-	if (!rc && t->layout_count > 1)
-		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\": several layouts need `columns`", t->name);
+	if (t->layout_count > 1)
+		return m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\": several layouts need `columns`", t->name);
+	rc = json_found_columns(m->inst, t, m->host->given(from, "files") ? m->host->str(from, "files") : "", &found, m->err);
 	if (rc)
 		return rc;
 	t->layouts[0].columns = etl_arena_alloc(&t->memory, (found->column_count + 1) * sizeof(*t->layouts[0].columns));
