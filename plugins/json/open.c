@@ -295,6 +295,15 @@ static int keep_let(struct open_file *f, struct let_value *value, const struct j
 	return ETL_OK;
 }
 
+/* Its value hangs on the file whose rows are read, not only on the one that is looked into. */
+static bool is_per_file(const struct json_let *let)
+{
+	for (size_t i = 0; i < let->take_count; i++)
+		if (let->takes[i].start == START_FILE || let->takes[i].start == START_ID || strchr(let->takes[i].text, '{'))
+			return true;
+	return let->fallback && strchr(let->fallback, '{');
+}
+
 static int find_let(struct open_file *f, const struct json_let *let, struct let_value *value)
 {
 	struct json_tree *tree = NULL;
@@ -309,7 +318,7 @@ static int find_let(struct open_file *f, const struct json_let *let, struct let_
 	value->listed = !rc;
 	while (!rc && i < value->list.count && !same_captures(f, let, &value->list.at[i]))
 		i++;
-	if (rc || (i == value->entry && i < value->list.count))
+	if (rc || (i == value->entry && i < value->list.count && !is_per_file(let)))
 		return rc;
 	value->entry = i;
 	if (i < value->list.count) {
