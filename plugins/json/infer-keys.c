@@ -66,22 +66,6 @@ static size_t find_candidates(const struct proposal *p, struct candidate *at)
 
 /* ---- All rows --------------------------------------------------------------------------------------------------- */
 
-static int pass_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
-{
-	(void)self;
-	(void)entry;
-	(void)flaw;
-	return 0;
-}
-
-static int pass_record(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
-{
-	(void)self;
-	(void)record;
-	(void)flaw;
-	return 0;
-}
-
 static void add_text(XXH3_state_t *state, const struct json_value *v)
 {
 	XXH3_128bits_update(state, &v->size, sizeof(v->size));
@@ -150,7 +134,6 @@ static int look(struct etl_instance *inst, const struct proposal *p, struct cand
 static int try_candidates(struct etl_instance *inst, const struct proposal *p, struct candidate *at, size_t count,
 			  struct etl_error *err)
 {
-	struct rows_sink quiet = { pass_file, pass_record };
 	struct files_list list = { 0 };
 	struct json_table *table = NULL;
 	struct rows rows;
@@ -162,7 +145,7 @@ static int try_candidates(struct etl_instance *inst, const struct proposal *p, s
 	inst->skip_broken = true;
 	rc = files_list(inst->files, table->files, &list, err);
 	if (!rc) {
-		rc = json_rows_begin(&rows, inst, table, &list, 0, list.count, &quiet, err);
+		rc = json_rows_begin(&rows, inst, table, &list, 0, list.count, NULL, err);
 		if (!rc)
 			rc = look(inst, p, at, count, &rows, err);
 		json_rows_end(&rows);

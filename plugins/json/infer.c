@@ -232,22 +232,6 @@ int json_found(struct etl_instance *inst, const struct inference **ret, struct e
 
 /* ---- Columns of rows that are named ------------------------------------------------------------------------------ */
 
-static int pass_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
-{
-	(void)self;
-	(void)entry;
-	(void)flaw;
-	return 0;
-}
-
-static int pass_record(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
-{
-	(void)self;
-	(void)record;
-	(void)flaw;
-	return 0;
-}
-
 static int add_rows(struct rows *rows, struct inference *found, struct shape *shape)
 {
 	int rc;
@@ -265,7 +249,6 @@ static int add_rows(struct rows *rows, struct inference *found, struct shape *sh
 static int find_columns(struct etl_instance *inst, const struct json_table *t, struct inference *found,
 			struct proposal *p, struct etl_error *err)
 {
-	struct rows_sink quiet = { pass_file, pass_record };
 	struct shape *shape = etl_arena_alloc(&found->memory, sizeof(*shape));
 	struct files_list list = { 0 };
 	const char *const *captures;
@@ -274,7 +257,7 @@ static int find_columns(struct etl_instance *inst, const struct json_table *t, s
 	int rc = files_list(inst->files, t->files, &list, err);
 
 	if (!rc) {
-		rc = json_rows_begin(&rows, inst, t, &list, 0, list.count, &quiet, err);
+		rc = json_rows_begin(&rows, inst, t, &list, 0, list.count, NULL, err);
 		if (!rc && shape)
 			rc = add_rows(&rows, found, shape);
 		json_rows_end(&rows);

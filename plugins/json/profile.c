@@ -13,23 +13,6 @@
 
 #define CANCEL_ROWS 4096
 
-/* Files and records that give no rows are told when the rows are read. */
-static int no_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
-{
-	(void)self;
-	(void)entry;
-	(void)flaw;
-	return 0;
-}
-
-static int no_record(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
-{
-	(void)self;
-	(void)record;
-	(void)flaw;
-	return 0;
-}
-
 /* As `read` would give it into a column without a type. */
 static void look_at_number(struct etl_profile *p, const char *text, size_t size)
 {
@@ -81,7 +64,6 @@ static int pass(struct rows *r, struct etl_profile *profiles)
 int json_profile(struct etl_instance *inst, const struct etl_dataset *dataset, struct etl_profile_sink *sink,
 		 struct etl_error *err)
 {
-	struct rows_sink quiet = { no_file, no_record };
 	struct files_list list = { 0 };
 	struct etl_profile *profiles = NULL;
 	struct json_table *t;
@@ -94,7 +76,7 @@ int json_profile(struct etl_instance *inst, const struct etl_dataset *dataset, s
 	rc = profiles ? files_list(inst->files, t->files, &list, err) :
 			inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"", t->name);
 	if (!rc) {
-		rc = json_rows_begin(&rows, inst, t, &list, 0, list.count, &quiet, err);
+		rc = json_rows_begin(&rows, inst, t, &list, 0, list.count, NULL, err);
 		if (!rc)
 			rc = pass(&rows, profiles);
 		json_rows_end(&rows);

@@ -77,7 +77,7 @@ static int name_record(struct rows *r)
 static int flawed(struct rows *r, const struct json_split_flaw *flaw)
 {
 	if (r->inst->skip_broken)
-		return r->sink->broken(r->sink, r->file.entry, flaw);
+		return r->sink ? r->sink->broken(r->sink, r->file.entry, flaw) : ETL_OK;
 	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
 				   "json: %s:%llu:%llu (byte %llu): %s: %s Mend the file, or leave it out with "
 				   "on_broken = \"skip\".",
@@ -90,13 +90,18 @@ static bool is_no_json(const char *code)
 	return strcmp(code, "not_json") == 0 || strcmp(code, "cut_short") == 0 || strcmp(code, "invalid_utf8") == 0;
 }
 
+static int tell_bad(struct rows *r, const struct json_flaw *flaw)
+{
+	return r->sink ? r->sink->bad(r->sink, &r->record, flaw) : ETL_OK;
+}
+
 /* A record that is all of its file and no JSON is a broken file; any other leaves its neighbours as they are. */
 static int bad_record(struct rows *r, const struct json_flaw *flaw)
 {
 	struct json_split_flaw whole = { .code = flaw->code, .offset = r->record.offset + flaw->at };
 
 	if (json_split_chosen(r->file.split) != JSON_CUT_WHOLE || !is_no_json(flaw->code))
-		return r->sink->bad(r->sink, &r->record, flaw);
+		return tell_bad(r, flaw);
 	json_record_place(&r->record, flaw->at, &whole.line, &whole.column);
 	snprintf(whole.reason, sizeof(whole.reason), "%s", flaw->reason);
 	return flawed(r, &whole);
@@ -116,7 +121,7 @@ static int read_record(struct rows *r)
 	if (r->record.too_large) {
 		snprintf(flaw.reason, sizeof(flaw.reason), "The record is larger than max_row (%zu bytes).",
 			 r->inst->max_record);
-		return r->sink->bad(r->sink, &r->record, &flaw);
+		return tell_bad(r, &flaw);
 	}
 	if (json_tree_read(r->tree, r->record.text, r->record.size, &flaw) < 0)
 		return strcmp(flaw.code, "no_memory") == 0 ? no_memory(r) : bad_record(r, &flaw);
@@ -291,31 +296,14 @@ static int next_of_file(struct rows *r)
 	}
 }
 
-/* What `broken` and `bad` do in the first pass: nothing, for the second one tells it. */
-static int pass_file(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw)
-{
-	(void)self;
-	(void)entry;
-	(void)flaw;
-	return 0;
-}
-
-static int pass_over(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw)
-{
-	(void)self;
-	(void)record;
-	(void)flaw;
-	return 0;
-}
-
 static int find_duplicates(struct rows *r)
 {
-	struct rows_sink quiet = { pass_file, pass_over }, *sink = r->sink;
+	struct rows_sink *sink = r->sink;
 	int64_t limit = r->inst->host->memory / (int64_t)(4 * sizeof(struct seen_slot));
 	XXH128_hash_t hash;
 	int rc;
 
-	r->sink = &quiet;
+	r->sink = NULL; /* the second pass tells it */
 	json_seen_clear(&r->seen);
 	while ((rc = next_of_file(r)) == ETL_FILL_MORE) {
 		if (!is_kind(r) || is_excepted(r) || !hash_key(r, &hash))

@@ -7,7 +7,8 @@
 #include "open.h"
 #include "seen.h"
 
-/* What happens to that of which no row can be made. Return other than 0 ends the walk, which returns it. */
+/* What happens to that of which no row can be made. Return other than 0 ends the walk, which returns it. No sink: it is passed
+ * over without a word, for a pass that only looks; the one that reads tells it. */
 struct rows_sink {
 	/* A file of which nothing is given, with skip_broken. */
 	int (*broken)(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw);
