@@ -8,22 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter.h"
 #include "infer.h"
+#include "mapping.h"
 
-struct making {
-	struct etl_instance *inst;
-	const struct etl_host *host;
-	struct etl_error *err;
-	struct json_table *table;
-};
-
-static int no_memory(struct making *m)
+int mapping_no_memory(struct making *m)
 {
 	return m->host->fail(m->err, ETL_MEMORY, NULL, 0, "json: no memory for the table \"%s\"", m->table->name);
 }
 
-static const char **copy_list(struct making *m, const struct etl_conf *conf, const char *key, size_t *ret_count)
+const char **mapping_list(struct making *m, const struct etl_conf *conf, const char *key, size_t *ret_count)
 {
 	size_t count = m->host->list(conf, key);
 	const char **list = etl_arena_alloc(&m->table->memory, (count + 1) * sizeof(*list));
@@ -61,7 +54,7 @@ static int place_cut(struct making *m, struct json_layout *layout)
 	layout->cut = kind == JSON_SELECT_CAPTURE ? JSON_CUT_MEMBERS : JSON_CUT_EACH;
 	layout->container = etl_arena_alloc(&m->table->memory, (names + 1) * sizeof(*layout->container));
 	if (!layout->container)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	for (size_t i = 0; i < names; i++)
 		layout->container[i] = json_segment_name(&path->segments[i]);
 	layout->container_count = names;
@@ -98,7 +91,7 @@ static int read_rows(struct making *m, const struct etl_conf *conf, struct json_
 				     m->table->name, rows, shape);
 	layout->rows = json_path_parse(rows, &flaw);
 	if (!layout->rows && flaw.no_memory)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	if (!layout->rows)
 		return m->host->fail(m->err, ETL_USAGE, NULL, 0,
 				     "json: table \"%s\": rows = \"%s\": character %zu: %s", m->table->name, rows,
@@ -112,222 +105,7 @@ static int read_rows(struct making *m, const struct etl_conf *conf, struct json_
 	return place_cut(m, layout);
 }
 
-/* ---- Columns ---------------------------------------------------------------------------------------------------- */
-
-static int read_takes(struct making *m, const struct etl_conf *conf, const struct json_layout *layout, const char *name,
-		      struct take **ret, size_t *ret_count)
-{
-	size_t count = m->host->list(conf, "path");
-	struct take *takes = etl_arena_alloc(&m->table->memory, (count + 1) * sizeof(*takes));
-
-	if (!takes)
-		return no_memory(m);
-	*ret = takes;
-	for (size_t i = 0; i < count; i++) {
-		const char *text = m->host->item(conf, "path", i), *why;
-
-		if (!json_take_parse(&m->table->memory, text, layout, &takes[i], &why)) {
-			*ret_count = i + 1;
-			m->host->at(m->err, m->table->name, name, NULL);
-			return m->table->memory.failed ?
-				       no_memory(m) :
-				       m->host->fail(m->err, ETL_USAGE, NULL, 0,
-						     "json: table \"%s\", \"%s\": path = \"%s\": %s", m->table->name, name,
-						     text, why);
-		}
-		*ret_count = i + 1;
-	}
-	return ETL_OK;
-}
-
-/* Without a path a column is the member of the row that has its name. */
-static int own_name(struct making *m, const struct json_layout *layout, struct json_column *c)
-{
-	struct etl_text path = { 0 };
-	const char *why = "";
-	bool done;
-
-	etl_text_add(&path, "@['");
-	for (const char *at = c->name; *at; at++) {
-		etl_text_add(&path, *at == '\'' || *at == '\\' ? "\\" : "");
-		etl_text_add_bytes(&path, at, 1);
-	}
-	etl_text_add(&path, "']");
-	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
-	done = !path.failed && c->takes && json_take_parse(&m->table->memory, path.at, layout, c->takes, &why);
-	c->take_count = c->takes != NULL;
-	m->table->memory.failed |= path.failed;
-	etl_text_free(&path);
-	if (m->table->memory.failed)
-		return no_memory(m);
-	return done ? ETL_OK : m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\", column \"%s\": %s",
-					     m->table->name, c->name, why);
-}
-
-static int read_type(struct making *m, const struct etl_conf *conf, struct json_column *c)
-{
-	const char *type = m->host->str(conf, "type");
-
-	c->type.type = ETL_ANY;
-	c->declared = "";
-	if (!type)
-		return ETL_OK;
-	c->declared = etl_arena_copy(&m->table->memory, type);
-	if (etl_type_parse(type, &c->type, &c->length))
-		return ETL_OK;
-	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
-			     "json: table \"%s\", column \"%s\": there is no type \"%s\"; write for example integer, real, "
-			     "text, boolean, numeric, timestamp, timestamptz, date or json",
-			     m->table->name, c->name, type);
-}
-
-static int read_column(struct making *m, const struct etl_conf *conf, const struct json_layout *layout,
-		       struct json_column *c)
-{
-	int rc;
-
-	c->name = etl_arena_copy(&m->table->memory, m->host->str(conf, "name"));
-	if (!c->name)
-		return no_memory(m);
-	rc = read_type(m, conf, c);
-	if (!rc && m->host->list(conf, "path") > 0)
-		rc = read_takes(m, conf, layout, c->name, &c->takes, &c->take_count);
-	else if (!rc)
-		rc = own_name(m, layout, c);
-	if (rc)
-		return rc;
-	c->fallback = etl_arena_copy(&m->table->memory, m->host->str(conf, "default"));
-	c->nulls = copy_list(m, conf, "null_values", &c->null_count);
-	if (!m->host->given(conf, "null_values")) {
-		c->nulls = m->table->nulls;
-		c->null_count = m->table->null_count;
-	}
-	c->map = copy_list(m, conf, "map", &c->map_count);
-	c->required = m->host->flag(conf, "not_null");
-	return m->table->memory.failed ? no_memory(m) : ETL_OK;
-}
-
-static int find_column(struct making *m, const struct json_layout *layout, const char *name, size_t count,
-		       struct json_column **ret)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(layout->columns[i].name, name) == 0) {
-			*ret = &layout->columns[i];
-			return ETL_OK;
-		}
-	}
-	*ret = NULL;
-	return m->table->column_count ?
-		       m->host->fail(m->err, ETL_USAGE, NULL, 0,
-				     "json: table \"%s\": a layout has a column \"%s\", which the table's own columns "
-				     "do not name; write it there first",
-				     m->table->name, name) :
-		       ETL_OK;
-}
-
-static bool asks_outer(const struct take *takes, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (takes[i].start == START_OUTER)
-			return true;
-	}
-	return false;
-}
-
-static bool mentions(const char *text, const char *name)
-{
-	char braces[80];
-
-	snprintf(braces, sizeof(braces), "{%s}", name);
-	return strlen(name) + 3 > sizeof(braces) || strstr(text, braces);
-}
-
-/* Is there a name in TEXT that each row has another value for? */
-static bool mentions_rows(const struct json_layout *layout, const char *text)
-{
-	if (layout->capture && mentions(text, layout->capture))
-		return true;
-	for (size_t i = layout->consumed; layout->rows && i < layout->rows->count; i++) {
-		const struct json_segment *segment = &layout->rows->segments[i];
-
-		if (json_segment_kind(segment) == JSON_SELECT_CAPTURE && mentions(text, json_segment_name(segment)))
-			return true;
-	}
-	return false;
-}
-
-static bool is_constant(const struct json_layout *layout, const struct json_column *c)
-{
-	for (size_t i = 0; i < c->take_count; i++) {
-		enum start start = c->takes[i].start;
-
-		if ((start != START_OUTER && start != START_TEXT && start != START_FILE) ||
-		    mentions_rows(layout, c->takes[i].text))
-			return false;
-	}
-	return !c->fallback || !mentions_rows(layout, c->fallback);
-}
-
-/* The first layout's columns are the table's; another layout has them too, each with its own path there or with the same text. */
-static int read_columns(struct making *m, const struct etl_conf *table, const struct etl_conf *conf,
-			struct json_layout *layout)
-{
-	bool first = m->table->column_count == 0;
-	size_t count = m->host->list(table, "columns"), i;
-	int rc = ETL_OK;
-
-	layout->columns = etl_arena_alloc(&m->table->memory, (count + 1) * sizeof(*layout->columns));
-	if (!layout->columns)
-		return no_memory(m);
-	for (i = 0; !rc && i < count; i++) {
-		struct json_column *same = NULL;
-
-		rc = read_column(m, m->host->sub(table, "columns", i), layout, &layout->columns[i]);
-		if (!rc && first)
-			rc = find_column(m, layout, layout->columns[i].name, i, &same);
-		if (same)
-			rc = m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: table \"%s\" has two columns \"%s\"",
-					   m->table->name, same->name);
-	}
-	if (first)
-		m->table->column_count = count;
-	for (i = 0; !rc && conf && i < m->host->list(conf, "columns"); i++) {
-		const struct etl_conf *one = m->host->sub(conf, "columns", i);
-		struct json_column *c;
-
-		rc = find_column(m, layout, m->host->str(one, "name"), count, &c);
-		if (rc)
-			break;
-		for (size_t j = 0; j < c->take_count; j++)
-			json_take_free(&c->takes[j]);
-		c->take_count = 0;
-		{
-			struct json_column was = *c;
-
-			rc = read_column(m, one, layout, c);
-			if (!m->host->given(one, "type")) {
-				c->type = was.type;
-				c->length = was.length;
-				c->declared = was.declared;
-			}
-			if (!m->host->given(one, "map")) {
-				c->map = was.map;
-				c->map_count = was.map_count;
-			}
-			if (!m->host->given(one, "null_values")) {
-				c->nulls = was.nulls;
-				c->null_count = was.null_count;
-			}
-			if (!m->host->given(one, "not_null"))
-				c->required = was.required;
-		}
-	}
-	for (i = 0; !rc && i < count; i++) {
-		layout->outer |= asks_outer(layout->columns[i].takes, layout->columns[i].take_count);
-		layout->columns[i].constant = is_constant(layout, &layout->columns[i]);
-	}
-	return rc;
-}
+/* ---- Layouts ---------------------------------------------------------------------------------------------------- */
 
 static int read_layouts(struct making *m, const struct etl_conf *from)
 {
@@ -337,18 +115,18 @@ static int read_layouts(struct making *m, const struct etl_conf *from)
 
 	t->layouts = etl_arena_alloc(&t->memory, (others + 1) * sizeof(*t->layouts));
 	if (!t->layouts)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	t->layout_count = 1;
 	rc = read_rows(m, from, &t->layouts[0]);
 	if (!rc)
-		rc = read_columns(m, from, NULL, &t->layouts[0]);
+		rc = mapping_columns(m, from, NULL, &t->layouts[0]);
 	for (size_t i = 0; !rc && i < others; i++) {
 		const struct etl_conf *conf = m->host->sub(from, "layouts", i);
 
 		t->layout_count++;
 		rc = read_rows(m, conf, &t->layouts[i + 1]);
 		if (!rc)
-			rc = read_columns(m, from, conf, &t->layouts[i + 1]);
+			rc = mapping_columns(m, from, conf, &t->layouts[i + 1]);
 	}
 	return rc;
 }
@@ -365,8 +143,8 @@ static int read_let(struct making *m, const struct etl_conf *conf, struct json_l
 	let->name = etl_arena_copy(&m->table->memory, m->host->str(conf, "name"));
 	let->fallback = etl_arena_copy(&m->table->memory, m->host->str(conf, "default"));
 	if (m->table->memory.failed)
-		return no_memory(m);
-	rc = read_takes(m, conf, &whole, let->name, &let->takes, &let->take_count);
+		return mapping_no_memory(m);
+	rc = mapping_takes(m, conf, &whole, let->name, &let->takes, &let->take_count);
 	return rc ? rc : files_pattern_parse(&let->file, m->host, file, m->err);
 }
 
@@ -378,7 +156,7 @@ static int read_lets(struct making *m, const struct etl_conf *from)
 
 	t->lets = etl_arena_alloc(&t->memory, (count + 1) * sizeof(*t->lets));
 	if (!t->lets)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	for (size_t i = 0; !rc && i < count; i++) {
 		t->let_count++;
 		rc = read_let(m, m->host->sub(from, "let", i), &t->lets[i]);
@@ -413,17 +191,17 @@ static int read_references(struct making *m, const struct etl_conf *from)
 
 	t->references = etl_arena_alloc(&t->memory, (count + 1) * sizeof(*t->references));
 	if (!t->references)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	for (size_t i = 0; !rc && i < count; i++) {
 		const struct etl_conf *conf = m->host->sub(from, "references", i);
 		struct json_reference *r = &t->references[i];
 
 		t->reference_count++;
-		r->columns = copy_list(m, conf, "columns", &r->column_count);
-		r->to = copy_list(m, conf, "to", &r->to_count);
+		r->columns = mapping_list(m, conf, "columns", &r->column_count);
+		r->to = mapping_list(m, conf, "to", &r->to_count);
 		r->table = etl_arena_copy(&t->memory, m->host->str(conf, "table"));
 		r->on_delete = action_of(m->host->str(conf, "on_delete"));
-		rc = t->memory.failed ? no_memory(m) : check_columns(m, "references", r->columns, r->column_count);
+		rc = t->memory.failed ? mapping_no_memory(m) : check_columns(m, "references", r->columns, r->column_count);
 		if (!rc && r->to_count && r->to_count != r->column_count)
 			rc = m->host->fail(m->err, ETL_USAGE, NULL, 0,
 					   "json: table \"%s\": a reference to \"%s\" has %zu columns here and %zu there",
@@ -438,12 +216,12 @@ static int read_rest(struct making *m, const struct etl_conf *from)
 	const char *duplicates = m->host->str(from, "duplicates");
 	int rc;
 
-	t->key = copy_list(m, from, "key", &t->key_count);
-	t->except = copy_list(m, from, "except", &t->except_count);
+	t->key = mapping_list(m, from, "key", &t->key_count);
+	t->except = mapping_list(m, from, "except", &t->except_count);
 	t->duplicates = strcmp(duplicates, "first") == 0 ? DUPLICATES_FIRST :
 			strcmp(duplicates, "last") == 0	 ? DUPLICATES_LAST :
 							   DUPLICATES_KEEP;
-	rc = t->memory.failed ? no_memory(m) : check_columns(m, "key", t->key, t->key_count);
+	rc = t->memory.failed ? mapping_no_memory(m) : check_columns(m, "key", t->key, t->key_count);
 	if (!rc && t->duplicates != DUPLICATES_KEEP && !t->key_count)
 		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0,
 				   "json: table \"%s\": duplicates = \"%s\" needs a key to know them by", t->name, duplicates);
@@ -473,12 +251,12 @@ static int propose_column(struct making *m, const struct json_layout *layout, co
 				   .required = from->required };
 	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
 	if (m->table->memory.failed || !etl_type_parse(from->type, &c->type, &c->length))
-		return no_memory(m);
+		return mapping_no_memory(m);
 	c->take_count = 1;
 	if (json_take_parse(&m->table->memory, from->path, layout, c->takes, &why))
 		return ETL_OK;
 	if (m->table->memory.failed)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	return m->host->fail(m->err, ETL_USAGE, NULL, 0,
 			     "json: table \"%s\": a column of what was found at \"%s\": %s; write the pipeline by hand",
 			     m->table->name, from->path, why);
@@ -498,7 +276,7 @@ static int find_columns(struct making *m, const struct etl_conf *from)
 		return rc;
 	t->layouts[0].columns = etl_arena_alloc(&t->memory, (found->column_count + 1) * sizeof(*t->layouts[0].columns));
 	if (!t->layouts[0].columns)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	t->column_count = found->column_count;
 	for (size_t i = 0; !rc && i < found->column_count; i++) {
 		struct json_column *c = &t->layouts[0].columns[i];
@@ -545,8 +323,8 @@ int json_table_new(struct etl_instance *inst, const char *name, const struct etl
 	if (!t)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
 	t->name = etl_arena_copy(&t->memory, name);
-	t->nulls = copy_list(&m, from, "null_values", &t->null_count);
-	rc = t->name ? ETL_OK : no_memory(&m);
+	t->nulls = mapping_list(&m, from, "null_values", &t->null_count);
+	rc = t->name ? ETL_OK : mapping_no_memory(&m);
 	if (!rc && inst->host->given(from, "files"))
 		rc = files_pattern_parse(&t->files, inst->host, inst->host->str(from, "files"), err);
 	if (!rc)
@@ -573,17 +351,17 @@ static int propose_layout(struct making *m, const struct proposal *p)
 	int rc = ETL_OK;
 
 	if (!layout)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	m->table->layouts = layout;
 	m->table->layout_count = 1;
 	layout->columns = etl_arena_alloc(&m->table->memory, (p->column_count + 1) * sizeof(*layout->columns));
 	if (!layout->columns)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	layout->cut = cut_of(p->shape ? p->shape : "auto");
 	if (p->rows) {
 		layout->rows = json_path_parse(p->rows, &flaw);
 		if (!layout->rows && flaw.no_memory)
-			return no_memory(m);
+			return mapping_no_memory(m);
 		if (!layout->rows)
 			return m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: rows at \"%s\": %s", p->rows, flaw.reason);
 		rc = layout->cut == JSON_CUT_LINES ? ETL_OK : place_cut(m, layout);
@@ -591,7 +369,7 @@ static int propose_layout(struct making *m, const struct proposal *p)
 	m->table->column_count = p->column_count;
 	for (size_t i = 0; !rc && i < p->column_count; i++) {
 		rc = propose_column(m, layout, &p->columns[i], &layout->columns[i]);
-		layout->outer |= !rc && asks_outer(layout->columns[i].takes, 1);
+		layout->outer |= !rc && mapping_asks_outer(layout->columns[i].takes, 1);
 	}
 	return rc;
 }
@@ -605,13 +383,13 @@ static int propose_keys(struct making *m, const struct proposal *p)
 
 	t->references = etl_arena_alloc(&t->memory, sizeof(*t->references));
 	if (!key || !refers || !to || !t->references)
-		return no_memory(m);
+		return mapping_no_memory(m);
 	for (size_t i = 0; i < p->key_count; i++)
 		key[i] = etl_arena_copy(&t->memory, p->key[i]);
 	t->key = key;
 	t->key_count = p->key_count;
 	if (!p->parent || !p->refers_count)
-		return t->memory.failed ? no_memory(m) : ETL_OK;
+		return t->memory.failed ? mapping_no_memory(m) : ETL_OK;
 	for (size_t i = 0; i < p->refers_count; i++) {
 		refers[i] = etl_arena_copy(&t->memory, p->refers[i]);
 		to[i] = etl_arena_copy(&t->memory, p->parent->key[i]);
@@ -619,7 +397,7 @@ static int propose_keys(struct making *m, const struct proposal *p)
 	*t->references = (struct json_reference){ refers, p->refers_count, etl_arena_copy(&t->memory, p->parent->name), to,
 						  p->refers_count, ETL_CASCADE };
 	t->reference_count = 1;
-	return t->memory.failed ? no_memory(m) : ETL_OK;
+	return t->memory.failed ? mapping_no_memory(m) : ETL_OK;
 }
 
 int json_table_propose(struct etl_instance *inst, const struct proposal *p, struct json_table **ret, struct etl_error *err)
@@ -631,7 +409,7 @@ int json_table_propose(struct etl_instance *inst, const struct proposal *p, stru
 	if (!t)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for a table");
 	t->name = etl_arena_copy(&t->memory, p->name);
-	rc = t->name ? ETL_OK : no_memory(&m);
+	rc = t->name ? ETL_OK : mapping_no_memory(&m);
 	/* Of a root that is the file, or standard input, there is nothing to say. */
 	if (!rc && *p->files)
 		rc = files_pattern_parse(&t->files, inst->host, p->files, err);
