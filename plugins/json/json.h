@@ -150,7 +150,7 @@ int json_table_new(struct etl_instance *, const char *name, const struct etl_con
 /* Of a dataset: by its options where they have columns, else by what is in the files. *RET is NULL when there is no such table. */
 int json_table_of(struct etl_instance *, const struct etl_dataset *, struct json_table **ret, struct etl_error *);
 void json_table_free(struct json_table *);
-/* mapping-names.c: refuses a {name} that nothing gives. */
+/* mapping-names.c: refuses a {name} that nothing gives, one that is too long, and too many of them. */
 int json_names_check(struct etl_instance *, const struct json_table *, struct etl_error *);
 size_t json_column_find(const struct json_table *, const char *name);    /* SIZE_MAX: none */
 
@@ -162,7 +162,9 @@ void json_take_free(struct take *);
 
 /* ---- Names (names.c) --------------------------------------------------------------------------------------- */
 
-#define JSON_NAMES_MAX 32
+/* Of a table, whatever says them: as many as there can be in the longest path and the deepest folder. */
+#define JSON_NAMES_MAX 96
+#define JSON_NAME_MAX 63        /* bytes of one */
 
 /* What {name} stands for now: captures of the file's name, of the rows' path, and `let`s. */
 struct names {
@@ -175,8 +177,8 @@ struct names {
 	size_t count;
 };
 void names_init(struct names *);
-/* Sets or replaces; false: there are too many. NULL TEXT: it has no value. */
-bool names_set(struct names *, const char *name, const char *text, size_t size);
+/* Sets or replaces; json_names_check has seen to it that there is room. NULL TEXT: it has no value. */
+void names_set(struct names *, const char *name, const char *text, size_t size);
 /* Writes TEMPLATE with what is in braces filled in; {{ is a brace. False: a name has no value. */
 bool names_fill(const struct names *, const char *template, struct etl_text *to);
 

@@ -1,6 +1,6 @@
 /*
  * Every {name} of a mapping must be one that something gives: a name that is mistyped would be no value, in every row, without
- * a word.
+ * a word. And there must be room for it: names are looked up for each row, in a small array (names.c).
  */
 #include "config.h"
 
@@ -112,10 +112,59 @@ static int check_let(const struct checking *c, const struct json_let *let)
 	return check_takes(c, let->name, let->takes, let->take_count, let->fallback);
 }
 
+/* ---- How many, how long --------------------------------------------------------------------------------------------- */
+
+static int check_length(const struct checking *c, const char *name)
+{
+	return strlen(name) <= JSON_NAME_MAX ?
+		       ETL_OK :
+		       c->inst->host->fail(c->err, ETL_USAGE, NULL, 0, "json: table \"%s\": the name {%s} is longer than %d bytes",
+					   c->table->name, name, JSON_NAME_MAX);
+}
+
+/* The names of members on the way to the rows. */
+static int count_members(const struct checking *c, const struct json_layout *layout, size_t *ret_count)
+{
+	int rc = ETL_OK;
+
+	*ret_count = 0;
+	for (size_t i = 0; !rc && layout->rows && i < layout->rows->count; i++) {
+		if (json_segment_kind(&layout->rows->segments[i]) != JSON_SELECT_CAPTURE)
+			continue;
+		rc = check_length(c, json_segment_name(&layout->rows->segments[i]));
+		++*ret_count;
+	}
+	return rc;
+}
+
+static int check_room(const struct checking *c)
+{
+	const struct json_table *t = c->table;
+	const char *const *names;
+	size_t captures = t->files ? files_pattern_captures(t->files, &names) : 0, members = 0;
+	int rc = ETL_OK;
+
+	for (size_t i = 0; !rc && i < captures; i++)
+		rc = check_length(c, names[i]);
+	for (size_t i = 0; !rc && i < t->let_count; i++)
+		rc = check_length(c, t->lets[i].name);
+	for (size_t i = 0; !rc && i < t->layout_count; i++) {
+		size_t count;
+
+		rc = count_members(c, &t->layouts[i], &count);
+		members = count > members ? count : members;
+	}
+	if (!rc && captures + t->let_count + members > JSON_NAMES_MAX)
+		rc = c->inst->host->fail(c->err, ETL_USAGE, NULL, 0,
+					 "json: table \"%s\" has %zu names in braces, of files, rows and let; there is room for %d",
+					 t->name, captures + t->let_count + members, JSON_NAMES_MAX);
+	return rc;
+}
+
 int json_names_check(struct etl_instance *inst, const struct json_table *t, struct etl_error *err)
 {
 	const struct checking c = { inst, t, err };
-	int rc = ETL_OK;
+	int rc = check_room(&c);
 
 	for (size_t i = 0; !rc && i < t->layout_count; i++) {
 		for (size_t j = 0; !rc && j < t->column_count; j++) {

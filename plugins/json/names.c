@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "json.h"
@@ -27,26 +28,24 @@ void names_init(struct names *n)
 	n->count = 0;
 }
 
-bool names_set(struct names *n, const char *name, const char *text, size_t size)
+void names_set(struct names *n, const char *name, const char *text, size_t size)
 {
 	size_t i = 0;
 
 	while (i < n->count && strcmp(n->at[i].name, name) != 0)
 		i++;
-	if (i == JSON_NAMES_MAX)
-		return false;
+	assert(i < JSON_NAMES_MAX);
 	n->at[i].name = name;
 	n->at[i].text = text;
 	n->at[i].size = size;
 	n->count += i == n->count;
-	return true;
 }
 
 /* One {name} that begins at TEXT; *ret is behind it. */
 static bool fill_one(const struct names *n, const char *text, const char **ret, struct etl_text *to)
 {
 	const char *end = strchr(text, '}'), *value;
-	char name[64];
+	char name[JSON_NAME_MAX + 1];
 	size_t size;
 
 	if (!end || (size_t)(end - text) > sizeof(name))

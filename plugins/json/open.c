@@ -343,27 +343,21 @@ static int find_lets(struct open_file *f)
 
 	for (size_t i = 0; !rc && i < f->table->let_count; i++) {
 		rc = find_let(f, &f->table->lets[i], &f->lets[i]);
-		if (!rc && !names_set(&f->names, f->table->lets[i].name, f->lets[i].text, f->lets[i].size))
-			rc = f->inst->host->fail(f->err, ETL_USAGE, NULL, 0, "json: table \"%s\" has more than %d names in braces",
-						 f->table->name, JSON_NAMES_MAX);
+		if (!rc)
+			names_set(&f->names, f->table->lets[i].name, f->lets[i].text, f->lets[i].size);
 	}
 	return rc;
 }
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------------- */
 
-static int name_captures(struct open_file *f)
+static void name_captures(struct open_file *f)
 {
 	const char *const *names;
 	size_t count = files_pattern_captures(f->table->files, &names);
 
-	for (size_t i = 0; i < count; i++) {
-		if (!names_set(&f->names, names[i], f->entry->captures[i], strlen(f->entry->captures[i])))
-			return f->inst->host->fail(f->err, ETL_USAGE, NULL, 0,
-						   "json: table \"%s\" has more than %d names in braces", f->table->name,
-						   JSON_NAMES_MAX);
-	}
-	return ETL_OK;
+	for (size_t i = 0; i < count; i++)
+		names_set(&f->names, names[i], f->entry->captures[i], strlen(f->entry->captures[i]));
 }
 
 int open_file_begin(struct open_file *f, const struct files_entry *entry, bool check, struct json_split_flaw *flaw)
@@ -380,10 +374,10 @@ int open_file_begin(struct open_file *f, const struct files_entry *entry, bool c
 		rc = use_layout(f, 0);
 	if (rc == OPEN_FILE_FLAW)
 		return FILE_BROKEN;
-	if (!rc)
-		rc = name_captures(f);
-	if (!rc)
+	if (!rc) {
+		name_captures(f);
 		rc = find_lets(f);
+	}
 	if (!rc)
 		json_split_reset(f->split);
 	return rc ? rc : FILE_READY;

@@ -69,8 +69,7 @@ static int name_record(struct rows *r)
 			to = NULL;
 		v.text = to;
 	}
-	if (!names_set(&r->file.names, layout->capture, v.text, v.size))
-		return no_memory(r);
+	names_set(&r->file.names, layout->capture, v.text, v.size);
 	return ETL_OK;
 }
 
@@ -136,7 +135,7 @@ static int read_record(struct rows *r)
 }
 
 /* The names of members that the rows' path stands for, of this row. */
-static int name_row(struct rows *r)
+static void name_row(struct rows *r)
 {
 	const struct json_layout *layout = r->file.layout;
 	size_t names = r->file_names + (layout->capture != NULL);
@@ -150,13 +149,11 @@ static int name_row(struct rows *r)
 			continue;
 		if (json_value_of(&v, r->tree, r->now.chain[i] - 1, &r->work))
 			v.text = NULL;
-		if (!names_set(&r->file.names, json_segment_name(segment), v.text, v.size))
-			return no_memory(r);
+		names_set(&r->file.names, json_segment_name(segment), v.text, v.size);
 	}
-	return ETL_OK;
 }
 
-static int stand_on_row(struct rows *r)
+static void stand_on_row(struct rows *r)
 {
 	json_pool_reset(&r->work.pool);
 	r->now = (struct row){ .tree = r->tree,
@@ -170,7 +167,7 @@ static int stand_on_row(struct rows *r)
 	r->now.node = r->chain_length ? r->now.chain[r->chain_length - 1] : 0;
 	r->row++;
 	r->number++;
-	return name_row(r);
+	name_row(r);
 }
 
 /* ---- Rows that are passed over ------------------------------------------------------------------------------------ */
@@ -289,11 +286,8 @@ static int next_of_file(struct rows *r)
 		if (rc)
 			return rc;
 	}
-	{
-		int rc = stand_on_row(r);
-
-		return rc ? rc : ETL_FILL_MORE;
-	}
+	stand_on_row(r);
+	return ETL_FILL_MORE;
 }
 
 static int find_duplicates(struct rows *r)

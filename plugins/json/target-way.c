@@ -413,23 +413,20 @@ static int say(struct going *g, struct site *s, bool row)
 	return add_piece(g, &k, row, g->body.at, g->body.length);
 }
 
-static bool set_names(struct going *g)
+static void set_names(struct going *g)
 {
-	bool room = true;
-
 	names_init(&g->names);
 	for (size_t i = 0; i < g->load->document->capture_count; i++) {
 		const struct cell *c = cell_of(g, g->load->captures[i]);
 
-		room &= names_set(&g->names, g->load->document->captures[i], c->text, c->size);
+		names_set(&g->names, g->load->document->captures[i], c->text, c->size);
 	}
 	for (size_t i = 1; i <= g->load->depth; i++) {
 		const struct way_step *w = &g->load->way[i];
 
 		if (w->capture)
-			room &= names_set(&g->names, w->place->name, cell_of(g, w->capture)->text, cell_of(g, w->capture)->size);
+			names_set(&g->names, w->place->name, cell_of(g, w->capture)->text, cell_of(g, w->capture)->size);
 	}
-	return room;
 }
 
 static int place_row(struct going *g)
@@ -438,8 +435,8 @@ static int place_row(struct going *g)
 
 	if (!rc)
 		rc = walk(g);
-	if (!rc && !set_names(g))
-		rc = no_memory(g);
+	if (!rc)
+		set_names(g);
 	for (size_t i = 0; !rc && i < g->load->site_count; i++)
 		rc = say(g, &g->load->sites[i], i == 0);
 	return rc;
