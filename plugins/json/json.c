@@ -22,7 +22,7 @@ static const struct etl_option columns[] = {
 		  "gives a value. Default: the member of the row that has the column's name." },
 	{ .name = "type", .kind = ETL_OPT_TEXT, .help = "Its type. Default: chosen by all of its values." },
 	{ .name = "default", .kind = ETL_OPT_TEXT, .help = "What stands for a value that is absent or null; a text with {name}s." },
-	{ .name = "null_values", .kind = ETL_OPT_LIST, .help = "Texts that are no value." },
+	{ .name = "null_values", .kind = ETL_OPT_LIST, .help = "Texts that are no value; the next path, or the default, stands for them." },
 	{ .name = "map", .kind = ETL_OPT_PAIRS, .help = "What a value becomes: pairs of a text or pattern (* and ?) and its new text; "
 		  "the first that matches. Others stay." },
 	{ .name = "not_null", .kind = ETL_OPT_FLAG, .default_text = "false", .help = "A row without a value is rejected." },

@@ -21,7 +21,7 @@ struct row {
  * but the last one is told. NULL, or a reject's code. */
 const char *json_row_take(const struct row *, const struct take *takes, size_t count, const char *fallback,
 			  struct work *, struct json_value *ret);
-/* The same with the column's own rules: `null_values` and `map`. */
+/* The same with the column's own rules: a text of `null_values` is passed over as a null; `map`. */
 const char *json_row_value(const struct row *, const struct json_column *, struct work *, struct json_value *ret);
 
 /* put.c: into a column of whatever type is wanted, exactly; or a reject's code. */

@@ -212,33 +212,52 @@ static const char *take_raw(const struct row *row, const struct take *t, struct 
 	return NULL;
 }
 
+static bool is_there(const struct json_value *v)
+{
+	return v->state != VALUE_ABSENT && v->state != VALUE_NULL;
+}
+
+static bool is_one_of(const struct json_value *v, const char *const *texts, size_t count)
+{
+	for (size_t i = 0; v->state != VALUE_BOOL && i < count; i++)
+		if (strlen(texts[i]) == v->size && memcmp(texts[i], v->text, v->size) == 0)
+			return true;
+	return false;
+}
+
+/* The first of TAKES that gives a value. NULLS are texts that are none. */
+static const char *take_first(const struct row *row, const struct take *takes, size_t count, const char *const *nulls,
+			      size_t null_count, struct work *w, struct json_value *ret)
+{
+	bool null = false;
+
+	*ret = (struct json_value){ .state = VALUE_ABSENT };
+	for (size_t i = 0; i < count; i++) {
+		const char *code = take_raw(row, &takes[i], w, ret);
+
+		for (size_t j = 0; !code && j < takes[i].filter_count; j++)
+			code = json_filter_apply(&takes[i].filters[j], ret, w);
+		if (code)
+			return code;
+		if (is_there(ret) && is_one_of(ret, nulls, null_count))
+			ret->state = VALUE_NULL;
+		if (is_there(ret))
+			return NULL;
+		null |= ret->state == VALUE_NULL;
+	}
+	ret->state = null ? VALUE_NULL : VALUE_ABSENT;
+	return NULL;
+}
+
 const char *json_row_take(const struct row *row, const struct take *takes, size_t count, const char *fallback,
 			  struct work *w, struct json_value *ret)
 {
-	bool null = false;
-	const char *code = NULL;
+	const char *code = take_first(row, takes, count, NULL, 0, w, ret);
 
-	*ret = (struct json_value){ .state = VALUE_ABSENT };
-	for (size_t i = 0; !code && i < count; i++) {
-		code = take_raw(row, &takes[i], w, ret);
-		for (size_t j = 0; !code && j < takes[i].filter_count; j++)
-			code = json_filter_apply(&takes[i].filters[j], ret, w);
-		if (code || (ret->state != VALUE_ABSENT && ret->state != VALUE_NULL))
-			return code;
-		null |= ret->state == VALUE_NULL;
-	}
-	if (fallback)
-		return fill_template(fallback, row, w, ret);
-	ret->state = null ? VALUE_NULL : VALUE_ABSENT;
-	return code;
+	return code || is_there(ret) || !fallback ? code : fill_template(fallback, row, w, ret);
 }
 
 /* ---- The column's own rules ----------------------------------------------------------------------------------- */
-
-static bool is_one(const struct json_value *v, const char *text)
-{
-	return v->state != VALUE_BOOL && strlen(text) == v->size && memcmp(text, v->text, v->size) == 0;
-}
 
 static void apply_map(const struct json_column *c, struct json_value *v)
 {
@@ -256,17 +275,11 @@ static void apply_map(const struct json_column *c, struct json_value *v)
 
 const char *json_row_value(const struct row *row, const struct json_column *c, struct work *w, struct json_value *ret)
 {
-	const char *code = json_row_take(row, c->takes, c->take_count, c->fallback, w, ret);
+	const char *code = take_first(row, c->takes, c->take_count, c->nulls, c->null_count, w, ret);
 
-	if (code || ret->state == VALUE_ABSENT || ret->state == VALUE_NULL)
-		return code;
-	for (size_t i = 0; i < c->null_count; i++) {
-		if (is_one(ret, c->nulls[i])) {
-			ret->state = VALUE_NULL;
-			return NULL;
-		}
-	}
-	if (c->map_count)
+	if (!code && !is_there(ret) && c->fallback)
+		code = fill_template(c->fallback, row, w, ret);
+	if (!code && is_there(ret) && c->map_count)
 		apply_map(c, ret);
-	return NULL;
+	return code;
 }
