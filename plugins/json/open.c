@@ -34,7 +34,7 @@ int open_file_init(struct open_file *f, struct etl_instance *inst, const struct 
 	if (!f->buffer || !f->outer || !f->splits || !f->lets || !f->constants)
 		return no_memory(f);
 	for (size_t i = 0; i < table->let_count; i++)
-		f->lets[i].entry = SIZE_MAX;
+		f->lets[i].let = &table->lets[i];
 	return ETL_OK;
 }
 
@@ -45,6 +45,7 @@ void open_file_end(struct open_file *f)
 	free(f->outer_text);
 	f->outer_text = NULL;
 	f->has_outer = false;
+	f->blamed = NULL;
 	f->names.count = 0;
 	if (f->constants)
 		memset(f->constants, 0, (f->table->column_count + 1) * sizeof(*f->constants));
@@ -224,131 +225,6 @@ static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 	return rc < 0 ? rc : files_input_rewind(f->input, f->err);
 }
 
-/* ---- Values of other files ------------------------------------------------------------------------------------------ */
-
-static bool same_captures(const struct open_file *f, const struct json_let *let, const struct files_entry *entry)
-{
-	const char *const *names;
-	size_t count = files_pattern_captures(let->file, &names);
-
-	for (size_t i = 0; i < count; i++) {
-		size_t size;
-		const char *text = f->names.get.get(&f->names.get, names[i], &size);
-
-		if (!text || strlen(entry->captures[i]) != size || memcmp(text, entry->captures[i], size) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* All of a file, parsed. Its text is kept by the work of F. */
-static int load_whole(struct open_file *f, const struct files_entry *entry, struct json_tree *tree)
-{
-	size_t limit = f->inst->max_record, size = 0, got = 1;
-	struct json_flaw flaw = { .code = "too_large", .reason = "It is larger than max_row." };
-	struct files_input *input = NULL;
-	char *text = NULL;
-	int rc = files_input_open(f->inst->files, entry, &input, f->err);
-
-	while (!rc && got > 0 && size < limit) {
-		char *more = realloc(text, size + CHUNK + JSON_PADDING);
-
-		if (!more) {
-			rc = no_memory(f);
-			break;
-		}
-		text = more;
-		rc = files_input_read(input, text + size, CHUNK, &got, f->err);
-		size += rc ? 0 : got;
-	}
-	if (!rc) {
-		size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-		char *kept = json_pool_take(&f->work.pool, size + JSON_PADDING);
-
-		if (!kept)
-			rc = no_memory(f);
-		else
-			memcpy(kept, text, size);
-		if (!rc && (got > 0 || json_tree_read(tree, kept + mark, size - mark, &flaw) < 0))
-			rc = f->inst->host->fail(f->err, ETL_FATAL, NULL, 0,
-						 "json: table \"%s\" looks values up in %s: byte %llu: %s: %s", f->table->name,
-						 files_label(f->inst->files, entry), (unsigned long long)flaw.at, flaw.code,
-						 flaw.reason);
-	}
-	files_input_close(input);
-	free(text);
-	return rc;
-}
-
-static int keep_let(struct open_file *f, struct let_value *value, const struct json_value *v)
-{
-	free(value->text);
-	value->text = NULL;
-	if (v->state != VALUE_TEXT && v->state != VALUE_NUMBER)
-		return ETL_OK;
-	value->text = malloc(v->size + 1);
-	if (!value->text)
-		return no_memory(f);
-	memcpy(value->text, v->text, v->size);
-	value->text[v->size] = '\0';
-	value->size = v->size;
-	return ETL_OK;
-}
-
-/* Its value hangs on the file whose rows are read, not only on the one that is looked into. */
-static bool is_per_file(const struct json_let *let)
-{
-	for (size_t i = 0; i < let->take_count; i++)
-		if (let->takes[i].start == START_FILE || let->takes[i].start == START_ID || strchr(let->takes[i].text, '{'))
-			return true;
-	return let->fallback && strchr(let->fallback, '{');
-}
-
-static int find_let(struct open_file *f, const struct json_let *let, struct let_value *value)
-{
-	struct json_tree *tree = NULL;
-	struct json_value v = { .state = VALUE_ABSENT };
-	struct row row = { .names = &f->names, .file = f->entry->name };
-	const char *code = NULL;
-	size_t i = 0;
-	int rc = ETL_OK;
-
-	if (!value->listed)
-		rc = files_list(f->inst->files, let->file, &value->list, f->err);
-	value->listed = !rc;
-	while (!rc && i < value->list.count && !same_captures(f, let, &value->list.at[i]))
-		i++;
-	if (rc || (i == value->entry && i < value->list.count && !is_per_file(let)))
-		return rc;
-	value->entry = i;
-	if (i < value->list.count) {
-		tree = json_tree_new(&f->inst->limits);
-		rc = tree ? load_whole(f, &value->list.at[i], tree) : no_memory(f);
-	}
-	row.tree = tree;
-	if (!rc)
-		code = json_row_take(&row, let->takes, tree ? let->take_count : 0, let->fallback, &f->work, &v);
-	if (code)
-		rc = f->inst->host->fail(f->err, ETL_DATA, NULL, 0, "json: table \"%s\": the value of let \"%s\" in %s: %s",
-					 f->table->name, let->name, value->list.at[i].name, code);
-	if (!rc)
-		rc = keep_let(f, value, &v);
-	json_tree_free(tree);
-	return rc;
-}
-
-static int find_lets(struct open_file *f)
-{
-	int rc = ETL_OK;
-
-	for (size_t i = 0; !rc && i < f->table->let_count; i++) {
-		rc = find_let(f, &f->table->lets[i], &f->lets[i]);
-		if (!rc)
-			names_set(&f->names, f->table->lets[i].name, f->lets[i].text, f->lets[i].size);
-	}
-	return rc;
-}
-
 /* ---- Opening ---------------------------------------------------------------------------------------------------------- */
 
 static void name_captures(struct open_file *f)
@@ -372,13 +248,11 @@ int open_file_begin(struct open_file *f, const struct files_entry *entry, bool c
 		rc = find_layout(f, flaw);
 	else if (!rc)
 		rc = use_layout(f, 0);
-	if (rc == OPEN_FILE_FLAW)
-		return FILE_BROKEN;
 	if (!rc) {
 		name_captures(f);
-		rc = find_lets(f);
+		rc = open_file_lets(f, flaw);
 	}
 	if (!rc)
 		json_split_reset(f->split);
-	return rc ? rc : FILE_READY;
+	return rc == OPEN_FILE_FLAW ? FILE_BROKEN : rc ? rc : FILE_READY;
 }

@@ -9,9 +9,11 @@
 enum file_state { FILE_READY, FILE_BROKEN /* *flaw says why; nothing of it was given */ };
 
 struct let_value {
+	const struct json_let *let;
 	struct files_list list;
 	bool listed;
-	size_t entry;                   /* index into the list whose value is here; SIZE_MAX: none yet */
+	size_t entry;                   /* index into the list of the file that was looked into; its count: there is none */
+	bool known;                     /* the value of it is here */
 	char *text;                     /* or NULL: no value */
 	size_t size;
 };
@@ -41,6 +43,7 @@ struct open_file {
 	uint64_t without_rows;          /* files that have none where they should be */
 	struct names names;             /* captures of the name, lets */
 	struct let_value *lets;
+	const struct let_value *blamed; /* of FILE_BROKEN: the flaw is in the file that this one looks into; NULL: in its own */
 	struct constant *constants;     /* beside the columns */
 	struct work work;               /* for values that stay as long as the file */
 };
@@ -57,6 +60,8 @@ int open_file_begin(struct open_file *, const struct files_entry *entry, bool ch
 int open_file_again(struct open_file *);
 /* ETL_FILL_MORE with *record, borrowed until the next call; ETL_FILL_END; FILE_BROKEN is -3: *flaw says why. */
 #define OPEN_FILE_FLAW (-3)
+/* open-let.c: looks up what `let` names, for the file that is open. OPEN_FILE_FLAW: f->blamed says in which file. */
+int open_file_lets(struct open_file *, struct json_split_flaw *flaw);
 int open_file_next(struct open_file *, struct json_record *record, struct json_split_flaw *flaw);
 void open_file_end(struct open_file *);
 

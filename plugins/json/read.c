@@ -40,19 +40,13 @@ static int no_memory(struct reading *r)
 
 /* ---- Rejects --------------------------------------------------------------------------------------------------- */
 
-static void add_place(struct etl_text *to, const char *label, uint64_t line, uint64_t column, uint64_t offset)
-{
-	etl_text_addf(to, "%s:%llu:%llu (byte %llu)", label, (unsigned long long)line, (unsigned long long)column,
-		      (unsigned long long)offset);
-}
-
 /* Of byte AT of the record that is open. */
 static void add_place_in(struct reading *r, struct etl_text *to, size_t at)
 {
 	uint64_t line, column;
 
 	json_record_place(&r->rows.record, at, &line, &column);
-	add_place(to, files_label(r->inst->files, r->rows.file.entry), line, column, r->rows.record.offset + at);
+	json_add_place(to, files_label(r->inst->files, r->rows.file.entry), line, column, r->rows.record.offset + at);
 }
 
 static int reject(struct reading *r, struct etl_reject *what, struct etl_text *reason, struct etl_text *raw)
@@ -72,14 +66,14 @@ static int reject(struct reading *r, struct etl_reject *what, struct etl_text *r
 static int reject_file(struct rows_sink *sink, const struct files_entry *entry, const struct json_split_flaw *flaw)
 {
 	struct reading *r = of_sink(sink);
+	const struct let_value *let = r->rows.file.blamed;
 	const char *label = files_label(r->inst->files, entry);
 	struct etl_reject what = { .code = "broken_file", .key = label };
 	struct etl_text reason = { 0 };
 
-	if (flaw->line > 0)
-		add_place(&reason, label, flaw->line, flaw->column, flaw->offset);
-	else
-		etl_text_add(&reason, label);
+	if (let)
+		etl_text_addf(&reason, "%s: let \"%s\" looks into ", label, let->let->name);
+	json_add_place(&reason, files_label(r->inst->files, json_rows_flawed(&r->rows)), flaw->line, flaw->column, flaw->offset);
 	etl_text_addf(&reason, ": %s: %s No row of the file was taken into \"%s\".", flaw->code, flaw->reason,
 		      r->table->name);
 	r->inst->host->log(r->inst->host, ETL_LOG_WARN, "%s", reason.at ? reason.at : label);

@@ -22,6 +22,14 @@ static int no_memory(struct rows *r)
 				   r->table->name);
 }
 
+void json_add_place(struct etl_text *to, const char *label, uint64_t line, uint64_t column, uint64_t offset)
+{
+	etl_text_add(to, label);
+	if (line > 0)
+		etl_text_addf(to, ":%llu:%llu (byte %llu)", (unsigned long long)line, (unsigned long long)column,
+			      (unsigned long long)offset);
+}
+
 /* ---- The rows of a record -------------------------------------------------------------------------------------- */
 
 struct noting {
@@ -73,15 +81,33 @@ static int name_record(struct rows *r)
 	return ETL_OK;
 }
 
+/* The file that the flaw is in: its own, or one that `let` looks into for it. */
+const struct files_entry *json_rows_flawed(const struct rows *r)
+{
+	const struct let_value *let = r->file.blamed;
+
+	return let && let->entry < let->list.count ? &let->list.at[let->entry] : r->file.entry;
+}
+
 static int flawed(struct rows *r, const struct json_split_flaw *flaw)
 {
+	const char *label = files_label(r->inst->files, json_rows_flawed(r));
+	struct etl_text where = { 0 }, why = { 0 };
+	int rc;
+
 	if (r->inst->skip_broken)
 		return r->sink ? r->sink->broken(r->sink, r->file.entry, flaw) : ETL_OK;
-	return r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
-				   "json: %s:%llu:%llu (byte %llu): %s: %s Mend the file, or leave it out with "
-				   "on_broken = \"skip\".",
-				   files_label(r->inst->files, r->file.entry), (unsigned long long)flaw->line,
-				   (unsigned long long)flaw->column, (unsigned long long)flaw->offset, flaw->code, flaw->reason);
+	json_add_place(&where, label, flaw->line, flaw->column, flaw->offset);
+	if (r->file.blamed)
+		etl_text_addf(&why, "The table \"%s\" looks up let \"%s\" in it. ", r->table->name, r->file.blamed->let->name);
+	rc = where.failed || why.failed ?
+		     no_memory(r) :
+		     r->inst->host->fail(r->err, ETL_FATAL, NULL, 0,
+					 "json: %s: %s: %s %sMend the file, or leave it out with on_broken = \"skip\".",
+					 where.at, flaw->code, flaw->reason, why.at ? why.at : "");
+	etl_text_free(&where);
+	etl_text_free(&why);
+	return rc;
 }
 
 static bool is_no_json(const char *code)

@@ -45,5 +45,9 @@ int json_rows_next(struct rows *);
 /* The value of a column of the row that it stands on. NULL, or a reject's code. */
 const char *json_rows_value(struct rows *, size_t column, struct json_value *ret);
 void json_rows_end(struct rows *);
+/* In a sink's `broken`: the file that the flaw is in. It is another than the one of which nothing comes when let looks into it. */
+const struct files_entry *json_rows_flawed(const struct rows *);
+/* "LABEL:LINE:COLUMN (byte OFFSET)"; without a line (0) the label. */
+void json_add_place(struct etl_text *to, const char *label, uint64_t line, uint64_t column, uint64_t offset);
 
 #endif
