@@ -273,7 +273,7 @@ static int take(struct taking *t, size_t i)
 	const struct etl_table *object = t->jobs->source.at[i];
 	struct etl_table *copy;
 
-	if (!t->setup->target->plugin->has_schema)
+	if (!(t->setup->target->plugin->target.flags & ETL_DDL))
 		return host_verdict_add(t->jobs, ETL_SKIPPED, kind_name(object->kind), object->name,
 					t->err, "the target takes rows only");
 	if (is_program(object) && t->fates[i] == LEFT)
@@ -319,7 +319,7 @@ int others_take(const struct jobs_setup *setup, struct jobs *jobs, struct etl_er
 	bool into = setup->pipeline->mode != ETL_COPY && jobs->existing.count > 0;
 	int rc = index_all(&t);
 
-	if (rc == 0 && !into && setup->target->plugin->has_schema)
+	if (rc == 0 && !into && setup->target->plugin->target.flags & ETL_DDL)
 		rc = judge_programs(&t);
 	for (size_t i = 0; i < jobs->source.count && rc == 0; i++)
 		if (jobs->source.at[i]->kind != ETL_TABLE)

@@ -130,7 +130,7 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 						 "%s: plugin %s deletes only in mode = \"merge\"; write that mode, or "
 						 "delete = \"none\"",
 						 p->tables[i].origin.text, p->target.plugin->base.name);
-	if (!p->target.plugin->has_schema && (p->before.count || p->after_load.count))
+	if (!(p->target.plugin->target.flags & ETL_DDL) && (p->before.count || p->after_load.count))
 		return error_set(err, ETL_USAGE,
 				 "before and after_load need a target that runs SQL; %s does not",
 				 p->target.plugin->base.name);
