@@ -200,6 +200,12 @@ static const struct etl_target target = {
 	.abort = json_abort,
 };
 
+static const struct etl_schema schema = {
+	.size = sizeof(struct etl_schema),
+	.design = json_design,
+	.apply = json_apply,
+};
+
 static const struct etl_plugin plugin = {
 	.abi = ETL_ABI,
 	.size = sizeof(struct etl_plugin),
@@ -214,6 +220,7 @@ static const struct etl_plugin plugin = {
 	.store = &store,
 	.source = &source,
 	.target = &target,
+	.schema = &schema,
 };
 
 ETL_PLUGIN(json, plugin)

@@ -105,7 +105,7 @@ static int use_stage(struct etl_instance *inst, struct etl_error *err)
 	return t->stage ? ETL_OK : json_stage_open(inst, t->run, true, &t->stage, err);
 }
 
-/* ---- Begin ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Design ------------------------------------------------------------------------------------------------------------------ */
 
 static int check_scope(struct etl_instance *inst, const struct load_plan *lp, struct etl_error *err)
 {
@@ -116,6 +116,30 @@ static int check_scope(struct etl_instance *inst, const struct load_plan *lp, st
 				"together; write scope = \"run\"",
 				lp->load->table->name, lp->document->text);
 }
+
+/* There is nothing to make before the rows come, but the run's plan says what cannot be written: before anything is. */
+int json_design(struct etl_instance *inst, const struct etl_table *table, const struct etl_load *load, struct etl_step_sink *sink,
+		struct etl_error *err)
+{
+	int rc;
+
+	(void)sink;
+	if (table->kind != ETL_TABLE)
+		return ETL_OK;
+	rc = use_load(inst, load, err);
+	return rc ? rc : check_scope(inst, find_load(inst->target->plan, load), err);
+}
+
+int json_apply(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, const struct etl_step *step,
+	       struct etl_found_sink *sink, struct etl_error *err)
+{
+	(void)load;
+	(void)token;
+	(void)sink;
+	return inst->host->fail(err, ETL_USAGE, NULL, 0, "files of JSON take no step of kind \"%s\"", step->kind);
+}
+
+/* ---- Begin ------------------------------------------------------------------------------------------------------------------- */
 
 static int refuse(struct etl_instance *inst, const struct load_plan *lp, const char *name, struct etl_error *err)
 {

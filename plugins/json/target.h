@@ -258,6 +258,9 @@ int json_publish_is(struct etl_instance *, const struct etl_token *seal, int32_t
 /* target.c */
 struct json_target;
 void json_target_free(struct json_target *);
+int json_design(struct etl_instance *, const struct etl_table *, const struct etl_load *, struct etl_step_sink *, struct etl_error *);
+int json_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *, const struct etl_step *, struct etl_found_sink *,
+	       struct etl_error *);
 int json_begin(struct etl_instance *, const struct etl_load *, struct etl_token *, struct etl_error *);
 int json_target_load(struct etl_instance *, const struct etl_load *, const struct etl_token *, const struct etl_part *,
 		     struct ArrowArrayStream *, struct etl_stats *, struct etl_error *);
