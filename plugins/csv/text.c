@@ -13,6 +13,7 @@
 
 #define RAW_ROOM 65536
 #define MARK	 4 /* bytes that are looked at for a mark */
+#define LONGEST	 4 /* bytes of a character in UTF-8 */
 
 struct csv_text {
 	struct csv_bytes bytes; /* first: what the scan hands back */
@@ -25,6 +26,8 @@ struct csv_text {
 	char *raw;
 	size_t raw_at, raw_size;
 	bool raw_ended;
+	char over[LONGEST]; /* of a character that is longer than the room was: what is not given yet */
+	size_t over_at, over_size;
 	char first[MARK]; /* what was read to look for a mark, and not given yet */
 	size_t first_at, first_size;
 	uint64_t start;
@@ -63,9 +66,33 @@ static void spoil(struct csv_text *t, char **to, size_t *room)
 	(*room)--;
 }
 
+static size_t give_over(struct csv_text *t, char *to, size_t room)
+{
+	size_t n = t->over_size - t->over_at;
+
+	if (n > room)
+		n = room;
+	memcpy(to, t->over + t->over_at, n);
+	t->over_at += n;
+	return n;
+}
+
+/* The next character does not go into ROOM: it is given in parts, for nothing at all would be the end. */
+static size_t divide(struct csv_text *t, char *to, size_t room)
+{
+	char *from = t->raw + t->raw_at, *out = t->over;
+	size_t left = t->raw_size - t->raw_at, over = sizeof(t->over);
+
+	iconv(t->iconv, &from, &left, &out, &over);
+	t->raw_at = (size_t)(from - t->raw);
+	t->over_at = 0;
+	t->over_size = (size_t)(out - t->over);
+	return give_over(t, to, room);
+}
+
 static int convert(struct csv_text *t, char *to, size_t room, size_t *ret)
 {
-	char *out = to;
+	char *out = to + give_over(t, to, room);
 	int rc = ETL_OK;
 
 	while (!rc && out == to) {
@@ -76,8 +103,11 @@ static int convert(struct csv_text *t, char *to, size_t room, size_t *ret)
 			break;
 		code = left ? iconv(t->iconv, &from, &left, &out, &room) : 0;
 		t->raw_at = (size_t)(from - t->raw);
-		if (code == (size_t)-1 && errno == E2BIG)
+		if (code == (size_t)-1 && errno == E2BIG) {
+			if (out == to)
+				out += divide(t, to, room);
 			break;
+		}
 		if (code == (size_t)-1 && room > 0 && (errno == EILSEQ || (errno == EINVAL && t->raw_ended)))
 			spoil(t, &out, &room);
 		else if (!t->raw_ended)
@@ -159,7 +189,7 @@ static int text_seek(struct csv_bytes *self, uint64_t offset)
 	struct csv_text *t = (struct csv_text *)(void *)self;
 	int rc;
 
-	t->first_at = t->first_size = t->raw_at = t->raw_size = 0;
+	t->first_at = t->first_size = t->raw_at = t->raw_size = t->over_at = t->over_size = 0;
 	t->raw_ended = false;
 	if (t->iconv == no_iconv() && files_input_can_seek(t->in))
 		return files_input_seek(t->in, (int64_t)offset, t->err);
