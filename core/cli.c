@@ -124,7 +124,8 @@ static int set_summary(struct cli *cli, const char *value, struct etl_error *err
 static int set_output(struct cli *cli, const char *value, struct etl_error *err)
 {
 	(void)err;
-	cli->output = value;
+	/* As elsewhere, - is standard output, which is where it goes without. */
+	cli->output = strcmp(value, "-") != 0 ? value : NULL;
 	return 0;
 }
 
@@ -229,7 +230,7 @@ static const struct option options[] = {
 	  set_if_needed },
 	{ "summary", 0, CLI_SUMMARY, "FILE", "the final report into FILE.json or FILE.csv",
 	  set_summary },
-	{ "output", 'o', CLI_OUTPUT, "FILE", "write there instead of standard output", set_output },
+	{ "output", 'o', CLI_OUTPUT, "FILE", "write there; -, and without: standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
 	{ "json", 0, CLI_JSON, NULL, "the lines as they are in the file", set_json },
 	{ "format", 0, CLI_DIFF, "FORMAT", "text or json: a line for each difference",
