@@ -124,15 +124,24 @@ static int check_existing(struct etl_instance *inst, const struct etl_load *load
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------------------- */
 
+static const char *column_name(const struct etl_load *load, size_t i)
+{
+	return ETL_AT(const struct etl_column, load->table->columns, load->table->column_size, i)->name;
+}
+
 static int write_header(struct etl_instance *inst, const struct etl_load *load, struct files_output *output,
 			struct etl_error *err)
 {
 	struct etl_text text = { 0 };
 	struct csv_format format;
+	size_t column = 0;
 	int rc = csv_format_of(inst, load->options, &format, err);
 
-	if (!rc && format.header)
-		csv_add_header(&text, &format, load->table);
+	if (!rc && format.header && !csv_add_header(&text, &format, load->table, &column))
+		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
+				      "csv: the name of the column \"%s\" of \"%s\" has to be quoted, and quote = \"\" leaves nothing "
+				      "to quote it with; give the column another name (as), or write header = false",
+				      column_name(load, column), load->table->name);
 	if (!rc && text.failed)
 		rc = inst->host->fail(err, ETL_MEMORY, NULL, 0, "csv: no memory to write");
 	if (!rc)
@@ -182,74 +191,110 @@ const char *csv_token_parts(const struct etl_token *token, struct etl_token *cop
 }
 
 struct writing {
-	struct etl_consumer consumer; /* first: the pull hands it back */
 	struct etl_instance *inst;
 	struct etl_error *err;
 	const struct etl_load *load;
+	const struct etl_part *part;
 	struct csv_format format;
 	struct files_output *output;
+	struct ArrowSchema schema;
+	struct etl_view *view;
 	struct etl_text text;
 	struct etl_stats stats;
-	int rc;
 };
+
+static int no_memory(const struct writing *w)
+{
+	return w->inst->host->fail(w->err, ETL_MEMORY, NULL, 0, "csv: no memory to write");
+}
 
 static int flush(struct writing *w)
 {
-	int rc = w->text.failed ? w->inst->host->fail(w->err, ETL_MEMORY, NULL, 0, "csv: no memory to write") :
-				  files_output_write(w->output, w->text.at, w->text.length, w->err);
+	int rc = w->text.failed ? no_memory(w) : files_output_write(w->output, w->text.at, w->text.length, w->err);
 
 	w->stats.bytes += w->text.length;
 	w->text.length = 0;
 	return rc;
 }
 
-static int cannot_write(struct writing *w, int64_t column, const char *why)
+static int reject(const struct writing *w, const struct ArrowArray *batch, int64_t row, int64_t column)
 {
-	const struct etl_table *t = w->load->table;
+	struct etl_text reason = { 0 };
+	struct etl_reject what = { .code = "needs_quotes",
+				   .column = column_name(w->load, (size_t)column),
+				   .schema = &w->schema,
+				   .batch = batch,
+				   .row = row };
+	int rc;
 
-	return w->inst->host->fail(w->err, ETL_DATA, NULL, 0, "csv: a value of \"%s\".\"%s\" %s", t->name,
-				   ETL_AT(const struct etl_column, t->columns, t->column_size, column)->name, why);
+	etl_text_addf(&reason, "column \"%s\" holds ", what.column);
+	etl_text_add_value(&reason, &w->view->columns[column], row);
+	etl_text_add(&reason, ", which has to be quoted, and quote = \"\" leaves nothing to quote it with");
+	what.reason = reason.at;
+	rc = reason.failed ? no_memory(w) : w->inst->host->reject(w->part->context, &what);
+	etl_text_free(&reason);
+	return rc;
 }
 
-static bool write_batch(struct etl_consumer *consumer, const struct etl_view *view)
+static int write_batch(struct writing *w, const struct ArrowArray *batch)
 {
-	struct writing *w = (struct writing *)(void *)consumer;
+	int rc = etl_view_set(w->view, batch) ? ETL_OK : no_memory(w);
 	int64_t row, column;
-	const char *why;
 
-	for (row = 0; !w->rc && row < view->rows; row++) {
-		why = csv_add_row(&w->text, &w->format, view, row, &column);
-		if (why)
-			w->rc = cannot_write(w, column, why);
-		else if (w->text.length >= PIECE || w->text.failed)
-			w->rc = flush(w);
+	for (row = 0; !rc && row < batch->length; row++) {
+		if (csv_add_row(&w->text, &w->format, w->view, row, &column))
+			w->stats.rows++;
+		else
+			rc = reject(w, batch, row, column);
+		if (!rc && (w->text.length >= PIECE || w->text.failed))
+			rc = flush(w);
 	}
-	w->stats.rows += (uint64_t)view->rows;
-	return !w->rc;
+	return rc;
+}
+
+/* When the stream failed, whoever made it has said why. */
+static int write_all(struct writing *w, struct ArrowArrayStream *stream)
+{
+	struct ArrowArray batch = { .release = NULL };
+	int rc = ETL_OK;
+
+	if (stream->get_schema(stream, &w->schema) != 0)
+		return ETL_FAILED;
+	w->view = etl_view_new(&w->schema);
+	if (!w->view)
+		return no_memory(w);
+	while (!rc) {
+		if (stream->get_next(stream, &batch) != 0)
+			return ETL_FAILED;
+		if (!batch.release)
+			return flush(w);
+		rc = write_batch(w, &batch);
+		batch.release(&batch);
+	}
+	return rc;
 }
 
 int csv_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
 	     const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret, struct etl_error *err)
 {
-	struct writing w = { .consumer = { write_batch }, .inst = inst, .err = err, .load = load };
+	struct writing w = { .inst = inst, .err = err, .load = load, .part = part };
 	struct etl_token run;
 	const char *file = csv_token_parts(token, &run);
 	int rc = csv_format_of(inst, load->options, &w.format, err);
 
-	(void)part;
 	if (!rc)
 		rc = files_output_open(inst->files, file, run.text, true, &w.output, err);
-	if (!rc && !etl_stream_pull(stream, &w.consumer))
-		/* When the stream failed, whoever made it has said why, and that stays. */
-		rc = w.rc ? w.rc : inst->host->fail(err, ETL_FATAL, NULL, 0, "csv: the rows of \"%s\" ended early", load->table->name);
 	if (!rc)
-		rc = flush(&w);
+		rc = write_all(&w, stream);
 	ETL_FAULT("csv.before_finish");
 	if (!rc) {
 		rc = files_output_finish(w.output, NULL, err);
 		w.output = NULL;
 	}
 	files_output_close(w.output);
+	if (w.schema.release)
+		w.schema.release(&w.schema);
+	etl_view_free(w.view);
 	etl_text_free(&w.text);
 	if (!rc)
 		*ret = w.stats;
