@@ -131,6 +131,8 @@ struct csv_file {
 /* The names of the columns of a file, into MEMORY. *ret_count is 0 for a file without a line. */
 int csv_file_names(struct etl_instance *inst, const struct csv_format *format, const struct files_entry *entry,
 		   struct arena *memory, const char ***ret, size_t *ret_count, struct etl_error *err);
+/* The name that the pipeline gives column I; of an empty one what it is called by its place. NULL: no memory. */
+const char *csv_given_name(const struct csv_format *format, const struct etl_host *host, size_t i, struct arena *memory);
 /* Opens it and reads its header, which has to have the table's columns, in any order. */
 int csv_file_open(const struct csv_table *table, const struct files_entry *entry, struct csv_file *ret,
 		  struct etl_error *err);

@@ -92,6 +92,13 @@ static const char *made_name(struct arena *memory, size_t i)
 	return name;
 }
 
+const char *csv_given_name(const struct csv_format *format, const struct etl_host *host, size_t i, struct arena *memory)
+{
+	const char *name = host->item(format->names, "names", i);
+
+	return name && *name ? name : made_name(memory, i);
+}
+
 /* A column without a name is called by its place, as one of a file without a header. */
 static const char *field_name(const struct csv_file *f, const struct csv_record *r, size_t i, struct arena *memory)
 {
@@ -139,6 +146,9 @@ static int take_names(struct csv_file *f, const struct csv_record *r, struct are
 
 	if (r->flaw)
 		return bad_header(f, r, r->flaw);
+	if (f->format->header && !given && memchr(r->text, '\0', r->size))
+		return host->fail(f->err, ETL_FATAL, NULL, 0, "%s:%llu: the header has a NUL in it; look at encoding",
+				  files_label(f->inst->files, f->entry), (unsigned long long)r->line);
 	if (r->count > FIELDS_MOST)
 		return bad_header(f, r, "it has more than 32768 fields");
 	if (given && given != r->count)
@@ -147,7 +157,7 @@ static int take_names(struct csv_file *f, const struct csv_record *r, struct are
 	names = etl_arena_alloc(memory, (r->count + 1) * sizeof(*names));
 	for (i = 0; names && i < r->count; i++) {
 		if (given)
-			names[i] = host->item(f->format->names, "names", i);
+			names[i] = csv_given_name(f->format, host, i, memory);
 		else
 			names[i] = f->format->header ? field_name(f, r, i, memory) : made_name(memory, i);
 	}

@@ -136,9 +136,14 @@ static int find_files(struct csv_table *t, const struct etl_conf *options, struc
 
 static struct csv_column *add_column(struct csv_table *t, const char *name, int64_t capture)
 {
-	t->columns = etl_arena_push(&t->memory, t->columns, t->count, sizeof(*t->columns));
-	if (!t->columns)
+	struct csv_column *columns;
+
+	if (t->memory.failed)
 		return NULL;
+	columns = etl_arena_push(&t->memory, t->columns, t->count, sizeof(*columns));
+	if (!columns)
+		return NULL;
+	t->columns = columns;
 	t->columns[t->count] = (struct csv_column){ .name = etl_arena_copy(&t->memory, name), .capture = capture };
 	return &t->columns[t->count++];
 }
@@ -156,7 +161,7 @@ static int take_header(struct csv_table *t, const struct files_list *list, struc
 		return rc;
 	if (count == 0 && t->format.names) {
 		for (i = 0; i < t->inst->host->list(t->format.names, "names"); i++)
-			add_column(t, t->inst->host->item(t->format.names, "names", i), -1);
+			add_column(t, csv_given_name(&t->format, t->inst->host, i, &t->memory), -1);
 	}
 	for (i = 0; i < count; i++)
 		add_column(t, names[i], -1);
