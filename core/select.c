@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "only.h"
 #include "select.h"
 
 /* \* and \? are the characters themselves. */
@@ -108,12 +108,13 @@ static size_t specificity(const char *pattern)
 	return count;
 }
 
-static bool rule_names(const char *rule, const struct etl_table *table)
+bool select_names(const char *rule, const struct etl_table *table)
 {
 	size_t schema = table->schema ? strlen(table->schema) : 0;
 
-	if (schema && strncmp(rule, table->schema, schema) == 0 && rule[schema] == '.')
-		return pattern_matches(rule + schema + 1, table->name);
+	if (schema && strncmp(rule, table->schema, schema) == 0 && rule[schema] == '.' &&
+	    pattern_matches(rule + schema + 1, table->name))
+		return true;
 	if (table->schema && is_pattern(rule) && strchr(rule, '.')) {
 		const char *dot = strchr(rule, '.');
 		char *head = strndup(rule, (size_t)(dot - rule));
@@ -127,9 +128,8 @@ static bool rule_names(const char *rule, const struct etl_table *table)
 }
 
 /* Nearest name for a message, among everything that can be copied. */
-static int nothing_matches(const struct pipeline *pipeline, const struct catalog *source,
-			   const char *what, const char *name, const char *origin,
-			   struct etl_error *err)
+int select_nothing(const struct pipeline *pipeline, const struct catalog *source,
+		   const char *what, const char *name, const char *origin, struct etl_error *err)
 {
 	const char **names = calloc(source->count + pipeline->table_count + 1, sizeof(*names));
 	const char *near;
@@ -211,6 +211,7 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 struct selection {
 	const struct pipeline *pipeline;
 	const struct catalog *source;
+	struct only only;	 /* the command line's list */
 	struct name_index exact; /* entries by their name, and by what is behind each dot of it */
 	struct name_index shaped; /* those whose `from` is the table, by its name */
 	size_t *patterns;	 /* entries with a pattern, the most specific first */
@@ -259,6 +260,7 @@ static int selection_make(struct selection *s, struct etl_error *err)
 
 static void selection_clear(struct selection *s)
 {
+	only_clear(&s->only);
 	name_index_clear(&s->exact);
 	name_index_clear(&s->shaped);
 	free(s->patterns);
@@ -273,7 +275,7 @@ static bool wildcard_for(struct selection *s, const struct etl_table *table, str
 	for (size_t i = 0; i < s->pattern_count; i++) {
 		const struct table_rule *rule = &s->pipeline->tables[s->patterns[i]];
 
-		if (!rule_names(rule->name, table))
+		if (!select_names(rule->name, table))
 			continue;
 		s->matched[s->patterns[i]] = true;
 		if (found)
@@ -289,64 +291,15 @@ static bool wildcard_for(struct selection *s, const struct etl_table *table, str
  * case. */
 static bool entry_names(const struct selection *s, const char *name, const struct etl_table *table)
 {
-	return rule_names(name, table) ||
+	return select_names(name, table) ||
 	       (!table->schema && catalog_find(s->source, table->kind, NULL, name) == table);
 }
 
 bool select_excludes(const struct pipeline *pipeline, const struct etl_table *table)
 {
 	for (size_t i = 0; i < pipeline->exclude.count; i++)
-		if (rule_names(pipeline->exclude.at[i], table))
+		if (select_names(pipeline->exclude.at[i], table))
 			return true;
-	return false;
-}
-
-/* Whether TABLE is on the command line's list; ITEM/LENGTH is one of its names. */
-static bool item_names(const char *item, size_t length, const struct etl_table *table,
-		       struct etl_error *err)
-{
-	char *name = strndup(item, length);
-	bool matches = name && (rule_names(name, table) || strcasecmp(name, table->name) == 0);
-
-	if (!name)
-		error_memory(err);
-	free(name);
-	return matches;
-}
-
-/* How --tables speaks of a table. */
-enum listing { NOT_LISTED, BY_PATTERN, BY_NAME };
-
-static enum listing listed(const char *only, const struct etl_table *table, struct etl_error *err)
-{
-	enum listing ret = NOT_LISTED;
-
-	for (const char *at = only; at && *at && ret != BY_NAME; at += strspn(at, ",")) {
-		size_t length = strcspn(at, ",");
-
-		if (item_names(at, length, table, err))
-			ret = memchr(at, '*', length) || memchr(at, '?', length) ? BY_PATTERN :
-										   BY_NAME;
-		at += length;
-	}
-	return ret;
-}
-
-/* A query, and what `from` says, go by the name of the table that they make. */
-static bool item_is_made(const char *item, size_t length, const struct table_rule *rule)
-{
-	return rule->as && strlen(rule->as) == length && strncasecmp(item, rule->as, length) == 0;
-}
-
-static bool made_listed(const char *only, const struct table_rule *rule)
-{
-	for (const char *at = only; *at; at += strspn(at, ",")) {
-		size_t length = strcspn(at, ",");
-
-		if (item_is_made(at, length, rule))
-			return true;
-		at += length;
-	}
 	return false;
 }
 
@@ -356,40 +309,28 @@ static struct etl_table listed_as(const struct table_rule *rule)
 	return (struct etl_table){ .kind = ETL_TABLE, .name = rule->plain };
 }
 
-static bool item_finds(const struct pipeline *pipeline, const char *item, size_t length,
-		       const struct table_rule *rule, struct etl_error *err)
+/* What --tables means by each of its names: looked up among all that can be copied. */
+static int find_listed(struct selection *s, const char *only, struct etl_error *err)
 {
-	struct etl_table table = listed_as(rule);
+	int rc = only_make(&s->only, only, err);
 
-	if (select_is_shaped(pipeline, rule))
-		return item_names(item, length, &table, err) || item_is_made(item, length, rule);
-	return rule->query && item_is_made(item, length, rule);
-}
+	for (size_t i = 0; i < s->source->count; i++)
+		if (s->source->at[i]->kind <= ETL_VIEW)
+			only_offer(&s->only, s->source->at[i], NULL);
+	for (size_t i = 0; i < s->pipeline->table_count; i++) {
+		const struct table_rule *rule = &s->pipeline->tables[i];
+		struct etl_table table = listed_as(rule);
 
-static int check_only(const char *only, const struct pipeline *pipeline,
-		      const struct catalog *source, struct etl_error *err)
-{
-	for (const char *at = only; at && *at; at += strspn(at, ",")) {
-		size_t length = strcspn(at, ",");
-		bool found = false;
-
-		for (size_t i = 0; i < source->count; i++)
-			found |= source->at[i]->kind <= ETL_VIEW &&
-				 item_names(at, length, source->at[i], err);
-		for (size_t i = 0; i < pipeline->table_count; i++)
-			found |= item_finds(pipeline, at, length, &pipeline->tables[i], err);
-		if (!found && !err->set) {
-			char *name = strndup(at, length);
-			int rc = name ? nothing_matches(pipeline, source, "--tables", name, NULL,
-							err) :
-					error_memory(err);
-
-			free(name);
-			return rc;
-		}
-		at += length;
+		if (select_is_shaped(s->pipeline, rule))
+			only_offer(&s->only, &table, rule->as);
+		else if (rule->query)
+			only_offer(&s->only, NULL, rule->as);
 	}
-	return err->set ? ETL_FAILED : 0;
+	for (size_t i = 0; rc == 0 && i < s->only.count; i++)
+		if (!s->only.at[i].means)
+			rc = select_nothing(s->pipeline, s->source, "--tables",
+					    s->only.at[i].name, NULL, err);
+	return rc;
 }
 
 static int pick_table(struct selection *s, const struct etl_table *table, bool wanted, bool asked,
@@ -426,8 +367,8 @@ static int check_rules(const struct selection *s, struct etl_error *err)
 		const struct table_rule *rule = &s->pipeline->tables[i];
 
 		if (rule->name && !s->matched[i] && strcmp(rule->name, "*") != 0)
-			return nothing_matches(s->pipeline, s->source, "tables: name", rule->name,
-					       rule->origin.text, err);
+			return select_nothing(s->pipeline, s->source, "tables: name", rule->name,
+					      rule->origin.text, err);
 	}
 	return 0;
 }
@@ -441,13 +382,13 @@ static int check_excluded(const struct pipeline *pipeline, const struct catalog 
 		bool found = is_pattern(name);
 
 		for (size_t k = 0; k < source->count && !found; k++)
-			found = rule_names(name, source->at[k]);
+			found = select_names(name, source->at[k]);
 		for (size_t k = 0; k < pipeline->table_count && !found; k++)
 			found = select_is_shaped(pipeline, &pipeline->tables[k]) &&
 				strcmp(name, pipeline->tables[k].plain) == 0;
 		if (!found)
-			return nothing_matches(pipeline, source, "exclude:", name,
-					       pipeline->exclude_origin.text, err);
+			return select_nothing(pipeline, source, "exclude:", name,
+					      pipeline->exclude_origin.text, err);
 	}
 	return 0;
 }
@@ -460,8 +401,7 @@ static int left_out(const char *name, struct etl_error *err)
 			 name);
 }
 
-static int pick_all(struct selection *s, const char *only, struct picks *picks,
-		    struct etl_error *err)
+static int pick_all(struct selection *s, struct picks *picks, struct etl_error *err)
 {
 	size_t tables = 0, picked = 0;
 	int rc = 0;
@@ -473,9 +413,9 @@ static int pick_all(struct selection *s, const char *only, struct picks *picks,
 
 		if (table->kind != ETL_TABLE && table->kind != ETL_VIEW)
 			continue;
-		by = listed(only, table, err);
-		rc = pick_table(s, table, !select_excludes(s->pipeline, table) && (!only || by),
-				by == BY_NAME, picks, err);
+		by = only_lists(&s->only, table, NULL);
+		rc = pick_table(s, table, !select_excludes(s->pipeline, table) && by, by == BY_NAME,
+				picks, err);
 		if (rc == 0 && by == BY_NAME && picks->count == before)
 			rc = left_out(table->name, err);
 		tables += table->kind == ETL_TABLE;
@@ -486,28 +426,23 @@ static int pick_all(struct selection *s, const char *only, struct picks *picks,
 }
 
 /* An entry whose `from` is the table, in the file's order, with the wildcards that speak of its name laid under. */
-static int pick_shaped(struct selection *s, const char *only, const struct table_rule *entry,
-		       struct picks *picks, struct etl_error *err)
+static int pick_shaped(struct selection *s, const struct table_rule *entry, struct picks *picks,
+		       struct etl_error *err)
 {
 	struct etl_table table = listed_as(entry);
 	struct table_rule rule = *entry, wild;
 	bool excluded = select_excludes(s->pipeline, &table);
-	enum listing by = listed(only, &table, err);
+	enum listing by = only_lists(&s->only, &table, entry->as);
 
-	if (only && made_listed(only, entry))
-		by = BY_NAME;
 	if (wildcard_for(s, &table, &wild))
 		lay_over(&rule, &wild);
 	picks->whole = false;
 	if (excluded && by == BY_NAME)
 		return left_out(entry->plain, err);
-	if (excluded || (only && !by))
-		return err->set ? ETL_FAILED : 0;
-	return add(picks, NULL, &rule, err);
+	return excluded || !by ? 0 : add(picks, NULL, &rule, err);
 }
 
-static int pick_made(struct selection *s, const char *only, struct picks *picks,
-		     struct etl_error *err)
+static int pick_made(struct selection *s, struct picks *picks, struct etl_error *err)
 {
 	const struct pipeline *pipeline = s->pipeline;
 	int rc = 0;
@@ -516,8 +451,8 @@ static int pick_made(struct selection *s, const char *only, struct picks *picks,
 		const struct table_rule *rule = &pipeline->tables[i];
 
 		if (select_is_shaped(pipeline, rule))
-			rc = pick_shaped(s, only, rule, picks, err);
-		else if (rule->query && (!only || made_listed(only, rule)))
+			rc = pick_shaped(s, rule, picks, err);
+		else if (rule->query && only_lists(&s->only, NULL, rule->as))
 			rc = add(picks, NULL, rule, err);
 	}
 	return rc;
@@ -532,11 +467,11 @@ int select_tables(const struct pipeline *pipeline, const struct catalog *source,
 	if (rc == 0)
 		rc = check_excluded(pipeline, source, err);
 	if (rc == 0 && only)
-		rc = check_only(only, pipeline, source, err);
+		rc = find_listed(&s, only, err);
 	if (rc == 0)
-		rc = pick_all(&s, only, picks, err);
+		rc = pick_all(&s, picks, err);
 	if (rc == 0)
-		rc = pick_made(&s, only, picks, err);
+		rc = pick_made(&s, picks, err);
 	if (rc == 0)
 		rc = check_rules(&s, err);
 	if (rc == 0 && picks->count == 0 && !picks->whole)

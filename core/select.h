@@ -31,6 +31,11 @@ int select_tables(const struct pipeline *, const struct catalog *source, const c
 		  struct picks *, struct etl_error *);
 /* Whether `exclude` names it. */
 bool select_excludes(const struct pipeline *, const struct etl_table *);
+/* Whether a name or pattern of the file or the command line means TABLE; schemas count. */
+bool select_names(const char *rule, const struct etl_table *table);
+/* WHAT "NAME" matches nothing: with what is there, and the nearest of it. ORIGIN may be NULL. */
+int select_nothing(const struct pipeline *, const struct catalog *source, const char *what,
+		   const char *name, const char *origin, struct etl_error *);
 /* Whether NAME matches a pattern of * and ?. */
 bool pattern_matches(const char *pattern, const char *name);
 /* Whether it can match more than one name. */

@@ -174,6 +174,35 @@ START_TEST(tables_without_schemas)
 }
 END_TEST
 
+/* A name of --tables is the table that is called so, and only where there is none it is read otherwise. */
+START_TEST(names_of_the_command_line)
+{
+	const char *const *odd = LIST("Parts", "parts", "PARTS", "part", "p*", "p\\*", "p?rt", "v:s*n", "v:seen");
+
+	picks_are(odd, LIST("*"), NULL, "parts", "parts");
+	picks_are(odd, LIST("*"), NULL, "Parts,PARTS", "Parts PARTS");
+	picks_are(odd, LIST("*"), NULL, "pARTS", "Parts parts PARTS");
+	picks_are(odd, LIST("*"), NULL, "part", "part");
+	picks_are(odd, LIST("*"), NULL, "p*", "p*");
+	picks_are(odd, LIST("*"), NULL, "p?rt", "p?rt");
+	picks_are(odd, LIST("*"), NULL, "pa*", "parts part");
+	picks_are(odd, LIST("*"), NULL, "p\\?rt", "p?rt");
+	picks_are(odd, LIST("*"), NULL, "p\\*", "p\\*");
+	/* A view is copied when it is named, with its wildcards as characters too; a pattern finds tables only. */
+	picks_are(odd, LIST("*"), NULL, "s*n", "s*n");
+	picks_are(odd, LIST("*"), NULL, "s\\*n", "s*n");
+	picks_are(odd, LIST("*"), NULL, "s*", "!nothing is left to copy: `tables` and `exclude` leave out every table of the source");
+	picks_are(odd, LIST("*"), NULL, "par",
+		  "!--tables \"par\" matches nothing of the source, which has 9 tables or views; did you mean \"part\"?");
+	picks_are(LIST("a.x*", "a.xy", "b.x*", "b.a.xy"), LIST("*"), NULL, "a.x*", "a.x*");
+	picks_are(LIST("a.x*", "a.xy", "b.x*", "b.xy"), LIST("*"), NULL, "x*", "a.x* b.x*");
+	picks_are(LIST("a.a.x", "a.x"), LIST("*"), NULL, "a.a.x", "a.a.x");
+	picks_are(LIST("orders"), LIST("orders", "query=Sums", "query=sums"), NULL, "sums", "sums");
+	picks_are(LIST("orders"), LIST("orders", "query=Sums", "query=sums"), NULL, "SUMS", "Sums sums");
+	picks_of(&files, LIST(NULL), LIST("from=a/x", "from=b/X", "from=X/y"), NULL, "X", "X y");
+}
+END_TEST
+
 static bool needs_list(const struct plugin *source, const char *const *rules)
 {
 	struct table_rule list[MOST];
@@ -279,6 +308,7 @@ int main(void)
 	tcase_add_test(all, tables_with_schemas);
 	tcase_add_test(all, tables_without_schemas);
 	tcase_add_test(all, keys_of_several_entries);
+	tcase_add_test(all, names_of_the_command_line);
 	tcase_add_test(all, tables_by_from);
 	tcase_add_test(all, plain_names);
 	suite_add_tcase(suite, all);
