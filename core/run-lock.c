@@ -100,6 +100,7 @@ bool run_keeps_state(const struct run *run)
 	       (run->info.mode != ETL_COPY || !(flags & ETL_COPY_BESIDE));
 }
 
+/* A target that always has a record of its runs is asked for that: its tables may have been written to since. */
 int run_was_published(struct run *run, const char *id, const char *seal, bool *ret,
 		      struct etl_error *err)
 {
@@ -114,12 +115,12 @@ int run_was_published(struct run *run, const char *id, const char *seal, bool *r
 	if (seal)
 		snprintf(token.text, sizeof(token.text), "%s", seal);
 	do
-		if (*token.text)
-			rc = target->plugin->target.sealed(target->self, &token, &is,
-							   instance_error(target, err));
-		else if (seal && run_keeps_state(run))
+		if (seal && run_keeps_state(run) && (!*token.text || !(target->plugin->target.flags & ETL_COPY_BESIDE)))
 			rc = target->plugin->target.recall(target->self, run->pipeline->name,
 							   &recall.sink,
+							   instance_error(target, err));
+		else if (*token.text)
+			rc = target->plugin->target.sealed(target->self, &token, &is,
 							   instance_error(target, err));
 	while (rc < 0 && retry_again(&retry, err));
 	*ret = rc == 0 && (is || recall.found);

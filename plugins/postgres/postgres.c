@@ -221,6 +221,8 @@ static const struct etl_target target = {
 	.respells = postgres_respells,
 	.mark = postgres_mark,
 	.since = postgres_since,
+	.seal = postgres_seal,
+	.sealed = postgres_sealed,
 	.revert = postgres_revert,
 	.place = postgres_place,
 };

@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "follow.h"
 #include "into.h"
+#include "known.h"
 #include "move.h"
 #include "old.h"
 #include "publish.h"
@@ -430,11 +431,13 @@ static int publish(struct publishing *p)
 	if (rc == ETL_OK)
 		rc = for_each_stage(p, bonds_turn);
 	if (rc == ETL_OK)
-		rc = for_each_stage(p, drop_stage);
-	if (rc == ETL_OK)
 		rc = postgres_state_write(p->inst, p->commit, p->kept, p->err);
 	if (rc == ETL_OK)
 		rc = undo_record(p);
+	if (rc == ETL_OK)
+		rc = known_note(p);
+	if (rc == ETL_OK)
+		rc = for_each_stage(p, drop_stage);
 	if (rc == ETL_OK)
 		rc = old_prune(p);
 	replace_free(&remake);

@@ -12,8 +12,6 @@
 #include "stage.h"
 #include "state.h"
 
-#define XIDS_MOST "2000000000" /* after that a transaction's number may be another one's */
-
 enum { MODE, KEPT, TAKEN_BACK };
 enum {
 	NUMBER, KIND, SCHEMA, NAME, HOW, XID, XIDS, OID, TABLE, UNDO, MATCH, WORDS, COLUMNS, NAMES, SETS, TAKEN, PASSING, INSERTED,
@@ -45,7 +43,7 @@ static const char describe[] =
 	"pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.confrelid = c.oid AND a.attnum = ANY (f.confkey) AND "
 	"f.confupdtype IN ('c', 'n', 'd'))), "
 	"l.inserted, l.inserted + l.updated + l.deleted, "
-	"pg_snapshot_xmax(pg_current_snapshot())::text::bigint - l.xid < " XIDS_MOST " "
+	"pg_snapshot_xmax(pg_current_snapshot())::text::bigint - l.xid < " STATE_XIDS " "
 	"FROM " STAGE_OWN ".loads l LEFT JOIN pg_catalog.pg_namespace s ON s.nspname = l.schema LEFT JOIN pg_catalog.pg_class c ON "
 	"c.relnamespace = s.oid AND c.relname = l.name AND c.oid = coalesce(l.relation, c.oid) LEFT JOIN pg_catalog.pg_class u ON u.oid = to_regclass($3) WHERE l.run = $1 "
 	"AND l.load = $2::bigint";

@@ -93,6 +93,9 @@ int postgres_staged(struct etl_instance *, const struct etl_load *, const struct
 int postgres_apply(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		   const struct etl_step *, struct etl_found_sink *, struct etl_error *);
 int postgres_commit(struct etl_instance *, const struct etl_commit *, struct etl_error *);
+/* known.c */
+int postgres_seal(struct etl_instance *, const struct etl_commit *, struct etl_token *ret, struct etl_error *);
+int postgres_sealed(struct etl_instance *, const struct etl_token *seal, int32_t *ret, struct etl_error *);
 int postgres_recall(struct etl_instance *, const char *pipeline, struct etl_state_sink *,
 		    struct etl_error *);
 

@@ -17,7 +17,8 @@ static const char make[] =
 	"schema text NOT NULL, name text NOT NULL, how text NOT NULL, xid bigint NOT NULL, inserted bigint NOT NULL, "
 	"updated bigint NOT NULL, unchanged bigint NOT NULL, deleted bigint NOT NULL, keys jsonb, again xid[] NOT NULL DEFAULT '{}', PRIMARY KEY (run, "
 	"load)); "
-	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS relation oid; COMMIT";
+	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS relation oid; "
+	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS oldest bigint, ADD COLUMN IF NOT EXISTS shape text; COMMIT";
 
 static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
@@ -27,19 +28,19 @@ static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 			     0, NULL);
 }
 
-/* The column that came last: tables of an earlier version have it not. */
-static int is_whole(struct etl_instance *inst, bool *ret, struct etl_error *err)
+/* By the column that came last. */
+int state_is_whole(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
 	return postgres_flag(inst, err, ret,
 			     "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = "
-			     "to_regclass('_etlrun.loads') AND attname = 'relation')",
+			     "to_regclass('_etlrun.loads') AND attname = 'shape')",
 			     0, NULL);
 }
 
 int state_prepare(struct etl_instance *inst, struct etl_error *err)
 {
 	bool there = false;
-	int rc = is_whole(inst, &there, err);
+	int rc = state_is_whole(inst, &there, err);
 
 	if (rc < 0 || there)
 		return rc;

@@ -7,6 +7,10 @@
 
 #include "stage.h"
 
+#define STATE_XIDS "2000000000" /* after so many transactions a number may be another one's */
+
+/* They have every column; not of an earlier version. */
+int state_is_whole(struct etl_instance *, bool *ret, struct etl_error *);
 /* The schema and its table are there. */
 int state_prepare(struct etl_instance *, struct etl_error *);
 int state_is_published(struct etl_instance *, const char *run, bool *ret, struct etl_error *);
