@@ -76,6 +76,7 @@ static int taken(struct item *item)
 		.staged = item->passed - item->target.rejected,
 		.stage_count = job_stages(item->job),
 	};
+	struct noted noted = { .at = NULL };
 	int rc;
 
 	item->taken = true;
@@ -85,15 +86,19 @@ static int taken(struct item *item)
 	if (!record.stages)
 		return error_memory(item->target.err);
 	sum_stages(item, record.stages);
-	record.noted = &item->source.noted;
+	noted_add_all(&noted, &item->source.noted);
+	noted_add_all(&noted, &item->target.noted);
+	record.noted = &noted;
 	record.digest = item->digest;
 	digest_subtract(&record.digest, &item->refused);
-	rc = rejects_settle(item->target.rejects, item->job, item->split->index, item->target.err);
+	rc = noted.failed ? error_memory(item->target.err) :
+			    rejects_settle(item->target.rejects, item->job, item->split->index, item->target.err);
 	if (rc == 0)
 		rc = journal_split_taken(item->setup->journal, (int64_t)item->number,
 					 job_name(item->job), &item->mark, &record,
 					 item->target.err);
 	free(record.stages);
+	noted_clear(&noted);
 	return rc;
 }
 

@@ -4,7 +4,7 @@
  * default), middle (after the first batch), last (with every row, before it is done) or after (it is done, and the answer is
  * lost). After a lost connection every call on that instance fails. It is an SQLite file; what is staged is tables and a
  * list of the units of work that were done, each in the transaction of its work, so several instances work at once.
- * The same split twice would be there twice. A fixture of tests/e2e/shaky.test, and no example of anything.
+ * The same split twice would be there twice. Both sides say of every row that they had it (etl_host.noted). A fixture of tests/e2e/shaky.test, and no example of anything.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -310,6 +310,8 @@ static int put_row(struct reading *r, struct etl_builder *b)
 		}
 	}
 	r->row++;
+	if (r->context)
+		r->self->host->noted(r->context, "given", "rows that were given", 1);
 	return 1;
 }
 
@@ -429,6 +431,7 @@ static int put_batch(struct writing *w, const struct etl_view *view, const struc
 			return bad ? ETL_FAILED : fail_sql(w->self, w->err);
 		sqlite3_reset(w->stmt);
 		w->stats.rows += !bad;
+		w->self->host->noted(w->part->context, bad ? "left" : "taken", bad ? "rows that were left" : "rows that were taken", 1);
 	}
 	return ETL_OK;
 }
