@@ -45,10 +45,15 @@ static int64_t now(void)
 #define WAY_OUT                                                                                                    \
 	"; auth = \"managed-identity\" works on a machine of Azure's that has an identity; anywhere else auth = \"azure-cli\""
 
+#define TIME_IS_UP (-1) /* beside errno */
+#define STOPPED	   (-2) /* the run ends: nobody waits for an answer any more */
+
 static int fail_io(const struct call *c, const char *doing, int code)
 {
+	if (code == STOPPED)
+		return ETL_CANCELED;
 	return c->who->host->fail(c->err, ETL_FATAL, NULL, 0, "the instance metadata service at %s: %s: %s%s", c->endpoint, doing,
-				   code ? strerror(code) : "no answer in time", WAY_OUT);
+				   code == TIME_IS_UP ? "no answer in time" : strerror(code), WAY_OUT);
 }
 
 static int no_memory(const struct call *c)
@@ -87,7 +92,7 @@ static bool split_address(struct call *c, const char *url)
 
 /* ---- The wire -------------------------------------------------------------------------------------------------- */
 
-/* 0: ready; else errno, or -1 when time is up. */
+/* 0: ready; else errno, TIME_IS_UP or STOPPED. */
 static int await(const struct call *c, short events)
 {
 	struct pollfd p = { c->fd, events, 0 };
@@ -95,8 +100,10 @@ static int await(const struct call *c, short events)
 	for (;;) {
 		int64_t left = c->deadline - now();
 
-		if (left <= 0 || c->who->host->canceled(c->who->host))
-			return -1;
+		if (!c->who->to_the_end && c->who->host->canceled(c->who->host))
+			return STOPPED;
+		if (left <= 0)
+			return TIME_IS_UP;
 		if (poll(&p, 1, left < 50 ? (int)left : 50) > 0)
 			return 0;
 	}
@@ -130,11 +137,11 @@ static int dial(struct call *c)
 		if (c->fd >= 0)
 			close(c->fd);
 		code = try_address(c, at);
-		if (code == 0)
+		if (code == 0 || code == STOPPED)
 			break;
 	}
 	freeaddrinfo(found);
-	return code ? fail_io(c, "connecting", code > 0 ? code : 0) : ETL_OK;
+	return code ? fail_io(c, "connecting", code) : ETL_OK;
 }
 
 static int send_all(const struct call *c, const char *text, size_t size)
@@ -149,7 +156,7 @@ static int send_all(const struct call *c, const char *text, size_t size)
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			return fail_io(c, "asking", errno);
 		} else if ((code = await(c, POLLOUT)) != 0) {
-			return fail_io(c, "asking", code > 0 ? code : 0);
+			return fail_io(c, "asking", code);
 		}
 	}
 	return ETL_OK;
@@ -173,7 +180,7 @@ static int receive(struct call *c)
 		} else if (errno != EAGAIN && errno != EINTR) {
 			return fail_io(c, "its answer", errno);
 		} else if ((code = await(c, POLLIN)) != 0) {
-			return fail_io(c, "its answer", code > 0 ? code : 0);
+			return fail_io(c, "its answer", code);
 		}
 	}
 }
