@@ -97,6 +97,35 @@ static int take_unique(const struct design *d, size_t i, struct unique *ret)
 
 /* ---- With the table in which rows wait ------------------------------------------------------------------------ */
 
+static bool is_merge_key(const struct design *d, const struct unique *u)
+{
+	for (size_t i = 0; i < u->count; i++) {
+		size_t k = 0;
+
+		while (k < d->load->key_count && strcmp(d->load->key[k], u->columns[i]) != 0)
+			k++;
+		if (k == d->load->key_count)
+			return false;
+	}
+	return u->count == d->load->key_count;
+}
+
+/* A merge's key is one of the target, and where its catalog tells of the primary one alone, it may be another. */
+static void add_merge_key(struct design *d, struct etl_text *lines)
+{
+	struct unique u;
+	bool known = false;
+	int is;
+
+	for (size_t i = 0; !known && (is = take_unique(d, i, &u)) >= 0; i++)
+		known = is && !u.where && is_merge_key(d, &u);
+	if (known || d->run->mode != ETL_MERGE || !d->load->key_count)
+		return;
+	etl_text_add(lines, ",\n\tUNIQUE (");
+	odbc_design_add_columns(lines, d, d->load->key, d->load->key_count);
+	etl_text_add(lines, ")");
+}
+
 void odbc_design_wait_keys(struct design *d, struct etl_text *lines)
 {
 	struct unique u;
@@ -109,6 +138,8 @@ void odbc_design_wait_keys(struct design *d, struct etl_text *lines)
 		odbc_design_add_columns(lines, d, u.columns, u.count);
 		etl_text_add(lines, ")");
 	}
+	if (odbc_design_looks(d))
+		add_merge_key(d, lines);
 }
 
 /* An index of T-SQL has its name within its table. */
@@ -149,19 +180,6 @@ static int screen_checks(struct design *d)
 				      "rows that the target's own check does not take are rejected");
 	}
 	return rc;
-}
-
-static bool is_merge_key(const struct design *d, const struct unique *u)
-{
-	for (size_t i = 0; i < u->count; i++) {
-		size_t k = 0;
-
-		while (k < d->load->key_count && strcmp(d->load->key[k], u->columns[i]) != 0)
-			k++;
-		if (k == d->load->key_count)
-			return false;
-	}
-	return u->count == d->load->key_count;
 }
 
 /* A key of T-SQL takes two NULLs for equal, and no other server's does. */

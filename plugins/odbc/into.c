@@ -27,9 +27,15 @@ static void into_close(struct odbc_into *t)
 	etl_text_free(&t->staged);
 }
 
-static const struct etl_column *column_at(const struct odbc_into *t, size_t i)
+const struct etl_column *odbc_into_find(const struct etl_table *table, const char *name)
 {
-	return ETL_AT(const struct etl_column, t->load->table->columns, t->load->table->column_size, i);
+	for (size_t i = 0; table && i < table->column_count; i++) {
+		const struct etl_column *c = ETL_AT(const struct etl_column, table->columns, table->column_size, i);
+
+		if (strcmp(c->name, name) == 0)
+			return c;
+	}
+	return NULL;
 }
 
 /* Those that rows bring: what the target computes is in no row that waits. */
@@ -38,101 +44,14 @@ static void add_columns(const struct odbc_into *t, struct etl_text *sql, const c
 	const char *comma = "";
 
 	for (size_t i = 0; i < t->load->table->column_count; i++) {
-		if (column_at(t, i)->flags & ETL_GENERATED)
+		if (odbc_into_column(t, i)->flags & ETL_GENERATED)
 			continue;
 		etl_text_add(sql, comma);
 		comma = ", ";
 		if (prefix)
 			etl_text_addf(sql, "%s.", prefix);
-		odbc_add_name(sql, t->inst, column_at(t, i)->name);
+		odbc_add_name(sql, t->inst, odbc_into_column(t, i)->name);
 	}
-}
-
-/* ---- Counting ------------------------------------------------------------------------------------------------ */
-
-/* Drivers have their own ideas of SQLRowCount: of a batch, of triggers, or none (-1). So the server is asked, with the
- * statement itself where it can be. */
-static void add_count(const struct odbc_into *t, struct etl_text *asking, const char *sql)
-{
-	if (t->inst->dialect == &odbc_tsql)
-		etl_text_addf(asking, "%s; SELECT CONVERT(nvarchar(20), ROWCOUNT_BIG())", sql);
-	else
-		etl_text_addf(asking, "WITH etlrun_changed AS (%s RETURNING 1) SELECT count(*) FROM etlrun_changed", sql);
-}
-
-static int ask_server(const struct odbc_into *t, const char *sql, struct etl_text *ret)
-{
-	bool sqlite = t->inst->dialect == &odbc_sqlite;
-	struct etl_text asking = { 0 };
-	int rc = ETL_OK;
-
-	if (sqlite) {
-		rc = odbc_run(t->inst, t->err, sql);
-		etl_text_add(&asking, "SELECT changes()");
-	} else {
-		add_count(t, &asking, sql);
-	}
-	if (rc == ETL_OK)
-		rc = asking.failed ? odbc_no_memory(t->inst, t->err) : odbc_ask(t->inst, asking.at, ret, t->err);
-	etl_text_free(&asking);
-	return rc;
-}
-
-/* Of a server that nobody knows. */
-static int ask_driver(const struct odbc_into *t, const char *sql, struct etl_text *ret)
-{
-	SQLHSTMT stmt;
-	SQLLEN rows = -1;
-	int rc = odbc_statement(t->inst, &stmt, t->err);
-
-	if (rc < 0)
-		return rc;
-	rc = odbc_execute(t->inst, stmt, sql, t->err);
-	if (rc == ETL_OK && SQL_SUCCEEDED(SQLRowCount(stmt, &rows)) && rows >= 0)
-		etl_text_addf(ret, "%lld", (long long)rows);
-	odbc_done(t->inst, stmt);
-	return rc;
-}
-
-/* Carries it out; *RET: how many rows it touched. */
-static int change(const struct odbc_into *t, struct etl_text *sql, uint64_t *ret)
-{
-	char *text = etl_text_take(sql);
-	struct etl_text count = { 0 };
-	int rc = !text				       ? odbc_no_memory(t->inst, t->err) :
-		 t->inst->dialect == &odbc_standard ? ask_driver(t, text, &count) :
-						       ask_server(t, text, &count);
-
-	if (rc == ETL_OK && !count.length)
-		rc = t->inst->host->fail(t->err, ETL_FATAL, NULL, 0,
-					 "table \"%s\": neither driver nor server says how many rows a statement changed; nothing was "
-					 "published",
-					 t->load->table->name);
-	if (rc == ETL_OK)
-		*ret = strtoull(count.at, NULL, 10);
-	etl_text_free(&count);
-	free(text);
-	return rc;
-}
-
-/* A rule or a trigger of the table may leave rows out. */
-static int check_count(const struct odbc_into *t, uint64_t staged, uint64_t met)
-{
-	if (staged == met)
-		return ETL_OK;
-	t->inst->host->at(t->err, t->load->table->name, NULL, NULL);
-	return t->inst->host->fail(t->err, ETL_DATA, NULL, 0,
-				   "table \"%s\": %llu rows were staged and %llu went into it; something of the server leaves rows out; "
-				   "nothing was published",
-				   t->load->table->name, (unsigned long long)staged, (unsigned long long)met);
-}
-
-static bool comes(const struct odbc_into *t, const char *name)
-{
-	for (size_t i = 0; i < t->load->table->column_count; i++)
-		if (strcmp(column_at(t, i)->name, name) == 0)
-			return true;
-	return false;
 }
 
 /* ---- Identity ------------------------------------------------------------------------------------------------ */
@@ -146,7 +65,7 @@ static int give_identity(const struct odbc_into *t, bool on)
 		const struct etl_column *c = ETL_AT(const struct etl_column, t->load->existing->columns,
 						    t->load->existing->column_size, i);
 
-		has |= c->flags & ETL_IDENTITY && comes(t, c->name);
+		has |= c->flags & ETL_IDENTITY && odbc_into_find(t->load->table, c->name);
 	}
 	if (!has || t->inst->dialect != &odbc_tsql)
 		return ETL_OK;
@@ -166,14 +85,6 @@ void odbc_into_add_match(const struct odbc_into *t, struct etl_text *sql, const 
 	}
 }
 
-static bool in_key(const struct odbc_into *t, const char *name)
-{
-	for (size_t i = 0; i < t->load->key_count; i++)
-		if (strcmp(t->load->key[i], name) == 0)
-			return true;
-	return false;
-}
-
 static int insert(const struct odbc_into *t, bool merge, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
@@ -191,28 +102,17 @@ static int insert(const struct odbc_into *t, bool merge, uint64_t *ret)
 		odbc_into_add_match(t, &sql, OWN, STAGED);
 		etl_text_add(&sql, ")");
 	}
-	rc = change(t, &sql, ret);
+	rc = odbc_into_change(t, &sql, ret);
 	return rc == ETL_OK ? give_identity(t, false) : rc;
-}
-
-/* T-SQL and standard SQL each have their own way to say that two values differ, NULL being a value; every server has this
- * one. */
-void odbc_into_add_differs(const struct odbc_into *t, struct etl_text *sql, const char *own)
-{
-	etl_text_add(sql, "EXISTS (SELECT ");
-	add_columns(t, sql, STAGED);
-	etl_text_add(sql, " EXCEPT SELECT ");
-	add_columns(t, sql, own);
-	etl_text_add(sql, ")");
 }
 
 static void add_settings(const struct odbc_into *t, struct etl_text *sql, size_t *ret_count)
 {
 	*ret_count = 0;
 	for (size_t i = 0; i < t->load->table->column_count; i++) {
-		const struct etl_column *c = column_at(t, i);
+		const struct etl_column *c = odbc_into_column(t, i);
 
-		if (in_key(t, c->name) || c->flags & ETL_GENERATED)
+		if (!odbc_into_sets(t, c))
 			continue;
 		etl_text_add(sql, (*ret_count)++ ? ", " : "");
 		odbc_add_name(sql, t->inst, c->name);
@@ -242,15 +142,15 @@ static int update(const struct odbc_into *t, uint64_t *ret)
 		etl_text_addf(&sql, " FROM %s AS " STAGED " WHERE ", t->staged.at);
 	odbc_into_add_match(t, &sql, sqlite ? t->own.at : OWN, STAGED);
 	etl_text_add(&sql, tsql ? " WHERE " : " AND ");
-	odbc_into_add_differs(t, &sql, sqlite ? t->own.at : OWN);
-	return change(t, &sql, ret);
+	odbc_into_add_changed(t, &sql, sqlite ? t->own.at : OWN);
+	return odbc_into_change(t, &sql, ret);
 }
 
 /* Rows of the target that the source has no more; softly deleted ones are gone already. */
 static void add_gone(const struct odbc_into *t, struct etl_text *sql)
 {
 	etl_text_addf(sql, "NOT EXISTS (SELECT 1 FROM %s AS " STAGED " WHERE ", t->staged.at);
-	odbc_into_add_match(t, sql, STAGED, t->own.at);
+	odbc_into_add_match(t, sql, t->own.at, STAGED);
 	etl_text_add(sql, ")");
 	if (t->load->deletes == ETL_DELETE_SOFT) {
 		etl_text_add(sql, " AND ");
@@ -286,7 +186,7 @@ static int delete_rows(const struct odbc_into *t, const char *gone, uint64_t *re
 		etl_text_add(&sql, " = CURRENT_TIMESTAMP");
 	}
 	etl_text_addf(&sql, " WHERE %s", gone);
-	return change(t, &sql, ret);
+	return odbc_into_change(t, &sql, ret);
 }
 
 /* A row that was rejected is still in the source, and nobody staged its key: what the target has of it stays. */
@@ -338,18 +238,17 @@ static int delete_rest(const struct odbc_into *t, uint64_t *ret)
 
 static int merge(const struct odbc_into *t, struct etl_outcome *outcome)
 {
-	uint64_t inserted = 0, staged = outcome->inserted;
-	int rc = odbc_keep_changed(t);
+	struct odbc_meeting meeting;
+	int rc = odbc_into_count(t, outcome->inserted, &meeting);
 
 	if (rc == ETL_OK)
-		rc = update(t, &outcome->updated);
+		rc = odbc_keep_changed(t);
 	if (rc == ETL_OK)
-		rc = insert(t, true, &inserted);
-	if (rc == ETL_OK && inserted + outcome->updated > staged)
-		rc = check_count(t, staged, inserted + outcome->updated);
-	outcome->inserted = inserted;
-	outcome->unchanged = staged - inserted - outcome->updated;
-	return rc;
+		rc = update(t, &outcome->updated);
+	outcome->inserted = 0;
+	if (rc == ETL_OK)
+		rc = insert(t, true, &outcome->inserted);
+	return rc == ETL_OK ? odbc_into_check_merged(t, &meeting, outcome) : rc;
 }
 
 static int add(const struct odbc_into *t, const struct etl_outcome *outcome)
@@ -359,7 +258,7 @@ static int add(const struct odbc_into *t, const struct etl_outcome *outcome)
 
 	if (rc == ETL_OK)
 		rc = insert(t, false, &rows);
-	return rc == ETL_OK ? check_count(t, outcome->inserted, rows) : rc;
+	return rc == ETL_OK ? odbc_into_check_count(t, outcome->inserted, rows) : rc;
 }
 
 /* ---- The load ------------------------------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 #ifndef ODBC_INTO_H
 #define ODBC_INTO_H
 
+#include "rows.h"
 #include "target.h"
 
 #define INTO_STAGED "etlrun_staged"
@@ -15,10 +16,36 @@ struct odbc_into {
 	struct etl_error *err;
 	struct etl_text own, staged; /* their names as they stand in SQL */
 };
-/* The rows meet: A.key = B.key. */
+static inline const struct etl_column *odbc_into_column(const struct odbc_into *t, size_t i)
+{
+	return ETL_AT(const struct etl_column, t->load->table->columns, t->load->table->column_size, i);
+}
+const struct etl_column *odbc_into_find(const struct etl_table *, const char *name);
+/* The rows meet: A.key = B.key. SQLite compares as A is declared to. */
 void odbc_into_add_match(const struct odbc_into *, struct etl_text *, const char *a, const char *b);
-/* Rows of INTO_STAGED and OWN that meet are not alike. */
-void odbc_into_add_differs(const struct odbc_into *, struct etl_text *, const char *own);
+
+/* into-differs.c */
+/* An UPDATE writes the column: not what equal keys have equal anyway. */
+bool odbc_into_sets(const struct odbc_into *, const struct etl_column *);
+/* Rows of INTO_STAGED and OWN that meet are not alike, so that the target's is to be written. */
+void odbc_into_add_changed(const struct odbc_into *, struct etl_text *, const char *own);
+
+/* into-check.c */
+/* How rows that came meet those of the target. */
+struct odbc_meeting {
+	uint64_t staged;
+	uint64_t fresh;	  /* for which the target has none */
+	uint64_t pairs;	  /* that meet one */
+	uint64_t changed; /* of these, those that differ */
+};
+/* Carries a statement out, and frees it; *RET: how many rows it touched. */
+int odbc_into_change(const struct odbc_into *, struct etl_text *sql, uint64_t *ret);
+/* A rule or a trigger of the table may leave rows out. */
+int odbc_into_check_count(const struct odbc_into *, uint64_t staged, uint64_t met);
+/* Before a merge writes; fails where rows that came have one key. STAGED: as the host knows it. */
+int odbc_into_count(const struct odbc_into *, uint64_t staged, struct odbc_meeting *ret);
+/* … and behind it: what it wrote is what was to be written, and the rest is unchanged. */
+int odbc_into_check_merged(const struct odbc_into *, const struct odbc_meeting *, struct etl_outcome *);
 
 /* keep-rows.c: what takes the rows back, before they are written. */
 /* A merge with undo = true: a place for them. */

@@ -187,7 +187,7 @@ static int keep_updated(const struct odbc_into *t)
 	etl_text_addf(&sql, " FROM %s AS " INTO_OWN " INNER JOIN %s AS " INTO_STAGED " ON ", t->own.at, t->staged.at);
 	odbc_into_add_match(t, &sql, INTO_OWN, INTO_STAGED);
 	etl_text_add(&sql, " WHERE ");
-	odbc_into_add_differs(t, &sql, INTO_OWN);
+	odbc_into_add_changed(t, &sql, INTO_OWN);
 	return odbc_run_text(t->inst, t->err, &sql);
 }
 
@@ -232,9 +232,9 @@ void odbc_undo_add_rows(struct etl_text *sql, const struct etl_instance *inst, c
 {
 	etl_text_addf(sql, "EXISTS (SELECT 1 FROM %s AS etlrun_undo WHERE etlrun_undo._etlrun_op IN (%s)", u->undo, ops);
 	for (size_t i = 0; i < u->key_count; i++) {
-		etl_text_addf(sql, " AND etlrun_undo.");
+		etl_text_addf(sql, " AND %s.", u->own);
 		odbc_add_name(sql, inst, u->key[i]);
-		etl_text_addf(sql, " = %s.", u->own);
+		etl_text_add(sql, " = etlrun_undo.");
 		odbc_add_name(sql, inst, u->key[i]);
 	}
 	etl_text_add(sql, ")");

@@ -234,13 +234,31 @@ static int insert(struct odbc_undo_rows *t, char op)
 	return rc == ETL_OK ? give_identity(t, "OFF") : rc;
 }
 
+static bool is_text(const struct odbc_column *c)
+{
+	switch (c->sql_type) {
+	case SQL_CHAR:
+	case SQL_VARCHAR:
+	case SQL_LONGVARCHAR:
+	case SQL_WCHAR:
+	case SQL_WVARCHAR:
+	case SQL_WLONGVARCHAR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Texts of a key may be equal as the column compares, and not the same. */
 static size_t add_settings(struct etl_text *sql, const struct odbc_undo_rows *t)
 {
 	size_t count = 0;
 
-	for (size_t k = 1 + t->key_count; k < t->shape.count; k++) {
+	for (size_t k = 1; k < t->shape.count; k++) {
 		const char *name = t->shape.columns[k].name;
 
+		if (k <= t->key_count && !is_text(&t->shape.columns[k]))
+			continue;
 		if (undo_is_computed(t, name) || (t->identity.length && strcmp(name, t->identity.at) == 0))
 			continue;
 		etl_text_add(sql, count++ ? ", " : "");
