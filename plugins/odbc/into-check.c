@@ -97,6 +97,19 @@ static int fail_lost(const struct odbc_into *t, uint64_t wanted, uint64_t done)
 				   t->load->table->name, (unsigned long long)wanted, (unsigned long long)done);
 }
 
+static int fail_kept_back(const struct odbc_into *t, uint64_t rows, uint64_t left)
+{
+	bool soft = t->load->deletes == ETL_DELETE_SOFT;
+
+	t->inst->host->at(t->err, t->load->table->name, NULL, NULL);
+	return t->inst->host->fail(t->err, ETL_DATA, NULL, 0,
+				   "table \"%s\": %llu rows are gone from the source and were to be %s, and %llu of them are still there%s: a "
+				   "trigger, a rule or a policy of the server keeps them; nothing was published; change that, or write "
+				   "delete = \"none\"",
+				   t->load->table->name, (unsigned long long)rows, soft ? "marked as deleted" : "deleted",
+				   (unsigned long long)left, soft ? " unmarked" : "");
+}
+
 static int fail_twice(const struct odbc_into *t, uint64_t staged)
 {
 	struct etl_text names = { 0 };
@@ -238,4 +251,21 @@ int odbc_into_check_merged(const struct odbc_into *t, const struct odbc_meeting 
 		return fail_lost(t, m->fresh + m->changed, outcome->inserted + outcome->updated);
 	outcome->unchanged = m->pairs - m->changed;
 	return check_instead(t, m);
+}
+
+int odbc_into_count_gone(const struct odbc_into *t, const char *gone, uint64_t *ret)
+{
+	struct etl_text sql = { 0 };
+
+	etl_text_addf(&sql, "SELECT %s FROM %s WHERE %s", count_of(t), t->own.at, gone);
+	return ask_number(t, &sql, ret);
+}
+
+/* Not by what the statement says: T-SQL counts what a trigger did not do, and PostgreSQL says nothing of tables with rules. */
+int odbc_into_check_gone(const struct odbc_into *t, const char *gone, uint64_t rows)
+{
+	uint64_t left = 0;
+	int rc = odbc_into_count_gone(t, gone, &left);
+
+	return rc == ETL_OK && left ? fail_kept_back(t, rows, left) : rc;
 }

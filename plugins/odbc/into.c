@@ -179,14 +179,20 @@ static int delete_rows(const struct odbc_into *t, const char *gone, uint64_t *re
 {
 	struct etl_text sql = { 0 };
 	bool soft = t->load->deletes == ETL_DELETE_SOFT;
+	uint64_t rows = 0;
+	int rc = odbc_into_count_gone(t, gone, &rows);
 
+	if (rc < 0 || !rows)
+		return rc;
 	etl_text_addf(&sql, soft ? "UPDATE %s SET " : "DELETE FROM %s", t->own.at);
 	if (soft) {
 		odbc_add_name(&sql, t->inst, t->load->delete_column);
 		etl_text_add(&sql, " = CURRENT_TIMESTAMP");
 	}
 	etl_text_addf(&sql, " WHERE %s", gone);
-	return odbc_into_change(t, &sql, ret);
+	rc = odbc_run_text(t->inst, t->err, &sql);
+	*ret += rows;
+	return rc == ETL_OK ? odbc_into_check_gone(t, gone, rows) : rc;
 }
 
 /* A row that was rejected is still in the source, and nobody staged its key: what the target has of it stays. */
@@ -224,14 +230,12 @@ static int delete_first(const struct odbc_into *t, uint64_t *ret)
 static int delete_rest(const struct odbc_into *t, uint64_t *ret)
 {
 	struct etl_text gone = { 0 };
-	uint64_t more = 0;
 	int rc;
 
 	add_gone(t, &gone);
 	rc = gone.failed ? odbc_no_memory(t->inst, t->err) : check_children(t, gone.at);
 	if (rc == ETL_OK)
-		rc = delete_rows(t, gone.at, &more);
-	*ret += more;
+		rc = delete_rows(t, gone.at, ret);
 	etl_text_free(&gone);
 	return rc;
 }

@@ -46,6 +46,9 @@ int odbc_into_check_count(const struct odbc_into *, uint64_t staged, uint64_t me
 int odbc_into_count(const struct odbc_into *, uint64_t staged, struct odbc_meeting *ret);
 /* … and behind it: what it wrote is what was to be written, and the rest is unchanged. */
 int odbc_into_check_merged(const struct odbc_into *, const struct odbc_meeting *, struct etl_outcome *);
+/* Rows of the target for which GONE is true; and behind the statement that deletes or marks them, there are none any more. */
+int odbc_into_count_gone(const struct odbc_into *, const char *gone, uint64_t *ret);
+int odbc_into_check_gone(const struct odbc_into *, const char *gone, uint64_t rows);
 
 /* keep-rows.c: what takes the rows back, before they are written. */
 /* A merge with undo = true: a place for them. */
