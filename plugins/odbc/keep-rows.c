@@ -64,10 +64,14 @@ static bool is_among(const char *name, const char *const *names, size_t count)
 	return false;
 }
 
-/* Nobody writes what the server computes. */
-static bool is_written(const struct etl_column *c)
+/* Nobody writes what the server computes; T-SQL's timestamp is no time, but counted by the server. */
+static bool is_written(const struct odbc_into *t, const struct etl_column *c)
 {
-	return !(c->flags & ETL_GENERATED) && strcasecmp(c->declared, "timestamp") != 0 && strcasecmp(c->declared, "rowversion") != 0;
+	const char *declared = c->declared ? c->declared : "";
+	bool counted = t->inst->dialect == &odbc_tsql &&
+		       (strcasecmp(declared, "timestamp") == 0 || strcasecmp(declared, "rowversion") == 0);
+
+	return !(c->flags & ETL_GENERATED) && !counted;
 }
 
 static void add_name(struct etl_text *sql, const struct odbc_into *t, const char *prefix, const char *name)
@@ -93,7 +97,7 @@ static void add_columns(struct etl_text *sql, const struct odbc_into *t, const c
 	for (size_t i = 0; !keys_only && i < own->column_count; i++) {
 		const struct etl_column *c = ETL_AT(const struct etl_column, own->columns, own->column_size, i);
 
-		if (!is_written(c) || is_among(c->name, key, count))
+		if (!is_written(t, c) || is_among(c->name, key, count))
 			continue;
 		if (nulls)
 			etl_text_add(sql, ", NULL");
