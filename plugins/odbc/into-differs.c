@@ -123,12 +123,17 @@ void odbc_into_add_changed(const struct odbc_into *t, struct etl_text *sql, cons
 	struct etl_text staged = { 0 };
 
 	if (add_values(t, &staged, INTO_STAGED) == 0) {
-		etl_text_add(sql, "1 = 0");
+		etl_text_add(sql, "(1 = 0");
 	} else {
-		etl_text_addf(sql, "EXISTS (SELECT %s EXCEPT SELECT ", staged.at ? staged.at : "");
+		etl_text_addf(sql, "(EXISTS (SELECT %s EXCEPT SELECT ", staged.at ? staged.at : "");
 		add_values(t, sql, own);
 		etl_text_add(sql, ")");
 	}
+	if (odbc_into_marks(t)) {
+		etl_text_add(sql, " OR ");
+		odbc_into_add_marked(t, sql, own);
+	}
+	etl_text_add(sql, ")");
 	sql->failed |= staged.failed;
 	etl_text_free(&staged);
 }

@@ -132,6 +132,10 @@ static int update(const struct odbc_into *t, uint64_t *ret)
 	else
 		etl_text_addf(&sql, sqlite ? "UPDATE %s SET " : "UPDATE %s AS " OWN " SET ", t->own.at);
 	add_settings(t, &sql, &count);
+	if (odbc_into_marks(t)) {
+		etl_text_add(&sql, count++ ? ", " : "");
+		odbc_into_add_unmark(t, &sql, sqlite ? t->own.at : OWN);
+	}
 	if (count == 0) {
 		etl_text_free(&sql);
 		return ETL_OK;
@@ -146,16 +150,15 @@ static int update(const struct odbc_into *t, uint64_t *ret)
 	return odbc_into_change(t, &sql, ret);
 }
 
-/* Rows of the target that the source has no more; softly deleted ones are gone already. */
+/* Rows of the target that the source has no more; those that are marked are gone already. */
 static void add_gone(const struct odbc_into *t, struct etl_text *sql)
 {
 	etl_text_addf(sql, "NOT EXISTS (SELECT 1 FROM %s AS " STAGED " WHERE ", t->staged.at);
 	odbc_into_add_match(t, sql, t->own.at, STAGED);
 	etl_text_add(sql, ")");
-	if (t->load->deletes == ETL_DELETE_SOFT) {
+	if (odbc_into_marks(t)) {
 		etl_text_add(sql, " AND ");
-		odbc_add_name(sql, t->inst, t->load->delete_column);
-		etl_text_add(sql, " IS NULL");
+		odbc_into_add_not_marked(t, sql, t->own.at);
 	}
 }
 
@@ -178,17 +181,14 @@ static int check_children(const struct odbc_into *t, const char *gone)
 static int delete_rows(const struct odbc_into *t, const char *gone, uint64_t *ret)
 {
 	struct etl_text sql = { 0 };
-	bool soft = t->load->deletes == ETL_DELETE_SOFT;
 	uint64_t rows = 0;
 	int rc = odbc_into_count_gone(t, gone, &rows);
 
 	if (rc < 0 || !rows)
 		return rc;
-	etl_text_addf(&sql, soft ? "UPDATE %s SET " : "DELETE FROM %s", t->own.at);
-	if (soft) {
-		odbc_add_name(&sql, t->inst, t->load->delete_column);
-		etl_text_add(&sql, " = CURRENT_TIMESTAMP");
-	}
+	etl_text_addf(&sql, odbc_into_marks(t) ? "UPDATE %s SET " : "DELETE FROM %s", t->own.at);
+	if (odbc_into_marks(t))
+		odbc_into_add_mark(t, &sql);
 	etl_text_addf(&sql, " WHERE %s", gone);
 	rc = odbc_run_text(t->inst, t->err, &sql);
 	*ret += rows;

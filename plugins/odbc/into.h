@@ -30,6 +30,14 @@ bool odbc_into_sets(const struct odbc_into *, const struct etl_column *);
 /* Rows of INTO_STAGED and OWN that meet are not alike, so that the target's is to be written. */
 void odbc_into_add_changed(const struct odbc_into *, struct etl_text *, const char *own);
 
+/* into-mark.c: the mark of a row that is gone from the source; only with a delete_column. OWN: the target, as it stands there */
+bool odbc_into_marks(const struct odbc_into *);
+void odbc_into_add_marked(const struct odbc_into *, struct etl_text *, const char *own);
+void odbc_into_add_not_marked(const struct odbc_into *, struct etl_text *, const char *own);
+/* column = …, of a row that is gone, and of one that is in the source again. */
+void odbc_into_add_mark(const struct odbc_into *, struct etl_text *);
+void odbc_into_add_unmark(const struct odbc_into *, struct etl_text *, const char *own);
+
 /* into-check.c */
 /* How rows that came meet those of the target. */
 struct odbc_meeting {
