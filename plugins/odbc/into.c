@@ -320,9 +320,31 @@ static int each_merge(struct etl_instance *inst, const struct etl_commit *commit
 	return rc;
 }
 
+/* Parents first, as everywhere, so that none waits for another. */
+static int lock_tables(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	int rc = ETL_OK;
+
+	for (size_t i = 0; rc == ETL_OK && commit->run->mode == ETL_MERGE && i < commit->load_count; i++) {
+		struct etl_text own = { 0 }, sql = { 0 };
+
+		if (!odbc_is_into(commit->loads[i]))
+			continue;
+		odbc_add_table(&own, inst, odbc_place_of(inst, commit->loads[i]->table), commit->loads[i]->table->name);
+		odbc_add_lock_rows(&sql, inst, own.at ? own.at : "");
+		sql.failed |= own.failed;
+		etl_text_free(&own);
+		if (sql.length)
+			rc = odbc_run_text(inst, err, &sql);
+	}
+	return rc;
+}
+
 int odbc_begin_merge(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
 {
-	return each_merge(inst, commit, begin_merge, err);
+	int rc = lock_tables(inst, commit, err);
+
+	return rc == ETL_OK ? each_merge(inst, commit, begin_merge, err) : rc;
 }
 
 int odbc_end_merge(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)

@@ -92,13 +92,8 @@ static int lock(struct odbc_undo_rows *t)
 {
 	struct etl_text sql = { 0 };
 
-	if (t->r->inst->dialect == &odbc_tsql)
-		etl_text_addf(&sql, "SELECT TOP (1) 1 FROM %s WITH (TABLOCKX, HOLDLOCK)", t->own.at);
-	else if (t->r->inst->dialect == &odbc_postgresql)
-		etl_text_addf(&sql, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", t->own.at);
-	else
-		return ETL_OK;
-	return odbc_run_back(t->r, &sql, undo_table(t));
+	odbc_add_lock_rows(&sql, t->r->inst, t->own.at);
+	return sql.length ? odbc_run_back(t->r, &sql, undo_table(t)) : ETL_OK;
 }
 
 /* As the run wrote them, and none of those that it deleted is there again. */

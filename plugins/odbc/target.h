@@ -37,6 +37,10 @@ int odbc_mark_work(struct etl_instance *, const char *run, struct etl_error *);
 int odbc_check_mark(struct etl_instance *, const char *run, struct etl_error *);
 void odbc_let_go_of_work(struct etl_instance *);
 
+/* ---- lock.c */
+/* What keeps other writers from OWN, as it stands in SQL, until the transaction ends; nothing: it needs none. */
+void odbc_add_lock_rows(struct etl_text *, const struct etl_instance *, const char *own);
+
 /* ---- state.c */
 /* The tables of the state are there. */
 int odbc_state_prepare(struct etl_instance *, struct etl_error *);
