@@ -88,14 +88,6 @@ static int find_computed(struct odbc_undo_rows *t)
 
 /* ---- May they go? ------------------------------------------------------------------------------------------------------ */
 
-static int lock(struct odbc_undo_rows *t)
-{
-	struct etl_text sql = { 0 };
-
-	odbc_add_lock_rows(&sql, t->r->inst, t->own.at);
-	return sql.length ? odbc_run_back(t->r, &sql, undo_table(t)) : ETL_OK;
-}
-
 /* As the run wrote them, and none of those that it deleted is there again. */
 static int check_same(struct odbc_undo_rows *t)
 {
@@ -124,8 +116,6 @@ int odbc_check_rows(struct odbc_reverting *r, size_t i)
 	struct odbc_undo_rows t;
 	int rc = open_rows(&t, r, i);
 
-	if (rc == ETL_OK)
-		rc = lock(&t);
 	if (rc == ETL_OK)
 		rc = check_same(&t);
 	close_rows(&t);

@@ -125,10 +125,18 @@ static int check_kept(struct odbc_reverting *r)
 	return ETL_OK;
 }
 
+/* What the table is called once nobody else can come at it; BUF has ODBC_NAME_ROOM bytes. */
+static const char *gone_name(const struct odbc_reverting *r, size_t i, char *buf)
+{
+	return r->inst->dialect == &odbc_tsql ? odbc_join_name(r->inst, STAGE_PREFIX "gone_", undo_at(r, i, UNDO_TABLE), "", buf) :
+						undo_at(r, i, UNDO_TABLE);
+}
+
 static int check_hung(struct odbc_reverting *r, size_t i)
 {
 	struct etl_text hung = { 0 };
-	int rc = odbc_list_hung(r->inst, undo_at(r, i, UNDO_SCHEMA), undo_at(r, i, UNDO_TABLE), &hung, r->err);
+	char gone[ODBC_NAME_ROOM];
+	int rc = odbc_list_hung(r->inst, undo_at(r, i, UNDO_SCHEMA), gone_name(r, i, gone), &hung, r->err);
 
 	if (rc == ETL_OK && hung.length) {
 		r->inst->host->at(r->err, undo_at(r, i, UNDO_TABLE), NULL, NULL);
@@ -141,15 +149,8 @@ static int check_hung(struct odbc_reverting *r, size_t i)
 	return rc;
 }
 
-/* What the table is called once nobody else can come at it; BUF has ODBC_NAME_ROOM bytes. */
-static const char *gone_name(const struct odbc_reverting *r, size_t i, char *buf)
-{
-	return r->inst->dialect == &odbc_tsql ? odbc_join_name(r->inst, STAGE_PREFIX "gone_", undo_at(r, i, UNDO_TABLE), "", buf) :
-						undo_at(r, i, UNDO_TABLE);
-}
-
 /* T-SQL has no statement that locks a table; who renames one has it for himself. A file of SQLite's is locked as a whole. */
-static int lock(struct odbc_reverting *r, size_t i)
+static int lock_made(struct odbc_reverting *r, size_t i)
 {
 	struct etl_text sql = { 0 };
 	char gone[ODBC_NAME_ROOM];
@@ -164,6 +165,33 @@ static int lock(struct odbc_reverting *r, size_t i)
 		return ETL_OK;
 	}
 	return odbc_run_back(r, &sql, undo_at(r, i, UNDO_TABLE));
+}
+
+static int lock_rows(struct odbc_reverting *r, size_t i)
+{
+	struct etl_text own = { 0 }, sql = { 0 };
+
+	odbc_add_table(&own, r->inst, undo_at(r, i, UNDO_SCHEMA), undo_at(r, i, UNDO_TABLE));
+	odbc_add_lock_rows(&sql, r->inst, own.at ? own.at : "");
+	sql.failed |= own.failed;
+	etl_text_free(&own);
+	return sql.length ? odbc_run_back(r, &sql, undo_at(r, i, UNDO_TABLE)) : ETL_OK;
+}
+
+/* Whoever takes the same run back at the same time waits here, and then finds that it was. */
+static int lock_run(struct odbc_reverting *r)
+{
+	struct etl_text sql = { 0 };
+	bool there = false;
+	int rc = odbc_is_there(r->inst, r->inst->dialect->default_schema, "_etlrun_runs", &there, r->err);
+
+	if (rc < 0 || !there)
+		return rc;
+	etl_text_add(&sql, "UPDATE ");
+	odbc_add_own(&sql, r->inst, "_etlrun_runs");
+	etl_text_add(&sql, " SET pipeline = pipeline WHERE run = ");
+	odbc_add_literal(&sql, r->inst, r->run);
+	return odbc_run_text(r->inst, r->err, &sql);
 }
 
 static int check_same(struct odbc_reverting *r, size_t i)
@@ -182,23 +210,45 @@ static int check_same(struct odbc_reverting *r, size_t i)
 	return rc == ETL_OK && !same ? odbc_fail_changed(r, i) : rc;
 }
 
-static int check(struct odbc_reverting *r, size_t i)
+/* The table that the run wrote to, called NAME; one that is there no more, or is another one, was changed. */
+static int check_object(struct odbc_reverting *r, size_t i, const char *name)
 {
 	char object[ODBC_OBJECT_ROOM];
 	bool there = false;
-	int rc = odbc_is_there(r->inst, undo_at(r, i, UNDO_SCHEMA), undo_at(r, i, UNDO_TABLE), &there, r->err);
+	int rc = odbc_is_there(r->inst, undo_at(r, i, UNDO_SCHEMA), name, &there, r->err);
 
 	if (rc == ETL_OK)
-		rc = odbc_object_of(r->inst, undo_at(r, i, UNDO_SCHEMA), undo_at(r, i, UNDO_TABLE), object, r->err);
+		rc = odbc_object_of(r->inst, undo_at(r, i, UNDO_SCHEMA), name, object, r->err);
 	if (rc < 0)
 		return rc;
 	if (!there || strcmp(object, undo_at(r, i, UNDO_OBJECT) ? undo_at(r, i, UNDO_OBJECT) : "") != 0)
 		return odbc_fail_changed(r, i);
-	if (!is_made(r, i))
-		return odbc_check_rows(r, i);
-	rc = check_hung(r, i);
+	return ETL_OK;
+}
+
+/* One that is there no more cannot be locked. */
+static int lock(struct odbc_reverting *r, size_t i)
+{
+	int rc = check_object(r, i, undo_at(r, i, UNDO_TABLE));
+
+	if (rc < 0)
+		return rc;
+	return is_made(r, i) ? lock_made(r, i) : lock_rows(r, i);
+}
+
+/* Nobody else comes at the table any more, so what is seen now stays. */
+static int check(struct odbc_reverting *r, size_t i)
+{
+	char gone[ODBC_NAME_ROOM];
+	int rc;
+
+	if (!is_made(r, i)) {
+		rc = check_object(r, i, undo_at(r, i, UNDO_TABLE));
+		return rc == ETL_OK ? odbc_check_rows(r, i) : rc;
+	}
+	rc = check_object(r, i, gone_name(r, i, gone));
 	if (rc == ETL_OK)
-		rc = lock(r, i);
+		rc = check_hung(r, i);
 	return rc == ETL_OK ? check_same(r, i) : rc;
 }
 
@@ -346,6 +396,9 @@ static int take_back(struct odbc_reverting *r)
 		rc = odbc_mark_work(r->inst, r->run, r->err);
 	for (size_t i = 0; rc == ETL_OK && i < r->tables.count; i++)
 		if (is_made(r, i) || undo_has_rows(r, i))
+			rc = lock(r, i);
+	for (size_t i = 0; rc == ETL_OK && i < r->tables.count; i++)
+		if (is_made(r, i) || undo_has_rows(r, i))
 			rc = check(r, i);
 	ETL_FAULT("odbc.revert_checked");
 	if (rc == ETL_OK)
@@ -363,8 +416,10 @@ static int take_back(struct odbc_reverting *r)
 static int transact(struct odbc_reverting *r)
 {
 	bool taken = false;
-	int rc = find_run(r, &taken);
+	int rc = lock_run(r);
 
+	if (rc == ETL_OK)
+		rc = find_run(r, &taken);
 	if (rc == ETL_OK && taken)
 		r->inst->host->log(r->inst->host, ETL_LOG_INFO,
 				   "the target's own tables say that run %s was taken back already; nothing is changed", r->run);

@@ -108,7 +108,7 @@ int odbc_fail_changed(struct odbc_reverting *, size_t i);
 int odbc_run_back(struct odbc_reverting *, struct etl_text *sql, const char *what);
 
 /* revert-rows.c */
-/* May the rows of load I go? Nobody else writes to the table from then on. */
+/* May the rows of load I go? Nobody else writes to the table any more. */
 int odbc_check_rows(struct odbc_reverting *, size_t i);
 /* They go, and those that were there before come, of all loads. */
 int odbc_revert_rows(struct odbc_reverting *);
