@@ -68,8 +68,7 @@ static bool drop_renamed(struct dropping *d, const struct odbc_rows *tables)
 	bool done = true;
 
 	for (size_t i = 0; done && i < tables->count; i++)
-		done = odbc_drop_foreign_keys(d->inst, odbc_row_text(tables, i, SCHEMA), odbc_row_text(tables, i, KEPT), NULL) ==
-		       ETL_OK;
+		done = odbc_try_drop_foreign_keys(d->inst, odbc_row_text(tables, i, SCHEMA), odbc_row_text(tables, i, KEPT), &d->said);
 	for (size_t i = 0; done && i < tables->count; i++) {
 		struct etl_text sql = { 0 };
 
@@ -96,23 +95,30 @@ static bool drop_generation(struct dropping *d, const struct odbc_rows *tables)
 	return done;
 }
 
+static void tell(struct etl_instance *inst, const char *what, struct odbc_said *said)
+{
+	inst->host->log(inst->host, ETL_LOG_WARN, "%s is not needed any more, and cannot be dropped: %s%s%s%s%s", what,
+			said->words.at ? said->words.at : "the server gives no reason", *said->sqlstate ? " (SQLSTATE " : "",
+			said->sqlstate, *said->sqlstate ? ")" : "", said->advice ? said->advice : "");
+	etl_text_free(&said->words);
+}
+
 /* Somebody may look at an old table; then it stays, and this is said. */
 static void drop_one(struct etl_instance *inst, const char *run, bool rows)
 {
 	struct dropping d = { .inst = inst, .run = run, .rows = rows };
-	struct etl_text sql = { 0 };
+	struct etl_text sql = { 0 }, what = { 0 };
 	struct odbc_rows tables;
 
 	etl_text_add(&sql, "SELECT schema_name, kept FROM ");
 	odbc_add_own(&sql, inst, "_etlrun_tables");
 	add_where_run(&sql, &d);
 	etl_text_add(&sql, " AND kept IS NOT NULL ORDER BY load DESC");
-	if (odbc_ask_rows_text(inst, &sql, COLUMNS, &tables, NULL) < 0 || !drop_generation(&d, &tables))
-		inst->host->log(inst->host, ETL_LOG_WARN,
-				"what run %s replaced is not needed any more, and cannot be dropped: %s", run,
-				d.said.words.at ? d.said.words.at : "the server gives no reason");
+	etl_text_addf(&what, "what run %s %s", run, rows ? "keeps to be taken back" : "replaced");
+	if (!odbc_try_rows(inst, &sql, COLUMNS, &tables, &d.said) || !drop_generation(&d, &tables))
+		tell(inst, what.at ? what.at : run, &d.said);
 	odbc_rows_free(&tables);
-	etl_text_free(&d.said.words);
+	etl_text_free(&what);
 }
 
 /* Runs of the pipeline that keep something, the newest first. */
@@ -133,14 +139,15 @@ void odbc_drop_older(struct etl_instance *inst, const struct etl_run *run)
 	bool rows = run->mode != ETL_COPY;
 	size_t most = rows ? UNDO_RUNS : (size_t)run->keep_old;
 	struct etl_text sql = { 0 };
+	struct odbc_said said;
 	struct odbc_rows runs;
-	int rc;
 
 	if (most == 0 || inst->dialect == &odbc_standard)
 		return;
 	add_question(&sql, inst, run, rows);
-	rc = odbc_ask_rows_text(inst, &sql, 1, &runs, NULL);
-	for (size_t i = most; rc == ETL_OK && !inst->lost && i < runs.count; i++)
+	if (!odbc_try_rows(inst, &sql, 1, &runs, &said))
+		tell(inst, "what older runs keep", &said);
+	for (size_t i = most; !inst->lost && i < runs.count; i++)
 		drop_one(inst, odbc_row_text(&runs, i, 0), rows);
 	odbc_rows_free(&runs);
 }

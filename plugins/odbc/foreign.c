@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "rows.h"
 #include "target.h"
 
 /* Statements that drop every key FROM or TO the table, one a row. */
@@ -43,4 +44,20 @@ int odbc_drop_foreign_keys(struct etl_instance *inst, const char *schema, const 
 	etl_text_free(&sql);
 	etl_text_free(&drops);
 	return rc;
+}
+
+bool odbc_try_drop_foreign_keys(struct etl_instance *inst, const char *schema, const char *name, struct odbc_said *said)
+{
+	struct etl_text sql = { 0 };
+	struct odbc_rows drops;
+	bool done;
+
+	if (inst->dialect != &odbc_tsql)
+		return true;
+	add_asking(&sql, inst, schema, name);
+	done = odbc_try_rows(inst, &sql, 1, &drops, said);
+	for (size_t i = 0; done && i < drops.count; i++)
+		done = odbc_try_run(inst, odbc_row_text(&drops, i, 0), said);
+	odbc_rows_free(&drops);
+	return done;
 }

@@ -126,6 +126,8 @@ int odbc_run(struct etl_instance *, struct etl_error *, const char *sql);
 int odbc_run_text(struct etl_instance *, struct etl_error *, struct etl_text *sql);
 /* odbc_run for who has an answer to a failure: false, and RET says what was said; its words are the caller's to free. */
 bool odbc_try_run(struct etl_instance *, const char *sql, struct odbc_said *ret);
+/* Likewise odbc_statement and odbc_execute at once; after a failure there is no statement. */
+bool odbc_try_execute(struct etl_instance *, const char *sql, SQLHSTMT *ret, struct odbc_said *ret_said);
 /* One more row? 1, 0, or a negative enum etl_status. */
 int odbc_next(struct etl_instance *, SQLHSTMT, struct etl_error *);
 /* Column I (from 1) of the row as text, appended; *ret_null may be NULL. */

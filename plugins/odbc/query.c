@@ -101,19 +101,36 @@ int odbc_run(struct etl_instance *inst, struct etl_error *err, const char *sql)
 	return rc;
 }
 
-bool odbc_try_run(struct etl_instance *inst, const char *sql, struct odbc_said *ret)
+bool odbc_try_execute(struct etl_instance *inst, const char *sql, SQLHSTMT *ret, struct odbc_said *ret_said)
 {
-	SQLHSTMT stmt = SQL_NULL_HSTMT;
 	SQLRETURN code = SQL_ERROR;
 
-	*ret = (struct odbc_said){ .advice = "", .klass = ETL_FATAL };
-	if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, &stmt))) {
-		odbc_listen(inst, SQL_HANDLE_DBC, inst->db, ret);
+	*ret = SQL_NULL_HSTMT;
+	*ret_said = (struct odbc_said){ .advice = "", .klass = ETL_FATAL };
+	if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, inst->db, ret))) {
+		odbc_listen(inst, SQL_HANDLE_DBC, inst->db, ret_said);
 		return false;
 	}
-	if (execute(inst, stmt, sql, &code))
-		while (SQL_SUCCEEDED(code))
-			code = SQLMoreResults(stmt);
+	if (!execute(inst, *ret, sql, &code))
+		etl_text_add(&ret_said->words, "no memory");
+	else if (!SQL_SUCCEEDED(code) && code != SQL_NO_DATA)
+		odbc_listen(inst, SQL_HANDLE_STMT, *ret, ret_said);
+	else
+		return true;
+	odbc_done(inst, *ret);
+	return false;
+}
+
+bool odbc_try_run(struct etl_instance *inst, const char *sql, struct odbc_said *ret)
+{
+	SQLHSTMT stmt;
+	SQLRETURN code;
+
+	if (!odbc_try_execute(inst, sql, &stmt, ret))
+		return false;
+	do
+		code = SQLMoreResults(stmt);
+	while (SQL_SUCCEEDED(code));
 	if (code != SQL_NO_DATA)
 		odbc_listen(inst, SQL_HANDLE_STMT, stmt, ret);
 	odbc_done(inst, stmt);

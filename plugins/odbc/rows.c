@@ -70,6 +70,33 @@ int odbc_ask_rows_text(struct etl_instance *inst, struct etl_text *sql, size_t c
 	return rc;
 }
 
+bool odbc_try_rows(struct etl_instance *inst, struct etl_text *sql, size_t columns, struct odbc_rows *ret, struct odbc_said *said)
+{
+	char *text = etl_text_take(sql);
+	SQLHSTMT stmt;
+	SQLRETURN code = SQL_ERROR;
+	int rc = ETL_OK;
+
+	*ret = (struct odbc_rows){ .columns = columns };
+	*said = (struct odbc_said){ .advice = "", .klass = ETL_MEMORY };
+	if (!text) {
+		etl_text_add(&said->words, "no memory");
+		return false;
+	}
+	if (odbc_try_execute(inst, text, &stmt, said)) {
+		while (rc == ETL_OK && SQL_SUCCEEDED(code = SQLFetch(stmt)))
+			rc = take(inst, stmt, ret, NULL);
+		if (rc < 0 || code != SQL_NO_DATA)
+			odbc_listen(inst, SQL_HANDLE_STMT, stmt, said);
+		odbc_done(inst, stmt);
+	}
+	free(text);
+	if (code == SQL_NO_DATA)
+		return true;
+	odbc_rows_free(ret);
+	return false;
+}
+
 int64_t odbc_row_number(const struct odbc_rows *rows, size_t row, size_t column)
 {
 	const char *text = odbc_row_text(rows, row, column);

@@ -14,6 +14,8 @@ int odbc_ask_rows(struct etl_instance *, const char *sql, size_t columns, struct
 /* The same, made of a text that is freed. */
 int odbc_ask_rows_text(struct etl_instance *, struct etl_text *sql, size_t columns, struct odbc_rows *ret,
 		       struct etl_error *);
+/* The same for who has an answer to a failure: false, and SAID has what was said; its words are the caller's to free. */
+bool odbc_try_rows(struct etl_instance *, struct etl_text *sql, size_t columns, struct odbc_rows *ret, struct odbc_said *said);
 void odbc_rows_free(struct odbc_rows *);
 
 static inline const char *odbc_row_text(const struct odbc_rows *rows, size_t row, size_t column)

@@ -124,6 +124,8 @@ int odbc_check_trust(struct etl_instance *, const struct etl_commit *, struct et
 /* ---- foreign.c */
 /* Every foreign key that the table has. */
 int odbc_drop_foreign_keys(struct etl_instance *, const char *schema, const char *name, struct etl_error *);
+/* The same for who has an answer to a failure: false, and SAID has what was said; its words are the caller's to free. */
+bool odbc_try_drop_foreign_keys(struct etl_instance *, const char *schema, const char *name, struct odbc_said *said);
 
 /* ---- identity.c */
 int odbc_identity_insert(struct etl_instance *, const struct etl_load *, const struct etl_token *, bool on,
