@@ -94,6 +94,25 @@ static int learn_stage(struct etl_instance *inst, const struct etl_token *token,
 	return rc;
 }
 
+/* A comment at P, which an apostrophe in it does not end; 0: there is none. Those of PostgreSQL nest. */
+static size_t comment_at(const char *p)
+{
+	size_t depth = 0, i = 0;
+
+	if (strncmp(p, "--", 2) == 0)
+		return strcspn(p, "\n");
+	if (strncmp(p, "/*", 2) != 0)
+		return 0;
+	do {
+		bool opens = strncmp(&p[i], "/*", 2) == 0, closes = strncmp(&p[i], "*/", 2) == 0;
+
+		depth += opens;
+		depth -= closes;
+		i += opens || closes ? 2 : 1;
+	} while (p[i] && depth);
+	return i;
+}
+
 /* Copies up to the end of a text constant that begins at P. */
 static const char *copy_constant(struct etl_text *to, const char *p)
 {
@@ -135,6 +154,36 @@ static bool is_word(const char *from, const char *to, const char *word)
 	return (size_t)(to - from) == strlen(word) && strncasecmp(from, word, strlen(word)) == 0;
 }
 
+/* Ends what stands before P with WORD? */
+static bool ends(const char *sql, const char *p, const char *word)
+{
+	size_t length = strlen(word);
+
+	return (size_t)(p - sql) >= length && strncasecmp(p - length, word, length) == 0;
+}
+
+/* Does a name stand in the constant at P, and not a text? By what takes it: functions, and a variable of design-table.c. */
+static bool takes_name(const char *sql, const char *p)
+{
+	static const char *const before[] = { "OBJECT_ID(", "IDENT_CURRENT(", "pg_get_serial_sequence(", "to_regclass(",
+					      "@table nvarchar(600) = " };
+
+	if (ends(sql, p, "N") && p - sql > 1 && !isalnum((unsigned char)p[-2]))
+		p--;
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
+		if (ends(sql, p, before[i]))
+			return true;
+	return false;
+}
+
+/* "… IS DISTINCT FROM" compares with a value. */
+static bool is_distinct(const char *sql, const char *from)
+{
+	while (from > sql && isspace((unsigned char)from[-1]))
+		from--;
+	return ends(sql, from, "DISTINCT");
+}
+
 /* Is the bare name at P, of SIZE bytes, that of a table, by what stands around it? */
 static bool is_table(const char *sql, const char *p, size_t size)
 {
@@ -151,7 +200,7 @@ static bool is_table(const char *sql, const char *p, size_t size)
 		from--;
 	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
 		if (is_word(from, to, before[i]))
-			return true;
+			return !(is_word(from, to, "FROM") && is_distinct(sql, from));
 	return p[size] == '.' || (is_word(from, to, "ON") && strncasecmp(sql, "CREATE", strlen("CREATE")) == 0);
 }
 
@@ -175,14 +224,21 @@ static size_t find(const char *sql, const char *p, bool quoted, const struct pai
 	return count;
 }
 
-/* A constant is left as it is, unless it is a name and nothing else. */
+/* A constant is left as it is, unless it is a name and nothing else, where one is taken. */
 static void replace(struct etl_text *to, const char *sql, const struct pair *pairs, size_t count)
 {
 	for (const char *p = sql; *p;) {
 		bool quoted = *p == '\'';
-		size_t size = 0, i = find(sql, p + quoted, quoted, pairs, count, &size);
-		bool whole = i < count && (!quoted || p[1 + size] == '\'');
+		size_t size = comment_at(p), i;
+		bool whole;
 
+		if (size) {
+			etl_text_add_bytes(to, p, size);
+			p += size;
+			continue;
+		}
+		i = quoted && !takes_name(sql, p) ? count : find(sql, p + quoted, quoted, pairs, count, &size);
+		whole = i < count && (!quoted || p[1 + size] == '\'');
 		if (whole) {
 			if (quoted)
 				etl_text_add_literal(to, pairs[i].staged.at);
