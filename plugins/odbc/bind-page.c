@@ -7,6 +7,7 @@
 
 #include <iconv.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "bind.h"
@@ -32,6 +33,12 @@ static bool is_ascii(const uint8_t *text, int64_t size)
 	return true;
 }
 
+/* Pages with characters of two bytes: of Japanese, Chinese and Korean. */
+static bool is_wide(int64_t page)
+{
+	return page == 932 || page == 936 || page == 949 || page == 950 || page == 1361;
+}
+
 /* One that nobody here knows has the first 128 characters of all. */
 static void open_page(struct bind_column *c, int64_t page)
 {
@@ -40,9 +47,24 @@ static void open_page(struct bind_column *c, int64_t page)
 	c->narrow = page != UTF8;
 	if (!c->narrow)
 		return;
+	c->wide = is_wide(page);
 	snprintf(name, sizeof(name), "CP%lld", (long long)page);
 	c->page = iconv_open(name, "UTF-8");
-	c->has_page = c->page != (iconv_t)-1;
+	c->back = iconv_open("UTF-8", name);
+	c->has_page = c->page != (iconv_t)-1 && c->back != (iconv_t)-1;
+	if (c->page != (iconv_t)-1 && !c->has_page)
+		iconv_close(c->page);
+	if (c->back != (iconv_t)-1 && !c->has_page)
+		iconv_close(c->back);
+}
+
+/* The staged table has the very names; some may differ in case alone. */
+static struct bind_column *find(struct bind *b, const char *name)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (strcmp(b->columns[i].column->name, name) == 0)
+			return &b->columns[i];
+	return NULL;
 }
 
 /* The number is the server's, which names of collations do not tell. */
@@ -62,11 +84,12 @@ int bind_page_open(struct bind *b, const char *table, struct etl_error *err)
 	etl_text_add_literal(&sql, table);
 	etl_text_add(&sql, ")");
 	rc = odbc_ask_rows_text(b->inst, &sql, 2, &pages, err);
-	for (size_t k = 0; rc == ETL_OK && k < pages.count; k++)
-		for (size_t i = 0; i < b->count; i++)
-			if (b->columns[i].narrow && !b->columns[i].has_page &&
-			    strcasecmp(b->columns[i].column->name, odbc_row_text(&pages, k, 0)) == 0)
-				open_page(&b->columns[i], odbc_row_number(&pages, k, 1));
+	for (size_t k = 0; rc == ETL_OK && k < pages.count; k++) {
+		struct bind_column *c = odbc_row_text(&pages, k, 0) ? find(b, odbc_row_text(&pages, k, 0)) : NULL;
+
+		if (c && c->narrow && !c->has_page)
+			open_page(c, odbc_row_number(&pages, k, 1));
+	}
 	odbc_rows_free(&pages);
 	return rc;
 }
@@ -75,27 +98,55 @@ void bind_page_close(struct bind_column *c)
 {
 	if (c->has_page)
 		iconv_close(c->page);
+	if (c->has_page)
+		iconv_close(c->back);
 	c->has_page = false;
+}
+
+/* In bytes of the page: how many; 0: it has none for the character. */
+static size_t convert(iconv_t to, const char *from, size_t size, char *place, size_t room)
+{
+	char *at = (char *)(uintptr_t)from, *end = place;
+
+	iconv(to, NULL, NULL, NULL, NULL);
+	if (iconv(to, &at, &size, &end, &room) != 0 || size || iconv(to, NULL, NULL, &end, &room) != 0)
+		return 0;
+	return (size_t)(end - place);
+}
+
+/* The converter drops some characters, takes others apart, a letter and its accent, and makes one of two that look alike, which
+ * the server all does not. */
+static bool has(const struct bind_column *c, const char *character, size_t size)
+{
+	char there[16], back[16];
+	size_t bytes = convert(c->page, character, size, there, sizeof(there));
+
+	if (!c->wide)
+		return bytes == 1;
+	return bytes && convert(c->back, there, bytes, back, sizeof(back)) == size && memcmp(back, character, size) == 0;
+}
+
+/* Of valid UTF-8. */
+static size_t size_of(uint8_t first)
+{
+	return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
 const char *bind_check_page(const struct bind_column *c, const uint8_t *text, int64_t size, struct etl_text *why)
 {
-	char *from = (char *)(uintptr_t)text, to[256];
-	size_t left = (size_t)size;
+	bool fits = true;
 
 	if (!c->narrow || is_ascii(text, size))
 		return NULL;
-	if (c->has_page)
-		iconv(c->page, NULL, NULL, NULL, NULL);
-	while (c->has_page && left > 0) {
-		char *place = to;
-		size_t room = sizeof(to), before = left;
-		size_t changed = iconv(c->page, &from, &left, &place, &room);
+	for (int64_t i = 0; fits && i < size;) {
+		size_t length = size_of(text[i]);
 
-		if (changed == (size_t)-1 ? left == before || room > 8 : changed > 0)
-			break;
+		if ((int64_t)length > size - i)
+			length = (size_t)(size - i);
+		fits = length == 1 ? text[i] < 0x80 : c->has_page && has(c, (const char *)&text[i], length);
+		i += (int64_t)length;
 	}
-	if (c->has_page && left == 0)
+	if (fits)
 		return NULL;
 	etl_text_add(why, "it has a character that the code page of the column's collation lacks; nvarchar takes all");
 	return "code_page";

@@ -22,7 +22,8 @@ struct bind_column {
 	int64_t most; /* UTF-16 units (of PostgreSQL: characters) or bytes that the column takes; 0: any */
 	int32_t old;  /* enum bind_old, or 0 */
 	bool narrow, has_page; /* a text of a code page, in T-SQL; it is one that is known here */
-	iconv_t page;
+	bool wide;	       /* of one or two bytes a character */
+	iconv_t page, back;
 	int64_t step; /* of a moment in T-SQL, in microseconds; 0: any */
 	SQLLEN width;			 /* bytes of a value's place, of this array */
 	char *values;
