@@ -10,15 +10,7 @@
 
 #include "literal.h"
 #include "read.h"
-
-/* One statement on its way. */
-struct repair {
-	struct etl_instance *inst;
-	const struct etl_repair *ask;
-	struct etl_view *before, *after;
-	struct etl_text sql;
-	struct etl_error *err;
-};
+#include "repair-sql.h"
 
 static const char begin[] =
 	"BEGIN;\n"
@@ -59,41 +51,15 @@ static const char end[] =
 
 /* ---- Parts of statements ------------------------------------------------------------------------------------ */
 
-static const char *name_of(const struct repair *r, int64_t column)
+static bool is_array(const struct etl_repairing *r, int64_t column)
 {
-	return r->ask->schema->children[column]->name;
-}
-
-static const struct etl_column *column_of(const struct repair *r, int64_t column)
-{
-	const struct etl_table *t = r->ask->table;
-
-	for (size_t i = 0; i < t->column_count; i++) {
-		const struct etl_column *c =
-			ETL_AT(const struct etl_column, t->columns, t->column_size, i);
-
-		if (strcmp(c->name, name_of(r, column)) == 0)
-			return c;
-	}
-	return NULL;
-}
-
-static bool is_declared(const struct repair *r, int64_t column, const char *begins)
-{
-	const struct etl_column *c = column_of(r, column);
-
-	return c && c->declared && strncmp(c->declared, begins, strlen(begins)) == 0;
-}
-
-static bool is_array(const struct repair *r, int64_t column)
-{
-	const struct etl_column *c = column_of(r, column);
+	const struct etl_column *c = etl_repair_column(r, column);
 	size_t length = c && c->declared ? strlen(c->declared) : 0;
 
 	return c && c->type == ETL_JSON && length > 2 && strcmp(c->declared + length - 2, "[]") == 0;
 }
 
-static void add_table(struct repair *r)
+static void add_table(struct etl_repairing *r)
 {
 	const struct etl_table *t = r->ask->table;
 
@@ -101,28 +67,9 @@ static void add_table(struct repair *r)
 			  t->name);
 }
 
-static void add_name(struct repair *r, int64_t column)
+static void add_name(struct etl_repairing *r, int64_t column)
 {
-	etl_text_add_name(&r->sql, name_of(r, column), '"');
-}
-
-static int refuse(struct repair *r, const struct etl_view *view, int64_t column, int64_t row,
-		  const char *why)
-{
-	struct etl_text key = { 0 };
-	int rc;
-
-	for (size_t i = 0; i < r->ask->key_count; i++) {
-		int64_t at = etl_schema_find(r->ask->schema, r->ask->key[i]);
-
-		etl_text_addf(&key, "%s%s=", i ? " " : "", r->ask->key[i]);
-		etl_text_add_value(&key, &view->columns[at], row);
-	}
-	r->inst->host->at(r->err, r->ask->table->name, name_of(r, column), key.at);
-	rc = r->inst->host->fail(r->err, ETL_DATA, NULL, 0,
-				 "a value cannot be written in SQL: %s", why);
-	etl_text_free(&key);
-	return rc;
+	etl_text_add_name(&r->sql, etl_repair_name(r, column), '"');
 }
 
 /* ---- Arrays --------------------------------------------------------------------------------------------------- */
@@ -197,7 +144,7 @@ static bool add_array(struct etl_text *to, const char *json, size_t size)
 	return at != NULL;
 }
 
-static int add_value(struct repair *r, const struct etl_view *view, int64_t column, int64_t row)
+static int add_value(struct etl_repairing *r, const struct etl_view *view, int64_t column, int64_t row)
 {
 	const struct etl_column_view *c = &view->columns[column];
 	struct etl_text array = { 0 };
@@ -207,19 +154,19 @@ static int add_value(struct repair *r, const struct etl_view *view, int64_t colu
 
 	if (!is_array(r, column) || c->width != 0 || etl_is_null(c, row)) {
 		ok = literal_add(&r->sql, c, row);
-		return ok ? ETL_OK : refuse(r, view, column, row, "a text with a NUL");
+		return ok ? ETL_OK : etl_repair_refuse(r, view, column, row, "a text with a NUL");
 	}
 	json = etl_get_bytes(c, row, &size);
 	ok = add_array(&array, (const char *)json, (size_t)size) && !array.failed &&
 	     literal_add_text(&r->sql, array.at ? array.at : "", array.length);
 	etl_text_free(&array);
-	return ok ? ETL_OK : refuse(r, view, column, row, "JSON that is no array of its column");
+	return ok ? ETL_OK : etl_repair_refuse(r, view, column, row, "JSON that is no array of its column");
 }
 
 /* ---- Which row ------------------------------------------------------------------------------------------------- */
 
 /* The column as something that can be compared with the value as it was read, byte by byte. */
-static void add_compared(struct repair *r, int64_t column)
+static void add_compared(struct etl_repairing *r, int64_t column)
 {
 	int32_t type = r->before->columns[column].type.type;
 	const char *before = "", *behind = "";
@@ -227,7 +174,7 @@ static void add_compared(struct repair *r, int64_t column)
 	if (type == ETL_JSON && is_array(r, column)) {
 		struct etl_text name = { 0 };
 
-		etl_text_add_name(&name, name_of(r, column), '"');
+		etl_text_add_name(&name, etl_repair_name(r, column), '"');
 		if (name.at)
 			select_add_json(&r->sql, name.at);
 		r->sql.failed |= name.failed;
@@ -235,11 +182,11 @@ static void add_compared(struct repair *r, int64_t column)
 		return;
 	}
 	if (type == ETL_JSON) {
-		before = is_declared(r, column, "json") ? "" : "pg_catalog.to_json(";
-		behind = is_declared(r, column, "json") ? "::text" : ")::text";
+		before = etl_repair_is_declared(r, column, "json") ? "" : "pg_catalog.to_json(";
+		behind = etl_repair_is_declared(r, column, "json") ? "::text" : ")::text";
 	} else if (type == ETL_TEXT) {
-		bool cast = is_declared(r, column, "text") || is_declared(r, column, "inet") ||
-			    is_declared(r, column, "character varying");
+		bool cast = etl_repair_is_declared(r, column, "text") || etl_repair_is_declared(r, column, "inet") ||
+			    etl_repair_is_declared(r, column, "character varying");
 
 		before = cast ? "" : "pg_catalog.concat(";
 		behind = cast ? "::text COLLATE \"C\"" : ") COLLATE \"C\"";
@@ -250,7 +197,7 @@ static void add_compared(struct repair *r, int64_t column)
 }
 
 /* KEY: as its index compares. */
-static int add_condition(struct repair *r, int64_t column, bool key)
+static int add_condition(struct etl_repairing *r, int64_t column, bool key)
 {
 	const struct etl_column_view *c = &r->before->columns[column];
 
@@ -267,61 +214,17 @@ static int add_condition(struct repair *r, int64_t column, bool key)
 	if (!key && is_array(r, column))
 		return literal_add(&r->sql, c, r->ask->before_row) ?
 			       ETL_OK :
-			       refuse(r, r->before, column, r->ask->before_row, "a text with a NUL");
+			       etl_repair_refuse(r, r->before, column, r->ask->before_row, "a text with a NUL");
 	return add_value(r, r->before, column, r->ask->before_row);
-}
-
-static int add_key(struct repair *r)
-{
-	int rc = ETL_OK;
-
-	for (size_t i = 0; i < r->ask->key_count && rc == ETL_OK; i++) {
-		etl_text_add(&r->sql, i ? " AND " : " WHERE ");
-		rc = add_condition(r, etl_schema_find(r->ask->schema, r->ask->key[i]), true);
-	}
-	return rc;
-}
-
-/* Of equal rows so many as are meant; the places of partitions' rows are the same in each. */
-static int add_whole_row(struct repair *r)
-{
-	int rc = ETL_OK;
-
-	etl_text_add(&r->sql, " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM ");
-	add_table(r);
-	for (int64_t i = 0; i < r->before->count && rc == ETL_OK; i++) {
-		etl_text_add(&r->sql, i ? " AND " : " WHERE ");
-		rc = add_condition(r, i, false);
-	}
-	etl_text_addf(&r->sql, " LIMIT %" PRIu64 ")", r->ask->rows);
-	return rc;
 }
 
 /* ---- Statements ------------------------------------------------------------------------------------------------ */
 
-static int add_insert(struct repair *r)
-{
-	int rc = ETL_OK;
-
-	etl_text_add(&r->sql, "INSERT INTO ");
-	add_table(r);
-	for (int64_t i = 0; i < r->after->count; i++) {
-		etl_text_add(&r->sql, i ? ", " : " (");
-		add_name(r, i);
-	}
-	for (int64_t i = 0; i < r->after->count && rc == ETL_OK; i++) {
-		etl_text_add(&r->sql, i ? ", " : ") OVERRIDING SYSTEM VALUE VALUES (");
-		rc = add_value(r, r->after, i, r->ask->after_row);
-	}
-	etl_text_add(&r->sql, ");\n");
-	return rc;
-}
-
 /* An identity that is always the server's own takes no value from an UPDATE. */
-static void add_identities(struct repair *r, const char *generated)
+static int around_update(struct etl_repairing *r, bool behind)
 {
 	for (size_t i = 0; i < r->ask->column_count; i++) {
-		const struct etl_column *c = column_of(r, r->ask->columns[i]);
+		const struct etl_column *c = etl_repair_column(r, r->ask->columns[i]);
 
 		if (!c || !(c->flags & ETL_IDENTITY_ALWAYS))
 			continue;
@@ -329,88 +232,41 @@ static void add_identities(struct repair *r, const char *generated)
 		add_table(r);
 		etl_text_add(&r->sql, " ALTER COLUMN ");
 		add_name(r, r->ask->columns[i]);
-		etl_text_addf(&r->sql, " SET GENERATED %s;\n", generated);
+		etl_text_addf(&r->sql, " SET GENERATED %s;\n", behind ? "ALWAYS" : "BY DEFAULT");
 	}
+	return ETL_OK;
 }
 
-static int add_update(struct repair *r)
-{
-	int rc = ETL_OK;
+static int add_delete_whole(struct etl_repairing *);
 
-	add_identities(r, "BY DEFAULT");
-	etl_text_add(&r->sql, "UPDATE ");
-	add_table(r);
-	for (size_t i = 0; i < r->ask->column_count && rc == ETL_OK; i++) {
-		etl_text_add(&r->sql, i ? ", " : " SET ");
-		add_name(r, r->ask->columns[i]);
-		etl_text_add(&r->sql, " = ");
-		rc = add_value(r, r->after, r->ask->columns[i], r->ask->after_row);
-	}
-	if (rc == ETL_OK)
-		rc = add_key(r);
-	etl_text_add(&r->sql, ";\n");
-	add_identities(r, "ALWAYS");
-	return rc;
-}
+static const struct etl_repair_words words = {
+	.begin = begin,
+	.end = end,
+	.overriding = " OVERRIDING SYSTEM VALUE",
+	.add_table = add_table,
+	.add_name = add_name,
+	.add_value = add_value,
+	.add_condition = add_condition,
+	.add_delete_whole = add_delete_whole,
+	.around_update = around_update,
+};
 
-static int add_delete(struct repair *r)
+/* Of equal rows so many as are meant; the places of partitions' rows are the same in each. */
+static int add_delete_whole(struct etl_repairing *r)
 {
 	int rc;
 
 	etl_text_add(&r->sql, "DELETE FROM ");
 	add_table(r);
-	rc = r->ask->key_count ? add_key(r) : add_whole_row(r);
-	etl_text_add(&r->sql, ";\n");
+	etl_text_add(&r->sql, " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM ");
+	add_table(r);
+	rc = etl_repair_add_whole_row(r, &words);
+	etl_text_addf(&r->sql, " LIMIT %" PRIu64 ")", r->ask->rows);
 	return rc;
-}
-
-static int add_statement(struct repair *r)
-{
-	int rc = ETL_OK;
-
-	switch (r->ask->kind) {
-	case ETL_REPAIR_BEGIN:
-		etl_text_add(&r->sql, begin);
-		return ETL_OK;
-	case ETL_REPAIR_END:
-		etl_text_add(&r->sql, end);
-		return ETL_OK;
-	case ETL_REPAIR_INSERT:
-		for (uint64_t i = 0; i < r->ask->rows && rc == ETL_OK; i++)
-			rc = add_insert(r);
-		return rc;
-	case ETL_REPAIR_UPDATE:
-		return add_update(r);
-	default:
-		return add_delete(r);
-	}
-}
-
-static bool set_view(struct etl_view **ret, const struct etl_repair *ask,
-		     const struct ArrowArray *batch)
-{
-	if (!batch)
-		return true;
-	*ret = etl_view_new(ask->schema);
-	return *ret && etl_view_set(*ret, batch);
 }
 
 int postgres_repair(struct etl_instance *inst, const struct etl_repair *ask, struct etl_sql_sink *sink,
 		    struct etl_error *err)
 {
-	struct repair r = { .inst = inst, .ask = ask, .err = err };
-	int rc;
-
-	if (set_view(&r.before, ask, ask->before) && set_view(&r.after, ask, ask->after))
-		rc = add_statement(&r);
-	else
-		rc = postgres_no_memory(inst, err);
-	if (rc == ETL_OK && r.sql.failed)
-		rc = postgres_no_memory(inst, err);
-	if (rc == ETL_OK)
-		rc = sink->emit(sink, r.sql.at, r.sql.length);
-	etl_view_free(r.before);
-	etl_view_free(r.after);
-	etl_text_free(&r.sql);
-	return rc;
+	return etl_repair_write(inst, inst->host, &words, ask, sink, err);
 }
