@@ -113,6 +113,8 @@ static int make_shape(struct shape *s)
 	if (!names || !etl_derive_begin(d))
 		return no_memory(s);
 	r = map_plan_make(s->self, d->names, d->in->column_count, true, &s->plan, s->err);
+	if (r == ETL_OK)
+		r = map_verdict_check(s->self, d->in, s->err);
 	for (size_t i = 0; r == ETL_OK && i < d->in->column_count; i++)
 		names[i] = map_plan_name(&s->plan, (int64_t)i);
 	d->new_names = names;

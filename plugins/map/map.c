@@ -1,7 +1,7 @@
 /*
  * Transform `map`: the everyday changes of shape. Columns are renamed, chosen, dropped, converted
  * or given a constant, without a language of its own and without touching the rows that only pass
- * through.
+ * through. Two columns may say which rows do not.
  */
 #include "config.h"
 
@@ -171,6 +171,14 @@ static const struct etl_option map_options[] = {
 	  .kind = ETL_OPT_PAIRS,
 	  .help = "Pairs of a new column and its value in every row, as text; a cast gives "
 		  "it another type." },
+	{ .name = "filter",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "A column that says which rows are not wanted: where it is not NULL, false or "
+		  "0 the row is left out and counted as filtered." },
+	{ .name = "reject",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "A column of texts that says which rows cannot go: where it is not NULL the "
+		  "row is rejected, and that is the reason." },
 	{ .name = "cast",
 	  .kind = ETL_OPT_GROUPS,
 	  .members = cast_members,
@@ -184,7 +192,8 @@ static const struct etl_plugin map_plugin = {
 	.option_size = sizeof(struct etl_option),
 	.name = "map",
 	.version = PACKAGE_VERSION,
-	.summary = "renames, chooses, drops and converts columns",
+	.summary = "renames, chooses, drops and converts columns; leaves out and rejects rows that "
+		   "a column says",
 	.license = "MIT",
 	.options = map_options,
 	.open = map_open,

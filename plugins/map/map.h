@@ -40,6 +40,23 @@ struct map_plan {
 	size_t count;
 };
 
+/* Which columns say what becomes of a row, by their index in the input; -1: none does. */
+struct map_verdict {
+	int64_t filter, reject;
+};
+
+enum map_fate { MAP_STAYS, MAP_LEFT_OUT, MAP_REJECTED };
+
+/* The columns of `filter` and `reject` among these names. */
+struct map_verdict map_verdict_find(const struct etl_instance *, const char *const *names,
+				    size_t count);
+/* That both are there, and that a reason is a text. */
+int map_verdict_check(const struct etl_instance *, const struct etl_table *, struct etl_error *);
+enum map_fate map_verdict_of(const struct map_verdict *, const struct etl_view *, int64_t row);
+/* Why a row is MAP_REJECTED. */
+void map_verdict_reason(const struct map_verdict *, const struct etl_view *, int64_t row,
+			struct etl_text *ret);
+
 /* What becomes of input columns of these names, the ordinal column left out. Strict: an option that names a
  * column which is not among them is ETL_USAGE; otherwise it is passed over (a generated column is in the
  * table, but its values do not come). A name that two columns would have is always ETL_USAGE. */

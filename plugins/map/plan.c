@@ -67,6 +67,15 @@ static int check_names(const struct making *m, const char *option, size_t step,
 	return ETL_OK;
 }
 
+static int check_name(const struct making *m, const char *option, struct etl_error *err)
+{
+	const char *name = m->self->host->str(m->self->conf, option);
+
+	return !name || etl_name_find(m->names, m->count, name) >= 0 ?
+		       ETL_OK :
+		       unknown(m->self, option, name, m->names, m->count, err);
+}
+
 static bool is_constant(const struct making *m, const char *name)
 {
 	const struct etl_host *host = m->self->host;
@@ -85,6 +94,10 @@ static int check_all(const struct making *m, struct etl_error *err)
 		r = check_names(m, "choose", 1, err);
 	if (r == ETL_OK)
 		r = check_names(m, "drop", 1, err);
+	if (r == ETL_OK)
+		r = check_name(m, "filter", err);
+	if (r == ETL_OK)
+		r = check_name(m, "reject", err);
 	for (size_t i = 0; r == ETL_OK && i < m->self->cast_count; i++) {
 		const char *name = m->self->casts[i].column;
 
@@ -145,6 +158,7 @@ static int add_all(struct making *m, struct etl_error *err)
 	const struct etl_host *host = m->self->host;
 	const struct etl_conf *conf = m->self->conf;
 	size_t chosen = host->list(conf, "choose"), constants = host->list(conf, "constant");
+	struct map_verdict verdict = map_verdict_find(m->self, m->names, m->count);
 	int r = ETL_OK;
 
 	for (size_t i = 0; i < host->list(conf, "drop"); i++) {
@@ -153,6 +167,10 @@ static int add_all(struct making *m, struct etl_error *err)
 		if (at >= 0)
 			m->dropped[at] = true;
 	}
+	if (verdict.filter >= 0)
+		m->dropped[verdict.filter] = true;
+	if (verdict.reject >= 0)
+		m->dropped[verdict.reject] = true;
 	for (size_t i = 0; r == ETL_OK && i < chosen; i++) {
 		int64_t at = etl_name_find(m->names, m->count, host->item(conf, "choose", i));
 

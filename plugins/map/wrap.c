@@ -18,7 +18,9 @@ struct mapping {
 	struct ArrowArrayStream in;
 	struct ArrowSchema in_schema, out_schema, made_schema;
 	struct map_plan plan;
+	struct map_verdict verdict;
 	struct etl_view *view;
+	uint64_t filtered;	  /* of the batch */
 	uint64_t nulls, defaults; /* misfits that became NULL or the default */
 	char *table;
 };
@@ -96,12 +98,40 @@ static int cast_value(struct mapping *m, const struct map_column *column,
 	return reject(m, column, batch, row, code) < 0 ? EINVAL : 0;
 }
 
+/* Of a row that does not stay nothing is made. */
+static int skip_row(struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch,
+		    int64_t row, enum map_fate fate)
+{
+	struct etl_text reason = { 0 };
+	struct etl_reject what = {
+		.code = "verdict", .schema = &m->in_schema, .batch = batch, .row = row
+	};
+	int r = 0;
+
+	for (int64_t i = 0; i < m->made_schema.n_children; i++)
+		etl_put_null(&builder->columns[i]);
+	if (fate == MAP_LEFT_OUT) {
+		m->filtered++;
+		return 0;
+	}
+	map_verdict_reason(&m->verdict, m->view, row, &reason);
+	what.reason = reason.at ? reason.at : "";
+	r = reason.failed				 ? no_memory(m) :
+	    m->self->host->reject(m->context, &what) < 0 ? EINVAL :
+							   0;
+	etl_text_free(&reason);
+	return r;
+}
+
 static int make_row(struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch,
 		    int64_t row, bool *ret_keep)
 {
-	struct etl_column_builder *to = builder ? builder->columns : NULL;
+	struct etl_column_builder *to = builder->columns;
+	enum map_fate fate = map_verdict_of(&m->verdict, m->view, row);
 
-	*ret_keep = true;
+	*ret_keep = fate == MAP_STAYS;
+	if (fate != MAP_STAYS)
+		return skip_row(m, builder, batch, row, fate);
 	for (size_t i = 0; i < m->plan.count; i++) {
 		const struct map_column *column = &m->plan.at[i];
 		int r = 0;
@@ -143,6 +173,19 @@ static int make_values(struct mapping *m, const struct ArrowArray *batch, struct
 	if (r == 0)
 		*ret_kept = kept;
 	return r;
+}
+
+/* Whether the rows have to be looked at, one by one. */
+static bool looks_at_rows(const struct mapping *m)
+{
+	return m->made_schema.n_children > 0 || m->verdict.filter >= 0 || m->verdict.reject >= 0;
+}
+
+static void count_filtered(struct mapping *m)
+{
+	if (m->filtered > 0)
+		m->self->host->count(m->context, ETL_COUNT_FILTERED, m->filtered);
+	m->filtered = 0;
 }
 
 static void release_batch(struct ArrowArray *batch)
@@ -210,8 +253,9 @@ static int map_batch(struct mapping *m, struct ArrowArray *batch, struct ArrowAr
 	struct ArrowArray made = { 0 }, frame = { 0 }, fewer;
 	int r = keep ? 0 : no_memory(m);
 
-	if (r == 0 && m->made_schema.n_children > 0)
+	if (r == 0 && looks_at_rows(m))
 		r = make_values(m, batch, &made, keep, &kept);
+	count_filtered(m);
 	if (r == 0 && !make_frame(&frame, m->out_schema.n_children, batch->length))
 		r = no_memory(m);
 	if (r == 0) {
@@ -358,6 +402,7 @@ static int make_plan(struct mapping *m)
 		if (strcmp(m->in_schema.children[i]->name, ETL_ORDINAL_COLUMN) != 0)
 			names[count++] = m->in_schema.children[i]->name;
 	r = map_plan_make(m->self, names, count, false, &m->plan, m->err);
+	m->verdict = map_verdict_find(m->self, names, count);
 	free(names);
 	return r;
 }
