@@ -58,6 +58,8 @@ make_server_folder() {
 
 pg_folder=
 pg_pid=
+# Somebody's own server may have it.
+unset PGPORT
 pg_companions=
 proxy_pid=
 
