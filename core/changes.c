@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <etlrun/helpers.h>
 
@@ -17,6 +19,7 @@
 struct changes {
 	pthread_mutex_t mutex; /* of making the set */
 	struct changes_set *set; /* NULL: it is made when it is asked for */
+	_Atomic uint64_t unknown; /* rows that were rejected, and nobody knows their keys */
 };
 
 struct changes *changes_new(void)
@@ -229,10 +232,60 @@ static int load_left(const struct flow_setup *f, struct job *job, struct instanc
 	return rc;
 }
 
+/* The columns of the key in SCHEMA, by their names and in their types; false: they are not, or not yet, there. */
+static bool find_key(const struct job *job, const struct ArrowSchema *schema, int64_t *ret)
+{
+	for (size_t i = 0; i < job->key_count; i++) {
+		const struct ArrowSchema *wanted = job->rows.children[job->key[i]];
+
+		ret[i] = -1;
+		for (int64_t k = 0; k < schema->n_children; k++)
+			if (strcmp(schema->children[k]->name, wanted->name) == 0 &&
+			    etl_type_of(schema->children[k]).type == etl_type_of(wanted).type)
+				ret[i] = k;
+		if (ret[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool meet_row(struct job *job, const struct etl_reject *reject, const int64_t *key)
+{
+	struct etl_error err = ERROR_INIT;
+	struct canon *canon = canon_new(reject->schema, key, job->key_count, ETL_HASH_X1);
+	struct ArrowArray one = { 0 };
+	enum changes_found found;
+	uint64_t hash = 0;
+	bool ok = canon && etl_batch_take(&one, reject->schema, reject->batch, &reject->row, 1) &&
+		  canon_batch(canon, &one, &hash, NULL) &&
+		  changes_set_meet(job->changes->set, hash, 0, &found, &err) == 0;
+
+	if (one.release)
+		one.release(&one);
+	canon_free(canon);
+	error_clear(&err);
+	return ok;
+}
+
+/* Only behind the last transform a column that is called as the key is it. */
+bool changes_rejected(struct job *job, int64_t step, const struct etl_reject *reject)
+{
+	bool formed = step + 1 >= (int64_t)job->transforms.count && step >= 0 && reject->batch && reject->schema;
+	int64_t *key = calloc(job->key_count + 1, sizeof(*key));
+	bool ok = key != NULL;
+
+	if (ok && formed && job->changes->set && find_key(job, reject->schema, key))
+		ok = meet_row(job, reject, key);
+	else
+		atomic_fetch_add(&job->changes->unknown, 1);
+	free(key);
+	return ok;
+}
+
 /* Rows that were rejected before they had a key are in the source still, and nobody knows which they are. */
 static bool is_sure(const struct flow_setup *f, const struct job *job, uint64_t left)
 {
-	uint64_t withheld = job->rejected - job->rejected_by_target;
+	uint64_t withheld = atomic_load(&job->changes->unknown);
 
 	if (f->row_limit || job->replay)
 		return false;

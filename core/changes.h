@@ -21,6 +21,9 @@ int changes_check(const struct job *, struct etl_error *);
  * opened again, also after changes_settle. On failure STREAM is untouched. */
 int changes_wrap(const struct flow_setup *, struct job *, struct etl_context *, struct ArrowArrayStream *stream,
 		 struct etl_error *);
+/* A row that was rejected by STEP of the chain (of job_stages), or, negative, by the source: it is in the source still, so its
+ * fellow in the target does not go. False: no memory. */
+bool changes_rejected(struct job *, int64_t step, const struct etl_reject *);
 /* After the last split of the job was staged, by the thread and on the instance that did it; of a job without any, after
  * all others: stages the keys of the rows that go, and forgets the target's rows. */
 int changes_settle(const struct flow_setup *, struct job *, struct instance *target, struct etl_error *);

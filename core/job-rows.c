@@ -59,3 +59,8 @@ int job_find_respelt(struct jobs *jobs, struct job *job, struct etl_error *err)
 	}
 	return rc;
 }
+
+uint64_t job_withheld(const struct job *job)
+{
+	return job->load.run->flags & ETL_RUN_CHANGES ? 0 : job->rejected - job->rejected_by_target;
+}

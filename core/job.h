@@ -172,5 +172,8 @@ int job_find_respelt(struct jobs *, struct job *, struct etl_error *);
 /* What hashes its rows, of SCHEMA: job->rows, maybe with an ordinal behind. NULL as of canon_new. */
 struct canon *job_canon(const struct job *, const struct ArrowSchema *schema, int32_t hash);
 int64_t job_splits_wanted(const struct job *);
+/* How many of its rows were rejected before the target saw them, as etl_commit.withheld has it: of a sync it makes no
+ * difference, the rows that go are named. */
+uint64_t job_withheld(const struct job *);
 
 #endif

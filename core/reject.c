@@ -13,6 +13,7 @@
 #include <etlrun/helpers.h>
 
 #include "batch.h"
+#include "changes.h"
 #include "reject-parts.h"
 
 int rejects_open(const struct pipeline *pipeline, const char *run, const char *path,
@@ -332,16 +333,13 @@ static int keep(struct etl_context *c, const struct etl_reject *reject, const st
 	return rc;
 }
 
-int context_reject(struct etl_context *c, const struct etl_reject *reject)
+/* STEP: of the chain, or negative. */
+static int reject_at(struct etl_context *c, int64_t step, const struct etl_reject *reject)
 {
 	struct etl_view *view = NULL;
 	struct etl_text key = { 0 };
 	int rc = 0;
 
-	if (c->whole) {
-		c->stage->rejected++;
-		return context_reject(c->whole, reject);
-	}
 	/* What etl_convert says when memory is short is nothing about the row. */
 	if (reject->code && strcmp(reject->code, "no_memory") == 0)
 		return error_memory(c->err);
@@ -350,6 +348,8 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 		return error_memory(c->err);
 	if (!c->rejects)
 		return 0;
+	if (c->side == SIDE_SOURCE && c->job->changes && !changes_rejected(c->job, step, reject))
+		return error_memory(c->err);
 	if (reject->batch && reject->schema) {
 		view = etl_view_new(reject->schema);
 		if (!view || !etl_view_set(view, reject->batch))
@@ -363,6 +363,14 @@ int context_reject(struct etl_context *c, const struct etl_reject *reject)
 	etl_text_free(&key);
 	etl_view_free(view);
 	return rc;
+}
+
+int context_reject(struct etl_context *c, const struct etl_reject *reject)
+{
+	if (!c->whole)
+		return reject_at(c, -1, reject);
+	c->stage->rejected++;
+	return reject_at(c->whole, c->stage - c->whole->stages, reject);
 }
 
 static void count(struct etl_context *c, struct stage_count *stage, int32_t what, uint64_t rows)

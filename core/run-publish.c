@@ -98,7 +98,7 @@ static int list_loads(struct run *run, struct publishing *p, struct etl_error *e
 			continue;
 		p->loads[count] = &job->load;
 		p->outcomes[count].inserted = job->staged;
-		p->withheld[count] = job->rejected - job->rejected_by_target;
+		p->withheld[count] = job_withheld(job);
 		p->tokens[count++] = &job->token;
 	}
 	for (size_t i = 0; i < run->jobs.others.count; i++) {

@@ -377,8 +377,7 @@ static int count_withheld(struct screen *s)
 	if (!s->withheld)
 		return error_memory(s->err);
 	for (size_t i = 0; i < jobs->count; i++)
-		s->withheld[jobs->at[i]->load.index] = jobs->at[i]->rejected -
-						       jobs->at[i]->rejected_by_target;
+		s->withheld[jobs->at[i]->load.index] = job_withheld(jobs->at[i]);
 	return 0;
 }
 
