@@ -298,20 +298,47 @@ static bool is_of(const struct pass *pass, const char *kind)
 	return false;
 }
 
-/* Rows that were rejected before they came here are in the source still, and what their keys are nobody knows. */
+/* Whether the list of rejected keys says that there are others. */
+static int others_were_rejected(struct into *n, bool *ret)
+{
+	const struct etl_load *load = n->part->load;
+	struct etl_text sql = { 0 };
+	PGresult *result = NULL;
+	int rc;
+
+	etl_text_addf(&sql, "SELECT FROM pg_temp.\"" INTO_KEPT "\" WHERE ", (unsigned long long)load->index);
+	postgres_add_name(&sql, NULL, load->key[0]);
+	etl_text_add(&sql, " IS NULL LIMIT 1");
+	rc = sql.failed ? postgres_no_memory(n->p->inst, n->p->err) :
+			  postgres_query(n->p->inst, n->p->err, &result, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	*ret = rc == ETL_OK && PQntuples(result) > 0;
+	PQclear(result);
+	return rc;
+}
+
+/* Rows that were rejected before their keys could be kept are in the source still, and what these are nobody knows. */
 static int find_gone(struct into *n, const struct etl_step *step)
 {
 	struct publishing *p = n->p;
 	uint64_t withheld = p->commit->withheld ? p->commit->withheld[n->at] : 0;
 	struct etl_text sql = { 0 };
-	int rc;
+	bool unknown = false;
+	int rc = others_were_rejected(n, &unknown);
 
+	if (rc < 0)
+		return rc;
 	if (withheld)
 		p->inst->host->log(p->inst->host, ETL_LOG_WARN,
 				   "table \"%s\": %llu rows of the source were rejected before their keys were "
 				   "known, so nothing is deleted from it in this run",
 				   n->part->load->table->name, (unsigned long long)withheld);
-	etl_text_addf(&sql, "%s%s", step->sql, withheld ? " AND false" : "");
+	else if (unknown)
+		p->inst->host->log(p->inst->host, ETL_LOG_WARN,
+				   "table \"%s\": rows of the source were rejected whose keys could not be kept, so "
+				   "nothing is deleted from it in this run",
+				   n->part->load->table->name);
+	etl_text_addf(&sql, "%s%s", step->sql, withheld || unknown ? " AND false" : "");
 	rc = run_text(n, &sql);
 	return rc == ETL_OK && deletes(n->part) ? check_gone(n, INTO_OTHERS) : rc;
 }

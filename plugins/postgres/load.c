@@ -46,8 +46,9 @@ int loading_reject(struct loading *l, const struct ArrowArray *batch, int64_t ro
 				      .batch = batch,
 				      .row = row,
 				      .ordinal = -1 };
+	int rc = loading_keep_key(l, row);
 
-	return l->inst->host->reject(l->split->context, &r);
+	return rc == ETL_OK ? l->inst->host->reject(l->split->context, &r) : rc;
 }
 
 static const char *words_of(const char *code)
@@ -370,6 +371,8 @@ static int transact(struct loading *l, struct ArrowArrayStream *stream)
 	if (rc == ETL_OK)
 		rc = l->careful || l->count == 0 ? take_all(l, stream) : copy_all(l, stream);
 	if (rc == ETL_OK)
+		rc = loading_send_kept(l);
+	if (rc == ETL_OK)
 		rc = loading_note_part(l);
 	ETL_FAULT("postgres.load_before_commit");
 	return rc;
@@ -393,6 +396,7 @@ static int load_split(struct etl_instance *inst, const struct etl_load *load,
 	ETL_FAULT("postgres.load_after_commit");
 	if (rc == ETL_OK)
 		*ret = (struct etl_stats){ .rows = l.rows, .bytes = l.bytes };
+	loading_free_kept(l.kept);
 	loading_free_columns(&l);
 	etl_view_free(l.view);
 	free(l.buffer.at);

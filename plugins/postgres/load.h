@@ -35,6 +35,7 @@ struct loading {
 	struct encode_buffer buffer;
 	uint64_t rows, bytes;
 	uint64_t refused; /* by the server, or because it would change them */
+	struct loading_kept *kept;
 };
 
 /* columns.c: looks at the staged table and chooses how each column of the schema is written. */
@@ -58,6 +59,12 @@ int loading_send_piece(struct loading *);
 int loading_copy_end(struct loading *, int rc, uint64_t rows, PGresult **ret);
 /* The rows that a transaction, or a part of it, wrote are known by it. */
 int loading_note_part(struct loading *);
+
+/* load-kept.c: the key of a row that is rejected, in a run that deletes what did not come; all of them go into their list,
+ * between the statements of the rows. */
+int loading_keep_key(struct loading *, int64_t row);
+int loading_send_kept(struct loading *);
+void loading_free_kept(struct loading_kept *);
 
 /* turns.c: waits until a transaction that loaded the same split, on a connection that was lost, has ended; and, where the
  * order matters, until the splits before this one are there. */
