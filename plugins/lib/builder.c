@@ -16,6 +16,7 @@
 #include "width.h"
 
 #define FIRST_BYTES 1024
+#define TRIMMED_BYTES (64 << 10) /* less is not worth a call */
 
 /* What a column of a finished batch owns: its buffer table. */
 struct owned {
@@ -223,6 +224,28 @@ fail:
 	return false;
 }
 
+/* What a batch does not use it does not keep: many of them wait at once. */
+static void *trim(void *buffer, int64_t room, int64_t used)
+{
+	void *less;
+
+	if (room - used < TRIMMED_BYTES)
+		return buffer;
+	less = realloc(buffer, used ? (size_t)used : 1);
+	return less ? less : buffer;
+}
+
+static void column_trim(struct etl_column_builder *c, int64_t capacity)
+{
+	if (c->width > 0)
+		c->values = trim(c->values, capacity * c->width, c->rows * c->width);
+	if (c->width != 0)
+		return;
+	c->offsets = trim(c->offsets, (capacity + 1) * (int64_t)sizeof(*c->offsets),
+			  (c->rows + 1) * (int64_t)sizeof(*c->offsets));
+	c->bytes = trim(c->bytes, c->room, c->used);
+}
+
 /* Hands the buffers of C to CHILD; FRESH takes their place. */
 static void column_move(struct ArrowArray *child, struct etl_column_builder *c,
 			const struct etl_column_builder *fresh)
@@ -260,8 +283,10 @@ bool etl_builder_finish(struct etl_builder *b, struct ArrowArray *ret)
 	}
 	if (!batch_make(&batch, b->count, etl_builder_rows(b)))
 		goto fail;
-	for (int64_t i = 0; i < b->count; i++)
+	for (int64_t i = 0; i < b->count; i++) {
+		column_trim(&b->columns[i], b->capacity);
 		column_move(batch.children[i], &b->columns[i], &fresh[i]);
+	}
 	free(fresh);
 	*ret = batch;
 	return true;

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "lib_batch.h"
@@ -289,6 +290,37 @@ START_TEST(a_consumer_gets_every_batch_until_something_fails)
 }
 END_TEST
 
+/* Batches wait in queues: what they have room for and do not use is memory that nobody has. */
+START_TEST(a_batch_keeps_no_room_that_it_does_not_use)
+{
+	struct ArrowSchema schema = three_columns();
+	struct etl_builder *b = etl_builder_new(&schema, 1 << 20);
+	struct ArrowArray batch;
+	static char text[100000];
+
+	memset(text, 'x', sizeof(text) - 1);
+	/* The second needs a little more than the first had. */
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 30 + round; i++)
+			put_row(b, i, text, i & 1);
+		ck_assert(etl_builder_finish(b, &batch));
+		for (int64_t i = 0; i < batch.n_children; i++)
+			for (int64_t k = 1; k < batch.children[i]->n_buffers; k++) {
+				int64_t used = k == 2 ? (int64_t)(30 + round) * (int64_t)(sizeof(text) - 1) : 31 * 8;
+
+				ck_assert_int_lt((int64_t)malloc_usable_size((void *)(uintptr_t)batch.children[i]->buffers[k]),
+						 used + (256 << 10));
+			}
+		ck_assert_int_eq(((const int64_t *)batch.children[0]->buffers[1])[29 + round], 29 + round);
+		ck_assert_int_eq(((const int32_t *)batch.children[1]->buffers[1])[30 + round],
+				 (30 + round) * (int)(sizeof(text) - 1));
+		batch.release(&batch);
+	}
+	etl_builder_free(b);
+	schema.release(&schema);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lib builder");
@@ -304,6 +336,7 @@ int main(void)
 	tcase_add_test(tests, a_filter_keeps_the_chosen_rows_in_order);
 	tcase_add_test(tests, a_failing_producer_ends_the_stream_with_an_error);
 	tcase_add_test(tests, a_consumer_gets_every_batch_until_something_fails);
+	tcase_add_test(tests, a_batch_keeps_no_room_that_it_does_not_use);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
