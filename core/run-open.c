@@ -19,7 +19,7 @@
 #include "shape.h"
 #include "signals.h"
 
-#define DEEPEST_QUEUE 4
+#define DEEPEST_QUEUE 2
 #define LEAST_BATCH   (64 << 10)
 
 int64_t run_clock(void)

@@ -276,9 +276,10 @@ bool etl_builder_finish(struct etl_builder *b, struct ArrowArray *ret)
 		return false;
 	for (; made < b->count; made++) {
 		const struct etl_column_builder *c = &b->columns[made];
-		int64_t room = c->used > FIRST_BYTES ? c->used : FIRST_BYTES;
+		/* A batch is seldom much larger than the one before, and one byte too little would double it. */
+		int64_t room = c->used > FIRST_BYTES ? c->used + c->used / 8 : FIRST_BYTES;
 
-		if (!column_init(&fresh[made], c->type, b->capacity, room))
+		if (!column_init(&fresh[made], c->type, b->capacity, room < INT32_MAX ? room : INT32_MAX))
 			goto fail;
 	}
 	if (!batch_make(&batch, b->count, etl_builder_rows(b)))
