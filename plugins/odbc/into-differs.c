@@ -116,8 +116,8 @@ static size_t add_values(const struct odbc_into *t, struct etl_text *sql, const 
 	return count;
 }
 
-/* T-SQL and standard SQL each have their own way to say that two values differ, NULL being a value; every server has this
- * one. */
+/* T-SQL and standard SQL each have their own way to say that two values differ, NULL being a value. Every server takes EXCEPT,
+ * which PostgreSQL carries out for each row anew. */
 void odbc_into_add_changed(const struct odbc_into *t, struct etl_text *sql, const char *own)
 {
 	struct etl_text staged = { 0 };
@@ -125,7 +125,10 @@ void odbc_into_add_changed(const struct odbc_into *t, struct etl_text *sql, cons
 	if (add_values(t, &staged, INTO_STAGED) == 0) {
 		etl_text_add(sql, "(1 = 0");
 	} else {
-		etl_text_addf(sql, "(EXISTS (SELECT %s EXCEPT SELECT ", staged.at ? staged.at : "");
+		bool rows = t->inst->dialect == &odbc_postgresql;
+
+		etl_text_addf(sql, rows ? "(ROW(%s) IS DISTINCT FROM ROW(" : "(EXISTS (SELECT %s EXCEPT SELECT ",
+			      staged.at ? staged.at : "");
 		add_values(t, sql, own);
 		etl_text_add(sql, ")");
 	}
