@@ -98,6 +98,9 @@ struct json_let {
 	const char *fallback;
 };
 
+/* In what kinds of row the paths of columns can find something: a row of another would have no value at all. 0: in any. */
+enum within { WITHIN_OBJECTS = 1 << 0, WITHIN_ARRAYS = 1 << 1 };
+
 enum kinds { KINDS_ANY, KINDS_OBJECT, KINDS_ARRAY, KINDS_SCALAR };
 
 /* Where rows are in one kind of file. */
@@ -112,6 +115,7 @@ struct json_layout {
 	struct json_column *columns;
 	int32_t kinds;                  /* enum kinds: rows of another kind are passed over, counted */
 	bool outer;                     /* something beside the records is asked for */
+	uint32_t within;                /* enum within */
 };
 
 struct json_reference {

@@ -119,13 +119,55 @@ static int find_column(struct making *m, const struct json_layout *layout, const
 		       ETL_OK;
 }
 
-bool mapping_asks_outer(const struct take *takes, size_t count)
+static bool asks_outer(const struct take *takes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (takes[i].start == START_OUTER)
 			return true;
 	}
 	return false;
+}
+
+/* The path goes on from the row, or is the row. */
+static bool is_of_row(const struct json_layout *layout, const struct take *t)
+{
+	return t->start == START_ROW ||
+	       (t->start == START_NODE && (layout->rows ? t->from == layout->rows->count : t->chain == CHAIN_RECORD));
+}
+
+/* False: the row as it is will do. */
+static bool goes_within(const struct take *t, uint32_t *within)
+{
+	int kind;
+
+	if (t->from == t->path->count)
+		return false;
+	kind = json_segment_kind(&t->path->segments[t->from]);
+	*within |= kind == JSON_SELECT_NAME || kind == JSON_SELECT_CAPTURE  ? WITHIN_OBJECTS :
+		   kind == JSON_SELECT_INDEX || kind == JSON_SELECT_SLICE ? WITHIN_ARRAYS :
+									    WITHIN_OBJECTS | WITHIN_ARRAYS;
+	return true;
+}
+
+static uint32_t within_of(const struct json_table *t, const struct json_layout *layout)
+{
+	uint32_t within = 0;
+
+	for (size_t i = 0; i < t->column_count; i++) {
+		const struct json_column *c = &layout->columns[i];
+
+		for (size_t j = 0; j < c->take_count; j++)
+			if (is_of_row(layout, &c->takes[j]) && !goes_within(&c->takes[j], &within))
+				return 0;
+	}
+	return within;
+}
+
+void mapping_sum(const struct json_table *t, struct json_layout *layout)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		layout->outer |= asks_outer(layout->columns[i].takes, layout->columns[i].take_count);
+	layout->within = within_of(t, layout);
 }
 
 static bool mentions(const char *text, const char *name)
@@ -229,9 +271,9 @@ int mapping_columns(struct making *m, const struct etl_conf *table, const struct
 		if (!rc && c)
 			rc = read_other(m, one, layout, c);
 	}
-	for (size_t i = 0; !rc && i < count; i++) {
-		layout->outer |= mapping_asks_outer(layout->columns[i].takes, layout->columns[i].take_count);
+	for (size_t i = 0; !rc && i < count; i++)
 		layout->columns[i].constant = is_constant(layout, &layout->columns[i]);
-	}
+	if (!rc)
+		mapping_sum(m->table, layout);
 	return rc;
 }

@@ -285,6 +285,8 @@ static int find_columns(struct making *m, const struct etl_conf *from)
 		c->nulls = t->nulls;
 		c->null_count = t->null_count;
 	}
+	if (!rc)
+		mapping_sum(t, &t->layouts[0]);
 	return rc;
 }
 
@@ -369,8 +371,9 @@ static int propose_layout(struct making *m, const struct proposal *p)
 	m->table->column_count = p->column_count;
 	for (size_t i = 0; !rc && i < p->column_count; i++) {
 		rc = propose_column(m, layout, &p->columns[i], &layout->columns[i]);
-		layout->outer |= !rc && mapping_asks_outer(layout->columns[i].takes, 1);
 	}
+	if (!rc)
+		mapping_sum(m->table, layout);
 	return rc;
 }
 

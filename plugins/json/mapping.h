@@ -21,6 +21,7 @@ int mapping_takes(struct making *, const struct etl_conf *, const struct json_la
 		  size_t *ret_count);
 /* The columns of TABLE as LAYOUT has them, with what OTHER, the options of a layout or NULL, says of them. */
 int mapping_columns(struct making *, const struct etl_conf *table, const struct etl_conf *other, struct json_layout *);
-bool mapping_asks_outer(const struct take *, size_t count);
+/* What all of the layout's columns together ask for, when the last of them is there. */
+void mapping_sum(const struct json_table *, struct json_layout *);
 
 #endif

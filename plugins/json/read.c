@@ -12,6 +12,7 @@
 
 #define CANCEL_ROWS 1024
 #define RAW_MAX	    (64 << 10) /* bytes of a record in a reject */
+#define NOT_A_ROW   " "        /* before a brace: else it would be taken for a row that is written as JSON, in one line */
 
 struct reading {
 	struct etl_producer producer;   /* first: the stream hands it back */
@@ -89,11 +90,39 @@ static int reject_record(struct rows_sink *sink, const struct json_record *recor
 
 	add_place_in(r, &reason, flaw->at);
 	etl_text_addf(&reason, ", table \"%s\": %s", r->table->name, flaw->reason);
-	/* What begins with a brace would be taken for a row that is written as JSON, in one line. */
 	if (record->size == size && etl_utf8_valid(record->text, size) == size) {
-		etl_text_add(&raw, size > 0 && *record->text == '{' ? " " : "");
+		etl_text_add(&raw, size > 0 && *record->text == '{' ? NOT_A_ROW : "");
 		etl_text_add_bytes(&raw, record->text, size);
 	}
+	return reject(r, &what, &reason, &raw);
+}
+
+/* Line breaks between the parts of arrays and objects; there is none in a string. */
+static void make_one_line(struct etl_text *text)
+{
+	for (char *at = text->at; at && *at; at++)
+		if (*at == '\n' || *at == '\r')
+			*at = ' ';
+}
+
+/* A row that is no row. */
+static int reject_misfit(struct rows_sink *sink, const char *why)
+{
+	struct reading *r = of_sink(sink);
+	struct etl_reject what = { .code = "not_a_row" };
+	struct etl_text reason = { 0 }, raw = { 0 };
+	size_t count, size;
+	const struct json_node *n = json_tree_nodes(r->rows.tree, &count) + r->rows.now.node;
+	size_t quotes = n->kind == JSON_STRING;
+
+	add_place_in(r, &reason, n->at - quotes);
+	etl_text_addf(&reason, ", table \"%s\": %s", r->table->name, why);
+	size = (size_t)n->size + 2 * quotes;
+	if (size <= RAW_MAX) {
+		etl_text_add(&raw, n->kind == JSON_OBJECT ? NOT_A_ROW : "");
+		etl_text_add_bytes(&raw, json_tree_text(r->rows.tree) + n->at - quotes, size);
+	}
+	make_one_line(&raw);
 	return reject(r, &what, &reason, &raw);
 }
 
@@ -108,14 +137,6 @@ static void add_value(struct etl_text *to, const struct json_value *v, struct wo
 		to->failed = true;
 	else
 		etl_text_add_bytes(to, text, size);
-}
-
-/* Line breaks between the parts of arrays and objects; there is none in a string. */
-static void make_one_line(struct etl_text *text)
-{
-	for (char *at = text->at; at && *at; at++)
-		if (*at == '\n' || *at == '\r')
-			*at = ' ';
 }
 
 /* The row as an object of its columns. */
@@ -309,7 +330,7 @@ int json_read(struct etl_instance *inst, const struct etl_read *read, const stru
 	if (!r)
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to read");
 	*r = (struct reading){ .producer = { fill, close_reading },
-			       .sink = { reject_file, reject_record },
+			       .sink = { reject_file, reject_record, reject_misfit },
 			       .inst = inst,
 			       .err = err,
 			       .context = read->context,

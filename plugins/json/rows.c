@@ -215,6 +215,22 @@ static bool is_kind(const struct rows *r)
 	}
 }
 
+/* NULL, or what is wrong: a row of no values at all is none. */
+static const char *misfit(const struct rows *r)
+{
+	uint32_t within = r->file.layout->within;
+	size_t count;
+	const struct json_node *n = json_tree_nodes(r->tree, &count) + r->now.node;
+
+	if (!within || (n->kind == JSON_OBJECT && within & WITHIN_OBJECTS) || (n->kind == JSON_ARRAY && within & WITHIN_ARRAYS))
+		return NULL;
+	return !(within & WITHIN_ARRAYS)  ? "The row is no object, and all columns are members of one; only = \"object\" passes over "
+					    "such rows." :
+	       !(within & WITHIN_OBJECTS) ? "The row is no array, and all columns are elements of one; only = \"array\" passes over "
+					    "such rows." :
+					    "The row is neither an object nor an array, and all columns are parts of one.";
+}
+
 static bool is_excepted(const struct rows *r)
 {
 	for (size_t i = 0; i + 1 < r->table->except_count; i += 2) {
@@ -278,20 +294,31 @@ static bool hash_key(struct rows *r, XXH128_hash_t *ret)
 	return true;
 }
 
-static bool is_passed_over(struct rows *r)
+static bool is_double(struct rows *r)
 {
 	XXH128_hash_t hash;
 
+	return r->table->duplicates != DUPLICATES_KEEP && hash_key(r, &hash) &&
+	       !json_seen_stays(&r->seen, hash.high64, hash.low64, r->number);
+}
+
+/* ETL_FILL_MORE: the row that it stands on comes; ETL_OK: it does not; or a negative status. */
+static int judge(struct rows *r)
+{
+	const char *why;
+
 	if (!is_kind(r) || is_excepted(r)) {
 		r->skipped++;
-		return true;
+		return ETL_OK;
 	}
-	if (r->table->duplicates != DUPLICATES_KEEP && hash_key(r, &hash) &&
-	    !json_seen_stays(&r->seen, hash.high64, hash.low64, r->number)) {
+	why = misfit(r);
+	if (why)
+		return r->sink ? r->sink->misfit(r->sink, why) : ETL_OK;
+	if (is_double(r)) {
 		r->merged++;
-		return true;
+		return ETL_OK;
 	}
-	return false;
+	return ETL_FILL_MORE;
 }
 
 /* ---- Files ---------------------------------------------------------------------------------------------------------- */
@@ -326,7 +353,7 @@ static int find_duplicates(struct rows *r)
 	r->sink = NULL; /* the second pass tells it */
 	json_seen_clear(&r->seen);
 	while ((rc = next_of_file(r)) == ETL_FILL_MORE) {
-		if (!is_kind(r) || is_excepted(r) || !hash_key(r, &hash))
+		if (!is_kind(r) || is_excepted(r) || misfit(r) || !hash_key(r, &hash))
 			continue;
 		if (!json_seen_add(&r->seen, hash.high64, hash.low64, r->number,
 				   r->table->duplicates == DUPLICATES_LAST))
@@ -382,7 +409,9 @@ int json_rows_next(struct rows *r)
 			open_file_end(&r->file);
 			continue;
 		}
-		if (rc != ETL_FILL_MORE || !is_passed_over(r))
+		if (rc == ETL_FILL_MORE)
+			rc = judge(r);
+		if (rc)
 			return rc;
 	}
 }

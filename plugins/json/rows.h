@@ -14,6 +14,8 @@ struct rows_sink {
 	int (*broken)(struct rows_sink *self, const struct files_entry *entry, const struct json_split_flaw *flaw);
 	/* A record that is no JSON, or too large. */
 	int (*bad)(struct rows_sink *self, const struct json_record *record, const struct json_flaw *flaw);
+	/* The row that it stands on is of a kind in which no column can find anything. WHY is a sentence. */
+	int (*misfit)(struct rows_sink *self, const char *why);
 };
 
 struct rows {
