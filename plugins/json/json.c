@@ -96,7 +96,7 @@ static const struct etl_option options[] = {
 	  .help = "Values of other files, for {name} in paths and templates." },
 	{ .name = "key", .kind = ETL_OPT_LIST, .flags = FROM, .help = "The primary key." },
 	{ .name = "duplicates", .kind = ETL_OPT_CHOICE, .flags = FROM, .default_text = "keep", .choices = "keep|first|last",
-	  .help = "Rows of one file with the same key: all come (and the target's key rejects them), or the first, or the last." },
+	  .help = "Rows with the same key: all come (and the target's key rejects them), or the first, or the last, files in the order of their names." },
 	{ .name = "only", .kind = ETL_OPT_CHOICE, .flags = FROM, .default_text = "any", .choices = "any|object|array|scalar",
 	  .help = "Rows of another kind are passed over, and counted as filtered." },
 	{ .name = "except", .kind = ETL_OPT_PAIRS, .flags = FROM,

@@ -136,7 +136,8 @@ struct json_table {
 	size_t layout_count, column_count;
 	const char *const *key;
 	size_t key_count;
-	int32_t duplicates;             /* enum duplicates: of the key, within one file */
+	int32_t duplicates;             /* enum duplicates: of the key */
+	bool across;                    /* rows of two files may have the same key, and duplicates are sought */
 	const char *const *nulls;       /* null_values of columns that have none of their own */
 	size_t null_count;
 	const char *const *except;      /* pairs: a name, a value of it: such rows are passed over, counted */

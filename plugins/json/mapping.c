@@ -210,6 +210,52 @@ static int read_references(struct making *m, const struct etl_conf *from)
 	return rc;
 }
 
+/* ---- The key ------------------------------------------------------------------------------------------------------ */
+
+/* In every layout the column is what {NAME} stands for, as it is; with NULL, a word that no two files have in common. */
+static bool is_plain(const struct json_table *t, size_t column, const char *name)
+{
+	for (size_t i = 0; i < t->layout_count; i++) {
+		const struct json_column *c = &t->layouts[i].columns[column];
+		const struct take *take = c->takes;
+		size_t size = name ? strlen(name) : 0;
+
+		if (c->take_count != 1 || take->filter_count || c->map_count || c->null_count ||
+		    (c->type.type != ETL_ANY && c->type.type != ETL_TEXT))
+			return false;
+		if (!name && take->start != START_FILE && take->start != START_ID)
+			return false;
+		if (name && (take->start != START_TEXT || strlen(take->text) != size + 2 || take->text[0] != '{' ||
+			     strncmp(take->text + 1, name, size) != 0))
+			return false;
+	}
+	return true;
+}
+
+static bool key_has(const struct json_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->key_count; i++)
+		if (is_plain(t, json_column_find(t, t->key[i]), name))
+			return true;
+	return false;
+}
+
+/* No two files have rows of one key: it says which file it is, by all that differs in the files' names. */
+static bool key_tells_file(const struct json_table *t)
+{
+	const char *const *names;
+	size_t count = t->files ? files_pattern_captures(t->files, &names) : 0;
+
+	if (key_has(t, NULL))
+		return true;
+	if (!t->files || strchr(files_pattern_text(t->files), '*'))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!key_has(t, names[i]))
+			return false;
+	return true;
+}
+
 static int read_rest(struct making *m, const struct etl_conf *from)
 {
 	struct json_table *t = m->table;
@@ -225,6 +271,7 @@ static int read_rest(struct making *m, const struct etl_conf *from)
 	if (!rc && t->duplicates != DUPLICATES_KEEP && !t->key_count)
 		rc = m->host->fail(m->err, ETL_USAGE, NULL, 0,
 				   "json: table \"%s\": duplicates = \"%s\" needs a key to know them by", t->name, duplicates);
+	t->across = !rc && t->duplicates != DUPLICATES_KEEP && !key_tells_file(t);
 	if (!rc)
 		rc = read_references(m, from);
 	return rc ? rc : read_lets(m, from);

@@ -41,6 +41,7 @@ static void tell_none(struct etl_instance *inst, const struct json_table *t, con
 				files_pattern_text(t->files));
 }
 
+/* Where doubles are sought in all files one reader has to have them all. */
 int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wanted, struct etl_split_sink *sink,
 	      struct etl_error *err)
 {
@@ -54,7 +55,7 @@ int json_plan(struct etl_instance *inst, const struct etl_read *read, int64_t wa
 	if (!rc)
 		tell_none(inst, t, &list);
 	if (!rc)
-		rc = files_plan(&list, read->limit > 0 ? 1 : wanted, sink);
+		rc = files_plan(&list, read->limit > 0 || t->across ? 1 : wanted, sink);
 	files_list_clear(&list);
 	json_table_free(t);
 	return rc;

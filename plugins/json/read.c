@@ -225,6 +225,7 @@ static int put_row(struct reading *r, struct etl_builder *b)
 static void tell_counts(struct reading *r)
 {
 	const struct etl_host *host = r->inst->host;
+	uint64_t dropped = json_tree_dropped(r->rows.tree) - r->rows.dropped_before;
 
 	if (r->rows.skipped)
 		host->count(r->context, ETL_COUNT_FILTERED, r->rows.skipped);
@@ -236,14 +237,14 @@ static void tell_counts(struct reading *r)
 		host->noted(r->context, "not_numeric", "values that a filter could not read became none", r->rows.work.misfits);
 	if (r->inst->texts.replaced > r->replaced)
 		host->noted(r->context, "replaced", "characters replaced by U+FFFD", r->inst->texts.replaced - r->replaced);
-	if (json_tree_dropped(r->rows.tree) > r->dropped)
+	if (dropped > r->dropped)
 		host->noted(r->context, "duplicate_member", "members of one name in one object of which one counted",
-			    json_tree_dropped(r->rows.tree) - r->dropped);
+			    dropped - r->dropped);
 	if (r->rows.file.without_rows)
 		host->noted(r->context, "no_rows", "files have nothing where the rows should be", r->rows.file.without_rows);
 	r->rows.skipped = r->rows.merged = r->rows.work.misfits = r->rows.file.without_rows = 0;
 	r->replaced = r->inst->texts.replaced;
-	r->dropped = json_tree_dropped(r->rows.tree);
+	r->dropped = dropped;
 }
 
 static int fill(struct etl_producer *self, struct etl_builder *b)

@@ -2,8 +2,8 @@
  * From records to rows. The path of the rows is followed in each record; a record may hold none, one or millions, so where they
  * are is noted first and they are given one by one.
  *
- * Of rows with one key, when the pipeline asks for the first or the last of them, the file is gone through once before: which
- * one stays can only be known at its end.
+ * Of rows with one key, when the pipeline asks for the first or the last of them, what may have them is gone through once before,
+ * or more often where memory has no room for all keys: the file, or all files where the key does not say which file it is.
  */
 #include "config.h"
 
@@ -15,6 +15,9 @@
 #include <xxhash.h>
 
 #include "rows.h"
+
+#define KEYS_SHARE 2 /* of memory_limit: the keys that are known at a time, for doubles, take at most a half */
+#define SEEN_ROOM  4 /* slots for a key, when a table has just grown */
 
 static int no_memory(struct rows *r)
 {
@@ -296,10 +299,7 @@ static bool hash_key(struct rows *r, XXH128_hash_t *ret)
 
 static bool is_double(struct rows *r)
 {
-	XXH128_hash_t hash;
-
-	return r->table->duplicates != DUPLICATES_KEEP && hash_key(r, &hash) &&
-	       !json_seen_stays(&r->seen, hash.high64, hash.low64, r->number);
+	return r->table->duplicates != DUPLICATES_KEEP && json_doubles_has(&r->doubles, r->number);
 }
 
 /* ETL_FILL_MORE: the row that it stands on comes; ETL_OK: it does not; or a negative status. */
@@ -343,33 +343,51 @@ static int next_of_file(struct rows *r)
 	return ETL_FILL_MORE;
 }
 
-static int find_duplicates(struct rows *r)
+static int file_again(struct rows *r)
 {
-	struct rows_sink *sink = r->sink;
-	int64_t limit = r->inst->host->memory / (int64_t)(4 * sizeof(struct seen_slot));
+	r->row = r->row_count = 0;
+	r->number = 0;
+	return open_file_again(&r->file);
+}
+
+/* One pass over what NEXT gives. */
+static int note_keys(struct rows *r, int (*next)(struct rows *))
+{
 	XXH128_hash_t hash;
 	int rc;
 
-	r->sink = NULL; /* the second pass tells it */
-	json_seen_clear(&r->seen);
-	while ((rc = next_of_file(r)) == ETL_FILL_MORE) {
-		if (!is_kind(r) || is_excepted(r) || misfit(r) || !hash_key(r, &hash))
-			continue;
-		if (!json_seen_add(&r->seen, hash.high64, hash.low64, r->number,
-				   r->table->duplicates == DUPLICATES_LAST))
-			rc = no_memory(r);
-		else if ((int64_t)r->seen.count > limit)
-			rc = r->inst->host->fail(r->err, ETL_MEMORY, NULL, 0,
-						 "json: %s has more than %lld different keys of \"%s\", which is more than "
-						 "memory_limit has room for; raise it, or leave duplicates to the target's key",
-						 files_label(r->inst->files, r->file.entry), (long long)limit, r->table->name);
-		if (rc < 0)
-			break;
+	while ((rc = next(r)) == ETL_FILL_MORE) {
+		if (is_kind(r) && !is_excepted(r) && !misfit(r) && hash_key(r, &hash) &&
+		    !json_doubles_add(&r->doubles, hash.high64, hash.low64, r->number))
+			return no_memory(r);
 	}
+	return rc;
+}
+
+/* Which rows of what NEXT gives are doubles; then it stands before the first of them again. What such a pass counts is not told:
+ * the one that reads counts it again. */
+static int find_doubles(struct rows *r, int (*next)(struct rows *), int (*again)(struct rows *))
+{
+	struct rows_sink *sink = r->sink;
+	uint64_t misfits = r->work.misfits, without_rows = r->file.without_rows, replaced = r->inst->texts.replaced;
+	uint64_t dropped = json_tree_dropped(r->tree);
+	int64_t limit = r->inst->host->memory / (int64_t)(KEYS_SHARE * SEEN_ROOM * sizeof(struct seen_slot));
+	int rc;
+
+	r->sink = NULL; /* the pass that reads tells it */
+	json_doubles_begin(&r->doubles, limit > 0 ? (size_t)limit : 1, r->table->duplicates == DUPLICATES_LAST);
+	do {
+		rc = note_keys(r, next);
+		if (!rc)
+			rc = again(r);
+	} while (!rc && json_doubles_more(&r->doubles));
 	r->sink = sink;
-	r->row = r->row_count = 0;
-	r->number = 0;
-	return rc < 0 ? rc : open_file_again(&r->file);
+	r->work.misfits = misfits;
+	r->file.work.misfits = 0;
+	r->file.without_rows = without_rows;
+	r->inst->texts.replaced = replaced;
+	r->dropped_before += json_tree_dropped(r->tree) - dropped;
+	return rc;
 }
 
 static int open_next(struct rows *r)
@@ -379,41 +397,66 @@ static int open_next(struct rows *r)
 	int rc = open_file_begin(&r->file, entry, r->inst->skip_broken, &flaw);
 
 	r->row = r->row_count = 0;
-	r->number = 0;
+	if (!r->table->across)
+		r->number = 0;
 	if (rc == FILE_BROKEN)
 		return flawed(r, &flaw);
 	if (rc)
 		return rc;
 	r->file_names = r->file.names.count;
 	r->open = true;
-	return r->table->duplicates == DUPLICATES_KEEP ? ETL_OK : find_duplicates(r);
+	return r->table->duplicates == DUPLICATES_KEEP || r->table->across ? ETL_OK : find_doubles(r, next_of_file, file_again);
 }
 
-int json_rows_next(struct rows *r)
+static void close_file(struct rows *r)
+{
+	r->open = false;
+	r->file.without_rows += !r->file.looked && !json_split_found(r->file.split);
+	open_file_end(&r->file);
+}
+
+/* Stands on the next row of all files. */
+static int next_of_all(struct rows *r)
 {
 	for (;;) {
 		int rc;
 
-		if (!r->open && r->next == r->end)
-			return ETL_FILL_END;
 		if (!r->open) {
+			if (r->next == r->end)
+				return ETL_FILL_END;
 			rc = open_next(r);
 			if (rc)
 				return rc;
 			continue;
 		}
 		rc = next_of_file(r);
-		if (rc == ETL_FILL_END) {
-			r->open = false;
-			r->file.without_rows += !r->file.looked && !json_split_found(r->file.split);
-			open_file_end(&r->file);
-			continue;
-		}
-		if (rc == ETL_FILL_MORE)
-			rc = judge(r);
-		if (rc)
+		if (rc != ETL_FILL_END)
 			return rc;
+		close_file(r);
 	}
+}
+
+static int all_again(struct rows *r)
+{
+	r->next = r->first;
+	r->number = 0;
+	return ETL_OK;
+}
+
+int json_rows_next(struct rows *r)
+{
+	int rc = ETL_OK;
+
+	if (r->table->across && !r->looked)
+		rc = find_doubles(r, next_of_all, all_again);
+	r->looked = true;
+	while (!rc) {
+		rc = next_of_all(r);
+		if (rc != ETL_FILL_MORE)
+			return rc;
+		rc = judge(r);
+	}
+	return rc;
 }
 
 int json_rows_begin(struct rows *r, struct etl_instance *inst, const struct json_table *table,
@@ -427,7 +470,7 @@ int json_rows_begin(struct rows *r, struct etl_instance *inst, const struct json
 	r->err = err;
 	r->sink = sink;
 	r->list = list;
-	r->next = first;
+	r->first = r->next = first;
 	r->end = end;
 	r->work.texts = r->record_work.texts = &inst->texts;
 	rc = open_file_init(&r->file, inst, table, err);
@@ -441,6 +484,6 @@ void json_rows_end(struct rows *r)
 	json_tree_free(r->tree);
 	json_pool_free(&r->work.pool);
 	json_pool_free(&r->record_work.pool);
-	json_seen_free(&r->seen);
+	json_doubles_free(&r->doubles);
 	free(r->chains);
 }

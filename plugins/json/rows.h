@@ -4,8 +4,8 @@
 #ifndef JSON_ROWS_H
 #define JSON_ROWS_H
 
+#include "doubles.h"
 #include "open.h"
-#include "seen.h"
 
 /* What happens to that of which no row can be made. Return other than 0 ends the walk, which returns it. No sink: it is passed
  * over without a word, for a pass that only looks; the one that reads tells it. */
@@ -24,7 +24,7 @@ struct rows {
 	struct etl_error *err;
 	struct rows_sink *sink;
 	const struct files_list *list;
-	size_t next, end;               /* indexes of the files still to come */
+	size_t first, next, end;        /* indexes of the files: of all, still to come */
 	struct open_file file;
 	bool open;
 	struct json_tree *tree;
@@ -32,10 +32,12 @@ struct rows {
 	uint32_t *chains;               /* of the record's rows, one behind the other */
 	size_t chain_length, chain_count, chain_room;   /* nodes of one; nodes in all; room */
 	size_t row, row_count;          /* of the record */
-	uint64_t number;                /* of the row in the file, from 1 */
+	uint64_t number;                /* of the row, from 1: in the file, or with table->across in all files */
 	size_t file_names;              /* how many names are the file's */
 	struct work record_work, work;  /* of the record, of the row */
-	struct seen seen;
+	struct doubles doubles;
+	bool looked;                    /* for doubles in all files */
+	uint64_t dropped_before;        /* members that were dropped in passes that only looked */
 	uint64_t skipped, merged;       /* rows passed over since they were last asked for: `only`, `except`; duplicates */
 	struct row now;
 };

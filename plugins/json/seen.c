@@ -47,9 +47,14 @@ bool json_seen_add(struct seen *s, uint64_t high, uint64_t low, uint64_t row, bo
 	return true;
 }
 
+uint64_t json_seen_row(const struct seen *s, uint64_t high, uint64_t low)
+{
+	return s->room ? find(s, high, low)->row : 0;
+}
+
 bool json_seen_stays(const struct seen *s, uint64_t high, uint64_t low, uint64_t row)
 {
-	return s->room && find(s, high, low)->row == row;
+	return json_seen_row(s, high, low) == row;
 }
 
 void json_seen_clear(struct seen *s)

@@ -20,6 +20,8 @@ struct seen {
 
 /* ROW is from 1. With LAST a later row takes the place of one before. False: no memory. */
 bool json_seen_add(struct seen *, uint64_t high, uint64_t low, uint64_t row, bool last);
+/* The row of that key, or 0. */
+uint64_t json_seen_row(const struct seen *, uint64_t high, uint64_t low);
 /* Is ROW the one that stays? */
 bool json_seen_stays(const struct seen *, uint64_t high, uint64_t low, uint64_t row);
 void json_seen_clear(struct seen *);
