@@ -157,11 +157,31 @@ static bool is_same(const struct keymap_made *a, const struct keymap_made *b)
 	return same;
 }
 
+/* A column's own values stay once, or not at all. */
+static int check_old(const struct planning *p, const struct keymap_made *a, const struct keymap_made *b)
+{
+	for (size_t i = 0; a->old && b->old && i < a->count; i++)
+		for (size_t k = 0; k < b->count; k++) {
+			if (a->columns[i] != b->columns[k] || strcmp(a->old[i], b->old[k]) == 0)
+				continue;
+			p->self->host->at(p->err, p->table->name, column_at(p, a->columns[i])->name, NULL);
+			return p->self->host->fail(p->err, ETL_USAGE, NULL, 0,
+						   "keymap: the old values of column \"%s\" would stay as \"%s\" (for \"%s\") "
+						   "and as \"%s\" (for \"%s\"); write one name for both, or `old` only once",
+						   column_at(p, a->columns[i])->name, a->old[i], a->table, b->old[k],
+						   b->table);
+		}
+	return ETL_OK;
+}
+
 /* What the catalog says, of a column that is spoken of already, adds nothing. */
 static int add(struct planning *p, struct keymap_made made)
 {
 	struct keymap_made *at;
 
+	for (size_t i = 0; i < p->plan.made_count; i++)
+		if (check_old(p, &p->plan.made[i], &made) < 0)
+			return ETL_FAILED;
 	for (size_t i = 0; i < p->plan.made_count; i++) {
 		struct keymap_made *before = &p->plan.made[i];
 

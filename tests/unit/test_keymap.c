@@ -324,6 +324,49 @@ START_TEST(what_cannot_be_is_refused)
 }
 END_TEST
 
+static struct etl_conf referring(const char *column, const char *more, const char *as, const char *old, const char *more_old)
+{
+	return (struct etl_conf){ { { .key = "column", .items = { column, more } },
+				    { .key = "table", .items = { "customer" } },
+				    { .key = as ? "as" : "-", .items = { as } },
+				    { .key = "old", .items = { old, more_old } } } };
+}
+
+static void see_shared(const struct etl_table *t)
+{
+	ck_assert_uint_eq(t->column_count, 7);
+	ck_assert_str_eq(t->columns[1].name, "customer_id");
+	ck_assert_int_eq(t->columns[1].type, ETL_UUID);
+	ck_assert_str_eq(t->columns[2].name, "both");
+	ck_assert_str_eq(t->columns[3].name, "was");
+	ck_assert_str_eq(t->columns[3].origin, "customer_id");
+	ck_assert_str_eq(t->columns[5].name, "mail");
+}
+
+/* Of two names for one column's old values, one would be nowhere. */
+START_TEST(old_values_stay_under_one_name)
+{
+	struct etl_conf conf = shaping(NULL, NULL), first = referring("customer_id", NULL, NULL, "was", NULL),
+			 same = referring("customer_id", NULL, NULL, "before", NULL),
+			 both = referring("customer_id", "email", "both", "other", "mail");
+
+	conf.options[5] = (struct fake_option){ .key = "references", .groups = { &first, &same } };
+	refused_shape(conf, "the old values of column \"customer_id\" would stay as \"was\" (for \"customer\") and as \"before\"");
+	conf.options[5].groups[1] = &both;
+	refused_shape(conf, "the old values of column \"customer_id\" would stay as \"was\" (for \"customer\") and as \"other\"");
+	both.options[3].items[0] = "was";
+	derived(conf, &table, see_shared);
+	same.options[3].items[0] = "was";
+	conf.options[5].groups[2] = &same;
+	derived(conf, &table, see_shared);
+	/* The key, and a reference to the table itself that is made of it. */
+	conf = shaping(NULL, "legacy_id");
+	first = referring("id", NULL, "again", "was", NULL);
+	conf.options[5] = (struct fake_option){ .key = "references", .groups = { &first } };
+	refused_shape(conf, "the old values of column \"id\" would stay as \"was\" (for \"customer\") and as \"legacy_id\" (for \"sale\")");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("keymap");
@@ -337,6 +380,7 @@ int main(void)
 	tcase_add_test(tests, texts_and_namespaces_are_checked);
 	tcase_add_test(tests, the_shape_follows);
 	tcase_add_test(tests, what_cannot_be_is_refused);
+	tcase_add_test(tests, old_values_stay_under_one_name);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
