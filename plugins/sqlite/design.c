@@ -193,7 +193,7 @@ int sqlite_design(struct etl_instance *inst, const struct etl_table *table,
 		d.table = table = load->given;
 	d.same = table->dialect && strcmp(table->dialect, "sqlite") == 0;
 	/* The target's own table is in its own names already. */
-	rc = given || (into && load->existing) ? ETL_OK : find_renames(&d);
+	rc = given ? sqlite_given_check(inst, table->name, err) : into && load->existing ? ETL_OK : find_renames(&d);
 	if (!rc && into && table->kind == ETL_TABLE)
 		rc = into_design(&d);
 	else if (!rc)

@@ -20,6 +20,8 @@ struct running {
 	const char *statement; /* the first word of the one under way */
 	const char *why;       /* the authorizer's refusal, or NULL */
 	bool making_table;
+	const char *begun;	 /* the statement that began the transaction under way, or NULL */
+	struct etl_text *places; /* see sqlite_given_run */
 	char setting[32]; /* what the statement sets of the database itself, or "" */
 	bool wal;
 };
@@ -223,23 +225,68 @@ static int note_setting(struct running *r)
 	return rc;
 }
 
+/* A number that every change of the schema changes; what the file may not ask for. */
+static int schema_version(struct running *r, int64_t *ret)
+{
+	int rc;
+
+	sqlite3_set_authorizer(r->db, NULL, NULL);
+	rc = sqlite_number(r->inst, r->db, "PRAGMA main.schema_version", 0, ret, r->err);
+	sqlite3_set_authorizer(r->db, authorize, r);
+	return rc;
+}
+
+/* Where the table that was just made is made; IF NOT EXISTS makes none that is there. */
+static int note_place(struct running *r, int64_t before)
+{
+	sqlite3_stmt *stmt = NULL;
+	int64_t after = before;
+	int rc = schema_version(r, &after);
+
+	if (rc || after == before)
+		return rc;
+	r->making_table = false;
+	rc = sqlite_prepare(r->inst, r->db,
+			    "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid DESC LIMIT 1", &stmt,
+			    r->err);
+	if (!rc && sqlite3_step(stmt) == SQLITE_ROW) {
+		etl_text_add(r->places, "INSERT INTO temp." GIVEN_PLACES " VALUES (");
+		etl_text_add_literal(r->places, (const char *)sqlite3_column_text(stmt, 0));
+		etl_text_addf(r->places, ", %lu);", line_of(r, r->statement));
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 static int run_one(struct running *r, const char **next)
 {
 	sqlite3_stmt *stmt = NULL;
 	const char *why = judge(r, r->statement);
-	int step;
+	int64_t version = 0;
+	int step, rc = ETL_OK;
 
-	r->why = NULL;
-	r->setting[0] = '\0';
 	if (why)
 		return fail_at(r, r->statement, ETL_USAGE, why);
+	if (r->making_table)
+		rc = schema_version(r, &version);
+	if (rc)
+		return rc;
+	r->why = NULL;
+	r->setting[0] = '\0';
 	if (sqlite3_prepare_v2(r->db, r->statement, -1, &stmt, next) != SQLITE_OK)
 		return fail(r);
 	while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
 		;
 	if (sqlite3_finalize(stmt) != SQLITE_OK || step != SQLITE_DONE)
 		return fail(r);
-	return note_setting(r);
+	if (sqlite3_get_autocommit(r->db))
+		r->begun = NULL;
+	else if (!r->begun)
+		r->begun = r->statement;
+	r->why = NULL;
+	if (r->making_table)
+		rc = note_place(r, version);
+	return rc ? rc : note_setting(r);
 }
 
 static int check_end(struct running *r)
@@ -248,12 +295,10 @@ static int check_end(struct running *r)
 	const char *why = NULL;
 	int rc;
 
-	r->statement = r->text;
-	if (!sqlite3_get_autocommit(r->db))
-		return r->inst->host->fail(
-			r->err, ETL_USAGE, NULL, 0,
-			"schema_file %s leaves a transaction open; end it with COMMIT",
-			sqlite_given_path(r->inst));
+	if (r->begun) {
+		r->statement = r->begun;
+		return fail_at(r, r->begun, ETL_USAGE, "it leaves a transaction open; end it with COMMIT");
+	}
 	rc = sqlite_prepare(r->inst, r->db,
 			    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE "
 			    "'sqlite!_%' ESCAPE '!'",
@@ -279,9 +324,9 @@ static bool analyzed(struct running *r)
 }
 
 int sqlite_given_run(struct etl_instance *inst, sqlite3 *db, const char *text,
-		     struct etl_text *settings, struct etl_error *err)
+		     struct etl_text *settings, struct etl_text *places, struct etl_error *err)
 {
-	struct running r = { .inst = inst, .db = db, .settings = settings, .err = err };
+	struct running r = { .inst = inst, .db = db, .settings = settings, .places = places, .err = err };
 	const char *at;
 	int rc = ETL_OK;
 

@@ -79,7 +79,7 @@ static int open_memory(struct etl_instance *inst, sqlite3 **ret, struct etl_erro
 /* Once for an instance. */
 static int open_given(struct etl_instance *inst, struct etl_error *err)
 {
-	struct etl_text settings = { 0 };
+	struct etl_text settings = { 0 }, places = { 0 };
 	sqlite3 *db = NULL;
 	char *text = NULL;
 	int rc = inst->given ? ETL_OK : read_file(inst, &text, err);
@@ -88,10 +88,15 @@ static int open_given(struct etl_instance *inst, struct etl_error *err)
 		return rc;
 	rc = open_memory(inst, &db, err);
 	if (!rc)
-		rc = sqlite_given_run(inst, db, text, &settings, err);
+		rc = sqlite_given_run(inst, db, text, &settings, &places, err);
 	free(text);
-	if (!rc && settings.failed)
+	if (!rc && (settings.failed || places.failed))
 		rc = no_memory(inst, err);
+	if (!rc)
+		rc = sqlite_run(inst, db, "CREATE TEMP TABLE " GIVEN_PLACES " (name TEXT COLLATE NOCASE, line INTEGER)", err);
+	if (!rc && places.length)
+		rc = sqlite_run(inst, db, places.at, err);
+	etl_text_free(&places);
 	if (rc) {
 		sqlite3_close(db);
 		etl_text_free(&settings);
@@ -108,6 +113,53 @@ int sqlite_given_wants_wal(struct etl_instance *inst, bool *ret, struct etl_erro
 
 	if (!rc)
 		*ret = inst->given_settings && strstr(inst->given_settings, "journal_mode = wal");
+	return rc;
+}
+
+/* ---- Whether rows can come into it ---- */
+
+static int fail_rows(struct etl_instance *inst, const char *table, const char *why, struct etl_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	char line[24] = "";
+	int rc = sqlite_prepare(inst, inst->given, "SELECT line FROM temp." GIVEN_PLACES " WHERE name = ?1 ORDER BY line DESC", &stmt, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		snprintf(line, sizeof(line), ":%lld", (long long)sqlite3_column_int64(stmt, 0));
+	sqlite3_finalize(stmt);
+	inst->host->at(err, table, NULL, NULL);
+	return inst->host->fail(err, ETL_USAGE, NULL, 0,
+				"schema_file %s%s: no row can come into \"%s\", SQLite says: %s",
+				sqlite_given_path(inst), line, table, why);
+}
+
+/* SQLite looks at defaults and computed columns when a row is to be written. */
+int sqlite_given_check(struct etl_instance *inst, const char *table, struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	sqlite3_stmt *stmt = NULL;
+	char *why = NULL;
+	int rc = open_given(inst, err);
+
+	if (rc)
+		return rc;
+	etl_text_add(&sql, "INSERT INTO main.");
+	etl_text_add_name(&sql, table, '"');
+	etl_text_add(&sql, " DEFAULT VALUES");
+	if (sql.failed)
+		rc = no_memory(inst, err);
+	else if (sqlite3_prepare_v2(inst->given, sql.at, -1, &stmt, NULL) != SQLITE_OK)
+		why = strdup(sqlite3_errmsg(inst->given));
+	if (!rc && why)
+		rc = fail_rows(inst, table, why, err);
+	else if (!rc && !stmt)
+		rc = no_memory(inst, err);
+	sqlite3_finalize(stmt);
+	etl_text_free(&sql);
+	free(why);
 	return rc;
 }
 

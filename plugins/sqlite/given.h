@@ -18,10 +18,15 @@ int sqlite_given_each(struct etl_instance *, struct etl_table_sink *, struct etl
 /* *RET: the file sets journal_mode = wal. */
 int sqlite_given_wants_wal(struct etl_instance *, bool *ret, struct etl_error *);
 
+/* Of a table that gets rows: one that can take none is refused, with the line in which it is made. */
+int sqlite_given_check(struct etl_instance *, const char *table, struct etl_error *);
+
+#define GIVEN_PLACES "etlrun_places" /* (name, line), in the temporary part of the database in memory */
+
 /* given-run.c: runs the statements of TEXT in DB, an empty database. SETTINGS: what it set of the database itself, one
- * PRAGMA a line. */
+ * PRAGMA a line. PLACES: statements that fill GIVEN_PLACES. */
 int sqlite_given_run(struct etl_instance *, sqlite3 *db, const char *text,
-		     struct etl_text *settings, struct etl_error *);
+		     struct etl_text *settings, struct etl_text *places, struct etl_error *);
 
 /* given-rest.c: what the file makes beside the tables that get rows */
 /* The steps for it: of the first load, in copy. */
