@@ -6,6 +6,9 @@
 
 #include <fcntl.h>
 #include <locale.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,8 @@ const struct verb *const verbs[] = {
 	&verb_diff, &verb_validate, &verb_status, &verb_resume, &verb_rollback, &verb_rejects,
 	&verb_plugins, NULL,
 };
+
+#define OWN_PAGES (512 << 10) /* bytes of a buffer from which it has pages of its own */
 
 static const struct verb *find_verb(const char *word)
 {
@@ -105,12 +110,22 @@ static void fill_standard_files(void)
 		close(fd);
 }
 
+/* Batches are made by one thread and freed by another. glibc would raise this bound with the first that is freed, and keep the
+ * holes of the rest in the heaps of both. */
+static void give_back_large_buffers(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct etl_error err = ERROR_INIT;
 	int rc;
 
 	fill_standard_files();
+	give_back_large_buffers();
 
 	/* Numbers and texts are the same in every place; only the names of things are UTF-8. */
 	setlocale(LC_ALL, "C");
