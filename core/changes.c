@@ -10,16 +10,22 @@
 
 #include <etlrun/helpers.h>
 
+#include "batch.h"
 #include "changes-set.h"
 #include "changes.h"
 #include "log.h"
 #include "reject.h"
 #include "retry.h"
 
+#define PLACES_MOST (1 << 17)
+
 struct changes {
 	pthread_mutex_t mutex; /* of making the set */
 	struct changes_set *set; /* NULL: it is made when it is asked for */
 	_Atomic uint64_t unknown; /* rows that were rejected, and nobody knows their keys */
+	struct changes_place *places; /* of rows that went on, under the mutex */
+	size_t place_count, place_room;
+	bool many; /* more than PLACES_MOST: they are not kept */
 };
 
 struct changes *changes_new(void)
@@ -36,6 +42,7 @@ void changes_free(struct changes *c)
 	if (!c)
 		return;
 	changes_set_free(c->set);
+	free(c->places);
 	pthread_mutex_destroy(&c->mutex);
 	free(c);
 }
@@ -85,6 +92,47 @@ static int need_set(const struct flow_setup *f, struct job *job, struct etl_erro
 	return rc;
 }
 
+/* ---- Where rows came from ------------------------------------------------------------------------- */
+
+/* What a split gave in a try that failed is given again. */
+static void forget_split(struct changes *c, uint64_t split)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&c->mutex);
+	for (size_t i = 0; i < c->place_count; i++)
+		if (c->places[i].split != split)
+			c->places[count++] = c->places[i];
+	c->place_count = count;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+static bool add_place(struct changes *c, struct changes_place place)
+{
+	if (c->place_count == c->place_room) {
+		size_t room = c->place_room ? 2 * c->place_room : 256;
+		struct changes_place *places = room > PLACES_MOST ? NULL : realloc(c->places, room * sizeof(*places));
+
+		c->many = !places;
+		if (!places)
+			return false;
+		c->places = places;
+		c->place_room = room;
+	}
+	c->places[c->place_count++] = place;
+	return true;
+}
+
+const struct changes_place *changes_places(const struct job *job, size_t *ret_count)
+{
+	const struct changes *c = job->changes;
+
+	if (!c || c->many)
+		return NULL;
+	*ret_count = c->place_count;
+	return c->places;
+}
+
 /* ---- The step of the chain ---------------------------------------------------------------------- */
 
 struct step {
@@ -93,6 +141,7 @@ struct step {
 	struct changes_set *set;
 	struct canon *canon;
 	struct etl_context *context;
+	struct changes *notes; /* where rows that go on come from; NULL: the rows are only looked at again */
 	struct etl_error *err;
 	uint64_t *hashes; /* of a batch: keys, then rows */
 	int64_t *kept;
@@ -118,6 +167,22 @@ static bool make_room(struct step *s, int64_t rows)
 	return s->room > 0;
 }
 
+static void note_places(struct step *s, const struct ArrowArray *batch, int64_t count)
+{
+	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
+	bool more = s->notes != NULL;
+
+	if (!more)
+		return;
+	pthread_mutex_lock(&s->notes->mutex);
+	more = !s->notes->many;
+	for (int64_t i = 0; more && i < count; i++)
+		more = add_place(s->notes, (struct changes_place){ s->hashes[s->kept[i]],
+								   s->hashes[batch->length + s->kept[i]],
+								   s->context->whole->split, ordinals[s->kept[i]] });
+	pthread_mutex_unlock(&s->notes->mutex);
+}
+
 /* The rows of BATCH that the target does not have: none, and it is released, all of it, or a batch of them. */
 static int keep_changed(struct step *s, struct ArrowArray *batch)
 {
@@ -137,6 +202,7 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 			s->kept[count++] = i;
 	}
 	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count));
+	note_places(s, batch, count);
 	if (count == batch->length)
 		return 0;
 	if (count > 0 && !etl_batch_take(&rest, &s->schema, batch, s->kept, count))
@@ -199,6 +265,7 @@ int changes_wrap(const struct flow_setup *f, struct job *job, struct etl_context
 	}
 	s->set = job->changes->set;
 	s->context = context;
+	s->notes = context->whole->rejects ? job->changes : NULL;
 	s->err = err;
 	if (stream->get_schema(stream, &s->schema))
 		s->schema.release = NULL;
@@ -207,6 +274,8 @@ int changes_wrap(const struct flow_setup *f, struct job *job, struct etl_context
 		step_release(&out);
 		return err->set ? ETL_FAILED : error_memory(err);
 	}
+	if (s->notes)
+		forget_split(s->notes, context->whole->split);
 	s->in = *stream;
 	*stream = out;
 	return 0;

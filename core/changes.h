@@ -24,6 +24,14 @@ int changes_wrap(const struct flow_setup *, struct job *, struct etl_context *, 
 /* A row that was rejected by STEP of the chain (of job_stages), or, negative, by the source: it is in the source still, so its
  * fellow in the target does not go. False: no memory. */
 bool changes_rejected(struct job *, int64_t step, const struct etl_reject *);
+/* Where a row that went on stands in the source. */
+struct changes_place {
+	uint64_t key, row; /* hashes */
+	uint64_t split;
+	int64_t ordinal;
+};
+/* All rows of the job that went on, in no order; NULL: they are too many to be kept. */
+const struct changes_place *changes_places(const struct job *, size_t *ret_count);
 /* After the last split of the job was staged, by the thread and on the instance that did it; of a job without any, after
  * all others: stages the keys of the rows that go, and forgets the target's rows. */
 int changes_settle(const struct flow_setup *, struct job *, struct instance *target, struct etl_error *);

@@ -1,7 +1,7 @@
 /*
  * Rows that were refused after they were staged. Where such a row came from is not known then: the target keeps
  * no ordinals. So their lines wait in a temporary database, the source is read once more through the same
- * transforms, and each row is found by its hash; of equal rows the last ones are those that fell. A row that the
+ * transforms (but in a sync of few changes, which remembers them), and each row is found by its hash; of equal rows the last ones are those that fell. A row that the
  * target keeps in a form of its own (a jsonb, a padded text) is read back with another hash: it is found by its key. All
  * of it is on disk: millions of rows need no memory.
  */
@@ -15,6 +15,7 @@
 #include <etlrun/helpers.h>
 
 #include "batch.h"
+#include "changes.h"
 #include "flow.h"
 #include "reject-parts.h"
 
@@ -254,7 +255,9 @@ static int place_by_key(struct seeking *s)
 static int seek(struct seeking *s)
 {
 	int rc = run_sql(s->r, "DELETE FROM place; DELETE FROM near; DELETE FROM gone", s->err);
+	const struct changes_place *places = NULL;
 	sqlite3_stmt *gone = NULL;
+	size_t count = 0;
 
 	if (rc == 0)
 		rc = prepare(s->r, "INSERT OR IGNORE INTO gone VALUES (?1, ?2, ?3)", &gone, s->err);
@@ -275,7 +278,10 @@ static int seek(struct seeking *s)
 	if (rc == 0)
 		rc = prepare(s->r, "INSERT INTO near VALUES (?1, ?2, ?3)", &s->near, s->err);
 	/* The rows of a transform that does not repeat cannot be made again: their places stay null. */
-	for (size_t i = 0; i < s->job->split_count && s->job->repeats && rc == 0; i++)
+	places = changes_places(s->job, &count);
+	for (size_t i = 0; places && i < count && rc == 0; i++)
+		rc = look_at_row(s, places[i].key, places[i].row, places[i].split, places[i].ordinal);
+	for (size_t i = 0; !places && i < s->job->split_count && s->job->repeats && rc == 0; i++)
 		rc = seek_split(s, i);
 	if (rc == 0)
 		rc = place_by_key(s);
