@@ -1,10 +1,9 @@
 /*
- * The csv plugin's descriptor: its options, how an instance is made of them, and what a folder of files has instead of a
- * snapshot. format.c reads the options of a file's form, scan.c its records, target.c writes.
+ * The csv plugin's descriptor: its options, and how an instance is made of them. format.c reads the options of a file's form,
+ * scan.c its records, target.c writes.
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,28 +105,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 static int ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
 	(void)err;
-	if (files_is_standard(inst->files))
-		return sink->emit(sink, "stream", inst->host->role == ETL_ROLE_SOURCE ? "standard input" : "standard output");
-	return sink->emit(sink, "file", inst->root);
-}
-
-/* ---- A view ---------------------------------------------------------------------------------------------------------------- */
-
-/* There is no snapshot of a folder: a file that is no longer what was listed ends the run. */
-static int pin(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
-{
-	(void)inst;
-	(void)err;
-	snprintf(ret->text, sizeof(ret->text), "files");
-	return ETL_OK;
-}
-
-static int join(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
-{
-	(void)inst;
-	(void)token;
-	(void)err;
-	return ETL_OK;
+	return files_view_ping(inst->files, inst->host->role, "file", inst->root, sink);
 }
 
 static int stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
@@ -149,8 +127,8 @@ static const struct etl_store store = {
 static const struct etl_source source = {
 	.size = sizeof(struct etl_source),
 	.read = csv_read,
-	.pin = pin,
-	.join = join,
+	.pin = files_view_pin,
+	.join = files_view_join,
 	.stamp = stamp,
 	.plan = csv_plan,
 };

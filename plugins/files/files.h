@@ -87,6 +87,15 @@ void files_list_token(const struct files_list *list, struct etl_token *ret);
  */
 void files_stamp(const struct files *files, struct etl_token *ret);
 
+/* ---- A view of them (view.c) ------------------------------------------------------------------------------- */
+
+/* etl_source.pin and join, of any plugin. */
+int files_view_pin(struct etl_instance *, struct etl_token *ret, struct etl_error *err);
+int files_view_join(struct etl_instance *, const struct etl_token *token, struct etl_error *err);
+/* For etl_store.ping of an instance in ROLE: ROOT is the root as it can be shown, FACT what it is called: the host keeps the state of
+ * a "file" beside it. */
+int files_view_ping(const struct files *files, int32_t role, const char *fact, const char *root, struct etl_fact_sink *sink);
+
 /* ---- Splits (plan.c) ----------------------------------------------------------------------------------- */
 
 /*

@@ -118,7 +118,5 @@ int json_describe(struct etl_instance *inst, const struct etl_dataset *dataset, 
 int json_ping(struct etl_instance *inst, struct etl_fact_sink *sink, struct etl_error *err)
 {
 	(void)err;
-	if (files_is_standard(inst->files))
-		return sink->emit(sink, "stream", inst->host->role == ETL_ROLE_SOURCE ? "standard input" : "standard output");
-	return sink->emit(sink, "files", inst->path);
+	return files_view_ping(inst->files, inst->host->role, "files", inst->path, sink);
 }

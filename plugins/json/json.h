@@ -213,8 +213,6 @@ int json_ping(struct etl_instance *, struct etl_fact_sink *, struct etl_error *)
 int json_read(struct etl_instance *, const struct etl_read *, const struct etl_split *, struct ArrowArrayStream *,
 	      struct etl_error *);
 /* plan.c */
-int json_pin(struct etl_instance *, struct etl_token *, struct etl_error *);
-int json_join(struct etl_instance *, const struct etl_token *, struct etl_error *);
 int json_stamp(struct etl_instance *, struct etl_token *, struct etl_error *);
 int json_plan(struct etl_instance *, const struct etl_read *, int64_t wanted, struct etl_split_sink *,
 	      struct etl_error *);

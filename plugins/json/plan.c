@@ -1,6 +1,5 @@
 /*
- * Splits are some files each. There is no snapshot of a folder: a view is the list of its files with their sizes and times, and
- * a file that is no longer what was listed ends the run.
+ * Splits are some files each; and the whole tree, as it is identified and kept.
  */
 #include "config.h"
 
@@ -9,22 +8,6 @@
 #include <string.h>
 
 #include "json.h"
-
-int json_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
-{
-	(void)inst;
-	(void)err;
-	snprintf(ret->text, sizeof(ret->text), "files");
-	return ETL_OK;
-}
-
-int json_join(struct etl_instance *inst, const struct etl_token *token, struct etl_error *err)
-{
-	(void)inst;
-	(void)token;
-	(void)err;
-	return ETL_OK;
-}
 
 int json_stamp(struct etl_instance *inst, struct etl_token *ret, struct etl_error *err)
 {
