@@ -13,10 +13,10 @@
 #include "changes.h"
 #include "cursor.h"
 #include "graph.h"
+#include "jobs-parts.h"
 #include "log.h"
 #include "profile.h"
 #include "references.h"
-#include "retry.h"
 #include "select.h"
 #include "shape.h"
 #include "whereabouts.h"
@@ -24,12 +24,6 @@
 #define OWN_PREFIX "etlrun." /* of ETL_ORDINAL_COLUMN */
 #define ROWS_A_SPLIT 250000  /* a second's work or so; the number must not depend on the workers */
 #define MOST_SPLITS  4096
-
-struct making {
-	const struct jobs_setup *setup;
-	struct jobs *jobs;
-	struct etl_error *err;
-};
 
 const char *job_source_name(const struct job *job)
 {
@@ -81,31 +75,6 @@ const char *job_stage_name(const struct job *job, size_t stage)
 	return stage < job->transforms.count ?
 		       job->transforms.at[stage].plugin->base.name :
 		       job->validators.at[stage - job->transforms.count - 1].plugin->base.name;
-}
-
-static int describe(struct instance *instance, const struct etl_dataset *dataset,
-		    struct catalog *catalog, struct etl_error *err)
-{
-	struct catalog_sink sink = catalog_sink(catalog, err);
-	struct retry retry = retry_of(instance, "looking at what is there");
-	int rc;
-
-	do {
-		catalog_clear(catalog);
-		rc = instance->plugin->store.describe(instance->self, dataset, &sink.sink,
-						      instance_error(instance, err));
-	} while (rc < 0 && retry_again(&retry, err));
-	return rc;
-}
-
-static int describe_given(struct instance *target, struct catalog *catalog, struct etl_error *err)
-{
-	struct catalog_sink sink = catalog_sink(catalog, err);
-
-	return !target->plugin->has_schema ?
-		       0 :
-		       target->plugin->schema.given(target->self, &sink.sink,
-						    instance_error(target, err));
 }
 
 static bool is_dynamic(const struct instance *instance)
@@ -314,58 +283,6 @@ static int ask_needs(struct making *m, struct job *job)
 	return 0;
 }
 
-static int describe_query(struct making *m, struct job *job)
-{
-	struct catalog found = { 0 };
-	int rc = describe(m->setup->source, &job->dataset, &found, m->err);
-
-	if (rc == 0 && found.count != 1)
-		rc = error_set(m->err, ETL_FATAL,
-			       "%s: the query gives %zu results, one was expected",
-			       job->rule->origin.text, found.count);
-	if (rc == 0) {
-		job->source = found.at[0];
-		if (!job->source->name)
-			job->source->name = job->rule->as;
-		found.count = 0; /* it is the job's now */
-	}
-	catalog_clear(&found);
-	return rc;
-}
-
-/* What the entry's `from` says is the table. */
-static int describe_shaped(struct making *m, struct job *job)
-{
-	struct catalog found = { 0 };
-	int rc = describe(m->setup->source, &job->dataset, &found, m->err);
-
-	rc = error_blame(m->err, job->rule->origin.text, rc);
-	if (rc == 0 && found.count != 1)
-		rc = error_set(m->err, found.count ? ETL_BUG : ETL_USAGE,
-			       "%s: what `from` says makes %zu tables of the source, and \"%s\" is to be one",
-			       job->rule->origin.text, found.count, job->dataset.table);
-	if (rc == 0) {
-		job->source = found.at[0];
-		job->source->name = job->dataset.table;
-		found.count = 0; /* it is the job's now */
-	}
-	catalog_clear(&found);
-	return rc;
-}
-
-/* A source that knows no conditions refuses them here, instead of giving every row later. */
-static int ask_where(struct making *m, struct job *job)
-{
-	struct catalog found = { 0 };
-	int rc = describe(m->setup->source, &job->dataset, &found, m->err);
-
-	if (rc == 0 && found.count != 1)
-		rc = error_set(m->err, ETL_FATAL, "table \"%s\" is not in the source any more",
-			       job_source_name(job));
-	catalog_clear(&found);
-	return rc;
-}
-
 /* What the job reads, and what of the pipeline is about it. */
 static int begin_job(struct making *m, struct job *job, const struct pick *pick)
 {
@@ -384,11 +301,11 @@ static int begin_job(struct making *m, struct job *job, const struct pick *pick)
 		if (!job->source)
 			return error_memory(m->err);
 		if (pick->rule.where)
-			rc = ask_where(m, job);
+			rc = jobs_ask_where(m, job);
 	} else if (pick->rule.query) {
-		rc = describe_query(m, job);
+		rc = jobs_describe_query(m, job);
 	} else {
-		rc = describe_shaped(m, job);
+		rc = jobs_describe_shaped(m, job);
 	}
 	if (rc == 0 &&
 	    (!join_uses(&pipeline->transforms, &job->rule->transforms, &job->transforms) ||
@@ -514,40 +431,6 @@ static int make_loads(struct making *m)
 	return rc;
 }
 
-static const struct etl_table *shape_of(const struct jobs *jobs, const char *name)
-{
-	for (size_t i = 0; i < jobs->count; i++)
-		if (!jobs->at[i]->rule->query && strcmp(jobs->at[i]->source->name, name) == 0)
-			return jobs->at[i]->source;
-	return NULL;
-}
-
-/* What `from` makes is in the source as much as what it lists; of what the run leaves out nothing but the name is known. */
-static int list_shaped(struct making *m)
-{
-	const struct pipeline *pipeline = m->setup->pipeline;
-	struct jobs *jobs = m->jobs;
-	int rc = 0;
-
-	for (size_t i = 0; i < pipeline->table_count && rc == 0; i++) {
-		const struct table_rule *rule = &pipeline->tables[i];
-		struct etl_table name = { .kind = ETL_TABLE, .name = rule->plain, .rows = ETL_UNKNOWN,
-					  .bytes = ETL_UNKNOWN };
-		const struct etl_table *shape, *there;
-		struct etl_table *copy;
-
-		if (!select_is_shaped(pipeline, rule))
-			continue;
-		there = catalog_find(&jobs->source, ETL_TABLE, NULL, rule->plain);
-		if (there && strcmp(there->name, rule->plain) == 0)
-			continue;
-		shape = shape_of(jobs, rule->plain);
-		copy = table_copy(shape ? shape : &name);
-		rc = copy ? catalog_add(&jobs->source, copy, m->err) : error_memory(m->err);
-	}
-	return rc;
-}
-
 static int make_all(struct making *m, const struct picks *picks)
 {
 	const struct instance *source = m->setup->source, *target = m->setup->target;
@@ -556,7 +439,7 @@ static int make_all(struct making *m, const struct picks *picks)
 	for (size_t i = 0; i < picks->count && rc == 0; i++)
 		rc = make_job(m, &picks->at[i]);
 	if (rc == 0 && m->jobs->shaped)
-		rc = list_shaped(m);
+		rc = jobs_list_shaped(m);
 	if (rc == 0 && is_dynamic(source) && source->plugin->can_profile && !is_dynamic(target))
 		rc = profile_jobs(m->setup, m->jobs, m->err);
 	for (size_t i = 0; i < picks->count && rc == 0; i++)
@@ -573,13 +456,13 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		     pipeline->on_existing == ETL_EXISTING_TRUNCATE;
 	struct making m = { setup, jobs, err };
 	struct picks picks = { 0 };
-	int rc = select_needs_list(pipeline) ? describe(setup->source, NULL, &jobs->source, err) : 0;
+	int rc = select_needs_list(pipeline) ? jobs_describe(setup->source, NULL, &jobs->source, err) : 0;
 
 	jobs->shaped = (setup->source->plugin->store.flags & ETL_FROM_SHAPES) != 0;
 	if (rc == 0)
-		rc = describe(setup->target, NULL, &jobs->existing, err);
+		rc = jobs_describe(setup->target, NULL, &jobs->existing, err);
 	if (rc == 0)
-		rc = describe_given(setup->target, &jobs->given, err);
+		rc = jobs_describe_given(setup->target, &jobs->given, err);
 	if (rc == 0)
 		rc = select_tables(pipeline, &jobs->source, setup->options->tables, &picks, err);
 	jobs->target = setup->target;
