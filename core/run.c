@@ -121,13 +121,12 @@ static int begin_loads(struct run *run, struct etl_error *err)
 }
 
 /* A target that can say where it stands is asked before each piece of work. A replay reads a file of
- * rejects, which is soon done again; and what changed is soon found again, or has changed once more. */
+ * rejects, which is soon done again. */
 static void start_journal(struct run *run)
 {
 	const struct plugin *plugin = run->target->plugin;
 	bool in_order = (plugin->target.flags & ETL_IN_ORDER) != 0;
-	bool can = plugin->can_mark && (plugin->target.flags & ETL_RESUMABLE) && run->jobs.count > 0 &&
-		   run->pipeline->mode != ETL_SYNC;
+	bool can = plugin->can_mark && (plugin->target.flags & ETL_RESUMABLE) && run->jobs.count > 0;
 
 	run->marks = can && !in_order;
 	run->journal.in_order = in_order;
@@ -162,7 +161,8 @@ static int begin(struct run *run, struct etl_error *err)
 	ETL_FAULT("run.begun");
 	start_journal(run);
 	if (run->info.flags & ETL_RUN_RESUMED) {
-		rc = run->journal.state ? run_take_up(run, &usable, err) : 0;
+		/* Of a sync what changed is found anew: what was staged hung on what the target had then. */
+		rc = run->journal.state && run->pipeline->mode != ETL_SYNC ? run_take_up(run, &usable, err) : 0;
 		if (rc == 0 && !usable) {
 			rc = run_start_over(run, err);
 			if (rc == 0)
