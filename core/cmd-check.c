@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drift.h"
 #include "output.h"
 #include "places.h"
 #include "run.h"
@@ -56,6 +57,8 @@ static int show(struct run *run, struct etl_error *err)
 		rc = ping(run->target, "target", output.file, err);
 	if (rc == 0)
 		show_validators(run->pipeline, output.file);
+	if (rc == 0 && *drift_words(&run->jobs))
+		fprintf(output.file, "%-8s %-16s %s\n", "run", "drift", drift_words(&run->jobs));
 	if (rc == 0)
 		fprintf(output.file, "%-8s %-16s %zu, state in %s\nok\n", "run", "tables",
 			run->jobs.count, run->state_path);

@@ -12,160 +12,31 @@
 #include "../plugins/lib/spell.h"
 #include "changes.h"
 #include "cursor.h"
-#include "json-read.h"
 #include "log.h"
 #include "retry.h"
+#include "state-read.h"
 
 /* ---- What an earlier run left -------------------------------------------------------------------- */
 
-/* Of one table. */
-struct past {
-	bool known;
-	uint64_t rejected;
-	char *column, *bound;
-	int64_t runs;
-};
-
+/* Beside the jobs: of each the newest that says how far its cursor came; `name` NULL: there is none. */
 struct recalling {
-	struct etl_state_sink sink;
+	struct state_reader reader;
 	const struct run *run;
-	struct past *past; /* beside the jobs */
-	struct etl_error *err;
+	struct state_table *past;
 };
 
-static void past_clear(struct past *p)
-{
-	free(p->column);
-	free(p->bound);
-	*p = (struct past){ .known = false };
-}
-
-static char *take_string(struct json *j)
-{
-	struct etl_text text = { 0 };
-
-	json_string(j, &text);
-	return etl_text_take(&text);
-}
-
-static int64_t take_number(struct json *j)
-{
-	const char *at;
-	size_t size = json_value(j, &at);
-	char digits[24] = "";
-
-	if (size < sizeof(digits))
-		memcpy(digits, at, size);
-	return strtoll(digits, NULL, 10);
-}
-
-/* Each member of an object by its name. */
-static void members(struct json *j, void (*member)(struct json *, const char *name, void *), void *data)
-{
-	const char *skipped;
-
-	json_expect(j, '{');
-	if (json_take(j, '}'))
-		return;
-	do {
-		char *name = take_string(j);
-		const char *before;
-
-		json_expect(j, ':');
-		before = j->at;
-		if (name && !j->bad)
-			member(j, name, data);
-		if (j->at == before && !j->bad)
-			json_value(j, &skipped);
-		free(name);
-	} while (!j->bad && json_take(j, ','));
-	json_expect(j, '}');
-}
-
-static void cursor_member(struct json *j, const char *name, void *data)
-{
-	struct past *p = data;
-
-	if (strcmp(name, "column") == 0 && !p->column)
-		p->column = take_string(j);
-	else if (strcmp(name, "bound") == 0 && !p->bound)
-		p->bound = take_string(j);
-	else if (strcmp(name, "runs") == 0)
-		p->runs = take_number(j);
-}
-
-struct table_state {
-	char *name;
-	struct past past;
-};
-
-static void table_member(struct json *j, const char *name, void *data)
-{
-	struct table_state *t = data;
-
-	if (strcmp(name, "name") == 0 && !t->name)
-		t->name = take_string(j);
-	else if (strcmp(name, "rejected") == 0)
-		t->past.rejected = (uint64_t)take_number(j);
-	else if (strcmp(name, "cursor") == 0)
-		members(j, cursor_member, &t->past);
-}
-
-/* The newest that says how far the cursor came counts; a run that did not, of some rows, does not. */
-static void take_table(struct recalling *r, struct table_state *t)
-{
-	for (size_t i = 0; t->name && t->past.column && t->past.bound && i < r->run->jobs.count; i++) {
-		if (r->past[i].known || strcmp(r->run->jobs.at[i]->load.table->name, t->name) != 0)
-			continue;
-		r->past[i] = t->past;
-		r->past[i].known = true;
-		t->past = (struct past){ .known = false };
-		return;
-	}
-}
-
-static void state_member(struct json *j, const char *name, void *data)
-{
-	struct recalling *r = data;
-
-	if (strcmp(name, "tables") != 0)
-		return;
-	json_expect(j, '[');
-	if (json_take(j, ']'))
-		return;
-	do {
-		struct table_state t = { .name = NULL };
-
-		members(j, table_member, &t);
-		take_table(r, &t);
-		free(t.name);
-		past_clear(&t.past);
-	} while (!j->bad && json_take(j, ','));
-	json_expect(j, ']');
-}
-
-static int on_state(struct etl_state_sink *self, const char *run, const char *state)
+/* A run that did not say how far, of some rows, does not count. */
+static void on_table(struct state_reader *self, struct state_table *t)
 {
 	struct recalling *r = (struct recalling *)(void *)self;
-	struct json j = json_start(state, strlen(state));
 
-	members(&j, state_member, r);
-	if (j.bad)
-		log_line(ETL_LOG_WARN, "the state of run %s in the target cannot be read", run);
-	return 0;
-}
-
-static int recall(struct recalling *r)
-{
-	struct instance *target = r->run->target;
-	struct retry retry = retry_of(target, "asking how far the tables were synced");
-	int rc;
-
-	do
-		rc = target->plugin->target.recall(target->self, r->run->pipeline->name, &r->sink,
-						   instance_error(target, r->err));
-	while (rc < 0 && retry_again(&retry, r->err));
-	return rc;
+	for (size_t i = 0; t->column && t->bound && i < r->run->jobs.count; i++) {
+		if (r->past[i].name || strcmp(r->run->jobs.at[i]->load.table->name, t->name) != 0)
+			continue;
+		r->past[i] = *t;
+		*t = (struct state_table){ .name = NULL };
+		return;
+	}
 }
 
 /* ---- Moments ------------------------------------------------------------------------------------- */
@@ -225,14 +96,16 @@ static int reach(struct run *run, struct job *job, struct etl_error *err)
 }
 
 /* NULL: it goes by the cursor. */
-static const char *why_whole(const struct run *run, const struct job *job, const struct past *past)
+static const char *why_whole(const struct run *run, const struct job *job, const struct state_table *past)
 {
 	if (!job->changes)
 		return "it is not in the target yet";
-	if (!past->known)
+	if (!past->name)
 		return "no run has said how far its cursor came";
 	if (strcmp(past->column, job->rule->cursor) != 0)
 		return "its cursor was another column";
+	if (job->reshaped)
+		return "its columns are not those of the last run";
 	/* Whatever they waited for may be there now, and their cursor does not move for that. */
 	if (past->rejected)
 		return "rows of it were rejected last time";
@@ -241,7 +114,7 @@ static const char *why_whole(const struct run *run, const struct job *job, const
 	return NULL;
 }
 
-static int decide(struct run *run, struct job *job, const struct past *past, struct etl_error *err)
+static int decide(struct run *run, struct job *job, const struct state_table *past, struct etl_error *err)
 {
 	const char *why;
 	int rc;
@@ -270,7 +143,7 @@ static int decide(struct run *run, struct job *job, const struct past *past, str
 
 int cursors_find(struct run *run, struct etl_error *err)
 {
-	struct recalling r = { .sink = { on_state }, .run = run, .err = err };
+	struct recalling r = { .reader = { on_table }, .run = run };
 	size_t cursors = 0;
 	int rc = 0;
 
@@ -279,14 +152,14 @@ int cursors_find(struct run *run, struct etl_error *err)
 	if (run->pipeline->mode != ETL_SYNC || cursors == 0 || run->cli->replay)
 		return 0;
 	r.past = calloc(run->jobs.count, sizeof(*r.past));
-	rc = r.past ? 0 : error_memory(err);
-	if (rc == 0)
-		rc = recall(&r);
+	rc = r.past ? state_read_all(run->target, run->pipeline->name, "asking how far the tables were synced", &r.reader,
+				     err) :
+		      error_memory(err);
 	for (size_t i = 0; i < run->jobs.count && rc == 0; i++)
 		if (run->jobs.at[i]->rule->cursor)
 			rc = decide(run, run->jobs.at[i], &r.past[i], err);
 	for (size_t i = 0; r.past && i < run->jobs.count; i++)
-		past_clear(&r.past[i]);
+		state_table_clear(&r.past[i]);
 	free(r.past);
 	return rc;
 }

@@ -27,6 +27,8 @@ struct stage_count {
 };
 
 struct changes;
+struct drift;
+struct drift_added;
 struct job_cursor;
 struct job_replay;
 
@@ -95,6 +97,11 @@ struct job {
 	struct noted noted; /* what was changed in them */
 	struct job_cursor *cursor; /* mode = "sync": how far its cursor came; NULL: it has none */
 	struct changes *changes; /* mode = "sync": what of them the target has; or NULL */
+	/* mode = "sync": against the run before (drift.c). */
+	struct drift_added *added; /* columns of the source that are new and allowed */
+	size_t added_count;
+	bool drifted;  /* a change that is not allowed */
+	bool reshaped; /* … that is: values may come that did not come before */
 	size_t splits_done;
 	int64_t started, ended;	  /* CLOCK_MONOTONIC, microseconds */
 	atomic_bool failed;	  /* with scope = "table" */
@@ -116,6 +123,7 @@ struct jobs {
 	bool shaped; /* … so that nobody knows what else there could be (ETL_FROM_SHAPES) */
 	struct catalog existing;	/* everything the target holds */
 	struct catalog given;		/* what its own DDL would make (etl_schema.given) */
+	struct drift *drift;		/* what they looked like in the run before; NULL: nobody keeps that */
 	struct catalog others;		/* views, triggers, settings that go along, in order */
 	struct etl_load *other_loads;	/* beside others: index counts on after the jobs' */
 	struct etl_token *other_tokens; /* likewise */

@@ -12,6 +12,7 @@
 
 #include "changes.h"
 #include "cursor.h"
+#include "drift.h"
 #include "graph.h"
 #include "jobs-parts.h"
 #include "log.h"
@@ -322,6 +323,8 @@ static int shape_job(struct making *m, struct job *job)
 	int rc = refuse_own_names(job->source, m->err);
 
 	if (rc == 0)
+		rc = drift_from(m->jobs, job, m->err);
+	if (rc == 0)
 		rc = derive_all(m, job, &from);
 	if (rc == 0)
 		rc = refuse_own_names(from, m->err);
@@ -431,6 +434,22 @@ static int make_loads(struct making *m)
 	return rc;
 }
 
+/* What is wrong with a table that changed comes of that, which is said of all tables together. */
+static int shape_all(struct making *m)
+{
+	bool begins = m->setup->limits->intent == ETL_BEGINS;
+	int rc = 0;
+
+	for (size_t i = 0; i < m->jobs->count && rc == 0; i++) {
+		rc = shape_job(m, m->jobs->at[i]);
+		if (rc < 0 && begins && m->jobs->at[i]->drifted && m->err->klass == ETL_USAGE) {
+			error_clear(m->err);
+			rc = 0;
+		}
+	}
+	return rc < 0 ? rc : drift_settle(m->setup, m->jobs, m->err);
+}
+
 static int make_all(struct making *m, const struct picks *picks)
 {
 	const struct instance *source = m->setup->source, *target = m->setup->target;
@@ -442,9 +461,7 @@ static int make_all(struct making *m, const struct picks *picks)
 		rc = jobs_list_shaped(m);
 	if (rc == 0 && is_dynamic(source) && source->plugin->can_profile && !is_dynamic(target))
 		rc = profile_jobs(m->setup, m->jobs, m->err);
-	for (size_t i = 0; i < picks->count && rc == 0; i++)
-		rc = shape_job(m, m->jobs->at[i]);
-	return rc;
+	return rc < 0 ? rc : shape_all(m);
 }
 
 int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_error *err)
@@ -465,6 +482,8 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		rc = jobs_describe_given(setup->target, &jobs->given, err);
 	if (rc == 0)
 		rc = select_tables(pipeline, &jobs->source, setup->options->tables, &picks, err);
+	if (rc == 0)
+		rc = drift_open(setup, jobs, err);
 	jobs->target = setup->target;
 	/* Where values have types of their own, the columns' say little. */
 	jobs->keeps_shape = !copies || (!is_dynamic(setup->target) && stays);
@@ -530,6 +549,7 @@ void jobs_free(struct jobs *jobs)
 	catalog_clear(&jobs->source);
 	catalog_clear(&jobs->existing);
 	catalog_clear(&jobs->given);
+	drift_free(jobs->drift);
 	catalog_clear(&jobs->others);
 	name_index_clear(&jobs->by_source);
 	etl_arena_free(&jobs->arena);

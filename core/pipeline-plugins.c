@@ -76,6 +76,29 @@ int pipeline_syncs_only(const struct pipeline *p, const config_setting_t *in, co
 	return pipeline_fail(s, err, "`%s` belongs to mode = \"sync\"; remove it, or write that mode", key);
 }
 
+int pipeline_drift(const struct pipeline *p, const struct etl_conf *conf, const config_setting_t *in, uint32_t *ret,
+		   struct etl_error *err)
+{
+	static const char *const words[] = { "add", "drop", "type" };
+	uint32_t found = 0;
+
+	if (!conf_given(conf, "allow_drift"))
+		return ETL_OK;
+	for (size_t i = 0; i < conf_list(conf, "allow_drift"); i++) {
+		const char *word = conf_item(conf, "allow_drift", i);
+		size_t k = 0;
+
+		while (k < 3 && strcmp(words[k], word) != 0)
+			k++;
+		if (k == 3)
+			return pipeline_fail(config_setting_get_member(in, "allow_drift"), err,
+					     "`allow_drift` has \"%s\", but must be of add, drop, type", word);
+		found |= 1u << k;
+	}
+	*ret = found;
+	return pipeline_syncs_only(p, in, "allow_drift", err);
+}
+
 int pipeline_text(const struct etl_conf *conf, const char *key, char **ret, struct etl_error *err)
 {
 	const char *text = conf_str(conf, key);

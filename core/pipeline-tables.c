@@ -22,6 +22,7 @@ static const struct etl_option table_options[] = {
 	{ .name = "cursor", .kind = ETL_OPT_TEXT },
 	{ .name = "delete", .kind = ETL_OPT_CHOICE, .choices = "none|soft|hard" },
 	{ .name = "delete_column", .kind = ETL_OPT_TEXT },
+	{ .name = "allow_drift", .kind = ETL_OPT_LIST },
 	{ .name = NULL }
 };
 static const char *const table_others[] = { "columns",	  "from",	"to",
@@ -336,6 +337,9 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 	if (status == ETL_OK)
 		status = pipeline_syncs_only(p, s, "cursor", err);
 	if (status == ETL_OK)
+		status = pipeline_drift(p, conf, s, &t->allow_drift, err);
+	t->has_allow_drift = conf_given(conf, "allow_drift");
+	if (status == ETL_OK)
 		status = pipeline_merges_only(p, s, "delete", err);
 	if (status == ETL_OK)
 		status = pipeline_merges_only(p, s, "delete_column", err);
@@ -380,8 +384,10 @@ int pipeline_tables(struct pipeline *p, const config_setting_t *root, int32_t de
 	if (!p->tables)
 		return error_memory(err);
 	p->table_count = n > 0 ? n : 1;
-	for (i = 0; i < p->table_count; i++)
+	for (i = 0; i < p->table_count; i++) {
 		p->tables[i].deletes = deletes;
+		p->tables[i].allow_drift = p->allow_drift;
+	}
 	if (n == 0)
 		return every_table(p, root, err);
 	for (i = 0; status == ETL_OK && i < n; i++)

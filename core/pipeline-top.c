@@ -84,6 +84,7 @@ static const struct etl_option top_options[] = {
 	  .default_text = "none",
 	  .choices = "none|soft|hard" },
 	{ .name = "exclude", .kind = ETL_OPT_LIST },
+	{ .name = "allow_drift", .kind = ETL_OPT_LIST },
 	{ .name = "types", .kind = ETL_OPT_PAIRS },
 	{ .name = "foreign_keys", .kind = ETL_OPT_CHOICE, .choices = "enforce|defer|report|drop" },
 	{ .name = "before", .kind = ETL_OPT_LIST },
@@ -421,6 +422,8 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = pipeline_syncs_only(p, root, "overlap", err);
 	if (status == ETL_OK)
 		status = pipeline_syncs_only(p, root, "sweep_every", err);
+	if (status == ETL_OK)
+		status = pipeline_drift(p, c, root, &p->allow_drift, err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);
 	conf_free(c);
 	return status;

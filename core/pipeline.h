@@ -45,6 +45,9 @@ struct column_rule {
 	struct origin origin;
 };
 
+/* Which changes of a table's columns since the last sync are no reason to stop. */
+enum drift_allowed { DRIFT_ADD = 1 << 0, DRIFT_DROP = 1 << 1, DRIFT_TYPE = 1 << 2 };
+
 /* An entry of `tables`. Absent keys are NULL or empty. */
 struct table_rule {
 	char *name; /* a table or a pattern; NULL with query */
@@ -59,11 +62,12 @@ struct table_rule {
 	char *cursor;
 	char *delete_column; /* what delete = "soft" writes to; or NULL */
 	int32_t deletes;     /* enum etl_delete */
+	uint32_t allow_drift; /* enum drift_allowed */
 	struct etl_conf *from,
 		*to; /* per-table options, with their defaults; NULL: the plugin has none */
 	struct plugin_uses transforms, validators;
 	/* Given, be it an empty list. */
-	bool has_delete, has_from, has_to, has_transforms, has_validators;
+	bool has_delete, has_allow_drift, has_from, has_to, has_transforms, has_validators;
 	struct origin origin;
 };
 
@@ -102,6 +106,7 @@ struct pipeline {
 	int64_t batch_rows, batch_bytes;
 	int64_t commit_rows, commit_ms;
 	int64_t overlap;     /* milliseconds; sync: by which a cursor that is a time goes back */
+	uint32_t allow_drift; /* sync: enum drift_allowed, of the tables that say nothing */
 	int64_t sweep_every; /* sync: every so many runs a table with a cursor is compared as a whole; 0: never */
 	int64_t memory_limit, max_row; /* bytes */
 	char *state;		       /* absolute path, or NULL: the default */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drift.h"
 #include "log.h"
 #include "output.h"
 #include "plan.h"
@@ -255,6 +256,8 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 	plan_rollback(pipeline, jobs, words, sizeof(words));
 	fprintf(out, "rollback: %s\n\n", words);
 	print_validators(out, pipeline);
+	if (*drift_words(jobs))
+		fprintf(out, "drift: %s\n\n", drift_words(jobs));
 	for (size_t i = 0; i < jobs->count; i++)
 		print_job(out, pipeline, jobs->at[i]);
 	if (jobs->verdict_count)

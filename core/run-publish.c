@@ -12,6 +12,7 @@
 #include <etlrun/helpers.h>
 
 #include "cursor.h"
+#include "drift.h"
 #include "fault.h"
 #include "log.h"
 #include "replay.h"
@@ -75,6 +76,7 @@ static void write_state(const struct run *run, struct etl_text *to)
 		etl_text_addf(to, ",\"read\":%" PRIu64 ",\"staged\":%" PRIu64 ",\"rejected\":%" PRIu64,
 			      job->read, job->staged, job->rejected);
 		cursor_add_state(run, job, to);
+		drift_add_state(run, job, to);
 		etl_text_add(to, "}");
 		between = ",";
 	}

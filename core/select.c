@@ -190,6 +190,8 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 		rule->cursor = under->cursor;
 	if (!rule->has_delete)
 		rule->deletes = under->deletes;
+	if (!rule->has_allow_drift)
+		rule->allow_drift = under->allow_drift;
 	if (!rule->delete_column)
 		rule->delete_column = under->delete_column;
 	if (!rule->has_from)
@@ -201,6 +203,7 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 	if (!rule->has_validators)
 		rule->validators = under->validators;
 	rule->has_delete |= under->has_delete;
+	rule->has_allow_drift |= under->has_allow_drift;
 	rule->has_from |= under->has_from;
 	rule->has_to |= under->has_to;
 	rule->has_transforms |= under->has_transforms;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "drift.h"
 #include "names.h"
 #include "shape-parts.h"
 #include "whereabouts.h"
@@ -66,12 +67,23 @@ static const struct column_rule *rule_of(const struct shaping *s, size_t column)
 	return NULL;
 }
 
-static bool is_left_out(const struct shaping *s, size_t column)
+/* By the pipeline; or it is new, and there is no place for it. */
+static int is_left_out(struct shaping *s, size_t column, bool *ret)
 {
+	const struct etl_column *from = table_column(s->from, column);
+	const char *name;
+
+	*ret = true;
 	for (size_t i = 0; i < s->rule->exclude_columns.count; i++)
 		if (is_named(s->from, column, s->rule->exclude_columns.at[i]))
-			return true;
-	return false;
+			return 0;
+	*ret = false;
+	if (!s->there || !s->job->added_count || rule_of(s, column))
+		return 0;
+	name = shape_renamed(s, NULL, from->name);
+	if (!name || table_find_column(s->there, name) >= 0)
+		return name ? 0 : error_memory(s->err);
+	return drift_leave_out(s->jobs, s->job, from->origin ? from->origin : from->name, ret, s->err);
 }
 
 /* A column the rule names and the table has not. */
@@ -221,9 +233,12 @@ static int take_column(struct shaping *s, size_t i)
 	struct etl_column *column = &s->columns[s->column_count];
 	struct etl_type_info type = { 0 };
 	int64_t at = etl_schema_find(&s->job->before_cast, from->name);
-	bool given;
+	bool given, left_out;
+	int rc = is_left_out(s, i, &left_out);
 
-	if (is_left_out(s, i)) {
+	if (rc < 0)
+		return rc;
+	if (left_out) {
 		s->changed = true;
 		return 0;
 	}
@@ -378,7 +393,7 @@ static int shape_name(struct shaping *s)
 		s->job->given = catalog_find(&s->jobs->given, ETL_TABLE, NULL, s->table.name);
 	s->there = s->job->existing ? s->job->existing : s->job->given;
 	s->changed |= strcmp(s->table.name, s->from->name) != 0;
-	return 0;
+	return drift_into(s->jobs, s->job, s->err);
 }
 
 /* ---- The rows and their key ---- */

@@ -206,3 +206,166 @@ by_cursor() {
 	expect_exit 2
 	expect_stderr 'a cursor does not see what is deleted; write sweep_every = N'
 }
+
+# stops WORDS …: a run, check and plan end with exit 5 and say all of that, and the run moves nothing.
+stops() {
+	rows_at_target 'SELECT * FROM person ORDER BY id' >before
+	for verb in check plan run; do
+		run_etlrun $verb drift.cfg
+		expect_exit 5
+		for words in "$@"; do
+			expect_stderr "$words"
+		done
+	done
+	rows_at_target 'SELECT * FROM person ORDER BY id' >after
+	cmp -s before after || fail "rows were moved: $*"
+}
+drift_pipeline() {
+	sync_pipeline drift.cfg "overlap = \"0s\"; tables = ( { name = \"person\"; ${1-} } );"
+}
+
+# Columns that appear, vanish or change their type at either end.
+drift() {
+	at_source <<-SQL
+	CREATE TABLE person (id INTEGER PRIMARY KEY, name VARCHAR(40), fax VARCHAR(20), size INTEGER);
+	INSERT INTO person VALUES (1, 'Ada', '11', 170), (2, 'Blaise', '22', 180);
+	SQL
+	at_target <<-SQL
+	CREATE TABLE person (id INTEGER PRIMARY KEY, name VARCHAR(40), fax VARCHAR(20), size INTEGER);
+	SQL
+	drift_pipeline
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 2 2 0 0 0
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 2 0 0 2 0
+
+	# A column appears in the source.
+	at_source <<-SQL
+	ALTER TABLE person ADD COLUMN phone VARCHAR(20);
+	UPDATE person SET phone = '0' || id;
+	INSERT INTO person VALUES (3, 'Maria', '33', 160, '03');
+	SQL
+	stops 'drift.cfg:3: the source'\''s table "person" has a new column "phone"' ' since the last run; write exclude_columns = [ "phone" ]'
+	drift_pipeline 'exclude_columns = [ "phone" ];'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 3 1 0 2 0
+	expect_no_stderr drift
+	# What was left out by name is nothing new when it is not.
+	at_target <<-SQL
+	ALTER TABLE person ADD COLUMN phone VARCHAR(20);
+	SQL
+	drift_pipeline
+	stops 'the target'\''s table "person" has a new column "phone"'
+	drift_pipeline 'columns = ( { name = "phone"; } );'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 3 0 3 0 0
+	drift_pipeline
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 3 0 0 3 0
+
+	# allow_drift leaves out what the target has no place for, in each run until it has, and says so; then all rows are compared.
+	at_source <<-SQL
+	ALTER TABLE person ADD COLUMN mail VARCHAR(20);
+	UPDATE person SET mail = 'a@b' WHERE id = 2;
+	INSERT INTO person VALUES (4, 'Grace', '44', 165, '04', 'g@h');
+	SQL
+	drift_pipeline 'allow_drift = [ "add" ]; cursor = "id";'
+	run_etlrun plan drift.cfg
+	expect_exit 0
+	expect_stdout 'person.mail'
+	run_etlrun check drift.cfg
+	expect_exit 0
+	expect_stdout 'column "mail" of "person" is new in the source and not in the target: it is left out'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 4 1 0 3 0
+	expect_stderr 'column "mail" of "person" is new in the source and not in the target: it is left out'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 1 0 0 1 0
+	expect_stderr 'column "mail" of "person"'
+	at_target <<-SQL
+	ALTER TABLE person ADD COLUMN mail VARCHAR(20);
+	ALTER TABLE person ADD COLUMN noted INTEGER DEFAULT 7;
+	SQL
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 4 0 2 2 0
+	rows_at_target 'SELECT id, name, fax, size, phone, mail, noted FROM person ORDER BY id' >found
+	expect_text found <<-EOF
+	1|Ada|11|170|01|NULL|7
+	2|Blaise|22|180|02|a@b|7
+	3|Maria|33|160|03|NULL|7
+	4|Grace|44|165|04|g@h|7
+	EOF
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 1 0 0 1 0
+
+	# One that nothing fills is not allowed.
+	at_target <<-SQL
+	DROP TABLE person;
+	CREATE TABLE person (id INTEGER PRIMARY KEY, name VARCHAR(40), fax VARCHAR(20), size INTEGER, phone VARCHAR(20),
+		mail VARCHAR(20), noted INTEGER DEFAULT 7, must INTEGER NOT NULL);
+	SQL
+	drift_pipeline 'allow_drift = [ "add", "type" ];'
+	stops 'has a new column "must"' ' since the last run, which must not be NULL, has no default and does not come from the source'
+	at_target <<-SQL
+	ALTER TABLE person DROP COLUMN must;
+	SQL
+
+	# A column vanishes, at the source and then at the target.
+	at_source <<-SQL
+	ALTER TABLE person DROP COLUMN fax;
+	SQL
+	stops 'the source'\''s table "person" had a column "fax"' ' in the last run and has it no more; write columns = ( { as = "fax"; value = … } )'
+	drift_pipeline 'columns = ( { as = "fax"; value = "none"; } );'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 4 4 0 0 0
+	drift_pipeline
+	run_sync --set 'allow_drift = [ "drop" ]' drift.cfg
+	expect_exit 0
+	expect_sync person 4 0 0 4 0
+	at_target <<-SQL
+	ALTER TABLE person DROP COLUMN size;
+	SQL
+	stops 'the target'\''s table "person" had a column "size"' ' in the last run and has it no more; write exclude_columns = [ "size" ]'
+	drift_pipeline 'exclude_columns = [ "size" ];'
+	run_sync drift.cfg
+	expect_exit 0
+
+	# Types, and all that changed is said.
+	at_source <<-SQL
+	ALTER TABLE person DROP COLUMN phone;
+	ALTER TABLE person ADD COLUMN phone INTEGER;
+	UPDATE person SET phone = 90 + id;
+	SQL
+	at_target <<-SQL
+	ALTER TABLE person DROP COLUMN mail;
+	ALTER TABLE person ADD COLUMN mail CHAR(20);
+	SQL
+	stops 'the column "phone" of the source'\''s table "person" was ' ' in the last run and is ' '; write columns = ( { name = "phone"; type = "…"; } )'
+	expect_stderr 'the column "mail" of the target'\''s table "person" was'
+	expect_stderr 'and 1 more, above; nothing was moved'
+	drift_pipeline 'exclude_columns = [ "size" ]; columns = ( { name = "phone"; type = "varchar(20)"; } ); allow_drift = [ "type" ];'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 4 0 4 0 0
+	rows_at_target 'SELECT id, phone, fax FROM person ORDER BY id' >found
+	expect_text found <<-EOF
+	1|91|none
+	2|92|none
+	3|93|none
+	4|94|none
+	EOF
+	drift_pipeline 'exclude_columns = [ "size" ];'
+	run_sync drift.cfg
+	expect_exit 0
+	expect_sync person 4 0 0 4 0
+}

@@ -143,7 +143,7 @@ START_TEST(everything)
 {
 	struct pipeline *p = takes(
 		STORES
-		"version = 1; name = \"n\"; mode = \"sync\"; overlap = \"2m\"; sweep_every = 7; names = "
+		"version = 1; name = \"n\"; mode = \"sync\"; allow_drift = \"add\"; overlap = \"2m\"; sweep_every = 7; names = "
 		"\"snake\"; scope = \"table\";\n"
 		"tables = ( { name = \"*\"; delete = \"hard\"; }, { name = \"Invoice\"; as = "
 		"\"invoices\"; where = \"Total > 0\";\n"
@@ -152,7 +152,7 @@ START_TEST(everything)
 		"  { name = \"State\"; as = \"state\"; null_values = [ \"\", \"n/a\" ]; default = "
 		"\"US\"; } );\n"
 		" exclude_columns = [ \"Fax\" ]; key = [ \"Id\" ]; after = \"Customer\"; cursor = "
-		"\"at\"; from = { rows = \"few\"; };\n"
+		"\"at\"; allow_drift = [ \"drop\", \"type\" ]; from = { rows = \"few\"; };\n"
 		" to = { }; transforms = ( ); validators = ( { plugin = \"look\"; } ); }, { query "
 		"= \"SELECT 1\"; as = \"q\"; } );\n"
 		"exclude = [ \"tmp_*\" ]; transforms = ( ); validators = ( { plugin = \"look\"; "
@@ -172,6 +172,8 @@ START_TEST(everything)
 	ck_assert_int_eq(p->mode, ETL_SYNC);
 	ck_assert_int_eq(p->overlap, 120000);
 	ck_assert_int_eq(p->sweep_every, 7);
+	ck_assert_uint_eq(p->tables[0].allow_drift, DRIFT_ADD);
+	ck_assert_uint_eq(t->allow_drift, DRIFT_DROP | DRIFT_TYPE);
 	ck_assert_int_eq(p->names, NAMES_SNAKE);
 	ck_assert(p->table_scope && p->reject_rows && p->undo && p->max_rejects_percent);
 	ck_assert_int_eq(p->max_rejects, 1000000);
