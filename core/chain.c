@@ -362,13 +362,13 @@ static int add_validators(const struct flow_setup *f, struct chain *c, struct jo
 }
 
 /* Behind the validators: what they reject is none of what the target is to have. */
-static int add_changes(const struct flow_setup *f, struct chain *c, struct job *job, struct etl_context *context,
-		       struct etl_error *err)
+static int add_changes(const struct flow_setup *f, struct chain *c, struct job *job, const struct etl_split *split,
+		       struct etl_context *context, struct etl_error *err)
 {
 	int rc;
 
 	context = step_context(c, context, job_stages(job) - 1);
-	rc = changes_wrap(f, job, context, &c->in, err);
+	rc = changes_wrap(f, job, split, context, &c->in, err);
 	return rc < 0 ? rc : stamp_open(NULL, &context->stage->out, &c->in, err);
 }
 
@@ -433,7 +433,7 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 	if (rc == 0)
 		rc = add_validators(f, c, job, context, err);
 	if (rc == 0 && job->changes)
-		rc = add_changes(f, c, job, context, err);
+		rc = add_changes(f, c, job, split, context, err);
 	if (rc < 0)
 		ret->release(ret);
 	return rc;

@@ -24,6 +24,7 @@ struct reading {
 	const struct job *job;
 	/* Of changes_open_left. */
 	struct changes_set *set;
+	uint64_t most; /* rows that are given yet */
 	uint64_t *hashes;
 	int64_t *left;
 	int64_t room;
@@ -213,8 +214,10 @@ static int keep_left(struct reading *r, struct ArrowArray *batch)
 
 		if (rc < 0)
 			return rc;
-		if (left)
+		if (left && r->most > 0) {
 			r->left[count++] = i;
+			r->most--;
+		}
 	}
 	if (count == batch->length)
 		return 0;
@@ -260,7 +263,7 @@ static void left_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
-int changes_open_left(const struct flow_setup *f, struct job *job, struct changes_set *set,
+int changes_open_left(const struct flow_setup *f, struct job *job, struct changes_set *set, uint64_t most,
 		      struct ArrowArrayStream *ret, struct etl_error *err)
 {
 	struct reading *r = calloc(1, sizeof(*r));
@@ -269,7 +272,7 @@ int changes_open_left(const struct flow_setup *f, struct job *job, struct change
 
 	if (!r)
 		return error_memory(err);
-	*r = (struct reading){ .job = job, .err = err, .set = set, .context = { .job = job, .side = SIDE_SOURCE } };
+	*r = (struct reading){ .job = job, .err = err, .set = set, .most = most, .context = { .job = job, .side = SIDE_SOURCE } };
 	*ret = (struct ArrowArrayStream){ left_schema, left_next, left_error, left_release, r };
 	rc = reading_open(r, f, true);
 	key = calloc(job->key_count + 1, sizeof(*key));

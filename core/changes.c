@@ -13,6 +13,7 @@
 #include "batch.h"
 #include "changes-set.h"
 #include "changes.h"
+#include "cursor.h"
 #include "log.h"
 #include "reject.h"
 #include "retry.h"
@@ -69,8 +70,10 @@ int changes_check(const struct job *job, struct etl_error *err)
 static int make_set(const struct flow_setup *f, struct job *job, struct etl_error *err)
 {
 	struct changes_set *set = changes_set_new((size_t)f->pipeline->memory_limit / 8);
-	int rc = set ? changes_read(f, job, set, err) : error_memory(err);
+	int rc = set ? 0 : error_memory(err);
 
+	if (rc == 0 && job->existing)
+		rc = changes_read(f, job, set, err);
 	if (rc == 0)
 		rc = changes_set_close(set, err);
 	if (rc == 0)
@@ -139,6 +142,9 @@ struct step {
 	struct ArrowArrayStream in;
 	struct ArrowSchema schema;
 	struct changes_set *set;
+	struct bound *bound;
+	struct job *job;
+	uint64_t split;
 	struct canon *canon;
 	struct etl_context *context;
 	struct changes *notes; /* where rows that go on come from; NULL: the rows are only looked at again */
@@ -183,7 +189,7 @@ static void note_places(struct step *s, const struct ArrowArray *batch, int64_t 
 	pthread_mutex_unlock(&s->notes->mutex);
 }
 
-/* The rows of BATCH that the target does not have: none, and it is released, all of it, or a batch of them. */
+/* The rows of BATCH that the target does not have, and that may go on: none, and it is released, all of it, or a batch of them. */
 static int keep_changed(struct step *s, struct ArrowArray *batch)
 {
 	struct ArrowArray rest = { 0 };
@@ -195,10 +201,13 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 	for (int64_t i = 0; i < batch->length; i++) {
 		enum changes_found found;
 		int rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], &found, s->err);
+		bool goes = found != CHANGES_SAME;
 
+		if (rc == 0 && goes && s->bound && !bound_take(s->bound, s->job, s->split, s->hashes[i], &goes))
+			rc = error_memory(s->err);
 		if (rc < 0)
 			return rc;
-		if (found != CHANGES_SAME)
+		if (goes)
 			s->kept[count++] = i;
 	}
 	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count));
@@ -252,8 +261,8 @@ static void step_release(struct ArrowArrayStream *stream)
 	stream->release = NULL;
 }
 
-int changes_wrap(const struct flow_setup *f, struct job *job, struct etl_context *context,
-		 struct ArrowArrayStream *stream, struct etl_error *err)
+int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_split *split,
+		 struct etl_context *context, struct ArrowArrayStream *stream, struct etl_error *err)
 {
 	struct step *s = calloc(1, sizeof(*s));
 	struct ArrowArrayStream out = { step_schema, step_next, step_error, step_release, s };
@@ -264,6 +273,11 @@ int changes_wrap(const struct flow_setup *f, struct job *job, struct etl_context
 		return rc;
 	}
 	s->set = job->changes->set;
+	s->bound = f->bound;
+	s->job = job;
+	s->split = split->index;
+	if (s->bound)
+		bound_begin(s->bound, job, s->split);
 	s->context = context;
 	s->notes = context->whole->rejects ? job->changes : NULL;
 	s->err = err;
@@ -283,13 +297,14 @@ int changes_wrap(const struct flow_setup *f, struct job *job, struct etl_context
 
 /* ---- What is gone ------------------------------------------------------------------------------- */
 
-static int load_left(const struct flow_setup *f, struct job *job, struct instance *target, struct etl_error *err)
+static int load_left(const struct flow_setup *f, struct job *job, uint64_t most, struct instance *target,
+		     struct etl_error *err)
 {
 	struct ArrowArrayStream stream = { .release = NULL };
 	struct etl_context context = { .job = job, .side = SIDE_TARGET, .err = err };
 	struct etl_part part = { .index = job->split_count, .context = &context, .gone = 1 };
 	struct etl_stats stats = { 0 };
-	int rc = changes_open_left(f, job, job->changes->set, &stream, err);
+	int rc = changes_open_left(f, job, job->changes->set, most, &stream, err);
 
 	if (rc < 0)
 		return rc;
@@ -356,7 +371,8 @@ static bool is_sure(const struct flow_setup *f, const struct job *job, uint64_t 
 {
 	uint64_t withheld = atomic_load(&job->changes->unknown);
 
-	if (f->row_limit || job->replay)
+	/* By its cursor not every row comes. */
+	if (f->row_limit || job->replay || (job->cursor && job->cursor->reads))
 		return false;
 	if (withheld)
 		log_line(ETL_LOG_WARN,
@@ -373,11 +389,15 @@ int changes_settle(const struct flow_setup *f, struct job *job, struct instance 
 	int rc = job->split_count ? 0 : need_set(f, job, err);
 	uint64_t left = c->set ? changes_set_left(c->set) : 0;
 
-	if (rc == 0 && left && job->rule->deletes != ETL_DELETE_NONE && is_sure(f, job, left)) {
+	if (rc == 0 && (job->rule->deletes == ETL_DELETE_NONE || !left || !is_sure(f, job, left)))
+		left = 0;
+	if (rc == 0 && left && f->bound)
+		left = bound_deletes(f->bound, job, left);
+	if (rc == 0 && left) {
 		struct retry retry = retry_of(target, "naming the rows that go");
 
 		do
-			rc = load_left(f, job, target, err);
+			rc = load_left(f, job, left, target, err);
 		while (rc < 0 && retry_again(&retry, err));
 	}
 	changes_set_free(c->set);

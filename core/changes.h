@@ -19,8 +19,8 @@ int changes_check(const struct job *, struct etl_error *);
 
 /* Puts the last step of a chain around STREAM: the rows that the target has are counted as filtered in CONTEXT. It may be
  * opened again, also after changes_settle. On failure STREAM is untouched. */
-int changes_wrap(const struct flow_setup *, struct job *, struct etl_context *, struct ArrowArrayStream *stream,
-		 struct etl_error *);
+int changes_wrap(const struct flow_setup *, struct job *, const struct etl_split *, struct etl_context *,
+		 struct ArrowArrayStream *stream, struct etl_error *);
 /* A row that was rejected by STEP of the chain (of job_stages), or, negative, by the source: it is in the source still, so its
  * fellow in the target does not go. False: no memory. */
 bool changes_rejected(struct job *, int64_t step, const struct etl_reject *);
@@ -37,10 +37,10 @@ const struct changes_place *changes_places(const struct job *, size_t *ret_count
 int changes_settle(const struct flow_setup *, struct job *, struct instance *target, struct etl_error *);
 
 /* changes-target.c. The rows of the job's table in the target, by a connection of its own: their hashes, and those of the
- * ROWS that were not met, by their key, as a stream. */
+ * MOST that were not met, by their key, as a stream. */
 struct changes_set;
 int changes_read(const struct flow_setup *, struct job *, struct changes_set *, struct etl_error *);
-int changes_open_left(const struct flow_setup *, struct job *, struct changes_set *, struct ArrowArrayStream *ret,
-		      struct etl_error *);
+int changes_open_left(const struct flow_setup *, struct job *, struct changes_set *, uint64_t most,
+		      struct ArrowArrayStream *ret, struct etl_error *);
 
 #endif

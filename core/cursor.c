@@ -98,7 +98,7 @@ static int reach(struct run *run, struct job *job, struct etl_error *err)
 /* NULL: it goes by the cursor. */
 static const char *why_whole(const struct run *run, const struct job *job, const struct state_table *past)
 {
-	if (!job->changes)
+	if (!job->existing)
 		return "it is not in the target yet";
 	if (!past->name)
 		return "no run has said how far its cursor came";
@@ -135,9 +135,11 @@ static int decide(struct run *run, struct job *job, const struct state_table *pa
 	job->cursor->runs = past->runs + 1;
 	cursor_back(past->bound, run->pipeline->overlap, job->cursor->since);
 	log_line(ETL_LOG_INFO, "table \"%s\": rows from %s %s on", job_name(job), job->rule->cursor, job->cursor->since);
-	/* The merge itself sees which of them are equal. */
-	changes_free(job->changes);
-	job->changes = NULL;
+	/* The merge itself sees which of them are equal; where they are counted before, that is too late. */
+	if (!run->pipeline->max_rows) {
+		changes_free(job->changes);
+		job->changes = NULL;
+	}
 	return 0;
 }
 
@@ -168,8 +170,8 @@ void cursor_add_state(const struct run *run, const struct job *job, struct etl_t
 {
 	const struct job_cursor *c = job->cursor;
 
-	/* Of some rows nothing is known of the others. */
-	if (!c || !*c->reached.text || run->cli->run.limit)
+	/* Of some rows nothing is known of the others; and rows that wait are behind the bound of an earlier run. */
+	if (!c || !*c->reached.text || run->cli->run.limit || bound_postponed(run->flow.bound, job))
 		return;
 	etl_text_add(to, ",\"cursor\":{\"column\":");
 	etl_text_add_json(to, job->rule->cursor, strlen(job->rule->cursor));

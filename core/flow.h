@@ -6,6 +6,7 @@
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
 
+#include "bound.h"
 #include "journal.h"
 #include "reject.h"
 
@@ -24,6 +25,7 @@ struct flow_setup {
 	struct host_limits limits;
 	int64_t row_limit; /* rows a table; 0: all */
 	const struct flow_range *range; /* or NULL: every row */
+	struct bound *bound; /* mode = "sync": how many rows may change; or NULL */
 	int32_t readers, writers;
 	bool in_order; /* splits are loaded in their order */
 	bool marks;    /* the target says where it stands before each load */

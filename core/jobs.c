@@ -392,7 +392,9 @@ static int check_mode(struct making *m, struct job *job)
 	rc = job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) : error_memory(m->err);
 	if (rc == 0 && m->setup->pipeline->mode == ETL_SYNC)
 		rc = cursor_check(m->setup, job, m->err);
-	return rc == 0 && m->setup->pipeline->mode == ETL_SYNC && job->existing ? compare_job(job, m->err) : rc;
+	if (rc < 0 || m->setup->pipeline->mode != ETL_SYNC)
+		return rc;
+	return job->existing || m->setup->pipeline->max_rows ? compare_job(job, m->err) : 0;
 }
 
 static int make_loads(struct making *m)

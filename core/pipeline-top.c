@@ -101,6 +101,7 @@ static const struct etl_option top_options[] = {
 	{ .name = "commit_every", .kind = ETL_OPT_GROUP, .members = commit_options },
 	{ .name = "overlap", .kind = ETL_OPT_DURATION, .default_text = "5m", .min = 0, .max = INT64_MAX },
 	{ .name = "sweep_every", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000000 },
+	{ .name = "max_rows", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = INT64_MAX },
 	{ .name = "memory_limit",
 	  .kind = ETL_OPT_SIZE,
 	  .default_text = "256MiB",
@@ -175,6 +176,7 @@ static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 	p->commit_ms = commit ? conf_num(commit, "seconds") : SECONDS_COMMIT * 1000;
 	p->overlap = conf_num(c, "overlap");
 	p->sweep_every = conf_num(c, "sweep_every");
+	p->max_rows = conf_num(c, "max_rows");
 	p->memory_limit = conf_num(c, "memory_limit");
 	p->max_row = conf_num(c, "max_row");
 	p->keep_old = conf_num(c, "keep_old");
@@ -422,6 +424,8 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = pipeline_syncs_only(p, root, "overlap", err);
 	if (status == ETL_OK)
 		status = pipeline_syncs_only(p, root, "sweep_every", err);
+	if (status == ETL_OK)
+		status = pipeline_syncs_only(p, root, "max_rows", err);
 	if (status == ETL_OK)
 		status = pipeline_drift(p, c, root, &p->allow_drift, err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);

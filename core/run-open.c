@@ -392,4 +392,5 @@ void run_close(struct run *run)
 	lock_release(run->lock);
 	report_free(&run->report);
 	free(run->bars);
+	bound_free(run->flow.bound);
 }

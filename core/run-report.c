@@ -49,6 +49,7 @@ static void fill_line(struct run *run, struct job *job)
 	/* Those that the target had already, and so were not staged. */
 	uint64_t same = job->changes && job->stages ? job->stages[job_stages(job) - 1].filtered : 0;
 
+	same -= same > 0 ? bound_postponed(run->flow.bound, job) : 0;
 	if (!line)
 		return;
 	line->read = job->read;

@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "log.h"
 #include "places.h"
+#include "remark.h"
 #include "replay.h"
 #include "retry.h"
 #include "run-parts.h"
@@ -216,6 +217,17 @@ static void tell_state(void *data)
 	atomic_store(&run->telling, false);
 }
 
+static int say_bound(const struct run *run, struct etl_error *err)
+{
+	struct etl_text words = { 0 };
+
+	bound_words(run->flow.bound, &run->jobs, &words);
+	if (words.length)
+		remark_put("max_rows", words.at);
+	etl_text_free(&words);
+	return words.failed ? error_memory(err) : 0;
+}
+
 static int load(struct run *run, struct etl_error *err)
 {
 	int rc;
@@ -234,6 +246,12 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.row_limit = run->cli->run.limit;
 	/* Without a common view only one reader sees one state. */
 	run->flow.readers = run->pinned ? workers : 1;
+	if (run->pipeline->max_rows && !run->cli->replay) {
+		run->flow.readers = 1;
+		run->flow.bound = bound_new(&run->jobs, run->pipeline->max_rows);
+		if (!run->flow.bound)
+			return error_memory(err);
+	}
 	run->flow.writers = most > 0 && most < workers ? most : workers;
 	run->flow.in_order = run->journal.in_order;
 	run->flow.marks = run->marks || run->journal.state;
@@ -241,9 +259,15 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.journal = &run->journal;
 	run->flow.data = run;
 	rc = flow_run(&run->flow, err);
-	for (size_t i = 0; i < run->jobs.count && rc == 0; i++)
-		if (run->jobs.at[i]->changes && run->jobs.at[i]->split_count == 0)
+	if (rc == 0 && run->flow.bound && !bound_close(run->flow.bound))
+		rc = error_memory(err);
+	/* The children of a row go before it. */
+	for (size_t i = run->jobs.count; i-- > 0 && rc == 0;)
+		if (run->jobs.at[i]->changes && !run->jobs.at[i]->failed &&
+		    (run->flow.bound || run->jobs.at[i]->split_count == 0))
 			rc = changes_settle(&run->flow, run->jobs.at[i], run->target, err);
+	if (rc == 0)
+		rc = say_bound(run, err);
 	return rc < 0 || !run->state ? rc :
 				       state_run_progress(run->state, &run->jobs, run->id, err);
 }

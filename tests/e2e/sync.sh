@@ -369,3 +369,133 @@ drift() {
 	expect_exit 0
 	expect_sync person 4 0 0 4 0
 }
+
+# max_rows: so many in a run, parents before their children, and what goes the other way round.
+bounded() {
+	at_source <<-SQL
+	CREATE TABLE maker (id INTEGER PRIMARY KEY, name VARCHAR(40));
+	CREATE TABLE part (id INTEGER PRIMARY KEY, maker_id INTEGER NOT NULL REFERENCES maker, name VARCHAR(40));
+	INSERT INTO maker VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e');
+	INSERT INTO part VALUES (10, 5, 'p'), (11, 4, 'q'), (12, 3, 'r'), (13, 2, 's'), (14, 1, 't'), (15, 5, 'u');
+	SQL
+	at_target <<-SQL
+	CREATE TABLE maker (id INTEGER PRIMARY KEY, name VARCHAR(40));
+	CREATE TABLE part (id INTEGER PRIMARY KEY, maker_id INTEGER NOT NULL REFERENCES maker, name VARCHAR(40));
+	SQL
+	sync_pipeline bounded.cfg 'delete = "hard"; max_rows = 4; tables = ( { name = "part"; }, { name = "maker"; } );'
+	run_sync bounded.cfg
+	expect_exit 0
+	expect_sync maker 5 4 0 0 0
+	expect_sync part 6 0 0 0 0
+	expect_stderr 'max_rows     stopped at 4 rows; 7 rows of 2 tables wait for the next run: maker (1), part (6)'
+	run_sync bounded.cfg
+	expect_exit 0
+	expect_sync maker 5 1 0 4 0
+	expect_sync part 6 3 0 0 0
+	expect_stderr 'stopped at 4 rows; 3 rows of 1 table wait for the next run: part (3)'
+	run_sync bounded.cfg
+	expect_exit 0
+	expect_sync part 6 3 0 3 0
+	expect_no_stderr max_rows
+	run_sync bounded.cfg
+	expect_exit 0
+	expect_sync maker 5 0 0 5 0
+	expect_sync part 6 0 0 6 0
+
+	at_source <<-SQL
+	DELETE FROM part WHERE id IN (10, 15);
+	DELETE FROM maker WHERE id = 5;
+	UPDATE maker SET name = 'A' WHERE id = 1;
+	UPDATE part SET name = 'T' WHERE id = 14;
+	SQL
+	run_sync --set max_rows=1 bounded.cfg
+	expect_exit 0
+	expect_sync maker 4 0 1 3 0
+	expect_sync part 4 0 0 3 0
+	run_sync --set max_rows=2 bounded.cfg
+	expect_exit 0
+	expect_sync maker 4 0 0 4 0
+	expect_sync part 4 0 1 3 1
+	expect_stderr 'stopped at 2 rows; 2 rows of 2 tables wait for the next run: maker (1), part (1)'
+	rows_at_target 'SELECT count(*) FROM part' >found
+	expect_text found <<-EOF
+	5
+	EOF
+	run_sync --set max_rows=2 bounded.cfg
+	expect_exit 0
+	expect_sync maker 4 0 0 4 1
+	expect_sync part 4 0 0 4 1
+	rows_at_target 'SELECT part.id, maker.name, part.name FROM part JOIN maker ON maker.id = maker_id ORDER BY part.id' >found
+	expect_text found <<-EOF
+	11|d|q
+	12|c|r
+	13|b|s
+	14|A|T
+	EOF
+	run_sync bounded.cfg
+	expect_exit 0
+	expect_sync maker 4 0 0 4 0
+	expect_sync part 4 0 0 4 0
+
+	# A table that the run makes; and one whose rows refer to each other, which is not cut.
+	at_source <<-SQL
+	CREATE TABLE fresh (id INTEGER PRIMARY KEY, name VARCHAR(40));
+	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
+	INSERT INTO fresh VALUES (1, 'a'), (2, 'b'), (3, 'c');
+	INSERT INTO staff VALUES (1, NULL), (3, 1), (2, 3);
+	SQL
+	at_target <<-SQL
+	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
+	SQL
+	sync_pipeline fresh.cfg 'max_rows = 2; tables = ( { name = "fresh"; }, { name = "staff"; } );'
+	run_sync fresh.cfg
+	expect_exit 0
+	expect_sync fresh 3 2 0 0 0
+	expect_sync staff 3 0 0 0 0
+	run_sync fresh.cfg
+	expect_exit 0
+	expect_sync fresh 3 1 0 2 0
+	expect_sync staff 3 3 0 0 0
+	rows_at_target 'SELECT id FROM fresh ORDER BY id' >found
+	expect_text found <<-EOF
+	1
+	2
+	3
+	EOF
+
+	# A cursor stays where it was until all of its table is there.
+	at_source <<-SQL
+	CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER);
+	INSERT INTO event VALUES (1, 10), (2, 20), (3, 30), (4, 40), (5, 50);
+	SQL
+	at_target <<-SQL
+	CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER);
+	SQL
+	sync_pipeline event.cfg 'max_rows = 3; tables = ( { name = "event"; cursor = "at"; } );'
+	run_sync event.cfg
+	expect_exit 0
+	expect_sync event 5 3 0 0 0
+	run_sync event.cfg
+	expect_exit 0
+	expect_stderr 'every row is read: no run has said'
+	expect_sync event 5 2 0 3 0
+	at_source <<-SQL
+	INSERT INTO event VALUES (6, 60), (7, 70), (8, 80), (9, 90);
+	SQL
+	run_sync event.cfg
+	expect_exit 0
+	expect_stderr 'rows from at 50 on'
+	expect_sync event 5 3 0 1 0
+	run_sync event.cfg
+	expect_exit 0
+	expect_stderr 'rows from at 50 on'
+	expect_sync event 5 1 0 4 0
+	run_sync event.cfg
+	expect_exit 0
+	expect_stderr 'rows from at 90 on'
+	expect_sync event 1 0 0 1 0
+	rows_at_target 'SELECT count(*), sum(at) FROM event' >found
+	expect_text found <<-EOF
+	9|450
+	EOF
+}
