@@ -34,8 +34,7 @@ static int on_run(const struct state_run *run, void *data)
 	w->ret->rejected = run->rejected;
 	w->prints = run->file ? strdup(run->file) : NULL;
 	w->ret->published = strcmp(run->status, STATE_DONE) == 0;
-	w->ret->unfinished = strcmp(run->status, STATE_RUNNING) == 0 ||
-			     strcmp(run->status, STATE_INTERRUPTED) == 0;
+	w->ret->unfinished = state_is_unfinished(run->status);
 	return 0;
 }
 

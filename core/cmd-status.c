@@ -5,14 +5,13 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <errno.h>
 #include <string.h>
 
 #include "output.h"
 #include "run.h"
+#include "state-place.h"
 
 /* A run that says it is running but whose process is gone was interrupted; its lock says which. */
 struct listing {
@@ -68,9 +67,9 @@ static bool keep_id(struct listing *l, const char *id)
 static int print_run(const struct state_run *r, void *data)
 {
 	struct listing *l = data;
-	bool unfinished = strcmp(r->status, STATE_RUNNING) == 0 ||
-			  strcmp(r->status, STATE_INTERRUPTED) == 0;
-	const char *status = unfinished && !l->held ? STATE_INTERRUPTED : r->status;
+	bool unfinished = state_is_unfinished(r->status);
+	bool died = strcmp(r->status, STATE_RUNNING) == 0 && !l->held;
+	const char *status = died ? STATE_INTERRUPTED : r->status;
 
 	if (l->only && strcmp(r->id, l->only) != 0)
 		return 0;
@@ -122,20 +121,6 @@ static int print_details(struct listing *l, struct state *state, struct etl_erro
 			rc = state_units(state, l->ids[i], print_unit, l, err);
 	}
 	return rc;
-}
-
-static bool lock_held(const char *state_path)
-{
-	char path[4200];
-	struct etl_error err = ERROR_INIT;
-	struct lock *lock = NULL;
-	bool held;
-
-	snprintf(path, sizeof(path), "%s.lock", state_path);
-	held = lock_take(path, &lock, &err) < 0 && err.klass == ETL_HOST_LOCKED;
-	lock_release(lock);
-	error_clear(&err);
-	return held;
 }
 
 struct last {
@@ -193,20 +178,19 @@ static int print_target(const struct listing *l, struct state *state, struct ins
 	return rc;
 }
 
-static int list(const char *path, const struct cli *cli, const struct pipeline *pipeline,
-		struct instance *target, FILE *out, struct etl_error *err)
+static int list(const struct state_place *place, const struct cli *cli, FILE *out, struct etl_error *err)
 {
-	struct listing listing = { .pipeline = pipeline,
+	struct listing listing = { .pipeline = place->pipeline,
 				   .out = out,
-				   .only = cli->word_count > 1 ? cli->words[0] : NULL,
-				   .details = cli->word_count > 1 || cli->level >= ETL_LOG_DEBUG };
+				   .only = place->run,
+				   .details = place->run || cli->level >= ETL_LOG_DEBUG };
 	struct state *state = NULL;
-	int rc = state_open(path, false, &state, err);
+	int rc = state_open(place->state, false, &state, err);
 
 	if (rc < 0)
 		return rc;
 	if (state) {
-		listing.held = lock_held(path);
+		listing.held = lock_is_held(place->lock, NULL);
 		rc = state_runs(state, print_run, &listing, err);
 		if (rc < 0 && !err->set)
 			rc = error_memory(err);
@@ -214,55 +198,37 @@ static int list(const char *path, const struct cli *cli, const struct pipeline *
 	if (rc == 0 && state && listing.details)
 		rc = print_details(&listing, state, err);
 	if (rc == 0 && state && !listing.held && !listing.only)
-		rc = print_target(&listing, state, target, err);
+		rc = print_target(&listing, state, place->target, err);
 	if (rc == 0 && listing.count == 0 && listing.only)
-		rc = error_set(err, ETL_USAGE,
-			       "there is no run %s in %s; `etlrun status` lists them", listing.only,
-			       path);
+		rc = state_place_no_run(place, err);
 	else if (rc == 0 && listing.count == 0)
-		fprintf(out, "no runs of %s yet (no state in %s)\n", pipeline->name, path);
+		fprintf(out, "no runs of %s yet (no state in %s)\n", place->pipeline->name, place->state);
 	free(listing.ids);
 	state_close(state);
 	return rc;
 }
 
 /* All of it or nothing, and without what is secret in a path. */
-static int show(const char *path, const struct cli *cli, const struct pipeline *pipeline,
-		struct instance *target, struct etl_error *err)
+static int show(const struct state_place *place, const struct cli *cli, struct etl_error *err)
 {
 	struct output output;
 	int rc = output_open(&output, err), closed;
 
 	if (rc < 0)
 		return rc;
-	rc = list(path, cli, pipeline, target, output.file, err);
+	rc = list(place, cli, output.file, err);
 	closed = output_close(&output, err);
 	return rc < 0 ? rc : closed;
 }
 
 static int status(const struct cli *cli, struct etl_error *err)
 {
-	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
-	};
-	struct pipeline *pipeline = NULL;
-	struct instance *target = NULL;
-	struct cli named = *cli;
-	char path[4096];
-	int rc;
+	struct state_place place;
+	int rc = state_place_open(&place, cli, err);
 
-	named.words += cli->word_count - 1;
-	named.word_count = 1;
-	rc = cli_pipeline(&named, &pipeline, err);
-	limits.pipeline = pipeline;
 	if (rc == 0)
-		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &limits, &target, err);
-	if (rc == 0)
-		rc = run_state_path(pipeline, target, path, sizeof(path), err);
-	if (rc == 0)
-		rc = show(path, cli, pipeline, target, err);
-	instance_close(target);
-	pipeline_free(pipeline);
+		rc = show(&place, cli, err);
+	state_place_close(&place);
 	return rc;
 }
 

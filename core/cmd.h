@@ -56,7 +56,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_diff, verb_validate,
-	verb_status, verb_resume, verb_rollback, verb_rejects, verb_plugins;
+	verb_status, verb_cancel, verb_pause, verb_resume, verb_rollback, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];
 

@@ -201,6 +201,10 @@ int error_exit(const struct etl_error *err)
 		return EXIT_LOCKED;
 	case ETL_HOST_ROLLBACK:
 		return EXIT_ROLLBACK;
+	case ETL_HOST_PAUSED:
+		return EXIT_PAUSED;
+	case ETL_HOST_CANCELED:
+		return EXIT_CANCELED;
 	default:
 		return EXIT_BUG;
 	}

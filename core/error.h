@@ -14,7 +14,9 @@
 /* Classes of the host alone, beyond enum etl_class. */
 enum host_class {
 	ETL_HOST_LOCKED = 100, /* another run of this pipeline holds the lock; exit 8 */
-	ETL_HOST_ROLLBACK      /* a rollback stopped half-way; exit 9 */
+	ETL_HOST_ROLLBACK,     /* a rollback stopped half-way; exit 9 */
+	ETL_HOST_PAUSED,       /* on request; exit 11 */
+	ETL_HOST_CANCELED      /* on request; as by SIGTERM, exit 143 */
 };
 
 struct etl_error {
@@ -65,7 +67,9 @@ enum {
 	EXIT_REJECTED, /* done, with rejected rows within the limits */
 	EXIT_LOCKED = 8,
 	EXIT_ROLLBACK,
-	EXIT_MACHINE
+	EXIT_MACHINE,
+	EXIT_PAUSED,
+	EXIT_CANCELED = 143
 };
 int error_exit(const struct etl_error *);
 

@@ -21,8 +21,8 @@
 
 const struct verb *const verbs[] = {
 	&verb_run,	&verb_copy,   &verb_check,   &verb_plan, &verb_discover,
-	&verb_diff, &verb_validate, &verb_status, &verb_resume, &verb_rollback, &verb_rejects,
-	&verb_plugins, NULL,
+	&verb_diff, &verb_validate, &verb_status, &verb_cancel, &verb_pause, &verb_resume, &verb_rollback,
+	&verb_rejects, &verb_plugins, NULL,
 };
 
 #define OWN_PAGES (512 << 10) /* bytes of a buffer from which it has pages of its own */

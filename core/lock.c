@@ -33,7 +33,7 @@ static int fail_file(const char *path, const char *what, struct etl_error *err)
 }
 
 /* The holder writes just after it has locked, so an empty file is looked at again. */
-static bool read_holder(int fd, int64_t *pid, int64_t *since)
+static bool read_holder(int fd, struct lock_holder *who)
 {
 	const struct timespec pause = { .tv_nsec = READ_PAUSE_NS };
 	char text[64];
@@ -42,7 +42,7 @@ static bool read_holder(int fd, int64_t *pid, int64_t *since)
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
 		text[n > 0 ? n : 0] = '\0';
-		if (sscanf(text, "%" SCNd64 " %" SCNd64, pid, since) == 2)
+		if (sscanf(text, "%" SCNd64 " %" SCNd64, &who->pid, &who->since) == 2)
 			return true;
 		nanosleep(&pause, NULL);
 	}
@@ -51,23 +51,23 @@ static bool read_holder(int fd, int64_t *pid, int64_t *since)
 
 static int fail_held(const char *path, int fd, struct etl_error *err)
 {
-	int64_t pid, seconds;
+	struct lock_holder who;
 	struct tm tm;
 	char since[32];
 	time_t t;
 
-	if (!read_holder(fd, &pid, &seconds))
+	if (!read_holder(fd, &who))
 		return error_set(
 			err, ETL_HOST_LOCKED,
 			"another run of this pipeline holds the lock %s; wait until it has ended",
 			path);
-	t = (time_t)seconds;
+	t = (time_t)who.since;
 	gmtime_r(&t, &tm);
 	strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S UTC", &tm);
 	return error_set(err, ETL_HOST_LOCKED,
 			 "another run of this pipeline holds the lock %s: process %" PRId64
 			 ", since %s; wait until it has ended, or end it with kill %" PRId64,
-			 path, pid, since, pid);
+			 path, who.pid, since, who.pid);
 }
 
 /* Whether the file that was locked is still the one at PATH: someone may have removed it in
@@ -100,7 +100,7 @@ static bool write_holder(int fd)
 	return done == n;
 }
 
-/* `status` holds it for a moment to see whether it is free: what holds it is asked for again. */
+/* Who looks whether it is free holds it for a moment: what holds it is asked for again. */
 static int open_locked(const char *path, int *ret, struct etl_error *err)
 {
 	const struct timespec pause = { .tv_nsec = READ_PAUSE_NS };
@@ -149,6 +149,20 @@ int lock_take(const char *path, struct lock **ret, struct etl_error *err)
 	free(lock);
 	close(fd);
 	return rc;
+}
+
+bool lock_is_held(const char *path, struct lock_holder *who)
+{
+	struct lock_holder unsaid;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Shared: two who ask do not take each other for a run. */
+	bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (held && !read_holder(fd, who ? who : &unsaid) && who)
+		*who = (struct lock_holder){ 0 };
+	if (fd >= 0)
+		close(fd);
+	return held;
 }
 
 void lock_release(struct lock *lock)

@@ -142,7 +142,7 @@ struct unfinished {
 
 bool run_is_unfinished(const struct state_run *r)
 {
-	return strcmp(r->status, STATE_RUNNING) == 0 || strcmp(r->status, STATE_INTERRUPTED) == 0;
+	return state_is_unfinished(r->status);
 }
 
 static int on_run(const struct state_run *r, void *data)
@@ -323,6 +323,8 @@ int run_take_lock(struct run *run, struct etl_error *err)
 		rc = state_open(run->state_path, true, &run->state, err);
 	if (rc < 0)
 		blame_folder(run, err);
+	if (rc == 0)
+		rc = state_requests_clear(run->state, err);
 	if (rc < 0)
 		return rc;
 	if (run->cli->resume)

@@ -11,6 +11,7 @@
 #include <etlrun/helpers.h>
 
 #include "log.h"
+#include "request.h"
 #include "retry.h"
 #include "run-parts.h"
 #include "signals.h"
@@ -247,14 +248,46 @@ static void note_late(struct report *report, struct etl_error *late, struct etl_
 	error_move(err, late);
 }
 
+/* What ended a run on request is that request, and not the statement that was cut off by it. Rows at fault, or a commit whose
+ * outcome nobody knows, come before it. *RET: the status. */
+static void obey(struct run *run, int rc, const char **ret, struct etl_error *err)
+{
+	enum request asked = request_heard();
+
+	*ret = NULL;
+	if (rc == 0 || run->published || asked == REQUEST_NONE || signals_caught() ||
+	    (err->set && (err->klass == ETL_DATA || err->klass == ETL_OUTCOME_UNKNOWN)))
+		return;
+	if (err->set)
+		log_line(ETL_LOG_DEBUG, "cut off: %s", err->message ? err->message : "no memory to say how");
+	error_clear(err);
+	*ret = asked == REQUEST_PAUSE && !run->cli->replay ? STATE_PAUSED : STATE_CANCELED;
+	if (asked == REQUEST_CANCEL)
+		error_set(err, ETL_HOST_CANCELED, "canceled on request; what was staged is taken away");
+	else
+		error_set(err, ETL_HOST_PAUSED, "paused on request%s",
+			  run->kept ? "; what is staged is kept" : "; nothing of it could be kept");
+}
+
+/* Of a run that is paused and kept nothing `resume` begins again. */
+static int forget_staged(const struct run *run, struct etl_error *err)
+{
+	int rc = state_forget(run->state, run->id, err);
+
+	return rc < 0 ? rc : state_run_note(run->state, run->id, "plan", NULL, err);
+}
+
 /* The exit code; the report and the state say the same. */
 int run_settle(struct run *run, int rc, struct etl_error *err)
 {
 	struct report *report = &run->report;
 	struct etl_error late = ERROR_INIT;
-	const char *rejects = NULL, *status = STATE_DONE;
+	const char *rejects = NULL, *status = STATE_DONE, *obeyed;
 	int sig = signals_caught();
+	bool pauses;
 
+	obey(run, rc, &obeyed, err);
+	pauses = obeyed && strcmp(obeyed, STATE_PAUSED) == 0;
 	if (rc == 0)
 		sum_up(run, err);
 	else if (!sig)
@@ -268,12 +301,14 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;
 	if (report->exit != 0 && report->exit != EXIT_REJECTED)
-		status = run->kept ? STATE_INTERRUPTED : STATE_FAILED;
+		status = obeyed ? obeyed : run->kept ? STATE_INTERRUPTED : STATE_FAILED;
 	report->error = err->set && err->message ? strdup(err->message) : NULL;
 	report->rolled_back = !run->published;
 	report->rejects_file = rejects ? strdup(rejects) : NULL;
 	report->log_file = run->pipeline->log_file ? strdup(run->pipeline->log_file) : NULL;
-	report->next_command = (sig || run->kept) && rc < 0 ? next_command(run) : NULL;
+	report->next_command = pauses			      ? run_resume_command(run) :
+			       (sig || run->kept) && rc < 0 ? next_command(run) :
+							      NULL;
 	report->seconds = (double)(run_clock() - run->started) / 1e6;
 	report->peak_bytes = peak_memory();
 	report->retries = retry_total();
@@ -286,6 +321,8 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 		note_late(report, &late, err);
 	rejects_end(run->rejects);
 	if (run->state && state_run_end(run->state, report, status, &late) < 0)
+		note_late(report, &late, err);
+	if (run->state && pauses && !run->kept && forget_staged(run, &late) < 0)
 		note_late(report, &late, err);
 	return report->exit;
 }

@@ -25,11 +25,11 @@ int run_nothing_to_resume(struct run *run, const struct state_run *r)
 			 "nothing to resume: there is no run of %s yet; `etlrun run` begins one",
 			 run->pipeline->name);
 		run->nothing_code = EXIT_USAGE;
-	} else if (strcmp(r->status, STATE_FAILED) == 0) {
+	} else if (strcmp(r->status, STATE_FAILED) == 0 || strcmp(r->status, STATE_CANCELED) == 0) {
 		log_line(ETL_LOG_ERROR,
-			 "nothing to resume: run %s failed (exit %d), and nothing of it was kept; "
+			 "nothing to resume: run %s %s (exit %d), and nothing of it was kept; "
 			 "`etlrun run` begins anew",
-			 r->id, r->exit);
+			 r->id, strcmp(r->status, STATE_FAILED) == 0 ? "failed" : "was canceled", r->exit);
 		run->nothing_code = r->exit;
 	} else {
 		log_line(ETL_LOG_INFO, "nothing to resume: run %s is %s", r->id, r->status);

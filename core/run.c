@@ -21,6 +21,7 @@
 #include "places.h"
 #include "remark.h"
 #include "replay.h"
+#include "request.h"
 #include "retry.h"
 #include "run-parts.h"
 #include "signals.h"
@@ -335,6 +336,8 @@ static bool is_interruption(const struct etl_error *err)
 {
 	static const char *const states[] = { "08", "53", "57", "55P03", "40001", "40P01" };
 
+	if (request_heard() != REQUEST_NONE)
+		return request_heard() == REQUEST_PAUSE && (!err->set || err->klass != ETL_DATA);
 	if (signals_caught() || !err->set || err->klass == ETL_MEMORY || retry_class(err->klass))
 		return true;
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
@@ -459,12 +462,26 @@ static int run_through(struct run *run, struct etl_error *err)
 	code = run_settle(run, rc, err);
 	ETL_FAULT("run.after_end");
 	/* Of an interrupted run the last line is the command that goes on. */
-	if (signals_caught() && err->set) {
+	if ((signals_caught() || code == EXIT_PAUSED) && err->set) {
 		log_error(err);
 		error_clear(err);
 	}
 	if (run_show(run, err) < 0 && (code == 0 || code == EXIT_REJECTED))
 		code = ETL_FAILED;
+	return code;
+}
+
+/* The same, with an ear for other terminals. */
+static int run_listening(struct run *run, struct watch *watch, struct etl_error *err)
+{
+	struct request_ear *ear = request_listen(run->state_path, run->id);
+	int code;
+
+	if (ear)
+		watch_also(watch, request_look, ear);
+	code = run_through(run, err);
+	watch_also(watch, NULL, NULL);
+	request_deaf(ear);
 	return code;
 }
 
@@ -489,7 +506,7 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 	else if (run.nothing)
 		code = run.nothing_code;
 	else
-		code = run_through(&run, err);
+		code = run_listening(&run, watch, err);
 	/* The root cause is the last line, below the report. */
 	run_close(&run);
 	watch_stop(watch);

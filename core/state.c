@@ -276,6 +276,12 @@ int state_run_begin(struct state *s, const struct etl_run *run, const char *verb
 			   basis->command, basis->target, basis->file, run->started);
 }
 
+bool state_is_unfinished(const char *status)
+{
+	return strcmp(status, STATE_RUNNING) == 0 || strcmp(status, STATE_INTERRUPTED) == 0 ||
+	       strcmp(status, STATE_PAUSED) == 0;
+}
+
 int state_run_progress(struct state *s, const struct jobs *jobs, const char *run,
 		       struct etl_error *err)
 {
@@ -354,8 +360,7 @@ int state_run_end(struct state *s, const struct report *report, const char *stat
 			 "ssisiii", report->run, status, (int64_t)report->exit, report->error,
 			 (int64_t)tables, (int64_t)rows, (int64_t)rejected);
 	/* What was staged goes on from there, or the next run takes it away. */
-	return rc < 0 || strcmp(status, STATE_INTERRUPTED) == 0 ? rc :
-								  state_forget(s, report->run, err);
+	return rc < 0 || state_is_unfinished(status) ? rc : state_forget(s, report->run, err);
 }
 
 /* A table of its own, so that a state file is that of an older etlrun still. */
@@ -440,7 +445,7 @@ int state_cleanup(struct state *s, int (*each)(const struct state_left *, void *
 			state_sql(s,
 				  "BEGIN IMMEDIATE; DELETE FROM loads; DELETE FROM units;"
 				  " UPDATE runs SET status = '" STATE_CLEANED
-				  "' WHERE status IN ('" STATE_RUNNING "', '" STATE_INTERRUPTED
+				  "' WHERE status IN ('" STATE_RUNNING "', '" STATE_INTERRUPTED "', '" STATE_PAUSED
 				  "'); COMMIT",
 				  err);
 }

@@ -2,7 +2,7 @@
  * The state store of a pipeline: an SQLite file of the host's own (RUN.md, "Where the state lives")
  * that says which runs there were, how far each came, and which staging places it made, so that a
  * run that died is seen and cleaned up. One writer: the lock of the run. Every function that writes
- * is durable when it returns.
+ * is durable when it returns. What others may write, at any time, is a request to the run that is on.
  */
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
@@ -20,6 +20,11 @@ struct state;
 #define STATE_CLEANED                                                                              \
 	"cleaned up" /* it was interrupted, and a later run or `rollback` took that away */
 #define STATE_REVERTED "rolled back" /* it was published, and taken back */
+#define STATE_PAUSED   "paused"	     /* it was asked to: `resume` goes on */
+#define STATE_CANCELED "canceled"    /* it was asked to: nothing of it is kept */
+
+/* Whether `resume` can go on with a run of that status, once its process is gone. */
+bool state_is_unfinished(const char *status);
 
 /* Opens PATH; CREATE makes it when it is not there, otherwise *ret is NULL then. ETL_MEMORY (exit
  * 10): it cannot be made or written, it is another program's file, or a newer etlrun's. */
@@ -59,8 +64,15 @@ int state_forget(struct state *, const char *run, struct etl_error *);
 int state_run_progress(struct state *, const struct jobs *, const char *run, struct etl_error *);
 /* The staging places of all loads that have one, in one transaction. */
 int state_run_loads(struct state *, const struct jobs *, const char *run, struct etl_error *);
-/* With STATE_INTERRUPTED what it staged stays known. */
+/* With STATE_INTERRUPTED and STATE_PAUSED what it staged stays known. */
 int state_run_end(struct state *, const struct report *, const char *status, struct etl_error *);
+
+/* What is asked of a run, "cancel" or "pause": by another process; *ret false: it is not running any more. */
+int state_request(struct state *, const char *run, const char *wish, bool *ret, struct etl_error *);
+/* By the run, again and again, with a handle of its own; a state that cannot be read just now has nothing to say. */
+bool state_request_look(struct state *, const char *run, char *wish, size_t size);
+/* Who holds the lock forgets what was asked of runs before. */
+int state_requests_clear(struct state *, struct etl_error *);
 
 /* A staging place that a run left behind: its process is gone, for the caller holds the lock. */
 struct state_left {

@@ -13,12 +13,24 @@
 #include "signals.h"
 #include "watch.h"
 
-#define LOOK_MS 50
+#define LOOK_MS	   50
+#define LOOK_TURNS 5 /* looks at the switch for one at other things */
 
 struct watch {
 	pthread_t thread;
 	atomic_bool stop;
+	pthread_mutex_t mutex;
+	void (*look)(void *data);
+	void *data;
 };
+
+static void look(struct watch *watch)
+{
+	pthread_mutex_lock(&watch->mutex);
+	if (watch->look)
+		watch->look(watch->data);
+	pthread_mutex_unlock(&watch->mutex);
+}
 
 static void *watch_main(void *data)
 {
@@ -28,7 +40,9 @@ static void *watch_main(void *data)
 	signals_accept(true);
 	/* Again and again: a call may begin just after its thread looked at the switch and just after
 	 * the last `cancel`, which then ended nothing. */
-	while (!atomic_load(&watch->stop)) {
+	for (unsigned turn = 1; !atomic_load(&watch->stop); turn++) {
+		if (turn % LOOK_TURNS == 0)
+			look(watch);
 		if (host_canceled())
 			instances_cancel();
 		nanosleep(&pause, NULL);
@@ -42,13 +56,25 @@ struct watch *watch_start(void)
 
 	if (!watch)
 		return NULL;
+	pthread_mutex_init(&watch->mutex, NULL);
 	signals_accept(false);
 	if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
 		signals_accept(true);
+		pthread_mutex_destroy(&watch->mutex);
 		free(watch);
 		return NULL;
 	}
 	return watch;
+}
+
+void watch_also(struct watch *watch, void (*also)(void *data), void *data)
+{
+	if (!watch)
+		return;
+	pthread_mutex_lock(&watch->mutex);
+	watch->look = also;
+	watch->data = data;
+	pthread_mutex_unlock(&watch->mutex);
 }
 
 void watch_stop(struct watch *watch)
@@ -58,5 +84,6 @@ void watch_stop(struct watch *watch)
 	atomic_store(&watch->stop, true);
 	pthread_join(watch->thread, NULL);
 	signals_accept(true);
+	pthread_mutex_destroy(&watch->mutex);
 	free(watch);
 }

@@ -61,9 +61,13 @@ START_TEST(held_by_another_process)
 {
 	struct etl_error err = ERROR_INIT;
 	struct lock *lock = NULL;
+	struct lock_holder who = { 0 };
 	pid_t pid = start_holder();
 	char expected[256];
 
+	ck_assert(lock_is_held(path, &who));
+	ck_assert_int_eq(who.pid, (int)pid);
+	ck_assert(who.since > 0);
 	ck_assert_int_eq(lock_take(path, &lock, &err), ETL_FAILED);
 	ck_assert_ptr_null(lock);
 	ck_assert_int_eq(err.klass, ETL_HOST_LOCKED);
@@ -77,6 +81,7 @@ START_TEST(held_by_another_process)
 
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	ck_assert(!lock_is_held(path, &who));
 	ck_assert_int_eq(lock_take(path, &lock, &err), ETL_OK);
 	lock_release(lock);
 }
@@ -123,6 +128,7 @@ START_TEST(a_folder_that_is_not_there)
 	struct etl_error err = ERROR_INIT;
 	struct lock *lock = NULL;
 
+	ck_assert(!lock_is_held("/nowhere/at/all/lock", NULL));
 	ck_assert_int_eq(lock_take("/nowhere/at/all/lock", &lock, &err), ETL_FAILED);
 	ck_assert_int_eq(error_exit(&err), 10);
 	ck_assert_str_eq(err.message, "lock file /nowhere/at/all/lock: cannot be opened: No such file or directory; "
