@@ -13,6 +13,8 @@
 #include "log.h"
 #include "secret.h"
 
+enum { MOST_SECONDS = 86400 };
+
 struct option {
 	const char *name;     /* without the dashes */
 	char letter;	      /* or 0 */
@@ -66,15 +68,36 @@ static int set_tables(struct cli *cli, const char *value, struct etl_error *err)
 	return 0;
 }
 
-static int set_limit(struct cli *cli, const char *value, struct etl_error *err)
+static bool read_count(const char *value, int64_t *ret)
 {
 	char *end;
 
 	errno = 0;
-	cli->run.limit = strtoll(value, &end, 10);
-	if (errno || *end || end == value || cli->run.limit < 1)
+	*ret = strtoll(value, &end, 10);
+	return !errno && !*end && end != value && *ret >= 1;
+}
+
+static int set_limit(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (!read_count(value, &cli->run.limit))
 		return error_set(err, ETL_USAGE, "--limit %s: expected a number of rows, 1 or more",
 				 value);
+	return 0;
+}
+
+static int set_watch(struct cli *cli, const char *value, struct etl_error *err)
+{
+	(void)value;
+	(void)err;
+	cli->watch = true;
+	return 0;
+}
+
+static int set_interval(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (!read_count(value, &cli->interval) || cli->interval > MOST_SECONDS)
+		return error_set(err, ETL_USAGE, "--interval %s: expected a number of seconds, from 1 to %d", value,
+				 MOST_SECONDS);
 	return 0;
 }
 
@@ -237,6 +260,8 @@ static const struct option options[] = {
 	  set_format },
 	{ "sql", 0, CLI_DIFF, NULL, "the SQL that makes the target equal, and its undo", set_sql },
 	{ "undo", 0, CLI_DIFF, "FILE", "with --sql: the undo goes there", set_undo },
+	{ "watch", 0, CLI_WATCH, NULL, "look again and again until the run has ended", set_watch },
+	{ "interval", 0, CLI_WATCH, "N", "with --watch: every N seconds (10; on a terminal 1)", set_interval },
 	{ "probe", 0, CLI_PLUGINS, NULL, "load each plugin in a process of its own", set_probe },
 	{ "set", 0, CLI_FILE | CLI_URIS, "KEY=VALUE", "change a key of the pipeline file",
 	  set_set },
@@ -394,6 +419,8 @@ static int check_words(const struct cli *cli, struct etl_error *err)
 		return error_set(err, ETL_USAGE,
 				 "one word too many: \"%s\"; usage: etlrun %s [OPTIONS] %s",
 				 cli->words[verb->max_words], verb->name, verb->words);
+	if (cli->interval && !cli->watch)
+		return error_set(err, ETL_USAGE, "--interval goes with --watch");
 	if (cli->if_needed && cli->dry_run)
 		return error_set(err, ETL_USAGE,
 				 "--if-needed and --dry-run exclude each other: a dry run shows what a run would "

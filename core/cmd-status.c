@@ -1,6 +1,6 @@
 /*
  * status: past and present runs of a pipeline, from its state store, newest first, to standard
- * output.
+ * output; or one of them as it goes on.
  */
 #include "config.h"
 
@@ -11,7 +11,7 @@
 
 #include "output.h"
 #include "run.h"
-#include "state-place.h"
+#include "status-watch.h"
 
 /* A run that says it is running but whose process is gone was interrupted; its lock says which. */
 struct listing {
@@ -227,7 +227,7 @@ static int status(const struct cli *cli, struct etl_error *err)
 	int rc = state_place_open(&place, cli, err);
 
 	if (rc == 0)
-		rc = show(&place, cli, err);
+		rc = cli->watch ? status_watch(&place, cli->interval, err) : show(&place, cli, err);
 	state_place_close(&place);
 	return rc;
 }
@@ -236,7 +236,7 @@ const struct verb verb_status = {
 	.name = "status",
 	.words = "[RUN] PIPELINE.cfg",
 	.summary = "past and present runs",
-	.takes = CLI_FILE,
+	.takes = CLI_FILE | CLI_WATCH,
 	.min_words = 1,
 	.max_words = 2,
 	.run = status,

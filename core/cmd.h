@@ -19,6 +19,7 @@ enum cli_takes {
 	CLI_SUMMARY = 1 << 4, /* --summary FILE */
 	CLI_OUTPUT = 1 << 5,  /* -o, --output FILE */
 	CLI_PLUGINS = 1 << 6, /* --man, --probe */
+	CLI_WATCH = 1 << 7,   /* --watch, --interval N */
 	CLI_FILE = 1 << 8,    /* one pipeline file */
 	CLI_URIS = 1 << 9,    /* two URIs */
 	CLI_JSON = 1 << 10,   /* --json */
@@ -37,6 +38,8 @@ struct cli {
 	bool dry_run, if_needed, man, probe;
 	bool json_lines; /* --json */
 	bool diff_json, sql;
+	bool watch;
+	int64_t interval; /* seconds; 0: not said */
 	const char *undo;
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */

@@ -74,6 +74,8 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 			atomic_fetch_add(&progress->rows, (uint64_t)batch.length);
 			atomic_fetch_add(&progress->bytes, size);
 		}
+		if (item->setup->moved)
+			item->setup->moved(item->setup->data);
 		if (!queue_push(item->queue, &batch)) {
 			batch.release(&batch);
 			return ETL_CANCELED;

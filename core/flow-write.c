@@ -383,8 +383,8 @@ void flow_write_all(struct flow *flow, struct instance *target)
 		canon_free(item->target.canon);
 		item->target.canon = NULL;
 		flow_let_go(flow, item);
-		if (rc == 0 && flow->setup->staged)
-			flow->setup->staged(flow->setup->data);
+		if (rc == 0 && flow->setup->moved)
+			flow->setup->moved(flow->setup->data);
 	}
 }
 

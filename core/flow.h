@@ -30,8 +30,8 @@ struct flow_setup {
 	bool in_order; /* splits are loaded in their order */
 	bool marks;    /* the target says where it stands before each load */
 	size_t depth; /* of each queue, batches */
-	/* Called after each split, by the thread that staged it; or NULL. */
-	void (*staged)(void *data);
+	/* Called after each batch that is read and each split that is staged, by the thread that did it; or NULL. */
+	void (*moved)(void *data);
 	struct journal *journal; /* what another process staged is left out; or NULL */
 	void *data;
 };

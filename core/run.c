@@ -256,7 +256,7 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.writers = most > 0 && most < workers ? most : workers;
 	run->flow.in_order = run->journal.in_order;
 	run->flow.marks = run->marks || run->journal.state;
-	run->flow.staged = tell_state;
+	run->flow.moved = tell_state;
 	run->flow.journal = &run->journal;
 	run->flow.data = run;
 	rc = flow_run(&run->flow, err);

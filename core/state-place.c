@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "run.h"
@@ -59,6 +60,71 @@ void state_place_close(struct state_place *p)
 	pipeline_free(p->pipeline);
 	p->target = NULL;
 	p->pipeline = NULL;
+}
+
+/* ---- A run of it ---- */
+
+struct looking {
+	const struct state_place *place;
+	const char *run;
+	struct state_seen *seen;
+	bool memory;
+};
+
+static char *copy(struct looking *l, const char *text)
+{
+	char *ret = text ? strdup(text) : NULL;
+
+	l->memory |= text && !ret;
+	return ret;
+}
+
+static int on_run(const struct state_run *r, void *data)
+{
+	struct looking *l = data;
+	struct state_seen *seen = l->seen;
+	bool wanted = l->run ? strcmp(r->id, l->run) == 0 : strcmp(r->pipeline, l->place->pipeline->name) == 0;
+
+	if (seen->any || !wanted)
+		return 0;
+	seen->any = true;
+	snprintf(seen->id, sizeof(seen->id), "%s", r->id);
+	snprintf(seen->status, sizeof(seen->status), "%s", r->status);
+	snprintf(seen->phase, sizeof(seen->phase), "%s", r->phase);
+	snprintf(seen->started, sizeof(seen->started), "%s", r->started);
+	seen->pid = r->pid;
+	seen->exit = r->exit;
+	seen->tables = r->tables;
+	seen->rows = r->rows;
+	seen->rejected = r->rejected;
+	seen->command = copy(l, r->command);
+	seen->error = copy(l, r->error);
+	return 0;
+}
+
+int state_place_look(const struct state_place *p, const char *run, struct state_seen *seen, struct etl_error *err)
+{
+	struct looking looking = { .place = p, .run = run, .seen = seen };
+	struct state *state = NULL;
+	int rc = state_open(p->state, false, &state, err);
+
+	state_seen_clear(seen);
+	if (rc == 0 && state)
+		rc = state_runs(state, on_run, &looking, err);
+	state_close(state);
+	return rc == 0 && looking.memory ? error_memory(err) : rc;
+}
+
+void state_seen_clear(struct state_seen *seen)
+{
+	free(seen->command);
+	free(seen->error);
+	memset(seen, 0, sizeof(*seen));
+}
+
+bool state_seen_is_on(const struct state_seen *seen, const struct lock_holder *holder)
+{
+	return seen->any && strcmp(seen->status, STATE_RUNNING) == 0 && (!holder->pid || seen->pid == holder->pid);
 }
 
 int state_place_no_run(const struct state_place *p, struct etl_error *err)

@@ -290,10 +290,12 @@ int state_run_progress(struct state *s, const struct jobs *jobs, const char *run
 
 	for (size_t i = 0; i < jobs->count; i++) {
 		struct job *job = jobs->at[i];
+		bool done;
 
 		pthread_mutex_lock(&job->mutex);
-		tables += job->splits_done == job->split_count;
-		rows += job->staged;
+		done = job->splits_done == job->split_count;
+		tables += done;
+		rows += done || !job->progress ? job->staged : atomic_load(&job->progress->rows);
 		rejected += job->rejected;
 		pthread_mutex_unlock(&job->mutex);
 	}

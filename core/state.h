@@ -60,7 +60,7 @@ int state_print_get(struct state *, const char *run, char **ret, struct etl_erro
 int state_run_settle(struct state *, const char *run, const char *status, struct etl_error *);
 /* The staging places and the pieces of work of a run are no longer there. */
 int state_forget(struct state *, const char *run, struct etl_error *);
-/* What is staged so far, for `status`. */
+/* How far the load is, for `status`: of a table that is not done yet, the rows on their way too. */
 int state_run_progress(struct state *, const struct jobs *, const char *run, struct etl_error *);
 /* The staging places of all loads that have one, in one transaction. */
 int state_run_loads(struct state *, const struct jobs *, const char *run, struct etl_error *);

@@ -30,7 +30,7 @@ _etlrun()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
-	--set | --profile | --tables | --limit)
+	--set | --profile | --tables | --limit | --interval)
 		return ;;
 	esac
 
