@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "log-line.h"
 #include "log.h"
 #include "secret.h"
 
-enum { MOST_SECONDS = 86400 };
+enum { MOST_SECONDS = 86400, MOST_LINES = 1000000 };
 
 struct option {
 	const char *name;     /* without the dashes */
@@ -172,7 +173,40 @@ static int set_format(struct cli *cli, const char *value, struct etl_error *err)
 {
 	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
 		return error_set(err, ETL_USAGE, "--format %s: expected text or json", value);
-	cli->diff_json = strcmp(value, "json") == 0;
+	cli->as_json = strcmp(value, "json") == 0;
+	return 0;
+}
+
+static int set_follow(struct cli *cli, const char *value, struct etl_error *err)
+{
+	(void)value;
+	(void)err;
+	cli->follow = true;
+	return 0;
+}
+
+static int set_level(struct cli *cli, const char *value, struct etl_error *err)
+{
+	cli->logs_level = log_level_of(value);
+	if (cli->logs_level < 0)
+		return error_set(err, ETL_USAGE, "--level %s: expected error, warn, info or debug", value);
+	return 0;
+}
+
+static int set_table(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (!*value)
+		return error_set(err, ETL_USAGE, "--table names no table; write --table T");
+	cli->table = value;
+	return 0;
+}
+
+static int set_tail(struct cli *cli, const char *value, struct etl_error *err)
+{
+	cli->tail_all = strcmp(value, "all") == 0;
+	if (!cli->tail_all && (!read_count(value, &cli->tail) || cli->tail > MOST_LINES))
+		return error_set(err, ETL_USAGE, "--tail %s: expected a number of lines, from 1 to %d, or all", value,
+				 MOST_LINES);
 	return 0;
 }
 
@@ -256,8 +290,12 @@ static const struct option options[] = {
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there; -, and without: standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
 	{ "json", 0, CLI_JSON, NULL, "the lines as they are in the file", set_json },
-	{ "format", 0, CLI_DIFF, "FORMAT", "text or json: a line for each difference",
+	{ "format", 0, CLI_DIFF | CLI_LOGS, "FORMAT", "text or json: a line for each difference, or of the log",
 	  set_format },
+	{ "follow", 0, CLI_LOGS, NULL, "and what comes; of a run that is named until it has ended", set_follow },
+	{ "level", 0, CLI_LOGS, "LEVEL", "error, warn, info or debug: this and what is worse", set_level },
+	{ "table", 0, CLI_LOGS, "T", "only lines that name this table", set_table },
+	{ "tail", 0, CLI_LOGS, "N", "the last N lines (50), or all", set_tail },
 	{ "sql", 0, CLI_DIFF, NULL, "the SQL that makes the target equal, and its undo", set_sql },
 	{ "undo", 0, CLI_DIFF, "FILE", "with --sql: the undo goes there", set_undo },
 	{ "watch", 0, CLI_WATCH, NULL, "look again and again until the run has ended", set_watch },
@@ -470,6 +508,7 @@ int cli_parse(int argc, char **argv, const struct verb *verb, struct cli *cli, b
 	memset(cli, 0, sizeof(*cli));
 	cli->verb = verb;
 	cli->level = ETL_LOG_INFO;
+	cli->logs_level = -1;
 	cli->typed = memdup(argv, (size_t)argc * sizeof(*argv));
 	cli->typed_count = cli->typed ? (size_t)argc : 0;
 	cli->words = words;
@@ -546,7 +585,8 @@ int cli_opened(const struct cli *cli, int rc, struct pipeline **ret, struct etl_
 	hide_secrets(cli);
 	if (rc < 0)
 		return rc;
-	rc = open_log(cli, *ret, err);
+	/* Who reads a log writes none into it. */
+	rc = open_log(cli, cli->verb->takes & CLI_LOGS ? NULL : *ret, err);
 	if (rc < 0) {
 		pipeline_free(*ret);
 		*ret = NULL;

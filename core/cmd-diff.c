@@ -132,7 +132,7 @@ static int print_lines(const struct cli *cli, struct tables *tables, struct etl_
 	if (rc == 0)
 		qsort(order, tables->count, sizeof(struct diff *), by_name);
 	for (size_t i = 0; rc == 0 && i < tables->count; i++)
-		rc = diff_print(order[i], cli->diff_json, cli->run.limit, tables->out, err);
+		rc = diff_print(order[i], cli->as_json, cli->run.limit, tables->out, err);
 	free(order);
 	return rc;
 }
@@ -271,7 +271,7 @@ static int check_options(const struct cli *cli, const struct pipeline *pipeline,
 	if (cli->undo && !cli->sql)
 		return error_set(err, ETL_USAGE,
 				 "--undo says where the undo of --sql goes; give --sql too");
-	if (cli->sql && cli->diff_json)
+	if (cli->sql && cli->as_json)
 		return error_set(err, ETL_USAGE, "--sql prints SQL, not JSON; leave out --format");
 	if (cli->sql && cli->run.limit)
 		return error_set(err, ETL_USAGE,

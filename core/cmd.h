@@ -24,7 +24,8 @@ enum cli_takes {
 	CLI_URIS = 1 << 9,    /* two URIs */
 	CLI_JSON = 1 << 10,   /* --json */
 	CLI_DIFF = 1 << 11,   /* --format FORMAT, --sql, --undo FILE */
-	CLI_NEEDED = 1 << 12  /* --if-needed */
+	CLI_NEEDED = 1 << 12, /* --if-needed */
+	CLI_LOGS = 1 << 13    /* --follow, --level L, --table T, --tail N, --format FORMAT; no log of its own */
 };
 
 struct cli {
@@ -37,9 +38,13 @@ struct cli {
 	const char *summary, *output;
 	bool dry_run, if_needed, man, probe;
 	bool json_lines; /* --json */
-	bool diff_json, sql;
+	bool as_json, sql; /* --format json */
 	bool watch;
 	int64_t interval; /* seconds; 0: not said */
+	bool follow, tail_all;
+	int64_t tail;	    /* 0: not said */
+	int32_t logs_level; /* --level, enum etl_log_level; -1: not said */
+	const char *table;  /* --table, or NULL */
 	const char *undo;
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */
@@ -59,7 +64,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_diff, verb_validate,
-	verb_status, verb_cancel, verb_pause, verb_resume, verb_rollback, verb_rejects, verb_plugins;
+	verb_status, verb_logs, verb_cancel, verb_pause, verb_resume, verb_rollback, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];
 

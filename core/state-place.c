@@ -19,12 +19,13 @@ static size_t pipeline_words(const struct cli *cli)
 		       1;
 }
 
-static int read_pipeline(struct state_place *p, const struct cli *cli, struct etl_error *err)
+int state_place_read(struct state_place *p, const struct cli *cli, struct etl_error *err)
 {
 	size_t words = pipeline_words(cli);
 	struct verb verb = *cli->verb;
 	struct cli named = *cli;
 
+	memset(p, 0, sizeof(*p));
 	if (cli->word_count > words + 1)
 		return error_set(err, ETL_USAGE, "one word too many: \"%s\"; usage: etlrun %s [OPTIONS] %s",
 				 cli->words[1], verb.name, verb.words);
@@ -36,22 +37,24 @@ static int read_pipeline(struct state_place *p, const struct cli *cli, struct et
 	return cli_pipeline(&named, &p->pipeline, err);
 }
 
-int state_place_open(struct state_place *p, const struct cli *cli, struct etl_error *err)
+int state_place_reach(struct state_place *p, struct etl_error *err)
 {
 	struct host_limits limits = {
-		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
+		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1, .pipeline = p->pipeline
 	};
-	int rc;
+	int rc = instance_open(&p->pipeline->target, ETL_ROLE_TARGET, &limits, &p->target, err);
 
-	memset(p, 0, sizeof(*p));
-	rc = read_pipeline(p, cli, err);
-	limits.pipeline = p->pipeline;
-	if (rc == 0)
-		rc = instance_open(&p->pipeline->target, ETL_ROLE_TARGET, &limits, &p->target, err);
 	if (rc == 0)
 		rc = run_state_path(p->pipeline, p->target, p->state, sizeof(p->state), err);
 	snprintf(p->lock, sizeof(p->lock), "%s.lock", p->state);
 	return rc;
+}
+
+int state_place_open(struct state_place *p, const struct cli *cli, struct etl_error *err)
+{
+	int rc = state_place_read(p, cli, err);
+
+	return rc < 0 ? rc : state_place_reach(p, err);
 }
 
 void state_place_close(struct state_place *p)

@@ -17,7 +17,10 @@ struct state_place {
 	char state[4096], lock[4200];
 };
 
-/* Whatever it gives, state_place_close follows. */
+/* The words, and the pipeline; then the target, and where the state is; or both at once. Whatever it gives,
+ * state_place_close follows. */
+int state_place_read(struct state_place *, const struct cli *, struct etl_error *);
+int state_place_reach(struct state_place *, struct etl_error *);
 int state_place_open(struct state_place *, const struct cli *, struct etl_error *);
 void state_place_close(struct state_place *);
 /* One run, as the state has it at this moment. */

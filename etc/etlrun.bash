@@ -22,6 +22,9 @@ _etlrun()
 	--log-format | --format)
 		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
 		return ;;
+	--level)
+		mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur")
+		return ;;
 	--plugin-path)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -30,7 +33,7 @@ _etlrun()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
-	--set | --profile | --tables | --limit | --interval)
+	--set | --profile | --tables | --limit | --interval | --table | --tail)
 		return ;;
 	esac
 
