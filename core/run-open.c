@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "cursor.h"
 #include "log.h"
 #include "needed.h"
@@ -215,6 +216,15 @@ static int list_loads(struct run *run, struct etl_error *err)
 	return 0;
 }
 
+/* A run of mode = "sync" leaves out what the target has; who looks wants to see it. */
+static void see_every_row(struct run *run)
+{
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		changes_free(run->jobs.at[i]->changes);
+		run->jobs.at[i]->changes = NULL;
+	}
+}
+
 int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipeline,
 	     struct etl_error *err)
 {
@@ -250,6 +260,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 		rc = pin_source(run, err);
 	if (rc == 0)
 		rc = make_jobs(run, err);
+	if (rc == 0 && cli->verb->looks)
+		see_every_row(run);
 	if (rc == 0)
 		rc = list_loads(run, err);
 	if (rc < 0)

@@ -40,6 +40,13 @@ the_suite() {
 	expect_exit 0
 	expect_sync customer 4 0 0 4 0
 	expect_sync orders 3 0 0 3 0
+	# Who looks at what differs sees the rows that are equal too.
+	for verb in diff validate; do
+		run_etlrun $verb sync.cfg
+		expect_exit 0
+	done
+	run_etlrun diff sync.cfg
+	expect_stderr 'customer: equal; 4 rows'
 
 	# New, changed, deleted, each counted apart; a child goes with its parent; a name that goes from one row to another.
 	at_source <<-SQL
@@ -201,6 +208,10 @@ by_cursor() {
 	run_sync cursor.cfg
 	expect_exit 0
 	expect_sync $1 2 0 0 2 0
+	# Who looks sees what the cursor does not.
+	run_etlrun diff cursor.cfg
+	expect_exit 0
+	expect_stderr "$1: equal; 3 rows"
 	sync_pipeline deletes.cfg "delete = \"hard\"; tables = ( { name = \"$1\"; cursor = \"at\"; } );"
 	run_sync deletes.cfg
 	expect_exit 2
