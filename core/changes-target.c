@@ -28,6 +28,7 @@ struct reading {
 	uint64_t *hashes;
 	int64_t *left;
 	int64_t room;
+	uint64_t unmarked; /* of changes_count */
 };
 
 static void reading_close(struct reading *r)
@@ -166,6 +167,25 @@ static int add_batch(struct reading *r, struct etl_view *view, const struct Arro
 	return rc;
 }
 
+/* Reads on to the end; EACH sees what there is. */
+static int read_batches(struct reading *r, struct etl_view *view, struct changes_set *set,
+			int (*each)(struct reading *, struct etl_view *, const struct ArrowArray *, struct changes_set *))
+{
+	int rc = 0;
+
+	while (rc == 0) {
+		struct ArrowArray batch = { 0 };
+
+		rc = next_batch(r, &batch);
+		if (rc < 0 || !batch.release)
+			break;
+		if (batch.length > 0)
+			rc = each(r, view, &batch, set);
+		batch.release(&batch);
+	}
+	return rc;
+}
+
 int changes_read(const struct flow_setup *f, struct job *job, struct changes_set *set, struct etl_error *err)
 {
 	struct reading r = { .job = job, .err = err, .context = { .job = job, .side = SIDE_SOURCE } };
@@ -175,18 +195,34 @@ int changes_read(const struct flow_setup *f, struct job *job, struct changes_set
 	if (rc == 0) {
 		r.canon = job_canon(job, &job->rows, ETL_HASH_X1);
 		view = etl_view_new(&r.schema);
-		rc = r.canon && view ? 0 : error_memory(err);
+		rc = r.canon && view ? read_batches(&r, view, set, add_batch) : error_memory(err);
 	}
-	while (rc == 0) {
-		struct ArrowArray batch = { 0 };
+	etl_view_free(view);
+	reading_close(&r);
+	return rc;
+}
 
-		rc = next_batch(&r, &batch);
-		if (rc < 0 || !batch.release)
-			break;
-		if (batch.length > 0)
-			rc = add_batch(&r, view, &batch, set);
-		batch.release(&batch);
+static int count_batch(struct reading *r, struct etl_view *view, const struct ArrowArray *batch, struct changes_set *set)
+{
+	(void)set;
+	if (!etl_view_set(view, batch))
+		return error_memory(r->err);
+	for (int64_t i = 0; i < batch->length; i++)
+		r->unmarked += !is_marked(&view->columns[view->count - 1], i);
+	return 0;
+}
+
+int changes_count(const struct flow_setup *f, struct job *job, uint64_t *ret, struct etl_error *err)
+{
+	struct reading r = { .job = job, .err = err, .context = { .job = job, .side = SIDE_SOURCE } };
+	struct etl_view *view = NULL;
+	int rc = reading_open(&r, f, false);
+
+	if (rc == 0) {
+		view = etl_view_new(&r.schema);
+		rc = view ? read_batches(&r, view, NULL, count_batch) : error_memory(err);
 	}
+	*ret = r.unmarked;
 	etl_view_free(view);
 	reading_close(&r);
 	return rc;

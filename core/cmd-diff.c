@@ -17,8 +17,6 @@
 #include "spill.h"
 #include "watch.h"
 
-enum { EXIT_DIFFERENT = 7 };
-
 /* All tables of a run, in its order; those that cannot be compared have no job. */
 struct tables {
 	struct diff *at;
@@ -29,19 +27,10 @@ struct tables {
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
 
-/* The first column to compare that the target's table does not have, or NULL. */
-static const char *lost_column(const struct job *job)
-{
-	for (int64_t i = 0; i < job->rows.n_children; i++)
-		if (table_find_column(job->existing, job->rows.children[i]->name) < 0)
-			return job->rows.children[i]->name;
-	return NULL;
-}
-
 /* Without the table, or a column, there are no rows to compare. */
 static int check_table(const struct job *job, struct etl_error *err)
 {
-	const char *lost = job->existing ? lost_column(job) : NULL;
+	const char *lost = job->existing ? diff_lost_column(job) : NULL;
 
 	if (job->existing && !lost)
 		return 0;

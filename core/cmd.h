@@ -63,7 +63,7 @@ struct verb {
 		   struct etl_error *); /* the exit code, or negative with the error set */
 };
 
-extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_diff, verb_validate,
+extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_analyze, verb_diff, verb_validate,
 	verb_status, verb_logs, verb_cancel, verb_pause, verb_resume, verb_rollback, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];

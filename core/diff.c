@@ -106,12 +106,17 @@ static int check_unreadable(struct diff *d, struct etl_error *err)
 			 (unsigned long long)d->into.unreadable, d->into.unreadable == 1 ? "" : "s");
 }
 
-int diff_table(struct diff *d, struct run *run, struct job *job, const struct refused *refused,
-	       struct etl_error *err)
+const char *diff_lost_column(const struct job *job)
 {
-	bool done = false;
-	int rc;
+	for (int64_t i = 0; i < job->rows.n_children; i++)
+		if (table_find_column(job->existing, job->rows.children[i]->name) < 0)
+			return job->rows.children[i]->name;
+	return NULL;
+}
 
+int diff_init(struct diff *d, struct run *run, struct job *job, const struct refused *refused,
+	      struct etl_error *err)
+{
 	memset(d, 0, sizeof(*d));
 	d->run = run;
 	d->job = job;
@@ -124,9 +129,15 @@ int diff_table(struct diff *d, struct run *run, struct job *job, const struct re
 	verify_from_init(&d->from, &d->verify, job);
 	verify_peer_init(&d->into, &d->verify, job);
 	d->into.peer.open = verify_into_open;
-	if (!d->found)
-		return error_memory(err);
-	rc = verify_find_into(&d->into, err);
+	return d->found ? verify_find_into(&d->into, err) : error_memory(err);
+}
+
+int diff_table(struct diff *d, struct run *run, struct job *job, const struct refused *refused,
+	       struct etl_error *err)
+{
+	bool done = false;
+	int rc = diff_init(d, run, job, refused, err);
+
 	if (rc == 0)
 		rc = diff_push(d, &done, err);
 	if (rc == 0 && !done)

@@ -30,6 +30,10 @@ struct diff_range {
 	int64_t first, last;
 };
 
+/* Opens nothing yet; D is as it was made by the caller, of zeros or not. diff_clear in any case. */
+int diff_init(struct diff *, struct run *, struct job *, const struct refused *, struct etl_error *);
+/* The first column to compare that the target's table, which is there, does not have, or NULL. */
+const char *diff_lost_column(const struct job *);
 /* Fills D and finds all differences of the job. REFUSED as in verify.h. diff_clear in any case. */
 int diff_table(struct diff *, struct run *, struct job *, const struct refused *, struct etl_error *);
 void diff_clear(struct diff *);

@@ -57,7 +57,7 @@ void error_move(struct etl_error *to, struct etl_error *from);
 /* A plugin cannot do what the pipeline says: an ETL_USAGE error begins with ORIGIN (or NULL), where that stands. Returns
  * RC; nothing happens unless it is negative. */
 int error_blame(struct etl_error *, const char *origin, int rc);
-/* The exit codes, as etlrun(1) tells them; 7 is that of differences, 0 that all is done. */
+/* The exit codes, as etlrun(1) tells them; 0: all is done. */
 enum {
 	EXIT_BUG = 1,
 	EXIT_USAGE,
@@ -65,7 +65,8 @@ enum {
 	EXIT_TARGET,
 	EXIT_DATA,
 	EXIT_REJECTED, /* done, with rejected rows within the limits */
-	EXIT_LOCKED = 8,
+	EXIT_DIFFERENT, /* source and target, where that was asked */
+	EXIT_LOCKED,
 	EXIT_ROLLBACK,
 	EXIT_MACHINE,
 	EXIT_PAUSED,

@@ -18,5 +18,7 @@ struct output {
 int output_open(struct output *, struct etl_error *);
 /* Prints what was written. ETL_MEMORY: standard output cannot be written. */
 int output_close(struct output *, struct etl_error *);
+/* A text that is made already, redacted too: there, or into the file PATH, which is made anew. */
+int output_text(const char *text, const char *path /* or NULL */, struct etl_error *);
 
 #endif
