@@ -9,6 +9,7 @@
 
 #include "columns.h"
 #include "keymap.h"
+#include "remake.h"
 
 /* A column of UUIDs where its values come. */
 struct place {
@@ -17,13 +18,13 @@ struct place {
 };
 
 struct mapping {
+	struct etl_remake remake; /* first: its functions are given it back */
 	struct etl_instance *self;
 	struct etl_context *context;
 	struct etl_error *err;
 	struct ArrowArrayStream in;
-	struct ArrowSchema in_schema, out_schema, made_schema;
+	struct ArrowSchema in_schema, out_schema;
 	struct keymap_plan plan;
-	struct etl_view *view;
 	struct place *places; /* as in the plan */
 	int64_t *from; /* of each child of the output: the input's; -1 - n: the nth made one */
 	int64_t out_count;
@@ -35,9 +36,9 @@ static int memory_failed(const struct mapping *m)
 }
 
 /* The same for a stream. */
-static int no_memory(const struct mapping *m)
+static int no_memory(struct etl_remake *self)
 {
-	memory_failed(m);
+	memory_failed((const struct mapping *)(void *)self);
 	return ENOMEM;
 }
 
@@ -45,7 +46,7 @@ static int no_memory(const struct mapping *m)
 
 static const char *input_name(const struct mapping *m, const struct place *p, size_t i)
 {
-	return m->in_schema.children[p->views[i] - m->view->columns]->name;
+	return m->in_schema.children[p->views[i] - m->remake.view->columns]->name;
 }
 
 static int reject(const struct mapping *m, const struct place *p, const struct ArrowArray *batch,
@@ -89,12 +90,12 @@ static size_t first_null(const struct place *p, int64_t row)
 	return i;
 }
 
-static int make_row(const struct mapping *m, struct etl_builder *builder,
-		    const struct ArrowArray *batch, int64_t row, bool *ret_keep)
+static int make_row(struct etl_remake *self, struct etl_builder *builder, const struct ArrowArray *batch, int64_t row,
+		    bool *ret_keep)
 {
+	const struct mapping *m = (const struct mapping *)(void *)self;
 	int r = 0;
 
-	*ret_keep = true;
 	for (size_t i = 0; r == 0 && i < m->plan.made_count; i++) {
 		const struct place *p = &m->places[i];
 		size_t bad = first_null(p, row);
@@ -117,91 +118,22 @@ static int make_row(const struct mapping *m, struct etl_builder *builder,
 	return r;
 }
 
-static int make_columns(const struct mapping *m, const struct ArrowArray *batch,
-			struct ArrowArray *made, int64_t *keep, int64_t *ret_kept)
-{
-	struct etl_builder *builder = etl_builder_new(&m->made_schema,
-						      batch->length > 0 ? batch->length : 1);
-	int64_t kept = 0;
-	int r = builder && etl_view_set(m->view, batch) ? 0 : no_memory(m);
-
-	for (int64_t row = 0; r == 0 && row < batch->length; row++) {
-		bool stays;
-
-		r = make_row(m, builder, batch, row, &stays);
-		if (stays)
-			keep[kept++] = row;
-	}
-	if (r == 0 && !etl_builder_finish(builder, made))
-		r = no_memory(m);
-	etl_builder_free(builder);
-	*ret_kept = kept;
-	return r;
-}
-
 /* ---- The batch that goes on ---- */
 
-static void frame_release(struct ArrowArray *batch)
-{
-	for (int64_t i = 0; i < batch->n_children; i++) {
-		if (batch->children[i]->release)
-			batch->children[i]->release(batch->children[i]);
-		free(batch->children[i]);
-	}
-	free(batch->children);
-	free(batch->buffers);
-	batch->release = NULL;
-}
-
-static bool frame_make(struct ArrowArray *ret, int64_t columns, int64_t rows)
-{
-	*ret = (struct ArrowArray){ .length = rows, .n_buffers = 1, .release = frame_release };
-	ret->buffers = calloc(1, sizeof(*ret->buffers));
-	ret->children = calloc((size_t)columns + 1, sizeof(*ret->children));
-	while (ret->buffers && ret->children && ret->n_children < columns) {
-		ret->children[ret->n_children] = calloc(1, sizeof(**ret->children));
-		if (!ret->children[ret->n_children])
-			break;
-		ret->n_children++;
-	}
-	if (ret->buffers && ret->children && ret->n_children == columns)
-		return true;
-	frame_release(ret);
-	return false;
-}
-
-/* The parent's offset counts for its children, which are about to lose it. */
-static void move_child(struct ArrowArray *to, struct ArrowArray *batch, int64_t from)
-{
-	struct ArrowArray *child = batch->children[from];
-
-	*to = *child;
-	child->release = NULL;
-	if (batch->offset > 0) {
-		to->offset += batch->offset;
-		to->null_count = -1;
-	}
-	to->length = batch->length;
-}
-
 /* Takes over BATCH's columns; BATCH itself stays to be released. None of its rows stays: OUT is not filled. */
-static int map_batch(const struct mapping *m, struct ArrowArray *batch, struct ArrowArray *out)
+static int map_batch(struct mapping *m, struct ArrowArray *batch, struct ArrowArray *out)
 {
 	int64_t *keep = malloc(((size_t)batch->length + 1) * sizeof(*keep)), kept = 0;
 	struct ArrowArray made = { .release = NULL }, frame = { .release = NULL };
-	int r = keep ? make_columns(m, batch, &made, keep, &kept) : no_memory(m);
+	int r = keep ? etl_remake_values(&m->remake, batch, &made, keep, &kept) : no_memory(&m->remake);
 
-	if (r == 0 && !frame_make(&frame, m->out_count, batch->length))
-		r = no_memory(m);
+	if (r == 0 && !etl_remake_frame(&frame, m->out_count, batch->length))
+		r = no_memory(&m->remake);
 	for (int64_t i = 0; r == 0 && i < m->out_count; i++)
-		move_child(frame.children[i], m->from[i] < 0 ? &made : batch,
-			   m->from[i] < 0 ? -1 - m->from[i] : m->from[i]);
-	if (r == 0 && kept == batch->length) {
-		*out = frame;
-		frame.release = NULL;
-	} else if (r == 0 && kept > 0 && !etl_batch_take(out, &m->out_schema, &frame, keep, kept)) {
-		r = no_memory(m);
-	}
+		etl_remake_move(frame.children[i], m->from[i] < 0 ? &made : batch,
+				m->from[i] < 0 ? -1 - m->from[i] : m->from[i]);
+	if (r == 0 && !etl_remake_keep(out, &m->out_schema, &frame, keep, kept))
+		r = no_memory(&m->remake);
 	if (frame.release)
 		frame.release(&frame);
 	if (made.release)
@@ -246,7 +178,7 @@ static const char *mapping_last_error(struct ArrowArrayStream *stream)
 
 static void mapping_free(struct mapping *m)
 {
-	struct ArrowSchema *schemas[] = { &m->in_schema, &m->out_schema, &m->made_schema };
+	struct ArrowSchema *schemas[] = { &m->in_schema, &m->out_schema, &m->remake.made };
 
 	if (m->in.release)
 		m->in.release(&m->in);
@@ -257,7 +189,7 @@ static void mapping_free(struct mapping *m)
 		free(m->places[i].views);
 	free(m->places);
 	free(m->from);
-	etl_view_free(m->view);
+	etl_view_free(m->remake.view);
 	keymap_plan_free(&m->plan);
 	free(m);
 }
@@ -291,7 +223,7 @@ static int place_made(struct mapping *m, const struct etl_table *table, size_t i
 				"UUID can be made of them",
 				name);
 		}
-		p->views[k] = &m->view->columns[at];
+		p->views[k] = &m->remake.view->columns[at];
 	}
 	return ETL_OK;
 }
@@ -302,9 +234,7 @@ static void add_child(struct mapping *m, struct etl_column *columns, const char 
 
 	if (from >= 0)
 		type = etl_type_of(m->in_schema.children[from]);
-	columns[m->out_count] = (struct etl_column){
-		.name = name, .type = type.type, .precision = type.precision, .scale = type.scale
-	};
+	columns[m->out_count] = etl_remake_column(name, type);
 	m->from[m->out_count++] = from;
 }
 
@@ -337,11 +267,11 @@ static bool make_schemas(struct mapping *m, const struct etl_table *table)
 
 	m->from = calloc(room, sizeof(*m->from));
 	m->places = calloc(m->plan.made_count + 1, sizeof(*m->places));
-	m->view = etl_view_new(&m->in_schema);
-	ok = columns && m->from && m->places && m->view;
+	m->remake.view = etl_view_new(&m->in_schema);
+	ok = columns && m->from && m->places && m->remake.view;
 	for (size_t i = 0; ok && i < m->plan.made_count; i++)
 		columns[i] = (struct etl_column){ .name = m->plan.made[i].name, .type = ETL_UUID };
-	ok = ok && etl_schema_make(&m->made_schema, columns, m->plan.made_count, sizeof(*columns));
+	ok = ok && etl_schema_make(&m->remake.made, columns, m->plan.made_count, sizeof(*columns));
 	ok = ok && make_out(m, table, columns);
 	free(columns);
 	return ok;
@@ -371,6 +301,8 @@ int keymap_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct A
 
 	if (!m)
 		return self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to map keys");
+	m->remake.row = make_row;
+	m->remake.no_memory = no_memory;
 	m->self = self;
 	m->context = wrap->context;
 	m->err = err;

@@ -10,23 +10,26 @@
 #include <stdlib.h>
 
 #include "map.h"
+#include "remake.h"
 
 struct mapping {
+	struct etl_remake remake; /* first: its functions are given it back */
 	struct etl_instance *self;
 	struct etl_context *context;
 	struct etl_error *err;
 	struct ArrowArrayStream in;
-	struct ArrowSchema in_schema, out_schema, made_schema;
+	struct ArrowSchema in_schema, out_schema;
 	struct map_plan plan;
 	struct map_verdict verdict;
-	struct etl_view *view;
 	uint64_t filtered;	  /* of the batch */
 	uint64_t nulls, defaults; /* misfits that became NULL or the default */
 	char *table;
 };
 
-static int no_memory(struct mapping *m)
+static int no_memory(struct etl_remake *self)
 {
+	const struct mapping *m = (const struct mapping *)(void *)self;
+
 	m->self->host->fail(m->err, ETL_MEMORY, NULL, 0, "no memory to map a batch");
 	return ENOMEM;
 }
@@ -56,7 +59,7 @@ static int reject(struct mapping *m, const struct map_column *column,
 	int r;
 
 	etl_text_addf(&reason, "column %s: the value ", column->name);
-	etl_text_add_value(&reason, &m->view->columns[column->from], row);
+	etl_text_add_value(&reason, &m->remake.view->columns[column->from], row);
 	etl_text_addf(&reason, " does not fit %s", column->cast->type_text);
 	what.reason = reason.failed ? "a value does not fit the type of its cast" : reason.at;
 	r = m->self->host->reject(m->context, &what);
@@ -71,20 +74,20 @@ static int cast_value(struct mapping *m, const struct map_column *column,
 {
 	const char *code = NULL;
 
-	if (etl_is_null(&m->view->columns[column->from], row)) {
+	if (etl_is_null(&m->remake.view->columns[column->from], row)) {
 		etl_put_null(to);
 		return 0;
 	}
-	code = etl_convert(to, &m->view->columns[column->from], row);
+	code = etl_convert(to, &m->remake.view->columns[column->from], row);
 	if (!code)
 		return 0;
 	if (strcmp(code, "no_memory") == 0)
-		return no_memory(m);
+		return no_memory(&m->remake);
 	if (column->cast->misfit == MISFIT_DEFAULT) {
 		m->defaults++;
 		return etl_convert_text(to, column->cast->fallback,
 					strlen(column->cast->fallback)) ?
-			       no_memory(m) :
+			       no_memory(&m->remake) :
 			       0;
 	}
 	etl_put_null(to);
@@ -108,26 +111,27 @@ static int skip_row(struct mapping *m, struct etl_builder *builder, const struct
 	};
 	int r = 0;
 
-	for (int64_t i = 0; i < m->made_schema.n_children; i++)
+	for (int64_t i = 0; i < m->remake.made.n_children; i++)
 		etl_put_null(&builder->columns[i]);
 	if (fate == MAP_LEFT_OUT) {
 		m->filtered++;
 		return 0;
 	}
-	map_verdict_reason(&m->verdict, m->view, row, &reason);
+	map_verdict_reason(&m->verdict, m->remake.view, row, &reason);
 	what.reason = reason.at ? reason.at : "";
-	r = reason.failed				 ? no_memory(m) :
+	r = reason.failed				 ? no_memory(&m->remake) :
 	    m->self->host->reject(m->context, &what) < 0 ? EINVAL :
 							   0;
 	etl_text_free(&reason);
 	return r;
 }
 
-static int make_row(struct mapping *m, struct etl_builder *builder, const struct ArrowArray *batch,
-		    int64_t row, bool *ret_keep)
+static int make_row(struct etl_remake *self, struct etl_builder *builder, const struct ArrowArray *batch, int64_t row,
+		    bool *ret_keep)
 {
+	struct mapping *m = (struct mapping *)(void *)self;
 	struct etl_column_builder *to = builder->columns;
-	enum map_fate fate = map_verdict_of(&m->verdict, m->view, row);
+	enum map_fate fate = map_verdict_of(&m->verdict, m->remake.view, row);
 
 	*ret_keep = fate == MAP_STAYS;
 	if (fate != MAP_STAYS)
@@ -141,7 +145,7 @@ static int make_row(struct mapping *m, struct etl_builder *builder, const struct
 		if (column->from >= 0)
 			r = cast_value(m, column, to, batch, row, ret_keep);
 		else if (etl_convert_text(to, column->value, strlen(column->value)))
-			r = no_memory(m);
+			r = no_memory(&m->remake);
 		if (r != 0)
 			return r;
 		to++;
@@ -149,36 +153,10 @@ static int make_row(struct mapping *m, struct etl_builder *builder, const struct
 	return 0;
 }
 
-/* Fills MADE with the casts and constants of a batch, KEEP with the rows that stay. */
-static int make_values(struct mapping *m, const struct ArrowArray *batch, struct ArrowArray *made,
-		       int64_t *keep, int64_t *ret_kept)
-{
-	struct etl_builder *builder = etl_builder_new(&m->made_schema,
-						      batch->length > 0 ? batch->length : 1);
-	int64_t kept = 0;
-	int r = 0;
-
-	if (!builder || !etl_view_set(m->view, batch))
-		r = no_memory(m);
-	for (int64_t row = 0; r == 0 && row < batch->length; row++) {
-		bool stays;
-
-		r = make_row(m, builder, batch, row, &stays);
-		if (stays)
-			keep[kept++] = row;
-	}
-	if (r == 0 && !etl_builder_finish(builder, made))
-		r = no_memory(m);
-	etl_builder_free(builder);
-	if (r == 0)
-		*ret_kept = kept;
-	return r;
-}
-
 /* Whether the rows have to be looked at, one by one. */
 static bool looks_at_rows(const struct mapping *m)
 {
-	return m->made_schema.n_children > 0 || m->verdict.filter >= 0 || m->verdict.reject >= 0;
+	return m->remake.made.n_children > 0 || m->verdict.filter >= 0 || m->verdict.reject >= 0;
 }
 
 static void count_filtered(struct mapping *m)
@@ -188,49 +166,6 @@ static void count_filtered(struct mapping *m)
 	m->filtered = 0;
 }
 
-static void release_batch(struct ArrowArray *batch)
-{
-	for (int64_t i = 0; i < batch->n_children; i++) {
-		if (batch->children[i]->release)
-			batch->children[i]->release(batch->children[i]);
-		free(batch->children[i]);
-	}
-	free(batch->children);
-	free(batch->buffers);
-	batch->release = NULL;
-}
-
-static bool make_frame(struct ArrowArray *ret, int64_t columns, int64_t rows)
-{
-	*ret = (struct ArrowArray){ .length = rows, .n_buffers = 1, .release = release_batch };
-	ret->buffers = calloc(1, sizeof(*ret->buffers));
-	ret->children = calloc((size_t)columns + 1, sizeof(struct ArrowArray *));
-	for (int64_t i = 0; ret->buffers && ret->children && i < columns; i++) {
-		ret->children[i] = calloc(1, sizeof(struct ArrowArray));
-		if (!ret->children[i])
-			break;
-		ret->n_children++;
-	}
-	if (ret->buffers && ret->children && ret->n_children == columns)
-		return true;
-	release_batch(ret);
-	return false;
-}
-
-/* The parent's offset counts for its children, which are about to lose it. */
-static void move_child(struct ArrowArray *to, struct ArrowArray *batch, int64_t from)
-{
-	struct ArrowArray *child = batch->children[from];
-
-	*to = *child;
-	child->release = NULL;
-	if (batch->offset > 0) {
-		to->offset += batch->offset;
-		to->null_count = -1;
-	}
-	to->length = batch->length;
-}
-
 static void fill_frame(const struct mapping *m, struct ArrowArray *frame, struct ArrowArray *batch,
 		       struct ArrowArray *made)
 {
@@ -238,36 +173,30 @@ static void fill_frame(const struct mapping *m, struct ArrowArray *frame, struct
 
 	for (size_t i = 0; i < m->plan.count; i++) {
 		if (is_made(&m->plan.at[i]))
-			move_child(frame->children[i], made, next++);
+			etl_remake_move(frame->children[i], made, next++);
 		else
-			move_child(frame->children[i], batch, m->plan.at[i].from);
+			etl_remake_move(frame->children[i], batch, m->plan.at[i].from);
 	}
 	if (ordinal >= 0)
-		move_child(frame->children[m->plan.count], batch, ordinal);
+		etl_remake_move(frame->children[m->plan.count], batch, ordinal);
 }
 
-/* Takes over BATCH's columns; BATCH itself stays to be released. */
+/* Takes over BATCH's columns; BATCH itself stays to be released. None of its rows stays: OUT is not filled. */
 static int map_batch(struct mapping *m, struct ArrowArray *batch, struct ArrowArray *out)
 {
 	int64_t *keep = calloc((size_t)batch->length + 1, sizeof(*keep)), kept = batch->length;
-	struct ArrowArray made = { 0 }, frame = { 0 }, fewer;
-	int r = keep ? 0 : no_memory(m);
+	struct ArrowArray made = { 0 }, frame = { 0 };
+	int r = keep ? 0 : no_memory(&m->remake);
 
 	if (r == 0 && looks_at_rows(m))
-		r = make_values(m, batch, &made, keep, &kept);
+		r = etl_remake_values(&m->remake, batch, &made, keep, &kept);
 	count_filtered(m);
-	if (r == 0 && !make_frame(&frame, m->out_schema.n_children, batch->length))
-		r = no_memory(m);
+	if (r == 0 && !etl_remake_frame(&frame, m->out_schema.n_children, batch->length))
+		r = no_memory(&m->remake);
 	if (r == 0) {
 		fill_frame(m, &frame, batch, &made);
-		if (kept == batch->length) {
-			*out = frame;
-			frame.release = NULL;
-		} else if (etl_batch_take(&fewer, &m->out_schema, &frame, keep, kept)) {
-			*out = fewer;
-		} else {
-			r = no_memory(m);
-		}
+		if (!etl_remake_keep(out, &m->out_schema, &frame, keep, kept))
+			r = no_memory(&m->remake);
 	}
 	if (frame.release)
 		frame.release(&frame);
@@ -280,34 +209,26 @@ static int map_batch(struct mapping *m, struct ArrowArray *batch, struct ArrowAr
 static int mapping_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
 	struct mapping *m = stream->private_data;
+	int r = 0;
 
-	for (;;) {
-		struct ArrowArray batch, mapped;
-		int r = m->in.get_next(&m->in, &batch);
+	out->release = NULL;
+	while (r == 0 && !out->release) {
+		struct ArrowArray batch = { .release = NULL };
 
-		if (r != 0)
+		r = m->in.get_next(&m->in, &batch);
+		if (r != 0 || !batch.release)
 			return r;
-		if (!batch.release) {
-			*out = (struct ArrowArray){ 0 };
-			return 0;
-		}
-		r = map_batch(m, &batch, &mapped);
+		r = map_batch(m, &batch, out);
 		batch.release(&batch);
-		if (r != 0)
-			return r;
-		if (mapped.length > 0) {
-			*out = mapped;
-			return 0;
-		}
-		mapped.release(&mapped);
 	}
+	return r;
 }
 
 static int mapping_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
 {
 	struct mapping *m = stream->private_data;
 
-	return etl_schema_copy(out, &m->out_schema) ? 0 : no_memory(m);
+	return etl_schema_copy(out, &m->out_schema) ? 0 : no_memory(&m->remake);
 }
 
 static const char *mapping_last_error(struct ArrowArrayStream *stream)
@@ -319,13 +240,13 @@ static const char *mapping_last_error(struct ArrowArrayStream *stream)
 
 static void mapping_free(struct mapping *m)
 {
-	struct ArrowSchema *schemas[] = { &m->in_schema, &m->out_schema, &m->made_schema };
+	struct ArrowSchema *schemas[] = { &m->in_schema, &m->out_schema, &m->remake.made };
 
 	for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++)
 		if (schemas[i]->release)
 			schemas[i]->release(schemas[i]);
 	map_plan_free(&m->plan);
-	etl_view_free(m->view);
+	etl_view_free(m->remake.view);
 	free(m->table);
 	free(m);
 }
@@ -358,10 +279,7 @@ static size_t describe(const struct mapping *m, struct etl_column *columns, bool
 			continue;
 		type = is_made(column) ? type_of(column) :
 					 etl_type_of(m->in_schema.children[column->from]);
-		columns[count++] = (struct etl_column){ .name = column->name,
-							.type = type.type,
-							.precision = type.precision,
-							.scale = type.scale };
+		columns[count++] = etl_remake_column(column->name, type);
 	}
 	if (!made_only && etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN) >= 0)
 		columns[count++] = (struct etl_column){ .name = ETL_ORDINAL_COLUMN,
@@ -381,11 +299,11 @@ static bool make_schemas(struct mapping *m)
 	}
 	if (ok) {
 		count = describe(m, columns, true);
-		ok = etl_schema_make(&m->made_schema, columns, count, sizeof(*columns));
+		ok = etl_schema_make(&m->remake.made, columns, count, sizeof(*columns));
 	}
 	free(columns);
-	m->view = ok ? etl_view_new(&m->in_schema) : NULL;
-	return m->view != NULL;
+	m->remake.view = ok ? etl_view_new(&m->in_schema) : NULL;
+	return m->remake.view != NULL;
 }
 
 /* The plan over the columns that come; the ordinal is none of them. */
@@ -415,6 +333,8 @@ int map_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct Arro
 
 	if (!m)
 		return self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to map rows");
+	m->remake.row = make_row;
+	m->remake.no_memory = no_memory;
 	m->self = self;
 	m->context = wrap->context;
 	m->err = err;

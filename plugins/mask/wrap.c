@@ -10,6 +10,7 @@
 
 #include "columns.h"
 #include "mask.h"
+#include "remake.h"
 
 /* A masked column where it comes. */
 struct place {
@@ -18,15 +19,15 @@ struct place {
 };
 
 struct masking {
+	struct etl_remake remake; /* first: its functions are given it back */
 	struct etl_instance *self;
 	struct etl_context *context;
 	struct etl_error *err;
 	struct ArrowArrayStream in;
-	struct ArrowSchema schema, made_schema;
+	struct ArrowSchema schema;
 	struct mask_plan plan;
 	struct place *places;
 	size_t place_count;
-	struct etl_view *view;
 };
 
 static int memory_failed(const struct masking *m)
@@ -35,9 +36,9 @@ static int memory_failed(const struct masking *m)
 }
 
 /* The same for a stream. */
-static int no_memory(const struct masking *m)
+static int no_memory(struct etl_remake *self)
 {
-	memory_failed(m);
+	memory_failed((const struct masking *)(void *)self);
 	return ENOMEM;
 }
 
@@ -47,7 +48,7 @@ static int no_memory(const struct masking *m)
 static bool hide(const struct masking *m, const struct ArrowArray *batch, int64_t row,
 		 struct ArrowArray *ret)
 {
-	struct etl_builder *builder = etl_builder_new(&m->made_schema, 1);
+	struct etl_builder *builder = etl_builder_new(&m->remake.made, 1);
 	struct ArrowArray nulls;
 	bool ok = builder && etl_batch_take(ret, &m->schema, batch, &row, 1);
 
@@ -74,7 +75,7 @@ static bool hide(const struct masking *m, const struct ArrowArray *batch, int64_
 	return true;
 }
 
-static int reject(const struct masking *m, const struct place *place,
+static int reject(struct masking *m, const struct place *place,
 		  const struct ArrowArray *batch, int64_t row, const char *code)
 {
 	struct ArrowArray hidden;
@@ -85,7 +86,7 @@ static int reject(const struct masking *m, const struct place *place,
 	int r;
 
 	if (!hide(m, batch, row, &hidden))
-		return no_memory(m);
+		return no_memory(&m->remake);
 	etl_text_addf(
 		&reason,
 		"column %s: a value cannot be masked in this way (%s); it is not shown, and masked "
@@ -100,21 +101,22 @@ static int reject(const struct masking *m, const struct place *place,
 
 /* ---- A batch ---- */
 
-static int mask_row(const struct masking *m, struct etl_builder *builder,
-		    const struct ArrowArray *batch, int64_t row, bool *ret_keep)
+static int mask_row(struct etl_remake *self, struct etl_builder *builder, const struct ArrowArray *batch, int64_t row,
+		    bool *ret_keep)
 {
-	*ret_keep = true;
+	struct masking *m = (struct masking *)(void *)self;
+
 	for (size_t i = 0; i < m->place_count; i++) {
 		const struct place *p = &m->places[i];
 		const char *code = mask_value(&p->column, &builder->columns[i],
-					      &m->view->columns[p->at],
-					      p->by < 0 ? NULL : &m->view->columns[p->by], row);
+					      &m->remake.view->columns[p->at],
+					      p->by < 0 ? NULL : &m->remake.view->columns[p->by], row);
 		int r = 0;
 
 		if (!code)
 			continue;
 		if (strcmp(code, "no_memory") == 0)
-			return no_memory(m);
+			return no_memory(self);
 		etl_put_null(&builder->columns[i]);
 		if (*ret_keep)
 			r = reject(m, p, batch, row, code);
@@ -123,28 +125,6 @@ static int mask_row(const struct masking *m, struct etl_builder *builder,
 			return r;
 	}
 	return 0;
-}
-
-static int make_columns(const struct masking *m, const struct ArrowArray *batch,
-			struct ArrowArray *made, int64_t *keep, int64_t *ret_kept)
-{
-	struct etl_builder *builder = etl_builder_new(&m->made_schema,
-						      batch->length > 0 ? batch->length : 1);
-	int64_t kept = 0;
-	int r = builder && etl_view_set(m->view, batch) ? 0 : no_memory(m);
-
-	for (int64_t row = 0; r == 0 && row < batch->length; row++) {
-		bool stays;
-
-		r = mask_row(m, builder, batch, row, &stays);
-		if (stays)
-			keep[kept++] = row;
-	}
-	if (r == 0 && !etl_builder_finish(builder, made))
-		r = no_memory(m);
-	etl_builder_free(builder);
-	*ret_kept = kept;
-	return r;
 }
 
 /* The made columns instead of the old ones; what is left of MADE is released. */
@@ -179,22 +159,18 @@ static bool straighten(const struct masking *m, struct ArrowArray *batch)
 }
 
 /* OUT has the rows that stay; none: it is not filled. BATCH stays to be released when it is not moved. */
-static int mask_batch(const struct masking *m, struct ArrowArray *batch, struct ArrowArray *out)
+static int mask_batch(struct masking *m, struct ArrowArray *batch, struct ArrowArray *out)
 {
 	int64_t *keep = malloc(((size_t)batch->length + 1) * sizeof(*keep)), kept = 0;
 	struct ArrowArray made = { .release = NULL };
-	int r = keep && (batch->offset == 0 || straighten(m, batch)) ? 0 : no_memory(m);
+	int r = keep && (batch->offset == 0 || straighten(m, batch)) ? 0 : no_memory(&m->remake);
 
 	if (r == 0)
-		r = make_columns(m, batch, &made, keep, &kept);
+		r = etl_remake_values(&m->remake, batch, &made, keep, &kept);
 	if (r == 0) {
 		exchange(m, batch, &made);
-		if (kept == batch->length) {
-			*out = *batch;
-			batch->release = NULL;
-		} else if (kept > 0 && !etl_batch_take(out, &m->schema, batch, keep, kept)) {
-			r = no_memory(m);
-		}
+		if (!etl_remake_keep(out, &m->schema, batch, keep, kept))
+			r = no_memory(&m->remake);
 	}
 	free(keep);
 	return r;
@@ -245,9 +221,9 @@ static void masking_free(struct masking *m)
 		m->in.release(&m->in);
 	if (m->schema.release)
 		m->schema.release(&m->schema);
-	if (m->made_schema.release)
-		m->made_schema.release(&m->made_schema);
-	etl_view_free(m->view);
+	if (m->remake.made.release)
+		m->remake.made.release(&m->remake.made);
+	etl_view_free(m->remake.view);
 	mask_plan_free(&m->plan);
 	free(m->places);
 	free(m);
@@ -296,18 +272,12 @@ static bool make_schema(struct masking *m)
 	struct etl_column *columns = calloc(m->place_count + 1, sizeof(*columns));
 	bool ok = columns != NULL;
 
-	for (size_t i = 0; ok && i < m->place_count; i++) {
-		struct etl_type_info type = etl_type_of(m->schema.children[m->places[i].at]);
-
-		columns[i] = (struct etl_column){ .name = m->places[i].column.name,
-						  .type = type.type,
-						  .precision = type.precision,
-						  .scale = type.scale };
-	}
-	ok = ok && etl_schema_make(&m->made_schema, columns, m->place_count, sizeof(*columns));
+	for (size_t i = 0; ok && i < m->place_count; i++)
+		columns[i] = etl_remake_column(m->places[i].column.name, etl_type_of(m->schema.children[m->places[i].at]));
+	ok = ok && etl_schema_make(&m->remake.made, columns, m->place_count, sizeof(*columns));
 	free(columns);
-	m->view = ok ? etl_view_new(&m->schema) : NULL;
-	return m->view != NULL;
+	m->remake.view = ok ? etl_view_new(&m->schema) : NULL;
+	return m->remake.view != NULL;
 }
 
 static int masking_open(struct masking *m, const struct etl_table *table,
@@ -336,6 +306,8 @@ int mask_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct Arr
 
 	if (!m)
 		return self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to mask rows");
+	m->remake.row = mask_row;
+	m->remake.no_memory = no_memory;
 	m->self = self;
 	m->context = wrap->context;
 	m->err = err;
