@@ -311,7 +311,7 @@ static struct etl_context *step_context(struct chain *c, struct etl_context *who
 static int add_transforms(const struct flow_setup *f, struct chain *c, struct job *job,
 			  struct etl_context *context, struct etl_error *err)
 {
-	const struct etl_table *in = job->source;
+	const struct etl_table *in = &job->comes;
 	int rc = 0;
 
 	for (size_t i = 0; i < job->transforms.count && rc == 0; i++) {

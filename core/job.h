@@ -44,6 +44,7 @@ struct job {
 	const struct table_rule *rule;
 	size_t index;		   /* in the run, from 0 */
 	struct etl_table *source;  /* as the source describes it */
+	struct etl_table comes;	   /* the source's, to the first transform; a query's result is called as the entry says */
 	struct etl_table **shapes; /* what comes out of each transform; shapes[i] for uses[i] */
 	struct etl_table *target;  /* as it shall be at the target */
 	const char *label;	   /* "schema.name" where the run has several tables of the name, else NULL */

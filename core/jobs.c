@@ -223,6 +223,9 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 {
 	const struct etl_table *table = job->source;
 
+	job->comes = *job->source;
+	if (job->rule->query)
+		job->comes.name = job->rule->as;
 	job->shapes = calloc(job->transforms.count + 1, sizeof(*job->shapes));
 	if (!job->shapes || !shape_stream_schema(table, is_dynamic(m->setup->source), &job->want) ||
 	    !etl_schema_copy(&job->before_cast, &job->want))
@@ -231,7 +234,8 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	for (size_t i = 0; i < job->transforms.count; i++) {
 		const struct plugin *plugin = job->transforms.at[i].plugin;
 		struct ArrowSchema next = { 0 };
-		int rc = derive_one(m, job, &job->transforms.at[i], table, &job->shapes[i]);
+		int rc = derive_one(m, job, &job->transforms.at[i], i ? table : &job->comes,
+				    &job->shapes[i]);
 
 		if (rc < 0)
 			return rc;

@@ -223,7 +223,7 @@ static const struct etl_option keymap_options[] = {
 	{ .name = "table",
 	  .kind = ETL_OPT_TEXT,
 	  .help = "The name for {table} where the table's own key is hashed. Default: what `names` "
-		  "says, else the name in the source." },
+		  "says, else the name in the source, or the `as` of a query." },
 	{ .name = "names",
 	  .kind = ETL_OPT_PAIRS,
 	  .help = "Pairs of a table as the source calls it, with or without its schema, and the "
