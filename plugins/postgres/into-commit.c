@@ -437,8 +437,12 @@ static int prepare(struct into *n)
 	if (into_names_gone(part->load))
 		add_view(&sql, part, "goes", "*", name);
 	if (into_merges(part->load)) {
+		/* Rows meet by the key; to look at wide values would take longer than it saves. */
 		etl_text_add(&sql, "ANALYZE ");
 		postgres_add_name(&sql, part->token->text, part->load->table->name);
+		etl_text_add(&sql, " (");
+		postgres_into_add_key(&sql, part->load, "");
+		etl_text_add(&sql, ")");
 	}
 	return run_text(n, &sql);
 }
