@@ -388,6 +388,8 @@ static int open_source(const struct flow_setup *f, struct job *job, struct insta
 		read.cursor = f->range->cursor;
 		read.after = f->range->after;
 		read.upto = f->range->upto;
+		read.key_schema = f->range->key_schema;
+		read.keys = f->range->keys;
 	}
 	if (job->cursor && job->cursor->reads) {
 		read.cursor = job->rule->cursor;

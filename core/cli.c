@@ -290,7 +290,7 @@ static const struct option options[] = {
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there; -, and without: standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
 	{ "json", 0, CLI_JSON, NULL, "the lines as they are in the file", set_json },
-	{ "format", 0, CLI_DIFF | CLI_LOGS, "FORMAT", "text or json: a line for each difference, or of the log",
+	{ "format", 0, CLI_DIFF | CLI_LOGS | CLI_RECORD, "FORMAT", "text or json: a line for each difference, or of the log",
 	  set_format },
 	{ "follow", 0, CLI_LOGS, NULL, "and what comes; of a run that is named until it has ended", set_follow },
 	{ "level", 0, CLI_LOGS, "LEVEL", "error, warn, info or debug: this and what is worse", set_level },
@@ -347,7 +347,7 @@ void cli_usage(const struct verb *verb, FILE *out)
 	}
 	fprintf(out, "usage: etlrun PIPELINE.cfg\n       etlrun VERB [OPTIONS] …\n\n");
 	for (size_t i = 0; verbs[i]; i++)
-		fprintf(out, "  %-10s %-30s %s\n", verbs[i]->name, verbs[i]->words,
+		fprintf(out, "  %-12s %-30s %s\n", verbs[i]->name, verbs[i]->words,
 			verbs[i]->summary);
 	fprintf(out, "\n`etlrun VERB --help` lists a verb's options. Manual: etlrun(1), "
 		     "etlrun.cfg(5), etlrun-plugin(7).\n");

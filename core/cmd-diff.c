@@ -27,20 +27,6 @@ struct tables {
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
 
-/* Without the table, or a column, there are no rows to compare. */
-static int check_table(const struct job *job, struct etl_error *err)
-{
-	const char *lost = job->existing ? diff_lost_column(job) : NULL;
-
-	if (job->existing && !lost)
-		return 0;
-	error_at(err, job_name(job), lost, NULL);
-	return error_set(err, ETL_DATA,
-			 "the %s is not in the target, so there is nothing to compare the source "
-			 "with; `etlrun run` makes it, --tables leaves it out",
-			 lost ? "column" : "table");
-}
-
 static int check_key(const struct run *run, const struct job *job, struct etl_error *err)
 {
 	if (run->pipeline->mode == ETL_COPY || job->key_count)
@@ -89,7 +75,7 @@ static int compare(struct run *run, struct tables *tables, struct etl_error *err
 		struct job *job = run->jobs.at[i];
 		struct diff *d = &tables->at[tables->count++];
 
-		rc = check_table(job, err);
+		rc = diff_check_table(job, err);
 		if (rc == 0)
 			rc = check_key(run, job, err);
 		if (rc == 0)

@@ -25,6 +25,7 @@ enum cli_takes {
 	CLI_JSON = 1 << 10,   /* --json */
 	CLI_DIFF = 1 << 11,   /* --format FORMAT, --sql, --undo FILE */
 	CLI_NEEDED = 1 << 12, /* --if-needed */
+	CLI_RECORD = 1 << 14, /* --format FORMAT */
 	CLI_LOGS = 1 << 13    /* --follow, --level L, --table T, --tail N, --format FORMAT; no log of its own */
 };
 
@@ -63,7 +64,7 @@ struct verb {
 		   struct etl_error *); /* the exit code, or negative with the error set */
 };
 
-extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_analyze, verb_diff, verb_validate,
+extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_analyze, verb_diff, verb_check_record, verb_validate,
 	verb_status, verb_logs, verb_cancel, verb_pause, verb_resume, verb_rollback, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];

@@ -13,6 +13,9 @@ struct diff_walk {
 };
 int diff_walk(struct diff *, enum diff_side, const struct diff_range *, struct diff_walk *,
 	      struct etl_error *);
+/* The same of the rows that ONLY says, by that side's own names; NULL: every row. */
+int diff_walk_only(struct diff *, enum diff_side, const struct flow_range *only, struct diff_walk *,
+		   struct etl_error *);
 
 /* What a walk may end with beside a status: its rows do not fit into memory. */
 #define DIFF_TOO_MANY (-100)
@@ -38,6 +41,9 @@ int diff_push(struct diff *, bool *ret_done, struct etl_error *);
 /* diff-edges.c. A batch of a table with these columns that holds the edge values of their types. False: no
  * memory. */
 bool diff_edges(const struct ArrowSchema *, struct ArrowArray *ret);
+
+/* The column's values are those of a column before the cast. */
+bool diff_is_taken_over(const struct reshape_column *);
 
 static inline bool diff_same(const struct etl_digest *a, const struct etl_digest *b)
 {

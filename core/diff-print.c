@@ -34,7 +34,7 @@ static void add_plain(struct etl_text *to, const char *text, size_t size)
 	}
 }
 
-static void add_value(struct etl_text *to, const struct etl_view *view, int64_t column)
+void diff_add_value(struct etl_text *to, const struct etl_view *view, int64_t column)
 {
 	struct etl_text value = { .at = NULL };
 
@@ -49,7 +49,7 @@ static const char *name_of(const struct job *job, int64_t column)
 	return job->rows.children[column]->name;
 }
 
-static void add_name(struct etl_text *to, const char *name)
+void diff_add_name(struct etl_text *to, const char *name)
 {
 	add_plain(to, name, strlen(name));
 }
@@ -60,24 +60,24 @@ static void line_for_people(struct etl_text *line, const struct diff_pair *p, in
 	const struct etl_view *view = p->source.release ? p->source_view : p->target_view;
 	int64_t count = job->key_count ? (int64_t)job->key_count : view->count;
 
-	add_name(line, job_name(job));
+	diff_add_name(line, job_name(job));
 	etl_text_add(line, "\t");
 	for (int64_t i = 0; i < count; i++) {
 		int64_t column = job->key_count ? job->key[i] : i;
 
 		etl_text_add(line, i > 0 ? " " : "");
-		add_name(line, name_of(job, column));
+		diff_add_name(line, name_of(job, column));
 		etl_text_add(line, "=");
-		add_value(line, view, column);
+		diff_add_value(line, view, column);
 	}
 	etl_text_addf(line, "\t%s", kinds[kind]);
 	for (size_t i = 0; i < p->changed_count; i++) {
 		etl_text_add(line, i > 0 ? ", " : "\t");
-		add_name(line, name_of(job, p->changed[i]));
+		diff_add_name(line, name_of(job, p->changed[i]));
 		etl_text_add(line, ": ");
-		add_value(line, p->target_view, p->changed[i]);
+		diff_add_value(line, p->target_view, p->changed[i]);
 		etl_text_add(line, " -> ");
-		add_value(line, p->source_view, p->changed[i]);
+		diff_add_value(line, p->source_view, p->changed[i]);
 	}
 }
 
@@ -90,8 +90,8 @@ static void json_member(struct etl_text *to, const char *name, bool first)
 	etl_text_add(to, ": ");
 }
 
-static void json_row(struct etl_text *to, const struct diff_pair *p, const struct etl_view *view,
-		     const int64_t *columns, size_t count)
+void diff_add_json_row(struct etl_text *to, const struct diff_pair *p, const struct etl_view *view,
+		       const int64_t *columns, size_t count)
 {
 	etl_text_add(to, "{");
 	for (size_t i = 0; i < count; i++) {
@@ -118,15 +118,15 @@ static void line_of_json(struct etl_text *line, const struct diff_pair *p, int32
 	etl_text_add_json(line, kinds[kind], strlen(kinds[kind]));
 	if (job->key_count) {
 		json_member(line, "key", false);
-		json_row(line, p, view, job->key, job->key_count);
+		diff_add_json_row(line, p, view, job->key, job->key_count);
 	}
 	if (p->source.release) {
 		json_member(line, "source", false);
-		json_row(line, p, p->source_view, columns, count);
+		diff_add_json_row(line, p, p->source_view, columns, count);
 	}
 	if (p->target.release) {
 		json_member(line, "target", false);
-		json_row(line, p, p->target_view, columns, count);
+		diff_add_json_row(line, p, p->target_view, columns, count);
 	}
 	etl_text_add(line, "}");
 }

@@ -65,11 +65,6 @@ static int32_t class_of(int32_t type)
 	}
 }
 
-static bool is_taken_over(const struct reshape_column *c)
-{
-	return c->from >= 0 && !c->value && !c->fallback && c->null_count == 0;
-}
-
 static bool is_plain(const struct diff *d)
 {
 	const struct job *job = d->job;
@@ -79,7 +74,7 @@ static bool is_plain(const struct diff *d)
 	    job->respelt || d->verify.refused->count || (size_t)job->rows.n_children != job->cast_count)
 		return false;
 	for (size_t i = 0; i < job->cast_count; i++)
-		if (!is_taken_over(&job->cast[i]))
+		if (!diff_is_taken_over(&job->cast[i]))
 			return false;
 	return true;
 }

@@ -66,19 +66,14 @@ static int walk_part(struct diff_walk *walk, struct ArrowArrayStream *stream, co
 	}
 }
 
-int diff_walk(struct diff *d, enum diff_side side, const struct diff_range *range,
-	      struct diff_walk *walk, struct etl_error *err)
+int diff_walk_only(struct diff *d, enum diff_side side, const struct flow_range *only,
+		   struct diff_walk *walk, struct etl_error *err)
 {
 	struct side_peer *peer = side == DIFF_SOURCE ? &d->from : &d->into;
-	struct bounds bounds = { .after = "" };
 	bool more = true;
 	int rc = 0;
 
-	peer->range = NULL;
-	if (range) {
-		make_bounds(&bounds, range, cursor_of(d, side));
-		peer->range = &bounds.range;
-	}
+	peer->range = only;
 	for (size_t part = 0; more && rc == 0; part++) {
 		struct ArrowArrayStream stream = { .release = NULL };
 
@@ -90,6 +85,16 @@ int diff_walk(struct diff *d, enum diff_side side, const struct diff_range *rang
 	}
 	peer->range = NULL;
 	return rc;
+}
+
+int diff_walk(struct diff *d, enum diff_side side, const struct diff_range *range,
+	      struct diff_walk *walk, struct etl_error *err)
+{
+	struct bounds bounds = { .after = "" };
+
+	if (range)
+		make_bounds(&bounds, range, cursor_of(d, side));
+	return diff_walk_only(d, side, range ? &bounds.range : NULL, walk, err);
 }
 
 /* ---- A table --------------------------------------------------------------------------------- */
@@ -112,6 +117,24 @@ const char *diff_lost_column(const struct job *job)
 		if (table_find_column(job->existing, job->rows.children[i]->name) < 0)
 			return job->rows.children[i]->name;
 	return NULL;
+}
+
+int diff_check_table(const struct job *job, struct etl_error *err)
+{
+	const char *lost = job->existing ? diff_lost_column(job) : NULL;
+
+	if (job->existing && !lost)
+		return 0;
+	error_at(err, job_name(job), lost, NULL);
+	return error_set(err, ETL_DATA,
+			 "the %s is not in the target, so there is nothing to compare the source "
+			 "with; `etlrun run` makes it, --tables leaves it out",
+			 lost ? "column" : "table");
+}
+
+bool diff_is_taken_over(const struct reshape_column *c)
+{
+	return c->from >= 0 && !c->value && !c->fallback && c->null_count == 0;
 }
 
 int diff_init(struct diff *d, struct run *run, struct job *job, const struct refused *refused,

@@ -34,6 +34,8 @@ struct diff_range {
 int diff_init(struct diff *, struct run *, struct job *, const struct refused *, struct etl_error *);
 /* The first column to compare that the target's table, which is there, does not have, or NULL. */
 const char *diff_lost_column(const struct job *);
+/* Without the table, or a column, there are no rows to compare. */
+int diff_check_table(const struct job *, struct etl_error *);
 /* Fills D and finds all differences of the job. REFUSED as in verify.h. diff_clear in any case. */
 int diff_table(struct diff *, struct run *, struct job *, const struct refused *, struct etl_error *);
 void diff_clear(struct diff *);

@@ -13,6 +13,9 @@
 /* Only rows whose CURSOR is in after < cursor <= upto, as struct etl_read has it. */
 struct flow_range {
 	const char *cursor, *after, *upto;
+	/* Or exactly the rows with these keys. A store that does not find rows by their keys refuses it, with ETL_USAGE. */
+	const struct ArrowSchema *key_schema;
+	const struct ArrowArray *keys;
 };
 
 struct flow_setup {

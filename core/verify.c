@@ -176,6 +176,8 @@ int verify_into_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 		read.cursor = side->range->cursor;
 		read.after = side->range->after;
 		read.upto = side->range->upto;
+		read.key_schema = side->range->key_schema;
+		read.keys = side->range->keys;
 	}
 	*ret_more = part == 0 && side->published.table;
 	if (!target->plugin->has_source)
