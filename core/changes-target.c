@@ -250,7 +250,7 @@ static int keep_left(struct reading *r, struct ArrowArray *batch)
 
 		if (rc < 0)
 			return rc;
-		if (left && r->most > 0) {
+		if (left && r->most > 0 && changes_is_meant(r->job, r->hashes[i])) {
 			r->left[count++] = i;
 			r->most--;
 		}

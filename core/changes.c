@@ -27,6 +27,11 @@ struct changes {
 	struct changes_place *places; /* of rows that went on, under the mutex */
 	size_t place_count, place_room;
 	bool many; /* more than PLACES_MOST: they are not kept */
+	bool narrow; /* only rows with these keys, sorted, are written */
+	uint64_t *only;
+	size_t only_count;
+	uint64_t *left_out; /* by split, under the mutex: rows that differ and are left as they are */
+	size_t split_room;
 };
 
 struct changes *changes_new(void)
@@ -44,8 +49,77 @@ void changes_free(struct changes *c)
 		return;
 	changes_set_free(c->set);
 	free(c->places);
+	free(c->only);
+	free(c->left_out);
 	pthread_mutex_destroy(&c->mutex);
 	free(c);
+}
+
+/* ---- Only some of them --------------------------------------------------------------------------- */
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void changes_only(struct job *job, uint64_t *hashes, size_t count)
+{
+	qsort(hashes, count, sizeof(*hashes), compare_keys);
+	job->changes->narrow = true;
+	job->changes->only = hashes;
+	job->changes->only_count = count;
+}
+
+bool changes_is_meant(const struct job *job, uint64_t key)
+{
+	const struct changes *c = job->changes;
+
+	return !c->narrow || bsearch(&key, c->only, c->only_count, sizeof(key), compare_keys);
+}
+
+uint64_t changes_left_out(const struct job *job)
+{
+	const struct changes *c = job->changes;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; c && i < c->split_room; i++)
+		sum += c->left_out[i];
+	return sum;
+}
+
+/* What a split gave in a try that failed is given again. */
+static bool begin_split(struct changes *c, uint64_t split)
+{
+	bool ok = true;
+
+	if (!c->narrow)
+		return true;
+	pthread_mutex_lock(&c->mutex);
+	if (split >= c->split_room) {
+		uint64_t *at = realloc(c->left_out, (size_t)(split + 1) * sizeof(*at));
+
+		ok = at != NULL;
+		if (ok) {
+			memset(at + c->split_room, 0, (size_t)(split + 1 - c->split_room) * sizeof(*at));
+			c->left_out = at;
+			c->split_room = (size_t)split + 1;
+		}
+	}
+	if (ok)
+		c->left_out[split] = 0;
+	pthread_mutex_unlock(&c->mutex);
+	return ok;
+}
+
+static void leave_out(struct changes *c, uint64_t split, uint64_t rows)
+{
+	if (!rows)
+		return;
+	pthread_mutex_lock(&c->mutex);
+	c->left_out[split] += rows;
+	pthread_mutex_unlock(&c->mutex);
 }
 
 /* A key that the target spells in its own way is not the key that came. */
@@ -194,6 +268,7 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 {
 	struct ArrowArray rest = { 0 };
 	int64_t count = 0;
+	uint64_t unmeant = 0;
 
 	if (!make_room(s, batch->length) ||
 	    !canon_batch(s->canon, batch, s->hashes, s->hashes + batch->length))
@@ -201,8 +276,9 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 	for (int64_t i = 0; i < batch->length; i++) {
 		enum changes_found found;
 		int rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], &found, s->err);
-		bool goes = found != CHANGES_SAME;
+		bool differs = found != CHANGES_SAME, goes = differs && changes_is_meant(s->job, s->hashes[i]);
 
+		unmeant += differs && !goes;
 		if (rc == 0 && goes && s->bound && !bound_take(s->bound, s->job, s->split, s->hashes[i], &goes))
 			rc = error_memory(s->err);
 		if (rc < 0)
@@ -210,6 +286,8 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 		if (goes)
 			s->kept[count++] = i;
 	}
+	if (s->notes)
+		leave_out(s->notes, s->context->whole->split, unmeant);
 	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count));
 	note_places(s, batch, count);
 	if (count == batch->length)
@@ -287,6 +365,10 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 	if (!s->canon) {
 		step_release(&out);
 		return err->set ? ETL_FAILED : error_memory(err);
+	}
+	if (s->notes && !begin_split(s->notes, context->whole->split)) {
+		step_release(&out);
+		return error_memory(err);
 	}
 	if (s->notes)
 		forget_split(s->notes, context->whole->split);

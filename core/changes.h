@@ -14,6 +14,12 @@ struct changes;
 /* Of a job whose table is in the target; job->changes, until jobs_free. NULL: no memory. */
 struct changes *changes_new(void);
 void changes_free(struct changes *);
+/* Of what differs only rows whose keys have one of these hashes are written; the others are left as they are. HASHES is
+ * taken over. */
+void changes_only(struct job *, uint64_t *hashes, size_t count);
+bool changes_is_meant(const struct job *, uint64_t key);
+/* How many rows differ and were left as they are; they are among those that the last step counts as filtered. */
+uint64_t changes_left_out(const struct job *);
 /* ETL_USAGE: rows of this table cannot be told apart by hashes. */
 int changes_check(const struct job *, struct etl_error *);
 

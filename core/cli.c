@@ -226,6 +226,22 @@ static int set_undo(struct cli *cli, const char *value, struct etl_error *err)
 	return 0;
 }
 
+static int set_save(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (!*value)
+		return error_set(err, ETL_USAGE, "--save names no file; write --save FILE");
+	cli->save = value;
+	return 0;
+}
+
+static int set_from(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (!*value)
+		return error_set(err, ETL_USAGE, "--from names no file; write --from FILE");
+	cli->run.from = value;
+	return 0;
+}
+
 static int set_probe(struct cli *cli, const char *value, struct etl_error *err)
 {
 	(void)value;
@@ -297,6 +313,8 @@ static const struct option options[] = {
 	{ "table", 0, CLI_LOGS, "T", "only lines that name this table", set_table },
 	{ "tail", 0, CLI_LOGS, "N", "the last N lines (50), or all", set_tail },
 	{ "sql", 0, CLI_DIFF, NULL, "the SQL that makes the target equal, and its undo", set_sql },
+	{ "save", 0, CLI_DIFF, "FILE", "what differs goes there too, for `etlrun run --from FILE`", set_save },
+	{ "from", 0, CLI_FROM, "FILE", "write only what `etlrun diff --save FILE` found", set_from },
 	{ "undo", 0, CLI_DIFF, "FILE", "with --sql: the undo goes there", set_undo },
 	{ "watch", 0, CLI_WATCH, NULL, "look again and again until the run has ended", set_watch },
 	{ "interval", 0, CLI_WATCH, "N", "with --watch: every N seconds (10; on a terminal 1)", set_interval },
@@ -459,6 +477,9 @@ static int check_words(const struct cli *cli, struct etl_error *err)
 				 cli->words[verb->max_words], verb->name, verb->words);
 	if (cli->interval && !cli->watch)
 		return error_set(err, ETL_USAGE, "--interval goes with --watch");
+	if (cli->run.from && (cli->run.limit || cli->run.schema_only || cli->if_needed || cli->dry_run))
+		return error_set(err, ETL_USAGE,
+				 "--from writes what its file says; leave out --limit, --schema-only, --if-needed and --dry-run");
 	if (cli->if_needed && cli->dry_run)
 		return error_set(err, ETL_USAGE,
 				 "--if-needed and --dry-run exclude each other: a dry run shows what a run would "

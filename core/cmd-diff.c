@@ -14,6 +14,7 @@
 #include "log.h"
 #include "places.h"
 #include "refused.h"
+#include "saved.h"
 #include "spill.h"
 #include "watch.h"
 
@@ -256,7 +257,11 @@ static int check_options(const struct cli *cli, const struct pipeline *pipeline,
 		return error_set(err, ETL_USAGE,
 				 "plugin %s writes no SQL that repairs its tables; leave out --sql",
 				 pipeline->target.plugin->base.name);
-	return place_writable("undo file", cli->undo, "--undo", err);
+	if (cli->save && saved_check(pipeline, "--save", err) < 0)
+		return ETL_FAILED;
+	if (place_writable("undo file", cli->undo, "--undo", err) < 0)
+		return ETL_FAILED;
+	return place_writable("file of differences", cli->save, "--save", err);
 }
 
 /* What --limit means here is not what it means to a run, whose rows it would cut. */
@@ -271,6 +276,8 @@ static int diff_all(const struct cli *cli, const struct pipeline *pipeline, stru
 		rc = run_open(run, &whole, pipeline, err);
 	if (rc == 0)
 		rc = compare(run, tables, err);
+	if (rc == 0 && cli->save)
+		rc = saved_write(run, tables->at, tables->count, cli->save, err);
 	if (rc == 0)
 		rc = show(cli, run, tables, err);
 	run->cli = cli;

@@ -23,9 +23,10 @@ enum cli_takes {
 	CLI_FILE = 1 << 8,    /* one pipeline file */
 	CLI_URIS = 1 << 9,    /* two URIs */
 	CLI_JSON = 1 << 10,   /* --json */
-	CLI_DIFF = 1 << 11,   /* --format FORMAT, --sql, --undo FILE */
+	CLI_DIFF = 1 << 11,   /* --format FORMAT, --sql, --undo FILE, --save FILE */
 	CLI_NEEDED = 1 << 12, /* --if-needed */
 	CLI_RECORD = 1 << 14, /* --format FORMAT */
+	CLI_FROM = 1 << 15,   /* --from FILE */
 	CLI_LOGS = 1 << 13    /* --follow, --level L, --table T, --tail N, --format FORMAT; no log of its own */
 };
 
@@ -46,7 +47,7 @@ struct cli {
 	int64_t tail;	    /* 0: not said */
 	int32_t logs_level; /* --level, enum etl_log_level; -1: not said */
 	const char *table;  /* --table, or NULL */
-	const char *undo;
+	const char *undo, *save;
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */
 	const char *const *typed; /* everything behind the verb; the array is owned */

@@ -151,7 +151,7 @@ int cursors_find(struct run *run, struct etl_error *err)
 
 	for (size_t i = 0; i < run->jobs.count; i++)
 		cursors += run->jobs.at[i]->rule->cursor != NULL;
-	if (run->pipeline->mode != ETL_SYNC || cursors == 0 || run->cli->replay || run->cli->verb->looks)
+	if (run->pipeline->mode != ETL_SYNC || cursors == 0 || run->cli->replay || run->cli->verb->looks || run->cli->run.from)
 		return 0;
 	r.past = calloc(run->jobs.count, sizeof(*r.past));
 	rc = r.past ? state_read_all(run->target, run->pipeline->name, "asking how far the tables were synced", &r.reader,

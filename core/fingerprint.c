@@ -248,6 +248,11 @@ static void print_options(struct print *p, const struct run_options *options)
 	add_number(p, options->schema_only);
 	add_number(p, options->data_only);
 	end(p, "--schema-only, --data-only", NULL);
+	if (!options->from)
+		return;
+	begin(p);
+	add_text(p, options->from);
+	end(p, "--from", NULL);
 }
 
 static char *finish(struct print *p)

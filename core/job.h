@@ -140,6 +140,7 @@ struct jobs {
 struct run_options {
 	const char *tables; /* "a,b" or NULL */
 	int64_t limit;	    /* rows a table; 0: all */
+	const char *from;   /* a file of saved.h: only what it says is written; or NULL */
 	bool schema_only, data_only, yes;
 };
 

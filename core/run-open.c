@@ -376,6 +376,9 @@ int run_pin(struct run *run, struct etl_error *err)
 					 .limit = run->cli->run.limit };
 
 		job->first_split = all;
+		/* With --from there is nothing to do for it. */
+		if (run->cli->run.from && !job->changes)
+			continue;
 		rc = split_list_plan(&splits, source, &read, splits_wanted(run, job), err);
 		rc = run_alone(run, job, rc, err);
 		job->splits = splits.at;

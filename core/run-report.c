@@ -10,6 +10,7 @@
 
 #include <etlrun/helpers.h>
 
+#include "changes.h"
 #include "log.h"
 #include "request.h"
 #include "retry.h"
@@ -48,7 +49,9 @@ static void fill_line(struct run *run, struct job *job)
 {
 	struct report_line *line = run_line_of(run, job);
 	/* Those that the target had already, and so were not staged. */
-	uint64_t same = job->changes && job->stages ? job->stages[job_stages(job) - 1].filtered : 0;
+	uint64_t same = job->changes && job->stages ?
+				job->stages[job_stages(job) - 1].filtered - changes_left_out(job) :
+				0;
 
 	same -= same > 0 ? bound_postponed(run->flow.bound, job) : 0;
 	if (!line)

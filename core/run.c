@@ -24,6 +24,7 @@
 #include "request.h"
 #include "retry.h"
 #include "run-parts.h"
+#include "saved.h"
 #include "signals.h"
 #include "watch.h"
 
@@ -496,6 +497,8 @@ int run_pipeline(const struct cli *cli, const struct pipeline *pipeline, struct 
 		return code;
 	}
 	code = run_open(&run, cli, pipeline, err);
+	if (code == 0 && cli->run.from)
+		code = saved_take(&run, cli->run.from, err);
 	if (code == 0)
 		code = lock_run(&run, err);
 	run.report.run = strdup(run.id);

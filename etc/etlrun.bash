@@ -29,7 +29,7 @@ _etlrun()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return ;;
-	--summary | -o | --output | --undo)
+	--summary | -o | --output | --undo | --save | --from)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;

@@ -510,3 +510,34 @@ bounded() {
 	9|450
 	EOF
 }
+
+# What `diff --save` wrote down is all that `run --from` writes, whoever hashed the rows.
+saved_differences() {
+	at_source <<-SQL
+	CREATE TABLE entry (id INTEGER PRIMARY KEY, what VARCHAR(40));
+	INSERT INTO entry VALUES (1, 'one'), (2, 'two'), (3, 'three');
+	SQL
+	at_target <<-SQL
+	CREATE TABLE entry (id INTEGER PRIMARY KEY, what VARCHAR(40));
+	INSERT INTO entry VALUES (1, 'one'), (2, 'zwei'), (4, 'vier');
+	SQL
+	sync_pipeline saved.cfg 'delete = "hard"; tables = ( { name = "entry"; } );'
+	run_etlrun diff --save saved.jsonl saved.cfg
+	expect_exit 7
+	at_source <<-SQL
+	UPDATE entry SET what = 'ONE' WHERE id = 1;
+	SQL
+	at_target <<-SQL
+	INSERT INTO entry VALUES (5, 'fünf');
+	SQL
+	run_sync --from saved.jsonl saved.cfg
+	expect_exit 0
+	expect_sync entry 3 1 1 0 1
+	rows_at_target 'SELECT id, what FROM entry ORDER BY id' >found
+	expect_text found <<-EOF
+	1|one
+	2|two
+	3|three
+	5|fünf
+	EOF
+}
