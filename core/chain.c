@@ -21,6 +21,7 @@ struct meter {
 	struct ArrowSchema schema; /* of what comes out: the ordinal last */
 	struct etl_context *context;
 	const struct instance *source;
+	struct pace *pace;
 	int64_t next; /* ordinal */
 	size_t gone_at;
 	int64_t batch_rows; /* the most a batch may have */
@@ -90,6 +91,10 @@ static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 		batch.release(&batch);
 		return EPROTO;
 	}
+	if (pace_rows(m->pace, batch.length) < 0) {
+		batch.release(&batch);
+		return ECANCELED;
+	}
 	m->context->read += (uint64_t)batch.length;
 	if (!batch_count(&ordinals, batch.length, &m->next, m->context->gone,
 			 m->context->gone_count, &m->gone_at)) {
@@ -153,6 +158,7 @@ static int meter_open(const struct flow_setup *f, struct job *job, struct instan
 	in->release = NULL;
 	m->context = context;
 	m->source = source;
+	m->pace = f->pace;
 	m->batch_rows = f->limits.batch_rows;
 	m->err = err;
 	*ret = (struct ArrowArrayStream){ meter_schema, meter_next, meter_error, meter_release, m };

@@ -8,6 +8,7 @@
 
 #include "bound.h"
 #include "journal.h"
+#include "pace.h"
 #include "reject.h"
 
 /* Only rows whose CURSOR is in after < cursor <= upto, as struct etl_read has it. */
@@ -28,6 +29,7 @@ struct flow_setup {
 	struct host_limits limits;
 	int64_t row_limit; /* rows a table; 0: all */
 	const struct flow_range *range; /* or NULL: every row */
+	struct pace *pace;   /* how fast the source is read; NULL: as it can */
 	struct bound *bound; /* mode = "sync": how many rows may change; or NULL */
 	int32_t readers, writers;
 	bool in_order; /* splits are loaded in their order */

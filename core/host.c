@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "context.h"
 #include "host.h"
 #include "log.h"
 #include "peer.h"
 #include "remark.h"
+
+#define SLICE_MS 50 /* how soon a signal ends a wait */
 
 static atomic_bool canceled;
 atomic_int host_signal;
@@ -35,6 +38,16 @@ void host_cancel_reset(void)
 bool host_canceled(void)
 {
 	return atomic_load_explicit(&canceled, memory_order_relaxed);
+}
+
+bool host_wait(int64_t ms)
+{
+	for (; ms > 0 && !host_canceled(); ms -= SLICE_MS) {
+		struct timespec pause = { .tv_nsec = (ms < SLICE_MS ? ms : SLICE_MS) * 1000000 };
+
+		nanosleep(&pause, NULL);
+	}
+	return !host_canceled();
 }
 
 static int upcall_canceled(const struct etl_host *host)

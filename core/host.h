@@ -45,6 +45,8 @@ struct etl_error *instance_error(const struct instance *, struct etl_error *);
 void host_cancel(void);
 void host_cancel_reset(void);
 bool host_canceled(void);
+/* Waits so many milliseconds; false: it was canceled meanwhile, and the rest was not waited for. */
+bool host_wait(int64_t ms);
 /* The signal that asked to stop, or 0 (signals.c sets it). */
 extern atomic_int host_signal;
 

@@ -44,6 +44,13 @@ static const struct etl_option commit_options[] = { { .name = "rows",
 						      .max = INT64_MAX },
 						    { .name = NULL } };
 
+static const struct etl_option rate_options[] = { { .name = "rows",
+						    .kind = ETL_OPT_INT,
+						    .flags = ETL_OPT_REQUIRED,
+						    .min = 1,
+						    .max = 1000000000 },
+						  { .name = NULL } };
+
 static const struct etl_option log_options[] = {
 	{ .name = "file", .kind = ETL_OPT_PATH },
 	{ .name = "format", .kind = ETL_OPT_CHOICE, .choices = "text|json" },
@@ -98,6 +105,7 @@ static const struct etl_option top_options[] = {
 	  .min = 0,
 	  .max = WORKERS_MOST },
 	{ .name = "batch", .kind = ETL_OPT_GROUP, .members = batch_options },
+	{ .name = "rate", .kind = ETL_OPT_GROUP, .members = rate_options },
 	{ .name = "commit_every", .kind = ETL_OPT_GROUP, .members = commit_options },
 	{ .name = "overlap", .kind = ETL_OPT_DURATION, .default_text = "5m", .min = 0, .max = INT64_MAX },
 	{ .name = "sweep_every", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000000 },
@@ -176,6 +184,7 @@ static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 	p->commit_ms = commit ? conf_num(commit, "seconds") : SECONDS_COMMIT * 1000;
 	p->overlap = conf_num(c, "overlap");
 	p->sweep_every = conf_num(c, "sweep_every");
+	p->rate_rows = conf_num(conf_sub(c, "rate", 0), "rows");
 	p->max_rows = conf_num(c, "max_rows");
 	p->memory_limit = conf_num(c, "memory_limit");
 	p->max_row = conf_num(c, "max_row");

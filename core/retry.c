@@ -18,7 +18,6 @@
 #define CONNECTION_MS	250
 #define GROWTH		4
 #define LONGEST_MS	30000
-#define SLICE_MS	50 /* how soon a signal ends a pause */
 
 static atomic_uint_fast64_t total;
 
@@ -79,17 +78,6 @@ static int64_t pause_of(const struct retry_count *count, enum retry_how how, int
 	return ms > least ? ms : least;
 }
 
-static bool sleep_for(int64_t ms)
-{
-	for (; ms > 0 && !host_canceled(); ms -= SLICE_MS) {
-		int64_t slice = ms < SLICE_MS ? ms : SLICE_MS;
-		struct timespec pause = { .tv_nsec = slice * 1000000 };
-
-		nanosleep(&pause, NULL);
-	}
-	return !host_canceled();
-}
-
 static void say(const struct retry_count *count, enum retry_how how, int64_t most, int64_t ms,
 		const char *what, const struct etl_error *err)
 {
@@ -114,7 +102,7 @@ bool retry_wait(const struct retry_count *count, enum retry_how how, int64_t mos
 	atomic_fetch_add(&total, 1);
 	say(count, how, most, ms, what, err);
 	error_clear(err);
-	return sleep_for(ms);
+	return host_wait(ms);
 }
 
 struct retry retry_of(struct instance *instance, const char *what)

@@ -56,7 +56,7 @@ static void make_limits(struct run *run)
 
 	run->limits.workers = readers;
 	run->limits.retries = p->retries;
-	run->limits.batch_rows = p->batch_rows;
+	run->limits.batch_rows = pace_batch(p, p->batch_rows);
 	run->limits.batch_bytes = p->batch_bytes;
 	run->limits.max_row = p->max_row;
 	run->limits.memory = p->memory_limit / 4;
@@ -408,4 +408,5 @@ void run_close(struct run *run)
 	report_free(&run->report);
 	free(run->bars);
 	bound_free(run->flow.bound);
+	pace_free(run->flow.pace);
 }

@@ -247,6 +247,10 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.limits = run->limits;
 	run->flow.row_limit = run->cli->run.limit;
 	/* Without a common view only one reader sees one state. */
+	rc = pace_new(run->pipeline, &run->limits, &run->flow.pace, err);
+	if (rc < 0)
+		return rc;
+	pace_shows(run->flow.pace, run->progress);
 	run->flow.readers = run->pinned ? workers : 1;
 	if (run->pipeline->max_rows && !run->cli->replay) {
 		run->flow.readers = 1;

@@ -1,0 +1,24 @@
+/*
+ * How fast the source is read: so many rows a second, and not while it has too much to do. One for all readers of a run.
+ */
+#ifndef CORE_PACE_H
+#define CORE_PACE_H
+
+#include "host.h"
+#include "progress.h"
+
+struct pace;
+
+/* NULL with 0: the pipeline asks for none. LIMITS are of further instances; each lives as long as the pace. */
+int pace_new(const struct pipeline *, const struct host_limits *limits, struct pace **ret, struct etl_error *);
+void pace_free(struct pace *);
+/* What is said while it waits goes there too. */
+void pace_shows(struct pace *, struct progress *);
+/* The most rows that a batch may have, so that no wait is long. */
+int64_t pace_batch(const struct pipeline *, int64_t rows);
+
+/* Each by a reader, for any PACE, NULL too. ETL_CANCELED: the run was, meanwhile. */
+/* ROWS were read. */
+int pace_rows(struct pace *, int64_t rows);
+
+#endif
