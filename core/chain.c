@@ -79,9 +79,12 @@ static int meter_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
 	struct meter *m = stream->private_data;
 	struct ArrowArray batch = { 0 }, ordinals;
-	int rc = host_canceled() ? ECANCELED : m->in.get_next(&m->in, &batch);
+	int rc = host_canceled() ? ETL_CANCELED : pace_load(m->pace, m->err);
 
 	out->release = NULL;
+	if (rc < 0)
+		return rc == ETL_CANCELED ? ECANCELED : EIO;
+	rc = m->in.get_next(&m->in, &batch);
 	if (rc)
 		return said(rc, m->err);
 	m->context->ended = !batch.release;

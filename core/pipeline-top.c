@@ -51,6 +51,14 @@ static const struct etl_option rate_options[] = { { .name = "rows",
 						    .max = 1000000000 },
 						  { .name = NULL } };
 
+static const struct etl_option load_options[] = {
+	{ .name = "lag", .kind = ETL_OPT_DURATION, .min = 1, .max = INT64_MAX },
+	{ .name = "connections", .kind = ETL_OPT_INT, .min = 1, .max = INT64_MAX },
+	{ .name = "check_every", .kind = ETL_OPT_DURATION, .default_text = "5s", .min = 100, .max = INT64_MAX / 1000000 },
+	{ .name = "patience", .kind = ETL_OPT_DURATION, .default_text = "10m", .min = 0, .max = INT64_MAX / 1000000 },
+	{ .name = NULL }
+};
+
 static const struct etl_option log_options[] = {
 	{ .name = "file", .kind = ETL_OPT_PATH },
 	{ .name = "format", .kind = ETL_OPT_CHOICE, .choices = "text|json" },
@@ -106,6 +114,7 @@ static const struct etl_option top_options[] = {
 	  .max = WORKERS_MOST },
 	{ .name = "batch", .kind = ETL_OPT_GROUP, .members = batch_options },
 	{ .name = "rate", .kind = ETL_OPT_GROUP, .members = rate_options },
+	{ .name = "source_load", .kind = ETL_OPT_GROUP, .members = load_options },
 	{ .name = "commit_every", .kind = ETL_OPT_GROUP, .members = commit_options },
 	{ .name = "overlap", .kind = ETL_OPT_DURATION, .default_text = "5m", .min = 0, .max = INT64_MAX },
 	{ .name = "sweep_every", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000000 },
@@ -190,6 +199,23 @@ static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 	p->max_row = conf_num(c, "max_row");
 	p->keep_old = conf_num(c, "keep_old");
 	p->retries = conf_num(c, "retries");
+}
+
+static int read_load(struct pipeline *p, const struct etl_conf *c, const config_setting_t *root, struct etl_error *err)
+{
+	const config_setting_t *s = config_setting_get_member(root, "source_load");
+	const struct etl_conf *load = conf_sub(c, "source_load", 0);
+
+	p->source_load.lag = conf_given(load, "lag") ? conf_num(load, "lag") : -1;
+	p->source_load.active = conf_given(load, "connections") ? conf_num(load, "connections") : -1;
+	p->source_load.check_every = conf_num(load, "check_every");
+	p->source_load.patience = conf_num(load, "patience");
+	if (!s)
+		return ETL_OK;
+	if (p->source_load.lag < 0 && p->source_load.active < 0)
+		return pipeline_fail(s, err,
+				     "`source_load` bounds nothing; write lag = \"10s\", connections = 50, or both");
+	return pipeline_origin(s, &p->source_load.origin, err);
 }
 
 /* A number of rows or a percentage; by default none with stop and all with reject. */
@@ -413,6 +439,8 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = read_texts(p, c, err);
 	if (status == ETL_OK)
 		status = read_types(p, c, root, err);
+	if (status == ETL_OK)
+		status = read_load(p, c, root, err);
 	if (status == ETL_OK)
 		status = check_schedule(c, root, err);
 	if (status == ETL_OK)

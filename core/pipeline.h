@@ -106,6 +106,11 @@ struct pipeline {
 	int64_t batch_rows, batch_bytes;
 	int64_t commit_rows, commit_ms;
 	int64_t overlap;     /* milliseconds; sync: by which a cursor that is a time goes back */
+	/* As much as the source may have to do while it is read; -1: that is not asked. Milliseconds, but for `active`. */
+	struct {
+		int64_t lag, active, check_every, patience;
+		struct origin origin;
+	} source_load;
 	int64_t rate_rows;   /* the most that are read from the source in a second; 0: as fast as it goes */
 	int64_t max_rows;    /* sync: the most rows that a run changes; 0: all */
 	uint32_t allow_drift; /* sync: enum drift_allowed, of the tables that say nothing */

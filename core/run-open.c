@@ -14,6 +14,7 @@
 #include "cursor.h"
 #include "log.h"
 #include "needed.h"
+#include "pace.h"
 #include "replay.h"
 #include "retry.h"
 #include "run-parts.h"
@@ -246,6 +247,8 @@ int run_open(struct run *run, const struct cli *cli, const struct pipeline *pipe
 				   err);
 	if (rc == 0)
 		rc = ask_source(run, err);
+	if (rc == 0 && run->limits.intent != ETL_LOOKS)
+		rc = pace_check(pipeline, run->source, err);
 	if (rc == 0)
 		rc = instance_open(&pipeline->target, ETL_ROLE_TARGET, &run->limits, &run->target,
 				   err);

@@ -45,6 +45,17 @@ static const struct {
 	  "datconnlimit || ' to this database' END "
 	  "FROM pg_catalog.pg_roles, pg_database "
 	  "WHERE rolname = current_user AND datname = current_database()" },
+	/* These two begin with a number, by which a run keeps to source_load. Without pg_read_all_stats others are not seen. A
+	 * run does not count itself. */
+	{ "active", OF_SOURCE,
+	  "SELECT CASE WHEN pg_has_role(current_user, to_regrole('pg_read_all_stats')::oid, 'USAGE') THEN "
+	  "(SELECT count(*) || ' connections at work, besides those called ' || current_setting('application_name') "
+	  "FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND state = 'active' "
+	  "AND application_name <> current_setting('application_name') AND pid <> pg_backend_pid()) END" },
+	{ "lag", OF_SOURCE,
+	  "SELECT CASE WHEN pg_has_role(current_user, to_regrole('pg_read_all_stats')::oid, 'USAGE') THEN "
+	  "(SELECT round(coalesce(max(extract(epoch FROM replay_lag)), 0)::numeric, 3) || ' s behind, the slowest of ' || "
+	  "count(*) || CASE count(*) WHEN 1 THEN ' replica' ELSE ' replicas' END FROM pg_catalog.pg_stat_replication) END" },
 	{ "wal_level", OF_TARGET, "SELECT current_setting('wal_level')" },
 	{ "stage", OF_TARGET,
 	  "SELECT CASE WHEN has_database_privilege(current_database(), 'CREATE') "

@@ -143,7 +143,7 @@ START_TEST(everything)
 {
 	struct pipeline *p = takes(
 		STORES
-		"version = 1; name = \"n\"; mode = \"sync\"; allow_drift = \"add\"; overlap = \"2m\"; sweep_every = 7; names = "
+		"version = 1; name = \"n\"; mode = \"sync\"; allow_drift = \"add\"; max_rows = 9; rate = { rows = 50; }; source_load = { lag = \"10s\"; }; overlap = \"2m\"; sweep_every = 7; names = "
 		"\"snake\"; scope = \"table\";\n"
 		"tables = ( { name = \"*\"; delete = \"hard\"; }, { name = \"Invoice\"; as = "
 		"\"invoices\"; where = \"Total > 0\";\n"
@@ -172,6 +172,12 @@ START_TEST(everything)
 	ck_assert_int_eq(p->mode, ETL_SYNC);
 	ck_assert_int_eq(p->overlap, 120000);
 	ck_assert_int_eq(p->sweep_every, 7);
+	ck_assert_int_eq(p->max_rows, 9);
+	ck_assert_int_eq(p->rate_rows, 50);
+	ck_assert_int_eq(p->source_load.lag, 10000);
+	ck_assert_int_eq(p->source_load.active, -1);
+	ck_assert_int_eq(p->source_load.check_every, 5000);
+	ck_assert_int_eq(p->source_load.patience, 600000);
 	ck_assert_uint_eq(p->tables[0].allow_drift, DRIFT_ADD);
 	ck_assert_uint_eq(t->allow_drift, DRIFT_DROP | DRIFT_TYPE);
 	ck_assert_int_eq(p->names, NAMES_SNAKE);
