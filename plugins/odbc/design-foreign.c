@@ -82,6 +82,8 @@ static void add_no_parent(struct etl_text *sql, const struct design *d, const st
 		etl_text_add(sql, ".");
 		odbc_add_name(sql, d->inst, key->columns[i]);
 	}
+	if (published)
+		odbc_design_add_parent_stays(sql, d, key->parent, "etlrun_parent");
 	etl_text_add(sql, ")");
 }
 

@@ -236,6 +236,7 @@ static int screen_unique(struct design *d, const struct unique *u)
 	add_equal(&sql, d, u);
 	if (d->run->mode == ETL_MERGE)
 		add_stays(&sql, d);
+	odbc_design_add_not_gone(&sql, d, OWN);
 	etl_text_add(&sql, ")");
 	return odbc_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "unique check", u->name ? u->name : u->columns[0],
 				&sql, "rows whose value the target has already are rejected");

@@ -146,14 +146,29 @@ static bool is_of_sqlite(const struct design *d)
 }
 
 /* Texts of rows that wait are compared, and kept in the characters of a varchar, as in the table that they wait for. */
-static void add_own_collation(const struct design *d, struct line *line, size_t type_at)
+static void add_own_collation(const struct design *d, struct etl_text *text, const char *column, size_t type_at)
 {
-	const struct etl_column *own = odbc_design_column(d->load->existing, line->c->name);
-	const char *type = line->text.at ? line->text.at + type_at : "";
+	const struct etl_column *own = odbc_design_column(d->load->existing, column);
+	const char *type = text->at ? text->at + type_at : "";
 
 	if (d->dialect == &odbc_tsql && own && own->collation && (strcasestr(type, "char") || strcasestr(type, "text")) &&
 	    !strstr(type, " COLLATE "))
-		etl_text_addf(&line->text, " COLLATE %s", own->collation);
+		etl_text_addf(text, " COLLATE %s", own->collation);
+}
+
+void odbc_design_add_waiting(struct etl_text *sql, struct design *d, const struct etl_column *c)
+{
+	struct etl_text note = { 0 };
+	int32_t verdict = ETL_EXACT;
+	size_t type_at;
+
+	odbc_add_name(sql, d->inst, c->name);
+	etl_text_add(sql, " ");
+	type_at = sql->length;
+	odbc_add_type(sql, d->inst, d->table, c, &verdict, &note);
+	add_own_collation(d, sql, c->name, type_at);
+	etl_text_add(sql, " NOT NULL");
+	etl_text_free(&note);
 }
 
 static int add_plain(struct design *d, struct line *line, bool never_null)
@@ -164,7 +179,7 @@ static int add_plain(struct design *d, struct line *line, bool never_null)
 
 	odbc_add_type(&line->text, d->inst, d->table, c, &line->verdict, &line->note);
 	if (stays(d))
-		add_own_collation(d, line, type_at);
+		add_own_collation(d, &line->text, c->name, type_at);
 	if (is_of_sqlite(d) && !(c->flags & ETL_RETYPED) && !c->plain)
 		judge(line);
 	if (!stays(d) && c->flags & ETL_IDENTITY)
@@ -325,7 +340,9 @@ int odbc_design_table(struct design *d)
 	int rc = create(d);
 
 	if (rc == ETL_OK && stays(d)) {
-		rc = odbc_design_stays(d);
+		rc = odbc_design_gone(d);
+		if (rc == ETL_OK)
+			rc = odbc_design_stays(d);
 		return rc == ETL_OK ? odbc_design_references(d) : rc;
 	}
 	if (rc == ETL_OK)

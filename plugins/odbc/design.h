@@ -55,6 +55,8 @@ void odbc_design_add_constraint(struct etl_text *, const struct design *, enum o
 
 /* design-table.c */
 int odbc_design_table(struct design *);
+/* A column of a key, NOT NULL, as rows wait with it. */
+void odbc_design_add_waiting(struct etl_text *, struct design *, const struct etl_column *);
 /* design-keys.c */
 /* The lines of the primary key, and of what else cannot be added later. */
 int odbc_design_inline_keys(struct design *, struct etl_text *lines);
@@ -86,6 +88,11 @@ int odbc_design_comments(struct design *);
 /* design-names.c */
 /* Names that the server does not take, or not beside each other, are refused. */
 int odbc_design_check_names(struct design *);
+/* design-gone.c */
+int odbc_design_gone(struct design *);
+/* " AND …": the row OWN of the target is none that goes; of the load's table, of the run's table PARENT. Nothing where none goes. */
+void odbc_design_add_not_gone(struct etl_text *, const struct design *, const char *own);
+void odbc_design_add_parent_stays(struct etl_text *, const struct design *, const char *parent, const char *own);
 /* design-expression.c */
 /* SQL of the source in this dialect, as a value of column INTO or (NULL) any: 1; 0 with WHY; or negative. */
 int odbc_design_expression(struct design *, const char *sql, enum tsql_use, const struct etl_column *into,

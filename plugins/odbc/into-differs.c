@@ -10,8 +10,7 @@
 #include "into.h"
 #include "tsql-from-sqlite.h"
 
-/* Of these the server's own equality is that of the rows. */
-static bool has_equality(int32_t type)
+bool odbc_has_equality(int32_t type)
 {
 	switch (type) {
 	case ETL_BOOL:
@@ -48,7 +47,7 @@ bool odbc_into_sets(const struct odbc_into *t, const struct etl_column *c)
 		return false;
 	for (size_t i = 0; i < t->load->key_count; i++)
 		if (strcmp(t->load->key[i], c->name) == 0)
-			return !has_equality(own->type) && own->type != ETL_BYTES;
+			return !odbc_has_equality(own->type) && own->type != ETL_BYTES;
 	return true;
 }
 
@@ -90,7 +89,7 @@ static void add_value(const struct odbc_into *t, struct etl_text *sql, const cha
 		sql->failed = true;
 	else if (t->inst->dialect == &odbc_sqlite)
 		etl_text_addf(sql, "%s COLLATE BINARY, typeof(%s)", name.at, name.at);
-	else if (has_equality(own->type) || t->inst->dialect == &odbc_standard)
+	else if (odbc_has_equality(own->type) || t->inst->dialect == &odbc_standard)
 		etl_text_add(sql, name.at);
 	else if (t->inst->dialect == &odbc_tsql)
 		add_tsql(sql, name.at, own);

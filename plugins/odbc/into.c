@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "children.h"
+#include "gone.h"
 #include "into.h"
 
 #define STAGED INTO_STAGED
@@ -153,6 +154,13 @@ static int update(const struct odbc_into *t, uint64_t *ret)
 /* Rows of the target that the source has no more; those that are marked are gone already. */
 static void add_gone(const struct odbc_into *t, struct etl_text *sql)
 {
+	if (odbc_names_gone(t->load)) {
+		etl_text_add(sql, "EXISTS (SELECT 1 FROM ");
+		odbc_add_gone(sql, t->inst, t->load, t->token);
+		etl_text_add(sql, " AS " GONE " WHERE ");
+		odbc_gone_add_match(sql, t->inst, t->load, GONE, t->own.at);
+		etl_text_add(sql, ") AND ");
+	}
 	etl_text_addf(sql, "NOT EXISTS (SELECT 1 FROM %s AS " STAGED " WHERE ", t->staged.at);
 	odbc_into_add_match(t, sql, t->own.at, STAGED);
 	etl_text_add(sql, ")");
@@ -195,14 +203,15 @@ static int delete_rows(const struct odbc_into *t, const char *gone, uint64_t *re
 	return rc == ETL_OK ? odbc_into_check_gone(t, gone, rows) : rc;
 }
 
-/* A row that was rejected is still in the source, and nobody staged its key: what the target has of it stays. */
+/* A row that was rejected is still in the source, and nobody staged its key: what the target has of it stays. Where the rows that
+ * go are named it is none of them. */
 static int deletes(const struct odbc_into *t, bool withheld, bool *ret)
 {
 	bool taken = false;
 	int rc = ETL_OK;
 
 	*ret = t->load->deletes != ETL_DELETE_NONE;
-	if (*ret)
+	if (*ret && !odbc_names_gone(t->load))
 		rc = odbc_was_taken(t->inst, t->token, t->load->index, &taken, t->err);
 	*ret = *ret && !withheld && !taken;
 	return rc;
@@ -347,18 +356,28 @@ int odbc_begin_merge(struct etl_instance *inst, const struct etl_commit *commit,
 	return rc == ETL_OK ? each_merge(inst, commit, begin_merge, err) : rc;
 }
 
-int odbc_end_merge(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+static int drop_staged(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, "DROP TABLE ");
+	odbc_add_staged(&sql, inst, load, token);
+	rc = odbc_run_text(inst, err, &sql);
+	if (rc < 0 || !odbc_names_gone(load))
+		return rc;
+	etl_text_add(&sql, "DROP TABLE ");
+	odbc_add_gone(&sql, inst, load, token);
+	return odbc_run_text(inst, err, &sql);
+}
+
+int odbc_end_merge(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
 	int rc = each_merge(inst, commit, end_merge, err);
 
-	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++) {
-		if (!odbc_is_into(commit->loads[i]))
-			continue;
-		etl_text_add(&sql, "DROP TABLE ");
-		odbc_add_staged(&sql, inst, commit->loads[i], commit->tokens[i]);
-		rc = odbc_run_text(inst, err, &sql);
-	}
+	for (size_t i = 0; rc == ETL_OK && i < commit->load_count; i++)
+		if (odbc_is_into(commit->loads[i]))
+			rc = drop_staged(inst, commit->loads[i], commit->tokens[i], err);
 	return rc;
 }
 

@@ -25,6 +25,8 @@ const struct etl_column *odbc_into_find(const struct etl_table *, const char *na
 void odbc_into_add_match(const struct odbc_into *, struct etl_text *, const char *a, const char *b);
 
 /* into-differs.c */
+/* The server's own equality of two values of the type is that of the rows. */
+bool odbc_has_equality(int32_t type);
 /* An UPDATE writes the column: not what equal keys have equal anyway. */
 bool odbc_into_sets(const struct odbc_into *, const struct etl_column *);
 /* Rows of INTO_STAGED and OWN that meet are not alike, so that the target's is to be written. */

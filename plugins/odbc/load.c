@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "gone.h"
 #include "layout.h"
 #include "load.h"
 
@@ -360,7 +361,7 @@ static int begin_work(struct loading *l)
 
 static int end_work(struct loading *l, int rc)
 {
-	if (rc == ETL_OK && l->rejected && l->load->deletes != ETL_DELETE_NONE)
+	if (rc == ETL_OK && l->rejected && !l->part->gone && l->load->deletes != ETL_DELETE_NONE)
 		rc = odbc_note_taken(l->inst, l->token, l->load->index, l->err);
 	if (rc == ETL_OK)
 		rc = odbc_check_unit(l->inst, l->err);
@@ -369,12 +370,25 @@ static int end_work(struct loading *l, int rc)
 	return odbc_end_work(l->inst, rc, l->err);
 }
 
-/* A split has a transaction of its own: one that failed left nothing, and one that is there is not brought again. */
-int odbc_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
-	      const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret,
-	      struct etl_error *err)
+/* *RET: there is something to do. */
+static int begin_split(struct loading *l, const struct etl_load *of, bool *ret)
+{
+	int rc = begin_work(l);
+
+	*ret = true;
+	if (rc == ETL_OK && l->part->gone)
+		rc = odbc_gone_begin(l->inst, of, l->token, l->part->index, ret, l->err);
+	return rc == ETL_OK ? odbc_note_split(l->inst, l->token, l->load->index, l->part->index, l->err) : rc;
+}
+
+/* A split has a transaction of its own: one that failed left nothing, and one that is there is not brought again. OF: whose keys
+ * these are, or the load itself. */
+static int load_split(struct etl_instance *inst, const struct etl_load *load, const struct etl_load *of,
+		      const struct etl_token *token, const struct etl_part *part, struct ArrowArrayStream *stream,
+		      struct etl_stats *ret, struct etl_error *err)
 {
 	struct loading l = { .inst = inst, .load = load, .token = token, .part = part, .err = err };
+	bool any = false;
 	int rc = odbc_db(inst, err);
 
 	if (rc == ETL_OK)
@@ -385,12 +399,10 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 		rc = watch_begin(&l);
 	if (rc < 0)
 		return rc;
-	rc = begin_work(&l);
-	if (rc == ETL_OK)
-		rc = odbc_note_split(inst, token, load->index, part->index, err);
+	rc = begin_split(&l, of, &any);
 	if (rc == ETL_OK)
 		rc = odbc_identity_insert(inst, load, token, true, err);
-	if (rc == ETL_OK)
+	if (rc == ETL_OK && any)
 		rc = load_stream(&l, stream);
 	if (rc == ETL_OK)
 		rc = odbc_identity_insert(inst, load, token, false, err);
@@ -408,5 +420,22 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 	etl_text_free(&l.sql);
 	if (rc == ETL_OK)
 		*ret = l.stats;
+	return rc;
+}
+
+int odbc_load(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token,
+	      const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret,
+	      struct etl_error *err)
+{
+	struct etl_table table;
+	struct etl_load keys;
+	int rc;
+
+	if (!part->gone)
+		return load_split(inst, load, load, token, part, stream, ret, err);
+	rc = odbc_gone_make(inst, load, &keys, &table, err);
+	if (rc == ETL_OK)
+		rc = load_split(inst, &keys, load, token, part, stream, ret, err);
+	odbc_gone_free(&table);
 	return rc;
 }

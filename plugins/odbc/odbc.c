@@ -221,7 +221,7 @@ int32_t odbc_takes(const struct etl_column *column)
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
 	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES | ETL_APPENDS | ETL_MERGES |
-		 ETL_ASKS_SOURCE,
+		 ETL_ASKS_SOURCE | ETL_NAMED_DELETES,
 	.begin = odbc_begin,
 	.load = odbc_load,
 	.commit = odbc_commit,

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "target.h"
+#include "gone.h"
 
 /* The rows themselves, in the columns that the sink wants. */
 struct telling {
@@ -151,19 +151,24 @@ static int look_once(struct telling *t, const struct etl_token *token, const cha
 
 	t->told = 0;
 	rc = t->sink->rows ? tell_rows(t, token, from) : count_rows(t, from);
-	if (rc == ETL_OK && t->sink->take_out && t->told)
+	if (rc < 0 || !t->sink->take_out || !t->told)
+		return rc;
+	if (odbc_names_gone(t->load))
+		rc = odbc_gone_keep(t->inst, t->load, token, from, t->err);
+	if (rc == ETL_OK)
 		rc = take_out(t, from);
-	if (rc == ETL_OK && t->sink->take_out && t->told && t->load->deletes != ETL_DELETE_NONE)
+	if (rc == ETL_OK && t->load->deletes != ETL_DELETE_NONE && !odbc_names_gone(t->load))
 		rc = odbc_note_taken(t->inst, token, t->load->index, t->err);
 	return rc;
 }
 
-/* Rows that a merge will delete are in nobody's way; but it deletes none from a table of which rows were rejected. */
+/* Rows that a merge will delete are in nobody's way; but it deletes none from a table of which rows were rejected. Where they are
+ * named, the question leaves them out. */
 static int are_in_the_way(const struct telling *t, const struct etl_token *token, bool *ret)
 {
 	uint64_t index = t->load->index;
 
-	*ret = t->load->deletes != ETL_DELETE_HARD ||
+	*ret = t->load->deletes != ETL_DELETE_HARD || odbc_names_gone(t->load) ||
 	       (t->sink->withheld && index < t->sink->withheld_count && t->sink->withheld[index]);
 	return *ret ? ETL_OK : odbc_was_taken(t->inst, token, index, ret, t->err);
 }

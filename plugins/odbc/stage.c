@@ -9,8 +9,12 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "gone.h"
 #include "provision.h"
 #include "undo.h"
+
+/* In the list of staged tables: that of the keys of a load's rows that go. */
+#define GONE_NUMBER (UINT64_C(1) << 32)
 
 bool odbc_is_into(const struct etl_load *load)
 {
@@ -113,10 +117,9 @@ static void add_stage_is(struct etl_text *sql, struct etl_instance *inst, const 
 	odbc_add_literal(sql, inst, stage);
 }
 
-int odbc_note_staged(struct etl_instance *inst, const struct etl_load *load,
-		     const struct etl_token *token, struct etl_error *err)
+static int note_table(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, uint64_t number,
+		      const char *name, struct etl_error *err)
 {
-	const char *schema = odbc_place_of(inst, load->table);
 	struct etl_text sql = { 0 };
 	int64_t count = 0;
 	int rc;
@@ -124,7 +127,7 @@ int odbc_note_staged(struct etl_instance *inst, const struct etl_load *load,
 	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
 	odbc_add_own(&sql, inst, "_etlrun_stages");
 	add_stage_is(&sql, inst, token->text);
-	etl_text_addf(&sql, " AND load = %llu", (unsigned long long)load->index);
+	etl_text_addf(&sql, " AND load = %llu", (unsigned long long)number);
 	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
 	etl_text_free(&sql);
 	if (rc < 0 || count > 0)
@@ -133,17 +136,25 @@ int odbc_note_staged(struct etl_instance *inst, const struct etl_load *load,
 	odbc_add_own(&sql, inst, "_etlrun_stages");
 	etl_text_add(&sql, " (stage, load, pipeline, schema_name, table_name) VALUES (");
 	odbc_add_literal(&sql, inst, token->text);
-	etl_text_addf(&sql, ", %llu, ", (unsigned long long)load->index);
+	etl_text_addf(&sql, ", %llu, ", (unsigned long long)number);
 	odbc_add_literal(&sql, inst, load->run->pipeline);
 	etl_text_add(&sql, ", ");
-	if (schema)
-		odbc_add_literal(&sql, inst, schema);
-	else
-		etl_text_add(&sql, "NULL");
+	odbc_add_literal_or_null(&sql, inst, odbc_place_of(inst, load->table));
 	etl_text_add(&sql, ", ");
-	odbc_add_literal(&sql, inst, load->table->name);
+	odbc_add_literal(&sql, inst, name);
 	etl_text_add(&sql, ")");
 	return odbc_run_text(inst, err, &sql);
+}
+
+int odbc_note_staged(struct etl_instance *inst, const struct etl_load *load,
+		     const struct etl_token *token, struct etl_error *err)
+{
+	int rc = note_table(inst, load, token, load->index, load->table->name, err);
+	char name[ODBC_NAME_ROOM];
+
+	return rc == ETL_OK && odbc_names_gone(load) ?
+		       note_table(inst, load, token, GONE_NUMBER | load->index, odbc_gone_name(load, name), err) :
+		       rc;
 }
 
 /* A staged table that may be there, and where. */

@@ -69,7 +69,7 @@ const char *odbc_stage_name(const struct etl_instance *, const char *stage, cons
 /* [schema].[_etlrun_RUN_TABLE]. */
 void odbc_add_staged(struct etl_text *, struct etl_instance *, const struct etl_load *,
 		     const struct etl_token *);
-/* The load's staged table is in the list, so that whoever comes later can drop it. */
+/* The load's staged tables are in the list, so that whoever comes later can drop it. */
 int odbc_note_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *,
 		     struct etl_error *);
 int odbc_begin(struct etl_instance *, const struct etl_load *, struct etl_token *ret,
@@ -142,6 +142,8 @@ int odbc_check_unit(struct etl_instance *, struct etl_error *);
 int odbc_note_unit(struct etl_instance *, struct etl_error *);
 /* … and that a split of a load is there: a second time it fails. */
 int odbc_note_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);
+/* It may be brought again. */
+int odbc_forget_split(struct etl_instance *, const struct etl_token *stage, uint64_t load, uint64_t split, struct etl_error *);
 /* … and that rows of a load were rejected, so that not everything that the source has was staged. Of such a table a merge
  * deletes nothing. */
 int odbc_note_taken(struct etl_instance *, const struct etl_token *stage, uint64_t load, struct etl_error *);

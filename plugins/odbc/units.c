@@ -95,13 +95,34 @@ int odbc_note_unit(struct etl_instance *inst, struct etl_error *err)
 }
 
 /* The key of the table keeps a split from being there twice. */
+#define UNIT_ROOM 64
+static const char *split_unit(uint64_t load, uint64_t split, char *buf)
+{
+	snprintf(buf, UNIT_ROOM, "split %llu of %llu", (unsigned long long)split, (unsigned long long)load);
+	return buf;
+}
+
 int odbc_note_split(struct etl_instance *inst, const struct etl_token *stage, uint64_t load, uint64_t split,
 		    struct etl_error *err)
 {
-	char unit[64];
+	char unit[UNIT_ROOM];
 
-	snprintf(unit, sizeof(unit), "split %llu of %llu", (unsigned long long)split, (unsigned long long)load);
-	return note(inst, stage->text, unit, err);
+	return note(inst, stage->text, split_unit(load, split, unit), err);
+}
+
+int odbc_forget_split(struct etl_instance *inst, const struct etl_token *stage, uint64_t load, uint64_t split,
+		      struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	char unit[UNIT_ROOM];
+
+	etl_text_add(&sql, "DELETE FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_units");
+	etl_text_add(&sql, " WHERE stage = ");
+	odbc_add_literal(&sql, inst, stage->text);
+	etl_text_add(&sql, " AND unit = ");
+	odbc_add_literal(&sql, inst, split_unit(load, split, unit));
+	return odbc_run_text(inst, err, &sql);
 }
 
 /* Each time another name: several instances may take rows out at once. */
