@@ -353,9 +353,9 @@ static bool is_interruption(const struct etl_error *err)
 
 static void keep_or_abandon(struct run *run, int rc, const struct etl_error *err)
 {
-	/* Of an outcome that nobody knows nothing may be taken away. */
+	/* Of an outcome that nobody knows nothing may be taken away. What a sync staged is of no use to who resumes it. */
 	run->kept = rc < 0 && run->begun &&
-		    ((run->journal.state && is_interruption(err)) ||
+		    ((run->journal.state && is_interruption(err) && run->pipeline->mode != ETL_SYNC) ||
 		     (err->set && err->klass == ETL_OUTCOME_UNKNOWN));
 	if (run->kept)
 		rejects_keep(run->rejects);
