@@ -250,8 +250,8 @@ void bound_words(const struct bound *b, const struct jobs *jobs, struct etl_text
 	if (!tables)
 		return;
 	etl_text_addf(to,
-		      "stopped at %" PRIu64 " rows; %" PRIu64 " row%s of %zu table%s wait%s for the next run:", b->spent,
-		      waiting, waiting == 1 ? "" : "s", tables, tables == 1 ? "" : "s", waiting == 1 ? "s" : "");
+		      "stopped at %" PRIu64 " row%s; %" PRIu64 " row%s of %zu table%s wait%s for the next run:", b->spent,
+		      b->spent == 1 ? "" : "s", waiting, waiting == 1 ? "" : "s", tables, tables == 1 ? "" : "s", waiting == 1 ? "s" : "");
 	for (size_t i = 0, said = 0; i < b->count; i++)
 		if (bound_waiting(b, jobs->at[i]) > 0)
 			etl_text_addf(to, "%s %s (%" PRIu64 ")", said++ ? "," : "", job_name(jobs->at[i]),

@@ -20,7 +20,7 @@ bool bound_take(struct bound *, const struct job *, uint64_t split, uint64_t key
 bool bound_close(struct bound *);
 /* How many of WANTED rows may go; asked once for each job, the last job first. */
 uint64_t bound_deletes(struct bound *, const struct job *, uint64_t wanted);
-/* Rows of it that wait for another run; BOUND NULL: none. */
+/* Rows of it that wait for another run; here and below BOUND may be NULL: none. */
 uint64_t bound_waiting(const struct bound *, const struct job *);
 /* Those of them that would have been written. */
 uint64_t bound_postponed(const struct bound *, const struct job *);

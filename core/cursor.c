@@ -106,6 +106,8 @@ static const char *why_whole(const struct run *run, const struct job *job, const
 		return "its cursor was another column";
 	if (job->reshaped)
 		return "its columns are not those of the last run";
+	if (!*past->bound)
+		return "not all of it came when its columns had changed";
 	/* Whatever they waited for may be there now, and their cursor does not move for that. */
 	if (past->rejected)
 		return "rows of it were rejected last time";
@@ -166,16 +168,23 @@ int cursors_find(struct run *run, struct etl_error *err)
 	return rc;
 }
 
+/* Of some rows nothing is known of the others; and rows that wait are behind the bound of an earlier run. */
+static bool saw_all(const struct run *run, const struct job *job)
+{
+	return *job->cursor->reached.text && !run->cli->run.limit && !bound_postponed(run->flow.bound, job);
+}
+
+/* Where columns are others than before, what an earlier run says is true no more. */
 void cursor_add_state(const struct run *run, const struct job *job, struct etl_text *to)
 {
 	const struct job_cursor *c = job->cursor;
+	const char *bound = c && saw_all(run, job) ? c->reached.text : "";
 
-	/* Of some rows nothing is known of the others; and rows that wait are behind the bound of an earlier run. */
-	if (!c || !*c->reached.text || run->cli->run.limit || bound_postponed(run->flow.bound, job))
+	if (!c || (!*bound && !job->reshaped))
 		return;
 	etl_text_add(to, ",\"cursor\":{\"column\":");
 	etl_text_add_json(to, job->rule->cursor, strlen(job->rule->cursor));
 	etl_text_add(to, ",\"bound\":");
-	etl_text_add_json(to, c->reached.text, strlen(c->reached.text));
+	etl_text_add_json(to, bound, strlen(bound));
 	etl_text_addf(to, ",\"runs\":%" PRId64 "}", c->runs);
 }

@@ -509,6 +509,33 @@ bounded() {
 	expect_text found <<-EOF
 	9|450
 	EOF
+	# A new column is in every row, those too that are behind the cursor.
+	at_source <<-SQL
+	ALTER TABLE event ADD COLUMN note INTEGER;
+	UPDATE event SET note = id;
+	SQL
+	at_target <<-SQL
+	ALTER TABLE event ADD COLUMN note INTEGER;
+	SQL
+	for so_many in '--set max_rows=5' '--limit 6'; do
+		# Two words each.
+		# shellcheck disable=SC2086
+		run_sync --set 'allow_drift = [ "add" ]' $so_many event.cfg
+		expect_exit 0
+		expect_stderr 'every row is read: '
+	done
+	run_sync event.cfg
+	expect_exit 0
+	expect_stderr 'every row is read: not all of it came when its columns had changed'
+	run_sync event.cfg
+	expect_exit 0
+	rows_at_target 'SELECT count(*), sum(note) FROM event' >found
+	expect_text found <<-EOF
+	9|45
+	EOF
+	run_sync event.cfg
+	expect_exit 0
+	expect_stderr 'rows from at 90 on'
 }
 
 # What `diff --save` wrote down is all that `run --from` writes, whoever hashed the rows.
