@@ -1,5 +1,5 @@
 /*
- * Moments of a column of T-SQL that are coarser than a microsecond: datetime goes by three hundredths of a second and from
+ * Moments of a column of T-SQL that are coarser than a microsecond: datetime goes by 1/300 of a second and from
  * 1753, smalldatetime by minutes, and the newer types by as many digits as they were declared with. The server would round
  * without a word, or, for more than three digits of a datetime that comes as text, refuse all rows; so a value that is not one
  * of the column's is rejected.
@@ -35,8 +35,8 @@ void bind_moment_open(struct bind_column *c, const char *type)
 		}
 }
 
-/* .000, .003, .007: as the server tells three hundredths. */
-static bool is_hundredths(int64_t micros)
+/* .000, .003, .007: as the server tells 1/300 of a second. */
+static bool is_tick(int64_t micros)
 {
 	int64_t rest = micros % 10000;
 
@@ -49,11 +49,11 @@ static const char *check_old(const struct bind_column *c, int64_t micros, struct
 		int64_t first, last; /* days */
 		const char *name, *range, *steps;
 	} kinds[] = {
-		[BIND_DATETIME] = { -79257, 2932896, "datetime", "1753-01-01 to 9999-12-31", "three hundredths of a second (.000, .003, .007)" },
+		[BIND_DATETIME] = { -79257, 2932896, "datetime", "1753-01-01 to 9999-12-31", "1/300 of a second (.000, .003, .007)" },
 		[BIND_SMALLDATETIME] = { -25567, 65535 - 25567, "smalldatetime", "1900-01-01 to 2079-06-06", "minutes" },
 	};
 	int64_t day = micros / DAY - (micros % DAY < 0), rest = micros - day * DAY;
-	bool fits = c->old == BIND_DATETIME ? is_hundredths(rest) : rest % (60LL * SECOND) == 0;
+	bool fits = c->old == BIND_DATETIME ? is_tick(rest) : rest % (60LL * SECOND) == 0;
 
 	if (day < kinds[c->old].first || day > kinds[c->old].last) {
 		etl_text_addf(why, "a %s goes from %s", kinds[c->old].name, kinds[c->old].range);
