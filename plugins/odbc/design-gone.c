@@ -11,7 +11,6 @@ int odbc_design_gone(struct design *d)
 {
 	char name[ODBC_NAME_ROOM];
 	struct etl_text sql = { 0 };
-	int rc = ETL_OK;
 
 	if (!d->load || !d->run || !odbc_names_gone(d->load))
 		return ETL_OK;
@@ -23,8 +22,7 @@ int odbc_design_gone(struct design *d)
 		odbc_design_add_waiting(&sql, d, odbc_design_column(d->table, d->load->key[i]));
 	}
 	etl_text_add(&sql, ")");
-	rc = odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", "deleted keys", &sql, "what the source has no longer");
-	return rc;
+	return odbc_design_part(d, ETL_PHASE_PREPARE, ETL_EXACT, "table", "deleted keys", &sql, "what the source has no longer");
 }
 
 static void add_not_gone(struct etl_text *sql, const struct design *d, const struct etl_load *load, const char *own)

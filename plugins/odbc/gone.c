@@ -40,35 +40,32 @@ void odbc_gone_add_match(struct etl_text *sql, const struct etl_instance *inst, 
 
 /* ---- Keys on their way ----------------------------------------------------------------------------------------- */
 
-void odbc_gone_free(struct etl_table *table)
+void odbc_gone_free(struct odbc_gone *g)
 {
-	free((void *)(uintptr_t)table->columns); /* it was made below; the description calls it const */
-	free((void *)(uintptr_t)table->name);
+	free(g->columns);
+	g->columns = NULL;
 }
 
-int odbc_gone_make(struct etl_instance *inst, const struct etl_load *load, struct etl_load *ret, struct etl_table *table,
-		   struct etl_error *err)
+int odbc_gone_make(struct etl_instance *inst, const struct etl_load *load, struct odbc_gone *ret, struct etl_error *err)
 {
-	struct etl_column *columns = calloc(load->key_count + 1, sizeof(*columns));
-	char name[ODBC_NAME_ROOM];
-
-	*table = (struct etl_table){ .kind = ETL_TABLE,
-				     .schema = load->table->schema,
-				     .name = strdup(odbc_gone_name(load, name)),
-				     .dialect = load->table->dialect,
-				     .rows = ETL_UNKNOWN,
-				     .bytes = ETL_UNKNOWN,
-				     .columns = columns,
-				     .column_size = sizeof(*columns) };
-	for (size_t i = 0; columns && i < load->key_count; i++) {
+	ret->columns = calloc(load->key_count + 1, sizeof(*ret->columns));
+	ret->load = *load;
+	ret->load.table = &ret->table;
+	ret->table = (struct etl_table){ .kind = ETL_TABLE,
+					 .schema = load->table->schema,
+					 .name = odbc_gone_name(load, ret->name),
+					 .dialect = load->table->dialect,
+					 .rows = ETL_UNKNOWN,
+					 .bytes = ETL_UNKNOWN,
+					 .columns = ret->columns,
+					 .column_size = sizeof(*ret->columns) };
+	for (size_t i = 0; ret->columns && i < load->key_count; i++) {
 		const struct etl_column *c = odbc_into_find(load->table, load->key[i]);
 
 		if (c)
-			columns[table->column_count++] = *c;
+			ret->columns[ret->table.column_count++] = *c;
 	}
-	*ret = *load;
-	ret->table = table;
-	return columns && table->name ? ETL_OK : odbc_no_memory(inst, err);
+	return ret->columns ? ETL_OK : odbc_no_memory(inst, err);
 }
 
 /* Equal keys are spelled alike. */

@@ -17,10 +17,15 @@ const char *odbc_gone_name(const struct etl_load *, char *buf);
 void odbc_add_gone(struct etl_text *, struct etl_instance *, const struct etl_load *, const struct etl_token *);
 /* GONE.key = OWN.key AND … */
 void odbc_gone_add_match(struct etl_text *, const struct etl_instance *, const struct etl_load *, const char *gone, const char *own);
-/* The load of the keys: RET and its TABLE, of the key's columns alone, which go with odbc_gone_free. */
-int odbc_gone_make(struct etl_instance *, const struct etl_load *, struct etl_load *ret, struct etl_table *table,
-		   struct etl_error *);
-void odbc_gone_free(struct etl_table *);
+/* The load of the keys, whose table has the key's columns alone; it goes with odbc_gone_free. */
+struct odbc_gone {
+	struct etl_load load;
+	struct etl_table table;
+	struct etl_column *columns;
+	char name[ODBC_NAME_ROOM];
+};
+int odbc_gone_make(struct etl_instance *, const struct etl_load *, struct odbc_gone *ret, struct etl_error *);
+void odbc_gone_free(struct odbc_gone *);
 /* Before keys are staged: those that an attempt left whose answer was lost are no longer there. *RET: keys may be staged; of rows
  * that were rejected while they were loaded only the source's spelling of the key is known, which may be that of one that is
  * named here. */

@@ -427,15 +427,14 @@ int odbc_load(struct etl_instance *inst, const struct etl_load *load, const stru
 	      const struct etl_part *part, struct ArrowArrayStream *stream, struct etl_stats *ret,
 	      struct etl_error *err)
 {
-	struct etl_table table;
-	struct etl_load keys;
+	struct odbc_gone keys;
 	int rc;
 
 	if (!part->gone)
 		return load_split(inst, load, load, token, part, stream, ret, err);
-	rc = odbc_gone_make(inst, load, &keys, &table, err);
+	rc = odbc_gone_make(inst, load, &keys, err);
 	if (rc == ETL_OK)
-		rc = load_split(inst, &keys, load, token, part, stream, ret, err);
-	odbc_gone_free(&table);
+		rc = load_split(inst, &keys.load, load, token, part, stream, ret, err);
+	odbc_gone_free(&keys);
 	return rc;
 }

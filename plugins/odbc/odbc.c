@@ -11,6 +11,7 @@
 #include "pin.h"
 #include "provision.h"
 #include "undo.h"
+#include "watermark.h"
 
 static const struct etl_option provision_options[] = {
 	{ .name = "name",
@@ -207,6 +208,7 @@ static const struct etl_source source = {
 	.join = odbc_join,
 	.stamp = odbc_stamp,
 	.plan = odbc_plan,
+	.watermark = odbc_watermark,
 };
 
 /* A column here has one type for all its values, so what may be anything comes as text; and a decimal has digits that are

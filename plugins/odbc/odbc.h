@@ -21,6 +21,14 @@ struct odbc_provision;
 struct ladder;
 struct odbc_layout;
 
+/* Transactions of others that were under way when the view was opened (watermark.c). */
+struct odbc_writers {
+	bool known; /* these are all */
+	bool any;
+	int64_t seconds; /* the oldest has been at work */
+	char version[24]; /* of T-SQL the least rowversion that one of them may have written, "0x…"; or "" */
+};
+
 struct etl_instance {
 	const struct etl_host *host;
 	const struct etl_conf *conf;
@@ -28,6 +36,7 @@ struct etl_instance {
 	SQLHDBC db; /* SQL_NULL_HDBC until needed */
 	bool connected, lost;
 	bool pinned; /* reads in the transaction that stands for the view (pin.c) */
+	struct odbc_writers writers; /* a source */
 	const struct odbc_dialect *dialect; /* by what the server says it is; NULL until connected */
 	const struct odbc_dialect *likely;  /* by the driver, while it is not connected; or NULL */
 	struct odbc_provision *provision;   /* a database that the run makes; or NULL */

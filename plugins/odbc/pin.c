@@ -11,6 +11,7 @@
 
 #include "pin.h"
 #include "target.h"
+#include "watermark.h"
 
 #define BEGIN_PIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 /*
@@ -134,6 +135,7 @@ int odbc_pin(struct etl_instance *inst, struct etl_token *ret, struct etl_error 
 	if (rc < 0)
 		return rc;
 	end(inst);
+	odbc_find_writers(inst);
 	if (odbc_shares_view(inst)) {
 		rc = export_postgresql(inst, ret, err);
 	} else {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "reading.h"
+#include "watermark.h"
 
 #define QUERY_NAME "etlrun_query"
 
@@ -195,6 +196,17 @@ static void add_bound(struct etl_text *sql, const struct etl_instance *inst, con
 	etl_text_add_literal(sql, bound);
 }
 
+/* A column that is not there the statement itself would miss: the host has looked. */
+static void add_since(struct reading *r, struct etl_text *sql, bool *has_where)
+{
+	const struct odbc_column *c = find(&r->declared, r->read.cursor);
+
+	if (!c || !r->read.since || !*r->read.since)
+		return;
+	and_also(sql, has_where);
+	odbc_add_since(sql, r->inst, c, r->read.since);
+}
+
 static void add_limit(struct etl_text *sql, const struct etl_instance *inst, const char *column,
 		      const char *operator_text, int64_t limit, bool *has_where)
 {
@@ -243,6 +255,7 @@ static void add_conditions(struct reading *r, struct etl_text *sql)
 	if (r->read.cursor) {
 		add_bound(sql, r->inst, r->read.cursor, ">", r->read.after, &has_where);
 		add_bound(sql, r->inst, r->read.cursor, "<=", r->read.upto, &has_where);
+		add_since(r, sql, &has_where);
 	}
 	if (!r->keys)
 		add_split(r, sql, &has_where);
