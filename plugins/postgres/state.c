@@ -6,6 +6,8 @@
 
 #include "state.h"
 
+#define RUNS_KEPT "1000" /* of a pipeline */
+
 static const char make[] =
 	"BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('etlrun state', 0)); "
 	"CREATE SCHEMA IF NOT EXISTS " STAGE_OWN "; "
@@ -65,14 +67,25 @@ int state_is_published(struct etl_instance *inst, const char *run, bool *ret, st
 	return ETL_OK;
 }
 
+/* The next run reads what is kept. */
+static int forget_old(struct etl_instance *inst, const char *pipeline, struct etl_error *err)
+{
+	return postgres_change(inst, err, NULL,
+			       "WITH old AS (DELETE FROM " STAGE_OWN ".runs WHERE run IN (SELECT run FROM " STAGE_OWN
+			       ".runs WHERE pipeline = $1 ORDER BY published DESC, run DESC OFFSET " RUNS_KEPT ") RETURNING run) "
+			       "DELETE FROM " STAGE_OWN ".loads WHERE run IN (SELECT run FROM old)",
+			       1, (const char *const[]){ pipeline });
+}
+
 int postgres_state_write(struct etl_instance *inst, const struct etl_commit *commit, const char *kept,
 		struct etl_error *err)
 {
 	static const char *const modes[] = { "copy", "append", "merge", "sync" };
 	char started[32];
+	int rc;
 
 	snprintf(started, sizeof(started), "%lld", (long long)commit->run->started);
-	return postgres_change(inst, err, NULL,
+	rc = postgres_change(inst, err, NULL,
 			       "INSERT INTO " STAGE_OWN ".runs (run, pipeline, mode, started, kept, state) "
 			       "VALUES ($1, $2, $3, 'epoch'::timestamptz + interval '1 microsecond' * "
 			       "$4::bigint, $5, $6::jsonb)",
@@ -80,6 +93,7 @@ int postgres_state_write(struct etl_instance *inst, const struct etl_commit *com
 			       (const char *const[]){ commit->run->id, commit->run->pipeline,
 						      modes[commit->run->mode], started,
 						      *kept ? kept : NULL, commit->state });
+	return rc < 0 ? rc : forget_old(inst, commit->run->pipeline, err);
 }
 
 static void put_outcome(const struct etl_commit *commit, const PGresult *loads, int row)
