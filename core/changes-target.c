@@ -193,7 +193,7 @@ int changes_read(const struct flow_setup *f, struct job *job, struct changes_set
 	int rc = reading_open(&r, f, false);
 
 	if (rc == 0) {
-		r.canon = job_canon(job, &job->rows, ETL_HASH_X1);
+		r.canon = changes_canon(job, &job->rows);
 		view = etl_view_new(&r.schema);
 		rc = r.canon && view ? read_batches(&r, view, set, add_batch) : error_memory(err);
 	}

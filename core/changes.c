@@ -139,6 +139,11 @@ int changes_check(const struct job *job, struct etl_error *err)
 	return 0;
 }
 
+struct canon *changes_canon(const struct job *job, const struct ArrowSchema *schema)
+{
+	return canon_new(schema, job->key, job->key_count, ETL_HASH_X1);
+}
+
 /* ---- The rows of the target -------------------------------------------------------------------- */
 
 static int make_set(const struct flow_setup *f, struct job *job, struct etl_error *err)
@@ -361,7 +366,7 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 	s->err = err;
 	if (stream->get_schema(stream, &s->schema))
 		s->schema.release = NULL;
-	s->canon = s->schema.release ? job_canon(job, &s->schema, ETL_HASH_X1) : NULL;
+	s->canon = s->schema.release ? changes_canon(job, &s->schema) : NULL;
 	if (!s->canon) {
 		step_release(&out);
 		return err->set ? ETL_FAILED : error_memory(err);
