@@ -10,6 +10,7 @@
 #include <etlrun/helpers.h>
 
 #include "changes-set.h"
+#include "changes-spelt.h"
 #include "changes.h"
 #include "reject.h"
 
@@ -159,7 +160,8 @@ static int add_batch(struct reading *r, struct etl_view *view, const struct Arro
 
 	compared.n_children -= mark != NULL;
 	if (!make_room(r, batch->length) || !etl_view_set(view, batch) ||
-	    !canon_batch(r->canon, &compared, r->hashes, r->hashes + batch->length))
+	    !canon_batch(r->canon, &compared, r->hashes, r->hashes + batch->length) ||
+	    !changes_add_spelt(r->job, &r->job->rows, &compared, r->hashes + batch->length))
 		return error_memory(r->err);
 	for (int64_t i = 0; i < batch->length && rc == 0; i++)
 		if (!mark || !is_marked(mark, i))
@@ -193,7 +195,7 @@ int changes_read(const struct flow_setup *f, struct job *job, struct changes_set
 	int rc = reading_open(&r, f, false);
 
 	if (rc == 0) {
-		r.canon = changes_canon(job, &job->rows);
+		r.canon = job_canon(job, &job->rows, ETL_HASH_X1);
 		view = etl_view_new(&r.schema);
 		rc = r.canon && view ? read_batches(&r, view, set, add_batch) : error_memory(err);
 	}

@@ -12,6 +12,7 @@
 
 #include "batch.h"
 #include "changes-set.h"
+#include "changes-spelt.h"
 #include "changes.h"
 #include "cursor.h"
 #include "log.h"
@@ -137,11 +138,6 @@ int changes_check(const struct job *job, struct etl_error *err)
 				 name);
 	}
 	return 0;
-}
-
-struct canon *changes_canon(const struct job *job, const struct ArrowSchema *schema)
-{
-	return canon_new(schema, job->key, job->key_count, ETL_HASH_X1);
 }
 
 /* ---- The rows of the target -------------------------------------------------------------------- */
@@ -276,7 +272,8 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 	uint64_t unmeant = 0;
 
 	if (!make_room(s, batch->length) ||
-	    !canon_batch(s->canon, batch, s->hashes, s->hashes + batch->length))
+	    !canon_batch(s->canon, batch, s->hashes, s->hashes + batch->length) ||
+	    !changes_add_spelt(s->job, &s->schema, batch, s->hashes + batch->length))
 		return error_memory(s->err);
 	for (int64_t i = 0; i < batch->length; i++) {
 		enum changes_found found;
@@ -366,7 +363,7 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 	s->err = err;
 	if (stream->get_schema(stream, &s->schema))
 		s->schema.release = NULL;
-	s->canon = s->schema.release ? changes_canon(job, &s->schema) : NULL;
+	s->canon = s->schema.release ? job_canon(job, &s->schema, ETL_HASH_X1) : NULL;
 	if (!s->canon) {
 		step_release(&out);
 		return err->set ? ETL_FAILED : error_memory(err);

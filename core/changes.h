@@ -42,9 +42,6 @@ const struct changes_place *changes_places(const struct job *, size_t *ret_count
  * all others: stages the keys of the rows that go, and forgets the target's rows. */
 int changes_settle(const struct flow_setup *, struct job *, struct instance *target, struct etl_error *);
 
-/* What hashes rows of SCHEMA here: every column as it is. A value that the target spells in its own way (ETL_RESPELT) makes a row
- * differ that may be equal, and the merge then sees that it is; never the other way round. NULL as of canon_new. */
-struct canon *changes_canon(const struct job *, const struct ArrowSchema *schema);
 /* changes-target.c. The rows of the job's table in the target, by a connection of its own: their hashes, and those of the
  * MOST that were not met, by their key, as a stream. */
 struct changes_set;

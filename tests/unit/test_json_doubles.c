@@ -113,6 +113,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, the_limit_changes_nothing_but_the_passes);
 	tcase_add_test(c, a_sequence_forgets_the_one_before);
 	tcase_add_test(c, hashes_that_cannot_be_halved);
