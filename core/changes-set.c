@@ -34,6 +34,7 @@ struct changes_set {
 	unsigned shift; /* of a key: the rest is its bucket */
 	uint64_t *starts; /* of the buckets among the rows, and the end of the last */
 	_Atomic uint64_t *met; /* a bit for each row */
+	_Atomic uint32_t *by;  /* who met it first; 0: nobody that claims it */
 	_Atomic uint64_t met_count;
 };
 
@@ -60,6 +61,7 @@ void changes_set_free(struct changes_set *s)
 	free(s->run_ends);
 	free(s->starts);
 	free((void *)s->met);
+	free((void *)s->by);
 	free(s);
 }
 
@@ -294,7 +296,8 @@ int changes_set_close(struct changes_set *s, struct etl_error *err)
 	if (rc == 0)
 		rc = find_starts(s, err);
 	s->met = calloc((size_t)(s->rows / 64) + 1, sizeof(*s->met));
-	return rc == 0 && !s->met ? error_memory(err) : rc;
+	s->by = calloc((size_t)s->rows + 1, sizeof(*s->by));
+	return rc == 0 && (!s->met || !s->by) ? error_memory(err) : rc;
 }
 
 static bool is_met(const struct changes_set *s, uint64_t row)
@@ -308,6 +311,16 @@ static void meet(struct changes_set *s, uint64_t row)
 
 	if (!(atomic_fetch_or_explicit(&s->met[row / 64], bit, memory_order_relaxed) & bit))
 		atomic_fetch_add_explicit(&s->met_count, 1, memory_order_relaxed);
+}
+
+/* False: it is somebody else's. */
+static bool claim(struct changes_set *s, uint64_t row, uint32_t who)
+{
+	uint32_t nobody = 0;
+
+	return !who || atomic_compare_exchange_strong_explicit(&s->by[row], &nobody, who, memory_order_relaxed,
+								       memory_order_relaxed) ||
+	       nobody == who;
 }
 
 /* The rows that may have KEY, bucket by pieces of what is read at once. */
@@ -340,7 +353,8 @@ static int look_on(const struct changes_set *s, struct look *look, struct etl_er
 	return rc < 0 ? rc : 1;
 }
 
-int changes_set_meet(struct changes_set *s, uint64_t key, uint64_t row, enum changes_found *ret, struct etl_error *err)
+int changes_set_meet(struct changes_set *s, uint64_t key, uint64_t row, uint32_t who, enum changes_found *ret,
+		     struct etl_error *err)
 {
 	struct look look;
 	int rc;
@@ -352,7 +366,9 @@ int changes_set_meet(struct changes_set *s, uint64_t key, uint64_t row, enum cha
 			if (look.at[i].key != key)
 				continue;
 			meet(s, look.next - look.count + i);
-			if (*ret != CHANGES_SAME)
+			if (!claim(s, look.next - look.count + i, who))
+				*ret = CHANGES_TWICE;
+			else if (*ret == CHANGES_NONE || *ret == CHANGES_OTHER)
 				*ret = look.at[i].row == row ? CHANGES_SAME : CHANGES_OTHER;
 		}
 	return rc;

@@ -1,5 +1,5 @@
 /*
- * The rows that a target has, as hashes: of each its key's and its own, 16 bytes. In memory up to a limit, beyond it in a
+ * The rows that a target has, as hashes: of each its key's and its own, 16 bytes, and 4 of who met it. In memory up to a limit, beyond it in a
  * file. First every row is added, by one thread; then rows are looked for, by any number.
  */
 #ifndef CORE_CHANGES_SET_H
@@ -19,10 +19,13 @@ int changes_set_close(struct changes_set *, struct etl_error *);
 enum changes_found {
 	CHANGES_NONE,  /* no row has this key */
 	CHANGES_OTHER, /* one has, and differs */
-	CHANGES_SAME
+	CHANGES_SAME,
+	CHANGES_TWICE /* one has, and another than WHO has met it */
 };
-/* A row that is found by its key has been met from then on. */
-int changes_set_meet(struct changes_set *, uint64_t key, uint64_t row, enum changes_found *ret, struct etl_error *);
+/* A row that is found by its key has been met from then on. WHO: a number of whoever looks, the same when it looks again; 0:
+ * somebody who claims nothing. */
+int changes_set_meet(struct changes_set *, uint64_t key, uint64_t row, uint32_t who, enum changes_found *ret,
+		     struct etl_error *);
 /* Whether a row with this key is there, and none of those was met. */
 int changes_set_is_left(struct changes_set *, uint64_t key, bool *ret, struct etl_error *);
 /* How many were never met. */

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "changes-set.h"
 #include "changes-spelt.h"
 #include "changes.h"
+#include "log.h"
 #include "reject.h"
 
 /* What reads. */
@@ -30,6 +32,7 @@ struct reading {
 	int64_t *left;
 	int64_t room;
 	uint64_t unmarked; /* of changes_count */
+	int64_t limit;	   /* the most rows; 0: all */
 };
 
 static void reading_close(struct reading *r)
@@ -86,7 +89,8 @@ static int reading_open(struct reading *r, const struct flow_setup *f, bool keys
 					      .table = job->target->name,
 					      .options = job->rule->to },
 				 .want = &r->schema,
-				 .context = &r->context };
+				 .context = &r->context,
+				 .limit = r->limit };
 	int rc;
 
 	if (!plugin->has_source)
@@ -199,7 +203,27 @@ int changes_read(const struct flow_setup *f, struct job *job, struct changes_set
 		view = etl_view_new(&r.schema);
 		rc = r.canon && view ? read_batches(&r, view, set, add_batch) : error_memory(err);
 	}
+	if (rc == 0 && r.context.rejected)
+		log_line(ETL_LOG_WARN,
+			 "table \"%s\": %" PRIu64 " rows of the target cannot be read in the types of their columns: they are "
+			 "written when they come from the source, and stay when they do not",
+			 job_name(job), r.context.rejected);
 	etl_view_free(view);
+	reading_close(&r);
+	return rc;
+}
+
+int changes_any(const struct flow_setup *f, struct job *job, bool *ret, struct etl_error *err)
+{
+	struct reading r = { .job = job, .err = err, .context = { .job = job, .side = SIDE_SOURCE }, .limit = 1 };
+	struct ArrowArray batch = { 0 };
+	int rc = reading_open(&r, f, true);
+
+	if (rc == 0)
+		rc = next_batch(&r, &batch);
+	*ret = rc == 0 && batch.release && batch.length > 0;
+	if (batch.release)
+		batch.release(&batch);
 	reading_close(&r);
 	return rc;
 }

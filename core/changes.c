@@ -3,37 +3,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <etlrun/helpers.h>
 
 #include "batch.h"
+#include "changes-parts.h"
 #include "changes-set.h"
 #include "changes-spelt.h"
-#include "changes.h"
 #include "cursor.h"
 #include "log.h"
 #include "reject.h"
 #include "retry.h"
-
-#define PLACES_MOST (1 << 17)
-
-struct changes {
-	pthread_mutex_t mutex; /* of making the set */
-	struct changes_set *set; /* NULL: it is made when it is asked for */
-	_Atomic uint64_t unknown; /* rows that were rejected, and nobody knows their keys */
-	struct changes_place *places; /* of rows that went on, under the mutex */
-	size_t place_count, place_room;
-	bool many; /* more than PLACES_MOST: they are not kept */
-	bool narrow; /* only rows with these keys, sorted, are written */
-	uint64_t *only;
-	size_t only_count;
-	uint64_t *left_out; /* by split, under the mutex: rows that differ and are left as they are */
-	size_t split_room;
-};
 
 struct changes *changes_new(void)
 {
@@ -54,73 +36,6 @@ void changes_free(struct changes *c)
 	free(c->left_out);
 	pthread_mutex_destroy(&c->mutex);
 	free(c);
-}
-
-/* ---- Only some of them --------------------------------------------------------------------------- */
-
-static int compare_keys(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-void changes_only(struct job *job, uint64_t *hashes, size_t count)
-{
-	qsort(hashes, count, sizeof(*hashes), compare_keys);
-	job->changes->narrow = true;
-	job->changes->only = hashes;
-	job->changes->only_count = count;
-}
-
-bool changes_is_meant(const struct job *job, uint64_t key)
-{
-	const struct changes *c = job->changes;
-
-	return !c->narrow || bsearch(&key, c->only, c->only_count, sizeof(key), compare_keys);
-}
-
-uint64_t changes_left_out(const struct job *job)
-{
-	const struct changes *c = job->changes;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; c && i < c->split_room; i++)
-		sum += c->left_out[i];
-	return sum;
-}
-
-/* What a split gave in a try that failed is given again. */
-static bool begin_split(struct changes *c, uint64_t split)
-{
-	bool ok = true;
-
-	if (!c->narrow)
-		return true;
-	pthread_mutex_lock(&c->mutex);
-	if (split >= c->split_room) {
-		uint64_t *at = realloc(c->left_out, (size_t)(split + 1) * sizeof(*at));
-
-		ok = at != NULL;
-		if (ok) {
-			memset(at + c->split_room, 0, (size_t)(split + 1 - c->split_room) * sizeof(*at));
-			c->left_out = at;
-			c->split_room = (size_t)split + 1;
-		}
-	}
-	if (ok)
-		c->left_out[split] = 0;
-	pthread_mutex_unlock(&c->mutex);
-	return ok;
-}
-
-static void leave_out(struct changes *c, uint64_t split, uint64_t rows)
-{
-	if (!rows)
-		return;
-	pthread_mutex_lock(&c->mutex);
-	c->left_out[split] += rows;
-	pthread_mutex_unlock(&c->mutex);
 }
 
 /* A key that the target spells in its own way is not the key that came. */
@@ -170,47 +85,6 @@ static int need_set(const struct flow_setup *f, struct job *job, struct etl_erro
 	return rc;
 }
 
-/* ---- Where rows came from ------------------------------------------------------------------------- */
-
-/* What a split gave in a try that failed is given again. */
-static void forget_split(struct changes *c, uint64_t split)
-{
-	size_t count = 0;
-
-	pthread_mutex_lock(&c->mutex);
-	for (size_t i = 0; i < c->place_count; i++)
-		if (c->places[i].split != split)
-			c->places[count++] = c->places[i];
-	c->place_count = count;
-	pthread_mutex_unlock(&c->mutex);
-}
-
-static bool add_place(struct changes *c, struct changes_place place)
-{
-	if (c->place_count == c->place_room) {
-		size_t room = c->place_room ? 2 * c->place_room : 256;
-		struct changes_place *places = room > PLACES_MOST ? NULL : realloc(c->places, room * sizeof(*places));
-
-		c->many = !places;
-		if (!places)
-			return false;
-		c->places = places;
-		c->place_room = room;
-	}
-	c->places[c->place_count++] = place;
-	return true;
-}
-
-const struct changes_place *changes_places(const struct job *job, size_t *ret_count)
-{
-	const struct changes *c = job->changes;
-
-	if (!c || c->many)
-		return NULL;
-	*ret_count = c->place_count;
-	return c->places;
-}
-
 /* ---- The step of the chain ---------------------------------------------------------------------- */
 
 struct step {
@@ -248,27 +122,40 @@ static bool make_room(struct step *s, int64_t rows)
 	return s->room > 0;
 }
 
-static void note_places(struct step *s, const struct ArrowArray *batch, int64_t count)
+static void note_kept(struct step *s, const struct ArrowArray *batch, int64_t count)
 {
 	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
-	bool more = s->notes != NULL;
 
-	if (!more)
-		return;
-	pthread_mutex_lock(&s->notes->mutex);
-	more = !s->notes->many;
-	for (int64_t i = 0; more && i < count; i++)
-		more = add_place(s->notes, (struct changes_place){ s->hashes[s->kept[i]],
-								   s->hashes[batch->length + s->kept[i]],
-								   s->context->whole->split, ordinals[s->kept[i]] });
-	pthread_mutex_unlock(&s->notes->mutex);
+	for (int64_t i = 0; i < count; i++)
+		changes_note(s->notes, (struct changes_place){ s->hashes[s->kept[i]], s->hashes[batch->length + s->kept[i]],
+							       s->split, ordinals[s->kept[i]] });
+}
+
+/* A row of the source, the same whenever it is read; never 0. */
+static uint32_t who(const struct step *s, int64_t ordinal)
+{
+	return (uint32_t)((s->split + 1) * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)ordinal * 2) | 1;
+}
+
+/* As in any merge the first row of a key stays. */
+static int reject_double(struct step *s, const struct ArrowArray *batch, int64_t row)
+{
+	struct etl_reject reject = { .code = "duplicate",
+				     .reason = "another row of the source has this key",
+				     .schema = &s->schema,
+				     .batch = batch,
+				     .row = row,
+				     .ordinal = -1 };
+
+	return context_reject(s->context, &reject);
 }
 
 /* The rows of BATCH that the target does not have, and that may go on: none, and it is released, all of it, or a batch of them. */
 static int keep_changed(struct step *s, struct ArrowArray *batch)
 {
+	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
 	struct ArrowArray rest = { 0 };
-	int64_t count = 0;
+	int64_t count = 0, doubles = 0;
 	uint64_t unmeant = 0;
 
 	if (!make_room(s, batch->length) ||
@@ -277,9 +164,14 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 		return error_memory(s->err);
 	for (int64_t i = 0; i < batch->length; i++) {
 		enum changes_found found;
-		int rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], &found, s->err);
-		bool differs = found != CHANGES_SAME, goes = differs && changes_is_meant(s->job, s->hashes[i]);
+		int rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], who(s, ordinals[i]), &found, s->err);
+		bool differs, goes;
 
+		if (rc == 0 && found == CHANGES_TWICE)
+			rc = reject_double(s, batch, i);
+		doubles += found == CHANGES_TWICE;
+		differs = found == CHANGES_NONE || found == CHANGES_OTHER;
+		goes = differs && changes_is_meant(s->job, s->hashes[i]);
 		unmeant += differs && !goes;
 		if (rc == 0 && goes && s->bound && !bound_take(s->bound, s->job, s->split, s->hashes[i], &goes))
 			rc = error_memory(s->err);
@@ -289,9 +181,10 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 			s->kept[count++] = i;
 	}
 	if (s->notes)
-		leave_out(s->notes, s->context->whole->split, unmeant);
-	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count));
-	note_places(s, batch, count);
+		changes_leave_out(s->notes, s->split, unmeant);
+	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count - doubles));
+	if (s->notes)
+		note_kept(s, batch, count);
 	if (count == batch->length)
 		return 0;
 	if (count > 0 && !etl_batch_take(&rest, &s->schema, batch, s->kept, count))
@@ -368,12 +261,10 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 		step_release(&out);
 		return err->set ? ETL_FAILED : error_memory(err);
 	}
-	if (s->notes && !begin_split(s->notes, context->whole->split)) {
+	if (s->notes && !changes_begin_split(s->notes, s->split)) {
 		step_release(&out);
 		return error_memory(err);
 	}
-	if (s->notes)
-		forget_split(s->notes, context->whole->split);
 	s->in = *stream;
 	*stream = out;
 	return 0;
@@ -426,7 +317,7 @@ static bool meet_row(struct job *job, const struct etl_reject *reject, const int
 	uint64_t hash = 0;
 	bool ok = canon && etl_batch_take(&one, reject->schema, reject->batch, &reject->row, 1) &&
 		  canon_batch(canon, &one, &hash, NULL) &&
-		  changes_set_meet(job->changes->set, hash, 0, &found, &err) == 0;
+		  changes_set_meet(job->changes->set, hash, 0, 0, &found, &err) == 0;
 
 	if (one.release)
 		one.release(&one);

@@ -48,6 +48,8 @@ struct changes_set;
 int changes_read(const struct flow_setup *, struct job *, struct changes_set *, struct etl_error *);
 int changes_open_left(const struct flow_setup *, struct job *, struct changes_set *, uint64_t most,
 		      struct ArrowArrayStream *ret, struct etl_error *);
+/* Whether the target's table has a row. */
+int changes_any(const struct flow_setup *, struct job *, bool *ret, struct etl_error *);
 /* Of a job with a delete column, how many rows are not marked as deleted. */
 int changes_count(const struct flow_setup *, struct job *, uint64_t *ret, struct etl_error *);
 

@@ -119,6 +119,7 @@ static const char *why_whole(const struct run *run, const struct job *job, const
 static int decide(struct run *run, struct job *job, const struct state_table *past, struct etl_error *err)
 {
 	const char *why;
+	bool any = false;
 	int rc;
 
 	job->cursor = etl_arena_alloc(&run->jobs.arena, sizeof(*job->cursor));
@@ -129,6 +130,15 @@ static int decide(struct run *run, struct job *job, const struct state_table *pa
 	if (rc < 0)
 		return rc;
 	why = why_whole(run, job, past);
+	if (!why) {
+		const struct flow_setup flow = { .pipeline = run->pipeline, .limits = run->limits };
+
+		/* Somebody emptied it, or made it anew. */
+		rc = changes_any(&flow, job, &any, err);
+		why = any ? NULL : "there is no row of it in the target";
+	}
+	if (rc < 0)
+		return rc;
 	if (why) {
 		log_line(ETL_LOG_INFO, "table \"%s\": every row is read: %s", job_name(job), why);
 		return 0;

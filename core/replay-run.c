@@ -187,8 +187,7 @@ int replay_run(const struct cli *cli, struct pipeline *p, const struct reject_ru
 		return error_memory(err);
 	snprintf(replay->run, sizeof(replay->run), "%s", run->id);
 	rc = keep_file(p, run, replay, err);
-	if (p->mode != ETL_MERGE)
-		p->mode = ETL_APPEND;
+	p->mode = pipeline_merges(p) ? ETL_MERGE : ETL_APPEND;
 	p->reject_rows = true;
 	p->max_rejects_percent = true;
 	p->max_rejects = 1000000;

@@ -163,6 +163,31 @@ marked_rows() {
 	done
 }
 
+# Two rows of the source with one key: the first goes, the other is a reject, in each run, whichever the target has.
+doubles() {
+	at_source <<-SQL
+	CREATE TABLE twice (id INTEGER, what VARCHAR(40));
+	INSERT INTO twice VALUES (1, 'first'), (2, 'two'), (1, 'second');
+	SQL
+	at_target <<-SQL
+	CREATE TABLE twice (id INTEGER PRIMARY KEY, what VARCHAR(40));
+	SQL
+	sync_pipeline twice.cfg 'workers = 1; on_error = "reject"; delete = "hard"; tables = ( { name = "twice"; } );'
+	for written in 2 0 0; do
+		run_sync twice.cfg
+		expect_exit 6
+		expect_sync twice 3 $written 0 $((2 - written)) 0
+		grep -h '"code":"duplicate"' ./*.rejects-*.jsonl >found || fail "no reject"
+		expect_in found '"second"'
+		rm -f ./*.rejects-*
+	done
+	rows_at_target 'SELECT id, what FROM twice ORDER BY id' >found
+	expect_text found <<-EOF
+	1|first
+	2|two
+	EOF
+}
+
 # by_cursor TABLE TYPE FOUR-VALUES: by a cursor only what is new since is read; what it does not see, every so many runs.
 by_cursor() {
 	at_source <<-SQL
@@ -212,6 +237,14 @@ by_cursor() {
 	run_etlrun diff cursor.cfg
 	expect_exit 0
 	expect_stderr "$1: equal; 3 rows"
+	# What the cursor says is of no use when somebody emptied the table.
+	at_target <<-SQL
+	DELETE FROM $1;
+	SQL
+	run_sync cursor.cfg
+	expect_exit 0
+	expect_stderr 'every row is read: there is no row of it in the target'
+	expect_sync $1 3 3 0 0 0
 	sync_pipeline deletes.cfg "delete = \"hard\"; tables = ( { name = \"$1\"; cursor = \"at\"; } );"
 	run_sync deletes.cfg
 	expect_exit 2
@@ -567,4 +600,16 @@ saved_differences() {
 	3|three
 	5|fünf
 	EOF
+}
+
+# Everything of the suite but what one end alone has.
+every_chapter() {
+	the_suite
+	marked_rows
+	doubles
+	saved_differences
+	by_cursor counted INTEGER 10 20 30 40
+	by_cursor timed TIMESTAMP "'2026-01-01 00:00:00'" "'2026-01-02 00:00:00'" "'2026-01-02 00:00:00.5'" "'2026-01-03 00:00:00'"
+	drift
+	bounded
 }

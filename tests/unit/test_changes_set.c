@@ -34,12 +34,17 @@ static struct changes_set *set_of(size_t memory, uint64_t rows)
 	return set;
 }
 
-static enum changes_found meet(struct changes_set *set, uint64_t key, uint64_t row)
+static enum changes_found meet_as(struct changes_set *set, uint32_t who, uint64_t key, uint64_t row)
 {
 	enum changes_found found;
 
-	ck_assert_int_eq(changes_set_meet(set, key, row, &found, &err), 0);
+	ck_assert_int_eq(changes_set_meet(set, key, row, who, &found, &err), 0);
 	return found;
+}
+
+static enum changes_found meet(struct changes_set *set, uint64_t key, uint64_t row)
+{
+	return meet_as(set, 0, key, row);
 }
 
 static bool is_left(struct changes_set *set, uint64_t key)
@@ -88,6 +93,23 @@ START_TEST(met_twice_counts_once)
 }
 END_TEST
 
+/* Whoever met it first may look again; another one is told; who claims nothing is nobody's hindrance. */
+START_TEST(met_by_two)
+{
+	struct changes_set *set = set_of(memories[_i], 1000);
+
+	ck_assert_int_eq(meet_as(set, 7, hash_of(400), 400), CHANGES_SAME);
+	ck_assert_int_eq(meet_as(set, 8, hash_of(400), 400), CHANGES_TWICE);
+	ck_assert_int_eq(meet_as(set, 8, hash_of(400), 1), CHANGES_TWICE);
+	ck_assert_int_eq(meet_as(set, 7, hash_of(400), 1), CHANGES_OTHER);
+	ck_assert_int_eq(meet(set, hash_of(400), 400), CHANGES_SAME);
+	ck_assert_int_eq(meet(set, hash_of(401), 401), CHANGES_SAME);
+	ck_assert_int_eq(meet_as(set, 9, hash_of(401), 401), CHANGES_SAME);
+	ck_assert_uint_eq(changes_set_left(set), 998);
+	changes_set_free(set);
+}
+END_TEST
+
 START_TEST(nothing_in_it)
 {
 	struct changes_set *set = set_of(memories[_i], 0);
@@ -127,6 +149,7 @@ int main(void)
 
 	tcase_add_loop_test(tests, met_and_left, 0, 2 * sizeof(sizes) / sizeof(*sizes));
 	tcase_add_test(tests, met_twice_counts_once);
+	tcase_add_loop_test(tests, met_by_two, 0, 2);
 	tcase_add_loop_test(tests, nothing_in_it, 0, 2);
 	tcase_add_loop_test(tests, crowded_hashes, 0, 2);
 	suite_add_tcase(suite, tests);
