@@ -1,7 +1,8 @@
 /*
  * Rows that were refused after they were staged. Where such a row came from is not known then: the target keeps
  * no ordinals. So their lines wait in a temporary database, the source is read once more through the same
- * transforms (but in a sync of few changes, which remembers them), and each row is found by its hash; of equal rows the last ones are those that fell. A row that the
+ * transforms (but in a sync of few changes, which remembers them), and each row is found by its hash; of equal rows the last
+ * ones are those that fell. A row that the
  * target keeps in a form of its own (a jsonb, a padded text) is read back with another hash: it is found by its key. All
  * of it is on disk: millions of rows need no memory.
  */

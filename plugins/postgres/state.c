@@ -91,7 +91,7 @@ int postgres_state_write(struct etl_instance *inst, const struct etl_commit *com
 			       "$4::bigint, $5, $6::jsonb)",
 			       6,
 			       (const char *const[]){ commit->run->id, commit->run->pipeline,
-						      modes[commit->run->mode], started,
+						      modes[commit->run->flags & ETL_RUN_CHANGES ? ETL_SYNC : commit->run->mode], started,
 						      *kept ? kept : NULL, commit->state });
 	return rc < 0 ? rc : forget_old(inst, commit->run->pipeline, err);
 }

@@ -162,7 +162,7 @@ static int record_run(struct etl_instance *inst, sqlite3 *db, const struct etl_c
 		return rc;
 	sqlite3_bind_text(stmt, 1, run->id, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 2, run->pipeline, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 3, mode_names[run->mode], -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 3, mode_names[run->flags & ETL_RUN_CHANGES ? ETL_SYNC : run->mode], -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 4, run->started / 1000000);
 	sqlite3_bind_text(stmt, 5, commit->state ? commit->state : "{}", -1, SQLITE_STATIC);
 	return step_once(inst, db, stmt, err);
