@@ -1,15 +1,18 @@
 /*
- * Which rows of a job go on: only those that are meant, where a saved diff says which; and where they stand in the source, as
- * long as they are few.
+ * Which rows of a job go on: only those that are meant, where a saved diff says which; and where they stand in the source: of
+ * one that is rejected later this is told, and to read the source again would take as long as the run did.
  */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "changes-parts.h"
+#include "spill.h"
 
-#define PLACES_MOST (1 << 17)
+#define PLACES_HELD 4096 /* of a job, in memory; then they go to a file, so many at a time */
+#define WHAT	    "places of rows"
 
 /* ---- Only some of them ---------------------------------------------------------------------------- */
 
@@ -72,14 +75,20 @@ void changes_leave_out(struct changes *c, uint64_t split, uint64_t rows)
 
 /* ---- Where they stand ------------------------------------------------------------------------------ */
 
-static void forget_places(struct changes *c, uint64_t split)
+/* The mutex is held, here and in what it calls. What earlier tries of a split gave is passed over when places are read. */
+static bool begin_try(struct changes *c, uint64_t split)
 {
-	size_t count = 0;
+	if (split >= c->try_room) {
+		uint32_t *at = realloc(c->tries, (size_t)(split + 1) * sizeof(*at));
 
-	for (size_t i = 0; i < c->place_count; i++)
-		if (c->places[i].split != split)
-			c->places[count++] = c->places[i];
-	c->place_count = count;
+		if (!at)
+			return false;
+		memset(at + c->try_room, 0, (size_t)(split + 1 - c->try_room) * sizeof(*at));
+		c->tries = at;
+		c->try_room = (size_t)split + 1;
+	}
+	c->tries[split]++;
+	return true;
 }
 
 bool changes_begin_split(struct changes *c, uint64_t split)
@@ -87,42 +96,70 @@ bool changes_begin_split(struct changes *c, uint64_t split)
 	bool ok;
 
 	pthread_mutex_lock(&c->mutex);
-	forget_places(c, split);
-	ok = !c->narrow || reset_left_out(c, split);
+	ok = begin_try(c, split) && (!c->narrow || reset_left_out(c, split));
 	pthread_mutex_unlock(&c->mutex);
 	return ok;
 }
 
-static bool make_room(struct changes *c)
+static int flush(struct changes *c, struct etl_error *err)
 {
-	size_t room = c->place_room ? 2 * c->place_room : 256;
-	struct changes_place *places;
+	size_t size = c->place_count * sizeof(*c->places);
 
-	if (c->place_count < c->place_room)
-		return true;
-	places = room > PLACES_MOST ? NULL : realloc(c->places, room * sizeof(*places));
-	if (!places)
-		return false;
-	c->places = places;
-	c->place_room = room;
-	return true;
+	if (c->file < 0)
+		c->file = spill_file(WHAT, err);
+	if (c->file < 0 || spill_write(c->file, WHAT, c->places, size, c->written * sizeof(*c->places), err) < 0)
+		return ETL_FAILED;
+	c->written += c->place_count;
+	c->place_count = 0;
+	return 0;
 }
 
-void changes_note(struct changes *c, struct changes_place place)
+int changes_note(struct changes *c, const struct changes_place *place, struct etl_error *err)
 {
+	int rc = 0;
+
 	pthread_mutex_lock(&c->mutex);
-	c->many = c->many || !make_room(c);
-	if (!c->many)
-		c->places[c->place_count++] = place;
+	if (!c->places && !(c->places = malloc(PLACES_HELD * sizeof(*c->places))))
+		rc = error_memory(err);
+	else if (c->place_count == PLACES_HELD)
+		rc = flush(c, err);
+	if (rc == 0)
+		c->places[c->place_count++] = (struct noted_place){ *place, c->tries[place->split] };
 	pthread_mutex_unlock(&c->mutex);
+	return rc;
 }
 
-const struct changes_place *changes_places(const struct job *job, size_t *ret_count)
+static int give(const struct changes *c, const struct noted_place *at, size_t count,
+		int (*body)(void *, const struct changes_place *), void *data)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (at[i].nth == c->tries[at[i].place.split])
+			rc = body(data, &at[i].place);
+	return rc;
+}
+
+int changes_each_place(const struct job *job, int (*body)(void *, const struct changes_place *), void *data,
+		       struct etl_error *err)
 {
 	const struct changes *c = job->changes;
+	struct noted_place *page = c->written ? malloc(PLACES_HELD * sizeof(*page)) : NULL;
+	int rc = c->written && !page ? error_memory(err) : 0;
 
-	if (!c || c->many)
-		return NULL;
-	*ret_count = c->place_count;
-	return c->places;
+	for (uint64_t at = 0; at < c->written && rc == 0; at += PLACES_HELD) {
+		rc = spill_read(c->file, WHAT, page, PLACES_HELD * sizeof(*page), at * sizeof(*page), err);
+		if (rc == 0)
+			rc = give(c, page, PLACES_HELD, body, data);
+	}
+	free(page);
+	return rc == 0 ? give(c, c->places, c->place_count, body, data) : rc;
+}
+
+void changes_forget_places(struct changes *c)
+{
+	if (c->file >= 0)
+		close(c->file);
+	free(c->places);
+	free(c->tries);
 }

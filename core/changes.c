@@ -21,8 +21,10 @@ struct changes *changes_new(void)
 {
 	struct changes *c = calloc(1, sizeof(*c));
 
-	if (c)
-		pthread_mutex_init(&c->mutex, NULL);
+	if (!c)
+		return NULL;
+	c->file = -1;
+	pthread_mutex_init(&c->mutex, NULL);
 	return c;
 }
 
@@ -31,7 +33,7 @@ void changes_free(struct changes *c)
 	if (!c)
 		return;
 	changes_set_free(c->set);
-	free(c->places);
+	changes_forget_places(c);
 	free(c->only);
 	free(c->left_out);
 	pthread_mutex_destroy(&c->mutex);
@@ -122,13 +124,18 @@ static bool make_room(struct step *s, int64_t rows)
 	return s->room > 0;
 }
 
-static void note_kept(struct step *s, const struct ArrowArray *batch, int64_t count)
+static int note_kept(struct step *s, const struct ArrowArray *batch, int64_t count)
 {
 	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
+	int rc = 0;
 
-	for (int64_t i = 0; i < count; i++)
-		changes_note(s->notes, (struct changes_place){ s->hashes[s->kept[i]], s->hashes[batch->length + s->kept[i]],
-							       s->split, ordinals[s->kept[i]] });
+	for (int64_t i = 0; i < count && rc == 0; i++) {
+		const struct changes_place place = { s->hashes[s->kept[i]], s->hashes[batch->length + s->kept[i]], s->split,
+						     ordinals[s->kept[i]] };
+
+		rc = changes_note(s->notes, &place, s->err);
+	}
+	return rc;
 }
 
 /* A row of the source, the same whenever it is read; never 0. */
@@ -183,8 +190,8 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 	if (s->notes)
 		changes_leave_out(s->notes, s->split, unmeant);
 	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count - doubles));
-	if (s->notes)
-		note_kept(s, batch, count);
+	if (s->notes && note_kept(s, batch, count) < 0)
+		return ETL_FAILED;
 	if (count == batch->length)
 		return 0;
 	if (count > 0 && !etl_batch_take(&rest, &s->schema, batch, s->kept, count))

@@ -36,8 +36,9 @@ struct changes_place {
 	uint64_t split;
 	int64_t ordinal;
 };
-/* All rows of the job that went on, in no order; NULL: they are too many to be kept. */
-const struct changes_place *changes_places(const struct job *, size_t *ret_count);
+/* BODY gets all rows of the job that went on, in no order; not 0: no more of them. After all splits were staged. */
+int changes_each_place(const struct job *, int (*body)(void *data, const struct changes_place *), void *data,
+		       struct etl_error *);
 /* After the last split of the job was staged, by the thread and on the instance that did it; of a job without any, after
  * all others: stages the keys of the rows that go, and forgets the target's rows. */
 int changes_settle(const struct flow_setup *, struct job *, struct instance *target, struct etl_error *);

@@ -1,10 +1,9 @@
 /*
  * Rows that were refused after they were staged. Where such a row came from is not known then: the target keeps
  * no ordinals. So their lines wait in a temporary database, the source is read once more through the same
- * transforms (but in a sync of few changes, which remembers them), and each row is found by its hash; of equal rows the last
- * ones are those that fell. A row that the
- * target keeps in a form of its own (a jsonb, a padded text) is read back with another hash: it is found by its key. All
- * of it is on disk: millions of rows need no memory.
+ * transforms (but in a sync, which remembers where its rows stand), and each row is found by its hash; of equal rows the last
+ * ones are those that fell. A row that the target keeps in a form of its own (a jsonb, a padded text) is read back with
+ * another hash: it is found by its key. All of it is on disk: millions of rows need no memory.
  */
 #include "config.h"
 
@@ -131,6 +130,8 @@ void screened_close(struct rejects *r)
 
 /* ---- Looking for them in the source ---- */
 
+#define FILTER_BITS (1 << 20)
+
 struct seeking {
 	struct rejects *r;
 	const struct flow_setup *flow;
@@ -139,6 +140,7 @@ struct seeking {
 	struct canon *canon;
 	uint64_t *keys, *rows;
 	int64_t room;
+	uint8_t *filter; /* FILTER_BITS: a number whose bit is not set is the hash or key of none of the rows */
 	struct etl_error *err;
 };
 
@@ -153,15 +155,53 @@ static bool has(sqlite3_stmt *stmt, int64_t a, int64_t b)
 	return found;
 }
 
+static void set_bit(uint8_t *filter, uint64_t hash)
+{
+	filter[hash % FILTER_BITS / 8] |= (uint8_t)(1 << hash % 8);
+}
+
+static bool may_be(const struct seeking *s, uint64_t hash)
+{
+	return s->filter[hash % FILTER_BITS / 8] & 1 << hash % 8;
+}
+
+/* Most rows of the source are none of those that fell, and are not worth a look into the database. */
+static int fill_filter(struct seeking *s)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = prepare(s->r, "SELECT hash, key FROM row WHERE job = ?1", &stmt, s->err), step = SQLITE_DONE;
+
+	if (rc == 0 && !(s->filter = calloc(FILTER_BITS / 8, 1)))
+		rc = error_memory(s->err);
+	if (rc == 0)
+		sqlite3_bind_int64(stmt, 1, (int64_t)s->job->index);
+	while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		set_bit(s->filter, (uint64_t)sqlite3_column_int64(stmt, 0));
+		if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
+			set_bit(s->filter, (uint64_t)sqlite3_column_int64(stmt, 1));
+	}
+	if (rc == 0 && step != SQLITE_DONE)
+		rc = fail(s->r, s->err);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 static int look_at_row(struct seeking *s, uint64_t key, uint64_t row, uint64_t split, int64_t ordinal)
 {
 	int64_t job = (int64_t)s->job->index;
-	bool same = has(s->is_row, job, (int64_t)row);
+	bool same = may_be(s, row) && has(s->is_row, job, (int64_t)row);
 
-	if ((!same && !has(s->has_key, job, (int64_t)key)) || has(s->is_gone, (int64_t)split, ordinal))
+	if (!same && !(may_be(s, key) && has(s->has_key, job, (int64_t)key)))
+		return 0;
+	if (has(s->is_gone, (int64_t)split, ordinal))
 		return 0;
 	return same ? put(s->r, s->found, (int64_t)row, (int64_t)split, ordinal, s->err) :
 		      put(s->r, s->near, (int64_t)key, (int64_t)split, ordinal, s->err);
+}
+
+static int look_at_place(void *data, const struct changes_place *place)
+{
+	return look_at_row(data, place->key, place->row, place->split, place->ordinal);
 }
 
 static int look_at(struct seeking *s, const struct ArrowArray *batch, uint64_t split)
@@ -256,9 +296,7 @@ static int place_by_key(struct seeking *s)
 static int seek(struct seeking *s)
 {
 	int rc = run_sql(s->r, "DELETE FROM place; DELETE FROM near; DELETE FROM gone", s->err);
-	const struct changes_place *places = NULL;
 	sqlite3_stmt *gone = NULL;
-	size_t count = 0;
 
 	if (rc == 0)
 		rc = prepare(s->r, "INSERT OR IGNORE INTO gone VALUES (?1, ?2, ?3)", &gone, s->err);
@@ -278,11 +316,12 @@ static int seek(struct seeking *s)
 		rc = prepare(s->r, "INSERT INTO place VALUES (?1, ?2, ?3)", &s->found, s->err);
 	if (rc == 0)
 		rc = prepare(s->r, "INSERT INTO near VALUES (?1, ?2, ?3)", &s->near, s->err);
+	if (rc == 0)
+		rc = fill_filter(s);
+	if (rc == 0 && s->job->changes)
+		rc = changes_each_place(s->job, look_at_place, s, s->err);
 	/* The rows of a transform that does not repeat cannot be made again: their places stay null. */
-	places = changes_places(s->job, &count);
-	for (size_t i = 0; places && i < count && rc == 0; i++)
-		rc = look_at_row(s, places[i].key, places[i].row, places[i].split, places[i].ordinal);
-	for (size_t i = 0; !places && i < s->job->split_count && s->job->repeats && rc == 0; i++)
+	for (size_t i = 0; !s->job->changes && i < s->job->split_count && s->job->repeats && rc == 0; i++)
 		rc = seek_split(s, i);
 	if (rc == 0)
 		rc = place_by_key(s);
@@ -293,6 +332,7 @@ static int seek(struct seeking *s)
 	sqlite3_finalize(s->near);
 	free(s->keys);
 	free(s->rows);
+	free(s->filter);
 	return rc;
 }
 
