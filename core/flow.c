@@ -23,47 +23,76 @@ static void *first_reader_main(void *data)
 	return NULL;
 }
 
+/* Of one split: how much is behind it, as the source believes: bytes, or -1. */
+static double weight_of(const struct job *job)
+{
+	return job->source && job->source->bytes > 0 ? (double)job->source->bytes / (double)job->split_count : -1;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct job *const *x = a, *const *y = b;
+	double m = weight_of(*x), n = weight_of(*y);
+
+	if (m != n)
+		return m < n ? 1 : -1;
+	return (*x)->index < (*y)->index ? -1 : (*x)->index > (*y)->index;
+}
+
+static int make_item(struct flow *flow, struct job *job, size_t k, struct etl_error *err)
+{
+	const struct flow_setup *setup = flow->setup;
+	struct item *item = &flow->items[flow->count++];
+
+	item->setup = setup;
+	item->number = job->first_split + k;
+	item->job = job;
+	item->split = &job->splits[k].split;
+	item->queue = queue_new(setup->depth);
+	item->source = (struct etl_context){ .job = job, .split = k, .side = SIDE_SOURCE, .rejects = setup->rejects };
+	item->target = item->source;
+	item->target.side = SIDE_TARGET;
+	item->target.refused = &item->refused;
+	return item->queue ? 0 : error_memory(err);
+}
+
+static int make_job_items(struct flow *flow, struct job *job, struct etl_error *err)
+{
+	const struct journal *journal = flow->setup->journal;
+	int rc = 0;
+
+	if (!job->stages)
+		job->stages = calloc(job_stages(job), sizeof(*job->stages));
+	if (!job->stages)
+		return error_memory(err);
+	for (size_t k = 0; rc == 0 && k < job->split_count; k++)
+		if (!journal || !journal_has(journal, UNIT_SPLIT, (int64_t)(job->first_split + k)))
+			rc = make_item(flow, job, k, err);
+	return rc;
+}
+
+/* The longest first where the order is free, so that in the end nobody waits for one that began late. Where only some rows may
+ * come, parents are among them before their children. */
 static int make_items(struct flow *flow, struct etl_error *err)
 {
 	const struct flow_setup *setup = flow->setup;
+	struct job **order = malloc((setup->jobs->count + 1) * sizeof(*order));
 	size_t most = 0;
+	int rc = 0;
 
-	for (size_t i = 0; i < setup->jobs->count; i++)
-		most += setup->jobs->at[i]->split_count;
-	flow->items = calloc(most + 1, sizeof(*flow->items));
-	if (!flow->items)
-		return error_memory(err);
-	for (size_t i = 0; i < setup->jobs->count; i++) {
-		struct job *job = setup->jobs->at[i];
-
-		if (!job->stages)
-			job->stages = calloc(job_stages(job), sizeof(*job->stages));
-		if (!job->stages)
-			return error_memory(err);
-		for (size_t k = 0; k < job->split_count; k++) {
-			struct item *item = &flow->items[flow->count];
-
-			if (setup->journal && journal_has(setup->journal, UNIT_SPLIT,
-							  (int64_t)(job->first_split + k)))
-				continue;
-			flow->count++;
-			item->setup = setup;
-			item->number = job->first_split + k;
-			item->job = job;
-			item->split = &job->splits[k].split;
-			item->queue = queue_new(setup->depth);
-			item->source = (struct etl_context){ .job = job,
-							     .split = k,
-							     .side = SIDE_SOURCE,
-							     .rejects = setup->rejects };
-			item->target = item->source;
-			item->target.side = SIDE_TARGET;
-			item->target.refused = &item->refused;
-			if (!item->queue)
-				return error_memory(err);
-		}
+	for (size_t i = 0; order && i < setup->jobs->count; i++) {
+		order[i] = setup->jobs->at[i];
+		most += order[i]->split_count;
 	}
-	return 0;
+	flow->items = calloc(most + 1, sizeof(*flow->items));
+	if (!order || !flow->items)
+		rc = error_memory(err);
+	if (rc == 0 && !setup->in_order && !setup->bound)
+		qsort((void *)order, setup->jobs->count, sizeof(*order), by_weight);
+	for (size_t i = 0; rc == 0 && i < setup->jobs->count; i++)
+		rc = make_job_items(flow, order[i], err);
+	free((void *)order);
+	return rc;
 }
 
 static void free_items(struct flow *flow)

@@ -87,7 +87,37 @@ static int check_twice(struct describing *d, const PGresult *shape, int column)
 	return ETL_OK;
 }
 
-static int emit_shape(struct describing *d, const PGresult *shape, const PGresult *types,
+/* The number behind NAME in the plan's root, which comes first. */
+static int64_t plan_number(const char *plan, const char *name)
+{
+	const char *at = strstr(plan, name);
+
+	return at ? strtoll(at + strlen(name), NULL, 10) : ETL_UNKNOWN;
+}
+
+/* What the server's planner believes; it did not refuse the query. */
+static int estimate(struct describing *d, const struct relation *relation, struct etl_table *table)
+{
+	struct etl_text sql = { 0 };
+	PGresult *plan = NULL;
+	int64_t width;
+	int rc;
+
+	etl_text_add(&sql, "EXPLAIN (FORMAT JSON) SELECT * FROM ");
+	postgres_select_add_from(&sql, relation, NULL);
+	rc = sql.failed ? postgres_describe_no_memory(d) : postgres_query(d->inst, d->err, &plan, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	if (rc == ETL_OK && PQntuples(plan)) {
+		table->rows = plan_number(PQgetvalue(plan, 0, 0), "\"Plan Rows\":");
+		width = plan_number(PQgetvalue(plan, 0, 0), "\"Plan Width\":");
+		if (table->rows >= 0 && width >= 0 && table->rows < INT64_MAX / (width + 1))
+			table->bytes = table->rows * width;
+	}
+	PQclear(plan);
+	return rc;
+}
+
+static int emit_shape(struct describing *d, const struct relation *relation, const PGresult *shape, const PGresult *types,
 		      struct etl_table_sink *sink)
 {
 	size_t count = (size_t)PQnfields(shape);
@@ -99,10 +129,12 @@ static int emit_shape(struct describing *d, const PGresult *shape, const PGresul
 				   .columns = columns,
 				   .column_count = count,
 				   .column_size = sizeof(*columns) };
+	int rc = estimate(d, relation, &table);
 
+	if (rc < 0)
+		return rc;
 	for (int i = 0; columns && i < (int)count && i < PQntuples(types); i++) {
-		int rc = check_twice(d, shape, i);
-
+		rc = check_twice(d, shape, i);
 		if (rc < 0)
 			return rc;
 		columns[i].name = etl_arena_copy(&d->memory, PQfname(shape, i));
@@ -135,7 +167,7 @@ int postgres_describe_query(struct describing *d, struct etl_table_sink *sink)
 		goto done;
 	rc = ask_types(d, shape, &types);
 	if (rc == ETL_OK) {
-		rc = emit_shape(d, shape, types, sink);
+		rc = emit_shape(d, &relation, shape, types, sink);
 		PQclear(types);
 	}
 	PQclear(shape);
