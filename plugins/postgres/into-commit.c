@@ -13,8 +13,6 @@
 #include "into.h"
 #include "stage.h"
 
-#define WHICH_MAX 256 /* bytes of a JOIN with the lists of a load */
-
 /* ---- What the server says --------------------------------------------------------------------------------------- */
 
 static int refused(struct into *n, PGresult *result)
@@ -68,206 +66,18 @@ static int run_text(struct into *n, struct etl_text *sql)
 	return rc;
 }
 
-/* ---- Who loses a parent ------------------------------------------------------------------------------------------ */
-
-static bool deletes(const struct publish_part *part)
-{
-	return part->how == PUBLISH_INTO && into_merges(part->load) &&
-	       part->load->deletes == ETL_DELETE_HARD;
-}
-
-static int fail_children(struct into *n, const struct into_children *c)
-{
-	struct publishing *p = n->p;
-	const char *name = n->part->load->table->name;
-
-	p->inst->host->at(p->err, c->table, NULL, c->first);
-	return p->inst->host->fail(
-		p->err, ETL_DATA, NULL, 0,
-		"%lld row%s of \"%s\" (the first: %s) would refer to a row of \"%s\" that is gone from the "
-		"source, or has another key there; nothing was changed; %s \"%s\"%s, or write delete = \"soft\" or "
-		"\"none\" for \"%s\"",
-		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, name,
-		c->brought ? "mend those rows of" : "bring", c->table,
-		c->brought ? " in the source" : " too", name);
-}
-
-static int fail_early(struct into *n, const struct into_children *c)
-{
-	struct publishing *p = n->p;
-	const char *name = n->part->load->table->name;
-
-	p->inst->host->at(p->err, c->table, NULL, c->first);
-	return p->inst->host->fail(
-		p->err, ETL_DATA, NULL, 0,
-		"%lld row%s of \"%s\" (the first: %s) refer%s to a row of \"%s\" that must go before they get "
-		"another parent, since a row that comes has a value of it that is unique; nothing was changed; make that "
-		"unique constraint of \"%s\" DEFERRABLE, or write delete = \"soft\" or \"none\" for \"%s\"",
-		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, c->rows == 1 ? "s" : "", name,
-		name, name);
-}
-
-static int fail_handed_on(struct into *n, const struct into_children *c)
-{
-	struct publishing *p = n->p;
-	const char *name = n->part->load->table->name;
-
-	p->inst->host->at(p->err, c->table, NULL, c->first);
-	return p->inst->host->fail(
-		p->err, ETL_DATA, NULL, 0,
-		"%lld row%s of \"%s\" (the first: %s) would be changed by ON UPDATE of its foreign key to \"%s\", "
-		"of which a row gets another value; nothing was changed; give that foreign key ON UPDATE NO ACTION%s",
-		(long long)c->rows, c->rows == 1 ? "" : "s", c->table, c->first, name,
-		c->brought ? " DEFERRABLE: the run brings the children's own values" :
-			     ", and change those rows beforehand");
-}
-
-static int check_children(struct into *n, const struct into_parents *parents, int whose,
-			  int (*refuse)(struct into *, const struct into_children *))
-{
-	struct publishing *p = n->p;
-	struct into_children found = { 0 };
-	int rc = into_find_children(p->inst, n->tables, p->count, parents, whose, &found, p->err);
-
-	if (rc == ETL_OK && found.rows)
-		rc = refuse(n, &found);
-	into_children_free(&found);
-	return rc;
-}
-
-/* WHICH of struct into_parents, with the number of the load. */
-static const char *which(const struct into *n, char *buf, size_t size, const char *list)
-{
-	unsigned long long number = (unsigned long long)n->part->load->index;
-	bool changes = strcmp(list, "rows") == 0;
-
-	snprintf(buf, size, " JOIN pg_temp.\"_etlrun_%s_%llu\" AS g ON t.ctid = g.was AND t.tableoid = g.was_in", list,
-		 number);
-	if (changes)
-		snprintf(buf + strlen(buf), size - strlen(buf), " JOIN " INTO_NEW " AS s ON s._etlrun_row = g.at", number);
-	return buf;
-}
-
-static int check_gone(struct into *n, int whose)
-{
-	char buf[WHICH_MAX];
-	const struct into_parents parents = { .oid = n->part->old.oid,
-					      .which = which(n, buf, sizeof(buf), "gone"),
-					      .going = "gone" };
-
-	return check_children(n, &parents, whose, fail_children);
-}
-
-/* Of an array: quotes within are escaped there, and not doubled. */
-static void add_element(struct etl_text *array, const char *name)
-{
-	char buf[POSTGRES_NAME_MAX + 1];
-
-	etl_text_add(array, array->length > 1 ? ",\"" : "\"");
-	for (const char *c = postgres_short_name(name, buf); *c; c++) {
-		etl_text_add(array, *c == '"' || *c == '\\' ? "\\" : "");
-		etl_text_add_bytes(array, c, 1);
-	}
-	etl_text_add(array, "\"");
-}
-
-static int check_columns(struct into *n, struct etl_text *array, const struct into_parents *like)
-{
-	struct into_parents parents = *like;
-	int rc;
-
-	etl_text_add(array, "}");
-	parents.columns = array->at;
-	rc = array->failed ? postgres_no_memory(n->p->inst, n->p->err) :
-			     check_children(n, &parents, INTO_ANYBODYS, fail_handed_on);
-	etl_text_free(array);
-	return rc;
-}
-
-/* What the update will set, and what another row's value makes NULL before. */
-static int check_changed(struct into *n)
-{
-	const struct etl_load *load = n->part->load;
-	struct etl_text columns = { 0 };
-	char buf[WHICH_MAX];
-	const struct into_parents parents = { .oid = n->part->old.oid,
-					      .which = which(n, buf, sizeof(buf), "rows"),
-					      .now = "s" };
-
-	etl_text_add(&columns, "{");
-	for (size_t i = 0; i < load->table->column_count; i++)
-		if (postgres_into_sets(load, into_column(load->table, i)))
-			add_element(&columns, into_column(load->table, i)->name);
-	return check_columns(n, &columns, &parents);
-}
-
-static int check_out(struct into *n, const struct etl_step *step)
-{
-	struct etl_text columns = { 0 };
-	char buf[WHICH_MAX];
-	const struct into_parents parents = { .oid = n->part->old.oid,
-					      .which = which(n, buf, sizeof(buf), "out") };
-
-	etl_text_add(&columns, "{");
-	/* The object is "table.column". */
-	add_element(&columns, step->object + strlen(n->part->load->table->name) + 1);
-	return check_columns(n, &columns, &parents);
-}
-
 /* ---- The steps ------------------------------------------------------------------------------------------------------ */
-
-/* Until nobody is added: children may have children. */
-static int call_all(struct into *n, uint64_t *ret)
-{
-	struct publishing *p = n->p;
-	int rc = ETL_OK;
-
-	*ret = 0;
-	for (size_t i = 0; rc == ETL_OK && i < p->count; i++) {
-		char buf[WHICH_MAX];
-		struct into_parents parents = { .oid = p->parts[i].old.oid };
-
-		if (!deletes(&p->parts[i]))
-			continue;
-		n->part = &p->parts[i];
-		parents.which = which(n, buf, sizeof(buf), "room");
-		rc = into_call_children(p->inst, n->tables, p->count, &parents, ret, p->err);
-	}
-	return rc;
-}
-
-/* What goes before the rows come takes its children with it, as far as they go too; nobody else may be one. */
-static int call_children(struct into *n)
-{
-	struct publishing *p = n->p;
-	uint64_t added = n->in_the_way;
-	int rc = ETL_OK;
-
-	while (rc == ETL_OK && added)
-		rc = call_all(n, &added);
-	for (size_t i = 0; rc == ETL_OK && n->in_the_way && i < p->count; i++) {
-		char buf[WHICH_MAX];
-		struct into_parents parents = { .oid = p->parts[i].old.oid, .going = "room" };
-
-		if (!deletes(&p->parts[i]))
-			continue;
-		n->part = &p->parts[i];
-		parents.which = which(n, buf, sizeof(buf), "room");
-		rc = check_children(n, &parents, INTO_ANYBODYS, fail_early);
-	}
-	return rc;
-}
 
 /* In which order the statements of all tables are carried out. */
 struct pass {
-	const char *kinds[4];
+	const char *kinds[5];
 	bool children_first;
 	int (*then)(struct into *); /* NULL: nothing */
 };
 static const struct pass passes[] = {
-	{ { "rows", "gone", "room", "undo" }, false, call_children },
+	{ { "rows", "gone", "room", "undo" }, false, into_call },
 	{ { "make room" }, true, NULL },
-	{ { "in the way", "move out", "update", "insert" }, false, NULL },
+	{ { "in the way", "move out", "update", "insert", "fill" }, false, NULL },
 	{ { "delete", "mark" }, true, NULL },
 };
 
@@ -281,7 +91,7 @@ static uint64_t *counter_of(struct into *n, const char *kind)
 {
 	struct etl_outcome *done = &n->done[n->at];
 
-	if (strcmp(kind, "insert") == 0)
+	if (strcmp(kind, "insert") == 0 || strcmp(kind, "fill") == 0)
 		return &done->inserted;
 	if (strcmp(kind, "update") == 0)
 		return &done->updated;
@@ -340,19 +150,25 @@ static int find_gone(struct into *n, const struct etl_step *step)
 				   n->part->load->table->name);
 	etl_text_addf(&sql, "%s%s", step->sql, withheld || unknown ? " AND false" : "");
 	rc = run_text(n, &sql);
-	return rc == ETL_OK && deletes(n->part) ? check_gone(n, INTO_OTHERS) : rc;
+	return rc == ETL_OK && into_deletes(n->part) ? into_check_gone(n, INTO_OTHERS) : rc;
 }
 
 /* What a statement found may refuse what follows. */
 static int look_at(struct into *n, const struct etl_step *step, uint64_t rows)
 {
 	if (strcmp(step->kind, "rows") == 0)
-		return check_changed(n);
+		return into_check_changed(n);
 	if (strcmp(step->kind, "in the way") == 0)
-		return check_out(n, step);
+		return into_check_out(n, step);
 	if (strcmp(step->kind, "room") == 0)
 		n->in_the_way += rows;
 	return ETL_OK;
+}
+
+/* Whether the table is filled, or what waits is compared with what it has. */
+static bool fits(const struct publish_part *part, const struct etl_step *step)
+{
+	return !into_merges(part->load) || into_is_fresh(part) == (strcmp(step->kind, "fill") == 0);
 }
 
 static int run_step(struct etl_step_sink *self, const struct etl_step *step)
@@ -362,7 +178,7 @@ static int run_step(struct etl_step_sink *self, const struct etl_step *step)
 	uint64_t *counter, rows = 0;
 	int rc = ETL_OK;
 
-	if (step->phase != ETL_PHASE_PUBLISH || !step->sql || !is_of(walk->pass, step->kind))
+	if (step->phase != ETL_PHASE_PUBLISH || !step->sql || !is_of(walk->pass, step->kind) || !fits(n->part, step))
 		return ETL_OK;
 	if (n->p->inst->host->canceled(n->p->inst->host))
 		return ETL_CANCELED;
@@ -370,7 +186,7 @@ static int run_step(struct etl_step_sink *self, const struct etl_step *step)
 	if (strcmp(step->kind, "gone") == 0)
 		return find_gone(n, step);
 	if (strcmp(step->kind, "delete") == 0)
-		rc = check_gone(n, INTO_BROUGHT);
+		rc = into_check_gone(n, INTO_BROUGHT);
 	if (rc == ETL_OK)
 		rc = postgres_into_run(n, step->sql, &rows);
 	if (rc == ETL_OK)
@@ -508,7 +324,7 @@ static int settle(struct into *n)
 	int rc = count_rows(n, "new", &staged);
 
 	fresh = staged;
-	if (rc == ETL_OK && into_merges(n->part->load)) {
+	if (rc == ETL_OK && into_merges(n->part->load) && !into_is_fresh(n->part)) {
 		rc = count_rows(n, "fresh", &fresh);
 		if (rc == ETL_OK)
 			rc = count_rows(n, "changed", &changed);
@@ -520,7 +336,7 @@ static int settle(struct into *n)
 	if (done->inserted != (uint64_t)fresh || done->updated != (uint64_t)changed)
 		return fail_lost(n, "written", (uint64_t)(fresh + changed), done->inserted + done->updated);
 	if (done->deleted != (uint64_t)gone)
-		return fail_lost(n, deletes(n->part) ? "deleted" : "marked as deleted", (uint64_t)gone, done->deleted);
+		return fail_lost(n, into_deletes(n->part) ? "deleted" : "marked as deleted", (uint64_t)gone, done->deleted);
 	if (p->commit->outcomes[n->at].inserted != (uint64_t)staged)
 		return p->inst->host->fail(
 			p->err, ETL_BUG, NULL, 0,
@@ -547,26 +363,19 @@ static int for_each(struct into *n, int (*body)(struct into *))
 
 /* ---- The whole ------------------------------------------------------------------------------------------------------------ */
 
-static int write_all(struct into *n)
+static int look_whether_empty(struct into *n)
 {
-	int rc = postgres_into_run(n, "SET CONSTRAINTS ALL DEFERRED; SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem "
-			     "= '64MB'",
-			  NULL);
+	struct publishing *p = n->p;
+	struct etl_text sql = { 0 };
+	int rc;
 
-	if (rc == ETL_OK)
-		rc = into_run_kept(n, ETL_PHASE_PREPARE);
-	if (rc == ETL_OK)
-		rc = for_each(n, prepare);
-	for (size_t i = 0; rc == ETL_OK && i < sizeof(passes) / sizeof(*passes); i++)
-		rc = run_pass(n, &passes[i]);
-	if (rc == ETL_OK)
-		rc = for_each(n, settle);
-	if (rc == ETL_OK)
-		rc = for_each(n, into_set_counters);
-	if (rc == ETL_OK)
-		rc = for_each(n, clear);
-	n->part = NULL;
-	return rc == ETL_OK ? postgres_into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
+	etl_text_add(&sql, "SELECT NOT EXISTS (SELECT FROM ");
+	postgres_add_name(&sql, n->part->schema, n->part->load->table->name);
+	etl_text_add(&sql, ")");
+	rc = sql.failed ? postgres_no_memory(p->inst, p->err) :
+			  postgres_flag(p->inst, p->err, &p->parts[n->at].empty, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	return rc;
 }
 
 static struct into_table *list_tables(const struct publishing *p)
@@ -575,8 +384,40 @@ static struct into_table *list_tables(const struct publishing *p)
 
 	for (size_t i = 0; ret && i < p->count; i++)
 		ret[i] = (struct into_table){ p->parts[i].old.oid, p->parts[i].load->index,
-					      deletes(&p->parts[i]) };
+					      into_deletes(&p->parts[i]) };
 	return ret;
+}
+
+static int write_all(struct into *n)
+{
+	PGresult *taken = NULL;
+	int rc = postgres_into_run(n, "SET CONSTRAINTS ALL DEFERRED; SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem "
+			     "= '64MB'",
+			  NULL);
+
+	if (rc == ETL_OK)
+		rc = into_run_kept(n, ETL_PHASE_PREPARE);
+	if (rc == ETL_OK)
+		rc = for_each(n, prepare);
+	if (rc == ETL_OK)
+		rc = for_each(n, look_whether_empty);
+	if (rc == ETL_OK && !(n->tables = list_tables(n->p)))
+		rc = postgres_no_memory(n->p->inst, n->p->err);
+	if (rc == ETL_OK)
+		rc = into_take_keys(n, &taken);
+	for (size_t i = 0; rc == ETL_OK && i < sizeof(passes) / sizeof(*passes); i++)
+		rc = run_pass(n, &passes[i]);
+	if (rc == ETL_OK)
+		rc = into_make_keys(n, taken);
+	PQclear(taken);
+	if (rc == ETL_OK)
+		rc = for_each(n, settle);
+	if (rc == ETL_OK)
+		rc = for_each(n, into_set_counters);
+	if (rc == ETL_OK)
+		rc = for_each(n, clear);
+	n->part = NULL;
+	return rc == ETL_OK ? postgres_into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
 }
 
 int into_publish(struct publishing *p)
@@ -589,8 +430,7 @@ int into_publish(struct publishing *p)
 	if (p->commit->run->flags & ETL_RUN_SCHEMA_ONLY)
 		return ETL_OK;
 	n.done = calloc(p->count + 1, sizeof(*n.done));
-	n.tables = list_tables(p);
-	rc = n.done && n.tables ? write_all(&n) : postgres_no_memory(p->inst, p->err);
+	rc = n.done ? write_all(&n) : postgres_no_memory(p->inst, p->err);
 	for (size_t i = 0; rc == ETL_OK && i < p->count; i++)
 		if (p->parts[i].how == PUBLISH_INTO)
 			p->commit->outcomes[i] = n.done[i];

@@ -209,6 +209,16 @@ static int insert_new(struct design *d)
 	return publish(d, "insert", &sql, NULL);
 }
 
+/* In their place where the table has no rows. */
+static int fill_empty(struct design *d)
+{
+	struct etl_text sql = { 0 };
+
+	add_insert(d, &sql);
+	etl_text_addf(&sql, " FROM " INTO_NEW " AS s", number(d));
+	return publish(d, "fill", &sql, "alone, when the table is empty: all rows are new");
+}
+
 /* The server refuses any value but DEFAULT for it. */
 static int check_identity(struct design *d)
 {
@@ -254,6 +264,8 @@ static int design_merge(struct design *d)
 		rc = update_rows(d);
 	if (rc == ETL_OK)
 		rc = insert_new(d);
+	if (rc == ETL_OK && !(load->run->flags & ETL_RUN_UNDO))
+		rc = fill_empty(d);
 	if (rc < 0 || !deletes)
 		return rc;
 	return load->deletes == ETL_DELETE_HARD ? delete_gone(d) : mark_gone(d);

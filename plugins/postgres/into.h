@@ -52,6 +52,12 @@ static inline bool into_names_gone(const struct etl_load *load)
 	return into_merges(load) && load->deletes != ETL_DELETE_NONE && load->run->flags & ETL_RUN_CHANGES;
 }
 
+/* A merge in which all rows are new, and nothing goes: the table has none. What undo needs is found by meeting rows. */
+static inline bool into_is_fresh(const struct publish_part *part)
+{
+	return part->empty && into_merges(part->load) && !(part->load->run->flags & ETL_RUN_UNDO);
+}
+
 /* ---- into-sql.c: pieces of statements about one load */
 const struct etl_column *postgres_into_find(const struct etl_table *, const char *name);
 /* Its values are given, and not computed. */
@@ -135,6 +141,24 @@ void into_children_free(struct into_children *);
 /* Children that go themselves go with them: from _etlrun_gone_N into _etlrun_room_N. *RET grows by their number. */
 int into_call_children(struct etl_instance *, const struct into_table *list, size_t count,
 		       const struct into_parents *, uint64_t *ret, struct etl_error *);
+
+/* ---- into-bereft.c: of the part at hand; whoever is bereft fails the run */
+/* Rows of it go that the source has no longer, really. */
+bool into_deletes(const struct publish_part *);
+/* Before they go: of their children, WHOSE (enum into_whose). */
+int into_check_gone(struct into *, int whose);
+/* Before the update: children whose foreign keys would hand it on to them. */
+int into_check_changed(struct into *);
+/* … and the statement "move out" of STEP, which makes a value NULL for a moment. */
+int into_check_out(struct into *, const struct etl_step *);
+/* What goes before the rows come takes its children with it, as far as they go too; nobody else may be one. */
+int into_call(struct into *);
+
+/* ---- into-rebuild.c: keys and indexes of tables that have no rows yet */
+/* Takes away what can be made again as it was; *RET: what makes it again, or NULL: nothing is away. It is the caller's. */
+int into_take_keys(struct into *, PGresult **ret);
+/* When all rows are there. */
+int into_make_keys(struct into *, const PGresult *taken);
 
 /* ---- into-own.c */
 /* Keeps the pipeline's own SQL for the transaction; runs it there. */

@@ -22,6 +22,7 @@ struct publish_part {
 	const char *schema;
 	struct standing old, staged;
 	int how; /* enum publish_how */
+	bool empty; /* of PUBLISH_INTO: it has no rows, and is locked */
 	size_t again; /* a view that is made anew and not moved: as the how manieth; 0: none (move.c) */
 };
 
