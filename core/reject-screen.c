@@ -67,6 +67,9 @@ static int open_store(struct rejects *r, struct etl_error *err)
 		"CREATE INDEX row_key ON row (job, key);"
 		"CREATE TABLE place (hash INTEGER, split INTEGER, ordinal INTEGER);"
 		"CREATE TABLE near (key INTEGER, split INTEGER, ordinal INTEGER);"
+		"CREATE TABLE fell (key INTEGER, back INTEGER, hash INTEGER, PRIMARY KEY (key, back)) WITHOUT ROWID;"
+		"CREATE TABLE stood (key INTEGER, back INTEGER, split INTEGER, ordinal INTEGER, PRIMARY KEY (key, back)) "
+		"WITHOUT ROWID;"
 		"CREATE TABLE seen (hash INTEGER, back INTEGER, split INTEGER, ordinal INTEGER, "
 		"PRIMARY KEY (hash, back)) WITHOUT ROWID;"
 		"CREATE TABLE gone (split INTEGER, ordinal INTEGER, hash INTEGER, PRIMARY KEY "
@@ -275,21 +278,24 @@ static int seek_split(struct seeking *s, size_t split)
 /* Rows that no hash found have the places of rows with their keys; of several the last, as of equal rows. */
 static int place_by_key(struct seeking *s)
 {
-	static const char sql[] =
-		"WITH r AS (SELECT key, hash, row_number() OVER (PARTITION BY key ORDER BY n DESC) AS back "
-		"FROM row WHERE job = ?1 AND key IS NOT NULL AND hash NOT IN (SELECT hash FROM place)), "
-		"p AS (SELECT key, split, ordinal, row_number() OVER (PARTITION BY key ORDER BY split DESC, "
-		"ordinal DESC) AS back FROM near) "
-		"INSERT INTO place SELECT r.hash, p.split, p.ordinal FROM r JOIN p ON p.key = r.key AND "
-		"p.back = r.back";
 	sqlite3_stmt *stmt = NULL;
-	int rc = prepare(s->r, sql, &stmt, s->err);
+	int rc = run_sql(s->r,
+			 "DELETE FROM fell; DELETE FROM stood; INSERT INTO stood SELECT key, row_number() OVER (PARTITION BY key "
+			 "ORDER BY split DESC, ordinal DESC), split, ordinal FROM near",
+			 s->err);
 
+	if (rc == 0)
+		rc = prepare(s->r,
+			     "INSERT INTO fell SELECT key, row_number() OVER (PARTITION BY key ORDER BY n DESC), hash FROM row "
+			     "WHERE job = ?1 AND key IS NOT NULL AND hash NOT IN (SELECT hash FROM place)",
+			     &stmt, s->err);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(stmt, 1, (int64_t)s->job->index);
 	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(s->r, s->err);
 	sqlite3_finalize(stmt);
+	if (rc == 0)
+		rc = run_sql(s->r, "INSERT INTO place SELECT hash, split, ordinal FROM fell JOIN stood USING (key, back)", s->err);
 	return rc;
 }
 
