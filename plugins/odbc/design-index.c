@@ -11,7 +11,24 @@
 
 #define PART(index, i) ETL_AT(const struct etl_index_part, (index)->parts, (index)->part_size, i)
 
+/* As the layout calls it: two of one table may have one name to SQL Server. */
+static const char *index_name(const struct design *d, const struct etl_index *index)
+{
+	for (size_t i = 0; d->layout && i < d->table->index_count; i++)
+		if (ETL_AT(const struct etl_index, d->table->indexes, d->table->index_size, i) == index)
+			return d->layout->indexes[i];
+	return index->name;
+}
+
 /* ---- Columns that are computed for an index ------------------------------------------------------------------ */
+
+static bool is_column(const struct design *d, const char *name)
+{
+	for (size_t i = 0; i < d->table->column_count; i++)
+		if (odbc_same_name(ETL_AT(const struct etl_column, d->table->columns, d->table->column_size, i)->name, name))
+			return true;
+	return false;
+}
 
 /* The one of part P of an index: its name, with a number. */
 static const char *computed_name(const struct design *d, const struct etl_index *index, size_t p, char *buf)
@@ -21,10 +38,10 @@ static const char *computed_name(const struct design *d, const struct etl_index 
 	unsigned k = (unsigned)p + 1;
 
 	do {
-		snprintf(whole, sizeof(whole), "%.*s_%u", ODBC_NAME_ROOM - 24, index->name, k);
+		snprintf(whole, sizeof(whole), "%.*s_%u", ODBC_NAME_ROOM - 24, index_name(d, index), k);
 		name = odbc_short_name(d->inst, whole, buf);
 		k += 100;
-	} while (odbc_layout_column(d->table, name) >= 0);
+	} while (is_column(d, name));
 	if (name == whole)
 		memcpy(buf, whole, strlen(whole) + 1);
 	return buf;
@@ -208,7 +225,7 @@ static void add_index(struct design *d, struct etl_text *sql, struct index *x)
 	bool not_null = needs_not_null(d, index);
 
 	etl_text_add(sql, index->flags & ETL_INDEX_UNIQUE ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
-	odbc_add_name(sql, d->inst, odbc_index_name(d->inst, d->load, index->name, buf));
+	odbc_add_name(sql, d->inst, odbc_index_name(d->inst, d->load, index_name(d, index), buf));
 	etl_text_add(sql, " ON ");
 	odbc_design_add_table(sql, d, d->table->name);
 	etl_text_add(sql, " (");
@@ -249,6 +266,8 @@ int odbc_design_index(struct design *d, const struct etl_index *index)
 {
 	struct index x = { .index = index, .strict = true, .verdict = ETL_EXACT };
 
+	if (strcmp(index_name(d, index), index->name) != 0)
+		say(&x, ETL_APPROXIMATED, "another index of the table has that name to SQL Server, so this one has a number");
 	return finish(d, &x, fits(d, &x));
 }
 

@@ -261,7 +261,7 @@ static int add_json_check(struct design *d, const struct etl_column *c, struct e
 static int create(struct design *d)
 {
 	struct etl_text lines = { 0 }, sql = { 0 };
-	int rc = d->tsql ? odbc_design_check_names(d) : ETL_OK;
+	int rc = d->dialect == &odbc_tsql ? odbc_design_check_names(d) : ETL_OK;
 
 	if (rc == ETL_OK)
 		rc = odbc_design_find_gone(d);

@@ -1,6 +1,6 @@
 /*
- * What constraints are called. In T-SQL their names are those of the schema, beside the tables', and those of keys are
- * names of indexes of their table too; in SQLite nobody asks. The second one of a name gets a number.
+ * What constraints and indexes are called. In T-SQL the names of constraints are those of the schema, beside the tables', and
+ * those of keys are names of indexes of their table too; in SQLite nobody asks. The second one of a name gets a number.
  */
 #include "config.h"
 
@@ -10,47 +10,6 @@
 #include "layout.h"
 
 #define EACH(t, type, member, i) ETL_AT(const struct type, (t)->member##s, (t)->member##_size, i)
-
-/* ---- One name? ----------------------------------------------------------------------------------------------- */
-
-/* The next character of a name, small. Of those beyond ASCII, Latin, Greek and Cyrillic letters have a case here. */
-static uint32_t next_folded(const char **at)
-{
-	const unsigned char *p = (const unsigned char *)*at; /* bytes of UTF-8 */
-	uint32_t c = *p;
-
-	if (c >= 0xc2 && c < 0xe0 && p[1]) {
-		c = (c & 0x1f) << 6 | (p[1] & 0x3f);
-		*at += 2;
-	} else {
-		*at += 1;
-	}
-	if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9) ||
-	    (c >= 0x410 && c <= 0x42f))
-		return c + 0x20;
-	if (c >= 0x400 && c <= 0x40f)
-		return c + 0x50;
-	if (c >= 0x100 && c <= 0x137)
-		return c | 1;
-	return c;
-}
-
-bool odbc_same_name(const char *a, const char *b)
-{
-	while (*a && *b)
-		if (next_folded(&a) != next_folded(&b))
-			return false;
-	return *a == *b;
-}
-
-static uint32_t hash_of(const char *name)
-{
-	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
-
-	while (*name)
-		h = (h ^ next_folded(&name)) * 0x01000193;
-	return h;
-}
 
 /* ---- Names that are given ---------------------------------------------------------------------------------------- */
 
@@ -73,20 +32,25 @@ static void give(struct naming *n, const char *name)
 	if (!more)
 		return;
 	n->given = more;
-	more[n->count++] = (struct given){ hash_of(name), name };
+	more[n->count++] = (struct given){ odbc_name_hash(name), name };
+}
+
+static const char *index_at(const struct etl_table *t, size_t i)
+{
+	return ETL_AT(const struct etl_index, t->indexes, t->index_size, i)->name;
 }
 
 static bool is_index(const struct etl_table *t, const char *name)
 {
 	for (size_t i = 0; i < t->index_count; i++)
-		if (odbc_same_name(ETL_AT(const struct etl_index, t->indexes, t->index_size, i)->name, name))
+		if (odbc_same_name(index_at(t, i), name))
 			return true;
 	return false;
 }
 
 static bool is_given(const struct naming *n, const struct etl_table *t, enum odbc_constraint kind, const char *name)
 {
-	uint32_t hash = hash_of(name);
+	uint32_t hash = odbc_name_hash(name);
 
 	for (size_t i = 0; i < n->count; i++)
 		if (n->given[i].hash == hash && odbc_same_name(n->given[i].name, name))
@@ -119,6 +83,42 @@ static void name_kind(struct naming *n, struct odbc_table_layout *t, enum odbc_c
 		name_one(n, t, kind, i);
 }
 
+/* ---- Indexes: within their table ------------------------------------------------------------------------------------ */
+
+static bool is_key(const struct odbc_table_layout *t, const char *name)
+{
+	const char *primary = t->names[ODBC_PRIMARY][0];
+
+	for (size_t i = 0; i < t->table->unique_count; i++)
+		if (odbc_same_name(t->names[ODBC_UNIQUE][i], name))
+			return true;
+	return primary && odbc_same_name(primary, name);
+}
+
+static bool is_taken(const struct odbc_table_layout *t, size_t i, const char *name)
+{
+	for (size_t k = 0; k < t->table->index_count; k++)
+		if (k < i ? odbc_same_name(t->indexes[k], name) : k > i && odbc_same_name(index_at(t->table, k), name))
+			return true;
+	return is_key(t, name);
+}
+
+/* Those behind it keep their name where they can. */
+static void name_index(struct naming *n, struct odbc_table_layout *t, size_t i)
+{
+	char numbered[ODBC_NAME_ROOM + 24], buf[ODBC_NAME_ROOM];
+	const char *name = index_at(t->table, i);
+	bool first = true;
+
+	for (size_t k = 0; first && k < i; k++)
+		first = !odbc_same_name(index_at(t->table, k), name);
+	for (unsigned k = 2; !first && (k == 2 || is_taken(t, i, name)); k++) {
+		snprintf(numbered, sizeof(numbered), "%.*s_%u", ODBC_NAME_ROOM - 24, index_at(t->table, i), k);
+		name = odbc_short_name(n->inst, numbered, buf);
+	}
+	t->indexes[i] = etl_arena_copy(&n->l->arena, name);
+}
+
 bool odbc_layout_names(const struct etl_instance *inst, struct odbc_layout *l)
 {
 	struct naming n = { .inst = inst, .l = l };
@@ -132,6 +132,8 @@ bool odbc_layout_names(const struct etl_instance *inst, struct odbc_layout *l)
 		name_kind(&n, t, ODBC_UNIQUE, t->table->unique_count);
 		name_kind(&n, t, ODBC_FOREIGN, t->table->foreign_key_count);
 		name_kind(&n, t, ODBC_CHECK, t->table->check_count);
+		for (size_t k = 0; k < t->table->index_count && !l->arena.failed; k++)
+			name_index(&n, t, k);
 	}
 	return !l->arena.failed;
 }

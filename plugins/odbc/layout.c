@@ -68,6 +68,7 @@ static bool make_table(struct odbc_layout *l, const struct etl_load *load)
 	t->table = table;
 	t->load = load;
 	t->rooms = zeroed(l, table->column_count, sizeof(*t->rooms));
+	t->indexes = zeroed(l, table->index_count, sizeof(*t->indexes));
 	t->index_bytes = zeroed(l, table->index_count, sizeof(*t->index_bytes));
 	t->pruned = zeroed(l, table->foreign_key_count, sizeof(*t->pruned));
 	for (size_t kind = 0; kind < 4; kind++)

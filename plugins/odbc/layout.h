@@ -22,6 +22,7 @@ struct odbc_table_layout {
 	const struct etl_load *load;
 	struct odbc_room *rooms;      /* beside the columns */
 	const char **names[4];	      /* of constraints, by enum odbc_constraint */
+	const char **indexes;	      /* what they are called, beside the indexes */
 	bool nonclustered;	      /* the primary key is longer than a clustered one may be */
 	int64_t *index_bytes;	      /* beside the indexes: what the longest key of rows would have; 0: not known */
 	const char **pruned;	      /* beside the foreign keys: why one does not cascade, or NULL */
@@ -49,8 +50,12 @@ bool odbc_layout_sizes(const struct etl_instance *, struct odbc_layout *);
 bool odbc_layout_speaks_of(const char *sql, const struct etl_column *);
 /* layout-names.c */
 bool odbc_layout_names(const struct etl_instance *, struct odbc_layout *);
-/* Are these one name where the case of letters does not count? */
+/* fold.c */
+/* Are these one name to most databases of SQL Server, where the case of letters does not count? */
 bool odbc_same_name(const char *a, const char *b);
+/* Of two such names it is the same. */
+uint32_t odbc_name_hash(const char *name);
+bool odbc_is_ascii(const char *name);
 /* layout-cascades.c */
 bool odbc_layout_cascades(struct odbc_layout *);
 /* The table of the run that the Ith foreign key of T refers to, or NULL. */
