@@ -132,7 +132,7 @@ static int run(struct bind *b, SQLHSTMT stmt, int64_t rows, struct odbc_said *sa
 	b->inst->running = stmt;
 	pthread_mutex_unlock(&b->inst->lock);
 	code = SQLExecute(stmt);
-	if (!SQL_SUCCEEDED(code) && code != SQL_NO_DATA)
+	if ((!SQL_SUCCEEDED(code) && code != SQL_NO_DATA) || bind_was_cut(SQL_HANDLE_STMT, stmt, code))
 		return bind_said(b, stmt, code, said, err);
 	if (!SQL_SUCCEEDED(SQLRowCount(stmt, &count)))
 		count = -1;

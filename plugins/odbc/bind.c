@@ -412,9 +412,31 @@ static bool all_went(const struct bind *b, SQLULEN rows)
 	return true;
 }
 
+/* Success, and something beside it: that the end of a value was cut off? */
+bool bind_was_cut(SQLSMALLINT handle_type, SQLHANDLE handle, SQLRETURN code)
+{
+	static const char *const cut[] = { "01004", "01S07", "22001" };
+	SQLWCHAR state[6];
+
+	for (SQLSMALLINT i = 1; code == SQL_SUCCESS_WITH_INFO; i++) {
+		char text[6] = "";
+
+		if (!SQL_SUCCEEDED(SQLGetDiagRecW(handle_type, handle, i, state, NULL, NULL, 0, NULL)))
+			return false;
+		for (int c = 0; c < 5; c++)
+			text[c] = (char)(state[c] & 0x7f);
+		for (size_t k = 0; k < sizeof(cut) / sizeof(*cut); k++)
+			if (strcmp(text, cut[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
 int bind_said(struct bind *b, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *said, struct etl_error *err)
 {
 	odbc_listen(b->inst, SQL_HANDLE_STMT, stmt, said);
+	if (bind_was_cut(SQL_HANDLE_STMT, stmt, code))
+		said->klass = ETL_DATA;
 	SQLFreeStmt(stmt, SQL_CLOSE);
 	/* Rows that failed without a word: a driver that says success all the same. */
 	if (said->klass == ETL_DATA || (SQL_SUCCEEDED(code) && !*said->sqlstate))
@@ -436,7 +458,8 @@ static int run_array(struct bind *b, const char *sql, SQLULEN rows, struct odbc_
 	b->done = 0;
 	code = SQLExecDirectW(b->stmt, wide, (SQLINTEGER)units);
 	free(wide);
-	if ((SQL_SUCCEEDED(code) || code == SQL_NO_DATA) && all_went(b, rows)) {
+	if ((SQL_SUCCEEDED(code) || code == SQL_NO_DATA) && all_went(b, rows) &&
+	    !bind_was_cut(SQL_HANDLE_STMT, b->stmt, code)) {
 		SQLFreeStmt(b->stmt, SQL_CLOSE);
 		return 1;
 	}

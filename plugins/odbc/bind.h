@@ -84,6 +84,8 @@ const char *bind_check_page(const struct bind_column *, const uint8_t *text, int
 SQLSMALLINT bind_c_type(const struct bind_column *);
 SQLSMALLINT bind_sql_type(const struct bind_column *, SQLULEN *ret_size);
 /* What a statement on STMT said that did not go as it should: as run_array. CODE is what it returned. */
+/* CODE is success, and the driver says beside it that it cut a value's end off: what was sent is to be taken back. */
+bool bind_was_cut(SQLSMALLINT handle_type, SQLHANDLE, SQLRETURN code);
 int bind_said(struct bind *, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *, struct etl_error *);
 
 /*

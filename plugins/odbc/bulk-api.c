@@ -82,7 +82,9 @@ static bool tds_bind(struct etl_instance *inst, void *at, int32_t type, int colu
 
 static bool tds_row(struct etl_instance *inst)
 {
-	return tds_set(inst, TDS_SENDROW, NULL);
+	SQLRETURN code = SQLSetConnectAttrW(inst->db, TDS_SENDROW, NULL, SQL_IS_POINTER);
+
+	return SQL_SUCCEEDED(code) && !bind_was_cut(SQL_HANDLE_DBC, inst->db, code);
 }
 
 static int64_t tds_end(struct etl_instance *inst, SQLINTEGER attribute)

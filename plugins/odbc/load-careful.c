@@ -89,6 +89,7 @@ static const char *code_of_sqlite(const struct odbc_said *said)
 static const char *code_of(const struct odbc_said *said)
 {
 	static const char *const codes[][2] = {
+		{ "01004", "too_long" },     { "01S07", "too_precise" },
 		{ "22001", "too_long" },     { "22003", "out_of_range" }, { "22007", "not_a_timestamp" },
 		{ "22008", "out_of_range" }, { "22018", "type" },	  { "23502", "not_null" },
 		{ "23503", "foreign_key" },  { "23505", "duplicate" },	  { "23514", "check" },

@@ -123,7 +123,7 @@ static char *show_value(const struct bulk *b, const struct bulk_column *c)
 	}
 }
 
-/* A rule for "sendrow" may refuse a row. */
+/* A rule for "sendrow" may refuse a row, or say something of one that it takes. */
 static int send_row(struct dbc *d)
 {
 	struct bulk *b = d->bulk;
@@ -141,14 +141,15 @@ static int send_row(struct dbc *d)
 		text = more;
 	}
 	if (r) {
-		record(d, "failed %s %d", r->state, r->native);
-		fail(&d->handle, r->state, r->native, r->words);
-	} else {
+		record(d, "%s %s %d", r->fails ? "failed" : "info", r->state, r->native);
+		say(&d->handle, r->state, r->native, r->words);
+	}
+	if (!r || !r->fails) {
 		keep(d, b->table, text);
 		b->rows++;
 	}
 	free(text);
-	return r ? FAIL : SUCCEED;
+	return r && r->fails ? FAIL : SUCCEED;
 }
 
 /* A rule for "batch" may refuse all of them: constraints speak up here. */
@@ -238,7 +239,7 @@ SQLRETURN bulk_attribute(struct dbc *d, SQLINTEGER attribute, void *value)
 	default:
 		break;
 	}
-	return rc == SUCCEED ? SQL_SUCCESS : SQL_ERROR;
+	return rc != SUCCEED ? SQL_ERROR : d->handle.diag_count ? SQL_SUCCESS_WITH_INFO : SQL_SUCCESS;
 }
 
 /* ---- Microsoft: msodbcsql.h ------------------------------------------------------------------------------------------ */

@@ -239,6 +239,12 @@ static struct rule *rule_of_row(const char *text)
 	return r;
 }
 
+/* It refuses the row; with "info" the row is in, and something is said beside it. */
+static bool refuses(const struct rule *own)
+{
+	return own && (own->fails || !*own->state);
+}
+
 /* A statement of many rows is in with all of them or with none: the rule that refuses one. */
 static struct rule *bad_tuple(struct stmt *s, SQLULEN rows)
 {
@@ -262,19 +268,19 @@ static struct rule *take_rows(struct stmt *s, const struct rule *r)
 	char buf[600];
 	const char *table = table_of(s->sql, buf);
 	SQLULEN tuples = tuples_of(s), rows = tuples > 1 ? tuples : s->paramset;
-	bool single = (r && r->fails && !r->bad_count) || (tuples > 1 && (about = bad_tuple(s, rows)));
+	bool single = (r && r->fails && !r->bad_count) || (tuples > 1 && refuses(about = bad_tuple(s, rows)));
 
 	s->count = 0;
 	for (SQLULEN row = 0; s->parameter_count && row < rows; row++) {
 		char *text = show_row(s, row);
 		struct rule *own = tuples > 1 ? NULL : rule_of_row(text);
-		bool bad = single || is_bad(r, row) || own;
+		bool bad = single || is_bad(r, row) || refuses(own);
 
 		about = own ? own : about;
 		s->count += !bad;
 		record(s->dbc, "row %s", text);
 		if (s->param_status && tuples == 1)
-			s->param_status[row] = bad ? SQL_PARAM_ERROR : SQL_PARAM_SUCCESS;
+			s->param_status[row] = bad ? SQL_PARAM_ERROR : own ? SQL_PARAM_SUCCESS_WITH_INFO : SQL_PARAM_SUCCESS;
 		if (bad && (own ? own : about ? about : r)->rolled_back)
 			end_transaction(s->dbc, false);
 		if (!bad && table && !(r && r->gone && !r->done)) {
@@ -295,9 +301,9 @@ static struct rule *take_rows(struct stmt *s, const struct rule *r)
 /* Of an array, FreeTDS says no more than that there is something to be said. */
 static SQLRETURN tell_row(struct stmt *s, const struct rule *r)
 {
-	record(s->dbc, "failed %s %d", r->state, r->native);
+	record(s->dbc, "%s %s %d", refuses(r) ? "failed" : "info", r->state, r->native);
 	say(&s->handle, r->state, r->native, r->words ? r->words : "");
-	return s->paramset > 1 ? SQL_SUCCESS_WITH_INFO : SQL_ERROR;
+	return s->paramset > 1 || !refuses(r) ? SQL_SUCCESS_WITH_INFO : SQL_ERROR;
 }
 
 /* A statement that changes something, in no transaction: it is done for good. With implicit ones it begins one. */
