@@ -71,6 +71,7 @@ SQLRETURN SQLFreeHandle(SQLSMALLINT type, SQLHANDLE h)
 		free_lines(s->rows);
 	} else if (type == SQL_HANDLE_DBC) {
 		free_lines(((struct dbc *)h)->kept);
+		free(((struct dbc *)h)->token);
 		bulk_free(((struct dbc *)h)->bulk);
 	}
 	free(h);
@@ -94,6 +95,27 @@ static char *value_of(const char *text, const char *key)
 	const char *at = strstr(text, key);
 
 	return at ? strndup(at + strlen(key), strcspn(at + strlen(key), ";")) : strdup("");
+}
+
+/* As msodbcsql.h has it: a length in bytes of the machine's order, then the token, a zero behind each of its bytes. What is no such
+ * thing is said to be none. */
+static char *token_of(const unsigned char *at)
+{
+	uint32_t bytes;
+	char *text, *ret;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	text = calloc(1, bytes / 2 + 1u);
+	for (uint32_t i = 0; i < bytes / 2; i++) {
+		text[i] = (char)at[sizeof(bytes) + 2 * i];
+		if (at[sizeof(bytes) + 2 * i + 1] != 0 || !text[i]) {
+			free(text);
+			return strdup("is no token");
+		}
+	}
+	ret = join("%u %s", (unsigned)bytes, text);
+	free(text);
+	return ret;
 }
 
 /* What is secret is left out of the record. */
@@ -120,6 +142,8 @@ SQLRETURN SQLDriverConnectW(SQLHDBC h, SQLHWND window, SQLWCHAR *wide, SQLSMALLI
 	clear(&d->handle);
 	d->number = __atomic_add_fetch(&connections, 1, __ATOMIC_RELAXED);
 	d->connected = script_open(script, path);
+	if (d->connected && d->token)
+		record(d, "token %s", d->token);
 	if (d->connected)
 		record_connect(d, text);
 	if (ret)
@@ -202,6 +226,12 @@ SQLRETURN SQLSetConnectAttrW(SQLHDBC h, SQLINTEGER attribute, SQLPOINTER value, 
 	clear(&d->handle);
 	if (attribute == 1219) /* SQL_COPT_SS_BCP */
 		d->bcp = value != NULL;
+	if (attribute == 1256 && d->connected) /* SQL_COPT_SS_ACCESS_TOKEN */
+		return fail(&d->handle, "HY011", 0, "Attribute cannot be set now");
+	if (attribute == 1256) {
+		free(d->token);
+		d->token = token_of(value);
+	}
 	if (attribute >= 1500 && attribute <= 1510)
 		return bulk_attribute(d, attribute, value);
 	return SQL_SUCCESS;

@@ -23,7 +23,7 @@
  * (SQLRowCount says N, whatever was done). The first rule that
  * fits and is not used up answers. The record has a line for each thing, after the connection's number:
  *
- *	1 connect …  1 sql …  1 loose sql … (it changes something, in no transaction)  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
+ *	1 token BYTES TEXT (SQL_COPT_SS_ACCESS_TOKEN, that was set before)  1 connect …  1 sql …  1 loose sql … (it changes something, in no transaction)  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
  *	in none: 1 loose TABLE A|B)
  */
 #ifndef TESTS_ODBC_RECORDER_H
@@ -97,6 +97,7 @@ struct dbc {
 	struct handle handle;
 	int number;
 	bool connected, dead, wedged, bcp, implicit;
+	char *token; /* SQL_COPT_SS_ACCESS_TOKEN as it came before the connection was made, in words; or NULL */
 	bool marked; /* in this transaction */
 	char unit[17]; /* that was written down in this transaction */
 	long transactions;
