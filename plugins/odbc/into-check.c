@@ -144,78 +144,59 @@ static int ask_number(const struct odbc_into *t, struct etl_text *sql, uint64_t 
 	return rc;
 }
 
-/* Pairs of a row that came and a row of the target, and how many of these differ. */
-static int count_pairs(const struct odbc_into *t, struct odbc_meeting *ret)
+/*
+ * All of it by one question: for each row that came, whether the target has one of its key, and whether that differs; and beside it
+ * how many rows of the target were met.
+ */
+static void add_question(const struct odbc_into *t, struct etl_text *sql)
+{
+	etl_text_addf(sql, "SELECT %s, SUM(etlrun_new), SUM(etlrun_differs), (SELECT %s FROM %s AS " INTO_OWN
+			   " WHERE EXISTS (SELECT 1 FROM %s AS " INTO_STAGED " WHERE ",
+		      count_of(t), count_of(t), t->own.at, t->staged.at);
+	odbc_into_add_match(t, sql, INTO_OWN, INTO_STAGED);
+	etl_text_add(sql, ")) FROM (SELECT CASE WHEN " INTO_OWN ".");
+	odbc_add_name(sql, t->inst, t->load->key[0]);
+	etl_text_add(sql, " IS NULL THEN CAST(1 AS bigint) ELSE 0 END AS etlrun_new, CASE WHEN " INTO_OWN ".");
+	odbc_add_name(sql, t->inst, t->load->key[0]);
+	etl_text_add(sql, " IS NOT NULL AND (");
+	odbc_into_add_changed(t, sql, INTO_OWN);
+	etl_text_addf(sql, ") THEN CAST(1 AS bigint) ELSE 0 END AS etlrun_differs FROM %s AS " INTO_STAGED " LEFT JOIN %s AS " INTO_OWN
+			   " ON ", t->staged.at, t->own.at);
+	odbc_into_add_match(t, sql, INTO_OWN, INTO_STAGED);
+	etl_text_add(sql, ") AS etlrun_met");
+}
+
+/* MET: rows of the target that one that came has the key of. */
+static int count_all(const struct odbc_into *t, struct odbc_meeting *ret, uint64_t *met)
 {
 	struct etl_text sql = { 0 };
 	struct odbc_rows rows;
 	int rc;
 
-	etl_text_addf(&sql, "SELECT %s, SUM(etlrun_differs) FROM (SELECT CASE WHEN ", count_of(t));
-	odbc_into_add_changed(t, &sql, INTO_OWN);
-	etl_text_addf(&sql, " THEN CAST(1 AS bigint) ELSE 0 END AS etlrun_differs FROM %s AS " INTO_OWN " INNER JOIN %s AS " INTO_STAGED
-			    " ON ", t->own.at, t->staged.at);
-	odbc_into_add_match(t, &sql, INTO_OWN, INTO_STAGED);
-	etl_text_add(&sql, ") AS etlrun_met");
-	rc = odbc_ask_rows_text(t->inst, &sql, 2, &rows, t->err);
+	add_question(t, &sql);
+	rc = odbc_ask_rows_text(t->inst, &sql, 4, &rows, t->err);
 	if (rc == ETL_OK && rows.count) {
-		ret->pairs = (uint64_t)odbc_row_number(&rows, 0, 0);
-		ret->changed = (uint64_t)odbc_row_number(&rows, 0, 1);
+		ret->staged = (uint64_t)odbc_row_number(&rows, 0, 0);
+		ret->fresh = (uint64_t)odbc_row_number(&rows, 0, 1);
+		ret->pairs = ret->staged - ret->fresh;
+		ret->changed = (uint64_t)odbc_row_number(&rows, 0, 2);
+		*met = (uint64_t)odbc_row_number(&rows, 0, 3);
 	}
 	odbc_rows_free(&rows);
 	return rc;
 }
 
-/* Rows that came for which the target has none. */
-static int count_new(const struct odbc_into *t, uint64_t *ret)
-{
-	struct etl_text sql = { 0 };
-
-	etl_text_addf(&sql, "SELECT %s FROM %s AS " INTO_STAGED " WHERE NOT EXISTS (SELECT 1 FROM %s AS " INTO_OWN " WHERE ",
-		      count_of(t), t->staged.at, t->own.at);
-	odbc_into_add_match(t, &sql, INTO_OWN, INTO_STAGED);
-	etl_text_add(&sql, ")");
-	return ask_number(t, &sql, ret);
-}
-
-/* Rows of the target that one that came has the key of. */
-static int count_met(const struct odbc_into *t, uint64_t *ret)
-{
-	struct etl_text sql = { 0 };
-
-	etl_text_addf(&sql, "SELECT %s FROM %s AS " INTO_OWN " WHERE EXISTS (SELECT 1 FROM %s AS " INTO_STAGED " WHERE ",
-		      count_of(t), t->own.at, t->staged.at);
-	odbc_into_add_match(t, &sql, INTO_OWN, INTO_STAGED);
-	etl_text_add(&sql, ")");
-	return ask_number(t, &sql, ret);
-}
-
-static int count_staged(const struct odbc_into *t, uint64_t *ret)
-{
-	struct etl_text sql = { 0 };
-
-	etl_text_addf(&sql, "SELECT %s FROM %s", count_of(t), t->staged.at);
-	return ask_number(t, &sql, ret);
-}
-
-/* A row that came meets one row at most, for their key is unique there; should it not be, INSERT writes more than is new here. */
+/* A row that came meets one row at most, for their key is unique there; should it not be, there are more pairs than rows came. */
 int odbc_into_count(const struct odbc_into *t, uint64_t staged, struct odbc_meeting *ret)
 {
-	uint64_t met = 0, there = 0;
+	uint64_t met = 0;
 	int rc;
 
-	*ret = (struct odbc_meeting){ .staged = staged };
-	rc = count_staged(t, &there);
+	*ret = (struct odbc_meeting){ .staged = 0 };
+	rc = count_all(t, ret, &met);
 	if (rc == ETL_OK)
-		rc = odbc_into_check_count(t, staged, there);
-	if (rc == ETL_OK)
-		rc = count_pairs(t, ret);
-	if (rc == ETL_OK)
-		rc = count_met(t, &met);
-	if (rc == ETL_OK && (met != ret->pairs || ret->pairs > staged))
-		rc = fail_twice(t, staged);
-	ret->fresh = staged - ret->pairs;
-	return rc;
+		rc = odbc_into_check_count(t, staged, ret->staged);
+	return rc == ETL_OK && met != ret->pairs ? fail_twice(t, staged) : rc;
 }
 
 /* ---- Whether it was done ---------------------------------------------------------------------------------------------- */
@@ -242,14 +223,13 @@ static int has_instead(const struct odbc_into *t, bool *ret)
 static int check_instead(const struct odbc_into *t, const struct odbc_meeting *m)
 {
 	struct odbc_meeting now = { .staged = m->staged };
+	uint64_t met = 0;
 	bool instead;
 	int rc = has_instead(t, &instead);
 
 	if (rc < 0 || !instead)
 		return rc;
-	rc = count_new(t, &now.fresh);
-	if (rc == ETL_OK)
-		rc = count_pairs(t, &now);
+	rc = count_all(t, &now, &met);
 	if (rc == ETL_OK && now.fresh + now.changed)
 		rc = fail_lost(t, m->fresh + m->changed, m->fresh + m->changed - now.fresh - now.changed);
 	return rc;
