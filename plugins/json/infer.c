@@ -40,16 +40,20 @@ static void tell_flaw(struct looking *l, uint64_t line, uint64_t column, const c
 	l->now = NULL;
 }
 
-static int add_record(struct looking *l, const struct json_record *record)
+static int add_record(struct looking *l, struct json_split *split, struct json_record *record)
 {
 	struct json_flaw flaw;
 	const char *code = NULL;
 
-	if (record->too_large) {
+	if (record->unseparated)
+		tell_flaw(l, record->line, record->column, "not_json", "What is between records is missing before this one.");
+	if (record->too_large && !json_split_line_again(split, record)) {
 		tell_flaw(l, record->line, record->column, "too_large", "The record is larger than max_row.");
 		return ETL_OK;
 	}
 	if (json_tree_read(l->tree, record->text, record->size, &flaw) < 0) {
+		if (json_split_line_again(split, record))
+			return add_record(l, split, record);
 		uint64_t line, column;
 
 		json_record_place(record, flaw.at, &line, &column);
@@ -89,7 +93,7 @@ static int add_file(struct looking *l, struct open_file *f, const struct files_e
 		if (rc != ETL_FILL_MORE)
 			break;
 		one_line = !memchr(record.text, '\n', record.size);
-		rc = add_record(l, &record);
+		rc = add_record(l, f->split, &record);
 	}
 	if (rc == OPEN_FILE_FLAW) {
 		tell_flaw(l, flaw.line, flaw.column, flaw.code, flaw.reason);

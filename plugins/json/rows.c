@@ -135,23 +135,50 @@ static int bad_record(struct rows *r, const struct json_flaw *flaw)
 	return flawed(r, &whole);
 }
 
+/* What is missing costs no record: both are whole, so it is told for itself, without the text of either. */
+static int tell_unseparated(struct rows *r)
+{
+	bool lines = json_split_chosen(r->file.split) == JSON_CUT_LINES;
+	struct json_record none = r->record;
+	struct json_flaw flaw = { .code = "not_json" };
+
+	none.size = 0;
+	snprintf(flaw.reason, sizeof(flaw.reason), "A %s is missing before this record. The records on both sides of it were read.",
+		 lines ? "line break" : "comma");
+	return r->sink ? r->sink->bad(r->sink, &none, &flaw) : ETL_OK;
+}
+
+/* True: r->tree is the record. */
+static bool parse_record(struct rows *r, struct json_flaw *flaw)
+{
+	do {
+		if (r->record.too_large) {
+			flaw->code = "too_large";
+			snprintf(flaw->reason, sizeof(flaw->reason), "The record is larger than max_row (%zu bytes).",
+				 r->inst->max_record);
+		} else if (json_tree_read(r->tree, r->record.text, r->record.size, flaw) == 0) {
+			return true;
+		}
+	} while (strcmp(flaw->code, "no_memory") != 0 && json_split_line_again(r->file.split, &r->record));
+	return false;
+}
+
 static int read_record(struct rows *r)
 {
 	const struct json_layout *layout = r->file.layout;
 	struct noting noting = { { note_row }, r };
-	struct json_flaw flaw = { .code = "too_large" };
-	int rc;
+	struct json_flaw flaw = { 0 };
+	int rc = ETL_OK;
 
 	r->row = r->row_count = r->chain_count = 0;
 	r->chain_length = layout->rows ? layout->rows->count - layout->consumed : 0;
 	memset(r->work.nearby, 0, sizeof(r->work.nearby));
 	json_pool_reset(&r->record_work.pool);
-	if (r->record.too_large) {
-		snprintf(flaw.reason, sizeof(flaw.reason), "The record is larger than max_row (%zu bytes).",
-			 r->inst->max_record);
-		return tell_bad(r, &flaw);
-	}
-	if (json_tree_read(r->tree, r->record.text, r->record.size, &flaw) < 0)
+	if (r->record.unseparated)
+		rc = tell_unseparated(r);
+	if (rc)
+		return rc;
+	if (!parse_record(r, &flaw))
 		return strcmp(flaw.code, "no_memory") == 0 ? no_memory(r) : bad_record(r, &flaw);
 	if (layout->filter && !json_segment_lets(layout->filter, r->tree, 0))
 		return ETL_OK;

@@ -14,6 +14,7 @@ enum json_split_phase {
 	SPLIT_LINE,
 	SPLIT_ENTRY_BEFORE,     /* in the container: white space before an element or member */
 	SPLIT_ENTRY,
+	SPLIT_ENTRY_BEHIND,     /* behind an array or object, which is all of the entry if nothing more follows */
 	SPLIT_VALUE,            /* around the container: before a value */
 	SPLIT_KEY,              /* before a name or } */
 	SPLIT_IN_KEY,
@@ -49,6 +50,8 @@ struct json_split {
 	struct json_bytes held; /* its bytes that were fed earlier */
 	size_t start;           /* its first byte in IN that is not held */
 	bool skipping, too_large, entries; /* entries: the container had one before */
+	bool unseparated;       /* the next one begins without a comma */
+	struct json_record rest; /* what is left of a line that is cut again; its size is 0 when nothing is */
 	char close;             /* of the container, while it is open */
 
 	struct json_bytes outer;

@@ -19,6 +19,8 @@ void json_split_open(struct json_split *split, enum json_split_phase phase)
 	record->offset = split->base + split->at;
 	record->line = split->line;
 	record->column = record->offset - split->line_start + 1;
+	record->unseparated = split->unseparated;
+	split->unseparated = false;
 	split->start = split->at;
 	split->held.size = 0;
 	split->too_large = false;
@@ -110,6 +112,11 @@ int json_split_whole(struct json_split *split, struct json_record *ret)
 	return result;
 }
 
+static bool opens_value(char c)
+{
+	return c == '[' || c == '{';
+}
+
 /* A line has no newline in it, so the count goes on behind it. */
 static void count_line(struct json_split *split, size_t newline)
 {
@@ -119,6 +126,57 @@ static void count_line(struct json_split *split, size_t newline)
 	split->at = newline + 1;
 }
 
+/* Of RECORD what is before byte AT; the rest of it is SPLIT->rest. */
+static void cut_line(struct json_split *split, struct json_record *record, size_t at)
+{
+	struct json_record *rest = &split->rest;
+	size_t next = json_skip_space(record->text, at, record->size);
+
+	*rest = *record;
+	rest->index++;
+	rest->text += next;
+	rest->offset += next;
+	rest->column += next;
+	rest->size -= next;
+	rest->unseparated = true;
+	record->size = at;
+	record->too_large = false;
+}
+
+/* Where the array or object that TEXT begins with ends, when another follows it; or 0. */
+static size_t first_of_several(const char *text, size_t size)
+{
+	struct json_scan scan = { 0 };
+	size_t end = size > 0 && opens_value(*text) ? json_scan_value(&scan, text, size) : 0, next;
+
+	if (!scan.closed)
+		return 0;
+	next = json_skip_space(text, end, size);
+	return next < size && opens_value(text[next]) ? end : 0;
+}
+
+/* The bytes behind a piece are the next one's, which is padding as well as any other. */
+static int rest_of_line(struct json_split *split, struct json_record *ret)
+{
+	size_t end = first_of_several(split->rest.text, split->rest.size);
+
+	*ret = split->rest;
+	split->record.index = ret->index + 1;
+	split->rest.size = 0;
+	if (end > 0)
+		cut_line(split, ret, end);
+	return JSON_SPLIT_RECORD;
+}
+
+bool json_split_line_again(struct json_split *split, struct json_record *record)
+{
+	size_t end = split->chosen == JSON_CUT_LINES && !record->unseparated ? first_of_several(record->text, record->size) : 0;
+
+	if (end > 0)
+		cut_line(split, record, end);
+	return end > 0;
+}
+
 int json_split_line(struct json_split *split, struct json_record *ret)
 {
 	const char *newline;
@@ -126,6 +184,8 @@ int json_split_line(struct json_split *split, struct json_record *ret)
 	int result;
 
 	split->found = true;
+	if (split->rest.size > 0)
+		return rest_of_line(split, ret);
 	if (split->phase == SPLIT_LINE_BEFORE) {
 		if (!skip_space(split))
 			return split->last ? JSON_SPLIT_END : JSON_SPLIT_MORE;
@@ -230,13 +290,39 @@ static int before_entry(struct json_split *split)
 
 int json_split_starve(struct json_split *split)
 {
-	if (split->phase != SPLIT_ENTRY)
+	if (split->phase != SPLIT_ENTRY && split->phase != SPLIT_ENTRY_BEHIND)
 		return json_split_fail(split, split->size, "cut_short",
 				       "The text ends early: an array or object that is open has no end.");
 	return json_split_fail(split, split->size, "cut_short",
 			       "The text ends in record %llu, which starts in line %llu, column %llu.",
 			       (unsigned long long)split->record.index + 1, (unsigned long long)split->record.line,
 			       (unsigned long long)split->record.column);
+}
+
+static bool is_separator(char c)
+{
+	return c == ',' || c == ']' || c == '}';
+}
+
+/* Where the entry ends: at the comma or bracket behind it, or where the next begins without one; or the size of what is here. */
+static size_t end_of_entry(struct json_split *split)
+{
+	size_t end = split->at;
+
+	for (;;) {
+		if (split->phase == SPLIT_ENTRY) {
+			end += json_scan_value(&split->scan, split->in + end, split->size - end);
+			if (!split->scan.closed)
+				return end;
+			split->phase = SPLIT_ENTRY_BEHIND;
+		}
+		end = json_skip_space(split->in, end, split->size);
+		if (end == split->size || is_separator(split->in[end]))
+			return end;
+		if (split->close == '}' ? split->in[end] == '"' : opens_value(split->in[end]))
+			return end;
+		split->phase = SPLIT_ENTRY;
+	}
 }
 
 int json_split_entry(struct json_split *split, struct json_record *ret)
@@ -249,12 +335,13 @@ int json_split_entry(struct json_split *split, struct json_record *ret)
 		if (result != SPLIT_GO || split->phase != SPLIT_ENTRY)
 			return result;
 	}
-	end = split->at + json_scan_element(&split->scan, split->in + split->at, split->size - split->at);
+	end = end_of_entry(split);
 	if (end == split->size)
 		return split->last ? json_split_starve(split) : wait_for_rest(split);
+	split->phase = is_separator(split->in[end]) ? SPLIT_AFTER : SPLIT_ENTRY_BEFORE;
 	result = close_record(split, end, ret);
+	split->unseparated = split->phase == SPLIT_ENTRY_BEFORE;
 	if (result == JSON_SPLIT_RECORD && split->close == '}')
 		result = take_name(split, ret);
-	split->phase = SPLIT_AFTER;
 	return result;
 }

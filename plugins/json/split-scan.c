@@ -161,10 +161,10 @@ static inline uint64_t strings_of(struct json_scan *scan, const struct masks *m,
 }
 
 /*
- * The brackets in order, and the commas once nothing is open. Returns the place where the element ends, or BLOCK. Which of
- * opens and closes a bracket is cannot be predicted, so that is no branch.
+ * The brackets in order, and the commas once nothing is open. Returns the place where the element ends, or BLOCK; with VALUE the
+ * bracket that closes it is such a place. Which of opens and closes a bracket is cannot be predicted, so that is no branch.
  */
-static inline size_t step_by_step(struct json_scan *scan, const char *block, const struct masks *m, uint64_t outside)
+static inline size_t step_by_step(struct json_scan *scan, const char *block, const struct masks *m, uint64_t outside, bool value)
 {
 	uint64_t commas = scan->depth == 0 ? equals(block, ',') & outside : 0;
 	uint64_t bits = m->opens | m->closes | commas, bit;
@@ -174,20 +174,25 @@ static inline size_t step_by_step(struct json_scan *scan, const char *block, con
 		if (scan->depth == 0 && !(bit & m->opens))
 			return (size_t)__builtin_ctzll(bit);
 		scan->depth += (uint64_t)((bit & m->opens) != 0) - (uint64_t)((bit & m->closes) != 0);
-		if (scan->depth == 0)
-			bits |= equals(block, ',') & outside & ~(bit | (bit - 1));
+		if (scan->depth > 0)
+			continue;
+		if (value) {
+			*scan = (struct json_scan){ .closed = true };
+			return (size_t)__builtin_ctzll(bit);
+		}
+		bits |= equals(block, ',') & outside & ~(bit | (bit - 1));
 	}
 	return BLOCK;
 }
 
-static inline size_t element_in_block(struct json_scan *scan, const char *block, size_t count)
+static inline size_t element_in_block(struct json_scan *scan, const char *block, size_t count, bool value)
 {
 	struct masks m = masks_of(block);
 	uint64_t outside = ~strings_of(scan, &m, count);
 
 	m.opens &= outside;
 	m.closes &= outside;
-	return m.opens | m.closes || scan->depth == 0 ? step_by_step(scan, block, &m, outside) : BLOCK;
+	return m.opens | m.closes || scan->depth == 0 ? step_by_step(scan, block, &m, outside, value) : BLOCK;
 }
 
 /* The rest of a text as a block: white space changes nothing. */
@@ -197,21 +202,35 @@ static void fill_block(char block[BLOCK], const char *text, size_t size)
 	memcpy(block, text, size);
 }
 
-size_t json_scan_element(struct json_scan *scan, const char *text, size_t size)
+static inline size_t scan_blocks(struct json_scan *scan, const char *text, size_t size, bool value)
 {
 	char block[BLOCK];
 	size_t at, end;
 
 	for (at = 0; size - at >= BLOCK; at += BLOCK) {
-		end = element_in_block(scan, text + at, BLOCK);
+		end = element_in_block(scan, text + at, BLOCK, value);
 		if (end < BLOCK)
 			return at + end;
 	}
 	if (at == size)
 		return size;
 	fill_block(block, text + at, size - at);
-	end = element_in_block(scan, block, size - at);
+	end = element_in_block(scan, block, size - at, value);
 	return end < BLOCK ? at + end : size;
+}
+
+size_t json_scan_element(struct json_scan *scan, const char *text, size_t size)
+{
+	return scan_blocks(scan, text, size, false);
+}
+
+size_t json_scan_value(struct json_scan *scan, const char *text, size_t size)
+{
+	size_t end;
+
+	scan->closed = false;
+	end = scan_blocks(scan, text, size, true);
+	return end + scan->closed;
 }
 
 size_t json_scan_string(struct json_scan *scan, const char *text, size_t size)

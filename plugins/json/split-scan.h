@@ -14,10 +14,13 @@ struct json_scan {
 	uint64_t in_string;     /* all ones or none */
 	uint64_t escaped;       /* 1: the next byte is behind a backslash */
 	uint64_t depth;         /* brackets open */
+	bool closed;            /* json_scan_value: it ended with its own bracket */
 };
 
 /* The first comma or closing bracket outside all strings and brackets, or SIZE. */
 size_t json_scan_element(struct json_scan *scan, const char *text, size_t size);
+/* The same, but an array or object is at its end behind the bracket that closes it; what is behind it can be scanned next. */
+size_t json_scan_value(struct json_scan *scan, const char *text, size_t size);
 /* SCAN is in a string: its closing quote, or SIZE. */
 size_t json_scan_string(struct json_scan *scan, const char *text, size_t size);
 uint64_t json_count_newlines(const char *text, size_t size);

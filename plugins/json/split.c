@@ -279,6 +279,7 @@ static int step(struct json_split *split, struct json_record *ret)
 		return json_split_line(split, ret);
 	case SPLIT_ENTRY_BEFORE:
 	case SPLIT_ENTRY:
+	case SPLIT_ENTRY_BEHIND:
 		return json_split_entry(split, ret);
 	default:
 		return json_split_around(split);

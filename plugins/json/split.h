@@ -23,7 +23,7 @@ enum json_cut {
 /*
  * A record; borrowed until the next call. TEXT has JSON_PADDING readable bytes behind it. An element is all that is between two
  * commas, without the white space around it: `[1,,2]` and `[1,2,]` have one that is empty, and `1 2` is one: what is wrong in
- * them is the tree's to say. Names of members are checked (escapes, UTF-8), but not that there is only one of each.
+ * them is the tree's to say. But an array or object ends at its bracket: `{} {}` are two, and the second is `unseparated`. Names of members are checked (escapes, UTF-8), but not that there is only one of each.
  */
 struct json_record {
 	const char *text;
@@ -38,6 +38,7 @@ struct json_record {
 	 * bracket or newline. TEXT is its first bytes, SIZE how many of them are here.
 	 */
 	bool too_large;
+	bool unseparated;       /* the comma before it, or the end of the line, is missing */
 };
 
 struct json_split_flaw {
@@ -80,6 +81,12 @@ enum json_split_step {
  * is read); names of members are not checked then.
  */
 int json_split_next(struct json_split *split, struct json_record *record, struct json_split_flaw *flaw);
+
+/*
+ * *RECORD, a line that is no JSON, is several arrays and objects one behind the other: now it is the first of them, and the others
+ * come next. False: it is not, and stays as it is.
+ */
+bool json_split_line_again(struct json_split *split, struct json_record *record);
 
 /* The line and column of byte AT of a record's text, AT <= its size. */
 void json_record_place(const struct json_record *record, size_t at, uint64_t *ret_line, uint64_t *ret_column);

@@ -379,8 +379,12 @@ static int drain(struct json_split *split, struct etl_text *t, struct json_split
 	int step;
 
 	while ((step = json_split_next(split, t ? &record : NULL, flaw)) == JSON_SPLIT_RECORD) {
+		size_t size = record.size;
+
 		FUZZ_HOLDS(t && record.index == *count);
 		*count += 1;
+		if (json_split_line_again(split, &record))
+			FUZZ_HOLDS(record.size > 1 && record.size < size && !record.too_large);
 		note(split, &record, t);
 	}
 	return step;

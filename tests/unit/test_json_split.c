@@ -38,7 +38,7 @@ static void print_record(const struct json_record *r, uint64_t index)
 	print("%u@%u:%u ", (unsigned)r->offset, (unsigned)r->line, (unsigned)r->column);
 	if (r->key)
 		print("%.*s: ", (int)r->key_size, r->key);
-	print("%s%.*s\n", r->too_large ? "LARGE " : "", (int)r->size, r->text);
+	print("%s%s%.*s\n", r->unseparated ? "BARE " : "", r->too_large ? "LARGE " : "", (int)r->size, r->text);
 }
 
 static void print_end(const struct json_split *split)
@@ -172,6 +172,27 @@ START_TEST(a_bad_record_does_not_hurt_the_others)
 	expect(JSON_CUT_ELEMENTS, "[1,,2,]", "1@1:2 1\n3@1:4 \n4@1:5 2\n6@1:7 \n[]\n");
 	expect(JSON_CUT_ELEMENTS, "[,]", "1@1:2 \n2@1:3 \n[]\n");
 	expect(JSON_CUT_LINES, "{\"a\":\n[1\n{\"b\":2}\n", "0@1:1 {\"a\":\n6@2:1 [1\n9@3:1 {\"b\":2}\n\n");
+}
+END_TEST
+
+/* An array or object that is whole ends at its bracket: what begins behind it without a comma is another record. */
+START_TEST(records_without_a_comma_between_them_are_two)
+{
+	expect(JSON_CUT_ELEMENTS, "[{\"a\":1}{\"b\":[2]}\n [3] [4]\n,\n5]",
+	       "1@1:2 {\"a\":1}\n8@1:9 BARE {\"b\":[2]}\n19@2:2 BARE [3]\n23@2:6 BARE [4]\n29@4:1 5\n[]\n");
+	expect(JSON_CUT_ELEMENTS, "[{\"a\":\"} {\"} {}]", "1@1:2 {\"a\":\"} {\"}\n13@1:14 BARE {}\n[]\n");
+	expect(JSON_CUT_ELEMENTS, "[{\"a\":tru} {\"b\":2}]", "1@1:2 {\"a\":tru}\n11@1:12 BARE {\"b\":2}\n[]\n");
+	expect(JSON_CUT_MEMBERS, "{\"a\":{\"x\":1}\n \"b\": [2]\"c\":3,\"d\":[4]}",
+	       "5@1:6 a: {\"x\":1}\n19@2:7 b: BARE [2]\n26@2:14 c: BARE 3\n32@2:20 d: [4]\n{}\n");
+	/* Where a bracket does not say that it ends, nothing is guessed. */
+	expect(JSON_CUT_ELEMENTS, "[1 {\"a\":2},{\"b\":3} 4, \"x\" \"y\", {\"c\":5} : {\"d\":6}]",
+	       "1@1:2 1 {\"a\":2}\n11@1:12 {\"b\":3} 4\n22@1:23 \"x\" \"y\"\n31@1:32 {\"c\":5} : {\"d\":6}\n[]\n");
+	expect(JSON_CUT_ELEMENTS, "[{\"a\":1}} {\"b\":2}]",
+	       "1@1:2 {\"a\":1}\nnot_json 8@1:9 Where a comma or ] is needed there is }.\n");
+	max_record = 8;
+	expect(JSON_CUT_ELEMENTS, "[{\"a\":1} {\"b\":2} {\"c\":345} [4]]",
+	       "1@1:2 {\"a\":1}\n9@1:10 BARE {\"b\":2}\n17@1:18 BARE LARGE {\"c\":345\n27@1:28 BARE [4]\n[]\n");
+	max_record = MOST;
 }
 END_TEST
 
@@ -364,6 +385,7 @@ int main(void)
 	tcase_add_test(c, lines);
 	tcase_add_test(c, the_whole);
 	tcase_add_test(c, a_bad_record_does_not_hurt_the_others);
+	tcase_add_test(c, records_without_a_comma_between_them_are_two);
 	tcase_add_test(c, what_is_around_the_records_is_told);
 	tcase_add_test(c, a_container_that_is_not_there);
 	tcase_add_test(c, on_the_way_to_a_container);
