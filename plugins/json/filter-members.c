@@ -137,23 +137,31 @@ const char *json_filter_join(const struct filter *f, struct json_value *v, struc
 	return code ? code : to ? NULL : "no_memory";
 }
 
+static uint64_t count_parts(const struct json_tree *tree, uint32_t node, struct work *w)
+{
+	struct counted *c = &w->counted;
+	size_t count;
+	const struct json_node *nodes = json_tree_nodes(tree, &count);
+
+	if (w->records > 0 && c->time == w->records && c->tree == tree && c->node == node)
+		return c->count;
+	*c = (struct counted){ w->records, tree, node, 0 };
+	for (uint32_t i = node + 1; i < nodes[node].next; i = nodes[i].next)
+		c->count += nodes[i].kind != JSON_KEY;
+	return c->count;
+}
+
 /* Elements of an array, members of an object; one for any other value, none for null and for what is not there. */
 const char *json_filter_count(const struct filter *f, struct json_value *v, struct work *w)
 {
 	uint64_t n = v->state != VALUE_ABSENT && v->state != VALUE_NULL;
-	const struct json_node *nodes;
-	size_t count;
 	char *to = json_pool_take(&w->pool, 24);
 
 	(void)f;
 	if (!to)
 		return "no_memory";
-	if (v->state == VALUE_JSON && v->tree) {
-		nodes = json_tree_nodes(v->tree, &count);
-		n = 0;
-		for (uint32_t i = v->node + 1; i < nodes[v->node].next; i = nodes[i].next)
-			n += nodes[i].kind != JSON_KEY;
-	}
+	if (v->state == VALUE_JSON && v->tree)
+		n = count_parts(v->tree, v->node, w);
 	*v = (struct json_value){ .state = VALUE_NUMBER, .text = to, .size = etl_spell_int(to, (int64_t)n) };
 	return NULL;
 }

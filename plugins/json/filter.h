@@ -20,7 +20,6 @@ struct filter {
 	void *compiled;         /* of replace: its pattern */
 };
 
-/* What a row's values are made with. */
 /* How many neighbours are before a node, so that those of the next one need not be counted from the first. */
 struct nearby {
 	uint32_t parent, node;  /* node 0: none yet */
@@ -29,8 +28,26 @@ struct nearby {
 
 enum { NEARBY = 4 };            /* levels of arrays in each other, of which this is kept */
 
+/* Where a path led from NODE, for the next row that is in it too: it may have gone through thousands of elements. */
+struct known {
+	uint64_t time;                  /* of `records`, of OUTER `files` */
+	uint32_t node, found;
+};
+
+/* What is in an array or object, for the next row that asks. */
+struct counted {
+	uint64_t time;                  /* of `records` */
+	const struct json_tree *tree;
+	uint32_t node;
+	uint64_t count;
+};
+
+/* What a row's values are made with. */
 struct work {
 	struct nearby nearby[NEARBY];   /* of the record that is open */
+	struct known *known;            /* by the number of a take; NULL: none is kept */
+	struct counted counted;
+	uint64_t records, files;        /* opened so far */
 	struct pool pool;
 	struct json_text_policy *texts;
 	const char *const *nulls;       /* texts that shape.c takes for null */

@@ -71,6 +71,7 @@ struct take {
 	size_t chain;           /* of NODE, INDEX, ID: index into the row's chain, or CHAIN_… */
 	struct filter *filters;
 	size_t filter_count;
+	size_t known;           /* of NODE, OUTER: from 1, where the work keeps the node found, as many rows have it; 0: each asks anew */
 };
 
 struct json_column {
@@ -134,6 +135,7 @@ struct json_table {
 	struct files_pattern *files;    /* NULL: every file */
 	struct json_layout *layouts;    /* the first whose rows are in a file */
 	size_t layout_count, column_count;
+	size_t known_count;             /* takes that have a number in `known` */
 	const char *const *key;
 	size_t key_count;
 	int32_t duplicates;             /* enum duplicates: of the key */

@@ -163,10 +163,27 @@ static uint32_t within_of(const struct json_table *t, const struct json_layout *
 	return within;
 }
 
-void mapping_sum(const struct json_table *t, struct json_layout *layout)
+/* The same for all rows that are in one node, which is not the row itself. */
+static bool is_shared(const struct json_layout *layout, const struct take *t)
 {
-	for (size_t i = 0; i < t->column_count; i++)
-		layout->outer |= asks_outer(layout->columns[i].takes, layout->columns[i].take_count);
+	if ((t->start != START_NODE && t->start != START_OUTER) || is_of_row(layout, t) || t->from == t->path->count)
+		return false;
+	for (size_t i = t->from; i < t->path->count; i++)
+		if (json_segment_captures(&t->path->segments[i]))
+			return false;
+	return true;
+}
+
+void mapping_sum(struct json_table *t, struct json_layout *layout)
+{
+	for (size_t i = 0; i < t->column_count; i++) {
+		struct json_column *c = &layout->columns[i];
+
+		layout->outer |= asks_outer(c->takes, c->take_count);
+		for (size_t j = 0; j < c->take_count; j++)
+			if (is_shared(layout, &c->takes[j]))
+				c->takes[j].known = ++t->known_count;
+	}
 	layout->within = within_of(t, layout);
 }
 

@@ -22,6 +22,6 @@ int mapping_takes(struct making *, const struct etl_conf *, const struct json_la
 /* The columns of TABLE as LAYOUT has them, with what OTHER, the options of a layout or NULL, says of them. */
 int mapping_columns(struct making *, const struct etl_conf *table, const struct etl_conf *other, struct json_layout *);
 /* What all of the layout's columns together ask for, when the last of them is there. */
-void mapping_sum(const struct json_table *, struct json_layout *);
+void mapping_sum(struct json_table *, struct json_layout *);
 
 #endif

@@ -48,6 +48,14 @@ int json_segment_kind(const struct json_segment *segment)
 	return segment->count == 1 ? (int)segment->selectors[0].kind : -1;
 }
 
+bool json_segment_captures(const struct json_segment *segment)
+{
+	for (size_t i = 0; i < segment->count; i++)
+		if (segment->selectors[i].kind == JSON_SELECT_CAPTURE)
+			return true;
+	return false;
+}
+
 const char *json_segment_name(const struct json_segment *segment)
 {
 	return segment->selectors[0].name;

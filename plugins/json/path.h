@@ -52,6 +52,8 @@ void json_path_free(struct json_path *path);
 
 /* The one kind of a segment's only selector, or -1 when there are several. */
 int json_segment_kind(const struct json_segment *segment);
+/* Does it have a {name}? */
+bool json_segment_captures(const struct json_segment *segment);
 /* Of a segment with the one selector NAME or CAPTURE: the name, unescaped, NUL-terminated (a name with a NUL is refused). */
 const char *json_segment_name(const struct json_segment *segment);
 bool json_segment_equal(const struct json_segment *a, const struct json_segment *b);

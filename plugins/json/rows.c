@@ -173,6 +173,7 @@ static int read_record(struct rows *r)
 	r->row = r->row_count = r->chain_count = 0;
 	r->chain_length = layout->rows ? layout->rows->count - layout->consumed : 0;
 	memset(r->work.nearby, 0, sizeof(r->work.nearby));
+	r->work.records++;
 	json_pool_reset(&r->record_work.pool);
 	if (r->record.unseparated)
 		rc = tell_unseparated(r);
@@ -423,6 +424,7 @@ static int open_next(struct rows *r)
 	struct json_split_flaw flaw;
 	int rc = open_file_begin(&r->file, entry, r->inst->skip_broken, &flaw);
 
+	r->work.files++;
 	r->row = r->row_count = 0;
 	if (!r->table->across)
 		r->number = 0;
@@ -502,7 +504,8 @@ int json_rows_begin(struct rows *r, struct etl_instance *inst, const struct json
 	r->work.texts = r->record_work.texts = &inst->texts;
 	rc = open_file_init(&r->file, inst, table, err);
 	r->tree = json_tree_new(&inst->limits);
-	return rc ? rc : r->tree ? ETL_OK : no_memory(r);
+	r->work.known = calloc(table->known_count + 1, sizeof(*r->work.known));
+	return rc ? rc : r->tree && r->work.known ? ETL_OK : no_memory(r);
 }
 
 void json_rows_end(struct rows *r)
@@ -510,6 +513,7 @@ void json_rows_end(struct rows *r)
 	open_file_free(&r->file);
 	json_tree_free(r->tree);
 	json_pool_free(&r->work.pool);
+	free(r->work.known);
 	json_pool_free(&r->record_work.pool);
 	json_doubles_free(&r->doubles);
 	free(r->chains);

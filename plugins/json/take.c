@@ -107,13 +107,27 @@ const char *json_value_as_json(const struct json_value *v, struct work *w, size_
 
 /* ---- Where a value is --------------------------------------------------------------------------------------- */
 
+static uint32_t find(const struct take *t, const struct json_tree *tree, uint32_t node, const struct row *row, struct work *w)
+{
+	struct known *known = t->known && w->known ? &w->known[t->known - 1] : NULL;
+	uint64_t time = t->start == START_OUTER ? w->files : w->records;
+	uint32_t found;
+
+	if (known && known->time == time && known->node == node)
+		return known->found;
+	found = json_path_first(t->path, t->from, tree, node, &row->names->get);
+	if (known)
+		*known = (struct known){ time, node, found };
+	return found;
+}
+
 static const char *follow(const struct take *t, const struct json_tree *tree, uint32_t node, const struct row *row,
 			  struct work *w, struct json_value *ret)
 {
 	uint32_t at = node;
 
 	if (t->from < t->path->count)
-		at = json_path_first(t->path, t->from, tree, node, &row->names->get);
+		at = find(t, tree, node, row, w);
 	return at == UINT32_MAX ? NULL : json_value_of(ret, tree, at, w);
 }
 
