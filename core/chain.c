@@ -12,6 +12,7 @@
 #include "changes.h"
 #include "cursor.h"
 #include "flow.h"
+#include "maps.h"
 #include "replay.h"
 
 /* ---- The meter ---- */
@@ -435,7 +436,9 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 		return error_memory(err);
 	}
 	*ret = (struct ArrowArrayStream){ chain_schema, chain_next, chain_error, chain_release, c };
-	rc = job->replay ? replay_open(f, job, source, split->index, context, &c->in, err) :
+	rc = maps_need(f, job, err);
+	if (rc == 0)
+		rc = job->replay ? replay_open(f, job, source, split->index, context, &c->in, err) :
 			   open_source(f, job, source, split, context, &c->in, err);
 	if (rc == 0)
 		rc = add_transforms(f, c, job, context, err);
@@ -443,7 +446,9 @@ int flow_open(const struct flow_setup *f, struct job *job, struct instance *sour
 		rc = add_cast(c, job, context, err);
 	if (rc == 0)
 		rc = add_validators(f, c, job, context, err);
-	if (rc == 0 && job->changes)
+	if (rc == 0)
+		rc = maps_wrap(job, context, &c->in, err);
+	if (rc == 0 && job->changes && !maps_is_ahead(job))
 		rc = add_changes(f, c, job, split, context, err);
 	if (rc < 0)
 		ret->release(ret);

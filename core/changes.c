@@ -14,6 +14,7 @@
 #include "changes-spelt.h"
 #include "cursor.h"
 #include "log.h"
+#include "maps.h"
 #include "reject.h"
 #include "retry.h"
 
@@ -186,6 +187,8 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 			return rc;
 		if (goes)
 			s->kept[count++] = i;
+		else if (s->notes && found == CHANGES_NONE)
+			maps_left_out(s->job, &s->schema, batch, i);
 	}
 	if (s->notes)
 		changes_leave_out(s->notes, s->split, unmeant);

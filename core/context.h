@@ -14,5 +14,7 @@ void context_count(struct etl_context *, int32_t what, uint64_t rows);
 void context_carried(struct etl_context *, const char *how, uint64_t rows);
 /* As host->noted. */
 void context_noted(struct etl_context *, const char *code, const char *text, uint64_t how_many);
+/* As host->map_key; maps-rows.c. */
+int context_map_key(struct etl_context *, const struct etl_map_ask *, struct etl_mapped *ret);
 
 #endif

@@ -111,6 +111,8 @@ static const char *why_whole(const struct run *run, const struct job *job, const
 	/* Whatever they waited for may be there now, and their cursor does not move for that. */
 	if (past->rejected)
 		return "rows of it were rejected last time";
+	if (past->waiting)
+		return "rows of it came without their parents last time";
 	if (run->pipeline->sweep_every && past->runs + 1 >= run->pipeline->sweep_every)
 		return "sweep_every";
 	return NULL;
@@ -196,5 +198,5 @@ void cursor_add_state(const struct run *run, const struct job *job, struct etl_t
 	etl_text_add_json(to, job->rule->cursor, strlen(job->rule->cursor));
 	etl_text_add(to, ",\"bound\":");
 	etl_text_add_json(to, bound, strlen(bound));
-	etl_text_addf(to, ",\"runs\":%" PRId64 "}", c->runs);
+	etl_text_addf(to, ",\"runs\":%" PRId64 ",\"waiting\":%" PRIu64 "}", c->runs, job->waiting);
 }

@@ -401,7 +401,7 @@ int drift_from(struct jobs *jobs, struct job *job, struct etl_error *err)
 
 int drift_into(struct jobs *jobs, struct job *job, struct etl_error *err)
 {
-	const struct state_table *past = jobs->drift && job->existing ? find_target(jobs->drift, job->existing) : NULL;
+	const struct state_table *past = jobs->drift && job->existing && !job->is_map ? find_target(jobs->drift, job->existing) : NULL;
 	int rc = 0;
 
 	for (size_t i = 0; past && i < job->existing->column_count && rc == 0; i++) {

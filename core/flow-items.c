@@ -8,6 +8,7 @@
 
 #include "flow-parts.h"
 #include "log.h"
+#include "maps.h"
 
 #define WAKE_MS 100 /* a signal wakes nobody */
 
@@ -81,7 +82,8 @@ static struct item *next_to_read(struct flow *flow)
 	if (item)
 		flow->repeating--;
 	else if (flow->next_read < flow->count &&
-		 flow->next_read < flow->finished + 2 * (size_t)flow->setup->readers)
+		 flow->next_read < flow->finished + 2 * (size_t)flow->setup->readers &&
+		 maps_ready(flow->items[flow->next_read].job))
 		item = &flow->items[flow->next_read++];
 	return item;
 }
@@ -159,8 +161,10 @@ void flow_let_go(struct flow *flow, struct item *item)
 	pthread_mutex_lock(&flow->mutex);
 	last = --item->holders == 0;
 	again = item->again;
-	if (last && !again)
+	if (last && !again) {
 		flow->finished++;
+		item->job->splits_over++;
+	}
 	pthread_cond_broadcast(&flow->changed);
 	pthread_mutex_unlock(&flow->mutex);
 	if (!last || !again)

@@ -170,6 +170,7 @@ static void account(struct item *item, const struct etl_stats *stats)
 	job->filtered += item->source.filtered;
 	job->created += item->source.created;
 	job->merged += item->source.merged;
+	job->waiting += item->source.waiting;
 	job->rejected += item->source.rejected + item->target.rejected;
 	job->rejected_by_target += item->target.rejected;
 	job->staged += stats->rows;

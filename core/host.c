@@ -115,6 +115,7 @@ static const struct etl_host template_host = {
 	.peer_totals = peer_totals,
 	.noted = context_noted,
 	.remark = upcall_remark,
+	.map_key = context_map_key,
 };
 
 struct etl_error *instance_error(const struct instance *instance, struct etl_error *err)

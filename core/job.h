@@ -30,6 +30,9 @@ struct changes;
 struct drift;
 struct drift_added;
 struct job_cursor;
+struct job_map;
+struct map;
+struct maps;
 struct job_replay;
 
 /* What was read back of the staged rows (verify-ahead.c), by the validators' needs. */
@@ -84,6 +87,8 @@ struct job {
 	/* Written by the workers under `mutex`. */
 	pthread_mutex_t mutex;
 	uint64_t read, passed, filtered, created, merged, rejected, bytes, staged;
+	uint64_t waiting; /* came without what a later run may find */
+	uint64_t keyless; /* of those that were rejected, those whose key no map saw */
 	uint64_t rejected_by_target; /* those taken out by screen too */
 	uint64_t screened;	     /* rows that screen took out; no longer in `staged` */
 	struct stage_count *stages;  /* of the whole chain; job_stages of them, NULL before any was loaded */
@@ -98,6 +103,10 @@ struct job {
 	struct noted noted; /* what was changed in them */
 	struct job_cursor *cursor; /* mode = "sync": how far its cursor came; NULL: it has none */
 	struct changes *changes; /* mode = "sync": what of them the target has; or NULL */
+	struct job_map *maps; /* of keys, that its transforms ask (maps.h) */
+	size_t map_count;
+	struct map *is_map; /* the map that it extends: its rows come of the other jobs'; or NULL */
+	size_t splits_over; /* staged; under the flow's mutex */
 	/* mode = "sync": against the run before (drift.c). */
 	struct drift_added *added; /* columns of the source that are new and allowed */
 	size_t added_count;
@@ -133,6 +142,7 @@ struct jobs {
 	struct name_index by_source; /* jobs by their source's name, while they are made */
 	const struct instance *target; /* knows what goes where, while they are made */
 	struct arena arena;	     /* of names that were made here */
+	struct maps *maps;	     /* of keys; NULL: no transform has one */
 	bool keeps_shape;   /* rows take the shape of the table that is there */
 };
 
@@ -152,6 +162,7 @@ struct jobs_setup {
 	const struct etl_token *pin; /* the view that SOURCE is in, which others may join; or NULL */
 	const struct host_limits *limits; /* of further instances */
 	const struct etl_run *run;
+	bool looks; /* nothing is written */
 };
 
 /* Describes both ends through the two instances, and decides. ETL_USAGE for a name that matches

@@ -10,6 +10,7 @@
 
 #include "graph.h"
 #include "log.h"
+#include "maps.h"
 #include "shape.h"
 
 /* The `after` of the file: by names in the source. */
@@ -67,19 +68,22 @@ static int check_edges(const struct jobs *jobs, const size_t *order, const struc
 int jobs_sort(struct jobs *jobs, struct etl_error *err)
 {
 	const struct etl_table **tables = calloc(jobs->count + 1, sizeof(*tables));
-	size_t *order = calloc(jobs->count + 1, sizeof(*order)), extra_count = 0, cycles = 0;
+	size_t *order = calloc(jobs->count + 1, sizeof(*order)), extra_count = 0, after_count = 0, cycles = 0;
 	struct job **sorted = calloc(jobs->count + 1, sizeof(*sorted));
 	struct graph_edge *extra = NULL;
 	int rc = tables && order && sorted ? extra_edges(jobs, &extra, &extra_count, err) :
 					     error_memory(err);
 
+	after_count = extra_count;
+	if (rc == 0)
+		rc = maps_edges(jobs, &extra, &extra_count, err);
 	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
 		tables[i] = jobs->at[i]->target;
 	if (rc == 0 &&
 	    graph_order(tables, jobs->count, extra, extra_count, order, NULL, &cycles) < 0)
 		rc = error_memory(err);
 	if (rc == 0)
-		rc = check_edges(jobs, order, extra, extra_count, err);
+		rc = check_edges(jobs, order, extra, after_count, err);
 	for (size_t i = 0; rc == 0 && i < jobs->count; i++)
 		sorted[i] = jobs->at[order[i]];
 	if (rc == 0) {

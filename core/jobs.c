@@ -16,6 +16,7 @@
 #include "graph.h"
 #include "jobs-parts.h"
 #include "log.h"
+#include "maps.h"
 #include "profile.h"
 #include "references.h"
 #include "select.h"
@@ -115,8 +116,9 @@ static int derive_emit(struct etl_table_sink *self, const struct etl_table *tabl
 }
 
 static int derive_one(struct making *m, struct job *job, const struct plugin_use *use,
-		      const struct etl_table *in, struct etl_table **ret)
+		      size_t stage, const struct etl_table *in, struct etl_table **ret)
 {
+	struct maps_asking asking;
 	struct derive_sink sink = { .sink = { derive_emit } };
 	struct host_limits limits = {
 		.batch_rows = 1, .batch_bytes = 1, .max_row = 1, .workers = 1
@@ -129,6 +131,9 @@ static int derive_one(struct making *m, struct job *job, const struct plugin_use
 						   instance_error(instance, m->err));
 	if (rc == 0)
 		job->one_stream |= use->plugin->transform.whole(instance->self) > 0;
+	maps_ask(&asking, m->jobs, job, use, stage, m->err);
+	if (rc == 0 && use->plugin->can_map)
+		rc = use->plugin->transform.maps(instance->self, in, &asking.sink, instance_error(instance, m->err));
 	instance_close(instance);
 	if (rc == 0 && sink.count != 1)
 		rc = error_set(
@@ -234,8 +239,8 @@ static int derive_all(struct making *m, struct job *job, const struct etl_table 
 	for (size_t i = 0; i < job->transforms.count; i++) {
 		const struct plugin *plugin = job->transforms.at[i].plugin;
 		struct ArrowSchema next = { 0 };
-		int rc = derive_one(m, job, &job->transforms.at[i], i ? table : &job->comes,
-				    &job->shapes[i]);
+		int rc = derive_one(m, job, &job->transforms.at[i], i,
+				    i ? table : &job->comes, &job->shapes[i]);
 
 		if (rc < 0)
 			return rc;
@@ -396,7 +401,7 @@ static int check_mode(struct making *m, struct job *job)
 	rc = job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) : error_memory(m->err);
 	if (rc == 0 && m->setup->pipeline->mode == ETL_SYNC)
 		rc = cursor_check(m->setup, job, m->err);
-	if (rc < 0 || m->setup->pipeline->mode != ETL_SYNC)
+	if (rc < 0 || m->setup->pipeline->mode != ETL_SYNC || maps_is_map(job))
 		return rc;
 	return job->existing || m->setup->pipeline->max_rows ? compare_job(job, m->err) : 0;
 }
@@ -467,7 +472,9 @@ static int make_all(struct making *m, const struct picks *picks)
 		rc = jobs_list_shaped(m);
 	if (rc == 0 && is_dynamic(source) && source->plugin->can_profile && !is_dynamic(target))
 		rc = profile_jobs(m->setup, m->jobs, m->err);
-	return rc < 0 ? rc : shape_all(m);
+	if (rc == 0)
+		rc = shape_all(m);
+	return rc < 0 ? rc : maps_make(m->setup, m->jobs, m->err);
 }
 
 int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_error *err)
@@ -540,6 +547,7 @@ static void job_free(struct job *job)
 	totals_free(job->ahead.totals);
 	noted_clear(&job->noted);
 	changes_free(job->changes);
+	job_maps_free(job);
 	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);
@@ -556,6 +564,7 @@ void jobs_free(struct jobs *jobs)
 	catalog_clear(&jobs->existing);
 	catalog_clear(&jobs->given);
 	drift_free(jobs->drift);
+	maps_free(jobs->maps);
 	catalog_clear(&jobs->others);
 	name_index_clear(&jobs->by_source);
 	etl_arena_free(&jobs->arena);

@@ -80,6 +80,7 @@ static int fill_transform(struct plugin *p, struct etl_error *err)
 		p->transform.derive = same_shape;
 	if (!p->transform.whole)
 		p->transform.whole = any_split;
+	p->can_map = p->transform.maps;
 	return ETL_OK;
 }
 

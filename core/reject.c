@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "changes.h"
+#include "maps.h"
 #include "reject-parts.h"
 
 int rejects_open(const struct pipeline *pipeline, const char *run, const char *path,
@@ -348,6 +349,10 @@ static int reject_at(struct etl_context *c, int64_t step, const struct etl_rejec
 		return error_memory(c->err);
 	if (!c->rejects)
 		return 0;
+	if (c->side == SIDE_SOURCE)
+		maps_rejected(c->job, step);
+	else
+		maps_left_out(c->job, reject->schema, reject->batch, reject->row);
 	if (c->side == SIDE_SOURCE && c->job->changes && !changes_rejected(c->job, step, reject))
 		return error_memory(c->err);
 	if (reject->batch && reject->schema) {
@@ -388,6 +393,9 @@ static void count(struct etl_context *c, struct stage_count *stage, int32_t what
 		c->merged += rows;
 		stage->merged += rows;
 		break;
+	case ETL_COUNT_WAITING:
+		c->waiting += rows;
+		break;
 	default:
 		break;
 	}
@@ -420,7 +428,7 @@ void context_clear(struct etl_context *c)
 void context_restart(struct etl_context *c)
 {
 	context_clear(c);
-	c->read = c->left_out = c->filtered = c->created = c->merged = c->rejected = 0;
+	c->read = c->left_out = c->filtered = c->created = c->merged = c->rejected = c->waiting = 0;
 	c->ended = false;
 	c->gone_count = c->gone_room = 0;
 	c->ordinals = NULL;

@@ -74,6 +74,7 @@ struct etl_context {
 	struct etl_error *err; /* of the thread's work */
 	uint64_t read, filtered, created, merged, rejected;
 	uint64_t left_out; /* filtered and merged by the source itself: not in `read` */
+	uint64_t waiting;  /* ETL_COUNT_WAITING */
 	bool ended; /* the source's rows were taken to their end */
 	/* The steps of the chain, job_stages of them, made by flow_open; or NULL. */
 	struct stage_count *stages;

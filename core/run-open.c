@@ -13,6 +13,7 @@
 #include "changes.h"
 #include "cursor.h"
 #include "log.h"
+#include "maps.h"
 #include "needed.h"
 #include "pace.h"
 #include "replay.h"
@@ -197,7 +198,8 @@ static int make_jobs(struct run *run, struct etl_error *err)
 				    .target = run->target,
 				    .pin = run->pinned ? &run->pin : NULL,
 				    .limits = &run->limits,
-				    .run = &run->info };
+				    .run = &run->info,
+				    .looks = run->cli->verb->looks };
 
 	return jobs_make(&setup, &run->jobs, err);
 }
@@ -380,7 +382,7 @@ int run_pin(struct run *run, struct etl_error *err)
 
 		job->first_split = all;
 		/* With --from there is nothing to do for it. */
-		if (run->cli->run.from && !job->changes)
+		if ((run->cli->run.from && !job->changes) || maps_is_map(job))
 			continue;
 		rc = split_list_plan(&splits, source, &read, splits_wanted(run, job), err);
 		rc = run_alone(run, job, rc, err);

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "log.h"
+#include "maps.h"
 #include "reject-parts.h"
 #include "run-parts.h"
 
@@ -44,6 +45,7 @@ struct screen {
 	uint64_t *done; /* beside the plan's steps: when it was applied last; 0: never */
 	uint64_t *withheld; /* by the index of a load: rows that the target never saw */
 	size_t withheld_count;
+	bool maps; /* it is the turn of the maps of keys, whose rows come of all others */
 	bool any_taken; /* a step has taken rows out of the staging place */
 };
 
@@ -293,7 +295,7 @@ static bool is_mine(const struct screen *s, size_t at)
 	const struct etl_step *step = &s->run->plan.at[at];
 	const struct job *job = run_job_of(s->run, step);
 
-	return step->phase == ETL_PHASE_SCREEN && step->sql && !(job && job->failed);
+	return step->phase == ETL_PHASE_SCREEN && step->sql && !(job && (job->failed || maps_is_map(job) != s->maps));
 }
 
 static bool one_fell(const struct screen *s, const struct etl_foreign_key *keys, size_t count,
@@ -356,6 +358,25 @@ static int apply_all(struct screen *s)
 	return rc;
 }
 
+/* What a map holds is known when all others were looked through. A row of it that falls would leave one in the target whose
+ * key nobody knows. */
+static int screen_maps(struct screen *s)
+{
+	struct run *run = s->run;
+	int rc = maps_load(run, s->err);
+
+	s->maps = true;
+	if (rc == 0 && maps_any(&run->jobs))
+		rc = apply_all(s);
+	for (size_t i = 0; i < run->jobs.count && rc == 0; i++)
+		if (maps_is_map(run->jobs.at[i]) && run->jobs.at[i]->screened)
+			rc = error_set(s->err, ETL_DATA,
+				       "the map \"%s\" does not take %" PRIu64
+				       " of its rows, so nothing is published; the rejects file has each with its reason",
+				       job_name(run->jobs.at[i]), run->jobs.at[i]->screened);
+	return rc;
+}
+
 static int within(const struct run *run, struct etl_error *err)
 {
 	uint64_t read = 0;
@@ -395,6 +416,8 @@ int run_screen(struct run *run, struct etl_error *err)
 	rc = s.fell && s.done ? count_withheld(&s) : error_memory(err);
 	if (rc == 0)
 		rc = apply_all(&s);
+	if (rc == 0)
+		rc = screen_maps(&s);
 	if (rc == 0)
 		rc = within(run, err);
 	if (rc == 0)

@@ -18,6 +18,7 @@
 #include "changes.h"
 #include "fault.h"
 #include "log.h"
+#include "maps.h"
 #include "places.h"
 #include "remark.h"
 #include "replay.h"
@@ -153,6 +154,13 @@ static int keep_source(struct run *run, struct etl_error *err)
 	return rc;
 }
 
+/* Of a sync what changed is found anew: what was staged hung on what the target had then. So did new keys, and those that
+ * were given were never written down. */
+static bool stages_for_others(const struct run *run)
+{
+	return run->pipeline->mode != ETL_SYNC && !maps_any(&run->jobs);
+}
+
 /* What an interrupted run staged is taken up, or, where it is not what it should be, made anew. */
 static int begin(struct run *run, struct etl_error *err)
 {
@@ -164,8 +172,7 @@ static int begin(struct run *run, struct etl_error *err)
 	ETL_FAULT("run.begun");
 	start_journal(run);
 	if (run->info.flags & ETL_RUN_RESUMED) {
-		/* Of a sync what changed is found anew: what was staged hung on what the target had then. */
-		rc = run->journal.state && run->pipeline->mode != ETL_SYNC ? run_take_up(run, &usable, err) : 0;
+		rc = run->journal.state && stages_for_others(run) ? run_take_up(run, &usable, err) : 0;
 		if (rc == 0 && !usable) {
 			rc = run_start_over(run, err);
 			if (rc == 0)
@@ -264,7 +271,9 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.moved = tell_state;
 	run->flow.journal = &run->journal;
 	run->flow.data = run;
-	rc = flow_run(&run->flow, err);
+	rc = maps_look_ahead(&run->flow, err);
+	if (rc == 0)
+		rc = flow_run(&run->flow, err);
 	if (rc == 0 && run->flow.bound && !bound_close(run->flow.bound))
 		rc = error_memory(err);
 	/* The children of a row go before it. */
@@ -353,9 +362,9 @@ static bool is_interruption(const struct etl_error *err)
 
 static void keep_or_abandon(struct run *run, int rc, const struct etl_error *err)
 {
-	/* Of an outcome that nobody knows nothing may be taken away. What a sync staged is of no use to who resumes it. */
+	/* Of an outcome that nobody knows nothing may be taken away. */
 	run->kept = rc < 0 && run->begun &&
-		    ((run->journal.state && is_interruption(err) && run->pipeline->mode != ETL_SYNC) ||
+		    ((run->journal.state && is_interruption(err) && stages_for_others(run)) ||
 		     (err->set && err->klass == ETL_OUTCOME_UNKNOWN));
 	if (run->kept)
 		rejects_keep(run->rejects);

@@ -98,6 +98,8 @@ static void cursor_member(struct json *j, const char *name, void *data)
 		t->bound = take_string(j);
 	else if (strcmp(name, "runs") == 0)
 		t->runs = take_number(j);
+	else if (strcmp(name, "waiting") == 0)
+		t->waiting = (uint64_t)take_number(j);
 }
 
 static void shape_member(struct json *j, const char *name, void *data)

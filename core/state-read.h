@@ -14,6 +14,7 @@ struct state_table {
 	uint64_t rejected;
 	char *column, *bound; /* of its cursor */
 	int64_t runs;	      /* likewise */
+	uint64_t waiting;     /* rows that came without what a later run may find */
 	/* Of its columns: the table of the source, the schema in the target, and name and declared type by turns. */
 	char *of, *at;
 	struct string_list from, into;

@@ -333,7 +333,9 @@ enum etl_intent {
 	ETL_BEGINS,             /* a run is begun, or shown before it is: run, copy, plan, check */
 	ETL_RESUMES             /* an interrupted run goes on */
 };
-enum etl_count { ETL_COUNT_CREATED, ETL_COUNT_FILTERED, ETL_COUNT_MERGED };
+/* Since 1.2. ETL_COUNT_WAITING: rows that came without something that a later run may find, the parent of an optional
+ * reference. They are counted as what they are; a sync looks at the whole of their table again next time. */
+enum etl_count { ETL_COUNT_CREATED, ETL_COUNT_FILTERED, ETL_COUNT_MERGED, ETL_COUNT_WAITING };
 
 /* A row that cannot go on. Where it stands is (context, ordinal). All pointers are borrowed. */
 struct etl_reject {
@@ -348,6 +350,55 @@ struct etl_reject {
 	int64_t ordinal;        /* without a batch: its place in the split, from 0: how many rows of it
 				 * were given or rejected before */
 	const char *key;        /* without a batch: the row's key as a person reads it, "id=3"; or NULL */
+};
+
+/*
+ * Since 1.2. A map of old and new keys: a table of the target that a transform asks and extends (etl_transform.maps). The
+ * host reads it when the first row asks, writes what is new with the rows of the run and in their transaction, and
+ * knows of each row whether it went so far. Of one name all transforms of a run share one map.
+ */
+enum etl_map_column {
+	ETL_MAP_TABLE,          /* text: whose key it is */
+	ETL_MAP_OLD,            /* the old key as text */
+	ETL_MAP_OLD_ID,         /* int64: the old key where it is one integer, else NULL */
+	ETL_MAP_NEW,
+	ETL_MAP_RUN,            /* the id of the run that wrote the row last */
+	ETL_MAP_TIME,           /* when that run began */
+	ETL_MAP_STATUS,         /* "active", "gone" */
+	ETL_MAP_COLUMNS         /* how many these are */
+};
+
+/* What one transform of one table wants of it. */
+struct etl_map {
+	const char *name;       /* of the map in the target */
+	const char *columns[ETL_MAP_COLUMNS];   /* what they are called */
+	uint32_t named;         /* bits 1 << enum etl_map_column: these must be there in a map that is; the others may be absent, but
+	                         * TABLE, OLD and NEW */
+	int32_t type;           /* of the new keys: ETL_UUID or ETL_INT64 */
+	int64_t first;          /* of ETL_INT64: the least number that is given */
+	const char *own;        /* as whose keys those of the rows stand in the map; NULL: the rows get none */
+	const char *own_column; /* of the shape that comes out: where the new key is */
+	const char *const *parents;     /* whose keys the rows refer to; OWN among them, when they do */
+	size_t parent_count;
+};
+struct etl_map_sink {
+	int (*emit)(struct etl_map_sink *self, const struct etl_map *map);
+};
+
+struct etl_map_ask {
+	const char *table;      /* OWN or one of PARENTS */
+	const char *old;        /* the key, as the map has it */
+	size_t size;
+	int32_t refers;         /* 0: it is the key of the row that comes; 1: the row refers to it */
+	int32_t reserved;
+	/* Of a row's own key: the UUID that it gets when the map has none, 16 bytes. NULL: it gets none then, or, with
+	 * ETL_INT64, the next number. */
+	const uint8_t *fresh;
+};
+/* Closed. */
+struct etl_mapped {
+	uint8_t uuid[16];       /* or */
+	int64_t number;
 };
 
 enum etl_range_kind {
@@ -462,6 +513,9 @@ struct etl_host {
 	 * 12 bytes at most ("log rate"), which stands before the SENTENCE in the report. One about the same takes its place, and an empty one
 	 * takes it away. */
 	void (*remark)(const struct etl_host *host, const char *about, const char *sentence);
+	/* Since 1.2. For a transform with `maps`, in its stream. 1: RET is the new key. 0: there is none: of a reference that its
+	 * parent is neither in the target nor among the rows of this run. ETL_FAILED: the stream's error says why. */
+	int (*map_key)(struct etl_context *context, const struct etl_map_ask *ask, struct etl_mapped *ret);
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is
@@ -1099,6 +1153,11 @@ struct etl_transform {
 	/* Since 1.1. Optional. 1: this instance needs every row of its table in one stream, in the order in which
 	 * they stand; the host then plans one split. 0: any split will do, as without it. Pure. */
 	int (*whole)(struct etl_instance *);
+	/* Since 1.2. Optional: emits the map of keys that it asks for the rows of IN, or nothing. Pure, on an instance of its own.
+	 * The rows of a table come when those of the tables that own its `parents` are staged; where tables refer to
+	 * themselves, or in a circle, the host reads them once more beforehand. */
+	int (*maps)(struct etl_instance *, const struct etl_table *in, struct etl_map_sink *sink,
+		    struct etl_error *err);
 };
 
 enum etl_severity { ETL_PASS, ETL_WARN, ETL_FAIL };

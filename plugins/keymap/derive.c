@@ -100,9 +100,11 @@ static void make_uuid(struct shape *s, const struct keymap_made *made, struct et
 {
 	const struct etl_column *was = etl_column_at(s->derive.in, made->columns[0]);
 
+	int32_t type = keymap_type(s->self);
+
 	*ret = (struct etl_column){ .name = made->name,
-				    .declared = etl_derive_declared(&s->derive, ETL_UUID, "uuid"),
-				    .type = ETL_UUID,
+				    .declared = etl_derive_declared(&s->derive, type, type == ETL_UUID ? "uuid" : "bigint"),
+				    .type = type,
 				    .flags = ETL_TYPED | ETL_REMADE |
 					     (is_not_null(s, made) ? ETL_NOT_NULL : 0),
 				    .identity_last = ETL_UNKNOWN };
@@ -409,7 +411,7 @@ static int make_shape(struct shape *s)
 
 	if (!etl_derive_begin(d) || !make_names(s))
 		return no_memory(s);
-	etl_derive_type(d, ETL_UUID);
+	etl_derive_type(d, keymap_type(s->self));
 	r = make_columns(s);
 	if (r != ETL_OK)
 		return r;

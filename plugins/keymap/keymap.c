@@ -55,6 +55,10 @@ static int read_namespace(struct etl_instance *self, struct etl_error *err)
 	const struct etl_host *host = self->host;
 	const char *text = host->str(self->conf, "namespace");
 
+	if (self->new != KEYMAP_HASH)
+		return text ? host->fail(err, ETL_USAGE, NULL, 0, "keymap: `namespace` belongs to new = \"uuid5\", not to \"%s\"",
+					 host->str(self->conf, "new")) :
+			      ETL_OK;
 	if (self->method == KEYMAP_MD5)
 		return text ? host->fail(err, ETL_USAGE, NULL, 0,
 					 "keymap: `namespace` belongs to method = \"v5\", not to "
@@ -164,7 +168,9 @@ static int keymap_open(const struct etl_host *host, const struct etl_conf *conf,
 	self->method = strcmp(host->str(conf, "method"), "md5") == 0 ? KEYMAP_MD5 : KEYMAP_V5;
 	self->ignores_unmatched = strcmp(host->str(conf, "unmatched"), "ignore") == 0;
 	self->follows = host->flag(conf, "foreign_keys");
-	r = read_namespace(self, err);
+	r = keymap_map_check(self, err);
+	if (r == ETL_OK)
+		r = read_namespace(self, err);
 	if (r == ETL_OK)
 		r = read_text(self, err);
 	if (r == ETL_OK)
@@ -182,6 +188,7 @@ static const struct etl_transform keymap_transform = {
 	.rows = ETL_ROWS_SAME,
 	.wrap = keymap_wrap,
 	.derive = keymap_derive,
+	.maps = keymap_maps,
 };
 
 static const struct etl_option reference_members[] = {
@@ -203,7 +210,7 @@ static const struct etl_option reference_members[] = {
 	{ .name = "optional",
 	  .kind = ETL_OPT_FLAG,
 	  .default_text = "false",
-	  .help = "Whether NULL stays NULL. Else a row without the reference is rejected." },
+	  .help = "Whether NULL stays NULL, and, with `map`, a reference to nobody becomes NULL. Else such a row is rejected." },
 	{ .name = NULL },
 };
 
@@ -220,6 +227,26 @@ static const struct etl_option keymap_options[] = {
 	  .kind = ETL_OPT_TEXT,
 	  .default_text = "{table}:{key}",
 	  .help = "The text that is hashed." },
+	{ .name = "map",
+	  .kind = ETL_OPT_TEXT,
+	  .help = "A table in the target that keeps old and new keys. Keys that it has are taken from it, new ones are added with the "
+		  "rows; see THE MAP. Default: none, each key is worked out anew." },
+	{ .name = "new",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "uuid5",
+	  .choices = "uuid5|uuid4|uuid7|sequence",
+	  .help = "What a key becomes that the map does not have: the UUID of `method`, a random one, one that begins with the "
+		  "time, or the next number. All but the first need a `map`." },
+	{ .name = "first",
+	  .kind = ETL_OPT_INT,
+	  .default_text = "1",
+	  .min = 1,
+	  .max = INT64_MAX,
+	  .help = "new = \"sequence\": the least number that is given." },
+	{ .name = "map_columns",
+	  .kind = ETL_OPT_PAIRS,
+	  .help = "Pairs of a column of the map (table_name, old_key, old_id, new_key, run, mapped_at, status) and what it is "
+		  "called there." },
 	{ .name = "table",
 	  .kind = ETL_OPT_TEXT,
 	  .help = "The name for {table} where the table's own key is hashed. Default: what `names` "
@@ -266,7 +293,7 @@ static const struct etl_plugin keymap_plugin = {
 	.option_size = sizeof(struct etl_option),
 	.name = "keymap",
 	.version = PACKAGE_VERSION,
-	.summary = "keys become UUIDs that can be worked out again, and foreign keys follow",
+	.summary = "keys become UUIDs, worked out or by a map that is kept, and foreign keys follow",
 	.license = "MIT",
 	.options = keymap_options,
 	.open = keymap_open,

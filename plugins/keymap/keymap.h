@@ -14,6 +14,8 @@
 #define KEYMAP_UUID 16 /* bytes */
 
 enum keymap_method { KEYMAP_V5, KEYMAP_MD5 };
+/* What a key becomes that no map has. */
+enum keymap_new { KEYMAP_HASH, KEYMAP_UUID4, KEYMAP_UUID7, KEYMAP_NUMBER };
 
 /* Texts are the configuration's, which lives as long. */
 struct etl_instance {
@@ -25,6 +27,8 @@ struct etl_instance {
 		*after; /* what stands around {key} in `text`; BEFORE ends where {key} begins */
 	size_t before_size;
 	bool ignores_unmatched, follows;
+	const char *map; /* the table in the target that keeps old and new keys; NULL: none does */
+	int new;	 /* enum keymap_new */
 };
 
 /* The digest of what stands in front of every key of a table. A copy takes the key and gives the UUID. */
@@ -70,6 +74,9 @@ struct keymap_plan {
 /* The name that is hashed for a table as the catalog calls it, SCHEMA may be NULL: by `names`, else NAME itself. */
 const char *keymap_name(const struct etl_instance *, const char *schema, const char *name);
 
+/* The type of the new keys, enum etl_type. */
+int32_t keymap_type(const struct etl_instance *);
+
 /* ---- plan.c ---- */
 
 /* Which columns become UUIDs and what all columns are called afterwards. ETL_USAGE, with the sentence: a name that is
@@ -97,6 +104,25 @@ bool keymap_hash_begin(struct keymap_hash *, const struct etl_instance *, const 
  * reject, and then *RET_BAD is the index of the value it is about. */
 const char *keymap_make(const struct keymap_made *, const struct etl_column_view *const *views,
 			int64_t row, uint8_t ret[KEYMAP_UUID], size_t *ret_bad);
+/* The same in two: the text of the key, behind what TEXT holds, and the UUID of such a text. */
+const char *keymap_spell(const struct keymap_made *, const struct etl_column_view *const *views, int64_t row,
+			 struct etl_text *text, size_t *ret_bad);
+void keymap_make_of(const struct keymap_made *, const char *text, size_t size, uint8_t ret[KEYMAP_UUID]);
+
+/* ---- map.c ---- */
+
+/* Random bytes that were got and not used yet. Zero-initialised there are none. */
+struct keymap_pool {
+	uint8_t at[1024];
+	size_t left;
+};
+
+int keymap_maps(struct etl_instance *, const struct etl_table *in, struct etl_map_sink *, struct etl_error *);
+/* The new key of TEXT, by the map. 1; 0: it is a reference and nobody has that key; negative: the stream's error was told. */
+int keymap_ask(const struct etl_instance *, struct etl_context *, const struct keymap_made *, const struct etl_text *text,
+	       struct keymap_pool *, struct etl_mapped *ret, struct etl_error *);
+/* What `map_columns` and the others say is possible. */
+int keymap_map_check(struct etl_instance *, struct etl_error *);
 
 /* ---- wrap.c ---- */
 

@@ -69,67 +69,92 @@ bool keymap_hash_begin(struct keymap_hash *h, const struct etl_instance *self, c
 }
 
 /* Behind a backslash, so that ("a:b", "c") and ("a", "b:c") are two texts. */
-static void absorb_escaped(struct keymap_hash *h, const uint8_t *bytes, size_t size)
+static void add_escaped(struct etl_text *text, const uint8_t *bytes, size_t size)
 {
 	size_t from = 0;
 
 	for (size_t i = 0; i < size; i++) {
 		if (bytes[i] != ':' && bytes[i] != '\\')
 			continue;
-		absorb(h, bytes + from, i - from);
-		absorb(h, "\\", 1);
+		etl_text_add_bytes(text, bytes + from, i - from);
+		etl_text_add(text, "\\");
 		from = i;
 	}
-	absorb(h, bytes + from, size - from);
+	etl_text_add_bytes(text, bytes + from, size - from);
 }
 
-/* The same text for the same key, whatever the type of its column. */
-static const char *absorb_value(struct keymap_hash *h, const struct etl_column_view *view,
-				int64_t row, bool several)
+/* The same text for the same key, whatever the type of its column: in SPELLED, or the value's own bytes. */
+static const char *read_value(struct value *v, char spelled[SPELL_MAX + 1], const struct etl_column_view *view, int64_t row)
 {
-	struct value v;
-	char text[SPELL_MAX + 1];
-
-	if (!etl_value_read(&v, view, row))
+	if (!etl_value_read(v, view, row))
 		return "type";
-	switch (v.form) {
+	switch (v->form) {
 	case FORM_TEXT:
-		if (!v.trusted && etl_utf8_valid(v.bytes, (size_t)v.size) != (size_t)v.size)
-			return "invalid_utf8";
-		break;
+		return !v->trusted && etl_utf8_valid(v->bytes, (size_t)v->size) != (size_t)v->size ? "invalid_utf8" : NULL;
 	case FORM_INT:
 	case FORM_DECIMAL:
 	case FORM_DATE:
 	case FORM_UUID:
-		v.size = (int64_t)etl_value_spell(text, &v);
-		v.bytes = (const uint8_t *)text;
-		break;
+		v->size = (int64_t)etl_value_spell(spelled, v);
+		v->bytes = (const uint8_t *)spelled;
+		return NULL;
 	default:
 		return "type";
 	}
-	if (several)
-		absorb_escaped(h, v.bytes, (size_t)v.size);
-	else
-		absorb(h, v.bytes, (size_t)v.size);
+}
+
+const char *keymap_spell(const struct keymap_made *made, const struct etl_column_view *const *views, int64_t row,
+			 struct etl_text *text, size_t *ret_bad)
+{
+	char spelled[SPELL_MAX + 1];
+	struct value v;
+
+	for (size_t i = 0; i < made->count; i++) {
+		const char *code = read_value(&v, spelled, views[i], row);
+
+		if (code) {
+			*ret_bad = i;
+			return code;
+		}
+		if (i > 0)
+			etl_text_add(text, ":");
+		if (made->count > 1)
+			add_escaped(text, v.bytes, (size_t)v.size);
+		else
+			etl_text_add_bytes(text, v.bytes, (size_t)v.size);
+	}
 	return NULL;
+}
+
+void keymap_make_of(const struct keymap_made *made, const char *text, size_t size, uint8_t ret[KEYMAP_UUID])
+{
+	struct keymap_hash h = made->hash;
+
+	absorb(&h, text, size);
+	finish(&h, ret);
 }
 
 const char *keymap_make(const struct keymap_made *made, const struct etl_column_view *const *views,
 			int64_t row, uint8_t ret[KEYMAP_UUID], size_t *ret_bad)
 {
-	struct keymap_hash h = made->hash;
+	struct etl_text text = { 0 };
+	char spelled[SPELL_MAX + 1];
+	struct value v;
+	const char *code;
 
-	for (size_t i = 0; i < made->count; i++) {
-		const char *code;
-
-		if (i > 0)
-			absorb(&h, ":", 1);
-		code = absorb_value(&h, views[i], row, made->count > 1);
-		if (code) {
-			*ret_bad = i;
-			return code;
-		}
+	/* One column, as most are, is hashed where it stands. */
+	if (made->count == 1) {
+		*ret_bad = 0;
+		code = read_value(&v, spelled, views[0], row);
+		if (!code)
+			keymap_make_of(made, (const char *)v.bytes, (size_t)v.size, ret);
+		return code;
 	}
-	finish(&h, ret);
-	return NULL;
+	code = keymap_spell(made, views, row, &text, ret_bad);
+	if (!code && text.failed)
+		code = "no_memory";
+	if (!code)
+		keymap_make_of(made, text.at ? text.at : "", text.length, ret);
+	etl_text_free(&text);
+	return code;
 }

@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "columns.h"
 #include "keymap.h"
 #include "remake.h"
+
+#define NO_PARENT "no_parent"
 
 /* A column of UUIDs where its values come. */
 struct place {
@@ -26,6 +29,8 @@ struct mapping {
 	struct ArrowSchema in_schema, out_schema;
 	struct keymap_plan plan;
 	struct place *places; /* as in the plan */
+	struct etl_text text; /* of a key, for the map */
+	struct keymap_pool pool;
 	int64_t *from; /* of each child of the output: the input's; -1 - n: the nth made one */
 	int64_t out_count;
 };
@@ -67,6 +72,9 @@ static int reject(const struct mapping *m, const struct place *p, const struct A
 	} else if (null) {
 		etl_text_addf(&reason, "NULL, and the reference to %s is not optional",
 			      p->made->table);
+	} else if (strcmp(code, NO_PARENT) == 0) {
+		etl_text_addf(&reason, "of the key %.*s there is no row of %s, neither in the map \"%s\" nor in this run",
+			      (int)m->text.length, m->text.at ? m->text.at : "", p->made->table, m->self->map);
 	} else {
 		etl_text_add(&reason, "of the value ");
 		etl_text_add_value(&reason, p->views[bad], row);
@@ -90,30 +98,75 @@ static size_t first_null(const struct place *p, int64_t row)
 	return i;
 }
 
+static void put(const struct mapping *m, struct etl_column_builder *column, const struct etl_mapped *key)
+{
+	if (keymap_type(m->self) == ETL_UUID)
+		etl_put_fixed(column, key->uuid);
+	else
+		etl_put_int64(column, key->number);
+}
+
+/* 1: RET is the key. 0: there is none, *RET_CODE says why; NULL: it may be so. Negative: the stream failed. */
+static int ask(struct mapping *m, const struct place *p, int64_t row, struct etl_mapped *ret, const char **ret_code, size_t *ret_bad)
+{
+	int r;
+
+	m->text.length = 0;
+	*ret_code = keymap_spell(p->made, p->views, row, &m->text, ret_bad);
+	if (*ret_code)
+		return 0;
+	if (m->text.failed)
+		return memory_failed(m);
+	r = keymap_ask(m->self, m->context, p->made, &m->text, &m->pool, ret, m->err);
+	if (r != 0)
+		return r;
+	*ret_bad = 0;
+	if (!p->made->optional) {
+		*ret_code = NO_PARENT;
+		return 0;
+	}
+	m->self->host->noted(m->context, NO_PARENT, "references to rows that are nowhere became NULL", 1);
+	m->self->host->count(m->context, ETL_COUNT_WAITING, 1);
+	return 0;
+}
+
+static int find_key(struct mapping *m, const struct place *p, int64_t row, struct etl_mapped *ret, const char **ret_code, size_t *ret_bad)
+{
+	*ret_bad = first_null(p, row);
+	if (*ret_bad < p->made->count) {
+		*ret_code = p->made->optional && !p->made->is_key ? NULL : "not_null";
+		return 0;
+	}
+	if (m->self->map)
+		return ask(m, p, row, ret, ret_code, ret_bad);
+	*ret_code = keymap_make(p->made, p->views, row, ret->uuid, ret_bad);
+	return !*ret_code;
+}
+
+/* Of a row that is rejected the other keys are made too: the map knows then that it was there. */
 static int make_row(struct etl_remake *self, struct etl_builder *builder, const struct ArrowArray *batch, int64_t row,
 		    bool *ret_keep)
 {
-	const struct mapping *m = (const struct mapping *)(void *)self;
+	struct mapping *m = (struct mapping *)(void *)self;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < m->plan.made_count; i++) {
 		const struct place *p = &m->places[i];
-		size_t bad = first_null(p, row);
-		uint8_t uuid[KEYMAP_UUID];
-		const char *code = bad < p->made->count ?
-					   "not_null" :
-					   keymap_make(p->made, p->views, row, uuid, &bad);
+		struct etl_mapped key;
+		const char *code;
+		size_t bad;
+		int found = find_key(m, p, row, &key, &code, &bad);
 
-		if (!code) {
-			etl_put_fixed(&builder->columns[i], uuid);
-			continue;
-		}
-		etl_put_null(&builder->columns[i]);
-		if (etl_is_null(p->views[bad], row) && p->made->optional && !p->made->is_key)
-			continue;
-		if (*ret_keep)
+		if (found > 0)
+			put(m, &builder->columns[i], &key);
+		else
+			etl_put_null(&builder->columns[i]);
+		if (found < 0)
+			r = EINVAL;
+		else if (!found && code && *ret_keep)
 			r = reject(m, p, batch, row, code, bad);
-		*ret_keep = false;
+		if (!found && code)
+			*ret_keep = false;
 	}
 	return r;
 }
@@ -190,6 +243,7 @@ static void mapping_free(struct mapping *m)
 	free(m->places);
 	free(m->from);
 	etl_view_free(m->remake.view);
+	etl_text_free(&m->text);
 	keymap_plan_free(&m->plan);
 	free(m);
 }
@@ -230,7 +284,7 @@ static int place_made(struct mapping *m, const struct etl_table *table, size_t i
 
 static void add_child(struct mapping *m, struct etl_column *columns, const char *name, int64_t from)
 {
-	struct etl_type_info type = { .type = ETL_UUID };
+	struct etl_type_info type = { .type = keymap_type(m->self) };
 
 	if (from >= 0)
 		type = etl_type_of(m->in_schema.children[from]);
@@ -270,7 +324,7 @@ static bool make_schemas(struct mapping *m, const struct etl_table *table)
 	m->remake.view = etl_view_new(&m->in_schema);
 	ok = columns && m->from && m->places && m->remake.view;
 	for (size_t i = 0; ok && i < m->plan.made_count; i++)
-		columns[i] = (struct etl_column){ .name = m->plan.made[i].name, .type = ETL_UUID };
+		columns[i] = (struct etl_column){ .name = m->plan.made[i].name, .type = keymap_type(m->self) };
 	ok = ok && etl_schema_make(&m->remake.made, columns, m->plan.made_count, sizeof(*columns));
 	ok = ok && make_out(m, table, columns);
 	free(columns);
