@@ -60,11 +60,21 @@ static bool is_same(const struct map *m, const struct etl_map *said)
 	return same;
 }
 
+/* "public.map" and "map", where the schema is not known yet. */
+static bool is_called(const struct map *m, const char *name)
+{
+	const char *dots[] = { strchr(m->name, '.'), strchr(name, '.') };
+
+	if (strcasecmp(m->name, name) == 0)
+		return true;
+	return !dots[0] != !dots[1] && strcasecmp(dots[0] ? dots[0] + 1 : m->name, dots[1] ? dots[1] + 1 : name) == 0;
+}
+
 static int find_map(struct maps_asking *a, const struct etl_map *said, struct map **ret)
 {
 	struct map *m = a->jobs->maps ? a->jobs->maps->first : NULL;
 
-	while (m && strcasecmp(m->name, said->name) != 0)
+	while (m && !is_called(m, said->name))
 		m = m->next;
 	if (m && !is_same(m, said))
 		return error_set(a->err, ETL_USAGE,
