@@ -187,8 +187,8 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 			return rc;
 		if (goes)
 			s->kept[count++] = i;
-		else if (s->notes && found == CHANGES_NONE)
-			maps_left_out(s->job, &s->schema, batch, i);
+		else if (s->notes && found == CHANGES_NONE && maps_left_out(s->job, &s->schema, batch, i, s->err) < 0)
+			return ETL_FAILED;
 	}
 	if (s->notes)
 		changes_leave_out(s->notes, s->split, unmeant);

@@ -90,7 +90,8 @@ static bool put_text(struct etl_column_builder *c, const char *text, size_t size
 static bool put_row(struct giving *g, const struct map_entry *e, const char *status)
 {
 	struct map *m = g->map;
-	const char *old = map_set_text(m->set, e);
+	size_t size;
+	const char *old = map_set_text(m->set, e, &size);
 	int64_t number;
 	bool ok = true;
 
@@ -104,8 +105,8 @@ static bool put_row(struct giving *g, const struct map_entry *e, const char *sta
 		if (i == ETL_MAP_TABLE)
 			ok = put_text(c, m->tables[e->table].name, strlen(m->tables[e->table].name));
 		else if (i == ETL_MAP_OLD)
-			ok = put_text(c, old, e->size);
-		else if (i == ETL_MAP_OLD_ID && is_integer(old, e->size, &number))
+			ok = put_text(c, old, size);
+		else if (i == ETL_MAP_OLD_ID && is_integer(old, size, &number))
 			etl_put_int64(c, number);
 		else if (i == ETL_MAP_OLD_ID)
 			etl_put_null(c);

@@ -241,7 +241,7 @@ static int take_row(struct map *m, struct map_set *set, const struct etl_view *v
 	size_t name_size = 0, size = 0;
 	uint8_t key[MAP_KEY];
 	uint16_t table;
-	uint8_t flags = MAP_KNOWN;
+	unsigned flags = MAP_KNOWN;
 	int64_t number;
 
 	if (!text_of(&view->columns[at->table], row, spelled[0], &name, &name_size) ||
@@ -253,8 +253,6 @@ static int take_row(struct map *m, struct map_set *set, const struct etl_view *v
 		return error_memory(err);
 	if (map_set_find(set, table, old, size))
 		return bad_row(m, "its old key stands twice", name, name_size, old, size, err);
-	if (map_set_find_new(set, table, key))
-		return bad_row(m, "its new key is another row's too", name, name_size, old, size, err);
 	if (at->status >= 0 && is_gone(&view->columns[at->status], row))
 		flags |= MAP_GONE;
 	memcpy(&number, key, sizeof(number));
@@ -338,7 +336,7 @@ static int find_numbers(const struct flow_setup *f, struct map *m, struct etl_er
 
 int map_read(const struct flow_setup *f, struct map *m, struct etl_error *err)
 {
-	struct map_set *set = map_set_new((size_t)f->pipeline->memory_limit / 4);
+	struct map_set *set = map_set_new((size_t)f->pipeline->memory_limit / 2);
 	int rc = set ? 0 : error_memory(err);
 
 	if (rc == 0 && m->existing)

@@ -163,7 +163,6 @@ static int find_table(const struct etl_context *c, const struct job_map *jm, con
 
 static int add_key(const struct etl_context *c, struct map *m, uint16_t table, const struct etl_map_ask *ask, uint8_t key[MAP_KEY])
 {
-	const struct map_entry *other;
 	int64_t number = m->tables[table].next;
 
 	memset(key, 0, MAP_KEY);
@@ -171,10 +170,6 @@ static int add_key(const struct etl_context *c, struct map *m, uint16_t table, c
 		memcpy(key, &number, sizeof(number));
 	else
 		memcpy(key, ask->fresh, MAP_KEY);
-	other = map_set_find_new(m->set, table, key);
-	if (other)
-		return error_set(c->err, ETL_DATA, "the new key of \"%.*s\" of \"%s\" is that of \"%.*s\" already in the map \"%s\"",
-				 (int)ask->size, ask->old, m->tables[table].name, (int)other->size, map_set_text(m->set, other), m->name);
 	m->tables[table].next++;
 	return map_set_add(m->set, table, ask->old, ask->size, key, MAP_SEEN, c->err);
 }
@@ -191,8 +186,10 @@ static int ask_map(const struct etl_context *c, struct map *m, uint16_t table, c
 	struct map_entry *e = map_set_find(m->set, table, ask->old, ask->size);
 	int rc;
 
-	if (e && !ask->refers)
+	if (e && !ask->refers) {
 		e->flags |= MAP_SEEN;
+		map_set_note(m->set, e);
+	}
 	if (e && (!ask->refers || is_there(e))) {
 		memcpy(key, e->key, MAP_KEY);
 		return 1;
@@ -246,26 +243,32 @@ static void note_row(struct map_entry *e, bool ahead, bool came)
 		e->flags |= MAP_AHEAD;
 	} else if (came) {
 		e->flags |= MAP_CAME;
-		e->came = e->came < MAP_MANY ? (uint8_t)(e->came + 1) : MAP_MANY;
+		if (e->came < MAP_MANY)
+			e->came = (e->came + 1u) & MAP_MANY;
 	} else if (e->came > 0 && e->came < MAP_MANY) {
-		e->came--;
+		e->came = (e->came - 1u) & MAP_MANY;
 	}
 }
 
-/* Of a batch that comes through, or, with ROW, of one row that does not. */
-static void note_rows(const struct job_map *jm, const struct etl_column_view *c, int64_t first, int64_t end, bool came)
+/* Of a batch that comes through, or of one row that does not go after all. */
+static int note_rows(const struct job_map *jm, const struct etl_column_view *c, int64_t first, int64_t end, bool came,
+		     struct etl_error *err)
 {
 	struct map *m = jm->map;
+	int rc = 0;
 
 	map_set_lock(m->set);
-	for (int64_t i = first; i < end; i++) {
+	for (int64_t i = first; i < end && rc == 0; i++) {
 		uint8_t key[MAP_KEY];
-		struct map_entry *e = map_key_read(m, c, i, key) ? map_set_find_new(m->set, jm->own, key) : NULL;
+		struct map_entry *e = NULL;
 
+		if (map_key_read(m, c, i, key))
+			rc = map_set_find_new(m->set, jm->own, key, &e, err);
 		if (e)
 			note_row(e, m->maps->ahead, came);
 	}
 	map_set_unlock(m->set);
+	return rc;
 }
 
 static int step_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
@@ -287,10 +290,13 @@ static int step_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 		error_memory(s->err);
 		return ENOMEM;
 	}
-	for (size_t i = 0; i < s->job->map_count; i++)
-		if (s->job->maps[i].owns)
-			note_rows(&s->job->maps[i], &s->view->columns[s->job->maps[i].at], 0, out->length, true);
-	return 0;
+	for (size_t i = 0; i < s->job->map_count && !rc; i++)
+		if (s->job->maps[i].owns &&
+		    note_rows(&s->job->maps[i], &s->view->columns[s->job->maps[i].at], 0, out->length, true, s->err) < 0)
+			rc = EIO;
+	if (rc)
+		out->release(out);
+	return rc;
 }
 
 static const char *step_error(struct ArrowArrayStream *stream)
@@ -337,18 +343,24 @@ int maps_wrap(struct job *job, struct etl_context *context, struct ArrowArrayStr
 	return 0;
 }
 
-void maps_left_out(struct job *job, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row)
+int maps_left_out(struct job *job, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row, struct etl_error *err)
 {
-	struct etl_view *view = job->map_count && batch ? etl_view_new(schema) : NULL;
+	struct etl_view *view;
+	int rc = 0;
 
-	if (view && etl_view_set(view, batch))
-		for (size_t i = 0; i < job->map_count; i++) {
-			int64_t at = job->maps[i].owns ? etl_schema_find(schema, job->rows.children[job->maps[i].at]->name) : -1;
+	if (!job->map_count || !batch)
+		return 0;
+	view = etl_view_new(schema);
+	if (!view || !etl_view_set(view, batch))
+		rc = error_memory(err);
+	for (size_t i = 0; rc == 0 && i < job->map_count; i++) {
+		int64_t at = job->maps[i].owns ? etl_schema_find(schema, job->rows.children[job->maps[i].at]->name) : -1;
 
-			if (at >= 0)
-				note_rows(&job->maps[i], &view->columns[at], row, row + 1, false);
-		}
+		if (at >= 0)
+			rc = note_rows(&job->maps[i], &view->columns[at], row, row + 1, false, err);
+	}
 	etl_view_free(view);
+	return rc;
 }
 
 /* Whose key was not looked for, for they did not come so far. */

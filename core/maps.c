@@ -96,7 +96,7 @@ bool map_table_find(struct map *m, const char *name, size_t size, uint16_t *ret)
 			*ret = (uint16_t)i;
 			return true;
 		}
-	if (m->table_count > UINT16_MAX || !(more = realloc(m->tables, (m->table_count + 1) * sizeof(*more))))
+	if (m->table_count > MAP_TABLES || !(more = realloc(m->tables, (m->table_count + 1) * sizeof(*more))))
 		return false;
 	m->tables = more;
 	more[m->table_count] = (struct map_table){ .name = strndup(name, size), .next = m->first };

@@ -57,7 +57,7 @@ bool maps_is_ahead(const struct job *);
 /* Puts a step around the chain that sees which rows come through. On failure STREAM is untouched. */
 int maps_wrap(struct job *, struct etl_context *, struct ArrowArrayStream *stream, struct etl_error *);
 /* Rows of BATCH, in the schema of a chain's end, or one row that was rejected by the target or a screen, do not go. */
-void maps_left_out(struct job *, const struct ArrowSchema *, const struct ArrowArray *batch, int64_t row);
+int maps_left_out(struct job *, const struct ArrowSchema *, const struct ArrowArray *batch, int64_t row, struct etl_error *);
 /* A row that was rejected by STEP of the chain, or, negative, by the source. */
 void maps_rejected(struct job *, int64_t step);
 

@@ -351,8 +351,8 @@ static int reject_at(struct etl_context *c, int64_t step, const struct etl_rejec
 		return 0;
 	if (c->side == SIDE_SOURCE)
 		maps_rejected(c->job, step);
-	else
-		maps_left_out(c->job, reject->schema, reject->batch, reject->row);
+	else if (maps_left_out(c->job, reject->schema, reject->batch, reject->row, c->err) < 0)
+		return ETL_FAILED;
 	if (c->side == SIDE_SOURCE && c->job->changes && !changes_rejected(c->job, step, reject))
 		return error_memory(c->err);
 	if (reject->batch && reject->schema) {

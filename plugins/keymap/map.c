@@ -28,10 +28,10 @@ static int find_new(const char *word)
 {
 	static const char *const words[] = { [KEYMAP_HASH] = "uuid5", [KEYMAP_UUID4] = "uuid4", [KEYMAP_UUID7] = "uuid7",
 					     [KEYMAP_NUMBER] = "sequence" };
-	int i = 0;
+	int i = KEYMAP_NUMBER;
 
-	while (strcmp(words[i], word) != 0)
-		i++;
+	while (i > 0 && (!word || strcmp(words[i], word) != 0))
+		i--;
 	return i;
 }
 
