@@ -31,9 +31,11 @@ static void print_texts(const struct listing *l, const struct state_run *r, bool
 		fprintf(l->out, "    exit %d: %s\n", r->exit, r->error);
 	if (unfinished && !l->held && r->command)
 		fprintf(l->out, "    resume with: %s\n", r->command);
-	else if (unfinished && !l->held)
+	else if (unfinished && !l->held && !r->batches)
 		fprintf(l->out, "    it left the target untouched; the next `etlrun run` cleans up "
 				"after it\n");
+	if (r->batches)
+		fprintf(l->out, "    batches: %" PRIu64 " published, %" PRIu64 " rows written in them\n", r->batches, r->batch_rows);
 	if (!l->details)
 		return;
 	if (r->target && *r->target)

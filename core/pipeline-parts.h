@@ -60,6 +60,8 @@ int pipeline_scalar(struct pipeline *, const config_setting_t *in, const char *k
 /* `allow_drift` of CONF, which was read from IN; absent: *ret stays. */
 int pipeline_drift(const struct pipeline *, const struct etl_conf *, const config_setting_t *in, uint32_t *ret,
 		   struct etl_error *);
+/* `commit_every` of ROOT, once the mode is known. */
+int pipeline_commit_every(struct pipeline *, const config_setting_t *root, struct etl_error *);
 /* The place of the option's text among NAMES, NULL-ended; ABSENT when there is none. */
 int32_t pipeline_choice(const struct etl_conf *, const char *key, const char *const *names,
 			int32_t absent);

@@ -14,8 +14,6 @@
 
 enum {
 	WORKERS_MOST = 1024,
-	ROWS_COMMIT = 50000,
-	SECONDS_COMMIT = 10,
 	ALL_OF_A_MILLION = 1000000,
 	NAME_MOST = 200
 };
@@ -31,18 +29,6 @@ static const struct etl_option batch_options[] = { { .name = "rows",
 						     .min = 1024,
 						     .max = (int64_t)1 << 30 },
 						   { .name = NULL } };
-
-static const struct etl_option commit_options[] = { { .name = "rows",
-						      .kind = ETL_OPT_INT,
-						      .default_text = "50000",
-						      .min = 1,
-						      .max = INT64_MAX },
-						    { .name = "seconds",
-						      .kind = ETL_OPT_DURATION,
-						      .default_text = "10",
-						      .min = 1,
-						      .max = INT64_MAX },
-						    { .name = NULL } };
 
 static const struct etl_option rate_options[] = { { .name = "rows",
 						    .kind = ETL_OPT_INT,
@@ -115,7 +101,6 @@ static const struct etl_option top_options[] = {
 	{ .name = "batch", .kind = ETL_OPT_GROUP, .members = batch_options },
 	{ .name = "rate", .kind = ETL_OPT_GROUP, .members = rate_options },
 	{ .name = "source_load", .kind = ETL_OPT_GROUP, .members = load_options },
-	{ .name = "commit_every", .kind = ETL_OPT_GROUP, .members = commit_options },
 	{ .name = "overlap", .kind = ETL_OPT_DURATION, .default_text = "5m", .min = 0, .max = INT64_MAX },
 	{ .name = "sweep_every", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000000 },
 	{ .name = "max_rows", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = INT64_MAX },
@@ -138,8 +123,8 @@ static const struct etl_option top_options[] = {
 	{ .name = "schedule", .kind = ETL_OPT_GROUP, .members = schedule_options },
 	{ .name = NULL }
 };
-static const char *const top_others[] = { "source",	"target",      "tables",   "transforms",
-					  "validators", "max_rejects", "profiles", NULL };
+static const char *const top_others[] = { "source",	 "target",   "tables",	     "transforms", "validators",
+					  "max_rejects", "profiles", "commit_every", NULL };
 
 const struct etl_option *pipeline_top_options(void)
 {
@@ -181,16 +166,13 @@ static int32_t cores(void)
 
 static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 {
-	const struct etl_conf *batch = conf_sub(c, "batch", 0),
-			      *commit = conf_sub(c, "commit_every", 0);
+	const struct etl_conf *batch = conf_sub(c, "batch", 0);
 
 	p->workers = (int32_t)conf_num(c, "workers");
 	if (p->workers == 0)
 		p->workers = cores();
 	p->batch_rows = batch ? conf_num(batch, "rows") : ETL_BATCH_ROWS;
 	p->batch_bytes = batch ? conf_num(batch, "bytes") : ETL_BATCH_BYTES;
-	p->commit_rows = commit ? conf_num(commit, "rows") : ROWS_COMMIT;
-	p->commit_ms = commit ? conf_num(commit, "seconds") : SECONDS_COMMIT * 1000;
 	p->overlap = conf_num(c, "overlap");
 	p->sweep_every = conf_num(c, "sweep_every");
 	p->rate_rows = conf_num(conf_sub(c, "rate", 0), "rows");
@@ -454,7 +436,7 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 	if (status == ETL_OK)
 		status = pipeline_later(p, root, "schedule", err);
 	if (status == ETL_OK)
-		status = pipeline_later(p, root, "commit_every", err);
+		status = pipeline_commit_every(p, root, err);
 	if (status == ETL_OK)
 		status = pipeline_merges_only(p, root, "delete", err);
 	if (status == ETL_OK)

@@ -436,6 +436,7 @@ void pipeline_free(struct pipeline *p)
 	string_list_clear(&p->exclude);
 	free(p->exclude_origin.text);
 	free(p->source_load.origin.text);
+	free(p->commit.origin.text);
 	plugin_uses_clear(&p->transforms);
 	plugin_uses_clear(&p->validators);
 	free_types(p);

@@ -76,6 +76,15 @@ struct type_rule {
 	char *type;	/* in the target */
 };
 
+/* mode = "sync": what is published together. */
+struct commit_every {
+	bool given;
+	bool adapts;	 /* the number of rows is found by trying */
+	int64_t rows;	 /* the most of a batch */
+	int64_t ms;	 /* longer than that no batch should take */
+	struct origin origin;
+};
+
 enum names_rule { NAMES_KEEP, NAMES_LOWER, NAMES_SNAKE };
 
 struct pipeline {
@@ -104,7 +113,7 @@ struct pipeline {
 	bool max_rejects_percent;
 	int32_t workers; /* 1..; already resolved from 0 */
 	int64_t batch_rows, batch_bytes;
-	int64_t commit_rows, commit_ms;
+	struct commit_every commit;
 	int64_t overlap;     /* milliseconds; sync: by which a cursor that is a time goes back */
 	/* As much as the source may have to do while it is read; -1: that is not asked. Milliseconds, but for `active`. */
 	struct {

@@ -230,6 +230,9 @@ static void add_head(struct etl_text *text, const struct report *report)
 	key_string(text, "validation", overall(report));
 	key_number(text, "peak_bytes", report->peak_bytes);
 	key_number(text, "retries", report->retries);
+	if (report->batches)
+		etl_text_addf(text, ",\n  \"batches\": { \"published\": %" PRIu64 ", \"rows\": %" PRIu64 " }", report->batches,
+			      report->batch_rows);
 	add_remarks(text, report);
 	etl_text_add(text, ",\n  ");
 	key_string(text, "rejects_file", report->rejects_file);

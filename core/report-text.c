@@ -530,6 +530,9 @@ static void add_last(struct etl_text *text, const struct report *report,
 		add_done(text, report, total);
 	else if (report->rolled_back)
 		etl_text_add(text, "nothing was published; the target is as it was\n");
+	else if (report->batches)
+		etl_text_addf(text, "%" PRIu64 " batch%s published, %" PRIu64 " rows; the rest is not\n", report->batches,
+			      report->batches == 1 ? " is" : "es are", report->batch_rows);
 	else if (report->exit == 5)
 		add_unpublished(text, report);
 	if (report->next_command)

@@ -66,6 +66,7 @@ struct report {
 	double seconds;				      /* from start to end */
 	uint64_t peak_bytes;			      /* of memory, VmHWM */
 	uint64_t retries;			      /* how often anything was tried again */
+	uint64_t batches, batch_rows;		      /* with commit_every: that stand, and what was written in them */
 	struct remarks remarks;
 	char *rejects_file, *log_file, *next_command; /* or NULL */
 };

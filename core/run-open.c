@@ -105,11 +105,35 @@ static void make_info(struct run *run)
 	run->info.state_path = run->state_path;
 }
 
+/* What does not go with publishing in batches. */
+static int refuse_batches(const struct pipeline *p, struct etl_error *err)
+{
+	const char *origin = p->commit.origin.text;
+
+	if (!(p->target.plugin->target.flags & ETL_BATCHES))
+		return error_set(err, ETL_USAGE,
+				 "%s: plugin %s publishes a run as a whole, not in batches; remove `commit_every` (`max_rows` bounds "
+				 "what a run changes)",
+				 origin, p->target.plugin->base.name);
+	if (p->undo)
+		return error_set(err, ETL_USAGE,
+				 "%s: `commit_every` publishes a run in several transactions, and `undo` takes back one; remove one of "
+				 "them",
+				 origin);
+	if (p->table_scope)
+		return error_set(err, ETL_USAGE,
+				 "%s: `commit_every` publishes rows of all tables in their order, and scope = \"table\" each table for "
+				 "itself; remove one of them",
+				 origin);
+	return 0;
+}
+
 /* What is promised elsewhere but not yet there is refused before anything is opened. */
 static int refuse_unready(const struct pipeline *p, const struct cli *cli, struct etl_error *err)
 {
 	/* A verb that can be run dry writes when it is not. */
 	bool writes = (cli->verb->takes & CLI_DRY_RUN) && !cli->dry_run;
+	int rc = 0;
 
 	if (p->unready)
 		return error_set(err, ETL_USAGE, "%s", p->unready);
@@ -133,6 +157,10 @@ static int refuse_unready(const struct pipeline *p, const struct cli *cli, struc
 						 "%s: plugin %s deletes only in mode = \"merge\"; write that mode, or "
 						 "delete = \"none\"",
 						 p->tables[i].origin.text, p->target.plugin->base.name);
+	if (p->commit.given)
+		rc = refuse_batches(p, err);
+	if (rc < 0)
+		return rc;
 	if (!(p->target.plugin->target.flags & ETL_DDL) && (p->before.count || p->after_load.count))
 		return error_set(err, ETL_USAGE,
 				 "before and after_load need a target that runs SQL; %s does not",

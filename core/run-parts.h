@@ -75,6 +75,10 @@ void interrupted_free(struct interrupted *);
 /* run-publish.c */
 int run_publish(struct run *, struct etl_error *);
 
+/* run-batches.c */
+/* Instead of one commit; the jobs' outcomes are those of the batches that stand, also when it fails. */
+int run_batches(struct run *, struct etl_commit *, struct etl_error *);
+
 /* run-check.c */
 /* Every identity of RUN.md, for every table: a row that cannot be accounted for is an error. */
 int run_check_counts(struct run *, struct etl_error *);

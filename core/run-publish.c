@@ -278,7 +278,7 @@ int run_publish(struct run *run, struct etl_error *err)
 	p.commit.seal = &p.seal;
 	ETL_FAULT("run.before_commit");
 	if (rc == 0)
-		rc = commit(run, &p, err);
+		rc = run->pipeline->commit.given && !run->cli->replay ? run_batches(run, &p.commit, err) : commit(run, &p, err);
 	run->published = rc == 0;
 	if (rc == 0)
 		keep_outcomes(run, p.outcomes);

@@ -67,7 +67,7 @@ static void fill_line(struct run *run, struct job *job)
 	noted_add_all(&line->noted, &job->noted);
 	line->seconds = job->ended > job->started ? (double)(job->ended - job->started) / 1e6 : 0;
 	line->published = run->published && !job->failed;
-	line->inserted = line->published ? job->outcome.inserted :
+	line->inserted = line->published || run->batches.count ? job->outcome.inserted :
 			 run->info.mode == ETL_COPY ? job->staged :
 						      0;
 	line->updated = job->outcome.updated;
@@ -194,7 +194,7 @@ char *run_resume_command(const struct run *run)
 /* Where nothing can be gone on with, the same again. */
 static char *next_command(const struct run *run)
 {
-	return run->kept ? run_resume_command(run) : same_command(run);
+	return run->kept || run->again ? run_resume_command(run) : same_command(run);
 }
 
 static void set_failed(struct etl_error *, const struct etl_error *first, const char *format, ...)
@@ -251,6 +251,33 @@ static void note_late(struct report *report, struct etl_error *late, struct etl_
 	error_move(err, late);
 }
 
+/* Of a run that came to no end: some of it is there all the same. */
+static bool stands(const struct run *run)
+{
+	return run->batches.count > 0 && !run->published;
+}
+
+static void add_batches(const struct run *run, struct etl_error *err)
+{
+	char *said = err->message, *text = NULL;
+
+	if (!stands(run) || !err->set ||
+	    asprintf(&text, "%s; %" PRIu64 " batch%s with %" PRIu64 " rows stand%s in the target, the rest is not published",
+		     said ? said : "no memory to say why", run->batches.count, run->batches.count == 1 ? "" : "es", run->batches.rows,
+		     run->batches.count == 1 ? "s" : "") < 0)
+		return;
+	free(said);
+	err->message = text;
+}
+
+/* Whatever failed: what is in the target is neither what was nor what was to be. */
+static int code_of(const struct run *run, const struct etl_error *err)
+{
+	int code = error_exit(err);
+
+	return stands(run) && (code == EXIT_SOURCE || code == EXIT_TARGET) ? EXIT_DATA : code;
+}
+
 /* What ended a run on request is that request, and not the statement that was cut off by it. Rows at fault, or a commit whose
  * outcome nobody knows, come before it. *RET: the status. */
 static void obey(struct run *run, int rc, const char **ret, struct etl_error *err)
@@ -297,22 +324,25 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 		error_unsaid(err);
 	if (!run->kept && rejects_join(run->rejects, &run->jobs, &rejects, &late) < 0)
 		error_move(err, &late);
-	report->exit = err->set ? error_exit(err) :
+	add_batches(run, err);
+	report->exit = err->set ? code_of(run, err) :
 		       rc < 0	? 128 + sig :
 		       rejects	? EXIT_REJECTED :
 				  0;
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;
 	if (report->exit != 0 && report->exit != EXIT_REJECTED)
-		status = obeyed ? obeyed : run->kept ? STATE_INTERRUPTED : STATE_FAILED;
+		status = obeyed ? obeyed : run->kept || run->again ? STATE_INTERRUPTED : STATE_FAILED;
 	report->error = err->set && err->message ? strdup(err->message) : NULL;
-	report->rolled_back = !run->published;
+	report->rolled_back = !run->published && !stands(run);
 	report->rejects_file = rejects ? strdup(rejects) : NULL;
 	report->log_file = run->pipeline->log_file ? strdup(run->pipeline->log_file) : NULL;
 	report->next_command = pauses			      ? run_resume_command(run) :
-			       (sig || run->kept) && rc < 0 ? next_command(run) :
+			       (sig || run->kept || run->again) && rc < 0 ? next_command(run) :
 							      NULL;
 	report->seconds = (double)(run_clock() - run->started) / 1e6;
+	report->batches = run->batches.count;
+	report->batch_rows = run->batches.rows;
 	report->peak_bytes = peak_memory();
 	report->retries = retry_total();
 	remarks_take(&report->remarks);
@@ -325,7 +355,7 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	rejects_end(run->rejects);
 	if (run->state && state_run_end(run->state, report, status, &late) < 0)
 		note_late(report, &late, err);
-	if (run->state && pauses && !run->kept && forget_staged(run, &late) < 0)
+	if (run->state && (pauses || run->again) && !run->kept && forget_staged(run, &late) < 0)
 		note_late(report, &late, err);
 	return report->exit;
 }

@@ -366,6 +366,7 @@ static void keep_or_abandon(struct run *run, int rc, const struct etl_error *err
 	run->kept = rc < 0 && run->begun &&
 		    ((run->journal.state && is_interruption(err) && stages_for_others(run)) ||
 		     (err->set && err->klass == ETL_OUTCOME_UNKNOWN));
+	run->again = rc < 0 && !run->kept && run->pipeline->commit.given && !run->cli->replay && is_interruption(err);
 	if (run->kept)
 		rejects_keep(run->rejects);
 	else

@@ -100,6 +100,8 @@ static int on_run(const struct state_run *r, void *data)
 	seen->tables = r->tables;
 	seen->rows = r->rows;
 	seen->rejected = r->rejected;
+	seen->batches = r->batches;
+	seen->batch_rows = r->batch_rows;
 	seen->command = copy(l, r->command);
 	seen->error = copy(l, r->error);
 	return 0;

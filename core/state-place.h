@@ -30,6 +30,7 @@ struct state_seen {
 	int64_t pid;
 	int exit;
 	uint64_t tables, rows, rejected;
+	uint64_t batches, batch_rows; /* that are published */
 	char *command, *error; /* or NULL */
 };
 /* RUN, or NULL: the newest of the pipeline. Into a SEEN that is zero or was filled before; state_seen_clear in any case. */

@@ -469,6 +469,7 @@ static const char *text(sqlite3_stmt *stmt, int column)
 int state_runs(struct state *s, int (*each)(const struct state_run *, void *), void *data,
 	       struct etl_error *err)
 {
+	struct state_batches batches;
 	sqlite3_stmt *stmt = NULL;
 	int rc = 0, step = SQLITE_DONE;
 
@@ -504,7 +505,11 @@ int state_runs(struct state *s, int (*each)(const struct state_run *, void *), v
 					 .begun = old ? 0 : sqlite3_column_int64(stmt, 20),
 					 .resumed = old ? 0 : sqlite3_column_int64(stmt, 21) };
 
-		rc = each(&run, data);
+		rc = state_batches(s, run.id, &batches, err);
+		run.batches = batches.count;
+		run.batch_rows = batches.rows;
+		if (rc == 0)
+			rc = each(&run, data);
 	}
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = state_fail(s, "read", err);

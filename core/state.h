@@ -62,6 +62,14 @@ int state_run_settle(struct state *, const char *run, const char *status, struct
 int state_forget(struct state *, const char *run, struct etl_error *);
 /* How far the load is, for `status`: of a table that is not done yet, the rows on their way too. */
 int state_run_progress(struct state *, const struct jobs *, const char *run, struct etl_error *);
+/* Of a run that is published in batches: the number of the last one, how many stand, and what was written in them, in whatever
+ * process; all 0: none. */
+struct state_batches {
+	int64_t number;
+	uint64_t count, rows;
+};
+int state_run_batch(struct state *, const char *run, const struct state_batches *, struct etl_error *);
+int state_batches(struct state *, const char *run, struct state_batches *ret, struct etl_error *);
 /* The staging places of all loads that have one, in one transaction. */
 int state_run_loads(struct state *, const struct jobs *, const char *run, struct etl_error *);
 /* With STATE_INTERRUPTED and STATE_PAUSED what it staged stays known. */
@@ -120,6 +128,7 @@ struct state_run {
 	const char *command, *target, *file, *plan, *stamp, *seal, *kept;
 	int64_t begun;	 /* microseconds since 1970 UTC */
 	int64_t resumed; /* how often it was */
+	uint64_t batches, batch_rows; /* published in batches: how many, and what was written in them */
 };
 int state_runs(struct state *, int (*each)(const struct state_run *, void *), void *data,
 	       struct etl_error *);

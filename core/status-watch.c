@@ -88,9 +88,12 @@ static int print_head(struct etl_error *err)
 static int print_line(struct watching *w, struct etl_error *err)
 {
 	const struct state_seen *seen = &w->seen;
+	bool batches = seen->batches && strcmp(seen->phase, "publish") == 0;
+	uint64_t rows = batches ? seen->batch_rows : seen->rows;
 	int64_t now = run_clock();
 	double seconds = w->at ? (double)(now - w->at) / SECOND_US : 0;
-	double rate = seconds > 0 && seen->rows > w->rows ? (double)(seen->rows - w->rows) / seconds : 0;
+	double rate = seconds > 0 && rows > w->rows ? (double)(rows - w->rows) / seconds : 0;
+	char phase[32];
 	time_t t = time(NULL);
 	struct output out;
 	struct tm tm;
@@ -99,13 +102,17 @@ static int print_line(struct watching *w, struct etl_error *err)
 
 	if (rc < 0)
 		return rc;
+	if (batches)
+		snprintf(phase, sizeof(phase), "batch %" PRIu64, seen->batches);
+	else
+		snprintf(phase, sizeof(phase), "%s", seen->phase);
 	gmtime_r(&t, &tm);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	fprintf(out.file, "%s%-8s %-12s %-10s %8" PRIu64 " %14" PRIu64 " %10" PRIu64 " %10.0f%s",
-		w->terminal ? "\r" : "", clock, seen->status, seen->phase, seen->tables, seen->rows, seen->rejected,
+		w->terminal ? "\r" : "", clock, seen->status, phase, seen->tables, rows, seen->rejected,
 		rate, w->terminal ? "\033[K" : "\n");
 	w->drawn = w->terminal;
-	w->rows = seen->rows;
+	w->rows = rows;
 	w->at = now;
 	return output_close(&out, err);
 }

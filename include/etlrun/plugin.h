@@ -948,6 +948,21 @@ struct etl_outcome {
 	uint64_t inserted, updated, unchanged, deleted, rejected;
 };
 
+/* Since 1.2. One of the batches in which a run is published (`commit_every` of a sync), each in a transaction of its own, with a
+ * checkpoint of it. First the rows that come, in the order of the loads, then those that go, the other way round. */
+struct etl_commit_batch {
+	int64_t number;                 /* from 1, in the run */
+	int64_t rows;                   /* about so many; INT64_MAX: all that are left */
+	int32_t whole;                  /* 1: the rows of a table are not cut, for that was refused */
+	int32_t reserved;
+	/* Beside the loads: those with the same number, other than 0, refer to themselves or to each other in a circle: their
+	 * rows come, or go, in one batch. */
+	const uint64_t *units;
+	const struct etl_token *from;   /* where the one before ended; "": it is the first */
+	/* Never NULL. Where this one ends; "": it was the last, and the run is published. */
+	struct etl_token *next;
+};
+
 struct etl_commit {
 	const struct etl_run *run;
 	/* Every load of the run, those without rows too; with ETL_RUN_TABLE_SCOPE only those that passed: what the
@@ -971,6 +986,12 @@ struct etl_commit {
 	/* Never NULL. Where the target keeps what it replaced, for people; left as it is ("") when
 	 * it keeps nothing. */
 	struct etl_token *kept;
+	/* Since 1.2. NULL: all is published at once. Else one batch of it, to a target with ETL_BATCHES: the staging place stays
+	 * until the last one; `state` is stored with the last one; `outcomes` comes with the staged rows of the whole run in
+	 * `inserted` and says what this batch did. A batch that was committed already only says again what it did. What may pass
+	 * (a lock that was not given in time) is ETL_RETRY_STATEMENT: it is tried again, with fewer rows; ETL_DATA: with more, for
+	 * what is missing may be in another batch. */
+	const struct etl_commit_batch *batch;
 };
 
 struct etl_state_sink {
@@ -988,7 +1009,8 @@ enum etl_target_flags {
 	ETL_MERGES = 1 << 7,            /* takes ETL_MERGE with every enum etl_delete */
 	ETL_REFERENCES = 1 << 8,        /* screens the `references` of a load; without it there are none */
 	ETL_ASKS_SOURCE = 1 << 9,       /* since 1.2: wants to know etl_host.source */
-	ETL_NAMED_DELETES = 1 << 10     /* since 1.2: takes ETL_RUN_CHANGES with every enum etl_delete, else with ETL_DELETE_NONE */
+	ETL_NAMED_DELETES = 1 << 10,    /* since 1.2: takes ETL_RUN_CHANGES with every enum etl_delete, else with ETL_DELETE_NONE */
+	ETL_BATCHES = 1 << 11           /* since 1.2: publishes a run with ETL_RUN_CHANGES in batches (etl_commit.batch) */
 };
 
 /* Since 1.2. Of a target; ETL_UNKNOWN: no option says one, or there is none yet. Closed. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "batch.h"
 #include "fault.h"
 #include "into.h"
 #include "stage.h"
@@ -231,28 +232,37 @@ static int run_pass(struct into *n, const struct pass *pass)
 /* ---- Before and after ------------------------------------------------------------------------------------------------- */
 
 static void add_view(struct etl_text *sql, const struct publish_part *part, const char *what,
-		     const char *columns, const char *table)
+		     const char *columns, const char *table, const struct etl_slice *slice)
 {
 	etl_text_addf(sql, "CREATE TEMPORARY VIEW \"_etlrun_%s_%llu\" AS SELECT %s FROM ", what,
 		      (unsigned long long)part->load->index, columns);
 	postgres_add_name(sql, part->token->text, table);
+	if (slice)
+		batch_add_where(sql, slice);
 	etl_text_add(sql, "; ");
+}
+
+/* Which of the staged rows are meant; NULL: all of them. */
+static const struct etl_slice *slice_of(const struct into *n, enum etl_slice_kind kind)
+{
+	return n->p->slices ? &n->p->slices[n->at].of[kind] : NULL;
 }
 
 static int prepare(struct into *n)
 {
 	const struct publish_part *part = n->part;
+	const struct etl_slice *rows = slice_of(n, ETL_SLICE_ROWS);
 	struct etl_text sql = { 0 };
 	char name[64];
 
 	snprintf(name, sizeof(name), INTO_KEPT, (unsigned long long)part->load->index);
-	add_view(&sql, part, "new", "ctid AS _etlrun_row, *", part->load->table->name);
+	add_view(&sql, part, "new", "ctid AS _etlrun_row, *", part->load->table->name, rows);
 	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE)
-		add_view(&sql, part, "kept", "*", name);
+		add_view(&sql, part, "kept", "*", name, NULL);
 	snprintf(name, sizeof(name), INTO_GOES, (unsigned long long)part->load->index);
 	if (into_names_gone(part->load))
-		add_view(&sql, part, "goes", "*", name);
-	if (into_merges(part->load)) {
+		add_view(&sql, part, "goes", "*", name, slice_of(n, ETL_SLICE_GONE));
+	if (into_merges(part->load) && (!rows || (rows->any && !*rows->from))) {
 		/* Rows meet by the key; to look at wide values would take longer than it saves. */
 		etl_text_add(&sql, "ANALYZE ");
 		postgres_add_name(&sql, part->token->text, part->load->table->name);
@@ -263,24 +273,33 @@ static int prepare(struct into *n)
 	return run_text(n, &sql);
 }
 
-/* What is the transaction's own must not move with what the run made. */
+static void add_drop(struct etl_text *sql, const struct publish_part *part, const char *name)
+{
+	etl_text_add(sql, "; DROP TABLE ");
+	postgres_add_name(sql, part->token->text, name);
+}
+
+/* What is the transaction's own must not move with what the run made, and outlives no batch. */
 static int clear(struct into *n)
 {
 	const struct publish_part *part = n->part;
 	struct etl_text sql = { 0 };
 	unsigned long long number = (unsigned long long)part->load->index;
+	bool stays = n->p->slices && n->p->commit->batch->next->text[0];
 	char name[64];
 
 	snprintf(name, sizeof(name), INTO_KEPT, number);
 	etl_text_addf(&sql, "DROP VIEW " INTO_NEW, number);
 	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE) {
-		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_KEPT "\"; DROP TABLE ", number);
-		postgres_add_name(&sql, part->token->text, name);
+		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_KEPT "\"", number);
+		if (!stays)
+			add_drop(&sql, part, name);
 	}
 	snprintf(name, sizeof(name), INTO_GOES, number);
 	if (into_names_gone(part->load)) {
-		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_GOES "\"; DROP TABLE ", number);
-		postgres_add_name(&sql, part->token->text, name);
+		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_GOES "\"", number);
+		if (!stays)
+			add_drop(&sql, part, name);
 	}
 	return run_text(n, &sql);
 }
@@ -337,7 +356,7 @@ static int settle(struct into *n)
 		return fail_lost(n, "written", (uint64_t)(fresh + changed), done->inserted + done->updated);
 	if (done->deleted != (uint64_t)gone)
 		return fail_lost(n, into_deletes(n->part) ? "deleted" : "marked as deleted", (uint64_t)gone, done->deleted);
-	if (p->commit->outcomes[n->at].inserted != (uint64_t)staged)
+	if (!p->slices && p->commit->outcomes[n->at].inserted != (uint64_t)staged)
 		return p->inst->host->fail(
 			p->err, ETL_BUG, NULL, 0,
 			"table \"%s\": %llu rows were staged, and %llu are in the staging schema",
@@ -395,7 +414,7 @@ static int write_all(struct into *n)
 			     "= '64MB'",
 			  NULL);
 
-	if (rc == ETL_OK)
+	if (rc == ETL_OK && !(n->p->slices && n->p->commit->batch->from->text[0]))
 		rc = into_run_kept(n, ETL_PHASE_PREPARE);
 	if (rc == ETL_OK)
 		rc = for_each(n, prepare);
@@ -443,11 +462,12 @@ int into_publish(struct publishing *p)
 int into_finish(struct publishing *p)
 {
 	struct into n = { .p = p };
-	int rc;
+	int rc = ETL_OK;
 
 	if (!stage_is_into(p->commit->run) || p->count == 0)
 		return ETL_OK;
-	rc = into_run_kept(&n, ETL_PHASE_LAST);
+	if (!p->slices || !p->commit->batch->next->text[0])
+		rc = into_run_kept(&n, ETL_PHASE_LAST);
 	if (rc == ETL_OK)
 		rc = postgres_into_run(&n, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
 	return rc == ETL_OK ? postgres_into_run(&n, "SET LOCAL search_path = pg_catalog", NULL) : rc;

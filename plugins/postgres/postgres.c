@@ -210,7 +210,7 @@ static const struct etl_source source = {
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
 	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_KEEPS_STATE | ETL_REFERENCES |
-		 ETL_APPENDS | ETL_MERGES | ETL_NAMED_DELETES,
+		 ETL_APPENDS | ETL_MERGES | ETL_NAMED_DELETES | ETL_BATCHES,
 	.begin = postgres_begin,
 	.load = postgres_load,
 	.commit = postgres_commit,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "batch.h"
 #include "bonds.h"
 #include "fault.h"
 #include "follow.h"
@@ -395,6 +396,19 @@ static int drop_stage(struct publishing *p, size_t i)
 	return postgres_run_text(p->inst, p->err, &sql);
 }
 
+/* Rows go into tables that are there, and nothing else is done yet. */
+static int publish_some(struct publishing *p)
+{
+	int rc = lock_parts(p);
+
+	ETL_FAULT("postgres.batch_locked");
+	if (rc == ETL_OK)
+		rc = into_publish(p);
+	if (rc == ETL_OK)
+		rc = into_finish(p);
+	return rc == ETL_OK ? batch_record(p) : rc;
+}
+
 static int publish(struct publishing *p)
 {
 	struct remake remake = { 0 };
@@ -434,6 +448,8 @@ static int publish(struct publishing *p)
 		rc = postgres_state_write(p->inst, p->commit, p->kept, p->err);
 	if (rc == ETL_OK)
 		rc = undo_record(p);
+	if (rc == ETL_OK && p->slices)
+		rc = batch_record(p);
 	if (rc == ETL_OK)
 		rc = known_note(p);
 	if (rc == ETL_OK)
@@ -483,10 +499,11 @@ static int answer_again(struct publishing *p)
 
 static int transact(struct publishing *p)
 {
+	bool some = p->slices && p->commit->batch->next->text[0];
 	int rc = begin(p);
 
 	if (rc == ETL_OK)
-		rc = publish(p);
+		rc = some ? publish_some(p) : publish(p);
 	if (rc == ETL_OK)
 		rc = finish(p);
 	else
@@ -494,12 +511,57 @@ static int transact(struct publishing *p)
 	return rc;
 }
 
+/* Where the run itself was published, so was this batch, the last one. */
+static int commit_batch(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	struct batch_commit b = { .slices = calloc(commit->load_count + 1, sizeof(*b.slices)) };
+	struct publishing p = { .inst = inst, .commit = &b.commit, .err = err, .slices = b.slices };
+	int rc = b.slices ? batch_slice(inst, commit, b.slices, err) : postgres_no_memory(inst, err);
+
+	if (rc == ETL_OK && batch_narrow(&b, commit) < 0)
+		rc = postgres_no_memory(inst, err);
+	if (rc == ETL_OK)
+		rc = make_parts(&p);
+	if (rc == ETL_OK)
+		rc = transact(&p);
+	if (rc == ETL_OK)
+		batch_widen(&b, commit);
+	free(p.parts);
+	batch_free(&b);
+	return rc;
+}
+
+/* The last one leaves no staging place behind. */
+static int commit_some(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	struct publishing p = { .inst = inst, .commit = commit, .err = err };
+	bool found = false;
+	int rc = commit->load_count ? stage_take(inst, commit->tokens[0], err) : ETL_OK;
+
+	if (rc == ETL_OK)
+		rc = batch_find(inst, commit, &found, err);
+	if (rc == ETL_OK && !found)
+		rc = commit_batch(inst, commit, err);
+	if (rc < 0 || commit->batch->next->text[0])
+		return rc;
+	rc = make_parts(&p);
+	if (rc == ETL_OK && found)
+		rc = for_each_stage(&p, drop_left);
+	if (rc == ETL_OK)
+		stage_let_go(inst);
+	free(p.parts);
+	return rc;
+}
+
 int postgres_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
 {
 	struct publishing p = { .inst = inst, .commit = commit, .err = err };
 	bool published = false;
-	int rc = commit->load_count ? stage_take(inst, commit->tokens[0], err) : ETL_OK;
+	int rc;
 
+	if (commit->batch)
+		return commit_some(inst, commit, err);
+	rc = commit->load_count ? stage_take(inst, commit->tokens[0], err) : ETL_OK;
 	if (rc == ETL_OK)
 		rc = state_is_published(inst, commit->run->id, &published, err);
 	if (rc == ETL_OK)

@@ -33,6 +33,7 @@ struct publishing {
 	struct publish_part *parts;
 	size_t count;
 	char kept[POSTGRES_NAME_MAX + 1]; /* the schema of the old generation, or "" */
+	const struct etl_slices *slices;  /* beside the parts: which rows of them are in this batch; NULL: all at once */
 	bool back;			  /* a run is taken back: what stands in the way is the target's, not the data's */
 };
 

@@ -20,7 +20,11 @@ static const char make[] =
 	"updated bigint NOT NULL, unchanged bigint NOT NULL, deleted bigint NOT NULL, keys jsonb, again xid[] NOT NULL DEFAULT '{}', PRIMARY KEY (run, "
 	"load)); "
 	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS relation oid; "
-	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS oldest bigint, ADD COLUMN IF NOT EXISTS shape text; COMMIT";
+	"ALTER TABLE " STAGE_OWN ".loads ADD COLUMN IF NOT EXISTS oldest bigint, ADD COLUMN IF NOT EXISTS shape text; "
+	"CREATE TABLE IF NOT EXISTS " STAGE_OWN ".batches (run text NOT NULL, pipeline text NOT NULL, batch bigint NOT NULL, load "
+	"bigint NOT NULL, schema text NOT NULL, name text NOT NULL, inserted bigint NOT NULL, updated bigint NOT NULL, unchanged bigint "
+	"NOT NULL, deleted bigint NOT NULL, next text NOT NULL, published timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY "
+	"(run, batch, load)); COMMIT";
 
 static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
@@ -30,12 +34,12 @@ static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 			     0, NULL);
 }
 
-/* By the column that came last. */
+/* By what came last. */
 int state_is_whole(struct etl_instance *inst, bool *ret, struct etl_error *err)
 {
 	return postgres_flag(inst, err, ret,
 			     "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = "
-			     "to_regclass('_etlrun.loads') AND attname = 'shape')",
+			     "to_regclass('_etlrun.batches') AND attname = 'published')",
 			     0, NULL);
 }
 
@@ -96,7 +100,7 @@ int postgres_state_write(struct etl_instance *inst, const struct etl_commit *com
 	return rc < 0 ? rc : forget_old(inst, commit->run->pipeline, err);
 }
 
-static void put_outcome(const struct etl_commit *commit, const PGresult *loads, int row)
+void state_put_outcome(const struct etl_commit *commit, const PGresult *loads, int row)
 {
 	for (size_t i = 0; i < commit->load_count; i++) {
 		if (commit->loads[i]->index != (uint64_t)postgres_int_at(loads, row, 0))
@@ -118,7 +122,7 @@ int state_read(struct etl_instance *inst, const struct etl_commit *commit, struc
 
 	for (int i = 0; rc == ETL_OK && i < PQntuples(loads); i++) {
 		if (postgres_at(loads, i, 0))
-			put_outcome(commit, loads, i);
+			state_put_outcome(commit, loads, i);
 		if (postgres_at(loads, i, 5))
 			snprintf(commit->kept->text, sizeof(commit->kept->text), "%s",
 				 postgres_at(loads, i, 5));

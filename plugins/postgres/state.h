@@ -18,6 +18,8 @@ int state_is_published(struct etl_instance *, const char *run, bool *ret, struct
 int postgres_state_write(struct etl_instance *, const struct etl_commit *, const char *kept,
 		struct etl_error *);
 
+/* A row that begins with load, inserted, updated, unchanged, deleted: into the outcomes. */
+void state_put_outcome(const struct etl_commit *, const PGresult *, int row);
 /* What the transaction that published the run said of its loads, and what it kept: into the commit's outcomes and `kept`. */
 int state_read(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 

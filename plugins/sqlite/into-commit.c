@@ -22,7 +22,7 @@ int into_no_memory(struct into *n)
 static int fail_busy(struct into *n)
 {
 	return n->inst->host->fail(
-		n->err, ETL_FATAL, NULL, sqlite3_extended_errcode(n->db),
+		n->err, n->commit->batch ? ETL_RETRY_STATEMENT : ETL_FATAL, NULL, sqlite3_extended_errcode(n->db),
 		"%s: another process is writing to it or reading it (waited %lld ms); nothing was "
 		"changed; let it finish, or raise busy_timeout, and run again",
 		n->inst->path, (long long)n->inst->host->num(n->inst->conf, "busy_timeout"));
@@ -159,7 +159,10 @@ static int run_step(struct etl_step_sink *self, const struct etl_step *step)
 		if (rc)
 			return rc;
 	}
-	rc = into_run(n, step->sql);
+	if (n->slices && (strcmp(step->kind, "rows") == 0 || strcmp(step->kind, "gone") == 0))
+		rc = into_run_sliced(n, step->sql, strcmp(step->kind, "gone") == 0);
+	else
+		rc = into_run(n, step->sql);
 	counter = counter_of(n, step->kind);
 	if (!rc && counter)
 		*counter += (uint64_t)sqlite3_changes64(n->db);
@@ -174,6 +177,10 @@ static int count_staged(struct into *n, uint64_t *ret)
 
 	etl_text_add(&sql, "SELECT count(*) FROM ");
 	into_add_table(&sql, "staged", n->load);
+	if (n->slices && n->load->existing) {
+		etl_text_add(&sql, " AS s WHERE 1");
+		into_add_slice(&sql, n, ETL_SLICE_ROWS, "s.");
+	}
 	rc = sql.failed ? into_no_memory(n) :
 			  sqlite_number(n->inst, n->db, sql.at, 0, &rows, n->err);
 	etl_text_free(&sql);
@@ -225,7 +232,7 @@ static int settle_outcome(struct into *n)
 		return rc;
 	if (n->outcome.inserted + n->outcome.updated != fresh + changed)
 		return fail_lost(n, fresh + changed, n->outcome.inserted + n->outcome.updated);
-	if (n->commit->outcomes[n->at].inserted != staged)
+	if (!n->slices && n->commit->outcomes[n->at].inserted != staged)
 		return n->inst->host->fail(
 			n->err, ETL_BUG, NULL, 0,
 			"table \"%s\": %llu rows were staged, and %llu are in the staging file",
@@ -235,6 +242,12 @@ static int settle_outcome(struct into *n)
 	n->outcome.unchanged = staged - fresh - changed;
 	n->commit->outcomes[n->at] = n->outcome;
 	return ETL_OK;
+}
+
+/* What batches write is not taken back; what is new in the target goes as it came. */
+static bool keeps_undo(const struct into *n)
+{
+	return !n->slices || (!n->load->existing && into_is_last(n));
 }
 
 static int publish_load(struct into *n, size_t at)
@@ -248,7 +261,11 @@ static int publish_load(struct into *n, size_t at)
 	n->outcome = (struct etl_outcome){ 0 };
 	if (!n->load->table || n->load->table->kind != ETL_TABLE)
 		return ETL_OK;
-	rc = undo_before(n);
+	if (!into_has_rows(n, at)) {
+		n->commit->outcomes[at] = n->outcome;
+		return ETL_OK;
+	}
+	rc = keeps_undo(n) ? undo_before(n) : ETL_OK;
 	if (!rc)
 		rc = sqlite_design(n->inst, n->load->table, n->load, &walk.sink, n->err);
 	if (!rc && !(n->commit->run->flags & ETL_RUN_SCHEMA_ONLY))
@@ -396,24 +413,32 @@ static int write_all(struct into *n)
 	size_t i;
 	int rc = own_make(n->inst, n->db, n->err);
 
-	if (!rc)
+	if (!rc && into_is_first(n))
 		rc = run_kept(n, ETL_PHASE_PREPARE);
 	for (i = 0; !rc && i < n->commit->load_count; i++)
 		rc = publish_load(n, i);
-	if (!rc)
+	if (!rc && into_is_last(n))
 		rc = run_kept(n, ETL_PHASE_LAST);
 	if (!rc)
 		rc = into_orphans_after(n);
 	for (i = 0; !rc && i < n->commit->load_count; i++) {
 		n->load = n->commit->loads[i];
 		n->at = i;
-		if (n->load->table && n->load->table->kind == ETL_TABLE)
+		if (n->load->table && n->load->table->kind == ETL_TABLE && keeps_undo(n))
 			rc = undo_after(n);
 	}
 	n->load = NULL;
-	if (!rc)
+	if (!rc && into_is_last(n))
 		rc = check_integrity(n);
-	return rc ? rc : own_record(n->inst, n->db, n->commit, n->err);
+	if (!rc && into_is_last(n))
+		rc = own_record(n->inst, n->db, n->commit, n->err);
+	return rc || !n->slices ? rc : into_record_batch(n);
+}
+
+/* Whether it, or the batch, is there already. */
+static int find(struct etl_instance *inst, sqlite3 *db, const struct etl_commit *commit, bool *ret, struct etl_error *err)
+{
+	return commit->batch ? own_find_batch(inst, db, commit, ret, err) : own_find(inst, db, commit, ret, err);
 }
 
 static int transact(struct into *n)
@@ -426,7 +451,9 @@ static int transact(struct into *n)
 			       fail_busy(n) :
 			       sqlite_fail(n->inst, n->db, n->err, "beginning to write");
 	ETL_FAULT("sqlite.into_begun");
-	rc = own_find(n->inst, n->db, n->commit, &found, n->err);
+	rc = find(n->inst, n->db, n->commit, &found, n->err);
+	if (!rc && !found && n->commit->batch)
+		rc = into_slice(n);
 	if (!rc && !found)
 		rc = write_all(n);
 	ETL_FAULT("sqlite.into_before_commit");
@@ -448,7 +475,7 @@ static int find_published(struct etl_instance *inst, const struct etl_commit *co
 	int rc = sqlite_db(inst, NULL, &db, err);
 
 	if (!rc)
-		rc = own_find(inst, db, commit, ret_found, err);
+		rc = find(inst, db, commit, ret_found, err);
 	sqlite_disconnect(inst);
 	return rc;
 }
@@ -479,6 +506,8 @@ static int publish(struct into *n)
 	if (!rc)
 		rc = transact(n);
 	free(n->most);
+	free(n->slices);
+	n->slices = NULL;
 	return rc;
 }
 
@@ -490,10 +519,10 @@ int into_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 
 	if (!rc)
 		rc = publish(&n);
-	if (!rc)
+	if (!rc && into_is_last(&n))
 		sqlite_stage_drop(inst, target, commit->tokens[0]);
 	else
-		/* The file stays for another try, which takes it up by its token. */
+		/* The file stays for another try, or the next batch, which takes it up by its token. */
 		sqlite_stage_close(inst);
 	free(target);
 	free(folder);

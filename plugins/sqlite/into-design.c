@@ -219,7 +219,7 @@ static int find_rows(struct design *d)
 	into_add_table(&sql, "main", load);
 	etl_text_add(&sql, " AS t ON ");
 	into_add_match(&sql, load, "t", "s");
-	etl_text_add(&sql, "\n\tWHERE t.");
+	etl_text_add(&sql, "\n\tWHERE (t.");
 	etl_text_add_name(&sql, load->key[0], '"');
 	etl_text_add(&sql, " IS NULL OR ");
 	into_add_differs(&sql, load);
@@ -227,6 +227,7 @@ static int find_rows(struct design *d)
 		etl_text_add(&sql, " OR ");
 		into_add_marked(&sql, load);
 	}
+	etl_text_add(&sql, ")");
 	return emit(d, ETL_PHASE_PUBLISH, "rows", &sql,
 		    "which rows are new, and which differ from the target's");
 }

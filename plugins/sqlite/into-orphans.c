@@ -264,7 +264,7 @@ int into_orphans_after(struct into *n)
 	for (i = 0; !rc && looks(n) && i < n->commit->load_count; i++) {
 		n->load = n->commit->loads[i];
 		n->at = i;
-		if (n->load->table && n->load->table->kind == ETL_TABLE)
+		if (n->load->table && n->load->table->kind == ETL_TABLE && into_has_rows(n, i))
 			rc = look_after(n);
 	}
 	return rc;

@@ -8,6 +8,7 @@
 #ifndef SQLITE_INTO_H
 #define SQLITE_INTO_H
 
+#include "../lib/slices.h"
 #include "design.h"
 #include "stage.h"
 
@@ -22,6 +23,7 @@
  * rejected before their keys were known. */
 #define INTO_WITHHELD "etlrun_withheld"
 #define INTO_ROW  "_etlrun_row"	  /* a column: the rowid, where none of its names is free */
+#define OWN_BATCHES "_etlrun_batches" /* in the target: what the batches of a run did */
 #define OWN_UNDO  "_etlrun_undo_" /* in the target: and the run, and the number of the load */
 
 /* Does this run go into a file that is there? Without one append and merge make it as copy does. */
@@ -133,12 +135,29 @@ struct into {
 	struct etl_outcome outcome;  /* of it */
 	bool looked;		     /* at who may become an orphan by it */
 	struct into_most *most;	     /* undo.c: for each load */
+	struct etl_slices *slices;   /* beside the loads: which rows are in this batch; NULL: all at once */
 	sqlite3 *db;
 	struct etl_error *err;
 };
 int into_no_memory(struct into *);
 /* Runs statements; what SQLite says of a row is told as the table's refusal. */
 int into_run(struct into *, const char *sql);
+
+/* into-batch.c: a run that is published in batches */
+/* Finds which rows are in this one: n->slices, which the caller frees. */
+int into_slice(struct into *);
+/* It is the first, or the last, or the only one. */
+bool into_is_first(const struct into *);
+bool into_is_last(const struct into *);
+/* Whether rows of the load at AT come or go in it. */
+bool into_has_rows(const struct into *, size_t at);
+/* " AND …": of the rows of the load at hand, called ALIAS ("s."), those of this batch. */
+void into_add_slice(struct etl_text *, const struct into *, enum etl_slice_kind, const char *alias);
+/* A statement that lists rows by a condition, at its end, of the staged rows s, or of the target's rows t that go. */
+int into_run_sliced(struct into *, const char *sql, bool gone);
+/* Fills the outcomes, and the end, of one that was committed already. */
+int own_find_batch(struct etl_instance *, sqlite3 *, const struct etl_commit *, bool *ret_found, struct etl_error *);
+int into_record_batch(struct into *);
 
 /* into-orphans.c */
 /* Before the rows are written: what was broken already, and who may lose a parent. */

@@ -33,7 +33,7 @@ static const char schema[] = "CREATE TABLE main._etlrun_version (version INTEGER
 
 bool own_is(const char *name)
 {
-	static const char *const names[] = { "_etlrun_version", "_etlrun_runs", "_etlrun_loads" };
+	static const char *const names[] = { "_etlrun_version", "_etlrun_runs", "_etlrun_loads", OWN_BATCHES };
 	size_t i;
 
 	for (i = 0; name && i < sizeof(names) / sizeof(*names); i++) {

@@ -346,7 +346,7 @@ static const struct etl_source source = {
 static const struct etl_target target = {
 	.size = sizeof(struct etl_target),
 	.flags = ETL_RESUMABLE | ETL_ATOMIC_RUN | ETL_DDL | ETL_IN_ORDER | ETL_KEEPS_STATE |
-		 ETL_COPY_BESIDE | ETL_APPENDS | ETL_MERGES | ETL_REFERENCES | ETL_NAMED_DELETES,
+		 ETL_COPY_BESIDE | ETL_APPENDS | ETL_MERGES | ETL_REFERENCES | ETL_NAMED_DELETES | ETL_BATCHES,
 	.max_instances = 1,
 	.begin = sqlite_begin,
 	.load = sqlite_load,

@@ -132,7 +132,7 @@ START_TEST(the_least)
 	ck_assert_int_eq(p->batch_bytes, 4 << 20);
 	ck_assert_int_eq(p->memory_limit, 256 << 20);
 	ck_assert_int_eq(p->max_row, 64 << 20);
-	ck_assert_int_eq(p->commit_ms, 10000);
+	ck_assert(!p->commit.given);
 	ck_assert_int_eq(p->max_rejects, 0);
 	ck_assert(!p->max_rejects_percent && !p->reject_rows && !p->on_existing_from_command);
 	pipeline_free(p);
@@ -186,7 +186,9 @@ START_TEST(everything)
 	ck_assert_int_eq(p->foreign_keys, ETL_FK_DROP);
 	ck_assert_int_eq(p->workers, 3);
 	ck_assert_int_eq(p->batch_bytes, 1 << 20);
-	ck_assert_int_eq(p->commit_ms, 2000);
+	ck_assert_int_eq(p->commit.ms, 2000);
+	ck_assert_int_eq(p->commit.rows, 5);
+	ck_assert(!p->commit.adapts);
 	ck_assert_int_eq(p->keep_old, 0);
 	ck_assert_str_eq(p->log_format, "json");
 	ck_assert_int_eq(p->state[0], '/');
