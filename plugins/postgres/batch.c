@@ -176,8 +176,8 @@ int batch_record(struct publishing *p)
 
 int batch_narrow(struct batch_commit *b, const struct etl_commit *whole)
 {
-	/* The pipeline's own SQL comes with the first and the last one, and what is new in the target with the last. */
-	bool all = !whole->batch->from->text[0] || !whole->batch->next->text[0];
+	/* The pipeline's own SQL is kept with the first load, and what is new in the target comes with the last batch. */
+	bool all = !whole->batch->next->text[0], first = !whole->batch->from->text[0];
 	size_t room = whole->load_count + 1, count = 0;
 
 	b->commit = *whole;
@@ -189,13 +189,12 @@ int batch_narrow(struct batch_commit *b, const struct etl_commit *whole)
 	if (!b->loads || !b->tokens || !b->outcomes || !b->withheld || !b->at)
 		return ETL_FAILED;
 	for (size_t i = 0; i < whole->load_count; i++) {
-		if (!all && !etl_slices_any(&b->slices[i]))
+		if (!all && !(first && i == 0) && !etl_slices_any(&b->slices[i]))
 			continue;
 		b->loads[count] = whole->loads[i];
 		b->tokens[count] = whole->tokens[i];
 		b->withheld[count] = whole->withheld ? whole->withheld[i] : 0;
 		b->slices[count] = b->slices[i];
-		/* What is new in the target comes whole, with the last one. */
 		b->outcomes[count] = whole->outcomes[i];
 		b->at[count++] = i;
 	}

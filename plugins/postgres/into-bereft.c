@@ -172,7 +172,7 @@ static int call_all(struct into *n, uint64_t *ret)
 		char buf[WHICH_MAX];
 		struct into_parents parents = { .oid = p->parts[i].old.oid };
 
-		if (!into_deletes(&p->parts[i]))
+		if (!into_deletes(&p->parts[i]) || !into_takes_part(n, i))
 			continue;
 		n->part = &p->parts[i];
 		parents.which = which(n, buf, sizeof(buf), "room");
@@ -193,7 +193,7 @@ int into_call(struct into *n)
 		char buf[WHICH_MAX];
 		struct into_parents parents = { .oid = p->parts[i].old.oid, .going = "room" };
 
-		if (!into_deletes(&p->parts[i]))
+		if (!into_deletes(&p->parts[i]) || !into_takes_part(n, i))
 			continue;
 		n->part = &p->parts[i];
 		parents.which = which(n, buf, sizeof(buf), "room");

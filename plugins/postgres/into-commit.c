@@ -219,7 +219,7 @@ static int run_pass(struct into *n, const struct pass *pass)
 		size_t at = pass->children_first ? p->count - 1 - i : i;
 		struct walk walk = { { run_step }, n, pass };
 
-		if (p->parts[at].how != PUBLISH_INTO)
+		if (!into_takes_part(n, at))
 			continue;
 		rc = enter(n, at);
 		if (rc == ETL_OK)
@@ -289,15 +289,15 @@ static int clear(struct into *n)
 	char name[64];
 
 	snprintf(name, sizeof(name), INTO_KEPT, number);
-	etl_text_addf(&sql, "DROP VIEW " INTO_NEW, number);
+	etl_text_addf(&sql, "DROP VIEW IF EXISTS " INTO_NEW, number);
 	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE) {
-		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_KEPT "\"", number);
+		etl_text_addf(&sql, "; DROP VIEW IF EXISTS pg_temp.\"" INTO_KEPT "\"", number);
 		if (!stays)
 			add_drop(&sql, part, name);
 	}
 	snprintf(name, sizeof(name), INTO_GOES, number);
 	if (into_names_gone(part->load)) {
-		etl_text_addf(&sql, "; DROP VIEW pg_temp.\"" INTO_GOES "\"", number);
+		etl_text_addf(&sql, "; DROP VIEW IF EXISTS pg_temp.\"" INTO_GOES "\"", number);
 		if (!stays)
 			add_drop(&sql, part, name);
 	}
@@ -371,7 +371,7 @@ static int for_each(struct into *n, int (*body)(struct into *))
 	int rc = ETL_OK;
 
 	for (size_t i = 0; rc == ETL_OK && i < n->p->count; i++) {
-		if (n->p->parts[i].how != PUBLISH_INTO)
+		if (!into_takes_part(n, i) && !(body == clear && n->p->parts[i].how == PUBLISH_INTO))
 			continue;
 		rc = enter(n, i);
 		if (rc == ETL_OK)
@@ -397,13 +397,14 @@ static int look_whether_empty(struct into *n)
 	return rc;
 }
 
-static struct into_table *list_tables(const struct publishing *p)
+static struct into_table *list_tables(const struct into *n)
 {
+	const struct publishing *p = n->p;
 	struct into_table *ret = calloc(p->count + 1, sizeof(*ret));
 
 	for (size_t i = 0; ret && i < p->count; i++)
 		ret[i] = (struct into_table){ p->parts[i].old.oid, p->parts[i].load->index,
-					      into_deletes(&p->parts[i]) };
+					      into_deletes(&p->parts[i]) && into_takes_part(n, i) };
 	return ret;
 }
 
@@ -420,7 +421,7 @@ static int write_all(struct into *n)
 		rc = for_each(n, prepare);
 	if (rc == ETL_OK)
 		rc = for_each(n, look_whether_empty);
-	if (rc == ETL_OK && !(n->tables = list_tables(n->p)))
+	if (rc == ETL_OK && !(n->tables = list_tables(n)))
 		rc = postgres_no_memory(n->p->inst, n->p->err);
 	if (rc == ETL_OK)
 		rc = into_take_keys(n, &taken);

@@ -19,6 +19,7 @@
 #ifndef POSTGRES_INTO_H
 #define POSTGRES_INTO_H
 
+#include "batch.h"
 #include "design.h"
 #include "publish.h"
 
@@ -105,6 +106,11 @@ struct into {
 	struct into_table *tables;	 /* beside them too */
 	uint64_t in_the_way;		 /* rows that go before others come */
 };
+/* Rows of the part come or go now. */
+static inline bool into_takes_part(const struct into *n, size_t at)
+{
+	return n->p->parts[at].how == PUBLISH_INTO && (!n->p->slices || etl_slices_any(&n->p->slices[at]));
+}
 /* The rows of every load whose table stays; nothing when there is none. */
 int into_publish(struct publishing *);
 /* When all else is in its place: the pipeline's own SQL, and constraints that were deferred. */
