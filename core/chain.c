@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "maps.h"
 #include "replay.h"
+#include "sweep.h"
 
 /* ---- The meter ---- */
 
@@ -404,6 +405,7 @@ static int open_source(const struct flow_setup *f, struct job *job, struct insta
 	if (job->cursor && job->cursor->reads) {
 		read.cursor = job->rule->cursor;
 		read.since = job->cursor->since;
+		sweep_bound(job, split, &read);
 	}
 	rc = source->plugin->source.read(source->self, &read, split, &in,
 					 instance_error(source, err));

@@ -96,7 +96,7 @@ bool changes_begin_split(struct changes *c, uint64_t split)
 	bool ok;
 
 	pthread_mutex_lock(&c->mutex);
-	ok = begin_try(c, split) && (!c->narrow || reset_left_out(c, split));
+	ok = begin_try(c, split) && reset_left_out(c, split);
 	pthread_mutex_unlock(&c->mutex);
 	return ok;
 }

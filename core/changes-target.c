@@ -15,6 +15,7 @@
 #include "changes.h"
 #include "log.h"
 #include "reject.h"
+#include "sweep.h"
 
 /* What reads. */
 struct reading {
@@ -92,6 +93,9 @@ static int reading_open(struct reading *r, const struct flow_setup *f, bool keys
 				 .context = &r->context,
 				 .limit = r->limit };
 	int rc;
+
+	if (!r->limit)
+		sweep_bound_target(job, &read);
 
 	if (!plugin->has_source)
 		return error_set(r->err, ETL_USAGE,

@@ -17,6 +17,7 @@
 #include "maps.h"
 #include "reject.h"
 #include "retry.h"
+#include "sweep.h"
 
 struct changes *changes_new(void)
 {
@@ -97,6 +98,7 @@ struct step {
 	struct bound *bound;
 	struct job *job;
 	uint64_t split;
+	bool by_cursor; /* of a job that is swept besides: rows come by its cursor */
 	struct canon *canon;
 	struct etl_context *context;
 	struct changes *notes; /* where rows that go on come from; NULL: the rows are only looked at again */
@@ -170,11 +172,22 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 	    !canon_batch(s->canon, batch, s->hashes, s->hashes + batch->length) ||
 	    !changes_add_spelt(s->job, &s->schema, batch, s->hashes + batch->length))
 		return error_memory(s->err);
+	if (sweep_is_split(s->job, s->split))
+		sweep_meet(s->job, &s->schema, batch);
 	for (int64_t i = 0; i < batch->length; i++) {
 		enum changes_found found;
-		int rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], who(s, ordinals[i]), &found, s->err);
 		bool differs, goes;
+		int rc;
 
+		/* By the cursor came what is new or changed; nothing is known of the target's row. */
+		if (s->by_cursor) {
+			if (sweep_has(s->job, &s->schema, batch, i))
+				unmeant++;
+			else
+				s->kept[count++] = i;
+			continue;
+		}
+		rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], who(s, ordinals[i]), &found, s->err);
 		if (rc == 0 && found == CHANGES_TWICE)
 			rc = reject_double(s, batch, i);
 		doubles += found == CHANGES_TWICE;
@@ -259,6 +272,7 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 	s->bound = f->bound;
 	s->job = job;
 	s->split = split->index;
+	s->by_cursor = sweep_is_on(job) && !sweep_is_split(job, s->split);
 	if (s->bound)
 		bound_begin(s->bound, job, s->split);
 	s->context = context;
@@ -357,7 +371,7 @@ static bool is_sure(const struct flow_setup *f, const struct job *job, uint64_t 
 	uint64_t withheld = atomic_load(&job->changes->unknown);
 
 	/* By its cursor not every row comes. */
-	if (f->row_limit || job->replay || (job->cursor && job->cursor->reads))
+	if (f->row_limit || job->replay || (job->cursor && job->cursor->reads && !sweep_is_on(job)))
 		return false;
 	if (withheld)
 		log_line(ETL_LOG_WARN,

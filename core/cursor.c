@@ -15,6 +15,7 @@
 #include "log.h"
 #include "retry.h"
 #include "state-read.h"
+#include "sweep.h"
 
 /* ---- What an earlier run left -------------------------------------------------------------------- */
 
@@ -74,11 +75,11 @@ int cursor_check(const struct jobs_setup *setup, const struct job *job, struct e
 		return fail(job, err, "this source cannot say how far a cursor has come; remove it, and all rows are compared");
 	if (!setup->target->plugin->can_recall)
 		return fail(job, err, "this target keeps no state, so nobody knows where the last run ended; remove it");
-	if (job->rule->deletes != ETL_DELETE_NONE && setup->pipeline->sweep_every == 0)
+	if (job->rule->deletes != ETL_DELETE_NONE && setup->pipeline->sweep_every == 0 && setup->pipeline->sweep == 0)
 		return fail(job, err,
 			    "a cursor does not see what is deleted; write sweep_every = N, and every N-th run compares all "
-			    "rows, or delete = \"none\"");
-	return 0;
+			    "rows, sweep = \"10 %\", and each run compares a tenth of the keys, or delete = \"none\"");
+	return sweep_check(setup->pipeline, job, err);
 }
 
 static int reach(struct run *run, struct job *job, struct etl_error *err)
@@ -149,6 +150,8 @@ static int decide(struct run *run, struct job *job, const struct state_table *pa
 	job->cursor->runs = past->runs + 1;
 	cursor_back(past->bound, run->pipeline->overlap, job->cursor->since);
 	log_line(ETL_LOG_INFO, "table \"%s\": rows from %s %s on", job_name(job), job->rule->cursor, job->cursor->since);
+	if (run->pipeline->sweep)
+		return sweep_find(run, job, past, err);
 	/* The merge itself sees which of them are equal; where they are counted before, that is too late. */
 	if (!run->pipeline->max_rows) {
 		changes_free(job->changes);
@@ -198,5 +201,7 @@ void cursor_add_state(const struct run *run, const struct job *job, struct etl_t
 	etl_text_add_json(to, job->rule->cursor, strlen(job->rule->cursor));
 	etl_text_add(to, ",\"bound\":");
 	etl_text_add_json(to, bound, strlen(bound));
-	etl_text_addf(to, ",\"runs\":%" PRId64 ",\"waiting\":%" PRIu64 "}", c->runs, job->waiting);
+	etl_text_addf(to, ",\"runs\":%" PRId64 ",\"waiting\":%" PRIu64, c->runs, job->waiting);
+	sweep_add_state(job, to);
+	etl_text_add(to, "}");
 }

@@ -8,10 +8,12 @@
 #include "run.h"
 
 /* Of a job whose table has a cursor. */
+struct job_sweep;
 struct job_cursor {
 	bool reads;		  /* only rows from `since` on */
 	char since[ETL_TOKEN_MAX];
 	struct etl_token reached; /* in this run's view; "": nothing to go on from */
+	struct job_sweep *sweep;  /* the part of the keys that is compared too; NULL: none */
 	int64_t runs;		  /* those that went by the cursor alone since every row was compared */
 };
 

@@ -60,6 +60,8 @@ int pipeline_scalar(struct pipeline *, const config_setting_t *in, const char *k
 /* `allow_drift` of CONF, which was read from IN; absent: *ret stays. */
 int pipeline_drift(const struct pipeline *, const struct etl_conf *, const config_setting_t *in, uint32_t *ret,
 		   struct etl_error *);
+/* `keep_runs` of ROOT. */
+int pipeline_keep_runs(struct pipeline *, const config_setting_t *root, struct etl_error *);
 /* `commit_every` of ROOT, once the mode is known. */
 int pipeline_commit_every(struct pipeline *, const config_setting_t *root, struct etl_error *);
 /* The place of the option's text among NAMES, NULL-ended; ABSENT when there is none. */

@@ -102,6 +102,7 @@ static const struct etl_option top_options[] = {
 	{ .name = "rate", .kind = ETL_OPT_GROUP, .members = rate_options },
 	{ .name = "source_load", .kind = ETL_OPT_GROUP, .members = load_options },
 	{ .name = "overlap", .kind = ETL_OPT_DURATION, .default_text = "5m", .min = 0, .max = INT64_MAX },
+	{ .name = "sweep", .kind = ETL_OPT_PERCENT, .default_text = "0%", .min = 0, .max = 1000000 },
 	{ .name = "sweep_every", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = 1000000 },
 	{ .name = "max_rows", .kind = ETL_OPT_INT, .default_text = "0", .min = 0, .max = INT64_MAX },
 	{ .name = "memory_limit",
@@ -124,7 +125,7 @@ static const struct etl_option top_options[] = {
 	{ .name = NULL }
 };
 static const char *const top_others[] = { "source",	 "target",   "tables",	     "transforms", "validators",
-					  "max_rejects", "profiles", "commit_every", NULL };
+					  "max_rejects", "profiles", "commit_every", "keep_runs", NULL };
 
 const struct etl_option *pipeline_top_options(void)
 {
@@ -174,6 +175,7 @@ static void read_numbers(struct pipeline *p, const struct etl_conf *c)
 	p->batch_rows = batch ? conf_num(batch, "rows") : ETL_BATCH_ROWS;
 	p->batch_bytes = batch ? conf_num(batch, "bytes") : ETL_BATCH_BYTES;
 	p->overlap = conf_num(c, "overlap");
+	p->sweep = conf_num(c, "sweep");
 	p->sweep_every = conf_num(c, "sweep_every");
 	p->rate_rows = conf_num(conf_sub(c, "rate", 0), "rows");
 	p->max_rows = conf_num(c, "max_rows");
@@ -438,9 +440,17 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 	if (status == ETL_OK)
 		status = pipeline_commit_every(p, root, err);
 	if (status == ETL_OK)
+		status = pipeline_keep_runs(p, root, err);
+	if (status == ETL_OK)
 		status = pipeline_merges_only(p, root, "delete", err);
 	if (status == ETL_OK)
 		status = pipeline_syncs_only(p, root, "overlap", err);
+	if (status == ETL_OK)
+		status = pipeline_syncs_only(p, root, "sweep", err);
+	if (status == ETL_OK && p->sweep && p->max_rows)
+		status = pipeline_fail(config_setting_get_member(root, "sweep"), err,
+				       "`sweep` compares some of the keys, and `max_rows` all of them; remove one of them, or write sweep_every "
+				       "= N");
 	if (status == ETL_OK)
 		status = pipeline_syncs_only(p, root, "sweep_every", err);
 	if (status == ETL_OK)

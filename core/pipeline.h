@@ -123,11 +123,13 @@ struct pipeline {
 	int64_t rate_rows;   /* the most that are read from the source in a second; 0: as fast as it goes */
 	int64_t max_rows;    /* sync: the most rows that a run changes; 0: all */
 	uint32_t allow_drift; /* sync: enum drift_allowed, of the tables that say nothing */
+	int64_t sweep;	     /* sync: millionths of the keys of a table with a cursor that each run compares too; 0: none */
 	int64_t sweep_every; /* sync: every so many runs a table with a cursor is compared as a whole; 0: never */
 	int64_t memory_limit, max_row; /* bytes */
 	char *state;		       /* absolute path, or NULL: the default */
 	char *notes; /* absolute: `state`, or FOLDER/NAME.etlrun, wherever the target would have it (etl_host.notes) */
 	int64_t keep_old;
+	int64_t keep_runs, keep_ms; /* which runs are remembered: the newest so many, or those of so long; 0: not bounded by that */
 	int64_t retries; /* of one piece of work, on new connections */
 	bool undo;
 	char *log_file, *log_format, *log_level; /* or NULL */

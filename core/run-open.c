@@ -21,6 +21,7 @@
 #include "run-parts.h"
 #include "shape.h"
 #include "signals.h"
+#include "sweep.h"
 
 #define DEEPEST_QUEUE 2
 #define LEAST_BATCH   (64 << 10)
@@ -85,6 +86,14 @@ static void make_intent(struct run *run)
 		run->limits.intent = cli->verb->looks || cli->replay ? ETL_LOOKS : ETL_BEGINS;
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void make_info(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
@@ -95,6 +104,8 @@ static void make_info(struct run *run)
 	run->info.mode = p->mode == ETL_SYNC ? ETL_MERGE : p->mode;
 	run->info.on_existing = p->on_existing;
 	run->info.keep_old = p->keep_old;
+	run->info.keep_runs = p->keep_runs;
+	run->info.keep_since = p->keep_ms ? now_us() - p->keep_ms * 1000 : 0;
 	run->info.flags = (options->schema_only ? ETL_RUN_SCHEMA_ONLY : 0u) |
 			  (options->data_only ? ETL_RUN_DATA_ONLY : 0u) |
 			  (options->limit ? ETL_RUN_PARTIAL : 0u) |
@@ -416,8 +427,10 @@ int run_pin(struct run *run, struct etl_error *err)
 		rc = run_alone(run, job, rc, err);
 		job->splits = splits.at;
 		job->split_count = splits.count;
-		all += splits.count;
-		if (rc == 0 && job->one_stream && job->split_count > 1)
+		if (rc == 0)
+			rc = sweep_plan(job, err);
+		all += job->split_count;
+		if (rc == 0 && job->one_stream && job->split_count > 1 && !sweep_is_on(job))
 			rc = error_set(
 				err, ETL_BUG,
 				"plugin %s gave %zu splits of \"%s\" where one was asked for",

@@ -17,6 +17,8 @@
 #include "run-parts.h"
 #include "signals.h"
 
+#define UNDO_RUNS 10 /* more than any target keeps what they changed */
+
 /* The report's lines of the tables, in the order of the jobs; made once, filled again at the
  * end. */
 int run_add_lines(struct run *run, struct etl_error *err)
@@ -307,6 +309,16 @@ static int forget_staged(const struct run *run, struct etl_error *err)
 	return rc < 0 ? rc : state_run_note(run->state, run->id, "plan", NULL, err);
 }
 
+/* A run that its target can take back, which keeps what the last few changed, is found here by `rollback`. */
+static int forget_old(const struct run *run, struct etl_error *err)
+{
+	int64_t runs = run->info.keep_runs;
+
+	if (run->pipeline->undo && runs < UNDO_RUNS)
+		runs = UNDO_RUNS;
+	return state_forget_old(run->state, run->pipeline->name, runs, run->info.keep_since, err);
+}
+
 /* The exit code; the report and the state say the same. */
 int run_settle(struct run *run, int rc, struct etl_error *err)
 {
@@ -356,6 +368,8 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	if (run->state && state_run_end(run->state, report, status, &late) < 0)
 		note_late(report, &late, err);
 	if (run->state && (pauses || run->again) && !run->kept && forget_staged(run, &late) < 0)
+		note_late(report, &late, err);
+	if (run->state && forget_old(run, &late) < 0)
 		note_late(report, &late, err);
 	return report->exit;
 }

@@ -100,6 +100,14 @@ static void cursor_member(struct json *j, const char *name, void *data)
 		t->runs = take_number(j);
 	else if (strcmp(name, "waiting") == 0)
 		t->waiting = (uint64_t)take_number(j);
+	else if (strcmp(name, "swept") == 0)
+		t->sweep.at = take_number(j);
+	else if (strcmp(name, "swept_upto") == 0)
+		t->sweep.upto = take_number(j);
+	else if (strcmp(name, "swept_low") == 0) {
+		t->sweep.low = take_number(j);
+		t->sweep.known = true;
+	}
 }
 
 static void shape_member(struct json *j, const char *name, void *data)

@@ -15,6 +15,10 @@ struct state_table {
 	char *column, *bound; /* of its cursor */
 	int64_t runs;	      /* likewise */
 	uint64_t waiting;     /* rows that came without what a later run may find */
+	struct {
+		int64_t at, upto, low; /* millionths of the keys, the last of them, the lowest of all that were met */
+		bool known;	       /* the lowest is */
+	} sweep;	      /* likewise */
 	/* Of its columns: the table of the source, the schema in the target, and name and declared type by turns. */
 	char *of, *at;
 	struct string_list from, into;

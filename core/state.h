@@ -58,6 +58,8 @@ int state_print_put(struct state *, const char *run, const char *pipeline, const
 int state_print_get(struct state *, const char *run, char **ret, struct etl_error *);
 /* A run whose process could not say so itself has ended; what it staged is forgotten. */
 int state_run_settle(struct state *, const char *run, const char *status, struct etl_error *);
+/* Old runs of a pipeline are not remembered any more: RUNS and SINCE as struct etl_run has them. */
+int state_forget_old(struct state *, const char *pipeline, int64_t runs, int64_t since, struct etl_error *);
 /* The staging places and the pieces of work of a run are no longer there. */
 int state_forget(struct state *, const char *run, struct etl_error *);
 /* How far the load is, for `status`: of a table that is not done yet, the rows on their way too. */

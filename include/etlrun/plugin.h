@@ -816,6 +816,10 @@ struct etl_run {
 	 * it may cascade, depends on the other tables. NULL: not known. */
 	const struct etl_load *const *loads;
 	size_t load_count;
+	/* Since 1.2. Which runs of the pipeline a target with ETL_KEEPS_STATE remembers: the newest so many, 0: as many as there are,
+	 * and those published since then, microseconds since 1970 UTC, 0: whenever that was. The newest is remembered in any case, and
+	 * so is one that can be taken back. */
+	int64_t keep_runs, keep_since;
 };
 
 /* The table that a foreign key refers to, as it will be when the run is published. Closed. */

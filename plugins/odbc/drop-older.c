@@ -134,7 +134,53 @@ static void add_question(struct etl_text *sql, struct etl_instance *inst, const 
 			   "run DESC", rows ? "IN" : "NOT IN");
 }
 
-void odbc_drop_older(struct etl_instance *inst, const struct etl_run *run)
+/* ---- Runs that are not remembered any more ---- */
+
+static bool forget_run(struct etl_instance *inst, const char *run, struct odbc_said *ret)
+{
+	static const char *const tables[] = { "_etlrun_tables", "_etlrun_loads", "_etlrun_runs" };
+	struct dropping d = { .inst = inst, .run = run };
+	struct odbc_said ignored;
+	bool done = odbc_try_run(inst, inst->dialect->begin, &d.said);
+
+	for (size_t i = 0; done && i < sizeof(tables) / sizeof(*tables); i++)
+		done = forget(&d, "DELETE FROM", tables[i], "");
+	done = done && odbc_try_run(inst, inst->dialect->commit, &d.said);
+	if (!done && !inst->lost && !odbc_try_run(inst, inst->dialect->rollback, &ignored))
+		etl_text_free(&ignored.words);
+	*ret = d.said;
+	return done;
+}
+
+/* Those that keep something are none of them. */
+static void forget_older(struct etl_instance *inst, const struct etl_run *run)
+{
+	int64_t most = run->keep_runs > 0 ? run->keep_runs : 1;
+	struct etl_text sql = { 0 };
+	struct odbc_said said;
+	struct odbc_rows runs;
+	bool done;
+
+	etl_text_add(&sql, "SELECT run FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_runs");
+	etl_text_add(&sql, " AS r WHERE pipeline = ");
+	odbc_add_literal(&sql, inst, run->pipeline);
+	if (run->keep_since)
+		etl_text_addf(&sql, " AND started < %lld", (long long)run->keep_since);
+	etl_text_add(&sql, " AND NOT EXISTS (SELECT 1 FROM ");
+	odbc_add_own(&sql, inst, "_etlrun_tables");
+	etl_text_add(&sql, " AS t WHERE t.run = r.run AND t.kept IS NOT NULL) AND run <> ");
+	odbc_add_literal(&sql, inst, run->id);
+	etl_text_add(&sql, " ORDER BY started DESC, run DESC");
+	done = odbc_try_rows(inst, &sql, 1, &runs, &said);
+	for (size_t i = run->keep_since ? 0 : (size_t)most - 1; done && i < runs.count; i++)
+		done = forget_run(inst, odbc_row_text(&runs, i, 0), &said);
+	if (!done)
+		tell(inst, "the record of older runs", &said);
+	odbc_rows_free(&runs);
+}
+
+static void drop_kept(struct etl_instance *inst, const struct etl_run *run)
 {
 	bool rows = run->mode != ETL_COPY;
 	size_t most = rows ? UNDO_RUNS : (size_t)run->keep_old;
@@ -150,4 +196,11 @@ void odbc_drop_older(struct etl_instance *inst, const struct etl_run *run)
 	for (size_t i = most; !inst->lost && i < runs.count; i++)
 		drop_one(inst, odbc_row_text(&runs, i, 0), rows);
 	odbc_rows_free(&runs);
+}
+
+void odbc_drop_older(struct etl_instance *inst, const struct etl_run *run)
+{
+	drop_kept(inst, run);
+	if (!inst->lost)
+		forget_older(inst, run);
 }

@@ -6,8 +6,6 @@
 
 #include "state.h"
 
-#define RUNS_KEPT "1000" /* of a pipeline */
-
 static const char make[] =
 	"BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('etlrun state', 0)); "
 	"CREATE SCHEMA IF NOT EXISTS " STAGE_OWN "; "
@@ -71,14 +69,20 @@ int state_is_published(struct etl_instance *inst, const char *run, bool *ret, st
 	return ETL_OK;
 }
 
-/* The next run reads what is kept. */
-static int forget_old(struct etl_instance *inst, const char *pipeline, struct etl_error *err)
+/* The next run reads what is kept. One that can be taken back is none of the old. */
+static int forget_old(struct etl_instance *inst, const struct etl_run *run, struct etl_error *err)
 {
+	char most[24], since[24];
+
+	snprintf(most, sizeof(most), "%lld", (long long)(run->keep_runs > 0 ? run->keep_runs : 1));
+	snprintf(since, sizeof(since), "%lld", (long long)(run->keep_since ? run->keep_since : INT64_MAX));
 	return postgres_change(inst, err, NULL,
-			       "WITH old AS (DELETE FROM " STAGE_OWN ".runs WHERE run IN (SELECT run FROM " STAGE_OWN
-			       ".runs WHERE pipeline = $1 ORDER BY published DESC, run DESC OFFSET " RUNS_KEPT ") RETURNING run) "
+			       "WITH old AS (DELETE FROM " STAGE_OWN ".runs AS r WHERE run IN (SELECT run FROM " STAGE_OWN
+			       ".runs WHERE pipeline = $1 ORDER BY published DESC, run DESC OFFSET $2::bigint) AND extract(epoch FROM published) "
+			       "* 1000000 < $3::numeric AND kept IS NULL AND NOT EXISTS (SELECT FROM " STAGE_OWN
+			       ".loads AS l WHERE l.run = r.run AND l.keys IS NOT NULL) RETURNING run) "
 			       "DELETE FROM " STAGE_OWN ".loads WHERE run IN (SELECT run FROM old)",
-			       1, (const char *const[]){ pipeline });
+			       3, (const char *const[]){ run->pipeline, most, since });
 }
 
 int postgres_state_write(struct etl_instance *inst, const struct etl_commit *commit, const char *kept,
@@ -97,7 +101,7 @@ int postgres_state_write(struct etl_instance *inst, const struct etl_commit *com
 			       (const char *const[]){ commit->run->id, commit->run->pipeline,
 						      modes[commit->run->flags & ETL_RUN_CHANGES ? ETL_SYNC : commit->run->mode], started,
 						      *kept ? kept : NULL, commit->state });
-	return rc < 0 ? rc : forget_old(inst, commit->run->pipeline, err);
+	return rc < 0 ? rc : forget_old(inst, commit->run, err);
 }
 
 void state_put_outcome(const struct etl_commit *commit, const PGresult *loads, int row)

@@ -12,7 +12,7 @@
 #include "into.h"
 
 #define OWN_VERSION 1
-#define RUNS_KEPT   1000 /* of a pipeline; older ones are forgotten */
+#define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z, the last that SQLite spells */
 
 static const char *const mode_names[] = { "copy", "append", "merge", "sync" };
 
@@ -193,22 +193,22 @@ static int record_load(struct etl_instance *inst, sqlite3 *db, const struct etl_
 	return step_once(inst, db, stmt, err);
 }
 
-static int forget_old(struct etl_instance *inst, sqlite3 *db, const char *pipeline,
-		      struct etl_error *err)
+/* One that can be taken back is none of the old. */
+static int forget_old(struct etl_instance *inst, sqlite3 *db, const struct etl_run *run, struct etl_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	char sql[256];
-	int rc;
+	int rc = sqlite_prepare(inst, db,
+				"DELETE FROM main._etlrun_runs AS r WHERE pipeline = ?1 AND number <= (SELECT number FROM "
+				"main._etlrun_runs WHERE pipeline = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2) AND published < "
+				"strftime('%Y-%m-%dT%H:%M:%SZ', ?3, 'unixepoch') AND NOT EXISTS (SELECT 1 FROM main._etlrun_loads AS l "
+				"WHERE l.run = r.run AND l.undo = 'rows')",
+				&stmt, err);
 
-	snprintf(sql, sizeof(sql),
-		 "DELETE FROM main._etlrun_runs WHERE pipeline = ?1 AND number <= (SELECT number "
-		 "FROM "
-		 "main._etlrun_runs WHERE pipeline = ?1 ORDER BY number DESC LIMIT 1 OFFSET %d)",
-		 RUNS_KEPT);
-	rc = sqlite_prepare(inst, db, sql, &stmt, err);
 	if (rc)
 		return rc;
-	sqlite3_bind_text(stmt, 1, pipeline, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 1, run->pipeline, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, run->keep_runs > 0 ? run->keep_runs : 1);
+	sqlite3_bind_int64(stmt, 3, run->keep_since ? run->keep_since / 1000000 : LAST_SECOND);
 	rc = step_once(inst, db, stmt, err);
 	return rc ? rc :
 		    sqlite_run(inst, db,
@@ -229,7 +229,7 @@ int own_record(struct etl_instance *inst, sqlite3 *db, const struct etl_commit *
 	}
 	if (!rc)
 		rc = undo_prune(inst, db, commit->run->pipeline, err);
-	return rc ? rc : forget_old(inst, db, commit->run->pipeline, err);
+	return rc ? rc : forget_old(inst, db, commit->run, err);
 }
 
 /* ---- Reading it -------------------------------------------------------------------------------------------- */

@@ -603,7 +603,88 @@ saved_differences() {
 }
 
 # Everything of the suite but what one end alone has.
+# sweep: beside its cursor each run compares the next part of a table's keys, and what was deleted there is found.
+swept() {
+	at_source <<-SQL
+	CREATE TABLE swept (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, name VARCHAR(40));
+	INSERT INTO swept VALUES (1, 1, 'a'), (25, 2, 'b'), (30, 3, 'c'), (50, 4, 'd'), (55, 5, 'e'), (80, 6, 'f'), (100, 7, 'g');
+	SQL
+	at_target <<-SQL
+	CREATE TABLE swept (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, name VARCHAR(40));
+	SQL
+	sync_pipeline swept.cfg 'delete = "hard"; sweep = "25%"; overlap = "0s"; tables = ( { name = "swept"; cursor = "at"; } );'
+	run_sync swept.cfg
+	expect_exit 0
+	expect_sync swept 7 7 0 0 0
+
+	# None of this moves the cursor, but for the last, which is in the part that is swept first, too.
+	at_source <<-SQL
+	DELETE FROM swept WHERE id IN (25, 50, 100);
+	UPDATE swept SET name = 'C' WHERE id = 30;
+	UPDATE swept SET name = 'E' WHERE id = 55;
+	INSERT INTO swept VALUES (20, 8, 'new');
+	UPDATE swept SET name = 'F', at = 9 WHERE id = 80;
+	SQL
+	run_sync swept.cfg
+	expect_exit 0
+	expect_stderr 'swept from 0 % to 25 % of its keys, from the lowest to 20'
+	# Both rows that the cursor found; of the swept ones 1 and 20, which counts once.
+	expect_sync swept 4 1 1 1 0
+	run_sync swept.cfg
+	expect_exit 0
+	expect_stderr 'swept from 25 % to 50 % of its keys, above 20 to '
+	rows_at_target 'SELECT id, name FROM swept WHERE id <= 40 ORDER BY id' >found
+	expect_text found <<-EOF
+	1|a
+	20|new
+	30|C
+	EOF
+	rows_at_target 'SELECT id, name FROM swept WHERE id > 45 ORDER BY id' >found
+	expect_text found <<-EOF
+	50|d
+	55|e
+	80|F
+	100|g
+	EOF
+	for part in '50 % to 75 %' '75 % to 100 %'; do
+		run_sync swept.cfg
+		expect_exit 0
+		expect_stderr "swept from $part of its keys"
+	done
+	rows_at_target 'SELECT id, name FROM swept ORDER BY id' >found
+	expect_text found <<-EOF
+	1|a
+	20|new
+	30|C
+	55|E
+	80|F
+	EOF
+	run_etlrun diff swept.cfg
+	expect_exit 0
+	# And again from the first: nothing is written.
+	run_sync swept.cfg
+	expect_exit 0
+	expect_stderr 'swept from 0 % to 25 %'
+	awk -F, '$2 == "swept" && $11 + $12 + $14 > 0 { exit 1 }' sum.csv || { cat sum.csv; fail "rows were written"; }
+
+	# A key that is no number has no parts.
+	at_source <<-SQL
+	CREATE TABLE worded (id VARCHAR(9) PRIMARY KEY, at INTEGER);
+	SQL
+	at_target <<-SQL
+	CREATE TABLE worded (id VARCHAR(9) PRIMARY KEY, at INTEGER);
+	SQL
+	sync_pipeline worded.cfg 'sweep = "25%"; tables = ( { name = "worded"; cursor = "at"; } );'
+	run_etlrun check worded.cfg
+	expect_exit 2
+	expect_stderr 'the key of "worded" is not one column of whole numbers that comes as it is'
+	run_etlrun check --set max_rows=5 swept.cfg
+	expect_exit 2
+	expect_stderr 'remove one of them'
+}
+
 every_chapter() {
+	swept
 	the_suite
 	marked_rows
 	doubles
