@@ -143,6 +143,21 @@ static int record(struct publishing *p, size_t at)
 						      numbers[5], p->commit->batch->next->text });
 }
 
+/* As runs are (state.c), those that never came to their end too. */
+static int forget_old(struct publishing *p)
+{
+	const struct etl_run *run = p->commit->run;
+	char most[24], since[24];
+
+	snprintf(most, sizeof(most), "%lld", (long long)(run->keep_runs > 0 ? run->keep_runs : 1));
+	snprintf(since, sizeof(since), "%lld", (long long)(run->keep_since ? run->keep_since : INT64_MAX));
+	return postgres_change(p->inst, p->err, NULL,
+			       "DELETE FROM " STAGE_OWN ".batches WHERE run IN (SELECT run FROM " STAGE_OWN
+			       ".batches WHERE pipeline = $1 GROUP BY run ORDER BY max(published) DESC, run DESC OFFSET $2::bigint) AND "
+			       "extract(epoch FROM published) * 1000000 < $3::numeric",
+			       3, (const char *const[]){ run->pipeline, most, since });
+}
+
 /* What the run did is what its batches did. */
 static int sum_up(struct publishing *p)
 {
@@ -153,12 +168,7 @@ static int sum_up(struct publishing *p)
 				 ".batches WHERE run = $1 GROUP BY load) AS s WHERE l.run = $1 AND l.load = s.load",
 				 1, (const char *const[]){ p->commit->run->id });
 
-	/* Of runs that are not remembered any more nothing is: those that were never published to their end too. */
-	return rc < 0 ? rc :
-			postgres_change(p->inst, p->err, NULL,
-					"DELETE FROM " STAGE_OWN ".batches WHERE pipeline = $1 AND published < (SELECT min(started) FROM " STAGE_OWN
-					".runs WHERE pipeline = $1)",
-					1, (const char *const[]){ p->commit->run->pipeline });
+	return rc < 0 ? rc : forget_old(p);
 }
 
 int batch_record(struct publishing *p)

@@ -249,16 +249,19 @@ static int record(struct into *n, sqlite3_stmt *stmt, size_t at)
 	return ETL_OK;
 }
 
-/* What the run did is what its batches did; and what only runs had that are not remembered any more goes. */
+/* What the run did is what its batches did. Batches are remembered as runs are (own.c), also of those that never came to their
+ * end. */
 static int sum_up(struct into *n)
 {
+	const struct etl_run *run = n->commit->run;
 	char *sql = sqlite3_mprintf(
 		"UPDATE main._etlrun_loads AS l SET (inserted, updated, unchanged, deleted) = (SELECT sum(b.inserted), sum(b.updated), "
 		"sum(b.unchanged), sum(b.deleted) FROM main." OWN_BATCHES " AS b WHERE b.run = l.run AND b.load = l.load) WHERE l.run = %Q AND "
 		"EXISTS (SELECT 1 FROM main." OWN_BATCHES " AS b WHERE b.run = l.run AND b.load = l.load); "
-		"DELETE FROM main." OWN_BATCHES " WHERE pipeline = %Q AND published < (SELECT min(started) FROM main._etlrun_runs WHERE "
-		"pipeline = %Q)",
-		n->commit->run->id, n->commit->run->pipeline, n->commit->run->pipeline);
+		"DELETE FROM main." OWN_BATCHES " WHERE run IN (SELECT run FROM main." OWN_BATCHES " WHERE pipeline = %Q GROUP BY run ORDER "
+		"BY max(published) DESC, run DESC LIMIT -1 OFFSET %lld) AND published < strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', %lld, 'unixepoch')",
+		run->id, run->pipeline, (long long)(run->keep_runs > 0 ? run->keep_runs : 1),
+		run->keep_since ? (long long)(run->keep_since / 1000000) : (long long)OWN_LAST_SECOND);
 	int rc = sql ? sqlite_run(n->inst, n->db, sql, n->err) : into_no_memory(n);
 
 	sqlite3_free(sql);

@@ -24,6 +24,7 @@
 #define INTO_WITHHELD "etlrun_withheld"
 #define INTO_ROW  "_etlrun_row"	  /* a column: the rowid, where none of its names is free */
 #define OWN_BATCHES "_etlrun_batches" /* in the target: what the batches of a run did */
+#define OWN_LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z, the last that SQLite spells */
 #define OWN_UNDO  "_etlrun_undo_" /* in the target: and the run, and the number of the load */
 
 /* Does this run go into a file that is there? Without one append and merge make it as copy does. */

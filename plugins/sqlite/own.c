@@ -12,7 +12,6 @@
 #include "into.h"
 
 #define OWN_VERSION 1
-#define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z, the last that SQLite spells */
 
 static const char *const mode_names[] = { "copy", "append", "merge", "sync" };
 
@@ -208,7 +207,7 @@ static int forget_old(struct etl_instance *inst, sqlite3 *db, const struct etl_r
 		return rc;
 	sqlite3_bind_text(stmt, 1, run->pipeline, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, run->keep_runs > 0 ? run->keep_runs : 1);
-	sqlite3_bind_int64(stmt, 3, run->keep_since ? run->keep_since / 1000000 : LAST_SECOND);
+	sqlite3_bind_int64(stmt, 3, run->keep_since ? run->keep_since / 1000000 : OWN_LAST_SECOND);
 	rc = step_once(inst, db, stmt, err);
 	return rc ? rc :
 		    sqlite_run(inst, db,
