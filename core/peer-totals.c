@@ -42,6 +42,11 @@ struct store_sink {
 	struct etl_error *err;
 };
 
+static bool is_real(int32_t type)
+{
+	return type == ETL_FLOAT32 || type == ETL_FLOAT64;
+}
+
 static int take_total(struct etl_total_sink *self, const struct etl_column *column, const struct etl_total *total)
 {
 	struct store_sink *s = (struct store_sink *)(void *)self;
@@ -57,6 +62,8 @@ static int take_total(struct etl_total_sink *self, const struct etl_column *colu
 		return error_memory(s->err);
 	if (code && !s->unreadable)
 		s->unreadable = column->name;
+	if (is_real(column->type) && !(column->flags & ETL_RESPELT) && total->least && !total->sum && !s->unreadable)
+		s->unreadable = "it has no sum of real numbers";
 	return 0;
 }
 

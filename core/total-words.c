@@ -128,8 +128,11 @@ static bool has_sum(const struct total *t)
 	case ETL_INT32:
 	case ETL_INT64:
 	case ETL_DECIMAL:
-	case ETL_ANY:
 		return t->some;
+	case ETL_FLOAT32:
+	case ETL_FLOAT64:
+	case ETL_ANY:
+		return t->some || t->some_real || t->nan;
 	default:
 		return t->least_figure.some;
 	}

@@ -28,19 +28,37 @@ static void add_decimal(struct total *t, etl_i128 v)
 	t->some = true;
 }
 
-static void add_real(struct total *t, double v)
+/* A sum of reals that is rounded depends on the order in which they are added; one of their bits does not, and no two values have the
+ * same, but for 0 and -0, and NaNs, which are one. */
+static int64_t bits_of(double v)
+{
+	int64_t bits;
+
+	if (isnan(v))
+		return INT64_C(0x7ff8000000000000);
+	memcpy(&bits, &v, sizeof(bits));
+	return bits;
+}
+
+static void add_extreme_real(struct total *t, double v)
 {
 	if (isnan(v)) {
 		t->nan = true;
 		return;
 	}
-	if (fpclassify(v) == FP_ZERO)
-		v = 0.0;
 	if (!t->some_real || v < t->least_real)
 		t->least_real = v;
 	if (!t->some_real || v > t->greatest_real)
 		t->greatest_real = v;
 	t->some_real = true;
+}
+
+static void add_real(struct total *t, double v)
+{
+	if (fpclassify(v) == FP_ZERO)
+		v = 0.0;
+	exact_sum_add(&t->sum, bits_of(v));
+	add_extreme_real(t, v);
 }
 
 static int32_t rank_of(const char *text, size_t size)
@@ -242,8 +260,8 @@ static bool merge_one(struct total *to, const struct total *from)
 		add_whole(to, from->greatest);
 	}
 	if (from->some_real) {
-		add_real(to, from->least_real);
-		add_real(to, from->greatest_real);
+		add_extreme_real(to, from->least_real);
+		add_extreme_real(to, from->greatest_real);
 	}
 	to->nan |= from->nan;
 	merge_lengths(to, from);

@@ -608,7 +608,10 @@ struct etl_total {
 	/* bool, integers, reals, decimal, numeric, date, time, timestamp, instant: NULL, there is no value. A NaN is greater
 	 * than all else; 0 and -0 are one. */
 	const char *least, *greatest;
-	const char *sum;                /* integers, decimal, numeric: exact; NULL: there is no value */
+	/* Integers, decimal, numeric: exact. Reals: the sum of their bits, each value's as those of a float64 of IEEE 754 read as an
+	 * int64, -0 as 0 and every NaN as 0x7ff8000000000000; of an `any` both together. NULL: there is no value. A store that
+	 * has reals and no such sum of them is not believed: the host reads the rows. */
+	const char *sum;
 	/* text, json, bytes: of the values in bytes as `read` would give them, of texts also in units of UTF-16, which is
 	 * how some servers count. ETL_UNKNOWN: there is no value, or the store counts in another way. */
 	int64_t shortest, longest;

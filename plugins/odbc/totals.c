@@ -19,7 +19,7 @@ enum what {
 	WHAT_NULLS,   /* nothing */
 	WHAT_VALUES,  /* least, greatest, as texts */
 	WHAT_NUMBERS, /* … and the sum */
-	WHAT_REALS,   /* least, greatest, as the driver gives reals */
+	WHAT_REALS,   /* least, greatest, as the driver gives reals, and the sum of their bits */
 	WHAT_BYTES,   /* lengths in bytes */
 	WHAT_UTF16    /* lengths in units of UTF-16 */
 };
@@ -28,6 +28,12 @@ struct asked {
 	const struct etl_column *column;
 	const struct odbc_column *declared;
 	enum what what;
+};
+
+/* What the server does, that not every one of its kind does so. */
+struct server {
+	enum what wide; /* how it counts an nvarchar */
+	bool bits;	/* a float becomes its bits */
 };
 
 /* ---- What can be asked ---------------------------------------------------------------------------------------- */
@@ -58,7 +64,7 @@ static bool number_fits(const struct etl_instance *inst, struct etl_type_info de
 }
 
 /* False: it cannot be said exactly. */
-static bool choose(const struct etl_instance *inst, enum what wide, struct asked *a)
+static bool choose(const struct etl_instance *inst, const struct server *server, struct asked *a)
 {
 	int64_t length;
 	struct etl_type_info declared = odbc_type_of(inst->dialect, a->declared, &length);
@@ -68,7 +74,7 @@ static bool choose(const struct etl_instance *inst, enum what wide, struct asked
 	if (a->column->flags & ETL_RESPELT || type == ETL_UUID)
 		return true;
 	if (type == ETL_TEXT || type == ETL_JSON) {
-		a->what = text_of(inst, wide, declared.type, a->declared);
+		a->what = text_of(inst, server->wide, declared.type, a->declared);
 		return true;
 	}
 	if (is_int(type) || type == ETL_DECIMAL || type == ETL_NUMERIC) {
@@ -76,7 +82,7 @@ static bool choose(const struct etl_instance *inst, enum what wide, struct asked
 		return is_int(declared.type) || (!is_int(type) && number_fits(inst, declared));
 	}
 	a->what = type == ETL_BYTES ? WHAT_BYTES : type == ETL_FLOAT32 || type == ETL_FLOAT64 ? WHAT_REALS : WHAT_VALUES;
-	return declared.type == type;
+	return declared.type == type && (a->what != WHAT_REALS || server->bits);
 }
 
 /* ---- The question ----------------------------------------------------------------------------------------------- */
@@ -116,6 +122,26 @@ static void add_sum(struct etl_text *sql, const struct etl_instance *inst, const
 		etl_text_add(sql, " AS numeric)) AS text)");
 }
 
+/* The sum of the bits of float64s, -0 as 0 and every NaN as one; T-SQL keeps no NaN. HOLE: what the value is put for. */
+static const char *bits_sum(const struct etl_instance *inst)
+{
+	return inst->dialect == &odbc_tsql ?
+		       "CONVERT(nvarchar(41), SUM(CAST(CAST(CAST(CASE WHEN % = 0 THEN CAST(0 AS float(53)) ELSE CAST(% AS float(53)) END AS "
+		       "binary(8)) AS bigint) AS decimal(38,0))))" :
+		       "CAST(SUM(CAST(CAST(pg_catalog.concat('x', pg_catalog.encode(pg_catalog.float8send(CASE WHEN % = 'NaN' THEN 'NaN' WHEN % "
+		       "= 0 THEN 0 ELSE CAST(% AS pg_catalog.float8) END), 'hex')) AS pg_catalog.bit(64)) AS pg_catalog.int8)) AS text)";
+}
+
+static void add_bits(struct etl_text *sql, const struct etl_instance *inst, const struct asked *a)
+{
+	for (const char *form = bits_sum(inst); *form; form++) {
+		if (*form == '%')
+			add_column(sql, inst, a);
+		else
+			etl_text_add_bytes(sql, form, 1);
+	}
+}
+
 static void add_length(struct etl_text *sql, const struct etl_instance *inst, const struct asked *a, const char *which)
 {
 	if (inst->dialect == &odbc_tsql)
@@ -141,10 +167,12 @@ static void add_asked(struct etl_text *sql, const struct etl_instance *inst, con
 		else
 			add_extreme(sql, inst, a, i ? "MAX" : "MIN");
 	}
-	if (a->what == WHAT_NUMBERS) {
+	if (a->what == WHAT_NUMBERS || a->what == WHAT_REALS)
 		etl_text_add(sql, ", ");
+	if (a->what == WHAT_NUMBERS)
 		add_sum(sql, inst, a);
-	}
+	else if (a->what == WHAT_REALS)
+		add_bits(sql, inst, a);
 }
 
 static int ask(struct etl_instance *inst, SQLHSTMT stmt, const struct etl_dataset *dataset, const struct asked *asked,
@@ -253,7 +281,7 @@ static int take_total(struct answer *a, const struct asked *asked, struct etl_to
 		rc = take_extreme(a, asked, &least, &total.least);
 	if (rc == ETL_OK && values)
 		rc = take_extreme(a, asked, &greatest, &total.greatest);
-	if (rc == ETL_OK && asked->what == WHAT_NUMBERS)
+	if (rc == ETL_OK && (asked->what == WHAT_NUMBERS || asked->what == WHAT_REALS))
 		rc = take_text(a, &sum, &total.sum);
 	if (rc == ETL_OK && (asked->what == WHAT_BYTES || asked->what == WHAT_UTF16))
 		rc = take_lengths(a, asked, &total);
@@ -303,16 +331,38 @@ static int ask_wide(struct etl_instance *inst, enum what *ret, struct etl_error 
 	return rc;
 }
 
+/* A float that is cast to bytes gives them as IEEE 754 has them, the first one first, in SQL Server. */
+static bool ask_bits(struct etl_instance *inst)
+{
+	static const double values[] = { -0.1, 1.5 };
+	bool same = true;
+
+	for (size_t i = 0; same && inst->dialect == &odbc_tsql && i < sizeof(values) / sizeof(*values); i++) {
+		struct etl_text sql = { 0 }, said = { 0 };
+		char buf[SPELL_MAX];
+		int64_t bits;
+
+		memcpy(&bits, &values[i], sizeof(bits));
+		etl_spell_double(buf, values[i]);
+		etl_text_addf(&sql, "SELECT CONVERT(nvarchar(41), CAST(CAST(CAST(N'%s' AS float(53)) AS binary(8)) AS bigint))", buf);
+		same = !sql.failed && odbc_ask_quietly(inst, sql.at, &said) && said.length > 0 &&
+		       strtoll(said.at, NULL, 10) == bits;
+		etl_text_free(&sql);
+		etl_text_free(&said);
+	}
+	return same;
+}
+
 static int choose_all(struct etl_instance *inst, const struct etl_totals_ask *ask, const struct odbc_shape *shape,
 		      struct asked *ret, struct etl_error *err)
 {
-	enum what wide;
-	int rc = ask_wide(inst, &wide, err);
+	struct server server = { .bits = ask_bits(inst) };
+	int rc = ask_wide(inst, &server.wide, err);
 
 	for (size_t i = 0; rc == ETL_OK && i < ask->column_count; i++) {
 		ret[i].column = ETL_AT(const struct etl_column, ask->columns, ask->column_size, i);
 		ret[i].declared = find(shape, ret[i].column->name);
-		if (!ret[i].declared || !choose(inst, wide, &ret[i]))
+		if (!ret[i].declared || !choose(inst, &server, &ret[i]))
 			rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
 					      "column \"%s\" is not added up by the server as it is by its rows",
 					      ret[i].column->name);

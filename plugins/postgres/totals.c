@@ -51,12 +51,17 @@ static const struct asked *texts(uint32_t oid, bool utf8)
 	return oid == OID_TEXT || oid == OID_VARCHAR || oid == OID_BPCHAR ? &bytes : &nothing;
 }
 
+/* The bits of a float64 as a number, -0 as 0 and every NaN as one: what `sum` of a real means. */
+#define BITS                                                                                                             \
+	"pg_catalog.concat('x', pg_catalog.encode(pg_catalog.float8send(CASE WHEN % = 'NaN' THEN 'NaN' WHEN % = 0 THEN 0 ELSE " \
+	"%::pg_catalog.float8 END), 'hex'))::pg_catalog.bit(64)::pg_catalog.int8"
+
 /* NULL: it cannot be said exactly. */
 static const struct asked *choose(const struct etl_column *c, uint32_t oid, bool utf8)
 {
 	static const struct asked nothing = { NULL, NULL, false }, value = { "%", NULL, false };
 	static const struct asked flag = { "%::pg_catalog.int4", NULL, false };
-	static const struct asked bytes = { "pg_catalog.octet_length(%)", NULL, true };
+	static const struct asked bytes = { "pg_catalog.octet_length(%)", NULL, true }, real = { "%", BITS, false };
 
 	if (c->flags & ETL_RESPELT)
 		return &nothing;
@@ -77,6 +82,8 @@ static const struct asked *choose(const struct etl_column *c, uint32_t oid, bool
 	}
 	if (decode_type(oid) != c->type)
 		return NULL;
+	if (c->type == ETL_FLOAT32 || c->type == ETL_FLOAT64)
+		return &real;
 	return c->type == ETL_BOOL ? &flag : c->type == ETL_BYTES ? &bytes : &value;
 }
 

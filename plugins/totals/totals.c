@@ -21,6 +21,7 @@ struct etl_instance {
 struct column_totals {
 	char *name;
 	bool respelt;
+	int32_t type;
 	struct etl_total total;
 	char *least, *greatest, *sum;
 };
@@ -67,7 +68,7 @@ static int take(struct etl_total_sink *self, const struct etl_column *column, co
 		return no_memory(side->host, side->err);
 	side->columns = grown;
 	at = &grown[side->count++];
-	*at = (struct column_totals){ .respelt = column->flags & ETL_RESPELT, .total = *total };
+	*at = (struct column_totals){ .respelt = column->flags & ETL_RESPELT, .type = column->type, .total = *total };
 	side->unknown |= total->nulls == ETL_UNKNOWN;
 	return copy(&at->name, column->name) && copy(&at->least, total->least) && copy(&at->greatest, total->greatest) &&
 			       copy(&at->sum, total->sum) ?
@@ -132,6 +133,28 @@ static void compare_lengths(struct etl_text *text, const struct etl_total *from,
 	}
 }
 
+static bool is_whole(const char *value)
+{
+	return !value || value[strspn(value, "-0123456789")] == '\0';
+}
+
+static bool has_reals(const struct column_totals *c)
+{
+	return c->type == ETL_FLOAT32 || c->type == ETL_FLOAT64 || (c->type == ETL_ANY && !(is_whole(c->least) && is_whole(c->greatest)));
+}
+
+/* Of reals it is that of their bits, which tells that a value differs and not by how much. */
+static void compare_sums(struct etl_text *text, const struct column_totals *from, const struct column_totals *into)
+{
+	bool real = has_reals(from) || has_reals(into);
+
+	if (alike(from->sum, into->sum))
+		return;
+	say(text, real ? "the sum of the values' bits" : "the sum", from->sum, into->sum);
+	if (real)
+		etl_text_add(text, ", so that a value differs by however little; checksum without a sample names its row");
+}
+
 /* Nothing is added when they are alike. */
 static void compare(struct etl_text *text, const struct column_totals *from, const struct column_totals *into)
 {
@@ -143,8 +166,7 @@ static void compare(struct etl_text *text, const struct column_totals *from, con
 		say(text, "the least value", from->least, into->least);
 	if (!alike(from->greatest, into->greatest))
 		say(text, "the greatest value", from->greatest, into->greatest);
-	if (!alike(from->sum, into->sum))
-		say(text, "the sum", from->sum, into->sum);
+	compare_sums(text, from, into);
 	compare_lengths(text, &from->total, &into->total);
 }
 
