@@ -138,6 +138,24 @@ static const struct etl_option options[] = {
 	{ .name = NULL }
 };
 
+/* ---- What would write passwords down --------------------------------------------------------------------------- */
+
+/* FreeTDS writes what it sends into the file that these name, also where they are empty, for everyone to read. The host opens the
+ * first instance before it has threads. */
+static void forbid_dumps(const struct etl_host *host)
+{
+	static const char *const names[] = { "TDSDUMP", "TDSDUMPCONFIG" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!getenv(names[i]))
+			continue;
+		host->log(host, ETL_LOG_WARN,
+			  "%s is set, by which FreeTDS would write passwords and rows into a file: this run takes it out of its "
+			  "environment", names[i]);
+		unsetenv(names[i]);
+	}
+}
+
 /* ---- Instances ---------------------------------------------------------------------------------------------- */
 
 static void close_instance(struct etl_instance *inst)
@@ -163,6 +181,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 	if (rc < 0)
 		return rc;
 	etl_text_free(&text);
+	forbid_dumps(host);
 	rc = odbc_azure_check(host, conf, err);
 	if (rc < 0)
 		return rc;
