@@ -141,6 +141,8 @@ static const struct etl_target target = {
 	.begin = csv_begin,
 	.load = csv_load,
 	.staged = csv_staged,
+	.seal = csv_seal,
+	.sealed = csv_sealed,
 	.commit = csv_commit,
 	.abort = csv_abort,
 };

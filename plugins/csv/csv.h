@@ -164,6 +164,8 @@ int csv_load(struct etl_instance *, const struct etl_load *, const struct etl_to
 	     struct ArrowArrayStream *, struct etl_stats *ret, struct etl_error *);
 int csv_staged(struct etl_instance *, const struct etl_load *, const struct etl_token *, struct etl_dataset_sink *,
 	       struct etl_error *);
+int csv_seal(struct etl_instance *, const struct etl_commit *, struct etl_token *ret, struct etl_error *);
+int csv_sealed(struct etl_instance *, const struct etl_token *seal, int32_t *ret, struct etl_error *);
 int csv_commit(struct etl_instance *, const struct etl_commit *, struct etl_error *);
 int csv_abort(struct etl_instance *, const struct etl_load *, const struct etl_token *, struct etl_error *);
 

@@ -314,19 +314,53 @@ int csv_staged(struct etl_instance *inst, const struct etl_load *load, const str
 
 /* ---- The end ---------------------------------------------------------------------------------------------------------------- */
 
-int csv_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+int csv_seal(struct etl_instance *inst, const struct etl_commit *commit, struct etl_token *ret, struct etl_error *err)
 {
-	bool replace = commit->run->on_existing == ETL_EXISTING_REPLACE;
+	struct files_publish *publish;
 	size_t i;
-	int rc = ETL_OK;
+	int rc;
 
+	ret->text[0] = '\0';
+	if (files_is_standard(inst->files))
+		return ETL_OK;
+	rc = files_publish_new(inst->files, commit->run->id, commit->run->on_existing == ETL_EXISTING_REPLACE, &publish, err);
 	for (i = 0; !rc && i < commit->load_count; i++) {
 		struct etl_token run;
-		const char *file = csv_token_parts(commit->tokens[i], &run);
 
-		rc = files_output_publish(inst->files, file, run.text, replace, err);
-		ETL_FAULT("csv.published_one");
+		rc = files_publish_add(publish, csv_token_parts(commit->tokens[i], &run), err);
+		if (rc)
+			files_publish_free(publish);
 	}
+	return rc ? rc : files_publish_seal(publish, ret, err);
+}
+
+/* A run that died while its files took their names is finished: it was decided. */
+static int settle(struct etl_instance *inst, const char *run, bool *ret_published, struct etl_error *err)
+{
+	int rc = files_publish_settle(inst->files, run, ret_published, err);
+
+	return rc || !*ret_published ? rc : files_output_discard(inst->files, run, err);
+}
+
+int csv_sealed(struct etl_instance *inst, const struct etl_token *seal, int32_t *ret, struct etl_error *err)
+{
+	struct etl_token run;
+	bool published;
+	int rc;
+
+	*ret = 0;
+	if (files_is_standard(inst->files))
+		return ETL_OK;
+	csv_token_parts(seal, &run);
+	rc = settle(inst, run.text, &published, err);
+	*ret = !rc && published;
+	return rc || published ? rc : files_publish_is(inst->files, seal, ret, err);
+}
+
+int csv_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)
+{
+	int rc = files_publish(inst->files, commit->run->id, commit->run->on_existing == ETL_EXISTING_REPLACE, err);
+
 	return rc ? rc : files_output_discard(inst->files, commit->run->id, err);
 }
 
@@ -334,7 +368,9 @@ int csv_abort(struct etl_instance *inst, const struct etl_load *load, const stru
 {
 	struct etl_token run;
 	const char *file = csv_token_parts(token, &run);
+	bool published;
+	int rc = settle(inst, run.text, &published, err);
 
 	(void)load;
-	return files_output_drop(inst->files, file, run.text, err);
+	return rc || published ? rc : files_output_drop(inst->files, file, run.text, err);
 }

@@ -135,7 +135,7 @@ void files_input_close(struct files_input *input);
 /* ---- Writing (output.c) ------------------------------------------------------------------------------- */
 
 /*
- * One file, written aside and renamed to its place by publish; compressed when its name ends in .gz or .zst. What waits is in a
+ * One file, written aside and renamed to its place when the run publishes; compressed when its name ends in .gz or .zst. What waits is in a
  * folder of the run within the root (of a root that is the file, beside it), so a later process finds it by the run's id, and
  * no folder of the tree is made before it is published. NAME "": the root is the file. "-" is standard output: written at
  * once, and nothing of it can be taken back.
@@ -159,15 +159,37 @@ int files_output_look(struct files *files, const char *name, const char *run, st
 int files_output_aside(struct files *files, const char *name, const char *run, char **ret, struct etl_error *err);
 /* Is there something under this name already? */
 int files_output_exists(struct files *files, const char *name, bool *ret, struct etl_error *err);
-/*
- * Of a finished file: makes it durable and gives it its name (rename, the folder synced). REPLACE false: fails when there is something of
- * that name. Idempotent, in any process: it is fine when it was done before.
- */
-int files_output_publish(struct files *files, const char *name, const char *run, bool replace, struct etl_error *err);
 /* Removes what waits under this one name, and the folders that become empty by it. Idempotent, in any process. */
 int files_output_drop(struct files *files, const char *name, const char *run, struct etl_error *err);
 /* Removes everything that waits for this run, and what publish leaves of its folder. Idempotent, in any process. */
 int files_output_discard(struct files *files, const char *run, struct etl_error *err);
+
+/* ---- Taking names (publish.c, publish-journal.c) ------------------------------------------------------------ */
+
+/*
+ * All finished files of a run take their names, or none does. Sealing makes them durable and writes down what each of them shall be.
+ * Then they are renamed one after the other; when one cannot be, those before it get back what they were, and the folders that were
+ * made for them go. Any process can finish what another began, either way. What is replaced, or goes, waits in the folder of the run
+ * until files_output_discard. Of standard output there is nothing to do.
+ */
+struct files_publish;
+/* REPLACE false: it fails when there is something of a file's name. */
+int files_publish_new(struct files *files, const char *run, bool replace, struct files_publish **ret, struct etl_error *err);
+/* The finished output of this name. One of the name "" is the only one. */
+int files_publish_add(struct files_publish *, const char *name, struct etl_error *err);
+/* A file of the root that goes when the others come. */
+int files_publish_remove(struct files_publish *, const char *name, struct etl_error *err);
+/* Ends and frees it, also when it fails; *ret is by what the published files will be known. */
+int files_publish_seal(struct files_publish *, struct etl_token *ret, struct etl_error *err);
+/* Gives up. Accepts NULL. */
+void files_publish_free(struct files_publish *);
+/* What was sealed, also by another process. After a failure every file is what it was before, and what waits is sealed as it was; when
+ * that fails too the log has the names, and the next settle goes on. */
+int files_publish(struct files *files, const char *run, bool replace, struct etl_error *err);
+/* When a process died in files_publish: ends what it began. *ret: everything has its name now. */
+int files_publish_settle(struct files *files, const char *run, bool *ret, struct etl_error *err);
+/* *ret: 1 when the file that SEAL tells of is there, as it was published. */
+int files_publish_is(struct files *files, const struct etl_token *seal, int32_t *ret, struct etl_error *err);
 
 /* ---- A copy of the tree (backup.c) ---------------------------------------------------------------------- */
 

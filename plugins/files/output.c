@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "encode.h"
-#include "fault.h"
 #include "place.h"
 
 #define FILE_MODE   0666   /* the umask takes its part */
@@ -186,7 +185,7 @@ int files_output_look(struct files *files, const char *name, const char *run, st
 	return rc;
 }
 
-/* ---- Publishing ------------------------------------------------------------------------------------------------------ */
+/* ---- What waits ------------------------------------------------------------------------------------------------------ */
 
 int files_output_aside(struct files *files, const char *name, const char *run, char **ret,
 		       struct etl_error *err)
@@ -219,96 +218,6 @@ int files_output_exists(struct files *files, const char *name, bool *ret, struct
 	else if (errno != ENOENT && errno != ENOTDIR)
 		rc = files_fail(files, err, errno, "look at", path);
 	free(path);
-	return rc;
-}
-
-/* What takes a file's place is as private as it was. */
-static int take_mode(const struct files *files, int fd, const char *path, struct etl_error *err)
-{
-	struct stat old, now;
-
-	if (lstat(path, &old) != 0 || !S_ISREG(old.st_mode))
-		return ETL_OK;
-	if (fstat(fd, &now) == 0 &&
-	    ((now.st_uid == old.st_uid && now.st_gid == old.st_gid) ||
-	     fchown(fd, old.st_uid, old.st_gid) == 0) &&
-	    fchmod(fd, old.st_mode & 07777) == 0)
-		return ETL_OK;
-	return files_fail(files, err, errno, "give the owner of the old file to the new", path);
-}
-
-static int make_durable(const struct files *files, const struct files_place *place, bool replace,
-			struct etl_error *err)
-{
-	int fd = open(place->aside, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), rc = ETL_OK;
-
-	if (fd < 0)
-		return files_fail(files, err, errno, "open", place->aside);
-	if (replace)
-		rc = take_mode(files, fd, place->path, err);
-	if (!rc && fsync(fd) != 0)
-		rc = files_fail(files, err, errno, "make durable", place->aside);
-	close(fd);
-	return rc;
-}
-
-static int give_name(const struct files *files, const struct files_place *place, bool replace,
-		     struct etl_error *err)
-{
-	int code = replace ? rename(place->aside, place->path) :
-			     renameat2(AT_FDCWD, place->aside, AT_FDCWD, place->path, RENAME_NOREPLACE);
-
-	/* Not every file system knows that flag. */
-	if (code != 0 && !replace && (errno == EINVAL || errno == ENOSYS)) {
-		code = link(place->aside, place->path);
-		if (code == 0)
-			unlink(place->aside);
-	}
-	if (code == 0)
-		return ETL_OK;
-	if (errno == EEXIST)
-		return files->host->fail(err, ETL_FATAL, NULL, errno,
-					 "%s came to be while this ran, and nothing is to be replaced; look what it is, "
-					 "or write on_existing = \"replace\"",
-					 place->path);
-	return files_fail(files, err, errno, "publish", place->path);
-}
-
-static int publish(const struct files *files, const struct files_place *place, bool replace,
-		   struct etl_error *err)
-{
-	char *folder;
-	int rc = make_durable(files, place, replace, err);
-
-	if (!rc && place->wait)
-		rc = files_make_folders(files, place->path, err);
-	ETL_FAULT("files.before_rename");
-	if (!rc)
-		rc = give_name(files, place, replace, err);
-	ETL_FAULT("files.after_rename");
-	if (rc)
-		return rc;
-	folder = files_folder_of(place->path);
-	rc = folder ? files_sync_folder(files, folder, err) : files_no_memory(files, err);
-	free(folder);
-	return rc;
-}
-
-int files_output_publish(struct files *files, const char *name, const char *run, bool replace,
-			 struct etl_error *err)
-{
-	struct files_place place;
-	struct stat st;
-	int rc;
-
-	if (files_is_standard(files))
-		return ETL_OK;
-	rc = files_place_of(files, name, run, &place, err);
-	if (!rc && lstat(place.aside, &st) == 0)
-		rc = publish(files, &place, replace, err);
-	else if (!rc && lstat(place.path, &st) != 0)
-		rc = files_fail(files, err, errno, "publish what was written for", place.path);
-	files_place_free(&place);
 	return rc;
 }
 

@@ -14,7 +14,7 @@
 
 #include <etlrun/helpers.h>
 
-#include "place.h"
+#include "publish.h"
 
 #define FOLDER_MODE 0777 /* the umask takes its part */
 #define ROOT_IS_NEW ".root-is-new" /* a file in the folder that waits */
@@ -203,16 +203,19 @@ int files_remove_wait(const struct files *files, const struct files_place *place
 	return rc;
 }
 
-/* Nothing in it but the note. */
+/* Nothing in it but the notes of this folder. */
 static bool is_empty(const char *path)
 {
+	static const char *const notes[] = { ".", "..", ROOT_IS_NEW, FILES_JOURNAL_SEALED, FILES_OLD };
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 	bool empty = true;
 
-	while (dir && empty && (entry = readdir(dir)) != NULL)
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-			strcmp(entry->d_name, ROOT_IS_NEW) == 0;
+	while (dir && empty && (entry = readdir(dir)) != NULL) {
+		empty = false;
+		for (size_t i = 0; !empty && i < sizeof(notes) / sizeof(notes[0]); i++)
+			empty = strcmp(entry->d_name, notes[i]) == 0;
+	}
 	if (dir)
 		closedir(dir);
 	return empty;

@@ -1,17 +1,11 @@
 /*
- * Many files cannot change in one instant, so it is written down first, durably, that they shall: whoever comes next finishes it. What was
- * in files of the mapping that are not written again goes too, for a table that is replaced is replaced as a whole.
+ * Which files take their names together. What was in files of the mapping that are not written again goes too, for a table that is
+ * replaced is replaced as a whole.
  */
 #include "config.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault.h"
 #include "target.h"
 
 /* Calls STEP for each row of a list of names. */
@@ -30,14 +24,6 @@ static int each_name(struct etl_instance *inst, struct stage *stage, const char 
 		rc = json_stage_fail(stage, err);
 	sqlite3_finalize(names);
 	return rc;
-}
-
-static int whole_path(struct etl_instance *inst, const char *name, char **ret, struct etl_error *err)
-{
-	if (asprintf(ret, "%s%s%s", inst->path, *name ? "/" : "", name) >= 0)
-		return ETL_OK;
-	*ret = NULL;
-	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to publish");
 }
 
 /* ---- What is there ----------------------------------------------------------------------------------------------------- */
@@ -93,87 +79,33 @@ int json_publish_find_stale(struct target_plan *plan, struct stage *stage, struc
 	return rc;
 }
 
-/* ---- Publishing ----------------------------------------------------------------------------------------------------------- */
+/* ---- The seal ------------------------------------------------------------------------------------------------------------------ */
 
-static int publish_one(struct etl_instance *inst, const char *name, void *data, struct etl_error *err)
+static int add_one(struct etl_instance *inst, const char *name, void *data, struct etl_error *err)
 {
-	ETL_FAULT("json.publish_file");
-	return files_output_publish(inst->files, name, data, true, err);
+	(void)inst;
+	return files_publish_add(data, name, err);
 }
 
 static int remove_one(struct etl_instance *inst, const char *name, void *data, struct etl_error *err)
 {
-	char *path;
-	int rc = whole_path(inst, name, &path, err);
-
-	(void)data;
-	ETL_FAULT("json.remove_stale");
-	if (!rc && unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno,
-				      "%s, a file of the mapping that no row is in, could not be removed: %s", path,
-				      strerror(errno));
-	free(path);
-	return rc;
+	(void)inst;
+	return files_publish_remove(data, name, err);
 }
 
-int json_publish(struct etl_instance *inst, const char *run, struct stage *stage, struct etl_error *err)
-{
-	int rc = each_name(inst, stage, "SELECT name FROM file ORDER BY id", publish_one, (void *)(uintptr_t)run, err);
-
-	return rc ? rc : each_name(inst, stage, "SELECT name FROM stale", remove_one, NULL, err);
-}
-
-/* ---- The seal ------------------------------------------------------------------------------------------------------------------ */
-
-/* Of one of the files: its name, and what it is on the disk, which renaming does not change. */
-static int seal_file(struct etl_instance *inst, const char *name, void *data, struct etl_error *err)
-{
-	struct etl_token *seal = data;
-	size_t size = strlen(seal->text);
-	char *path = NULL;
-	struct stat st;
-	int rc = files_output_aside(inst->files, name, seal->text, &path, err);
-
-	if (!rc && lstat(path, &st) != 0)
-		rc = inst->host->fail(err, ETL_FATAL, NULL, errno, "%s, which was just written: %s", path,
-				      strerror(errno));
-	free(path);
-	if (!rc)
-		snprintf(seal->text + size, sizeof(seal->text) - size, " %llu %lld %s", (unsigned long long)st.st_ino,
-			 (long long)st.st_size, name);
-	return rc;
-}
-
-int json_publish_seal(struct etl_instance *inst, const char *run, struct stage *stage, struct etl_token *ret,
+int json_publish_seal(struct etl_instance *inst, const char *run, bool replace, struct stage *stage, struct etl_token *ret,
 		      struct etl_error *err)
 {
-	struct etl_token seal;
-	int rc;
+	struct files_publish *publish;
+	int rc = files_publish_new(inst->files, run, replace, &publish, err);
 
-	snprintf(seal.text, sizeof(seal.text), "%s", run);
-	rc = each_name(inst, stage, "SELECT name FROM file WHERE length(name) < 300 ORDER BY length(name), name LIMIT 1",
-		       seal_file, &seal, err);
+	if (rc)
+		return rc;
+	rc = each_name(inst, stage, "SELECT name FROM file ORDER BY name", add_one, publish, err);
 	if (!rc)
-		*ret = seal;
-	return rc;
-}
-
-/* Without a stage there is only what was published to look at. */
-int json_publish_is(struct etl_instance *inst, const struct etl_token *seal, int32_t *ret, struct etl_error *err)
-{
-	unsigned long long ino;
-	long long size;
-	int at = 0;
-	struct stat st;
-	char *path;
-	int rc;
-
-	*ret = 0;
-	if (sscanf(seal->text, "%*s %llu %lld %n", &ino, &size, &at) < 2 || at == 0)
-		return ETL_OK;
-	rc = whole_path(inst, seal->text + at, &path, err);
-	if (!rc && stat(path, &st) == 0)
-		*ret = st.st_ino == ino && st.st_size == size;
-	free(path);
+		rc = each_name(inst, stage, "SELECT name FROM stale ORDER BY name", remove_one, publish, err);
+	if (!rc)
+		return files_publish_seal(publish, ret, err);
+	files_publish_free(publish);
 	return rc;
 }

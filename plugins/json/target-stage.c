@@ -101,9 +101,10 @@ int json_stage_open(struct etl_instance *inst, const char *run, bool create, str
 	struct stage *s = NULL;
 	char *path = NULL;
 	int rc = path_of(inst, run, &path, err);
+	bool made = !rc && access(path, F_OK) != 0;
 
 	*ret = NULL;
-	if (!rc && !create && access(path, F_OK) != 0) {
+	if (!rc && !create && made) {
 		free(path);
 		return ETL_OK;
 	}
@@ -118,10 +119,14 @@ int json_stage_open(struct etl_instance *inst, const char *run, bool create, str
 	if (!rc)
 		rc = json_stage_sql(s, tables, err);
 	free(path);
-	if (rc)
-		json_stage_close(s);
-	else
+	if (!rc) {
 		*ret = s;
+		return ETL_OK;
+	}
+	json_stage_close(s);
+	/* The load did not begin, so nobody would take it away. */
+	if (made)
+		json_stage_remove(inst, run, err);
 	return rc;
 }
 

@@ -183,7 +183,8 @@ int json_begin(struct etl_instance *inst, const struct etl_load *load, struct et
 	const struct load_plan *lp;
 	int rc;
 
-	snprintf(ret->text, sizeof(ret->text), "%s", load->run->id);
+	/* Each load has its own: of those with one token the host aborts one only. */
+	snprintf(ret->text, sizeof(ret->text), "%s %d", load->run->id, (int)load->index);
 	if (load->table->kind != ETL_TABLE)
 		return ETL_OK;
 	rc = use_load(inst, load, err);
@@ -241,7 +242,8 @@ int json_seal(struct etl_instance *inst, const struct etl_commit *commit, struct
 		return ETL_OK;
 	rc = write_files(inst, commit, err);
 	if (!rc)
-		rc = json_publish_seal(inst, commit->run->id, inst->target->stage, ret, err);
+		rc = json_publish_seal(inst, commit->run->id, commit->run->on_existing != ETL_EXISTING_FAIL, inst->target->stage,
+				       ret, err);
 	return rc ? rc : json_stage_set_state(inst->target->stage, STAGE_SEALED, err);
 }
 
@@ -250,14 +252,6 @@ static int remove_stage(struct etl_instance *inst, const char *run, struct etl_e
 	json_stage_close(inst->target->stage);
 	inst->target->stage = NULL;
 	return json_stage_remove(inst, run, err);
-}
-
-static int finish(struct etl_instance *inst, const char *run, struct etl_error *err)
-{
-	int rc = json_publish(inst, run, inst->target->stage, err);
-
-	ETL_FAULT("json.published");
-	return rc ? rc : remove_stage(inst, run, err);
 }
 
 static int find_stage(struct etl_instance *inst, const char *run, struct etl_error *err)
@@ -293,25 +287,18 @@ int json_commit(struct etl_instance *inst, const struct etl_commit *commit, stru
 	if (!rc && state == STAGE_SEALED && commit->run->on_existing == ETL_EXISTING_FAIL)
 		rc = json_publish_check(inst->target->plan, inst->target->stage, err);
 	ETL_FAULT("json.before_publishing");
-	if (!rc && state == STAGE_SEALED)
-		rc = json_stage_set_state(inst->target->stage, STAGE_PUBLISHING, err);
-	return rc ? rc : finish(inst, commit->run->id, err);
+	if (!rc)
+		rc = files_publish(inst->files, commit->run->id, commit->run->on_existing != ETL_EXISTING_FAIL, err);
+	ETL_FAULT("json.published");
+	return rc ? rc : remove_stage(inst, commit->run->id, err);
 }
 
-/* A run that had begun to publish is finished: it was decided. */
+/* A run that died while its files took their names is finished: it was decided. */
 static int settle(struct etl_instance *inst, const char *run, bool *ret_published, struct etl_error *err)
 {
-	int32_t state = STAGE_OPEN;
-	int rc = find_stage(inst, run, err);
+	int rc = files_publish_settle(inst->files, run, ret_published, err);
 
-	*ret_published = false;
-	if (rc || !inst->target->stage)
-		return rc;
-	rc = json_stage_state(inst->target->stage, &state, err);
-	if (rc || state != STAGE_PUBLISHING)
-		return rc;
-	*ret_published = true;
-	return finish(inst, run, err);
+	return rc || !*ret_published ? rc : remove_stage(inst, run, err);
 }
 
 int json_sealed(struct etl_instance *inst, const struct etl_token *seal, int32_t *ret, struct etl_error *err)
@@ -324,11 +311,8 @@ int json_sealed(struct etl_instance *inst, const struct etl_token *seal, int32_t
 	if (files_is_standard(inst->files) || sscanf(seal->text, "%79s", run) != 1)
 		return ETL_OK;
 	rc = settle(inst, run, &published, err);
-	if (rc || published || inst->target->stage) {
-		*ret = !rc && published;
-		return rc;
-	}
-	return json_publish_is(inst, seal, ret, err);
+	*ret = !rc && published;
+	return rc || published ? rc : files_publish_is(inst->files, seal, ret, err);
 }
 
 /* ---- Abort ------------------------------------------------------------------------------------------------------------------------ */
@@ -354,14 +338,19 @@ static int leave(struct stage *stage, const char *name, int64_t *ret_left, struc
 
 int json_abort(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, struct etl_error *err)
 {
-	const char *run = *token->text ? token->text : load->run->id;
+	char run[sizeof(inst->target->run)] = "";
 	bool published;
 	int64_t left = 0;
-	int rc = settle(inst, run, &published, err);
+	int rc;
+
+	if (sscanf(token->text, "%79s", run) != 1)
+		snprintf(run, sizeof(run), "%s", load->run->id);
+	rc = settle(inst, run, &published, err);
 
 	if (rc || published)
 		return rc;
-	if (inst->target->stage)
+	rc = find_stage(inst, run, err);
+	if (!rc && inst->target->stage)
 		rc = leave(inst->target->stage, load->table->name, &left, err);
 	return rc || left > 0 ? rc : remove_stage(inst, run, err);
 }

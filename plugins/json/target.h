@@ -215,7 +215,7 @@ int json_spot_write(const struct spot *, bool row, const struct load_plan *, con
 
 struct stage;
 
-enum stage_state { STAGE_OPEN, STAGE_SEALED, STAGE_PUBLISHING };
+enum stage_state { STAGE_OPEN, STAGE_SEALED };
 
 /* CREATE false and not there: *ret is NULL and no error. */
 int json_stage_open(struct etl_instance *, const char *run, bool create, struct stage **ret, struct etl_error *);
@@ -247,13 +247,11 @@ int json_write_all(struct target_plan *, struct stage *, const char *run, struct
 /* target-load.c: the rows of one split wait in the stage. */
 int json_load(struct target_plan *, struct load_plan *, struct stage *, const struct etl_part *, struct ArrowArrayStream *,
 	      struct etl_stats *ret, struct etl_error *);
-/* target-publish.c: files that wait take their names. From the moment it begins it can only be finished, by any process. */
-int json_publish(struct etl_instance *, const char *run, struct stage *, struct etl_error *);
+/* target-publish.c: files that wait are to take their names together. */
 int json_publish_check(struct target_plan *, struct stage *, struct etl_error *);
 int json_publish_find_stale(struct target_plan *, struct stage *, struct etl_error *);
-/* By what the published files will be known. */
-int json_publish_seal(struct etl_instance *, const char *run, struct stage *, struct etl_token *ret, struct etl_error *);
-int json_publish_is(struct etl_instance *, const struct etl_token *seal, int32_t *ret, struct etl_error *);
+/* All is written down; *ret is by what the published files will be known. */
+int json_publish_seal(struct etl_instance *, const char *run, bool replace, struct stage *, struct etl_token *ret, struct etl_error *);
 
 /* target.c */
 struct json_target;

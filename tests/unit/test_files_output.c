@@ -107,19 +107,52 @@ static void write_file(struct files *to, const char *name, bool append, const ch
 	ck_assert_uint_gt(size, 0);
 }
 
+/* What waits under NAMES, ended by NULL, and GONE or NULL, takes its name. */
+static int publish_all(struct files *to, bool replace, const char *const *names, const char *gone)
+{
+	struct files_publish *p = NULL;
+	struct etl_token seal;
+	int32_t is = 1;
+	int rc = files_publish_new(to, "r1", replace, &p, &err);
+
+	ck_assert_int_eq(rc, ETL_OK);
+	for (; !rc && *names; names++)
+		rc = files_publish_add(p, *names, &err);
+	if (!rc && gone)
+		rc = files_publish_remove(p, gone, &err);
+	if (rc) {
+		files_publish_free(p);
+		return rc;
+	}
+	ck_assert_msg(files_publish_seal(p, &seal, &err) == ETL_OK, "%s", err.text);
+	ck_assert_int_eq(files_publish_is(to, &seal, &is, &err), ETL_OK);
+	ck_assert_int_eq(is, 0);
+	rc = files_publish(to, "r1", replace, &err);
+	ck_assert_int_eq(files_publish_is(to, &seal, &is, &err), ETL_OK);
+	ck_assert_int_eq(is, rc == ETL_OK);
+	return rc;
+}
+
+static int publish(struct files *to, const char *name, bool replace)
+{
+	const char *const names[] = { name, NULL };
+
+	return publish_all(to, replace, names, NULL);
+}
+
 START_TEST(nothing_is_seen_before_it_is_published)
 {
 	write_file(files, "a/b/x.csv", false, "one");
 	ck_assert_int_eq(files_list(files, NULL, &list, &err), ETL_OK);
 	ck_assert_uint_eq(list.count, 0);
 	assert_tree(".r1.etlrun~ .r1.etlrun~/a .r1.etlrun~/a/b .r1.etlrun~/a/b/x.csv");
-	ck_assert_int_eq(files_output_publish(files, "a/b/x.csv", "r1", false, &err), ETL_OK);
+	ck_assert_int_eq(publish(files, "a/b/x.csv", false), ETL_OK);
 	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
 	assert_tree("a a/b a/b/x.csv");
 	ck_assert_str_eq(text_of(files, "a/b/x.csv"), "one");
-	ck_assert_int_eq(files_output_publish(files, "a/b/x.csv", "r1", false, &err), ETL_OK);
+	ck_assert_int_eq(files_publish(files, "r1", false, &err), ETL_OK);
 	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
-	ck_assert_int_eq(files_output_publish(files, "never.csv", "r1", false, &err), ETL_FAILED);
+	ck_assert_int_eq(publish(files, "never.csv", false), ETL_FAILED);
 }
 END_TEST
 
@@ -160,12 +193,12 @@ START_TEST(a_file_goes_on_and_is_cut_back)
 		files_output_close(o);
 		write_file(files, names[i], true, "two ");
 		write_file(files, names[i], true, "three");
-		ck_assert_int_eq(files_output_publish(files, names[i], "r1", false, &err), ETL_OK);
+		ck_assert_int_eq(publish(files, names[i], false), ETL_OK);
 		ck_assert_str_eq(text_of(files, names[i]), "one two three");
 	}
 	write_file(files, "y.csv", false, "one");
 	write_file(files, "y.csv", false, "anew");
-	ck_assert_int_eq(files_output_publish(files, "y.csv", "r1", false, &err), ETL_OK);
+	ck_assert_int_eq(publish(files, "y.csv", false), ETL_OK);
 	ck_assert_str_eq(text_of(files, "y.csv"), "anew");
 }
 END_TEST
@@ -182,13 +215,115 @@ START_TEST(what_is_there_is_replaced_only_when_asked)
 	ck_assert_int_eq(files_output_exists(files, "y.csv", &there, &err), ETL_OK);
 	ck_assert(!there);
 	write_file(files, "x.csv", false, "new");
-	ck_assert_int_eq(files_output_publish(files, "x.csv", "r1", false, &err), ETL_FAILED);
+	ck_assert_int_eq(publish(files, "x.csv", false), ETL_FAILED);
 	ck_assert_msg(strstr(err.text, "x.csv came to be") != NULL, "%s", err.text);
 	ck_assert_str_eq(text_of(files, "x.csv"), "old");
-	ck_assert_int_eq(files_output_publish(files, "x.csv", "r1", true, &err), ETL_OK);
+	ck_assert_int_eq(publish(files, "x.csv", true), ETL_OK);
 	ck_assert_str_eq(text_of(files, "x.csv"), "new");
 	ck_assert_int_eq(stat(path_of("x.csv"), &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+}
+END_TEST
+
+static void make_old_tree(void)
+{
+	ck_assert_int_eq(mkdir(path_of("a"), 0777), 0);
+	put_text("a/one.csv", "old one");
+	put_text("a/two.csv", "old two");
+	put_text("gone.csv", "old gone");
+}
+
+static void assert_old_tree(const char *tree)
+{
+	assert_tree(tree);
+	ck_assert_str_eq(text_of(files, "a/one.csv"), "old one");
+	ck_assert_str_eq(text_of(files, "a/two.csv"), "old two");
+	ck_assert_str_eq(text_of(files, "gone.csv"), "old gone");
+}
+
+static const char *const four[] = { "a/new.csv", "a/one.csv", "a/two.csv", "b/c/x.csv", NULL };
+
+static void write_four(void)
+{
+	for (size_t i = 0; four[i]; i++)
+		write_file(files, four[i], false, four[i]);
+}
+
+/* The last of them cannot be: a file is where its folder shall be. */
+START_TEST(all_files_take_their_names_or_none)
+{
+	static const char waits[] = ".r1.etlrun~ .r1.etlrun~/.old.etlrun~ .r1.etlrun~/.old.etlrun~/a .r1.etlrun~/.sealed.etlrun~ "
+				    ".r1.etlrun~/a .r1.etlrun~/a/new.csv .r1.etlrun~/a/one.csv .r1.etlrun~/a/two.csv .r1.etlrun~/b "
+				    ".r1.etlrun~/b/c .r1.etlrun~/b/c/x.csv a a/one.csv a/two.csv b gone.csv";
+	bool published = true;
+
+	make_old_tree();
+	write_four();
+	put_text("b", "in the way");
+	ck_assert_int_eq(publish_all(files, true, four, "gone.csv"), ETL_FAILED);
+	ck_assert_msg(strstr(err.text, "/b: Not a directory") != NULL, "%s", err.text);
+	assert_old_tree(waits);
+	ck_assert_int_eq(files_publish_settle(files, "r1", &published, &err), ETL_OK);
+	ck_assert(!published);
+	/* Mended: what waits is as it was sealed. */
+	ck_assert_int_eq(unlink(path_of("b")), 0);
+	ck_assert_msg(files_publish(files, "r1", true, &err) == ETL_OK, "%s", err.text);
+	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+	assert_tree("a a/new.csv a/one.csv a/two.csv b b/c b/c/x.csv");
+	ck_assert_str_eq(text_of(files, "a/one.csv"), "a/one.csv");
+	/* Where nothing may be there, and something is. */
+	write_file(files, "y.csv", false, "y");
+	write_file(files, "z.csv", false, "z");
+	put_text("z.csv", "mine");
+	ck_assert_int_eq(publish_all(files, false, (const char *const[]){ "y.csv", "z.csv", NULL }, NULL), ETL_FAILED);
+	ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+	assert_tree("a a/new.csv a/one.csv a/two.csv b b/c b/c/x.csv z.csv");
+	ck_assert_str_eq(text_of(files, "z.csv"), "mine");
+}
+END_TEST
+
+/* The process ended between two steps: a copy of the folder at that point, as far as it had come. */
+START_TEST(what_one_process_began_another_ends)
+{
+	static const char *const steps[] = { "", "mv .r1.etlrun~/a/new.csv a", "mkdir -p .r1.etlrun~/.old.etlrun~/a",
+					     "ln a/one.csv .r1.etlrun~/.old.etlrun~/a", "mv .r1.etlrun~/a/one.csv a",
+					     "mv a/two.csv .r1.etlrun~/.old.etlrun~/a", "mv .r1.etlrun~/a/two.csv a", "mkdir b b/c",
+					     "mv .r1.etlrun~/b/c/x.csv b/c", "mv gone.csv .r1.etlrun~/.old.etlrun~" };
+
+	for (int back = 0; back < 2; back++) {
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+			struct files_publish *p = NULL;
+			struct etl_token seal;
+			char command[300];
+			bool published = back;
+
+			make_old_tree();
+			write_four();
+			ck_assert_int_eq(files_publish_new(files, "r1", true, &p, &err), ETL_OK);
+			for (size_t j = 0; four[j]; j++)
+				ck_assert_int_eq(files_publish_add(p, four[j], &err), ETL_OK);
+			ck_assert_int_eq(files_publish_remove(p, "gone.csv", &err), ETL_OK);
+			ck_assert_int_eq(files_publish_seal(p, &seal, &err), ETL_OK);
+			for (size_t j = 0; j <= i; j++) {
+				snprintf(command, sizeof(command), "cd %s && %s", folder, *steps[j] ? steps[j] : ":");
+				ck_assert_int_eq(system(command), 0);
+			}
+			snprintf(command, sizeof(command), "cd %s/.r1.etlrun~ && mv .sealed.etlrun~ .%s.etlrun~", folder,
+				 back ? "back" : "going");
+			ck_assert_int_eq(system(command), 0);
+			ck_assert_msg(files_publish_settle(files, "r1", &published, &err) == ETL_OK, "%s", err.text);
+			ck_assert_int_eq(published, !back);
+			ck_assert_int_eq(files_output_discard(files, "r1", &err), ETL_OK);
+			if (back)
+				assert_old_tree("a a/one.csv a/two.csv gone.csv");
+			else
+				assert_tree("a a/new.csv a/one.csv a/two.csv b b/c b/c/x.csv");
+			if (!back)
+				ck_assert_str_eq(text_of(files, "a/two.csv"), "a/two.csv");
+			snprintf(command, sizeof(command), "rm -rf %s/*", folder);
+			ck_assert_int_eq(system(command), 0);
+		}
+	}
 }
 END_TEST
 
@@ -201,7 +336,7 @@ START_TEST(a_root_may_be_the_file)
 	ck_assert_int_eq(files_new(&one, &host, path_of("link.csv"), &err), ETL_OK);
 	write_file(one, "", false, "new");
 	assert_tree(".real.csv.r1.etlrun~ link.csv real.csv");
-	ck_assert_int_eq(files_output_publish(one, "", "r1", true, &err), ETL_OK);
+	ck_assert_int_eq(publish(one, "", true), ETL_OK);
 	ck_assert_int_eq(files_output_discard(one, "r1", &err), ETL_OK);
 	assert_tree("link.csv real.csv");
 	ck_assert_str_eq(text_of(files, "real.csv"), "new");
@@ -305,6 +440,8 @@ int main(void)
 	tcase_add_test(tests, what_is_given_up_leaves_nothing);
 	tcase_add_test(tests, a_file_goes_on_and_is_cut_back);
 	tcase_add_test(tests, what_is_there_is_replaced_only_when_asked);
+	tcase_add_test(tests, all_files_take_their_names_or_none);
+	tcase_add_test(tests, what_one_process_began_another_ends);
 	tcase_add_test(tests, a_root_may_be_the_file);
 	tcase_add_test(tests, a_full_disk_is_said_with_the_name);
 	tcase_add_test(tests, a_backup_is_the_tree);
