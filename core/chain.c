@@ -15,6 +15,7 @@
 #include "maps.h"
 #include "replay.h"
 #include "sweep.h"
+#include "target-keys.h"
 
 /* ---- The meter ---- */
 
@@ -288,7 +289,7 @@ typedef int wrap_function(struct etl_instance *, const struct etl_wrap *, struct
 			  struct ArrowArrayStream *, struct etl_error *);
 
 /* Puts one transform or validator around the chain. */
-static int wrap_one(const struct flow_setup *f, struct chain *c, const struct plugin_use *use,
+static int wrap_one(const struct flow_setup *f, struct chain *c, const struct job *job, const struct plugin_use *use,
 		    int32_t role, wrap_function *wrap, const struct etl_wrap *shape,
 		    struct etl_error *err)
 {
@@ -299,6 +300,7 @@ static int wrap_one(const struct flow_setup *f, struct chain *c, const struct pl
 	if (rc < 0)
 		return rc;
 	c->instances[c->count++] = instance;
+	target_keys_tell(job, instance);
 	rc = wrap(instance->self, shape, &c->in, &out, instance_error(instance, err));
 	if (rc < 0)
 		return rc;
@@ -331,7 +333,7 @@ static int add_transforms(const struct flow_setup *f, struct chain *c, struct jo
 					  .out = job->shapes[i],
 					  .context = step_context(c, context, i) };
 
-		rc = wrap_one(f, c, use, ETL_ROLE_TRANSFORM, use->plugin->transform.wrap, &shape,
+		rc = wrap_one(f, c, job, use, ETL_ROLE_TRANSFORM, use->plugin->transform.wrap, &shape,
 			      err);
 		in = job->shapes[i];
 	}
@@ -366,7 +368,7 @@ static int add_validators(const struct flow_setup *f, struct chain *c, struct jo
 		if (!use->plugin->can_wrap)
 			continue;
 		shape.context = step_context(c, context, job->transforms.count + 1 + i);
-		rc = wrap_one(f, c, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap, &shape,
+		rc = wrap_one(f, c, job, use, ETL_ROLE_VALIDATOR, use->plugin->validator.wrap, &shape,
 			      err);
 	}
 	return rc;

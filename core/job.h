@@ -55,6 +55,8 @@ struct job {
 	const char *const *taken; /* names of that schema that nothing else can have (etl_load.taken) */
 	size_t taken_count;
 	const struct etl_table *existing; /* the target's table in that place now, or NULL */
+	const struct etl_foreign_key *target_keys; /* etl_host.target_keys, for its transforms */
+	size_t target_key_count;
 	const struct etl_table *given;	  /* as the target's own DDL makes it, or NULL */
 
 	/* The pipeline's, then the table's; `at` is owned, its conf is not. */

@@ -21,6 +21,7 @@
 #include "references.h"
 #include "select.h"
 #include "shape.h"
+#include "target-keys.h"
 #include "whereabouts.h"
 
 #define OWN_PREFIX "etlrun." /* of ETL_ORDINAL_COLUMN */
@@ -126,9 +127,11 @@ static int derive_one(struct making *m, struct job *job, const struct plugin_use
 	struct instance *instance = NULL;
 	int rc = instance_open(use, ETL_ROLE_TRANSFORM, &limits, &instance, m->err);
 
-	if (rc == 0)
+	if (rc == 0) {
+		target_keys_tell(job, instance);
 		rc = use->plugin->transform.derive(instance->self, in, &sink.sink,
 						   instance_error(instance, m->err));
+	}
 	if (rc == 0)
 		job->one_stream |= use->plugin->transform.whole(instance->self) > 0;
 	maps_ask(&asking, m->jobs, job, use, stage, m->err);
@@ -334,6 +337,8 @@ static int shape_job(struct making *m, struct job *job)
 	if (rc == 0)
 		rc = drift_from(m->jobs, job, m->err);
 	if (rc == 0)
+		rc = target_keys_find(m->setup, m->jobs, job, m->err);
+	if (rc == 0)
 		rc = derive_all(m, job, &from);
 	if (rc == 0)
 		rc = refuse_own_names(from, m->err);
@@ -517,7 +522,9 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 		rc = make_loads(&m);
 	if (rc == 0)
 		rc = shape_find_parents(jobs, stays, err);
-	return rc < 0 ? rc : references_find(jobs, setup->target, err);
+	if (rc == 0)
+		rc = references_find(jobs, setup->target, err);
+	return rc < 0 ? rc : maps_refer(jobs, setup->target, err);
 }
 
 static void job_free(struct job *job)

@@ -47,6 +47,9 @@ static inline bool map_has(const struct map *m, int column)
 	return m->has >> column & 1;
 }
 
+/* maps-refer.c. Fills jm->at. */
+int map_find_own(struct job *, struct job_map *, struct etl_error *);
+
 /* maps-read.c. Fills map->set. */
 int map_read(const struct flow_setup *, struct map *, struct etl_error *);
 /* A new key of a row, in the form of the set. False: there is none. */

@@ -44,7 +44,7 @@ bool maps_ready(const struct job *job)
 		const struct job_map *jm = &job->maps[k];
 
 		for (size_t p = 0; p < jm->parent_count; p++) {
-			const struct map_table *t = &jm->map->tables[jm->parents[p]];
+			const struct map_table *t = &jm->map->tables[jm->parents[p].table];
 
 			for (size_t o = 0; o < t->owner_count; o++)
 				if (comes_before(t->owners[o], job) && !t->owners[o]->failed &&
@@ -94,7 +94,7 @@ static bool is_open(const struct jobs *jobs, const struct job *owner)
 			const struct job_map *jm = &jobs->at[i]->maps[k];
 
 			for (size_t p = 0; p < jm->parent_count; p++) {
-				const struct map_table *t = &jm->map->tables[jm->parents[p]];
+				const struct map_table *t = &jm->map->tables[jm->parents[p].table];
 
 				for (size_t o = 0; o < t->owner_count; o++)
 					if (t->owners[o] == owner)
@@ -153,8 +153,8 @@ static int find_table(const struct etl_context *c, const struct job_map *jm, con
 		return 0;
 	}
 	for (size_t i = 0; i < jm->parent_count; i++)
-		if (strcmp(jm->map->tables[jm->parents[i]].name, ask->table) == 0) {
-			*ret = jm->parents[i];
+		if (strcmp(jm->map->tables[jm->parents[i].table].name, ask->table) == 0) {
+			*ret = jm->parents[i].table;
 			return 0;
 		}
 	return error_set(c->err, ETL_BUG, "a transform asked the map \"%s\" about \"%s\", of which it had not spoken", jm->map->name,

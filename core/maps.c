@@ -142,8 +142,13 @@ static int on_map(struct etl_map_sink *self, const struct etl_map *said)
 		jm->own_column = etl_arena_copy(&a->jobs->arena, said->own_column);
 		ok = jm->own_column && map_table_find(jm->map, said->own, strlen(said->own), &jm->own) && add_owner(jm->map, jm, job);
 	}
-	for (size_t i = 0; ok && i < said->parent_count; i++)
-		ok = map_table_find(jm->map, said->parents[i], strlen(said->parents[i]), &jm->parents[jm->parent_count++]);
+	for (size_t i = 0; ok && i < said->parent_count; i++) {
+		const struct etl_map_parent *parent = ETL_AT(const struct etl_map_parent, said->parents, said->parent_size, i);
+		struct job_map_parent *to = &jm->parents[jm->parent_count++];
+
+		to->column = etl_arena_copy(&a->jobs->arena, parent->column);
+		ok = to->column && map_table_find(jm->map, parent->table, strlen(parent->table), &to->table);
+	}
 	return ok ? 0 : error_memory(a->err);
 }
 
@@ -474,45 +479,6 @@ static int make_map(struct making *k)
 	return rc < 0 || m->maps->looks ? rc : with_shape(m, m->user, make_job, k);
 }
 
-/* ---- Where the new key goes -------------------------------------------------------------------- */
-
-/* What the column NAME of the shape behind STAGE is called when all transforms are through. */
-static const char *follow(const struct job *job, size_t stage, const char *name)
-{
-	for (size_t i = stage + 1; name && i < job->transforms.count; i++) {
-		const struct etl_table *out = job->shapes[i];
-		const char *same = NULL, *renamed = NULL;
-
-		for (size_t k = 0; k < out->column_count; k++) {
-			const struct etl_column *c = table_column(out, k);
-
-			if (strcmp(c->name, name) == 0)
-				same = c->name;
-			else if (c->origin && strcmp(c->origin, name) == 0)
-				renamed = c->name;
-		}
-		name = same ? same : renamed;
-	}
-	return name;
-}
-
-static int find_own(struct job *job, struct job_map *jm, struct etl_error *err)
-{
-	const char *name = follow(job, jm->stage, jm->own_column);
-	int64_t from = name ? etl_schema_find(&job->before_cast, name) : -1;
-
-	for (size_t i = 0; from >= 0 && i < job->cast_count; i++)
-		if (job->cast[i].from == from)
-			jm->at = (int64_t)i;
-	if (jm->at >= 0)
-		return 0;
-	error_at(err, job_name(job), jm->own_column, NULL);
-	return error_set(err, ETL_USAGE,
-			 "%s: the new key \"%s\" does not come to the target, so nobody knows which rows of \"%s\" the map \"%s\" is to "
-			 "hold; leave it in, or name its column as it is called when the rows leave the last transform",
-			 job->rule->origin.text, jm->own_column, job_source_name(job), jm->map->name);
-}
-
 int maps_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_error *err)
 {
 	size_t count = jobs->count;
@@ -523,8 +489,7 @@ int maps_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 	jobs->maps->looks = setup->looks;
 	for (size_t i = 0; i < count && rc == 0; i++)
 		for (size_t k = 0; k < jobs->at[i]->map_count && rc == 0; k++)
-			if (jobs->at[i]->maps[k].owns)
-				rc = find_own(jobs->at[i], &jobs->at[i]->maps[k], err);
+			rc = map_find_own(jobs->at[i], &jobs->at[i]->maps[k], err);
 	for (struct map *m = jobs->maps->first; m && rc == 0; m = m->next) {
 		struct making k = { setup, jobs, m, err };
 
@@ -563,7 +528,7 @@ int maps_edges(const struct jobs *jobs, struct graph_edge **ret, size_t *ret_cou
 			const struct job_map *jm = &jobs->at[i]->maps[k];
 
 			for (size_t p = 0; p < jm->parent_count; p++) {
-				const struct map_table *t = &jm->map->tables[jm->parents[p]];
+				const struct map_table *t = &jm->map->tables[jm->parents[p].table];
 
 				for (size_t o = 0; o < t->owner_count; o++)
 					if (t->owners[o] != jobs->at[i] &&

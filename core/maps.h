@@ -13,6 +13,12 @@ struct map;
 struct maps;
 struct run;
 
+/* A column of its rows with the new keys of a table of the map. */
+struct job_map_parent {
+	uint16_t table;
+	const char *column;
+};
+
 /* What one transform of a job does with a map. */
 struct job_map {
 	struct map *map;
@@ -21,7 +27,7 @@ struct job_map {
 	uint16_t own;	  /* whose keys its rows have, by the map's tables; with OWNS */
 	int64_t at;	  /* of the new key in job->rows */
 	const char *own_column;
-	uint16_t *parents;
+	struct job_map_parent *parents;
 	size_t parent_count;
 };
 
@@ -43,6 +49,9 @@ struct graph_edge;
 int maps_edges(const struct jobs *, struct graph_edge **ret, size_t *ret_count, struct etl_error *);
 void maps_free(struct maps *);
 void job_maps_free(struct job *);
+
+/* Once the jobs are in their order: what a row refers to may fall where no foreign key sees it, so the target is to look. */
+int maps_refer(struct jobs *, const struct instance *target, struct etl_error *);
 
 /* Whether the run extends a map: nothing that it staged is of use to another process. */
 bool maps_any(const struct jobs *);

@@ -368,6 +368,11 @@ enum etl_map_column {
 	ETL_MAP_COLUMNS         /* how many these are */
 };
 
+/* Whose keys the rows refer to, and the column of the shape that comes out where the new one is. */
+struct etl_map_parent {
+	const char *table, *column;
+};
+
 /* What one transform of one table wants of it. */
 struct etl_map {
 	const char *name;       /* of the map in the target */
@@ -378,15 +383,15 @@ struct etl_map {
 	int64_t first;          /* of ETL_INT64: the least number that is given */
 	const char *own;        /* as whose keys those of the rows stand in the map; NULL: the rows get none */
 	const char *own_column; /* of the shape that comes out: where the new key is */
-	const char *const *parents;     /* whose keys the rows refer to; OWN among them, when they do */
-	size_t parent_count;
+	const struct etl_map_parent *parents;
+	size_t parent_count, parent_size;
 };
 struct etl_map_sink {
 	int (*emit)(struct etl_map_sink *self, const struct etl_map *map);
 };
 
 struct etl_map_ask {
-	const char *table;      /* OWN or one of PARENTS */
+	const char *table;      /* OWN, or that of one of PARENTS */
 	const char *old;        /* the key, as the map has it */
 	size_t size;
 	int32_t refers;         /* 0: it is the key of the row that comes; 1: the row refers to it */
@@ -516,6 +521,11 @@ struct etl_host {
 	/* Since 1.2. For a transform with `maps`, in its stream. 1: RET is the new key. 0: there is none: of a reference that its
 	 * parent is neither in the target nor among the rows of this run. ETL_FAILED: the stream's error says why. */
 	int (*map_key)(struct etl_context *context, const struct etl_map_ask *ask, struct etl_mapped *ret);
+	/* Since 1.2. For a transform, in derive, maps and wrap: the foreign keys of the target's table into which the rows of its
+	 * table go, when it is there, in the words of the source: columns as the source has them, parents as the source calls
+	 * the tables that go into theirs, or as the target does where none does. Only those to a primary key. */
+	const struct etl_foreign_key *target_keys;
+	size_t target_key_count, target_key_size;
 };
 
 /* Where a plugin sends what it finds. The host fills these; a return other than 0 ends the calls and is

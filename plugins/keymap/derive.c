@@ -90,6 +90,8 @@ static bool make_names(struct shape *s)
 /* The UUID's column takes no NULL where none can come. */
 static bool is_not_null(const struct shape *s, const struct keymap_made *made)
 {
+	if (s->self->map && made->lenient && !made->is_key)
+		return false;
 	for (size_t i = 0; i < made->count; i++)
 		if (!(etl_column_at(s->derive.in, made->columns[i])->flags & ETL_NOT_NULL))
 			return made->is_key || !made->optional;

@@ -271,6 +271,11 @@ static const struct etl_option keymap_options[] = {
 	  .default_text = "true",
 	  .help = "Whether the table's foreign keys of one column become UUIDs, beside those of "
 		  "`references`." },
+	{ .name = "catalog",
+	  .kind = ETL_OPT_CHOICE,
+	  .default_text = "source",
+	  .choices = "source|target|both",
+	  .help = "Whose foreign keys these are: the source table's, those of the target's table that is there, or both." },
 	{ .name = "references",
 	  .kind = ETL_OPT_GROUPS,
 	  .members = reference_members,

@@ -51,6 +51,7 @@ struct keymap_made {
 	const char *const *old; /* new names of these columns, or NULL */
 	bool is_key, named;	/* named: by `references` */
 	bool optional;		/* NULL stays NULL */
+	bool lenient;		/* what refers to nobody, by the map, becomes NULL */
 	struct keymap_hash hash;
 };
 

@@ -93,19 +93,11 @@ static void name_columns(const struct etl_instance *self, struct etl_map *map)
 	}
 }
 
-static bool has(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
 int keymap_maps(struct etl_instance *self, const struct etl_table *in, struct etl_map_sink *sink, struct etl_error *err)
 {
 	struct etl_map map = { .name = self->map, .type = keymap_type(self), .first = self->host->num(self->conf, "first") };
 	struct keymap_plan plan = { 0 };
-	const char **parents;
+	struct etl_map_parent *parents;
 	int r = self->map ? keymap_plan_make(self, in, &plan, err) : ETL_OK;
 
 	if (r != ETL_OK || plan.made_count == 0)
@@ -118,11 +110,12 @@ int keymap_maps(struct etl_instance *self, const struct etl_table *in, struct et
 		if (made->is_key) {
 			map.own = made->table;
 			map.own_column = made->name;
-		} else if (!has(parents, map.parent_count, made->table)) {
-			parents[map.parent_count++] = made->table;
+		} else {
+			parents[map.parent_count++] = (struct etl_map_parent){ made->table, made->name };
 		}
 	}
 	map.parents = parents;
+	map.parent_size = sizeof(*parents);
 	r = parents ? sink->emit(sink, &map) : self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory for the map of keys");
 	free(parents);
 	keymap_plan_free(&plan);

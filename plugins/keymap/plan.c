@@ -191,6 +191,7 @@ static int add(struct planning *p, struct keymap_made made)
 			return twice(p, before, &made);
 		before->is_key |= made.is_key;
 		before->optional &= made.optional;
+		before->lenient &= made.lenient;
 		before->old = before->old ? before->old : made.old;
 		return ETL_OK;
 	}
@@ -247,6 +248,7 @@ static int add_reference(struct planning *p, const struct etl_conf *conf)
 	struct keymap_made made = { .table = host->str(conf, "table"),
 				    .count = host->list(conf, "column"),
 				    .optional = host->flag(conf, "optional"),
+				    .lenient = host->flag(conf, "optional"),
 				    .named = true };
 	int r = find_columns(p, conf, "column", "keymap: references", &made.columns);
 
@@ -369,11 +371,17 @@ static int add_foreign_key(struct planning *p, const struct etl_foreign_key *fk)
 
 static int add_foreign_keys(struct planning *p)
 {
+	const struct etl_host *host = p->self->host;
+	const char *catalog = host->str(p->self->conf, "catalog");
+	bool source = p->self->follows && (!catalog || strcmp(catalog, "target") != 0);
+	bool target = p->self->follows && catalog && strcmp(catalog, "source") != 0;
 	int r = ETL_OK;
 
-	for (size_t i = 0; r == ETL_OK && p->self->follows && i < p->table->foreign_key_count; i++)
+	for (size_t i = 0; r == ETL_OK && source && i < p->table->foreign_key_count; i++)
 		r = add_foreign_key(p, ETL_AT(const struct etl_foreign_key, p->table->foreign_keys,
 					      p->table->foreign_key_size, i));
+	for (size_t i = 0; r == ETL_OK && target && i < host->target_key_count; i++)
+		r = add_foreign_key(p, ETL_AT(const struct etl_foreign_key, host->target_keys, host->target_key_size, i));
 	return r;
 }
 

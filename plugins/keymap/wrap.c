@@ -121,7 +121,7 @@ static int ask(struct mapping *m, const struct place *p, int64_t row, struct etl
 	if (r != 0)
 		return r;
 	*ret_bad = 0;
-	if (!p->made->optional) {
+	if (!p->made->lenient) {
 		*ret_code = NO_PARENT;
 		return 0;
 	}
