@@ -346,7 +346,8 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	if (report->exit != 0 && report->exit != EXIT_REJECTED)
 		status = obeyed ? obeyed : run->kept || run->again ? STATE_INTERRUPTED : STATE_FAILED;
 	report->error = err->set && err->message ? strdup(err->message) : NULL;
-	report->rolled_back = !run->published && !stands(run);
+	/* Of an outcome that nobody knows it is not said that nothing was published. */
+	report->rolled_back = !run->published && !stands(run) && !(err->set && err->klass == ETL_OUTCOME_UNKNOWN);
 	report->rejects_file = rejects ? strdup(rejects) : NULL;
 	report->log_file = run->pipeline->log_file ? strdup(run->pipeline->log_file) : NULL;
 	report->next_command = pauses			      ? run_resume_command(run) :

@@ -40,6 +40,8 @@ static const struct odbc_meaning meanings[] = {
 	{ 10053, ETL_RETRY_CONNECTION, 0, "" },
 	{ 10054, ETL_RETRY_CONNECTION, 0, "" },
 	{ 10060, ETL_RETRY_CONNECTION, 0, "; nothing answers: look at server and port, and at firewalls between" },
+	{ 11001, ETL_RETRY_CONNECTION, 0,
+	  "; the name of the server is not known: look at server, and whether this machine can look names up" },
 	/* Too many at once. */
 	{ 10928, ETL_FEWER_WORKERS, 0, "; the database's tier allows no more workers" },
 	{ 10929, ETL_FEWER_WORKERS, 0, "; the server is too busy for this tier" },

@@ -105,14 +105,12 @@ static int32_t class_of(struct etl_instance *inst, const char *sqlstate, const s
 {
 	int32_t klass = meaning ? meaning->klass : etl_sqlstate_class(sqlstate);
 
-	if (klass == ETL_RETRY_CONNECTION || is_dead(inst))
+	/* A time-out of ODBC's own, of connecting or of a statement: whether the server did it nobody knows, and it may be at it still. */
+	bool late = klass == ETL_FATAL && strncmp(sqlstate, "HYT", 3) == 0;
+
+	if (klass == ETL_RETRY_CONNECTION || late || is_dead(inst))
 		inst->lost = true;
-	if (inst->lost && klass == ETL_FATAL)
-		return ETL_RETRY_CONNECTION;
-	/* A time-out of ODBC's own: of connecting, or of a statement. */
-	if (klass == ETL_FATAL && strncmp(sqlstate, "HYT", 3) == 0)
-		return ETL_RETRY_CONNECTION;
-	return klass;
+	return inst->lost && klass == ETL_FATAL ? ETL_RETRY_CONNECTION : klass;
 }
 
 static void listen_by(struct etl_instance *inst, const struct teller *teller, SQLSMALLINT handle_type, SQLHANDLE handle,

@@ -110,12 +110,16 @@ static int publish(struct odbc_publishing *p)
 	return rc == ETL_OK ? odbc_check_mark(inst, commit->run->id, p->err) : rc;
 }
 
-/* What a lost answer means: the host asks `recall`, and calls again. */
-static int unknown(struct etl_instance *inst, int rc, struct etl_error *err)
+/* What a lost answer means, or one that comes too late: the host asks `recall`, and calls again. */
+static int commit_work(struct etl_instance *inst, struct etl_error *err)
 {
-	return rc < 0 && inst->lost ? inst->host->fail(err, ETL_OUTCOME_UNKNOWN, "08007", 0,
-						       "the connection was lost while the run was published") :
-				      rc;
+	struct odbc_said said;
+
+	if (odbc_try_run(inst, inst->dialect->commit, &said))
+		return ETL_OK;
+	if (inst->lost)
+		said.klass = ETL_OUTCOME_UNKNOWN;
+	return odbc_tell(inst, &said, err, inst->dialect->commit);
 }
 
 static int transact(struct odbc_publishing *p)
@@ -134,11 +138,11 @@ static int transact(struct odbc_publishing *p)
 		rc = odbc_check_work(inst, p->err);
 	if (rc < 0)
 		return odbc_end_work(inst, rc, p->err);
-	rc = odbc_run(inst, p->err, inst->dialect->commit);
+	rc = commit_work(inst, p->err);
 	ETL_FAULT("odbc.publish_after_commit");
 	if (rc == ETL_OK)
 		odbc_provision_keep(inst, p->commit->run->id);
-	return unknown(inst, rc, p->err);
+	return rc;
 }
 
 int odbc_commit(struct etl_instance *inst, const struct etl_commit *commit, struct etl_error *err)

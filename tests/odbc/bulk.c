@@ -123,7 +123,7 @@ static char *show_value(const struct bulk *b, const struct bulk_column *c)
 	}
 }
 
-/* A rule for "sendrow" may refuse a row, or say something of one that it takes. */
+/* A rule for "sendrow" may refuse a row, lose the connection with it, or say something of one that it takes. */
 static int send_row(struct dbc *d)
 {
 	struct bulk *b = d->bulk;
@@ -143,6 +143,10 @@ static int send_row(struct dbc *d)
 	if (r) {
 		record(d, "%s %s %d", r->fails ? "failed" : "info", r->state, r->native);
 		say(&d->handle, r->state, r->native, r->words);
+	}
+	if (r && r->gone) {
+		d->dead = true;
+		end_transaction(d, false);
 	}
 	if (!r || !r->fails) {
 		keep(d, b->table, text);

@@ -14,7 +14,7 @@
  *	  bad R …		of an array, these rows fail, from 1; the others are in, those behind them too
  *	  took N		it says that it took N rows, whatever came
  *	  gone			the connection is lost with it: nothing was done
- *	  done			… but before that it was done
+ *	  done			… but before that it was done; likewise with "error"
  *	  rolled_back		the server took the transaction back
  *	  columns NAME:TYPE:SIZE …	of what it returns; TYPE as ODBC numbers them; _ is a blank
  *	  row A|B		a row; NULL; *N WORD is WORD N times

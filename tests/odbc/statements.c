@@ -341,7 +341,7 @@ static SQLRETURN run(struct stmt *s)
 		return fail(&s->handle, "24000", 0, "Invalid cursor state");
 	record(d, "%ssql %s", is_loose(s) ? "loose " : "", s->sql);
 	r = script_answer(s->sql);
-	if (r && r->gone && r->done)
+	if (r && (r->gone || r->fails) && r->done)
 		follow(s);
 	if (r && r->gone && r->rolled_back)
 		end_transaction(d, false);
