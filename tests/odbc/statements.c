@@ -200,7 +200,7 @@ static void follow(struct stmt *s)
 	follow_mark(s);
 	if (strncmp(s->sql, "SET IMPLICIT_TRANSACTIONS", 25) == 0)
 		d->implicit = strcmp(s->sql + 26, "ON") == 0;
-	if (strncmp(s->sql, "BEGIN TRAN", 10) == 0)
+	if (strncmp(s->sql, "BEGIN TRAN", 10) == 0 || strstr(s->sql, "; BEGIN TRAN"))
 		d->transactions++;
 	else if (strncmp(s->sql, "COMMIT", 6) == 0)
 		end_transaction(d, true);
