@@ -165,6 +165,15 @@ static bool has_own_word(const struct etl_instance *inst, const struct etl_table
 	return own || (c->flags & ETL_RETYPED && (inst->dialect != &odbc_tsql || is_word_of_tsql(c->declared)));
 }
 
+/* A text of another T-SQL database: to this one's collation keys may be one that were two. Babelfish has names of its own for those
+ * that it began with. */
+static bool has_own_collation(const struct etl_instance *inst, const struct etl_table *table, const struct etl_column *c)
+{
+	return inst->dialect == &odbc_tsql && table->dialect && strcmp(table->dialect, "tsql") == 0 && c->collation &&
+	       !(c->flags & ETL_RETYPED) && strncmp(c->collation, "bbf_", 4) != 0 &&
+	       (strcasestr(c->declared, "char") || strcasestr(c->declared, "text"));
+}
+
 void odbc_add_type(struct etl_text *ret, const struct etl_instance *inst, const struct etl_table *table,
 		   const struct etl_column *c, int32_t *verdict, struct etl_text *note)
 {
@@ -177,6 +186,8 @@ void odbc_add_type(struct etl_text *ret, const struct etl_instance *inst, const 
 	etl_text_add(ret, c->declared);
 	if (room.binary && c->flags & ETL_RETYPED && strcasestr(c->declared, "char"))
 		etl_text_addf(ret, " COLLATE %s", room.nocase ? TSQL_NOCASE : TSQL_BINARY);
+	else if (has_own_collation(inst, table, c))
+		etl_text_addf(ret, " COLLATE %s", c->collation);
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------- */
