@@ -511,6 +511,8 @@ int jobs_make(const struct jobs_setup *setup, struct jobs *jobs, struct etl_erro
 	if (rc == 0)
 		rc = shape_names(jobs, pipeline, err);
 	if (rc == 0)
+		rc = references_check(jobs, pipeline, err);
+	if (rc == 0)
 		rc = shape_foreign_keys(jobs, err);
 	if (rc == 0 && !copies)
 		shape_name_parents(jobs);

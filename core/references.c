@@ -1,10 +1,12 @@
 /*
- * What validators say of a table before any of its rows moves: that they can look at it, and to which other tables
- * its rows refer. A reference whose rows are to be rejected goes with the load, because only the target can tell
- * when every table is staged.
+ * To which other tables rows refer, by what the pipeline says: its entries' `from`, and validators, which look at a table before
+ * any of its rows moves. A reference whose rows are to be rejected goes with the load, because only the target can tell
+ * when every table is staged. What a reference names is there, or a mistake.
  */
 #include "config.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -181,5 +183,148 @@ int references_find(struct jobs *jobs, const struct instance *target, struct etl
 
 	for (size_t i = 0; i < jobs->count && rc == 0; i++)
 		rc = inspect_job(&s, jobs->at[i]);
+	return rc;
+}
+
+/* ---- What an entry's `from` refers to ---- */
+
+struct said {
+	const struct jobs *jobs;
+	const struct pipeline *pipeline;
+	const struct job *job;
+	const struct etl_foreign_key *key;
+	struct etl_error *err;
+};
+
+static int refuse(const struct said *s, const char *near, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(const struct said *s, const char *near, const char *format, ...)
+{
+	char what[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	error_at(s->err, job_name(s->job), NULL, NULL);
+	return error_set(s->err, ETL_USAGE, "%s: references: \"%s\" refers to %s%s%s%s", s->job->rule->origin.text,
+			 job_name(s->job), what, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* By its name in the source or in the target. */
+static const struct job *job_said(const struct said *s)
+{
+	for (size_t i = 0; i < s->jobs->count; i++) {
+		const struct job *job = s->jobs->at[i];
+
+		if (strcasecmp(job->source->name, s->key->parent) == 0 || strcasecmp(job->target->name, s->key->parent) == 0)
+			return job;
+	}
+	return NULL;
+}
+
+/* It is an entry of the pipeline, be it not of this run, or the source lists it. */
+static bool is_known(const struct said *s)
+{
+	for (size_t i = 0; i < s->pipeline->table_count; i++) {
+		const struct table_rule *rule = &s->pipeline->tables[i];
+
+		if ((rule->plain && strcasecmp(rule->plain, s->key->parent) == 0) ||
+		    (rule->as && strcasecmp(rule->as, s->key->parent) == 0))
+			return true;
+	}
+	return catalog_find(&s->jobs->source, ETL_TABLE, NULL, s->key->parent) != NULL;
+}
+
+static int no_table(const struct said *s)
+{
+	const struct pipeline *p = s->pipeline;
+	const struct catalog *existing = &s->jobs->existing;
+	const char **names = calloc(p->table_count + existing->count + 1, sizeof(*names));
+	size_t count = 0;
+	int rc;
+
+	if (!names)
+		return error_memory(s->err);
+	for (size_t i = 0; i < p->table_count; i++)
+		if (p->tables[i].plain)
+			names[count++] = p->tables[i].plain;
+	for (size_t i = 0; i < existing->count; i++)
+		if (existing->at[i]->kind == ETL_TABLE)
+			names[count++] = existing->at[i]->name;
+	rc = refuse(s, option_nearest(s->key->parent, names, count), "a table \"%s\", which is neither in this pipeline nor in the target",
+		    s->key->parent);
+	free(names);
+	return rc;
+}
+
+static bool has_column(const struct etl_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct etl_column *column = table_column(table, i);
+
+		if (strcasecmp(column->name, name) == 0 || (column->origin && strcasecmp(column->origin, name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static int lacks_column(const struct said *s, const struct etl_table *parent, const char *name)
+{
+	const char **names = calloc(parent->column_count + 1, sizeof(*names));
+	int rc;
+
+	if (!names)
+		return error_memory(s->err);
+	for (size_t i = 0; i < parent->column_count; i++)
+		names[i] = table_column(parent, i)->name;
+	rc = refuse(s, option_nearest(name, names, parent->column_count), "the column \"%s\" of \"%s\", which has none", name,
+		    s->key->parent);
+	free(names);
+	return rc;
+}
+
+/* PARENT as its source has it; NOW, or NULL, what becomes of it. */
+static int check_columns(const struct said *s, const struct etl_table *parent, const struct etl_table *now)
+{
+	const struct etl_foreign_key *key = s->key;
+
+	/* The entry may give it another one. */
+	if (!key->parent_columns && parent->primary.column_count != key->column_count &&
+	    !(now && now->primary.column_count == key->column_count))
+		return refuse(s, NULL, "the key of \"%s\" with %zu column%s, and it has %zu; say which with `to`", key->parent,
+			      key->column_count, key->column_count == 1 ? "" : "s", parent->primary.column_count);
+	for (size_t i = 0; key->parent_columns && i < key->column_count; i++)
+		if (!has_column(parent, key->parent_columns[i]) && !(now && has_column(now, key->parent_columns[i])))
+			return lacks_column(s, parent, key->parent_columns[i]);
+	return 0;
+}
+
+static int check_said(const struct said *s)
+{
+	const struct job *job = job_said(s);
+	const struct etl_table *there;
+
+	if (job)
+		return check_columns(s, job->source, job->target);
+	if (is_known(s))        /* what it looks like was not asked */
+		return 0;
+	there = catalog_find(&s->jobs->existing, ETL_TABLE, NULL, s->key->parent);
+	return there ? check_columns(s, there, NULL) : no_table(s);
+}
+
+int references_check(const struct jobs *jobs, const struct pipeline *pipeline, struct etl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < jobs->count && rc == 0; i++) {
+		const struct job *job = jobs->at[i];
+
+		for (size_t k = 0; jobs->shaped && job->rule->has_from && rc == 0 && k < job->source->foreign_key_count; k++) {
+			struct said s = { jobs, pipeline, job, NULL, err };
+
+			s.key = ETL_AT(const struct etl_foreign_key, job->source->foreign_keys, job->source->foreign_key_size, k);
+			rc = check_said(&s);
+		}
+	}
 	return rc;
 }

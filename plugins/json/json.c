@@ -105,7 +105,7 @@ static const struct etl_option options[] = {
 	  .help = "A NULL is written as null, or its member is left out." },
 	{ .name = "defaults", .kind = ETL_OPT_CHOICE, .flags = TO, .default_text = "keep", .choices = "keep|omit",
 	  .help = "A value that is its column's default is written, or left out." },
-	{ .name = "references", .kind = ETL_OPT_GROUPS, .flags = FROM, .members = references, .help = "Foreign keys." },
+	{ .name = "references", .kind = ETL_OPT_GROUPS, .flags = FROM, .members = references, .help = "Foreign keys, to tables of the pipeline or that the target has." },
 	{ .name = NULL }
 };
 
