@@ -245,8 +245,8 @@ static int read_all(struct making *m, const struct etl_conf *table, struct json_
 	return rc;
 }
 
-/* Of a column that a layout names, type, map, null_values and not_null stay when it says nothing of them; where it is, and what
- * stands for it, is said anew. */
+/* Of a column that a layout names everything stays of which it says nothing, but for where it is: without a path it is the member of its
+ * name. */
 static int read_other(struct making *m, const struct etl_conf *conf, struct json_layout *layout, struct json_column *c)
 {
 	struct json_column was;
@@ -262,6 +262,8 @@ static int read_other(struct making *m, const struct etl_conf *conf, struct json
 		c->length = was.length;
 		c->declared = was.declared;
 	}
+	if (!m->host->given(conf, "default"))
+		c->fallback = was.fallback;
 	if (!m->host->given(conf, "map")) {
 		c->map = was.map;
 		c->map_count = was.map_count;
