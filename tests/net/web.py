@@ -17,6 +17,8 @@ web.requests: method, path, range, status.
     bearer=TOKEN    only who has that token is let in; it is not handed on
     clock=N         its clock is N seconds ahead
     status=N        every answer is that, with the body of the file web.words
+    pages=:A,A:B    it is a container of blobs whose list comes in pages, the next one behind each marker; the page of marker A has the
+                    blob A.json. A marker that is not there has expired; pages=+ is empty pages without end, pages=+N the N first of them
 """
 
 import base64
@@ -79,6 +81,23 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def page(self, pages):
+        marker = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("marker", [""])[0]
+        blob, after = "", ""
+        if pages.startswith("+"):
+            after = str(int(marker or 0) + 1)
+            if after == pages[1:]:
+                after, blob = "", "last"
+        else:
+            to = dict(pair.split(":") for pair in pages.split(","))
+            if marker not in to:
+                return self.plain(400, b'<?xml version="1.0"?><Error><Code>InvalidQueryParameterValue</Code><Message>'
+                                  b'The marker has expired.</Message></Error>')
+            blob, after = marker or "first", to[marker]
+        if blob:
+            blob = f"<Blob><Name>{blob}.json</Name><Properties><Content-Length>12</Content-Length></Properties></Blob>"
+        self.plain(200, f"<EnumerationResults><Blobs>{blob}</Blobs><NextMarker>{after}</NextMarker></EnumerationResults>".encode())
+
     def date_time_string(self, timestamp=None):
         return super().date_time_string(time.time() + int(play().get("clock", 0)))
 
@@ -102,6 +121,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
             del self.headers["Authorization"]
         if "to" in words:
             return self.forward(words["to"])
+        if "pages" in words and "comp=list" in self.path:
+            return self.page(words["pages"])
         if "status" in words:
             with open("web.words", "rb") as f:
                 return self.plain(int(words["status"]), f.read())
