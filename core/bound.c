@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bound.h"
+#include "maps.h"
 #include "whereabouts.h"
 
 struct part {
@@ -40,24 +41,29 @@ struct bound {
 };
 
 /* From the table that refers to the last that it refers to. */
+static void join(struct bound *b, size_t from, const struct job *parent)
+{
+	for (size_t n = from; parent && parent->index >= from && n <= parent->index; n++) {
+		b->tables[n].whole = true;
+		if (b->tables[from].unit < b->tables[n].unit)
+			b->tables[n].unit = b->tables[from].unit;
+	}
+}
+
 static void find_units(struct bound *b, const struct jobs *jobs)
 {
 	for (size_t i = 0; i < b->count; i++)
 		b->tables[i].unit = i;
 	for (size_t i = 0; i < b->count; i++) {
 		const struct etl_table *table = jobs->at[i]->target;
+		const struct job *parent;
 
-		for (size_t k = 0; k < table->foreign_key_count; k++) {
-			const struct job *parent = where_parent_job(jobs, jobs->at[i],
-								    ETL_AT(const struct etl_foreign_key, table->foreign_keys,
-									   table->foreign_key_size, k));
-
-			for (size_t n = i; parent && parent->index >= i && n <= parent->index; n++) {
-				b->tables[n].whole = true;
-				if (b->tables[i].unit < b->tables[n].unit)
-					b->tables[n].unit = b->tables[i].unit;
-			}
-		}
+		for (size_t k = 0; k < table->foreign_key_count; k++)
+			join(b, i, where_parent_job(jobs, jobs->at[i],
+						    ETL_AT(const struct etl_foreign_key, table->foreign_keys,
+							   table->foreign_key_size, k)));
+		for (size_t k = 0; (parent = maps_parent(jobs->at[i], k)) != NULL; k++)
+			join(b, i, parent);
 	}
 }
 

@@ -38,20 +38,26 @@ static bool comes_before(const struct job *owner, const struct job *job)
 	return owner->index < job->index;
 }
 
+const struct job *maps_parent(const struct job *job, size_t n)
+{
+	for (size_t k = 0; k < job->map_count; k++)
+		for (size_t p = 0; p < job->maps[k].parent_count; p++) {
+			const struct map_table *t = &job->maps[k].map->tables[job->maps[k].parents[p].table];
+
+			if (n < t->owner_count)
+				return t->owners[n];
+			n -= t->owner_count;
+		}
+	return NULL;
+}
+
 bool maps_ready(const struct job *job)
 {
-	for (size_t k = 0; k < job->map_count; k++) {
-		const struct job_map *jm = &job->maps[k];
+	const struct job *parent;
 
-		for (size_t p = 0; p < jm->parent_count; p++) {
-			const struct map_table *t = &jm->map->tables[jm->parents[p].table];
-
-			for (size_t o = 0; o < t->owner_count; o++)
-				if (comes_before(t->owners[o], job) && !t->owners[o]->failed &&
-				    t->owners[o]->splits_over < t->owners[o]->split_count)
-					return false;
-		}
-	}
+	for (size_t n = 0; (parent = maps_parent(job, n)) != NULL; n++)
+		if (comes_before(parent, job) && !parent->failed && parent->splits_over < parent->split_count)
+			return false;
 	return true;
 }
 
@@ -89,18 +95,12 @@ static int look_at_split(const struct flow_setup *f, struct job *job, size_t spl
 /* Rows of a job before it refer to it, or its own. */
 static bool is_open(const struct jobs *jobs, const struct job *owner)
 {
+	const struct job *parent;
+
 	for (size_t i = 0; i < jobs->count; i++)
-		for (size_t k = 0; !comes_before(owner, jobs->at[i]) && k < jobs->at[i]->map_count; k++) {
-			const struct job_map *jm = &jobs->at[i]->maps[k];
-
-			for (size_t p = 0; p < jm->parent_count; p++) {
-				const struct map_table *t = &jm->map->tables[jm->parents[p].table];
-
-				for (size_t o = 0; o < t->owner_count; o++)
-					if (t->owners[o] == owner)
-						return true;
-			}
-		}
+		for (size_t n = 0; !comes_before(owner, jobs->at[i]) && (parent = maps_parent(jobs->at[i], n)) != NULL; n++)
+			if (parent == owner)
+				return true;
 	return false;
 }
 

@@ -523,19 +523,12 @@ static size_t place_of(const struct jobs *jobs, const struct job *job)
 
 int maps_edges(const struct jobs *jobs, struct graph_edge **ret, size_t *ret_count, struct etl_error *err)
 {
+	const struct job *parent;
+
 	for (size_t i = 0; i < jobs->count; i++)
-		for (size_t k = 0; k < jobs->at[i]->map_count; k++) {
-			const struct job_map *jm = &jobs->at[i]->maps[k];
-
-			for (size_t p = 0; p < jm->parent_count; p++) {
-				const struct map_table *t = &jm->map->tables[jm->parents[p].table];
-
-				for (size_t o = 0; o < t->owner_count; o++)
-					if (t->owners[o] != jobs->at[i] &&
-					    !add_edge(ret, ret_count, place_of(jobs, t->owners[o]), i))
-						return error_memory(err);
-			}
-		}
+		for (size_t n = 0; (parent = maps_parent(jobs->at[i], n)) != NULL; n++)
+			if (parent != jobs->at[i] && !add_edge(ret, ret_count, place_of(jobs, parent), i))
+				return error_memory(err);
 	return 0;
 }
 

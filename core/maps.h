@@ -56,6 +56,8 @@ int maps_refer(struct jobs *, const struct instance *target, struct etl_error *)
 /* Whether the run extends a map: nothing that it staged is of use to another process. */
 bool maps_any(const struct jobs *);
 bool maps_is_map(const struct job *);
+/* The Nth of the jobs whose rows those of JOB may refer to by a map, from 0; one may come several times. NULL: there are no more. */
+const struct job *maps_parent(const struct job *, size_t n);
 /* Whether all parents of the job's rows that can be waited for have been staged; with the flow's mutex. */
 bool maps_ready(const struct job *);
 /* Before the rows of a job are read: what the target has of its maps. */
