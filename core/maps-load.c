@@ -14,6 +14,7 @@
 #include "cursor.h"
 #include "log.h"
 #include "maps-parts.h"
+#include "reject-parts.h"
 #include "reshape.h"
 #include "retry.h"
 #include "run-parts.h"
@@ -179,7 +180,7 @@ static int load_once(struct giving *g, struct etl_stats *stats, struct etl_error
 {
 	struct job *job = g->map->job;
 	struct instance *target = g->run->target;
-	struct etl_context context = { .job = job, .side = SIDE_SOURCE, .rejects = g->run->rejects, .err = err };
+	struct etl_context context = { .job = job, .split = SPLIT_UNKNOWN, .side = SIDE_SOURCE, .rejects = g->run->rejects, .err = err };
 	struct etl_part part = { .context = &context };
 	struct ArrowArrayStream in = { giving_schema, giving_next, giving_error, giving_release, g }, rows = in;
 	int rc = 0;
