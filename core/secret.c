@@ -220,29 +220,59 @@ static bool add_userinfo(const char *uri)
 	return colon ? add_part(colon + 1, (size_t)(at - colon - 1)) : true;
 }
 
+/* The brace that ends what begins with one; a doubled one does not. */
+static const char *closing_brace(const char *text)
+{
+	const char *end = strchr(text, '}');
+
+	while (end && end[1] == '}')
+		end = strchr(end + 2, '}');
+	return end;
+}
+
 /* How far the value at TEXT goes: ODBC writes {a;b}, libpq writes 'a b'. */
 static size_t value_length(const char *text, const char *separators)
 {
 	const char *end = NULL;
 
 	if (*text == '{')
-		end = strchr(text, '}');
+		end = closing_brace(text);
 	else if (*text == '\'')
 		end = strchr(text + 1, '\'');
 	return end ? (size_t)(end - text) + 1 : strcspn(text, separators);
+}
+
+/* What stands in braces, each doubled one as the one that is meant. */
+static bool add_braced(const char *text, size_t length)
+{
+	char *plain = malloc(length + 1);
+	size_t n = 0;
+	bool ok;
+
+	if (!plain)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		plain[n++] = text[i];
+		i += text[i] == '}' && i + 1 < length && text[i + 1] == '}';
+	}
+	ok = add_part(plain, n);
+	explicit_bzero(plain, n);
+	free(plain);
+	return ok;
 }
 
 static bool add_value(const char *text, size_t length)
 {
 	if (length >= 2 && (*text == '{' || *text == '\'') && !add_part(text + 1, length - 2))
 		return false;
+	if (length >= 2 && *text == '{' && !add_braced(text + 1, length - 2))
+		return false;
 	return add_part(text, length);
 }
 
-/* KEY=VALUE after ?, & or ; in a URI; also with spaces between in what is no URI (ODBC, libpq). */
-static bool add_pairs(const char *uri)
+/* KEY=VALUE between SEPARATORS. */
+static bool add_pairs(const char *uri, const char *separators)
 {
-	const char *separators = strstr(uri, "://") ? "?&;#" : "?&;# \t\n";
 	const char *p = uri;
 
 	while (*p) {
@@ -272,9 +302,14 @@ size_t secret_count(void)
 	return count;
 }
 
+/* After ?, & or ; in a URI; also with spaces between in what is no URI (libpq), or with nothing but semicolons (ODBC, where a
+ * password may have all else in it). */
 bool secret_add_uri(const char *uri)
 {
-	return !uri || (add_userinfo(uri) && add_pairs(uri));
+	bool plain = uri && !strstr(uri, "://");
+
+	return !uri || (add_userinfo(uri) && add_pairs(uri, plain ? "?&;# \t\n" : "?&;#") &&
+			(!plain || !strchr(uri, ';') || add_pairs(uri, ";")));
 }
 
 static const char *secret_at(const char *text)

@@ -13,7 +13,7 @@
  * first on the process leaves no core file behind, and no other process may look into its memory.
  * False: no memory. */
 bool secret_add(const char *value);
-/* Registers the password and the secret query values of a URI. */
+/* Registers the password and the secret query values of a URI, or of a connection string of ODBC or libpq. */
 bool secret_add_uri(const char *uri);
 /* How many spellings are known. */
 size_t secret_count(void);

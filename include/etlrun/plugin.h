@@ -273,7 +273,7 @@ enum etl_option_kind {
 	ETL_OPT_DURATION,       /* num: milliseconds; "250ms", "30s", "5m", "2h"; a plain number is seconds */
 	ETL_OPT_PERCENT,        /* num: parts of a million; "10%", "0.5%" */
 	ETL_OPT_PATH,           /* str: absolute, or "-" as it is; a relative one is relative to the pipeline file */
-	ETL_OPT_URI,            /* str; password and secret parts are never shown */
+	ETL_OPT_URI,            /* str; a URI or a connection string: password and secret parts are never shown */
 	ETL_OPT_SECRET,         /* str; never shown */
 	ETL_OPT_LIST,           /* list, item: texts; a single text stands for a list of one */
 	ETL_OPT_PAIRS,          /* list, item: texts, two for each pair, a list of pairs in the file */

@@ -79,7 +79,7 @@ static const struct etl_option provision_options[] = {
 
 static const struct etl_option options[] = {
 	{ .name = "connection",
-	  .kind = ETL_OPT_SECRET,
+	  .kind = ETL_OPT_URI,
 	  .help = "A whole ODBC connection string, \"Driver={FreeTDS};Server=db.example.com;...\". What follows, each "
 		  "beside it, is added to it." },
 	{ .name = "dsn", .kind = ETL_OPT_TEXT, .help = "A data source that odbc.ini names." },

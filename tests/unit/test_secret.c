@@ -63,6 +63,8 @@ static const struct {
 	{ "https://x.example/b?sv=2024&sig=aB%2Bcd%3D", "https://x.example/b?sv=2024&sig=***" },
 	{ "https://x.example/b?access_token=qwerty", "https://x.example/b?access_token=***" },
 	{ "odbc:Driver=x;UID=sa;PWD={s3;cret};Encrypt=yes", "odbc:Driver=x;UID=sa;PWD=***;Encrypt=yes" },
+	{ "Driver=x;UID=sa;PWD=s3 cr&t#1;Encrypt=yes", "Driver=x;UID=sa;PWD=***;Encrypt=yes" },
+	{ "Driver={a b};Server=tcp:db,1433;Trusted_Connection=yes;Authentication=ActiveDirectoryMsi", "Driver={a b};Server=tcp:db,1433;Trusted_Connection=yes;Authentication=ActiveDirectoryMsi" },
 	{ "host=db password='s3 cret' user=app", "host=db password=*** user=app" },
 	{ "postgres://app@db:5432/shop?sslmode=require", "postgres://app@db:5432/shop?sslmode=require" },
 	{ "sqlite:shop.db", "sqlite:shop.db" },
@@ -89,6 +91,8 @@ START_TEST(decoded_password_is_masked_too)
 	shows("password \"s3c@ret\" is wrong", "password \"***\" is wrong");
 	ck_assert(secret_add_uri("postgres://app:%6ax%6Fq%3f@db/shop"));
 	shows("password \"jxoq?\" is wrong", "password \"***\" is wrong");
+	ck_assert(secret_add_uri("Driver=x;PWD={s3;cr}}et}"));
+	shows("PWD={s3;cr}}et} \"s3;cr}et\"", "PWD=*** \"***\"");
 	ck_assert(secret_add_uri("x://h/?password=a+long+one"));
 	shows("a long one", "***");
 }
