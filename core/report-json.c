@@ -302,6 +302,18 @@ static void add_verdicts(struct etl_text *text, const struct report_line *line)
 	etl_text_free(&verdicts);
 }
 
+/* "bulk copy=3;parameter arrays=1" */
+static void add_ways(struct etl_text *text, const struct report_line *line)
+{
+	struct etl_text ways = { 0 };
+
+	for (size_t i = 0; i < line->carried.count; i++)
+		etl_text_addf(&ways, "%s%s=%" PRIu64, i > 0 ? ";" : "", line->carried.at[i].how, line->carried.at[i].rows);
+	add_field(text, ways.at);
+	text->failed = text->failed || ways.failed;
+	etl_text_free(&ways);
+}
+
 static void add_record(struct etl_text *text, const struct report_line *line)
 {
 	const uint64_t counts[] = {
@@ -320,6 +332,8 @@ static void add_record(struct etl_text *text, const struct report_line *line)
 	report_add_seconds(text, line->seconds);
 	etl_text_add(text, line->is_table ? (line->published ? ",true," : ",false,") : ",,");
 	add_verdicts(text, line);
+	etl_text_add(text, ",");
+	add_ways(text, line);
 	etl_text_add(text, "\r\n");
 }
 
@@ -328,7 +342,7 @@ void report_csv(const struct report *report, struct etl_text *text)
 	etl_text_add(
 		text,
 		"phase,name,source,read,created,filtered,merged,rejected,loaded,in_target,inserted,"
-		"updated,unchanged,deleted,bytes,seconds,published,verdicts\r\n");
+		"updated,unchanged,deleted,bytes,seconds,published,verdicts,carried\r\n");
 	for (int phase = REPORT_BEFORE; phase <= REPORT_AFTER; phase++)
 		for (size_t i = 0; i < report->line_count; i++)
 			if ((int)report->lines[i].phase == phase)
