@@ -17,6 +17,10 @@ struct pages {
 	struct remote *remote;
 	size_t skip;  /* bytes of a name before what is below the root */
 	bool any;     /* something is there, whatever the pattern wants */
+	uint64_t count; /* pages so far */
+	/* The marker of page `at`, which is a power of two: where markers go in a circle, it comes again (Brent). */
+	struct etl_text kept;
+	uint64_t at;
 };
 
 static int take(void *data, const struct blob_item *item)
@@ -47,6 +51,26 @@ static int take(void *data, const struct blob_item *item)
 	return rc;
 }
 
+/* Does MARKER, behind the page that was taken, lead on? */
+static int check_marker(struct pages *p, const struct etl_text *marker)
+{
+	p->count++;
+	if (marker->length == 0)
+		return ETL_OK;
+	if (p->at && strcmp(marker->at, p->kept.at) == 0)
+		return p->remote->host->fail(p->gather->err, ETL_FATAL, NULL, 0,
+					     "%s: the list of blobs does not end: after %llu pages comes one that came before; try again, and if it "
+					     "stays so, name the blobs in the pattern or ask who runs the server",
+					     p->gather->files->root, (unsigned long long)p->count);
+	if (p->count < 2 * p->at)
+		return ETL_OK;
+	p->at = p->count;
+	etl_text_free(&p->kept);
+	p->kept = (struct etl_text){ 0 };
+	etl_text_add(&p->kept, marker->at);
+	return p->kept.failed ? files_no_memory(p->gather->files, p->gather->err) : ETL_OK;
+}
+
 /* Asks for one page behind MARKER, and sets it to the next one's. */
 static int list_page(struct pages *p, const char *prefix, const char *page, struct etl_text *marker)
 {
@@ -71,8 +95,8 @@ static int list_page(struct pages *p, const char *prefix, const char *page, stru
 				   root, wrong);
 	if (!rc)
 		rc = taken;
-	if (!rc && next.length > 0 && marker->at && strcmp(next.at, marker->at) == 0)
-		rc = r->host->fail(p->gather->err, ETL_FATAL, NULL, 0, "%s: the list of blobs does not end: each page is the one before", root);
+	if (!rc && next.failed)
+		rc = files_no_memory(p->gather->files, p->gather->err);
 	etl_text_free(&body);
 	etl_text_free(marker);
 	*marker = next;
@@ -88,8 +112,11 @@ static int list_pages(struct pages *p, const char *prefix)
 	snprintf(page, sizeof(page), "%lld", (long long)p->remote->host->num(p->remote->conf, "page"));
 	do {
 		rc = list_page(p, prefix, page, &marker);
+		if (!rc)
+			rc = check_marker(p, &marker);
 	} while (!rc && marker.length > 0);
 	etl_text_free(&marker);
+	etl_text_free(&p->kept);
 	return rc;
 }
 

@@ -11,7 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "backend.h"
+#include "remote.h"
 
 bool files_is_name(const char *name)
 {
@@ -98,6 +98,16 @@ static int note(struct files *files, const struct files_pattern *pattern, const 
 	return ETL_OK;
 }
 
+/* A server says what it has page by page, and a pipeline may say it: a file that comes twice would be read twice. */
+static int check_once(const struct files *files, const struct files_list *list, struct etl_error *err)
+{
+	for (size_t i = 1; i < list->count; i++)
+		if (strcmp(list->at[i - 1].name, list->at[i].name) == 0)
+			return files->host->fail(err, files->remote && !files->remote->blob ? ETL_USAGE : ETL_FATAL, NULL, 0,
+						 "%s: %s is listed twice", files->root, list->at[i].name);
+	return ETL_OK;
+}
+
 int files_list(struct files *files, const struct files_pattern *pattern, struct files_list *ret,
 	       struct etl_error *err)
 {
@@ -109,6 +119,8 @@ int files_list(struct files *files, const struct files_pattern *pattern, struct 
 
 	if (list.count > 1)
 		qsort(list.at, list.count, sizeof(*list.at), by_name);
+	if (!rc)
+		rc = check_once(files, &list, err);
 	if (!rc)
 		rc = note(files, pattern, &list, err);
 	if (rc) {
@@ -141,26 +153,23 @@ static void add_number(XXH3_state_t *state, int64_t number)
 
 void files_list_token(const struct files_list *list, struct etl_token *ret)
 {
-	XXH3_state_t *state = XXH3_createState();
+	XXH3_state_t state;
 	XXH128_hash_t hash;
 	size_t i;
 
 	snprintf(ret->text, sizeof(ret->text), "none");
-	if (!state)
-		return;
-	XXH3_128bits_reset(state);
+	XXH3_128bits_reset(&state);
 	for (i = 0; i < list->count; i++) {
 		const struct files_entry *entry = &list->at[i];
 
 		if (entry->size < 0 || (entry->modified == 0 && !*entry->tag))
 			break;
-		XXH3_128bits_update(state, entry->name, strlen(entry->name) + 1);
-		XXH3_128bits_update(state, entry->tag, strlen(entry->tag) + 1);
-		add_number(state, entry->size);
-		add_number(state, entry->modified);
+		XXH3_128bits_update(&state, entry->name, strlen(entry->name) + 1);
+		XXH3_128bits_update(&state, entry->tag, strlen(entry->tag) + 1);
+		add_number(&state, entry->size);
+		add_number(&state, entry->modified);
 	}
-	hash = XXH3_128bits_digest(state);
-	XXH3_freeState(state);
+	hash = XXH3_128bits_digest(&state);
 	if (i == list->count)
 		snprintf(ret->text, sizeof(ret->text), "files %zu %016llx%016llx", list->count,
 			 (unsigned long long)hash.high64, (unsigned long long)hash.low64);
@@ -173,25 +182,24 @@ static int by_pattern(const void *a, const void *b)
 
 void files_stamp(const struct files *files, struct etl_token *ret)
 {
-	XXH3_state_t *state = files->made_count ? XXH3_createState() : NULL;
+	XXH3_state_t state;
 	XXH128_hash_t hash;
 	size_t i;
 
 	snprintf(ret->text, sizeof(ret->text), "none");
-	if (!state)
+	if (files->made_count == 0)
 		return;
 	qsort(files->made, files->made_count, sizeof(*files->made), by_pattern);
-	XXH3_128bits_reset(state);
+	XXH3_128bits_reset(&state);
 	for (i = 0; i < files->made_count; i++) {
 		const struct files_made *made = &files->made[i];
 
 		if (strcmp(made->token.text, "none") == 0)
 			break;
-		XXH3_128bits_update(state, made->pattern, strlen(made->pattern) + 1);
-		XXH3_128bits_update(state, made->token.text, strlen(made->token.text) + 1);
+		XXH3_128bits_update(&state, made->pattern, strlen(made->pattern) + 1);
+		XXH3_128bits_update(&state, made->token.text, strlen(made->token.text) + 1);
 	}
-	hash = XXH3_128bits_digest(state);
-	XXH3_freeState(state);
+	hash = XXH3_128bits_digest(&state);
 	if (i == files->made_count)
 		snprintf(ret->text, sizeof(ret->text), "lists %zu %016llx%016llx", i,
 			 (unsigned long long)hash.high64, (unsigned long long)hash.low64);

@@ -18,7 +18,7 @@ web.requests: method, path, range, status.
     clock=N         its clock is N seconds ahead
     status=N        every answer is that, with the body of the file web.words
     pages=:A,A:B    it is a container of blobs whose list comes in pages, the next one behind each marker; the page of marker A has the
-                    blob A.json. A marker that is not there has expired; pages=+ is empty pages without end, pages=+N the N first of them
+                    blob A.json. A marker that is not there has expired; pages=+N: before the last one come N empty ones
 """
 
 import base64
