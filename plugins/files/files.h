@@ -129,6 +129,8 @@ int files_input_seek(struct files_input *input, int64_t offset, struct etl_error
 bool files_input_can_seek(const struct files_input *input);
 /* Why a read failed: what is compressed is damaged or ends early. */
 bool files_input_is_damaged(const struct files_input *);
+/* Such a read says nothing of it: an error that was said stays, and this one is to be passed over. */
+void files_input_be_quiet(struct files_input *);
 bool files_input_is_compressed(const struct files_input *input);
 void files_input_close(struct files_input *input);
 

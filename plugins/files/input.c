@@ -20,7 +20,7 @@ struct files_input {
 	size_t at, size;
 	bool ended; /* the raw end came */
 	bool done;  /* it was checked */
-	bool damaged;
+	bool damaged, quiet;
 };
 
 static int fill(struct files_input *in, struct etl_error *err)
@@ -96,6 +96,8 @@ static int finish(struct files_input *in, struct etl_error *err)
 		return ETL_OK;
 	in->done = true;
 	in->damaged = in->decoder && !in->decoder->whole(in->decoder);
+	if (in->damaged && in->quiet)
+		return ETL_FAILED;
 	if (in->damaged)
 		return in->files->host->fail(err, ETL_FATAL, NULL, 0,
 					     "%s: the %s file ends in its middle; it was cut short, get it again",
@@ -141,6 +143,8 @@ static int read_coded(struct files_input *in, void *to, size_t room, size_t *ret
 		why = in->decoder->run(in->decoder, in->bytes + in->at, in->size - in->at, to, room,
 				       &taken, &made);
 		in->damaged = why;
+		if (why && in->quiet)
+			return ETL_FAILED;
 		if (why)
 			return in->files->host->fail(err, ETL_FATAL, NULL, 0,
 						     "%s: the %s file is damaged (%s); get it again",
@@ -172,6 +176,11 @@ int files_input_rewind(struct files_input *in, struct etl_error *err)
 	if (in->decoder)
 		in->decoder->reset(in->decoder);
 	return rc ? rc : begin(in, err);
+}
+
+void files_input_be_quiet(struct files_input *in)
+{
+	in->quiet = true;
 }
 
 bool files_input_is_damaged(const struct files_input *in)

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,12 +76,29 @@ static int emit(struct etl_instance *inst, const struct json_table *t, struct et
 	return rc;
 }
 
+/* A file of which nothing could be read is in no table, so no reading would tell of it. */
+static int check_read(struct etl_instance *inst, const struct inference *found, struct etl_error *err)
+{
+	char more[64] = "";
+
+	if (!found->unread_count || inst->skip_broken)
+		return ETL_OK;
+	if (found->unread_count > 1)
+		snprintf(more, sizeof(more), " (and %zu more)", found->unread_count - 1);
+	return inst->host->fail(err, ETL_FATAL, NULL, 0,
+				"json: %s%s Nothing of it can be read, so it is in no table. Mend the file, or leave it out with on_broken = "
+				"\"skip\".",
+				found->unread[0], more);
+}
+
 /* Nothing was said of the tables: those that are in the files. */
 static int emit_all(struct etl_instance *inst, struct etl_table_sink *sink, struct etl_error *err)
 {
 	const struct inference *found;
 	int rc = json_found(inst, &found, err);
 
+	if (!rc)
+		rc = check_read(inst, found, err);
 	for (size_t i = 0; !rc && i < found->count; i++) {
 		struct json_table *t = NULL;
 

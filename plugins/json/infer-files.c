@@ -155,8 +155,51 @@ struct grouping {
 	size_t count;
 };
 
-static bool finish(struct grouping *g, struct file_group *group, const bool *differs, bool many)
+/* The names of the group differ in digits only: from the first of these to the last. */
+struct digits {
+	size_t before, behind;  /* bytes of letters before and behind them */
+};
+
+static struct digits digits_of(const char *name, size_t size)
 {
+	struct digits d = { 0, 0 };
+
+	while (d.before < size && !is_digit(name[d.before]))
+		d.before++;
+	while (d.behind < size - d.before && !is_digit(name[size - 1 - d.behind]))
+		d.behind++;
+	return d;
+}
+
+/* Is there a file of another group whose own name could stand where those of this group are? */
+static bool has_others(const struct grouping *g, const struct file_group *group, const bool *differs)
+{
+	struct parts own, other;
+	size_t next = 0;
+
+	cut(g->list->at[group->files[0]].name, &own);
+	for (size_t i = 0; i < g->list->count; i++) {
+		size_t last = own.count - 1, j = 0;
+
+		if (next < group->file_count && group->files[next] == i) {
+			next++;
+			continue;
+		}
+		cut(g->list->at[i].name, &other);
+		if (other.count != own.count || !same_suffix(&own, &other))
+			continue;
+		while (j < last && (differs[j] || same_part(&own, &other, j)))
+			j++;
+		if (j == last)
+			return true;
+	}
+	return false;
+}
+
+static bool finish(struct grouping *g, struct file_group *group, const bool *differs, enum kin kin)
+{
+	bool many = kin != KIN_NAME, narrow = kin == KIN_DIGITS && has_others(g, group, differs);
+	struct digits digits = { 0, 0 };
 	struct etl_text pattern = { 0 };
 	struct parts p;
 	char name[64];
@@ -169,9 +212,13 @@ static bool finish(struct grouping *g, struct file_group *group, const bool *dif
 		etl_text_add(&pattern, i ? "/" : "");
 		if (i == last && many) {
 			const char *end = suffix(p.at[i], p.size[i]);
+			size_t stem = (size_t)(end - p.at[i]);
 
+			if (narrow)
+				digits = digits_of(p.at[i], stem);
+			add_escaped(&pattern, p.at[i], digits.before);
 			etl_text_add(&pattern, "{file}");
-			add_escaped(&pattern, end, strlen(end));
+			add_escaped(&pattern, end - digits.behind, digits.behind + p.size[i] - stem);
 		} else if (differs[i]) {
 			capture_name(name, sizeof(name), &p, i, fixed);
 			etl_text_addf(&pattern, "{%s}", name);
@@ -181,7 +228,11 @@ static bool finish(struct grouping *g, struct file_group *group, const bool *dif
 		fixed = !differs[i];
 	}
 	word(name, sizeof(name), p.at[last], (size_t)(suffix(p.at[last], p.size[last]) - p.at[last]));
-	if (many && last > 0)
+	while (digits.before > 0 && strchr("-_. ", p.at[last][digits.before - 1]))
+		digits.before--;
+	if (digits.before > 0)
+		word(name, sizeof(name), p.at[last], digits.before);
+	else if (many && last > 0)
 		word(name, sizeof(name), p.at[last - 1], p.size[last - 1]);
 	else if (many)
 		snprintf(name, sizeof(name), "records");
@@ -231,7 +282,7 @@ static bool gather(struct grouping *g, size_t first, enum kin kin)
 		for (size_t j = 0; j < one.count; j++)
 			differs[j] |= !same_part(&one, &two, j);
 	}
-	return finish(g, group, differs, kin != KIN_NAME);
+	return finish(g, group, differs, kin);
 }
 
 /* What brings most of the others. */

@@ -239,6 +239,8 @@ static struct proposal *propose(struct making *m, const char *name, const char *
 	m->inference->at = all;
 	p->name = free_name(m, NULL, name);
 	p->files = m->group->pattern;
+	p->except = m->group->except;
+	p->except_count = m->group->except_count;
 	p->rows = rows && strcmp(rows, "$") != 0 ? rows : NULL;
 	p->shape = m->lines ? "lines" : p->rows ? NULL : "object";
 	p->parent = parent;

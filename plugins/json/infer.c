@@ -20,6 +20,9 @@ struct looking {
 	struct shape *top;
 	bool lines, array, whole;       /* what the files of the group are */
 	const char *now;                /* the file that is looked at, for messages */
+	const struct files_list *all;
+	const char **flaws;             /* of the group's files */
+	size_t flaw_count;
 };
 
 static int no_memory(struct looking *l)
@@ -27,16 +30,35 @@ static int no_memory(struct looking *l)
 	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0, "json: no memory to look at the files");
 }
 
-/* The first of a file: a proposal is made by what can be read, and says nothing of the rest. */
+/* Without memory the arena has failed. */
+static void keep(struct arena *a, const char ***list, size_t *count, const char *text)
+{
+	const char **more = etl_arena_push(a, *list, *count, sizeof(*more));
+
+	if (!more)
+		return;
+	*list = more;
+	more[(*count)++] = text;
+}
+
+/* The first of a file: a proposal is made by what can be read, and names the rest. */
 static void tell_flaw(struct looking *l, uint64_t line, uint64_t column, const char *code, const char *reason)
 {
+	struct arena *a = &l->inference->memory;
+	struct etl_text text = { 0 };
 	char place[64] = "";
 
+	if (!l->now)
+		return;
 	if (line > 0)
 		snprintf(place, sizeof(place), ":%llu:%llu", (unsigned long long)line, (unsigned long long)column);
-	if (l->now)
-		l->inst->host->log(l->inst->host, ETL_LOG_WARN, "%s%s: %s: %s What is broken has no part in what is proposed.",
-				   l->now, place, code, reason);
+	etl_text_addf(&text, "%s%s: %s: %s", l->now, place, code, reason);
+	a->failed |= text.failed;
+	if (text.at) {
+		l->inst->host->log(l->inst->host, ETL_LOG_WARN, "%s What is broken has no part in what is proposed.", text.at);
+		keep(a, &l->flaws, &l->flaw_count, etl_arena_copy(a, text.at));
+	}
+	etl_text_free(&text);
 	l->now = NULL;
 }
 
@@ -131,8 +153,61 @@ static struct shape *top_of(struct looking *l)
 	return array;
 }
 
+static bool has_value(const struct files_list *list, const bool *own, size_t capture, const char *value)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (own[i] && strcmp(list->at[i].captures[capture], value) == 0)
+			return true;
+	return false;
+}
+
+/* A file of another group that the pattern means too: by a {name} that stands for something in it that it stands for in none of GROUP. */
+static void set_apart(struct looking *l, struct file_group *group, const struct json_table *table, const struct files_list *list,
+		      const bool *own, const struct files_entry *entry)
+{
+	struct arena *a = &l->inference->memory;
+	const char *const *names;
+	size_t count = files_pattern_captures(table->files, &names), i = 0;
+
+	while (i < count && (strpbrk(entry->captures[i], "*?") || has_value(list, own, i, entry->captures[i])))
+		i++;
+	if (i == count) {
+		l->now = files_label(l->inst->files, entry);
+		tell_flaw(l, 0, 0, "another_kind", "The pattern of these files means it too, and it seems to be of another kind.");
+		return;
+	}
+	for (size_t j = 0; j + 1 < group->except_count; j += 2)
+		if (strcmp(group->except[j], names[i]) == 0 && strcmp(group->except[j + 1], entry->captures[i]) == 0)
+			return;
+	keep(a, &group->except, &group->except_count, etl_arena_copy(a, names[i]));
+	keep(a, &group->except, &group->except_count, etl_arena_copy(a, entry->captures[i]));
+}
+
+static int add_own_files(struct looking *l, struct file_group *group, const struct json_table *table, const struct files_list *list,
+			 struct open_file *file)
+{
+	bool *own = calloc(list->count + 1, sizeof(*own));
+	size_t next = 0;
+	int rc = own ? ETL_OK : no_memory(l);
+
+	/* Both are in the order of their names. */
+	for (size_t i = 0; !rc && i < list->count; i++) {
+		while (next < group->file_count && strcmp(l->all->at[group->files[next]].name, list->at[i].name) < 0)
+			next++;
+		own[i] = next < group->file_count && strcmp(l->all->at[group->files[next]].name, list->at[i].name) == 0;
+	}
+	for (size_t i = 0; !rc && i < list->count; i++) {
+		if (own[i])
+			rc = add_file(l, file, &list->at[i]);
+		else
+			set_apart(l, group, table, list, own, &list->at[i]);
+	}
+	free(own);
+	return rc;
+}
+
 /* What stands in the files of TABLE, in l->top. */
-static int add_files(struct looking *l, const struct json_table *table)
+static int add_files(struct looking *l, struct file_group *group, const struct json_table *table)
 {
 	struct files_list list = { 0 };
 	struct open_file file;
@@ -141,8 +216,8 @@ static int add_files(struct looking *l, const struct json_table *table)
 	if (rc)
 		return rc;
 	rc = open_file_init(&file, l->inst, table, l->err);
-	for (size_t i = 0; !rc && i < list.count; i++)
-		rc = add_file(l, &file, &list.at[i]);
+	if (!rc)
+		rc = add_own_files(l, group, table, &list, &file);
 	open_file_free(&file);
 	files_list_clear(&list);
 	return rc;
@@ -164,23 +239,40 @@ static int propose_group(struct looking *l, const struct json_table *table, cons
 		       no_memory(l);
 }
 
-static int look_at_group(struct looking *l, const struct file_group *group)
+/* To the doubts of the group's first table; without one, to what nobody would miss. */
+static void pass_flaws(struct looking *l, size_t tables)
+{
+	struct inference *found = l->inference;
+
+	for (size_t i = 0; i < l->flaw_count; i++)
+		if (found->count > tables)
+			keep(&found->memory, &found->at[tables]->doubts, &found->at[tables]->doubt_count, l->flaws[i]);
+		else
+			keep(&found->memory, &found->unread, &found->unread_count, l->flaws[i]);
+}
+
+static int look_at_group(struct looking *l, struct file_group *group)
 {
 	struct json_table *table = NULL;
+	size_t tables = l->inference->count;
 	int rc;
 
 	l->lines = l->array = l->whole = false;
+	l->flaws = NULL;
+	l->flaw_count = 0;
 	l->top = etl_arena_alloc(&l->inference->memory, sizeof(*l->top));
 	if (!l->top)
 		return no_memory(l);
 	l->top->name = "";
 	rc = open_group(l, group, &table);
 	if (!rc)
-		rc = add_files(l, table);
+		rc = add_files(l, group, table);
 	if (!rc)
 		rc = propose_group(l, table, group);
+	if (!rc)
+		pass_flaws(l, tables);
 	json_table_free(table);
-	return rc;
+	return rc || !l->inference->memory.failed ? rc : no_memory(l);
 }
 
 int json_infer(struct etl_instance *inst, struct inference *ret, struct etl_error *err)
@@ -189,8 +281,12 @@ int json_infer(struct etl_instance *inst, struct inference *ret, struct etl_erro
 	struct files_list list = { 0 };
 	struct file_group *groups = NULL;
 	size_t count = 0;
+	bool skips = inst->skip_broken;
 	int rc = files_list(inst->files, NULL, &list, err);
 
+	/* What is damaged is named as all that is broken is. */
+	inst->skip_broken = true;
+	l.all = &list;
 	l.work.texts = &inst->texts;
 	l.tree = json_tree_new(&inst->limits);
 	if (!rc)
@@ -199,6 +295,7 @@ int json_infer(struct etl_instance *inst, struct inference *ret, struct etl_erro
 		rc = no_memory(&l);
 	for (size_t i = 0; !rc && i < count; i++)
 		rc = look_at_group(&l, &groups[i]);
+	inst->skip_broken = skips;
 	if (!rc)
 		rc = json_find_keys(inst, ret, err);
 	json_tree_free(l.tree);

@@ -25,6 +25,8 @@ struct proposal {
 	const struct proposal *parent;  /* or NULL */
 	const char **refers;            /* columns with the parent's key, in its order */
 	size_t refers_count;
+	const char **except;            /* as file_group has it */
+	size_t except_count;
 	const char **doubts;
 	size_t doubt_count;
 	uint64_t row_count;             /* how many were seen */
@@ -41,6 +43,9 @@ struct inference {
 	} *columns;
 	size_t column_count;
 	bool whole;             /* all files were looked at */
+	/* The first of each file that is in no table: "x.json:1:1: empty: There is nothing in it." */
+	const char **unread;
+	size_t unread_count;
 };
 
 int json_infer(struct etl_instance *, struct inference *ret, struct etl_error *);
@@ -62,6 +67,8 @@ struct file_group {
 	const char *name;               /* what a table of them is called */
 	size_t *files;                  /* indexes of the list */
 	size_t file_count;
+	const char **except;            /* pairs: files of other groups that the pattern means too, by a {name} of theirs */
+	size_t except_count;            /* texts, two for a pair */
 };
 /* NULL: no memory. */
 struct file_group *json_group_files(struct arena *, const struct files_list *, size_t *ret_count);

@@ -100,7 +100,8 @@ static const struct etl_option options[] = {
 	{ .name = "only", .kind = ETL_OPT_CHOICE, .flags = FROM, .default_text = "any", .choices = "any|object|array|scalar",
 	  .help = "Rows of another kind are passed over, and counted as filtered." },
 	{ .name = "except", .kind = ETL_OPT_PAIRS, .flags = FROM,
-	  .help = "Pairs of a {name} and a text or pattern of it: such rows are passed over, and counted as filtered." },
+	  .help = "Pairs of a {name} and a text or pattern of it: such rows are passed over, and counted as filtered; a file of such a name is not "
+		  "read." },
 	{ .name = "nulls", .kind = ETL_OPT_CHOICE, .flags = TO, .default_text = "keep", .choices = "keep|omit",
 	  .help = "A NULL is written as null, or its member is left out." },
 	{ .name = "defaults", .kind = ETL_OPT_CHOICE, .flags = TO, .default_text = "keep", .choices = "keep|omit",

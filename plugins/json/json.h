@@ -160,6 +160,8 @@ void json_table_free(struct json_table *);
 /* mapping-names.c: refuses a {name} that nothing gives, one that is too long, and too many of them. */
 int json_names_check(struct etl_instance *, const struct json_table *, struct etl_error *);
 size_t json_column_find(const struct json_table *, const char *name);    /* SIZE_MAX: none */
+/* `except` names a {name} of the file, and means this one: none of its rows comes, so it is not read. */
+bool json_table_leaves_out(const struct json_table *, const struct files_entry *);
 
 /* take-parse.c: "@.a.b | filter 'x'" into RET; LAYOUT says what its rows are. False: *why is a sentence, owned by ARENA,
  * or ARENA has failed. */

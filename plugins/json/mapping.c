@@ -415,6 +415,8 @@ static int propose_layout(struct making *m, const struct proposal *p)
 			return m->host->fail(m->err, ETL_USAGE, NULL, 0, "json: rows at \"%s\": %s", p->rows, flaw.reason);
 		rc = layout->cut == JSON_CUT_LINES ? ETL_OK : place_cut(m, layout);
 	}
+	m->table->except = p->except;
+	m->table->except_count = p->except_count;
 	m->table->column_count = p->column_count;
 	for (size_t i = 0; !rc && i < p->column_count; i++) {
 		rc = propose_column(m, layout, &p->columns[i], &layout->columns[i]);

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "json.h"
+#include "filter.h"
 
 static const char *get(const struct json_names *self, const char *name, size_t *ret_size)
 {
@@ -20,6 +20,19 @@ static const char *get(const struct json_names *self, const char *name, size_t *
 		}
 	}
 	return NULL;
+}
+
+bool json_table_leaves_out(const struct json_table *t, const struct files_entry *entry)
+{
+	const char *const *names;
+	size_t count = t->files ? files_pattern_captures(t->files, &names) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j + 1 < t->except_count; j += 2)
+			if (strcmp(t->except[j], names[i]) == 0 &&
+			    json_glob(t->except[j + 1], entry->captures[i], strlen(entry->captures[i])))
+				return true;
+	return false;
 }
 
 void names_init(struct names *n)

@@ -46,6 +46,8 @@ static int read_whole(struct open_file *f, const struct files_entry *entry, stru
 	struct files_input *input = NULL;
 	int rc = files_input_open(f->inst->files, entry, &input, f->err);
 
+	if (!rc && f->inst->skip_broken)
+		files_input_be_quiet(input);
 	while (!rc && got > 0 && ret->size < limit) {
 		char *more = realloc(ret->text, ret->size + CHUNK + JSON_PADDING);
 

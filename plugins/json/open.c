@@ -244,6 +244,8 @@ int open_file_begin(struct open_file *f, const struct files_entry *entry, bool c
 	f->entry = entry;
 	f->looked = false;
 	rc = files_input_open(f->inst->files, entry, &f->input, f->err);
+	if (!rc && f->inst->skip_broken)
+		files_input_be_quiet(f->input);
 	if (!rc && (check || f->table->layout_count > 1 || f->table->layouts[0].outer))
 		rc = find_layout(f, flaw);
 	else if (!rc)

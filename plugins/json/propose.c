@@ -46,6 +46,19 @@ static void add_columns(struct etl_text *to, const struct proposal *p)
 	etl_text_add(to, " );");
 }
 
+static void add_except(struct etl_text *to, const struct proposal *p)
+{
+	etl_text_add(to, " except = (");
+	for (size_t i = 0; i + 1 < p->except_count; i += 2) {
+		etl_text_add(to, i ? ", ( " : " ( ");
+		etl_text_add_config(to, p->except[i]);
+		etl_text_add(to, ", ");
+		etl_text_add_config(to, p->except[i + 1]);
+		etl_text_add(to, " )");
+	}
+	etl_text_add(to, " );");
+}
+
 static void add_reference(struct etl_text *to, const struct proposal *p)
 {
 	etl_text_add(to, " references = ( {");
@@ -66,7 +79,9 @@ static void add_doubts(struct etl_text *to, const struct proposal *p)
 	}
 }
 
-static int emit(struct etl_instance *inst, const struct proposal *p, struct etl_proposal_sink *sink, struct etl_error *err)
+/* UNREAD, or NULL: files that are in no table are told with the first. */
+static int emit(struct etl_instance *inst, const struct proposal *p, const struct inference *unread, struct etl_proposal_sink *sink,
+		struct etl_error *err)
 {
 	struct etl_text keys = { 0 }, unsure = { 0 };
 	struct etl_proposal one = { .name = p->name };
@@ -79,12 +94,16 @@ static int emit(struct etl_instance *inst, const struct proposal *p, struct etl_
 		add_key(&keys, " ", "shape", p->shape);
 	if (p->rows)
 		add_key(&keys, " ", "rows", p->rows);
+	if (p->except_count)
+		add_except(&keys, p);
 	add_columns(&keys, p);
 	if (p->key_count)
 		add_list(&keys, " ", "key", p->key, p->key_count);
 	if (p->parent && p->refers_count)
 		add_reference(&keys, p);
 	etl_text_add(&keys, " };");
+	for (size_t i = 0; unread && i < unread->unread_count; i++)
+		etl_text_addf(&unsure, "%s%s It is in no table.", i ? "\n" : "", unread->unread[i]);
 	add_doubts(&unsure, p);
 	one.keys = keys.at;
 	one.unsure = unsure.length ? unsure.at : NULL;
@@ -101,6 +120,6 @@ int json_propose(struct etl_instance *inst, struct etl_proposal_sink *sink, stru
 	int rc = json_found(inst, &found, err);
 
 	for (size_t i = 0; !rc && i < found->count; i++)
-		rc = emit(inst, found->at[i], sink, err);
+		rc = emit(inst, found->at[i], i ? NULL : found, sink, err);
 	return rc;
 }

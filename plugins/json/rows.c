@@ -422,8 +422,11 @@ static int open_next(struct rows *r)
 {
 	const struct files_entry *entry = &r->list->at[r->next++];
 	struct json_split_flaw flaw;
-	int rc = open_file_begin(&r->file, entry, r->inst->skip_broken, &flaw);
+	int rc;
 
+	if (json_table_leaves_out(r->table, entry))
+		return ETL_OK;
+	rc = open_file_begin(&r->file, entry, r->inst->skip_broken, &flaw);
 	r->work.files++;
 	r->row = r->row_count = 0;
 	if (!r->table->across)

@@ -248,6 +248,17 @@ int json_plan_new(struct etl_instance *inst, const struct etl_load *const *loads
 	return rc;
 }
 
+bool json_plan_leaves_out(const struct target_plan *plan, const struct document *document, const struct files_entry *entry)
+{
+	for (size_t i = 0; i < plan->load_count; i++) {
+		const struct load_plan *lp = &plan->loads[i];
+
+		if (lp->document == document && (!lp->mapping || !json_table_leaves_out(lp->mapping, entry)))
+			return false;
+	}
+	return true;
+}
+
 void json_plan_free(struct target_plan *plan)
 {
 	if (!plan)

@@ -47,7 +47,8 @@ int json_publish_check(struct target_plan *plan, struct stage *stage, struct etl
 	return each_name(plan->inst, stage, "SELECT name FROM file", refuse_existing, NULL, err);
 }
 
-static int note_stale(struct stage *stage, const struct files_list *list, struct etl_error *err)
+static int note_stale(const struct target_plan *plan, const struct document *document, struct stage *stage,
+		      const struct files_list *list, struct etl_error *err)
 {
 	sqlite3_stmt *note;
 	int rc = json_stage_prepare(stage,
@@ -55,6 +56,8 @@ static int note_stale(struct stage *stage, const struct files_list *list, struct
 				    &note, err);
 
 	for (size_t i = 0; !rc && i < list->count; i++) {
+		if (json_plan_leaves_out(plan, document, &list->at[i]))
+			continue;
 		sqlite3_bind_text(note, 1, list->at[i].name, -1, SQLITE_STATIC);
 		rc = json_stage_step(stage, note, err);
 	}
@@ -73,7 +76,7 @@ int json_publish_find_stale(struct target_plan *plan, struct stage *stage, struc
 	for (size_t i = 0; !rc && i < plan->document_count; i++) {
 		rc = files_list(plan->inst->files, plan->documents[i].files, &list, err);
 		if (!rc)
-			rc = note_stale(stage, &list, err);
+			rc = note_stale(plan, &plan->documents[i], stage, &list, err);
 	}
 	files_list_clear(&list);
 	return rc;

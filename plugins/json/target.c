@@ -159,8 +159,9 @@ static int check_existing(struct etl_instance *inst, const struct load_plan *lp,
 	if (inst->root_is_file)
 		return refuse(inst, lp, "", err);
 	rc = files_list(inst->files, lp->document->files, &list, err);
-	if (!rc && list.count)
-		rc = refuse(inst, lp, list.at[0].name, err);
+	for (size_t i = 0; !rc && i < list.count; i++)
+		if (!json_plan_leaves_out(inst->target->plan, lp->document, &list.at[i]))
+			rc = refuse(inst, lp, list.at[i].name, err);
 	files_list_clear(&list);
 	return rc;
 }

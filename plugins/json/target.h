@@ -150,6 +150,8 @@ struct target_plan {
 int json_plan_new(struct etl_instance *, const struct etl_load *const *loads, size_t count, bool tells,
 		  struct target_plan **ret, struct etl_error *);
 void json_plan_free(struct target_plan *);
+/* A file of the document's pattern is none of its own: the mappings of all its tables pass over it. */
+bool json_plan_leaves_out(const struct target_plan *, const struct document *, const struct files_entry *);
 int json_plan_no_memory(struct target_plan *, struct etl_error *);
 /* target-column.c: what each column says, and which of them are written. */
 int json_plan_columns(struct target_plan *, struct load_plan *, struct etl_error *);
