@@ -341,7 +341,8 @@ int run_batches(struct run *run, struct etl_commit *commit, struct etl_error *er
 		commit->outcomes[i] = b.sums[i];
 	if (run->batches.count)
 		say(&b, rc == 0);
-	if (rc < 0 && b.unknown && err->set && retry_class(err->klass))
+	run->batch_unknown = rc < 0 && b.unknown && err->set && retry_class(err->klass);
+	if (run->batch_unknown)
 		err->klass = ETL_OUTCOME_UNKNOWN;
 	commit->batch = NULL;
 	free(b.units);

@@ -264,9 +264,11 @@ static void add_batches(const struct run *run, struct etl_error *err)
 	char *said = err->message, *text = NULL;
 
 	if (!stands(run) || !err->set ||
-	    asprintf(&text, "%s; %" PRIu64 " batch%s with %" PRIu64 " rows stand%s in the target, the rest is not published",
+	    asprintf(&text, "%s; %" PRIu64 " batch%s with %" PRIu64 " rows stand%s in the target, %s",
 		     said ? said : "no memory to say why", run->batches.count, run->batches.count == 1 ? "" : "es", run->batches.rows,
-		     run->batches.count == 1 ? "s" : "") < 0)
+		     run->batches.count == 1 ? "s" : "",
+		     run->batch_unknown ? "whether the one that was under way does is not known, and the rest is not published" :
+					  "the rest is not published") < 0)
 		return;
 	free(said);
 	err->message = text;

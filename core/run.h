@@ -45,6 +45,7 @@ struct run {
 	bool kept;	  /* it was interrupted, and what is staged stays */
 	bool again;	  /* it was interrupted, and nothing that is staged stays: `resume` begins again, behind the batches that stand */
 	bool left_behind; /* something could not be taken away */
+	bool batch_unknown; /* whether the one behind those stands too nobody knows */
 	struct state_batches batches; /* with commit_every: that stand, those before it was resumed too */
 	struct flow_setup flow;
 	atomic_bool telling; /* a worker writes to the state how far the load is; it did so at `told` */

@@ -58,7 +58,7 @@ int postgres_into_run(struct into *n, const char *sql, uint64_t *ret)
 	return ETL_OK;
 }
 
-static int run_text(struct into *n, struct etl_text *sql)
+int into_run_text(struct into *n, struct etl_text *sql)
 {
 	char *text = etl_text_take(sql);
 	int rc = text ? postgres_into_run(n, text, NULL) : postgres_no_memory(n->p->inst, n->p->err);
@@ -150,7 +150,7 @@ static int find_gone(struct into *n, const struct etl_step *step)
 				   "nothing is deleted from it in this run",
 				   n->part->load->table->name);
 	etl_text_addf(&sql, "%s%s", step->sql, withheld || unknown ? " AND false" : "");
-	rc = run_text(n, &sql);
+	rc = into_run_text(n, &sql);
 	return rc == ETL_OK && into_deletes(n->part) ? into_check_gone(n, INTO_OTHERS) : rc;
 }
 
@@ -207,7 +207,7 @@ static int enter(struct into *n, size_t at)
 	n->part = &p->parts[at];
 	etl_text_add(&path, "SET LOCAL search_path = ");
 	stage_add_path(&path, NULL, n->part->schema, n->part->load->table);
-	return run_text(n, &path);
+	return into_run_text(n, &path);
 }
 
 static int run_pass(struct into *n, const struct pass *pass)
@@ -230,79 +230,6 @@ static int run_pass(struct into *n, const struct pass *pass)
 }
 
 /* ---- Before and after ------------------------------------------------------------------------------------------------- */
-
-static void add_view(struct etl_text *sql, const struct publish_part *part, const char *what,
-		     const char *columns, const char *table, const struct etl_slice *slice)
-{
-	etl_text_addf(sql, "CREATE TEMPORARY VIEW \"_etlrun_%s_%llu\" AS SELECT %s FROM ", what,
-		      (unsigned long long)part->load->index, columns);
-	postgres_add_name(sql, part->token->text, table);
-	if (slice)
-		batch_add_where(sql, slice);
-	etl_text_add(sql, "; ");
-}
-
-/* Which of the staged rows are meant; NULL: all of them. */
-static const struct etl_slice *slice_of(const struct into *n, enum etl_slice_kind kind)
-{
-	return n->p->slices ? &n->p->slices[n->at].of[kind] : NULL;
-}
-
-static int prepare(struct into *n)
-{
-	const struct publish_part *part = n->part;
-	const struct etl_slice *rows = slice_of(n, ETL_SLICE_ROWS);
-	struct etl_text sql = { 0 };
-	char name[64];
-
-	snprintf(name, sizeof(name), INTO_KEPT, (unsigned long long)part->load->index);
-	add_view(&sql, part, "new", "ctid AS _etlrun_row, *", part->load->table->name, rows);
-	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE)
-		add_view(&sql, part, "kept", "*", name, NULL);
-	snprintf(name, sizeof(name), INTO_GOES, (unsigned long long)part->load->index);
-	if (into_names_gone(part->load))
-		add_view(&sql, part, "goes", "*", name, slice_of(n, ETL_SLICE_GONE));
-	if (into_merges(part->load) && (!rows || (rows->any && !*rows->from))) {
-		/* Rows meet by the key; to look at wide values would take longer than it saves. */
-		etl_text_add(&sql, "ANALYZE ");
-		postgres_add_name(&sql, part->token->text, part->load->table->name);
-		etl_text_add(&sql, " (");
-		postgres_into_add_key(&sql, part->load, "");
-		etl_text_add(&sql, ")");
-	}
-	return run_text(n, &sql);
-}
-
-static void add_drop(struct etl_text *sql, const struct publish_part *part, const char *name)
-{
-	etl_text_add(sql, "; DROP TABLE ");
-	postgres_add_name(sql, part->token->text, name);
-}
-
-/* What is the transaction's own must not move with what the run made, and outlives no batch. */
-static int clear(struct into *n)
-{
-	const struct publish_part *part = n->part;
-	struct etl_text sql = { 0 };
-	unsigned long long number = (unsigned long long)part->load->index;
-	bool stays = n->p->slices && n->p->commit->batch->next->text[0];
-	char name[64];
-
-	snprintf(name, sizeof(name), INTO_KEPT, number);
-	etl_text_addf(&sql, "DROP VIEW IF EXISTS " INTO_NEW, number);
-	if (into_merges(part->load) && part->load->deletes != ETL_DELETE_NONE) {
-		etl_text_addf(&sql, "; DROP VIEW IF EXISTS pg_temp.\"" INTO_KEPT "\"", number);
-		if (!stays)
-			add_drop(&sql, part, name);
-	}
-	snprintf(name, sizeof(name), INTO_GOES, number);
-	if (into_names_gone(part->load)) {
-		etl_text_addf(&sql, "; DROP VIEW IF EXISTS pg_temp.\"" INTO_GOES "\"", number);
-		if (!stays)
-			add_drop(&sql, part, name);
-	}
-	return run_text(n, &sql);
-}
 
 static int fail_lost(struct into *n, const char *what, uint64_t wanted, uint64_t done)
 {
@@ -371,7 +298,7 @@ static int for_each(struct into *n, int (*body)(struct into *))
 	int rc = ETL_OK;
 
 	for (size_t i = 0; rc == ETL_OK && i < n->p->count; i++) {
-		if (!into_takes_part(n, i) && !(body == clear && n->p->parts[i].how == PUBLISH_INTO))
+		if (!into_takes_part(n, i) && !(body == into_clear && n->p->parts[i].how == PUBLISH_INTO))
 			continue;
 		rc = enter(n, i);
 		if (rc == ETL_OK)
@@ -418,7 +345,7 @@ static int write_all(struct into *n)
 	if (rc == ETL_OK && !(n->p->slices && n->p->commit->batch->from->text[0]))
 		rc = into_run_kept(n, ETL_PHASE_PREPARE);
 	if (rc == ETL_OK)
-		rc = for_each(n, prepare);
+		rc = for_each(n, into_prepare);
 	if (rc == ETL_OK)
 		rc = for_each(n, look_whether_empty);
 	if (rc == ETL_OK && !(n->tables = list_tables(n)))
@@ -435,7 +362,7 @@ static int write_all(struct into *n)
 	if (rc == ETL_OK)
 		rc = for_each(n, into_set_counters);
 	if (rc == ETL_OK)
-		rc = for_each(n, clear);
+		rc = for_each(n, into_clear);
 	n->part = NULL;
 	return rc == ETL_OK ? postgres_into_run(n, "SET LOCAL search_path = pg_catalog", NULL) : rc;
 }

@@ -118,6 +118,12 @@ int into_finish(struct publishing *);
 /* A statement of the transaction; what the server says of a row is told as the table's refusal. *RET: the rows that it
  * wrote; it may be NULL. */
 int postgres_into_run(struct into *, const char *sql, uint64_t *ret);
+/* The same of a text that is freed. */
+int into_run_text(struct into *, struct etl_text *sql);
+
+/* ---- into-views.c: of the load at hand */
+int into_prepare(struct into *);
+int into_clear(struct into *);
 
 /* ---- into-children.c */
 /* Rows t of a table whose children are looked for. */
