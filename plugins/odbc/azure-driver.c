@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -75,6 +76,16 @@ static void find_driver(struct etl_instance *inst, const char *driver, char *ret
 		}
 }
 
+/* What a driver is, its own file's name says; a link may be called anything. */
+static void follow_link(char *file, size_t room)
+{
+	char *real = *file == '/' ? realpath(file, NULL) : NULL;
+
+	if (real && strlen(real) < room)
+		snprintf(file, room, "%s", real);
+	free(real);
+}
+
 void odbc_driver_file(struct etl_instance *inst, char *ret, size_t room)
 {
 	struct etl_text whole = { 0 }, driver = { 0 };
@@ -94,6 +105,7 @@ void odbc_driver_file(struct etl_instance *inst, char *ret, size_t room)
 		find_driver(inst, name, ret, room);
 	if (!*ret)
 		snprintf(ret, room, "%s", name);
+	follow_link(ret, room);
 }
 
 bool odbc_driver_is_there(const char *file)

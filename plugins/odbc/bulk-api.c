@@ -217,15 +217,23 @@ struct search {
 	void *found;
 };
 
-/* The driver is loaded already: by its path, whatever folder that is in. */
+static bool ends_in(const char *path, const char *name)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && strcmp(slash + 1, name) == 0;
+}
+
+/* The driver is loaded already: by its path, whatever folder that is in, or by a link to it. */
 static int look(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct search *search = data;
-	const char *slash = info->dlpi_name ? strrchr(info->dlpi_name, '/') : NULL;
+	char *real = info->dlpi_name && *info->dlpi_name == '/' ? realpath(info->dlpi_name, NULL) : NULL;
 
 	(void)size;
-	if (slash && strcmp(slash + 1, search->name) == 0)
+	if (ends_in(info->dlpi_name, search->name) || ends_in(real, search->name))
 		search->found = dlopen(info->dlpi_name, RTLD_NOW | RTLD_NOLOAD);
+	free(real);
 	return search->found != NULL;
 }
 

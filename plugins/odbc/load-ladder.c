@@ -106,6 +106,24 @@ void ladder_free(struct etl_instance *inst)
 	inst->ladder = NULL;
 }
 
+/* For the report of the run: why it does without. */
+static void tell_no_bulk(const struct loading *l, const char *why)
+{
+	char sentence[200];
+
+	snprintf(sentence, sizeof(sentence), "not used: %s", why);
+	l->inst->host->remark(l->inst->host, "bulk copy", sentence);
+}
+
+static void find_no_bulk(struct loading *l)
+{
+	char why[160];
+
+	l->inst->ladder->bulk = -1;
+	snprintf(why, sizeof(why), "the driver %s exports none of its functions (bcp_initW and others)", l->inst->driver);
+	tell_no_bulk(l, why);
+}
+
 /* Bulk copy is switched on before a connection is made, and only then it is known which driver that is with. */
 static int connect_for_bulk(struct loading *l)
 {
@@ -120,7 +138,7 @@ static int try_bulk(struct loading *l)
 	int rc = ETL_OK;
 
 	if (ladder->bulk == 0 && !bulk_functions_of(l->inst))
-		ladder->bulk = -1;
+		find_no_bulk(l);
 	if (ladder->bulk != 0)
 		return ETL_OK;
 	if (!l->inst->bulk_on)
@@ -136,6 +154,7 @@ static int try_bulk(struct loading *l)
 	remember(l->inst);
 	if (ladder->bulk > 0)
 		return ETL_OK;
+	tell_no_bulk(l, "of its trial rows not all arrived as they were sent");
 	odbc_disconnect(l->inst);
 	return odbc_db(l->inst, l->err);
 }
@@ -186,7 +205,7 @@ static int try_rung(struct loading *l, int32_t rung, struct etl_text *why)
 		return 0;
 	if ((bulk ? ladder->bulk : ladder->documents) <= 0) {
 		etl_text_add(why, bulk ? "this driver has no bulk copy, or not one that carried a trial row as it was" :
-					 "this server has no OPENJSON");
+					 "this server has no OPENJSON, or one that makes another text of an escape");
 		return 0;
 	}
 	rc = bulk ? bulk_open(l, why) : documents_open(l, why);
@@ -222,6 +241,19 @@ static int try_many(struct loading *l)
 	return many_open(&l->bind, l->head.at, l->row.at, l->err);
 }
 
+/* Of a way that this connection has: WHY not this table. */
+static void note_why(const struct loading *l, const char *way, int has, struct etl_text *why)
+{
+	const struct etl_host *host = l->inst->host;
+
+	if (strcmp(asked(l), "auto") != 0 || !why->length)
+		return;
+	if (has > 0)
+		host->log(host, ETL_LOG_DEBUG, "table \"%s\" does not go by %s: %s", l->load->table->name, way,
+			  why->at);
+	why->length = 0;
+}
+
 int ladder_choose(struct loading *l)
 {
 	struct etl_text why = { 0 };
@@ -230,8 +262,12 @@ int ladder_choose(struct loading *l)
 	if (l->rung == RUNG_ROWS)
 		return try_many(l);
 	rc = try_rung(l, RUNG_BULK, &why);
-	if (rc == 0)
+	if (rc == 0) {
+		note_why(l, "bulk copy", l->inst->ladder->bulk, &why);
 		rc = try_rung(l, RUNG_OPENJSON, &why);
+		if (rc == 0)
+			note_why(l, "OPENJSON", l->inst->ladder->documents, &why);
+	}
 	if (rc == 0 && (strcmp(asked(l), "bulk") == 0 || strcmp(asked(l), "openjson") == 0))
 		rc = refuse(l, why.at ? why.at : "it cannot");
 	if (rc == 0)
