@@ -56,6 +56,11 @@ static const struct odbc_meaning meanings[] = {
 	  "; the server's firewall does not know this address: az sql server firewall-rule create "
 	  "--server NAME --resource-group GROUP --name etlrun --start-ip-address ADDRESS "
 	  "--end-ip-address ADDRESS" },
+	{ 40914, ETL_USAGE, 0, "; no rule of the server lets this subnet in: az sql server vnet-rule create" },
+	{ 18452, ETL_USAGE, 0,
+	  "; the driver came as this machine's user, whose domain the server does not trust: auth = \"sql\" with user and password, or a "
+	  "ticket (kinit) of a domain that it does" },
+	{ 42119, ETL_FATAL, 0, "; the free limit of the month is used up, and the database paused until the next: az sql db update" },
 	{ 40532, ETL_USAGE, 0, "; look at server and user: such a login goes USER@SERVER" },
 	{ 911, ETL_USAGE, 0, "; look at database" },
 	/* Full. */
