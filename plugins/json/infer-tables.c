@@ -93,12 +93,10 @@ static const char *step(struct making *m, const char *path, const char *name)
 	for (const char *at = name; *at; at++)
 		plain &= (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_';
 	etl_text_add(&text, path);
-	etl_text_add(&text, plain ? "." : "['");
-	for (const char *at = name; *at; at++) {
-		etl_text_add(&text, !plain && (*at == '\'' || *at == '\\') ? "\\" : "");
-		etl_text_add_bytes(&text, at, 1);
-	}
-	etl_text_add(&text, plain ? "" : "']");
+	if (plain)
+		etl_text_addf(&text, ".%s", name);
+	else
+		json_path_add_name(&text, name);
 	ret = text.at ? etl_arena_copy(arena(m), text.at) : NULL;
 	etl_text_free(&text);
 	m->failed |= !ret;
@@ -145,6 +143,16 @@ static void add_scalar(struct making *m, struct proposal *p, const struct shape 
 		c->doubt = joined(m, "several kinds of value: ", "", kinds_of(m, s));
 	else if (json_shape_kind(s) == -2)
 		c->doubt = "never anything but null";
+}
+
+/* The row itself. */
+static void add_value(struct making *m, struct proposal *p, const struct shape *s)
+{
+	size_t at = p->column_count;
+
+	add_scalar(m, p, s, "value", "@");
+	if (s->is_map && p->column_count > at)
+		p->columns[at].doubt = "the names of its members seem to be data";
 }
 
 static struct proposal *propose(struct making *m, const char *name, const char *rows, const struct shape *s,
@@ -249,11 +257,11 @@ static struct proposal *propose(struct making *m, const char *name, const char *
 	add_captures(m, p);
 	if (rows && rows[strlen(rows) - 1] == '}')
 		add_column(m, p, "key", strrchr(rows, '{'), "text", true);
-	if (json_shape_kind(s) == JSON_OBJECT) {
+	if (json_shape_kind(s) == JSON_OBJECT && !s->is_map) {
 		add_members(m, p, s, top, false);
 		add_members(m, p, s, top, true);
 	} else {
-		add_scalar(m, p, s, "value", "@");
+		add_value(m, p, s);
 	}
 	return p;
 }
@@ -266,10 +274,10 @@ bool json_propose_columns(struct inference *inference, const struct shape *s, co
 
 	p->row_count = s->seen;
 	add_captures(&m, p);
-	if (json_shape_kind(s) == JSON_OBJECT)
+	if (json_shape_kind(s) == JSON_OBJECT && !s->is_map)
 		add_all(&m, p, s, top);
 	else
-		add_scalar(&m, p, s, "value", "@");
+		add_value(&m, p, s);
 	return !m.failed && !inference->memory.failed;
 }
 
@@ -279,6 +287,9 @@ bool json_propose_tables(struct inference *inference, const struct file_group *g
 	struct making m = { inference, group, captures, capture_count, lines, false };
 	const char *more = lines ? NULL : table_step(&m, top, "$");
 
+	/* A file of nothing but names and values. */
+	if (!more && !lines && top->is_map && top->each && top->seen == 1)
+		more = map_step(&m, "$");
 	if (more)
 		propose(&m, group->name, joined(&m, "$", "", more), top->each, NULL);
 	else if (!lines && json_shape_kind(top) == JSON_ARRAY && top->each)

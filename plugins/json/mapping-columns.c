@@ -41,12 +41,8 @@ static int own_name(struct making *m, const struct json_layout *layout, struct j
 	const char *why = "";
 	bool done;
 
-	etl_text_add(&path, "@['");
-	for (const char *at = c->name; *at; at++) {
-		etl_text_add(&path, *at == '\'' || *at == '\\' ? "\\" : "");
-		etl_text_add_bytes(&path, at, 1);
-	}
-	etl_text_add(&path, "']");
+	etl_text_add(&path, "@");
+	json_path_add_name(&path, c->name);
 	c->takes = etl_arena_alloc(&m->table->memory, sizeof(*c->takes));
 	done = !path.failed && c->takes && json_take_parse(&m->table->memory, path.at, layout, c->takes, &why);
 	c->take_count = c->takes != NULL;

@@ -109,6 +109,18 @@ bool json_segment_equal(const struct json_segment *a, const struct json_segment 
 	return true;
 }
 
+void json_path_add_name(struct etl_text *to, const char *name)
+{
+	etl_text_add(to, "['");
+	for (; *name; name++) {
+		if ((unsigned char)*name < ' ')
+			etl_text_addf(to, "\\u%04x", (unsigned char)*name);
+		else
+			etl_text_addf(to, "%s%c", *name == '\'' || *name == '\\' ? "\\" : "", *name);
+	}
+	etl_text_add(to, "']");
+}
+
 bool json_path_is_many(const struct json_path *path)
 {
 	size_t i;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <etlrun/helpers.h>
+
 #include "tree.h"
 
 enum json_selector_kind {
@@ -46,6 +48,8 @@ struct json_path_flaw {
 
 enum { JSON_PATH_SEGMENTS = 64 };  /* at most; so many a chain has room for */
 
+/* The step ['NAME'], with what has to be escaped in it. */
+void json_path_add_name(struct etl_text *to, const char *name);
 /* NULL with *flaw. */
 struct json_path *json_path_parse(const char *text, struct json_path_flaw *flaw);
 void json_path_free(struct json_path *path);
