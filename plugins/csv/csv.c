@@ -30,7 +30,7 @@ static const struct etl_option options[] = {
 		  "https://..." },
 	FILES_REMOTE_OPTIONS,
 	{ .name = "separator", .kind = ETL_OPT_TEXT, .flags = STORE, .default_text = ",",
-	  .help = "What stands between fields: one ASCII character, or \"tab\"." },
+	  .help = "What stands between fields: one ASCII character, or \"tab\". Default: a comma, and a tab in files that end in .tsv." },
 	{ .name = "quote", .kind = ETL_OPT_TEXT, .flags = STORE, .default_text = "\"",
 	  .help = "What stands around a field that has a separator, a quote or a line end in it; \"\": nothing does." },
 	{ .name = "header", .kind = ETL_OPT_FLAG, .flags = STORE, .default_text = "true",

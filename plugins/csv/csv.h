@@ -26,6 +26,7 @@ struct etl_instance {
 
 struct csv_format {
 	char separator, quote, comment; /* quote and comment 0: none */
+	bool separated; /* the separator is said */
 	bool trim, header, crlf;
 	const char *null_text; /* what stands for NULL where it is not quoted */
 	size_t null_size;
@@ -38,6 +39,8 @@ struct csv_format {
 /* OPTIONS are those of `from` or `to`, laid over the plugin's own; NULL: none. */
 int csv_format_of(const struct etl_instance *inst, const struct etl_conf *options, struct csv_format *ret,
 		  struct etl_error *err);
+/* What stands between the fields of FILE: a tabulator where its name says so and nothing else was said. */
+char csv_separator(const struct csv_format *, const char *file);
 /* The group in which the option NAME is given, of the two, or the plugin's own, which has the default. */
 const struct etl_conf *csv_option(const struct etl_instance *inst, const struct etl_conf *options, const char *name);
 
@@ -93,6 +96,7 @@ int csv_infer(struct csv_table *table, const struct files_list *list, struct etl
 char *csv_table_name(const char *file);
 /* It ends as such files do. */
 bool csv_is_csv(const char *file);
+bool csv_is_tsv(const char *file);
 
 /* What the values of a column can all be, as bits. */
 enum csv_kind {

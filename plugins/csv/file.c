@@ -18,7 +18,7 @@ static int no_memory(const struct csv_file *f)
 
 static int open_scan(struct csv_file *f)
 {
-	struct csv_rules rules = { .separator = f->format->separator,
+	struct csv_rules rules = { .separator = csv_separator(f->format, files_label(f->inst->files, f->entry)),
 				   .quote = f->format->quote,
 				   .comment = f->format->comment,
 				   .trim = f->format->trim,

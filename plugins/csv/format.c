@@ -82,6 +82,7 @@ int csv_format_of(const struct etl_instance *inst, const struct etl_conf *option
 		rc = find_encoding(inst, options, &f);
 	if (rc)
 		return rc;
+	f.separated = host->given(csv_option(inst, options, "separator"), "separator");
 	f.null_text = text_of(inst, options, "null");
 	f.null_size = strlen(f.null_text);
 	f.decimal = '.';
@@ -97,4 +98,9 @@ int csv_format_of(const struct etl_instance *inst, const struct etl_conf *option
 	if (!rc)
 		*ret = f;
 	return rc;
+}
+
+char csv_separator(const struct csv_format *f, const char *file)
+{
+	return !f->separated && csv_is_tsv(file) ? '\t' : f->separator;
 }

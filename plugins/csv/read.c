@@ -400,7 +400,13 @@ static int find_written(struct reading *r, const struct etl_read *read)
 	r->inst = &r->written;
 	if (rc)
 		return rc;
-	return csv_table_written(r->inst, read->dataset.table, read->dataset.options, read->want, &r->table, r->err);
+	rc = csv_table_written(r->inst, read->dataset.table, read->dataset.options, read->want, &r->table, r->err);
+	/* Where it waits it has another name. */
+	if (!rc) {
+		r->table->format.separator = csv_separator(&r->table->format, *file ? file : r->inst->root);
+		r->table->format.separated = true;
+	}
+	return rc;
 }
 
 static int find_table(struct reading *r, const struct etl_read *read)

@@ -50,6 +50,13 @@ bool csv_is_csv(const char *file)
 	return is_csv;
 }
 
+bool csv_is_tsv(const char *file)
+{
+	size_t packed = without(file, without(file, strlen(file), ".gz"), ".zst");
+
+	return without(file, packed, ".tsv") < packed;
+}
+
 int64_t csv_column_find(const struct csv_table *t, const char *name)
 {
 	size_t i;
@@ -174,6 +181,26 @@ static int take_header(struct csv_table *t, const struct files_list *list, struc
 	return t->memory.failed ? no_memory(t->inst, err) : ETL_OK;
 }
 
+/* All of each line in one column is seldom what is meant. */
+static void doubt_separator(const struct csv_table *t, const struct files_list *list)
+{
+	static const struct {
+		char is;
+		const char *word;
+	} others[] = { { ';', ";" }, { '\t', "tab" }, { '|', "|" }, { ',', "," } };
+	const struct etl_host *host = t->inst->host;
+
+	if (t->format.separated || !t->format.header || t->in_file != 1)
+		return;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		if (!strchr(t->columns[0].name, others[i].is))
+			continue;
+		host->log(host, ETL_LOG_WARN, "%s: the header is one column, \"%s\"; where %s stands between columns write separator = \"%s\"",
+			  files_label(t->inst->files, &list->at[0]), t->columns[0].name, others[i].word, others[i].word);
+		return;
+	}
+}
+
 static int take_captures(struct csv_table *t, struct etl_error *err)
 {
 	const char *const *names = NULL;
@@ -280,6 +307,8 @@ static int fill(struct csv_table *t, const struct etl_conf *options, bool infer,
 		rc = no_files(t, options, err);
 	if (!rc)
 		rc = take_header(t, &list, err);
+	if (!rc && infer)
+		doubt_separator(t, &list);
 	if (!rc)
 		rc = take_captures(t, err);
 	if (!rc)

@@ -129,13 +129,23 @@ static const char *column_name(const struct etl_load *load, size_t i)
 	return ETL_AT(const struct etl_column, load->table->columns, load->table->column_size, i)->name;
 }
 
-static int write_header(struct etl_instance *inst, const struct etl_load *load, struct files_output *output,
+static int format_of(struct etl_instance *inst, const struct etl_load *load, const char *file, struct csv_format *ret,
+		     struct etl_error *err)
+{
+	int rc = csv_format_of(inst, load->options, ret, err);
+
+	if (!rc)
+		ret->separator = csv_separator(ret, *file ? file : inst->root);
+	return rc;
+}
+
+static int write_header(struct etl_instance *inst, const struct etl_load *load, const char *file, struct files_output *output,
 			struct etl_error *err)
 {
 	struct etl_text text = { 0 };
 	struct csv_format format;
 	size_t column = 0;
-	int rc = csv_format_of(inst, load->options, &format, err);
+	int rc = format_of(inst, load, file, &format, err);
 
 	if (!rc && format.header && !csv_add_header(&text, &format, load->table, &column))
 		rc = inst->host->fail(err, ETL_USAGE, NULL, 0,
@@ -165,7 +175,7 @@ int csv_begin(struct etl_instance *inst, const struct etl_load *load, struct etl
 	if (!rc)
 		rc = files_output_open(inst->files, file, load->run->id, false, &output, err);
 	if (!rc)
-		rc = write_header(inst, load, output, err);
+		rc = write_header(inst, load, file, output, err);
 	if (!rc) {
 		rc = files_output_finish(output, NULL, err);
 		output = NULL;
@@ -280,7 +290,7 @@ int csv_load(struct etl_instance *inst, const struct etl_load *load, const struc
 	struct writing w = { .inst = inst, .err = err, .load = load, .part = part };
 	struct etl_token run;
 	const char *file = csv_token_parts(token, &run);
-	int rc = csv_format_of(inst, load->options, &w.format, err);
+	int rc = format_of(inst, load, file, &w.format, err);
 
 	if (!rc)
 		rc = files_output_open(inst->files, file, run.text, true, &w.output, err);
