@@ -14,6 +14,7 @@
 
 #include "crew.h"
 #include "flow-parts.h"
+#include "maps.h"
 
 static void *first_reader_main(void *data)
 {
@@ -72,7 +73,7 @@ static int make_job_items(struct flow *flow, struct job *job, struct etl_error *
 }
 
 /* The longest first where the order is free, so that in the end nobody waits for one that began late. Where only some rows may
- * come, parents are among them before their children. */
+ * come, or where children wait for what a map says of their parents, parents are among them before their children. */
 static int make_items(struct flow *flow, struct etl_error *err)
 {
 	const struct flow_setup *setup = flow->setup;
@@ -87,7 +88,7 @@ static int make_items(struct flow *flow, struct etl_error *err)
 	flow->items = calloc(most + 1, sizeof(*flow->items));
 	if (!order || !flow->items)
 		rc = error_memory(err);
-	if (rc == 0 && !setup->in_order && !setup->bound)
+	if (rc == 0 && !setup->in_order && !setup->bound && !maps_any(setup->jobs))
 		qsort((void *)order, setup->jobs->count, sizeof(*order), by_weight);
 	for (size_t i = 0; rc == 0 && i < setup->jobs->count; i++)
 		rc = make_job_items(flow, order[i], err);

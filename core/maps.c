@@ -523,12 +523,17 @@ static size_t place_of(const struct jobs *jobs, const struct job *job)
 
 int maps_edges(const struct jobs *jobs, struct graph_edge **ret, size_t *ret_count, struct etl_error *err)
 {
-	const struct job *parent;
+	const struct job *parent, *map;
 
-	for (size_t i = 0; i < jobs->count; i++)
+	for (size_t i = 0; i < jobs->count; i++) {
 		for (size_t n = 0; (parent = maps_parent(jobs->at[i], n)) != NULL; n++)
 			if (parent != jobs->at[i] && !add_edge(ret, ret_count, place_of(jobs, parent), i))
 				return error_memory(err);
+		/* Where batches are published one by one, a row is never there whose key is not. */
+		for (size_t k = 0; k < jobs->at[i]->map_count; k++)
+			if ((map = jobs->at[i]->maps[k].map->job) != NULL && !add_edge(ret, ret_count, place_of(jobs, map), i))
+				return error_memory(err);
+	}
 	return 0;
 }
 
