@@ -221,8 +221,20 @@ void plan_rollback(const struct pipeline *p, const struct jobs *jobs, char *buf,
 			 "do");
 	else if (p->undo || p->mode == ETL_APPEND)
 		snprintf(buf, size, "yes, as one of the last three runs");
+	else if (p->commit.given)
+		snprintf(buf, size, "no, commit_every publishes it in several transactions");
 	else
 		snprintf(buf, size, "no, undo = true would keep what is changed");
+}
+
+bool plan_batches(const struct pipeline *p, char *buf, size_t size)
+{
+	char rows[48] = "";
+
+	if (p->commit.given && !p->commit.adapts)
+		snprintf(rows, sizeof(rows), "of %" PRId64 " rows at most, ", p->commit.rows);
+	snprintf(buf, size, "in batches, %sas many rows as take %g s", rows, (double)p->commit.ms / 1000);
+	return p->commit.given;
 }
 
 bool plan_validators(const struct pipeline *p, struct etl_text *text)
@@ -255,6 +267,8 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 		jobs->count, jobs->count == 1 ? "" : "s");
 	plan_rollback(pipeline, jobs, words, sizeof(words));
 	fprintf(out, "rollback: %s\n\n", words);
+	if (plan_batches(pipeline, words, sizeof(words)))
+		fprintf(out, "published: %s\n\n", words);
 	print_validators(out, pipeline);
 	if (*drift_words(jobs))
 		fprintf(out, "drift: %s\n\n", drift_words(jobs));

@@ -25,6 +25,8 @@ const struct etl_load *plan_load(const struct jobs *, const struct etl_step *);
 /* The validators that nobody wrote down, as plan and check show them; false: there are none such. */
 bool plan_validators(const struct pipeline *, struct etl_text *);
 void plan_rollback(const struct pipeline *, const struct jobs *, char *buf, size_t size);
+/* How it is published; false: all at once. */
+bool plan_batches(const struct pipeline *, char *buf, size_t size);
 int plan_print(const struct pipeline *, const struct jobs *, const struct plan *,
 	       struct etl_error *);
 /* Warns of what the run leaves out, a line for each kind; DATA_ONLY and SCHEMA_ONLY ask for it. */

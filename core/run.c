@@ -72,6 +72,8 @@ static int lock_run(struct run *run, struct etl_error *err)
 		 run->jobs.count, run->jobs.count == 1 ? "" : "s");
 	plan_rollback(run->pipeline, &run->jobs, words, sizeof(words));
 	log_note("rollback of this run: %s", words);
+	if (plan_batches(run->pipeline, words, sizeof(words)))
+		log_note("published %s", words);
 	run_rejects_path(run, run->id, run->rejects_path, sizeof(run->rejects_path));
 	return rejects_open(run->pipeline, run->id, run->rejects_path, &run->rejects, err);
 }

@@ -15,6 +15,15 @@ in_batches() {
 	SQL
 	sync_pipeline batches.cfg 'delete = "hard"; commit_every = 4; tables = ( { name = "part"; }, { name = "maker"; } );'
 
+	run_etlrun plan batches.cfg
+	expect_exit 0
+	expect_stdout 'published: in batches, of 4 rows at most, as many rows as take 10 s'
+	expect_stdout 'rollback: no, commit_every publishes it in several transactions'
+	for other in 'undo = true' 'scope = "table"'; do
+		run_etlrun plan --set "$(echo "$other" | tr -d ' ')" batches.cfg
+		expect_exit 2
+		expect_stderr 'remove one of them'
+	done
 	# Parents before their children, so many rows in each, the run's record with the last.
 	run_sync batches.cfg
 	expect_exit 0
