@@ -218,6 +218,29 @@ static int nothing_given(struct etl_instance *i, struct etl_table_sink *sink, st
 	return ETL_OK;
 }
 
+static int no_keep(struct etl_instance *i, const struct etl_load *load, const struct etl_token *token,
+		   const struct etl_part *part, const struct etl_keep *keep, struct ArrowArrayStream *stream,
+		   struct etl_error *err)
+{
+	(void)i;
+	(void)load;
+	(void)token;
+	(void)part;
+	(void)keep;
+	(void)stream;
+	return error_set(err, ETL_USAGE, "this target keeps nothing between runs");
+}
+
+static int nothing_kept(struct etl_instance *i, const struct etl_keep *keep, struct etl_dataset_sink *sink,
+			struct etl_error *err)
+{
+	(void)i;
+	(void)keep;
+	(void)sink;
+	(void)err;
+	return ETL_OK;
+}
+
 static int32_t own_type(const struct etl_column *column)
 {
 	return column->type;
@@ -344,6 +367,13 @@ static int fill_pairs(struct plugin *p, struct etl_error *err)
 		return normalise_missing("target.mark and target.since together, or neither", err);
 	if (!t->seal != !t->sealed)
 		return normalise_missing("target.seal and target.sealed together, or neither", err);
+	if (!t->keep != !t->kept)
+		return normalise_missing("target.keep and target.kept together, or neither", err);
+	p->can_keep = t->keep;
+	if (!p->can_keep) {
+		t->keep = no_keep;
+		t->kept = nothing_kept;
+	}
 	p->can_mark = t->mark;
 	p->can_seal = t->seal;
 	p->can_revert = t->revert;

@@ -23,7 +23,7 @@ struct plugin {
 	struct etl_validator validator;
 	/* Which optional members the plugin itself offers (a default stands in for the others). */
 	bool can_pin, can_split, can_profile, can_profile_split, can_digest, can_staged, can_recall, can_ping,
-		can_takes, can_mark, can_seal, can_revert, can_derive, can_check, can_needs, can_inspect, can_wrap,
+		can_takes, can_mark, can_seal, can_revert, can_keep, can_derive, can_check, can_needs, can_inspect, can_wrap,
 		can_watermark, can_digests, can_totals, can_repair,
 		can_propose, can_backup, can_version, can_map;
 };

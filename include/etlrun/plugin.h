@@ -130,7 +130,10 @@ enum etl_column_flags {
 	ETL_IDENTITY_GAVE = 1 << 10,    /* since 1.2: identity_last is a value, also where it is that of ETL_UNKNOWN */
 	/* Since 1.2: a text or json is kept as what it means, and read back in the store's own spelling (a jsonb, an
 	 * address). Such values are compared only when they come from a column that is declared alike. */
-	ETL_RESPELT = 1 << 11
+	ETL_RESPELT = 1 << 11,
+	/* Since 1.2. Of a load that merges: the value that comes is for new rows; where a row is there its own stays, and does
+	 * not count when rows are compared. */
+	ETL_STAYS = 1 << 12
 };
 
 struct etl_column {
@@ -1015,6 +1018,14 @@ struct etl_state_sink {
 	int (*emit)(struct etl_state_sink *self, const char *run, const char *state);
 };
 
+/* Since 1.2. What the host keeps in a target between the runs of a pipeline, beside its state: pieces, each with a number that
+ * no other of the same pipeline, kind and table has, some bytes and a text, either of which may be NULL. */
+struct etl_keep {
+	const char *pipeline;           /* its name */
+	const char *kind;               /* a word of the host's, [a-z]{1,16}: "hashes", "parked" */
+	const char *table;              /* the host's name for it; NULL: of every table */
+};
+
 enum etl_target_flags {
 	ETL_RESUMABLE = 1 << 0,         /* staged splits outlive the process */
 	ETL_ATOMIC_RUN = 1 << 1,        /* commit publishes every table or none */
@@ -1114,6 +1125,18 @@ struct etl_target {
 	 * makes, where an option says so; commit writes it down with the rows. Called before begin too; changes nothing.
 	 * A target whose version is higher than the wanted one is not touched. */
 	int (*version)(struct etl_instance *, struct etl_version *ret, struct etl_error *err);
+	/* Since 1.2. Optional: keep and kept, together. STREAM has the columns number (int64), bytes (bytes) and words (text): a
+	 * piece takes the place of the one with its number, and goes when bytes and words are both NULL. They are staged, as one
+	 * more split of LOAD (PART says its index; the same again replaces it), and the commit that publishes LOAD
+	 * writes them in its transaction. With ETL_RUN_UNDO revert puts back what was there before. With LOAD, TOKEN and PART
+	 * NULL they are written at once, in a transaction of their own. STREAM stays the host's. */
+	int (*keep)(struct etl_instance *, const struct etl_load *load, const struct etl_token *token,
+		    const struct etl_part *part, const struct etl_keep *keep, struct ArrowArrayStream *stream,
+		    struct etl_error *err);
+	/* Emits the published pieces as one dataset that `read` takes, with the column `name` (text: the table's) before those
+	 * three, in the order of name and number; or nothing, where none was ever kept. */
+	int (*kept)(struct etl_instance *, const struct etl_keep *keep, struct etl_dataset_sink *sink,
+		    struct etl_error *err);
 };
 
 enum etl_repair_kind {

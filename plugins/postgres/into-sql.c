@@ -136,7 +136,7 @@ bool postgres_into_sets(const struct etl_load *load, const struct etl_column *c)
 {
 	const struct etl_column *live = live_column(load, c);
 
-	if (!into_comes(c) || live->flags & ETL_GENERATED)
+	if (!into_comes(c) || c->flags & ETL_STAYS || live->flags & ETL_GENERATED)
 		return false;
 	return !in_key(load, c->name) || !(has_equality(live) || is_plain_text(live));
 }

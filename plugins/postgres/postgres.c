@@ -8,6 +8,7 @@
 
 #include "digest.h"
 #include "into.h"
+#include "keep.h"
 #include "stage.h"
 
 static const struct etl_option options[] = {
@@ -225,6 +226,8 @@ static const struct etl_target target = {
 	.sealed = postgres_sealed,
 	.revert = postgres_revert,
 	.place = postgres_place,
+	.keep = postgres_keep,
+	.kept = postgres_kept,
 };
 
 static const struct etl_schema schema = {

@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "follow.h"
 #include "into.h"
+#include "keep.h"
 #include "known.h"
 #include "move.h"
 #include "old.h"
@@ -429,6 +430,8 @@ static int publish(struct publishing *p)
 		rc = swap_rows(p);
 	if (rc == ETL_OK)
 		rc = into_publish(p);
+	if (rc == ETL_OK)
+		rc = postgres_keep_publish(p);
 	if (rc == ETL_OK)
 		rc = for_each_stage(p, move_stage);
 	if (rc == ETL_OK)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "fault.h"
+#include "keep.h"
 #include "revert.h"
 #include "stage.h"
 #include "state.h"
@@ -224,6 +225,8 @@ static int take_back(struct reverting *r)
 		rc = revert_rows(r);
 	if (rc == ETL_OK)
 		rc = revert_tables(r);
+	if (rc == ETL_OK)
+		rc = postgres_keep_revert(r->inst, r->run, r->err);
 	if (rc == ETL_OK)
 		rc = postgres_change(r->inst, r->err, NULL,
 				     "UPDATE " STAGE_OWN ".loads SET keys = NULL WHERE run = $1", 1,

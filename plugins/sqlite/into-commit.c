@@ -11,6 +11,7 @@
 
 #include "fault.h"
 #include "into.h"
+#include "keep.h"
 
 int into_no_memory(struct into *n)
 {
@@ -428,6 +429,8 @@ static int write_all(struct into *n)
 			rc = undo_after(n);
 	}
 	n->load = NULL;
+	if (!rc && into_is_last(n))
+		rc = keep_publish(n->inst, n->db, "staged", n->commit, n->err);
 	if (!rc && into_is_last(n))
 		rc = check_integrity(n);
 	if (!rc && into_is_last(n))

@@ -11,6 +11,7 @@
 
 #include "fault.h"
 #include "into.h"
+#include "keep.h"
 
 struct reverting {
 	struct etl_instance *inst;
@@ -502,6 +503,8 @@ static int take_all(struct reverting *r)
 		rc = take_load(r, &loads[i]);
 	if (!rc)
 		rc = check_orphans(r, before);
+	if (!rc)
+		rc = keep_revert(r->inst, r->db, r->run, r->err);
 	if (!rc)
 		rc = mark(r);
 	for (i = 0; i < count; i++)

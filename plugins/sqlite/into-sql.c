@@ -307,7 +307,7 @@ static bool key_is_exact(const struct etl_load *load, const struct etl_column *c
 
 bool into_sets(const struct etl_load *load, const struct etl_column *c)
 {
-	return into_comes(c) && !key_is_exact(load, c);
+	return into_comes(c) && !(c->flags & ETL_STAYS) && !key_is_exact(load, c);
 }
 
 /* How many comparisons stand in one pair of parentheses: SQLite takes expressions of a depth of 1,000, tables of 2,000

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "into.h"
+#include "keep.h"
 
 #define OWN_VERSION 1
 
@@ -32,7 +33,8 @@ static const char schema[] = "CREATE TABLE main._etlrun_version (version INTEGER
 
 bool own_is(const char *name)
 {
-	static const char *const names[] = { "_etlrun_version", "_etlrun_runs", "_etlrun_loads", OWN_BATCHES };
+	static const char *const names[] = { "_etlrun_version", "_etlrun_runs", "_etlrun_loads", OWN_BATCHES, "_etlrun_kept",
+					     "_etlrun_kept_undo" };
 	size_t i;
 
 	for (i = 0; name && i < sizeof(names) / sizeof(*names); i++) {
@@ -228,6 +230,8 @@ int own_record(struct etl_instance *inst, sqlite3 *db, const struct etl_commit *
 	}
 	if (!rc)
 		rc = undo_prune(inst, db, commit->run->pipeline, err);
+	if (!rc)
+		rc = keep_prune(inst, db, commit->run->pipeline, err);
 	return rc ? rc : forget_old(inst, db, commit->run, err);
 }
 

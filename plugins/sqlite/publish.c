@@ -13,6 +13,7 @@
 
 #include "fault.h"
 #include "into.h"
+#include "keep.h"
 #include "screen.h"
 
 #define PENDING_BYTE 0x40000000 /* where SQLite's locks begin, by its file format */
@@ -375,6 +376,8 @@ static int record(struct etl_instance *inst, const struct etl_commit *commit, st
 
 	if (!rc)
 		rc = own_make(inst, inst->stage, err);
+	if (!rc)
+		rc = keep_publish(inst, inst->stage, "main", commit, err);
 	if (!rc)
 		rc = own_record(inst, inst->stage, commit, err);
 	if (!rc)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "keep.h"
 #include "sqlite.h"
 
 #define SCHEME "sqlite:"
@@ -361,6 +362,8 @@ static const struct etl_target target = {
 	.seal = sqlite_seal,
 	.sealed = sqlite_sealed,
 	.version = sqlite_version,
+	.keep = sqlite_keep,
+	.kept = sqlite_kept,
 };
 
 static const struct etl_schema schema = {
