@@ -12,6 +12,8 @@
 #include "revert.h"
 #include "stage.h"
 
+#define LISTED 20 /* rows that were changed since */
+
 static const char triggers[] =
 	"SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname), "
 	"format('ALTER TABLE %s ENABLE %s TRIGGER %I', tgrelid::regclass, CASE tgenabled WHEN 'R' THEN 'REPLICA' "
@@ -38,18 +40,29 @@ static int number(struct reverting *r, struct etl_text *sql, int64_t *ret)
 	return rc;
 }
 
-/* A row that CONDITION on the kept u, or its lack of a live t, tells. */
-static int find_first(struct reverting *r, const struct reverted *l, const char *condition, const char *alive,
+/* The rows that CONDITION on the kept u, or its lack of a live t, tells: the first, and each in the log. */
+static int list_rows(struct reverting *r, const struct reverted *l, const char *condition, const char *alive,
 		      char **ret)
 {
 	struct etl_text sql = { 0 };
+	PGresult *found = NULL;
 	int rc;
 
-	etl_text_addf(&sql, "SELECT %s FROM %s AS u WHERE %s EXISTS (SELECT FROM %s AS t WHERE %s%s) LIMIT 1", l->words,
-		      l->undo, condition, l->table, l->match, alive);
+	etl_text_addf(&sql, "SELECT %s FROM %s AS u WHERE %s EXISTS (SELECT FROM %s AS t WHERE %s%s) LIMIT %d", l->words,
+		      l->undo, condition, l->table, l->match, alive, LISTED + 1);
 	rc = sql.failed ? postgres_no_memory(r->inst, r->err) :
-			  postgres_text(r->inst, r->err, ret, sql.at, 0, NULL);
+			  postgres_query(r->inst, r->err, &found, sql.at, 0, NULL);
 	etl_text_free(&sql);
+	for (int i = 0; rc == ETL_OK && i < PQntuples(found) && i < LISTED; i++)
+		r->inst->host->log(r->inst->host, ETL_LOG_WARN, "\"%s\": row %s was changed since", l->name,
+				   PQgetvalue(found, i, 0));
+	if (rc == ETL_OK && PQntuples(found) > LISTED)
+		r->inst->host->log(r->inst->host, ETL_LOG_WARN, "\"%s\": … and more rows", l->name);
+	if (rc == ETL_OK && PQntuples(found)) {
+		*ret = strdup(PQgetvalue(found, 0, 0));
+		rc = *ret ? ETL_OK : postgres_no_memory(r->inst, r->err);
+	}
+	PQclear(found);
 	return rc;
 }
 
@@ -63,7 +76,7 @@ static int tell_changed(struct reverting *r, const struct reverted *l)
 	if (alive.failed)
 		rc = postgres_no_memory(r->inst, r->err);
 	else if (l->undo && l->match)
-		rc = find_first(r, l, "_etlrun_op <> 'd' AND NOT", alive.at, &first);
+		rc = list_rows(r, l, "_etlrun_op <> 'd' AND NOT", alive.at, &first);
 	etl_text_free(&alive);
 	if (rc == ETL_OK)
 		rc = revert_fail_changed(r, l, first);
@@ -75,7 +88,7 @@ static int tell_changed(struct reverting *r, const struct reverted *l)
 static int check_deleted(struct reverting *r, const struct reverted *l)
 {
 	char *first = NULL;
-	int rc = find_first(r, l, "_etlrun_op = 'd' AND", "", &first);
+	int rc = list_rows(r, l, "_etlrun_op = 'd' AND", "", &first);
 
 	if (rc == ETL_OK && first)
 		rc = revert_fail_changed(r, l, first);

@@ -242,6 +242,17 @@ static int same_columns(struct reverting *r, const struct load_row *l, bool *ret
 	return rc;
 }
 
+/* Each row by its key, where that is known. */
+static int tell_changed(struct reverting *r, const struct load_row *l)
+{
+	const struct into_undone undone = {
+		.run = r->run, .load = l->load, .name = l->name, .keys = l->detail, .columns = l->columns
+	};
+	int rc = strcmp(l->undo, "rows") == 0 ? into_tell_changed(r->inst, r->db, &undone, r->err) : ETL_OK;
+
+	return rc ? rc : fail_changed(r, l);
+}
+
 static int check_load(struct reverting *r, const struct load_row *l)
 {
 	int64_t rows = 0, digest = 0;
@@ -265,7 +276,7 @@ static int check_load(struct reverting *r, const struct load_row *l)
 	else
 		rc = digest_table(r, l, &rows, &digest);
 	if (!rc && (rows != l->rows || digest != l->digest))
-		return fail_changed(r, l);
+		return tell_changed(r, l);
 	return rc || strcmp(l->undo, "rows") != 0 ? rc : check_deleted(r, l);
 }
 
@@ -532,39 +543,6 @@ static int transact(struct reverting *r)
 	return rc;
 }
 
-/* 0: not known here; 1: published; 2: taken back already. */
-static int find_run(struct reverting *r, int64_t *ret)
-{
-	int64_t there = 0;
-	int rc = sqlite_number(r->inst, r->db,
-			       "SELECT 1 FROM main.sqlite_schema WHERE name = '_etlrun_runs'", 0,
-			       &there, r->err);
-
-	*ret = 0;
-	if (rc || !there)
-		return rc;
-	rc = own_make(r->inst, r->db, r->err);
-	return rc ? rc :
-		    sqlite_number_of(
-			    r->inst, r->db,
-			    "SELECT 1 + (taken_back IS NOT NULL) FROM main._etlrun_runs WHERE "
-			    "run = ?1",
-			    r->run, 0, ret, r->err);
-}
-
-static int is_made_by_run(struct reverting *r, bool *ret)
-{
-	int64_t made = 0;
-	int rc = sqlite_number_of(
-		r->inst, r->db,
-		"SELECT count(*) > 0 AND count(columns) = 0 FROM main._etlrun_loads "
-		"WHERE run = ?1",
-		r->run, 0, &made, r->err);
-
-	*ret = made != 0;
-	return rc;
-}
-
 int into_revert(struct etl_instance *inst, const char *id, bool *ret_known, struct etl_error *err)
 {
 	struct reverting r = { .inst = inst, .run = id, .err = err };
@@ -578,10 +556,10 @@ int into_revert(struct etl_instance *inst, const char *id, bool *ret_known, stru
 		rc = sqlite_old_open(inst, &target, err);
 	r.db = target.old;
 	if (!rc && r.db)
-		rc = find_run(&r, &state);
+		rc = own_run_state(inst, r.db, id, &state, err);
 	*ret_known = state != 0;
 	if (!rc && state == 1)
-		rc = is_made_by_run(&r, &made);
+		rc = own_is_made_by(inst, r.db, id, &made, err);
 	if (!rc && made)
 		rc = inst->host->fail(
 			err, ETL_USAGE, NULL, 0,

@@ -180,13 +180,30 @@ int own_make(struct etl_instance *, sqlite3 *, struct etl_error *);
 /* Fills the outcomes of a commit that was published already; *ret_found says whether it was. */
 int own_find(struct etl_instance *, sqlite3 *, const struct etl_commit *, bool *ret_found,
 	     struct etl_error *);
+/* Of one run; 0: not known here; 1: published; 2: taken back already. */
+int own_run_state(struct etl_instance *, sqlite3 *, const char *run, int64_t *ret, struct etl_error *);
+/* It made the file. */
+int own_is_made_by(struct etl_instance *, sqlite3 *, const char *run, bool *ret, struct etl_error *);
 int own_record(struct etl_instance *, sqlite3 *, const struct etl_commit *, struct etl_error *);
 
 /* digest.c */
 /* Adds the hash of the row that STMT stands on: its columns from FROM on, type and bytes. */
 void own_digest(sqlite3_stmt *, int from, uint64_t *sum);
+/* … and only so many of them. */
+void own_digest_some(sqlite3_stmt *, int from, int count, uint64_t *sum);
 /* revert.c: takes a run back that own.c knows; *ret_known: it does. */
 int into_revert(struct etl_instance *, const char *run, bool *ret_known, struct etl_error *);
+
+/* into-changed.c */
+/* What a run kept of the rows that a merge changed; names are quoted, "a", "b". */
+struct into_undone {
+	const char *run;
+	long long load;
+	const char *name; /* the table */
+	const char *keys, *columns;
+};
+/* Into the log which of those rows somebody changed since. */
+int into_tell_changed(struct etl_instance *, sqlite3 *, const struct into_undone *, struct etl_error *);
 
 /* undo.c */
 /* "a", "b": the columns of the target's table that are stored, as its statement has them now. */

@@ -134,6 +134,31 @@ int own_find(struct etl_instance *inst, sqlite3 *db, const struct etl_commit *co
 	return fill(inst, db, commit, err);
 }
 
+int own_run_state(struct etl_instance *inst, sqlite3 *db, const char *run, int64_t *ret, struct etl_error *err)
+{
+	int64_t there = 0;
+	int rc = sqlite_number(inst, db, "SELECT 1 FROM main.sqlite_schema WHERE name = '_etlrun_runs'", 0, &there, err);
+
+	*ret = 0;
+	if (rc || !there)
+		return rc;
+	rc = own_make(inst, db, err);
+	return rc ? rc :
+		    sqlite_number_of(inst, db, "SELECT 1 + (taken_back IS NOT NULL) FROM main._etlrun_runs WHERE run = ?1", run, 0,
+				     ret, err);
+}
+
+int own_is_made_by(struct etl_instance *inst, sqlite3 *db, const char *run, bool *ret, struct etl_error *err)
+{
+	int64_t made = 0;
+	int rc = sqlite_number_of(inst, db,
+				  "SELECT count(*) > 0 AND count(columns) = 0 FROM main._etlrun_loads WHERE run = ?1", run, 0,
+				  &made, err);
+
+	*ret = made != 0;
+	return rc;
+}
+
 /* ---- Writing it down -------------------------------------------------------------------------------------- */
 
 static int step_once(struct etl_instance *inst, sqlite3 *db, sqlite3_stmt *stmt,

@@ -54,7 +54,7 @@ static void add_create(struct etl_text *sql, const struct etl_load *load, size_t
 	for (i = 0; i < keys; i++)
 		etl_text_addf(sql, ", k%zu", i);
 	add_images(sql, load, NULL);
-	etl_text_add(sql, ")");
+	etl_text_add(sql, ", h)");
 }
 
 static void add_updated(struct etl_text *sql, const struct etl_load *load, const char *rowid)
@@ -64,7 +64,7 @@ static void add_updated(struct etl_text *sql, const struct etl_load *load, const
 	etl_text_addf(sql, " SELECT 'u', %s%s, ", rowid ? "t." : "", rowid ? rowid : "NULL");
 	into_add_key(sql, load, "s.");
 	add_images(sql, load, "t.");
-	etl_text_addf(sql, " FROM temp.etlrun_rows_%llu AS c CROSS JOIN ",
+	etl_text_addf(sql, ", NULL FROM temp.etlrun_rows_%llu AS c CROSS JOIN ",
 		      (unsigned long long)load->index);
 	into_add_table(sql, "staged", load);
 	etl_text_add(sql, " AS s CROSS JOIN ");
@@ -83,14 +83,14 @@ static void add_gone(struct etl_text *sql, const struct etl_load *load, const ch
 		      rowid ? "t._etlrun_row" : "NULL");
 	into_add_key(sql, load, "t.");
 	add_images(sql, load, "t.");
-	etl_text_addf(sql, " FROM temp.etlrun_gone_%llu AS t", (unsigned long long)load->index);
+	etl_text_addf(sql, ", NULL FROM temp.etlrun_gone_%llu AS t", (unsigned long long)load->index);
 }
 
-/* The table of a run has the key and two columns more than what it keeps. */
+/* The table of a run has the key and three columns more than what it keeps. */
 static int refuse_wide(const struct design *d)
 {
 	const struct etl_load *load = d->load;
-	size_t i, count = 2 + load->key_count;
+	size_t i, count = 3 + load->key_count;
 
 	for (i = 0; i < load->existing->column_count; i++)
 		count += into_comes(into_column(load->existing, i));
@@ -139,10 +139,15 @@ int undo_design(struct design *d)
 
 void own_digest(sqlite3_stmt *stmt, int from, uint64_t *sum)
 {
-	int i, count = sqlite3_column_count(stmt);
-	uint64_t hash = 0;
+	own_digest_some(stmt, from, sqlite3_column_count(stmt) - from, sum);
+}
 
-	for (i = from; i < count; i++) {
+void own_digest_some(sqlite3_stmt *stmt, int from, int count, uint64_t *sum)
+{
+	uint64_t hash = 0;
+	int i;
+
+	for (i = from; i < from + count; i++) {
 		int type = sqlite3_column_type(stmt, i);
 		sqlite3_int64 integer = 0;
 		double real = 0;
@@ -298,6 +303,42 @@ static int keep_table(struct into *n, struct kept *k)
 	return digest_where(n, k, "", "");
 }
 
+/* Of each row the digest of what it is now: so it can be said which was changed since. FROM, with its place in the undo
+ * table, and ON are as in keep_rows. */
+static int keep_digests(struct into *n, const struct kept *k, const char *from, const char *on)
+{
+	struct etl_text sql = { 0 }, update = { 0 };
+	sqlite3_stmt *rows = NULL, *set = NULL;
+	int step = SQLITE_DONE, rc;
+
+	etl_text_addf(&sql, "SELECT u.\"etlrun.at\", %s FROM %s main.", k->columns.at ? k->columns.at : "NULL", from);
+	etl_text_add_name(&sql, n->load->table->name, '"');
+	etl_text_addf(&sql, " AS t %s", on);
+	etl_text_add(&update, "UPDATE ");
+	add_undo_name(&update, n->load);
+	etl_text_add(&update, " SET h = ?1 WHERE rowid = ?2");
+	rc = sql.failed || update.failed ? into_no_memory(n) : sqlite_prepare(n->inst, n->db, sql.at, &rows, n->err);
+	if (!rc)
+		rc = sqlite_prepare(n->inst, n->db, update.at, &set, n->err);
+	while (!rc && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+		uint64_t digest = 0;
+
+		own_digest(rows, 1, &digest);
+		sqlite3_bind_int64(set, 1, (sqlite3_int64)digest);
+		sqlite3_bind_int64(set, 2, sqlite3_column_int64(rows, 0));
+		if (sqlite3_step(set) != SQLITE_DONE)
+			rc = sqlite_fail(n->inst, n->db, n->err, "keeping what takes the run back");
+		sqlite3_reset(set);
+	}
+	if (!rc && step != SQLITE_DONE)
+		rc = sqlite_fail(n->inst, n->db, n->err, "reading back what was written");
+	sqlite3_finalize(rows);
+	sqlite3_finalize(set);
+	etl_text_free(&sql);
+	etl_text_free(&update);
+	return rc;
+}
+
 /* Rows of the target joined to the undo table by the names in QUOTED. */
 static int keep_rows(struct into *n, struct kept *k)
 {
@@ -308,9 +349,9 @@ static int keep_rows(struct into *n, struct kept *k)
 
 	k->undo = "rows";
 	/* Under names that no column of the table has. */
-	etl_text_add(&from, "(SELECT ");
+	etl_text_add(&from, "(SELECT rowid AS \"etlrun.at\"");
 	for (i = 0; i < load->key_count; i++) {
-		etl_text_addf(&from, "%sk%zu AS \"etlrun.%zu\"", i ? ", " : "", i, i);
+		etl_text_addf(&from, ", k%zu AS \"etlrun.%zu\"", i, i);
 		etl_text_add(&k->detail, i ? ", " : "");
 		etl_text_add_name(&k->detail, load->key[i], '"');
 		etl_text_add(&on, i ? " AND t." : "WHERE t.");
@@ -321,6 +362,8 @@ static int keep_rows(struct into *n, struct kept *k)
 	add_undo_name(&from, load);
 	etl_text_add(&from, " WHERE op <> 'd') AS u CROSS JOIN");
 	rc = from.failed || on.failed ? into_no_memory(n) : digest_where(n, k, from.at, on.at);
+	if (!rc)
+		rc = keep_digests(n, k, from.at, on.at);
 	etl_text_free(&from);
 	etl_text_free(&on);
 	return rc;
