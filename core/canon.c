@@ -294,6 +294,16 @@ void canon_blur(struct canon *c, const bool *columns, size_t count)
 		c->by_row |= c->blurred[c->key[i]];
 }
 
+void canon_skip(struct canon *c, const bool *columns, size_t count)
+{
+	int64_t left = 0;
+
+	for (int64_t i = 0; i < c->all_count; i++)
+		if (c->all[i] >= (int64_t)count || !columns[c->all[i]])
+			c->all[left++] = c->all[i];
+	c->all_count = left;
+}
+
 void canon_free(struct canon *c)
 {
 	if (!c)

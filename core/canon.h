@@ -39,6 +39,8 @@ struct canon *canon_new(const struct ArrowSchema *, const int64_t *key, size_t k
 /* Of these columns (a flag for each of the first COUNT of the schema) only whether they are NULL is looked at. A key
  * that has one does not tell rows apart: the whole row is the key. Before the first batch, and for x1. */
 void canon_blur(struct canon *, const bool *columns, size_t count);
+/* These columns (likewise) do not count at all, but for those of the key. */
+void canon_skip(struct canon *, const bool *columns, size_t count);
 void canon_free(struct canon *);
 /* Fills RET_KEY and RET_ROW (batch->length places each; RET_ROW may be NULL: keys only). False:
  * memory. */

@@ -36,6 +36,7 @@ struct changes_set {
 	_Atomic uint64_t *met; /* a bit for each row */
 	_Atomic uint32_t *by;  /* who met it first; 0: nobody that claims it */
 	_Atomic uint64_t met_count;
+	bool plain; /* there is no `by` */
 };
 
 struct changes_set *changes_set_new(size_t memory)
@@ -49,6 +50,11 @@ struct changes_set *changes_set_new(size_t memory)
 		s->most = READ_AT_ONCE;
 	s->fd = -1;
 	return s;
+}
+
+void changes_set_plain(struct changes_set *s)
+{
+	s->plain = true;
 }
 
 void changes_set_free(struct changes_set *s)
@@ -296,8 +302,8 @@ int changes_set_close(struct changes_set *s, struct etl_error *err)
 	if (rc == 0)
 		rc = find_starts(s, err);
 	s->met = calloc((size_t)(s->rows / 64) + 1, sizeof(*s->met));
-	s->by = calloc((size_t)s->rows + 1, sizeof(*s->by));
-	return rc == 0 && (!s->met || !s->by) ? error_memory(err) : rc;
+	s->by = s->plain ? NULL : calloc((size_t)s->rows + 1, sizeof(*s->by));
+	return rc == 0 && (!s->met || (!s->by && !s->plain)) ? error_memory(err) : rc;
 }
 
 static bool is_met(const struct changes_set *s, uint64_t row)
@@ -318,7 +324,7 @@ static bool claim(struct changes_set *s, uint64_t row, uint32_t who)
 {
 	uint32_t nobody = 0;
 
-	return !who || atomic_compare_exchange_strong_explicit(&s->by[row], &nobody, who, memory_order_relaxed,
+	return !who || s->plain || atomic_compare_exchange_strong_explicit(&s->by[row], &nobody, who, memory_order_relaxed,
 								       memory_order_relaxed) ||
 	       nobody == who;
 }
@@ -394,4 +400,51 @@ int changes_set_is_left(struct changes_set *s, uint64_t key, bool *ret, struct e
 uint64_t changes_set_left(const struct changes_set *s)
 {
 	return s->rows - atomic_load_explicit(&s->met_count, memory_order_relaxed);
+}
+
+uint64_t changes_set_rows(const struct changes_set *s)
+{
+	return s->rows;
+}
+
+int changes_set_find(const struct changes_set *s, uint64_t key, bool *ret_found, uint64_t *ret_row, struct etl_error *err)
+{
+	struct look look;
+	int rc;
+
+	*ret_found = false;
+	look_for(s, key, &look);
+	while ((rc = look_on(s, &look, err)) > 0 && !*ret_found)
+		for (size_t i = 0; i < look.count && !*ret_found; i++)
+			if (look.at[i].key == key) {
+				*ret_found = true;
+				*ret_row = look.at[i].row;
+			}
+	return rc < 0 ? rc : 0;
+}
+
+int changes_walk_next(struct changes_walk *w, uint64_t *ret_key, uint64_t *ret_row, bool *ret_met, struct etl_error *err)
+{
+	const struct changes_set *s = w->set;
+	struct entry *buffer = (struct entry *)(void *)w->buffer;
+	const struct entry *at = buffer;
+	int rc = 0;
+
+	if (w->next == s->rows)
+		return 0;
+	if (w->next == w->read) {
+		size_t count = s->rows - w->next < CHANGES_WALK ? (size_t)(s->rows - w->next) : CHANGES_WALK;
+
+		rc = rows_at(s, w->next, count, buffer, &at, err);
+		if (rc < 0)
+			return rc;
+		if (at != buffer)
+			memcpy(buffer, at, count * sizeof(*buffer));
+		w->read += count;
+	}
+	at = buffer + w->next % CHANGES_WALK;
+	*ret_key = at->key;
+	*ret_row = at->row;
+	*ret_met = is_met(s, w->next++);
+	return 1;
 }

@@ -13,6 +13,8 @@ struct changes_set;
 struct changes_set *changes_set_new(size_t memory);
 void changes_set_free(struct changes_set *);
 int changes_set_add(struct changes_set *, uint64_t key, uint64_t row, struct etl_error *);
+/* Nobody claims its rows; before the first. */
+void changes_set_plain(struct changes_set *);
 /* No more come. */
 int changes_set_close(struct changes_set *, struct etl_error *);
 
@@ -30,5 +32,19 @@ int changes_set_meet(struct changes_set *, uint64_t key, uint64_t row, uint32_t 
 int changes_set_is_left(struct changes_set *, uint64_t key, bool *ret, struct etl_error *);
 /* How many were never met. */
 uint64_t changes_set_left(const struct changes_set *);
+uint64_t changes_set_rows(const struct changes_set *);
+/* The hash of a row with this key, which is not met by that. *RET_FOUND false: there is none. */
+int changes_set_find(const struct changes_set *, uint64_t key, bool *ret_found, uint64_t *ret_row, struct etl_error *);
+
+/* All of a closed set, by their keys. */
+#define CHANGES_WALK 256
+struct changes_walk {
+	const struct changes_set *set;
+	uint64_t next;
+	uint64_t read; /* rows up to there are in the buffer */
+	uint64_t buffer[2 * CHANGES_WALK];
+};
+/* 1: the next row; 0: there is none. */
+int changes_walk_next(struct changes_walk *, uint64_t *ret_key, uint64_t *ret_row, bool *ret_met, struct etl_error *);
 
 #endif

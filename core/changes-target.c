@@ -13,6 +13,7 @@
 #include "changes-set.h"
 #include "changes-spelt.h"
 #include "changes.h"
+#include "conflicts.h"
 #include "log.h"
 #include "reject.h"
 #include "sweep.h"
@@ -25,7 +26,7 @@ struct reading {
 	struct ArrowSchema schema;
 	struct ArrowArrayStream stream;
 	struct canon *canon;
-	const struct job *job;
+	struct job *job;
 	/* Of changes_open_left. */
 	struct changes_set *set;
 	uint64_t most; /* rows that are given yet */
@@ -34,6 +35,9 @@ struct reading {
 	int64_t room;
 	uint64_t unmarked; /* of changes_count */
 	int64_t limit;	   /* the most rows; 0: all */
+	/* Of changes_each. */
+	int (*each)(void *data, uint64_t key, const struct etl_view *, int64_t row, struct etl_error *);
+	void *data;
 };
 
 static void reading_close(struct reading *r)
@@ -217,6 +221,42 @@ int changes_read(const struct flow_setup *f, struct job *job, struct changes_set
 	return rc;
 }
 
+static int give_batch(struct reading *r, struct etl_view *view, const struct ArrowArray *batch, struct changes_set *set)
+{
+	const struct etl_column_view *mark = r->job->load.delete_column ? &view->columns[view->count - 1] : NULL;
+	struct ArrowArray compared = *batch; /* borrowed: without the mark */
+	int rc = 0;
+
+	(void)set;
+	compared.n_children -= mark != NULL;
+	if (!make_room(r, batch->length) || !etl_view_set(view, batch) || !canon_batch(r->canon, &compared, r->hashes, NULL))
+		return error_memory(r->err);
+	for (int64_t i = 0; i < batch->length && rc == 0; i++)
+		if (!mark || !is_marked(mark, i))
+			rc = r->each(r->data, r->hashes[i], view, i, r->err);
+	return rc;
+}
+
+int changes_each(const struct flow_setup *f, struct job *job,
+		 int (*each)(void *data, uint64_t key, const struct etl_view *, int64_t row, struct etl_error *), void *data,
+		 struct etl_error *err)
+{
+	struct reading r = {
+		.job = job, .err = err, .context = { .job = job, .side = SIDE_SOURCE }, .each = each, .data = data
+	};
+	struct etl_view *view = NULL;
+	int rc = reading_open(&r, f, false);
+
+	if (rc == 0) {
+		r.canon = job_canon(job, &job->rows, ETL_HASH_X1);
+		view = etl_view_new(&r.schema);
+		rc = r.canon && view ? read_batches(&r, view, NULL, give_batch) : error_memory(err);
+	}
+	etl_view_free(view);
+	reading_close(&r);
+	return rc;
+}
+
 int changes_any(const struct flow_setup *f, struct job *job, bool *ret, struct etl_error *err)
 {
 	struct reading r = { .job = job, .err = err, .context = { .job = job, .side = SIDE_SOURCE }, .limit = 1 };
@@ -278,11 +318,16 @@ static int keep_left(struct reading *r, struct ArrowArray *batch)
 		bool left;
 		int rc = changes_set_is_left(r->set, r->hashes[i], &left, r->err);
 
+		if (rc == 0 && left && r->job->conflicts)
+			rc = conflicts_goes(r->job, r->set, r->hashes[i], &left, r->err);
+
 		if (rc < 0)
 			return rc;
 		if (left && r->most > 0 && changes_is_meant(r->job, r->hashes[i])) {
 			r->left[count++] = i;
 			r->most--;
+			if (r->job->conflicts && conflicts_note_gone(r->job, r->hashes[i], r->err) < 0)
+				return ETL_FAILED;
 		}
 	}
 	if (count == batch->length)

@@ -12,6 +12,7 @@
 #include "changes-parts.h"
 #include "changes-set.h"
 #include "changes-spelt.h"
+#include "conflicts.h"
 #include "cursor.h"
 #include "log.h"
 #include "maps.h"
@@ -68,6 +69,8 @@ static int make_set(const struct flow_setup *f, struct job *job, struct etl_erro
 
 	if (rc == 0 && job->existing)
 		rc = changes_read(f, job, set, err);
+	if (rc == 0 && job->conflicts)
+		rc = conflicts_open(f, job, err);
 	if (rc == 0)
 		rc = changes_set_close(set, err);
 	if (rc == 0)
@@ -103,8 +106,11 @@ struct step {
 	struct etl_context *context;
 	struct changes *notes; /* where rows that go on come from; NULL: the rows are only looked at again */
 	struct etl_error *err;
+	struct conflict_step *conflicts; /* or NULL */
 	uint64_t *hashes; /* of a batch: keys, then rows */
 	int64_t *kept;
+	enum changes_found *found;
+	bool *skipped, *goes; /* … was rejected; by its conflicts it goes on */
 	int64_t room;
 };
 
@@ -121,9 +127,15 @@ static bool make_room(struct step *s, int64_t rows)
 		return true;
 	free(s->hashes);
 	free(s->kept);
+	free(s->found);
+	free(s->skipped);
+	free(s->goes);
 	s->hashes = malloc(2 * (size_t)rows * sizeof(*s->hashes));
 	s->kept = malloc((size_t)rows * sizeof(*s->kept));
-	s->room = s->hashes && s->kept ? rows : 0;
+	s->found = malloc((size_t)rows * sizeof(*s->found));
+	s->skipped = malloc((size_t)rows * sizeof(*s->skipped));
+	s->goes = malloc((size_t)rows * sizeof(*s->goes));
+	s->room = s->hashes && s->kept && s->found && s->skipped && s->goes ? rows : 0;
 	return s->room > 0;
 }
 
@@ -160,13 +172,43 @@ static int reject_double(struct step *s, const struct ArrowArray *batch, int64_t
 	return context_reject(s->context, &reject);
 }
 
+/* Which of them the target has. */
+static int meet_all(struct step *s, const struct ArrowArray *batch, int64_t *ret_doubles)
+{
+	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
+	int rc = 0;
+
+	*ret_doubles = 0;
+	for (int64_t i = 0; i < batch->length && rc == 0; i++) {
+		rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], who(s, ordinals[i]), &s->found[i], s->err);
+		s->skipped[i] = s->found[i] == CHANGES_TWICE;
+		s->goes[i] = s->found[i] == CHANGES_NONE || s->found[i] == CHANGES_OTHER;
+		if (rc == 0 && s->skipped[i])
+			rc = reject_double(s, batch, i);
+		*ret_doubles += s->skipped[i];
+	}
+	return rc;
+}
+
+/* By the cursor came what is new or changed; nothing is known of the target's row. How many come by the sweep too. */
+static uint64_t take_by_cursor(struct step *s, const struct ArrowArray *batch, int64_t *ret_count)
+{
+	int64_t count = 0;
+
+	for (int64_t i = 0; i < batch->length; i++)
+		if (!sweep_has(s->job, &s->schema, batch, i))
+			s->kept[count++] = i;
+	*ret_count = count;
+	return (uint64_t)(batch->length - count);
+}
+
 /* The rows of BATCH that the target does not have, and that may go on: none, and it is released, all of it, or a batch of them. */
 static int keep_changed(struct step *s, struct ArrowArray *batch)
 {
-	const int64_t *ordinals = batch_int64(batch->children[batch->n_children - 1]);
 	struct ArrowArray rest = { 0 };
 	int64_t count = 0, doubles = 0;
 	uint64_t unmeant = 0;
+	int rc = 0;
 
 	if (!make_room(s, batch->length) ||
 	    !canon_batch(s->canon, batch, s->hashes, s->hashes + batch->length) ||
@@ -174,35 +216,30 @@ static int keep_changed(struct step *s, struct ArrowArray *batch)
 		return error_memory(s->err);
 	if (sweep_is_split(s->job, s->split))
 		sweep_meet(s->job, &s->schema, batch);
-	for (int64_t i = 0; i < batch->length; i++) {
-		enum changes_found found;
-		bool differs, goes;
-		int rc;
+	if (s->by_cursor)
+		unmeant = take_by_cursor(s, batch, &count);
+	else
+		rc = meet_all(s, batch, &doubles);
+	if (rc == 0 && s->conflicts)
+		rc = conflict_step_judge(s->conflicts, s->set, batch, s->hashes, s->hashes + batch->length, s->skipped, s->goes, s->err);
+	for (int64_t i = 0; i < batch->length && rc == 0 && !s->by_cursor; i++) {
+		bool differs = s->found[i] == CHANGES_NONE || s->found[i] == CHANGES_OTHER;
+		bool goes = differs && s->goes[i] && changes_is_meant(s->job, s->hashes[i]);
 
-		/* By the cursor came what is new or changed; nothing is known of the target's row. */
-		if (s->by_cursor) {
-			if (sweep_has(s->job, &s->schema, batch, i))
-				unmeant++;
-			else
-				s->kept[count++] = i;
-			continue;
-		}
-		rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], who(s, ordinals[i]), &found, s->err);
-		if (rc == 0 && found == CHANGES_TWICE)
-			rc = reject_double(s, batch, i);
-		doubles += found == CHANGES_TWICE;
-		differs = found == CHANGES_NONE || found == CHANGES_OTHER;
-		goes = differs && changes_is_meant(s->job, s->hashes[i]);
 		unmeant += differs && !goes;
-		if (rc == 0 && goes && s->bound && !bound_take(s->bound, s->job, s->split, s->hashes[i], &goes))
+		if (goes && s->bound && !bound_take(s->bound, s->job, s->split, s->hashes[i], &goes))
 			rc = error_memory(s->err);
-		if (rc < 0)
-			return rc;
+		if (rc == 0 && goes && s->conflicts)
+			rc = conflict_step_note(s->conflicts, s->hashes[i], s->hashes[batch->length + i], s->err);
 		if (goes)
 			s->kept[count++] = i;
-		else if (s->notes && found == CHANGES_NONE && maps_left_out(s->job, &s->schema, batch, i, s->err) < 0)
-			return ETL_FAILED;
+		else if (rc == 0 && s->notes && s->found[i] == CHANGES_NONE)
+			rc = maps_left_out(s->job, &s->schema, batch, i, s->err);
 	}
+	if (rc == 0 && s->conflicts)
+		rc = conflict_step_settle(s->conflicts, s->err);
+	if (rc < 0)
+		return rc;
 	if (s->notes)
 		changes_leave_out(s->notes, s->split, unmeant);
 	context_count(s->context, ETL_COUNT_FILTERED, (uint64_t)(batch->length - count - doubles));
@@ -251,8 +288,12 @@ static void step_release(struct ArrowArrayStream *stream)
 	if (s->schema.release)
 		s->schema.release(&s->schema);
 	canon_free(s->canon);
+	conflict_step_free(s->conflicts);
 	free(s->hashes);
 	free(s->kept);
+	free(s->found);
+	free(s->skipped);
+	free(s->goes);
 	free(s);
 	stream->release = NULL;
 }
@@ -285,7 +326,9 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 		step_release(&out);
 		return err->set ? ETL_FAILED : error_memory(err);
 	}
-	if (s->notes && !changes_begin_split(s->notes, s->split)) {
+	if (job->conflicts)
+		s->conflicts = conflict_step_new(f, job, s->split, &s->schema, s->notes != NULL);
+	if ((job->conflicts && !s->conflicts) || (s->notes && !changes_begin_split(s->notes, s->split))) {
 		step_release(&out);
 		return error_memory(err);
 	}
@@ -296,6 +339,7 @@ int changes_wrap(const struct flow_setup *f, struct job *job, const struct etl_s
 
 /* ---- What is gone ------------------------------------------------------------------------------- */
 
+/* The rows that go, with what conflicts keep of them: its last split but one. */
 static int load_left(const struct flow_setup *f, struct job *job, uint64_t most, struct instance *target,
 		     struct etl_error *err)
 {
@@ -303,8 +347,11 @@ static int load_left(const struct flow_setup *f, struct job *job, uint64_t most,
 	struct etl_context context = { .job = job, .side = SIDE_TARGET, .err = err };
 	struct etl_part part = { .index = job->split_count, .context = &context, .gone = 1 };
 	struct etl_stats stats = { 0 };
-	int rc = changes_open_left(f, job, job->changes->set, most, &stream, err);
+	int rc;
 
+	if (job->conflicts && !conflicts_begin_split(job, job->split_count))
+		return error_memory(err);
+	rc = changes_open_left(f, job, job->changes->set, most, &stream, err);
 	if (rc < 0)
 		return rc;
 	rc = target->plugin->target.load(target->self, &job->load, &job->token, &part, &stream, &stats,
@@ -341,7 +388,8 @@ static bool meet_row(struct job *job, const struct etl_reject *reject, const int
 	uint64_t hash = 0;
 	bool ok = canon && etl_batch_take(&one, reject->schema, reject->batch, &reject->row, 1) &&
 		  canon_batch(canon, &one, &hash, NULL) &&
-		  changes_set_meet(job->changes->set, hash, 0, 0, &found, &err) == 0;
+		  changes_set_meet(job->changes->set, hash, 0, 0, &found, &err) == 0 &&
+		  (!job->conflicts || conflicts_meet(job, hash, &err) == 0);
 
 	if (one.release)
 		one.release(&one);
@@ -373,7 +421,7 @@ static bool is_sure(const struct flow_setup *f, const struct job *job, uint64_t 
 	/* By its cursor not every row comes. */
 	if (f->row_limit || job->replay || (job->cursor && job->cursor->reads && !sweep_is_on(job)))
 		return false;
-	if (withheld)
+	if (withheld && left && job->rule->deletes != ETL_DELETE_NONE)
 		log_line(ETL_LOG_WARN,
 			 "table \"%s\": %" PRIu64 " rows of the target did not come, and %" PRIu64
 			 " rows of the source were rejected before their keys were known, so nothing is deleted from it "
@@ -387,9 +435,13 @@ int changes_settle(const struct flow_setup *f, struct job *job, struct instance 
 	struct changes *c = job->changes;
 	int rc = job->split_count ? 0 : need_set(f, job, err);
 	uint64_t left = c->set ? changes_set_left(c->set) : 0;
+	bool asks = job->conflicts || (left && job->rule->deletes != ETL_DELETE_NONE);
+	bool sure = rc == 0 && asks && is_sure(f, job, left);
 
-	if (rc == 0 && (job->rule->deletes == ETL_DELETE_NONE || !left || !is_sure(f, job, left)))
+	if (!sure || job->rule->deletes == ETL_DELETE_NONE)
 		left = 0;
+	if (rc == 0 && job->conflicts && c->set)
+		rc = conflicts_find_gone(f, job, c->set, sure, &left, err);
 	if (rc == 0 && left && f->bound)
 		left = bound_deletes(f->bound, job, left);
 	if (rc == 0 && left) {
@@ -401,5 +453,7 @@ int changes_settle(const struct flow_setup *f, struct job *job, struct instance 
 	}
 	changes_set_free(c->set);
 	c->set = NULL;
+	if (job->conflicts)
+		conflicts_close(job);
 	return rc;
 }

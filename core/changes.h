@@ -6,6 +6,8 @@
 #ifndef CORE_CHANGES_H
 #define CORE_CHANGES_H
 
+#include <etlrun/helpers.h>
+
 #include "flow.h"
 
 /* Of one job. */
@@ -49,6 +51,10 @@ struct changes_set;
 int changes_read(const struct flow_setup *, struct job *, struct changes_set *, struct etl_error *);
 int changes_open_left(const struct flow_setup *, struct job *, struct changes_set *, uint64_t most,
 		      struct ArrowArrayStream *ret, struct etl_error *);
+/* Calls EACH for each of them, with the columns of job->rows. */
+int changes_each(const struct flow_setup *, struct job *,
+		 int (*each)(void *data, uint64_t key, const struct etl_view *, int64_t row, struct etl_error *), void *data,
+		 struct etl_error *);
 /* Whether the target's table has a row. */
 int changes_any(const struct flow_setup *, struct job *, bool *ret, struct etl_error *);
 /* Of a job with a delete column, how many rows are not marked as deleted. */

@@ -201,6 +201,22 @@ static int set_table(struct cli *cli, const char *value, struct etl_error *err)
 	return 0;
 }
 
+static int set_take(struct cli *cli, const char *value, struct etl_error *err)
+{
+	if (strcmp(value, "source") != 0 && strcmp(value, "target") != 0)
+		return error_set(err, ETL_USAGE, "--take %s: expected source or target", value);
+	cli->take = value;
+	return 0;
+}
+
+static int set_all(struct cli *cli, const char *value, struct etl_error *err)
+{
+	(void)value;
+	(void)err;
+	cli->all = true;
+	return 0;
+}
+
 static int set_tail(struct cli *cli, const char *value, struct etl_error *err)
 {
 	cli->tail_all = strcmp(value, "all") == 0;
@@ -306,11 +322,14 @@ static const struct option options[] = {
 	{ "output", 'o', CLI_OUTPUT, "FILE", "write there; -, and without: standard output", set_output },
 	{ "man", 0, CLI_PLUGINS, NULL, "the plugin's manual page", set_man },
 	{ "json", 0, CLI_JSON, NULL, "the lines as they are in the file", set_json },
-	{ "format", 0, CLI_DIFF | CLI_LOGS | CLI_RECORD, "FORMAT", "text or json: a line for each difference, or of the log",
+	{ "format", 0, CLI_DIFF | CLI_LOGS | CLI_RECORD | CLI_CONFLICTS, "FORMAT",
+	  "text or json: a line for each difference or row, or of the log",
 	  set_format },
 	{ "follow", 0, CLI_LOGS, NULL, "and what comes; of a run that is named until it has ended", set_follow },
 	{ "level", 0, CLI_LOGS, "LEVEL", "error, warn, info or debug: this and what is worse", set_level },
-	{ "table", 0, CLI_LOGS, "T", "only lines that name this table", set_table },
+	{ "table", 0, CLI_LOGS | CLI_CONFLICTS, "T", "only lines that name this table, or rows of it", set_table },
+	{ "take", 0, CLI_CONFLICTS, "END", "resolve: source or target, whose version it is to be", set_take },
+	{ "all", 0, CLI_CONFLICTS, NULL, "resolve: every row that is parked", set_all },
 	{ "tail", 0, CLI_LOGS, "N", "the last N lines (50), or all", set_tail },
 	{ "sql", 0, CLI_DIFF, NULL, "the SQL that makes the target equal, and its undo", set_sql },
 	{ "save", 0, CLI_DIFF, "FILE", "what differs goes there too, for `etlrun run --from FILE`", set_save },

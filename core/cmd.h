@@ -26,6 +26,7 @@ enum cli_takes {
 	CLI_DIFF = 1 << 11,   /* --format FORMAT, --sql, --undo FILE, --save FILE */
 	CLI_NEEDED = 1 << 12, /* --if-needed */
 	CLI_RECORD = 1 << 14, /* --format FORMAT */
+	CLI_CONFLICTS = 1 << 16, /* --take END, --all, --table T, --format FORMAT */
 	CLI_FROM = 1 << 15,   /* --from FILE */
 	CLI_LOGS = 1 << 13    /* --follow, --level L, --table T, --tail N, --format FORMAT; no log of its own */
 };
@@ -48,6 +49,8 @@ struct cli {
 	int32_t logs_level; /* --level, enum etl_log_level; -1: not said */
 	const char *table;  /* --table, or NULL */
 	const char *undo, *save;
+	const char *take; /* --take: "source", "target", or NULL */
+	bool all;
 	bool no_progress, json;
 	int32_t level;	   /* of the screen, enum etl_log_level */
 	const char *const *typed; /* everything behind the verb; the array is owned */
@@ -65,7 +68,7 @@ struct verb {
 		   struct etl_error *); /* the exit code, or negative with the error set */
 };
 
-extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_analyze, verb_diff, verb_check_record, verb_validate,
+extern const struct verb verb_run, verb_copy, verb_check, verb_plan, verb_discover, verb_analyze, verb_diff, verb_check_record, verb_conflicts, verb_validate,
 	verb_status, verb_logs, verb_cancel, verb_pause, verb_resume, verb_rollback, verb_rejects, verb_plugins;
 /* In the order of the usage text; ends with NULL. */
 extern const struct verb *const verbs[];

@@ -11,6 +11,7 @@
 #include "../plugins/lib/moment.h"
 #include "../plugins/lib/spell.h"
 #include "changes.h"
+#include "conflicts.h"
 #include "cursor.h"
 #include "log.h"
 #include "retry.h"
@@ -121,6 +122,7 @@ static const char *why_whole(const struct run *run, const struct job *job, const
 
 static int decide(struct run *run, struct job *job, const struct state_table *past, struct etl_error *err)
 {
+	const struct flow_setup flow = { .pipeline = run->pipeline, .limits = run->limits };
 	const char *why;
 	bool any = false;
 	int rc;
@@ -133,9 +135,11 @@ static int decide(struct run *run, struct job *job, const struct state_table *pa
 	if (rc < 0)
 		return rc;
 	why = why_whole(run, job, past);
-	if (!why) {
-		const struct flow_setup flow = { .pipeline = run->pipeline, .limits = run->limits };
-
+	if (!why && job->conflicts) {
+		rc = conflicts_any_parked(&flow, job, &any, err);
+		why = any ? "rows of it are parked" : NULL;
+	}
+	if (rc == 0 && !why) {
 		/* Somebody emptied it, or made it anew. */
 		rc = changes_any(&flow, job, &any, err);
 		why = any ? NULL : "there is no row of it in the target";
@@ -153,7 +157,7 @@ static int decide(struct run *run, struct job *job, const struct state_table *pa
 	if (run->pipeline->sweep)
 		return sweep_find(run, job, past, err);
 	/* The merge itself sees which of them are equal; where they are counted before, that is too late. */
-	if (!run->pipeline->max_rows) {
+	if (!run->pipeline->max_rows && !job->conflicts) {
 		changes_free(job->changes);
 		job->changes = NULL;
 	}

@@ -51,6 +51,8 @@ static bool same_value(struct diff_pair *p, int64_t i, bool *ok)
 	struct etl_text a = { .at = NULL }, b = { .at = NULL };
 	bool same;
 
+	if (p->job->stays && p->job->stays[i])
+		return true;
 	if (p->job->respelt && p->job->respelt[i])
 		return etl_is_null(&p->source_view->columns[i], 0) == etl_is_null(&p->target_view->columns[i], 0);
 	diff_key_put(&a, &p->source_view->columns[i], 0);

@@ -71,7 +71,7 @@ static bool is_plain(const struct diff *d)
 
 	if (!d->run->source->plugin->can_digests || !d->run->target->plugin->can_digests ||
 	    job->transforms.count || job->dataset.query || job->replay || d->keeps_others ||
-	    job->respelt || d->verify.refused->count || (size_t)job->rows.n_children != job->cast_count)
+	    job->respelt || job->stays || d->verify.refused->count || (size_t)job->rows.n_children != job->cast_count)
 		return false;
 	for (size_t i = 0; i < job->cast_count; i++)
 		if (!diff_is_taken_over(&job->cast[i]))

@@ -22,7 +22,7 @@
 const struct verb *const verbs[] = {
 	&verb_run,	&verb_copy,   &verb_check,   &verb_plan, &verb_discover,
 	&verb_analyze, &verb_diff, &verb_check_record, &verb_validate, &verb_status, &verb_logs, &verb_cancel, &verb_pause, &verb_resume, &verb_rollback,
-	&verb_rejects, &verb_plugins, NULL,
+	&verb_rejects, &verb_conflicts, &verb_plugins, NULL,
 };
 
 #define OWN_PAGES (512 << 10) /* bytes of a buffer from which it has pages of its own */

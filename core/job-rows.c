@@ -23,6 +23,8 @@ struct canon *job_canon(const struct job *job, const struct ArrowSchema *schema,
 
 	if (canon && job->respelt)
 		canon_blur(canon, job->respelt, job->cast_count);
+	if (canon && job->stays)
+		canon_skip(canon, job->stays, job->cast_count);
 	return canon;
 }
 

@@ -27,6 +27,7 @@ struct stage_count {
 };
 
 struct changes;
+struct conflicts;
 struct drift;
 struct drift_added;
 struct job_cursor;
@@ -73,6 +74,7 @@ struct job {
 	struct reshape_column *cast;	/* from before_cast to rows */
 	size_t cast_count;
 	bool *respelt; /* beside cast: the target spells their values; NULL: none */
+	bool *stays; /* beside cast: a row that is there keeps its own value; NULL: none */
 	int64_t *key; /* columns of rows; none: the whole row */
 	size_t key_count;
 	struct etl_needs needs; /* the digest of the source side to keep while loading */
@@ -104,6 +106,7 @@ struct job {
 	struct carried carried; /* by which ways the target took the rows */
 	struct noted noted; /* what was changed in them */
 	struct job_cursor *cursor; /* mode = "sync": how far its cursor came; NULL: it has none */
+	struct conflicts *conflicts; /* mode = "sync": what is known of the last one; NULL: nothing is kept */
 	struct changes *changes; /* mode = "sync": what of them the target has; or NULL */
 	struct job_map *maps; /* of keys, that its transforms ask (maps.h) */
 	size_t map_count;

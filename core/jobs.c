@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "changes.h"
+#include "conflicts.h"
 #include "cursor.h"
 #include "drift.h"
 #include "graph.h"
@@ -365,6 +366,7 @@ static int make_job(struct making *m, const struct pick *pick)
 		return error_memory(m->err);
 	}
 	*rule = pick->rule;
+	conflict_rule_under(&rule->conflicts, &m->setup->pipeline->conflicts);
 	job->rule = rule;
 	pthread_mutex_init(&job->mutex, NULL);
 	at[m->jobs->count++] = job;
@@ -406,9 +408,11 @@ static int check_mode(struct making *m, struct job *job)
 	rc = job->load.key ? shape_check_merge(job, m->setup->options->limit > 0, m->err) : error_memory(m->err);
 	if (rc == 0 && m->setup->pipeline->mode == ETL_SYNC)
 		rc = cursor_check(m->setup, job, m->err);
+	if (rc == 0 && m->setup->pipeline->mode == ETL_SYNC && !maps_is_map(job))
+		rc = conflicts_check(m->setup, job, m->err);
 	if (rc < 0 || m->setup->pipeline->mode != ETL_SYNC || maps_is_map(job))
 		return rc;
-	return job->existing || m->setup->pipeline->max_rows ? compare_job(job, m->err) : 0;
+	return job->existing || m->setup->pipeline->max_rows || job->conflicts ? compare_job(job, m->err) : 0;
 }
 
 static int make_loads(struct making *m)
@@ -549,6 +553,7 @@ static void job_free(struct job *job)
 	free(job->cast);
 	free(job->key);
 	free(job->respelt);
+	free(job->stays);
 	free(job->splits);
 	free(job->refused);
 	free(job->stages);
@@ -557,6 +562,7 @@ static void job_free(struct job *job)
 	noted_clear(&job->noted);
 	changes_free(job->changes);
 	job_maps_free(job);
+	conflicts_free(job->conflicts);
 	error_clear(&job->failure);
 	pthread_mutex_destroy(&job->mutex);
 	free(job);

@@ -70,6 +70,8 @@ static int walk_open(struct walk *w, struct etl_peer *peer, const struct etl_ran
 	w->canon = canon_new(peer->schema, peer->key, peer->key_count, ETL_HASH_X1);
 	if (w->canon && peer->respelt)
 		canon_blur(w->canon, peer->respelt, (size_t)peer->schema->n_children);
+	if (w->canon && peer->stays)
+		canon_skip(w->canon, peer->stays, (size_t)peer->schema->n_children);
 	w->gone = peer->refused_count ? calloc(peer->refused_count, sizeof(bool)) : NULL;
 	if (!w->canon || (peer->refused_count && !w->gone)) {
 		walk_close(w);

@@ -16,6 +16,7 @@ struct etl_peer {
 	const struct ArrowSchema *schema;
 	const int64_t *key; /* column indexes; none: the whole row */
 	size_t key_count;
+	const bool *stays;   /* likewise (canon_skip) */
 	const bool *respelt; /* beside the schema's columns, or NULL (canon_blur) */
 	int64_t batch_rows, batch_bytes, max_row;
 	/* Opens all rows, one stream after the other: part 0, 1, … ; *ret_more = false after the

@@ -64,6 +64,18 @@ int pipeline_drift(const struct pipeline *, const struct etl_conf *, const confi
 int pipeline_keep_runs(struct pipeline *, const config_setting_t *root, struct etl_error *);
 /* `commit_every` of ROOT, once the mode is known. */
 int pipeline_commit_every(struct pipeline *, const config_setting_t *root, struct etl_error *);
+/* The keys of a conflict_rule, beside others. */
+#define PIPELINE_CONFLICT_OPTIONS                                                                              \
+	{ .name = "conflicts", .kind = ETL_OPT_CHOICE, .choices = "source|target|newest|park" },               \
+		{ .name = "newest", .kind = ETL_OPT_TEXT },                                                     \
+		{ .name = "clock_skew", .kind = ETL_OPT_DURATION, .min = 0, .max = INT64_MAX / 1000000 },        \
+	{                                                                                                      \
+		.name = "row_hashes", .kind = ETL_OPT_FLAG                                                      \
+	}
+/* pipeline-conflicts.c: those of CONF, which was read from IN. */
+int pipeline_conflicts(const struct pipeline *, const struct etl_conf *, const config_setting_t *in, struct conflict_rule *ret,
+		       struct etl_error *);
+void conflict_rule_clear(struct conflict_rule *);
 /* The place of the option's text among NAMES, NULL-ended; ABSENT when there is none. */
 int32_t pipeline_choice(const struct etl_conf *, const char *key, const char *const *names,
 			int32_t absent);

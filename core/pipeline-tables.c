@@ -23,6 +23,7 @@ static const struct etl_option table_options[] = {
 	{ .name = "delete", .kind = ETL_OPT_CHOICE, .choices = "none|soft|hard" },
 	{ .name = "delete_column", .kind = ETL_OPT_TEXT },
 	{ .name = "allow_drift", .kind = ETL_OPT_LIST },
+	PIPELINE_CONFLICT_OPTIONS,
 	{ .name = NULL }
 };
 static const char *const table_others[] = { "columns",	  "from",	"to",
@@ -32,6 +33,7 @@ static const struct etl_option column_options[] = { { .name = "name", .kind = ET
 						    { .name = "as", .kind = ETL_OPT_TEXT },
 						    { .name = "type", .kind = ETL_OPT_TEXT },
 						    { .name = "null_values", .kind = ETL_OPT_LIST },
+						    { .name = "conflicts", .kind = ETL_OPT_CHOICE, .choices = "source|target" },
 						    { .name = NULL } };
 static const char *const column_others[] = { "value", "default", NULL };
 
@@ -104,6 +106,10 @@ static int column_own(struct pipeline *p, const config_setting_t *s, struct colu
 		status = pipeline_scalar(p, s, "value", &c->value, err);
 	if (status == ETL_OK)
 		status = pipeline_scalar(p, s, "default", &c->fallback, err);
+	if (status == ETL_OK && conf_given(conf, "conflicts")) {
+		c->stays = strcmp(conf_str(conf, "conflicts"), "target") == 0;
+		status = pipeline_syncs_only(p, s, "conflicts", err);
+	}
 	conf_free(conf);
 	return status;
 }
@@ -143,7 +149,7 @@ static int read_column(struct pipeline *p, const config_setting_t *s, struct col
 		       struct etl_error *err)
 {
 	static const char *const own[] = { "name",    "as",	     "type", "value",
-					   "default", "null_values", NULL };
+					   "default", "null_values", "conflicts", NULL };
 	int status;
 
 	if (!config_setting_is_group(s))
@@ -200,6 +206,7 @@ static void table_clear(struct table_rule *t)
 	free(t->where);
 	free(t->cursor);
 	free(t->delete_column);
+	conflict_rule_clear(&t->conflicts);
 	string_list_clear(&t->exclude_columns);
 	string_list_clear(&t->key);
 	string_list_clear(&t->after);
@@ -339,6 +346,8 @@ static int read_table(struct pipeline *p, const config_setting_t *s, struct tabl
 	if (status == ETL_OK)
 		status = pipeline_drift(p, conf, s, &t->allow_drift, err);
 	t->has_allow_drift = conf_given(conf, "allow_drift");
+	if (status == ETL_OK)
+		status = pipeline_conflicts(p, conf, s, &t->conflicts, err);
 	if (status == ETL_OK)
 		status = pipeline_merges_only(p, s, "delete", err);
 	if (status == ETL_OK)

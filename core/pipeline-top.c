@@ -86,6 +86,7 @@ static const struct etl_option top_options[] = {
 	  .choices = "none|soft|hard" },
 	{ .name = "exclude", .kind = ETL_OPT_LIST },
 	{ .name = "allow_drift", .kind = ETL_OPT_LIST },
+	PIPELINE_CONFLICT_OPTIONS,
 	{ .name = "types", .kind = ETL_OPT_PAIRS },
 	{ .name = "foreign_keys", .kind = ETL_OPT_CHOICE, .choices = "enforce|defer|report|drop" },
 	{ .name = "before", .kind = ETL_OPT_LIST },
@@ -457,6 +458,8 @@ int pipeline_top(struct pipeline *p, const config_setting_t *root, const char *n
 		status = pipeline_syncs_only(p, root, "max_rows", err);
 	if (status == ETL_OK)
 		status = pipeline_drift(p, c, root, &p->allow_drift, err);
+	if (status == ETL_OK)
+		status = pipeline_conflicts(p, c, root, &p->conflicts, err);
 	*ret_deletes = pipeline_choice(c, "delete", deletes, ETL_DELETE_NONE);
 	conf_free(c);
 	return status;

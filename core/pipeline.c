@@ -442,6 +442,7 @@ void pipeline_free(struct pipeline *p)
 	free_types(p);
 	string_list_clear(&p->before);
 	string_list_clear(&p->after_load);
+	conflict_rule_clear(&p->conflicts);
 	free(p->state);
 	free(p->notes);
 	free(p->log_file);

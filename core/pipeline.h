@@ -41,12 +41,28 @@ struct column_rule {
 	char *value;	/* constant; or NULL */
 	char *fallback; /* `default`: when absent or null; or NULL */
 	struct string_list null_values;
+	bool stays;	/* conflicts = "target": a row that is there keeps its own value */
 	struct etl_conf *to; /* per-column options of the target plugin, or NULL */
 	struct origin origin;
 };
 
 /* Which changes of a table's columns since the last sync are no reason to stop. */
 enum drift_allowed { DRIFT_ADD = 1 << 0, DRIFT_DROP = 1 << 1, DRIFT_TYPE = 1 << 2 };
+
+/* Who has the last word where a row was changed at both ends since it was synced last. */
+enum conflict_policy { CONFLICTS_SOURCE, CONFLICTS_TARGET, CONFLICTS_NEWEST, CONFLICTS_PARK };
+
+/* What is said of it, of all tables or of one; what is not given is as it is said elsewhere. */
+struct conflict_rule {
+	int32_t policy; /* enum conflict_policy */
+	char *newest;	/* the column that says when a row was changed, or NULL */
+	int64_t skew;	/* milliseconds by which the clocks of the ends may differ */
+	bool hashes;	/* the hashes of the rows are kept, whatever the policy */
+	bool has_policy, has_newest, has_skew, has_hashes;
+};
+
+/* What RULE does not say it has from UNDER, by reference. */
+void conflict_rule_under(struct conflict_rule *rule, const struct conflict_rule *under);
 
 /* An entry of `tables`. Absent keys are NULL or empty. */
 struct table_rule {
@@ -63,6 +79,7 @@ struct table_rule {
 	char *delete_column; /* what delete = "soft" writes to; or NULL */
 	int32_t deletes;     /* enum etl_delete */
 	uint32_t allow_drift; /* enum drift_allowed */
+	struct conflict_rule conflicts;
 	struct etl_conf *from,
 		*to; /* per-table options, with their defaults; NULL: the plugin has none */
 	struct plugin_uses transforms, validators;
@@ -124,6 +141,7 @@ struct pipeline {
 	int64_t max_rows;    /* sync: the most rows that a run changes; 0: all */
 	uint32_t allow_drift; /* sync: enum drift_allowed, of the tables that say nothing */
 	int64_t sweep;	     /* sync: millionths of the keys of a table with a cursor that each run compares too; 0: none */
+	struct conflict_rule conflicts; /* sync: of the tables that say nothing */
 	int64_t sweep_every; /* sync: every so many runs a table with a cursor is compared as a whole; 0: never */
 	int64_t memory_limit, max_row; /* bytes */
 	char *state;		       /* absolute path, or NULL: the default */

@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "changes.h"
+#include "conflicts.h"
 #include "maps.h"
 #include "reject-parts.h"
 
@@ -267,6 +268,7 @@ static int take_out(struct etl_context *c, const struct etl_reject *reject, uint
 		ok = digest_batch(&digest, c->canon, &one, job->needs.ppm, job->needs.seed);
 	if (one.release)
 		one.release(&one);
+	ok = ok && (!job->conflicts || conflicts_refused(job, *ret_key));
 	if (!ok || !job_refuse(job, *ret_hash))
 		return error_memory(c->err);
 	if (job->needs.hash && c->refused)

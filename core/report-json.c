@@ -143,6 +143,18 @@ static void add_noted(struct etl_text *text, const struct report_line *line)
 	etl_text_add(text, line->noted.count > 0 ? " }" : "}");
 }
 
+static void add_conflicts(struct etl_text *text, const struct report_line *line)
+{
+	const struct conflict_counts *n = &line->conflicts;
+
+	if (!line->knows_conflicts)
+		return;
+	etl_text_addf(text,
+		      ", \"conflicts\": { \"parked\": %" PRIu64 ", \"still_parked\": %" PRIu64 ", \"for_source\": %" PRIu64
+		      ", \"for_target\": %" PRIu64 ", \"target_alone\": %" PRIu64 " }",
+		      n->parked, n->again, n->for_source, n->for_target, n->stays);
+}
+
 static void add_line(struct etl_text *text, const struct report_line *line)
 {
 	etl_text_add(text, "    { ");
@@ -155,6 +167,7 @@ static void add_line(struct etl_text *text, const struct report_line *line)
 		add_stages(text, line);
 		add_rejects(text, line);
 		add_carried(text, line);
+		add_conflicts(text, line);
 		add_noted(text, line);
 		add_checks(text, line);
 	} else {

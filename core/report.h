@@ -5,6 +5,7 @@
 #define CORE_REPORT_H
 
 #include "carried.h"
+#include "conflict-counts.h"
 #include "error.h"
 #include "noted.h"
 #include "remark.h"
@@ -52,6 +53,8 @@ struct report_line {
 	size_t stage_count;
 	struct report_reject *rejects;
 	size_t reject_count;
+	bool knows_conflicts; /* else nothing is kept to see them by */
+	struct conflict_counts conflicts;
 	struct carried carried;
 	struct noted noted;
 };

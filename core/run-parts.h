@@ -91,6 +91,8 @@ int run_validate(struct run *, struct etl_error *);
 int run_screen(struct run *, struct etl_error *);
 
 /* run-report.c */
+/* Rows of it are parked, be it since earlier. */
+bool run_has_parked(const struct run *);
 /* The report's lines of the tables, in the order of the jobs: made once, filled at the end. */
 int run_add_lines(struct run *, struct etl_error *);
 struct report_line *run_line_of(struct run *, const struct job *);

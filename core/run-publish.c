@@ -11,6 +11,7 @@
 
 #include <etlrun/helpers.h>
 
+#include "conflicts.h"
 #include "cursor.h"
 #include "drift.h"
 #include "fault.h"
@@ -54,7 +55,7 @@ static int code_when_published(const struct run *run)
 	for (size_t i = 0; i < run->jobs.count; i++)
 		if (run->jobs.at[i]->failed)
 			return 5;
-	return rejects_count(run->rejects) ? EXIT_REJECTED : 0;
+	return rejects_count(run->rejects) || run_has_parked(run) ? EXIT_REJECTED : 0;
 }
 
 /* What plugin.h promises of commit's `state`. */
@@ -271,8 +272,10 @@ int run_publish(struct run *run, struct etl_error *err)
 	struct publishing p = { .found = { .emit = tell_find } };
 	int64_t start = run_clock();
 	struct report_line *line;
-	int rc = list_loads(run, &p, err);
+	int rc = conflicts_keep(run, err);
 
+	if (rc == 0)
+		rc = list_loads(run, &p, err);
 	if (rc == 0)
 		rc = seal(run, &p, err);
 	p.commit.seal = &p.seal;

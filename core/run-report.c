@@ -11,6 +11,7 @@
 #include <etlrun/helpers.h>
 
 #include "changes.h"
+#include "conflicts.h"
 #include "log.h"
 #include "request.h"
 #include "retry.h"
@@ -76,6 +77,8 @@ static void fill_line(struct run *run, struct job *job)
 	line->unchanged = job->outcome.unchanged + same;
 	line->deleted = job->outcome.deleted;
 	line->merges = run->info.mode != ETL_COPY;
+	line->conflicts = job->conflicts ? conflicts_counts(job) : (struct conflict_counts){ 0 };
+	line->knows_conflicts = job->conflicts != NULL;
 	/* What validators counted is what comes, not what the table holds. */
 	if (line->merges && job->existing)
 		line->in_target = UINT64_MAX;
@@ -321,6 +324,17 @@ static int forget_old(const struct run *run, struct etl_error *err)
 	return state_forget_old(run->state, run->pipeline->name, runs, run->info.keep_since, err);
 }
 
+bool run_has_parked(const struct run *run)
+{
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		struct conflict_counts n = conflicts_counts(run->jobs.at[i]);
+
+		if (n.parked || n.again)
+			return true;
+	}
+	return false;
+}
+
 /* The exit code; the report and the state say the same. */
 int run_settle(struct run *run, int rc, struct etl_error *err)
 {
@@ -342,6 +356,7 @@ int run_settle(struct run *run, int rc, struct etl_error *err)
 	report->exit = err->set ? code_of(run, err) :
 		       rc < 0	? 128 + sig :
 		       rejects	? EXIT_REJECTED :
+		       run->published && run_has_parked(run) ? EXIT_REJECTED :
 				  0;
 	if (sig && rc < 0 && !run->published)
 		report->exit = 128 + sig;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "conflicts.h"
 #include "fault.h"
 #include "log.h"
 #include "maps.h"
@@ -239,6 +240,19 @@ static int say_bound(const struct run *run, struct etl_error *err)
 	return words.failed ? error_memory(err) : 0;
 }
 
+static int say_conflicts(const struct run *run, struct etl_error *err)
+{
+	struct etl_text words = { 0 };
+	bool failed;
+
+	conflicts_words(&run->jobs, &words);
+	if (words.length)
+		remark_put("conflicts", words.at);
+	failed = words.failed;
+	etl_text_free(&words);
+	return failed ? error_memory(err) : 0;
+}
+
 static int load(struct run *run, struct etl_error *err)
 {
 	int rc;
@@ -285,6 +299,8 @@ static int load(struct run *run, struct etl_error *err)
 			rc = changes_settle(&run->flow, run->jobs.at[i], run->target, err);
 	if (rc == 0)
 		rc = say_bound(run, err);
+	if (rc == 0)
+		rc = say_conflicts(run, err);
 	return rc < 0 || !run->state ? rc :
 				       state_run_progress(run->state, &run->jobs, run->id, err);
 }

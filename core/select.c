@@ -192,6 +192,7 @@ static void lay_over(struct table_rule *rule, const struct table_rule *under)
 		rule->deletes = under->deletes;
 	if (!rule->has_allow_drift)
 		rule->allow_drift = under->allow_drift;
+	conflict_rule_under(&rule->conflicts, &under->conflicts);
 	if (!rule->delete_column)
 		rule->delete_column = under->delete_column;
 	if (!rule->has_from)

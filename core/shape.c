@@ -355,6 +355,55 @@ static int take_shape(struct shaping *s)
 	return rc;
 }
 
+/* conflicts = "target" of a column. */
+static int mark_staying(struct shaping *s, const struct column_rule *rule)
+{
+	const char *name = rule->as;
+
+	for (size_t i = 0; i < s->from->column_count; i++)
+		if (rule_of(s, i) == rule)
+			name = s->new_names[i];
+	for (size_t i = 0; name && i < s->column_count; i++) {
+		if (strcasecmp(s->columns[i].name, name) != 0)
+			continue;
+		s->columns[i].flags |= ETL_STAYS;
+		return 0;
+	}
+	return error_set(s->err, ETL_USAGE, "%s: conflicts of a column: \"%s\" of \"%s\" does not come to the target; remove it",
+			 rule->origin.text ? rule->origin.text : "columns", rule->name ? rule->name : rule->as,
+			 job_source_name(s->job));
+}
+
+static bool note_staying(struct job *job)
+{
+	for (size_t i = 0; i < job->cast_count; i++) {
+		int64_t at = table_find_column(job->target, job->cast[i].name);
+
+		if (at < 0 || !(table_column(job->target, (size_t)at)->flags & ETL_STAYS))
+			continue;
+		if (!job->stays)
+			job->stays = calloc(job->cast_count, sizeof(*job->stays));
+		if (!job->stays)
+			return false;
+		job->stays[i] = true;
+	}
+	return true;
+}
+
+static int check_staying(struct shaping *s)
+{
+	const struct job *job = s->job;
+
+	for (size_t i = 0; job->stays && i < job->key_count; i++)
+		if (job->stays[job->key[i]])
+			return error_set(s->err, ETL_USAGE,
+					 "%s: \"%s\" is of the key of \"%s\", by which rows are told apart, so it has no conflicts "
+					 "of its own; remove them",
+					 job->rule->origin.text ? job->rule->origin.text : "tables",
+					 job->rows.children[job->key[i]]->name, job_source_name(job));
+	return 0;
+}
+
 static int shape_columns(struct shaping *s)
 {
 	size_t room = s->from->column_count + s->rule->column_count + 1 +
@@ -378,7 +427,12 @@ static int shape_columns(struct shaping *s)
 			       job_source_name(s->job));
 	if (rc == 0)
 		rc = check_collisions(s);
-	return rc == 0 && s->there ? take_shape(s) : rc;
+	if (rc == 0 && s->there)
+		rc = take_shape(s);
+	for (size_t i = 0; i < s->rule->column_count && rc == 0; i++)
+		if (s->rule->columns[i].stays)
+			rc = mark_staying(s, &s->rule->columns[i]);
+	return rc;
 }
 
 static int shape_name(struct shaping *s)
@@ -461,6 +515,7 @@ static int make_key(struct shaping *s)
 static int settle(struct shaping *s)
 {
 	struct job *job = s->job;
+	int rc;
 
 	s->table.columns = s->columns;
 	s->table.column_count = s->column_count;
@@ -478,7 +533,10 @@ static int settle(struct shaping *s)
 					  ->name;
 	job->cast = s->cast;
 	job->cast_count = s->cast_count;
-	return make_rows_schema(s) ? make_key(s) : error_memory(s->err);
+	if (!make_rows_schema(s) || !note_staying(job))
+		return error_memory(s->err);
+	rc = make_key(s);
+	return rc < 0 ? rc : check_staying(s);
 }
 
 int shape_target(const struct pipeline *pipeline, struct jobs *jobs, struct job *job,

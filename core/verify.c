@@ -254,6 +254,7 @@ void verify_peer_init(struct side_peer *side, const struct verify *verify, struc
 					.key = job->key,
 					.key_count = job->key_count,
 					.respelt = job->respelt,
+					.stays = job->stays,
 					.batch_rows = limits->batch_rows,
 					.batch_bytes = limits->batch_bytes,
 					.max_row = limits->max_row,

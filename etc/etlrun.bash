@@ -22,6 +22,9 @@ _etlrun()
 	--log-format | --format)
 		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
 		return ;;
+	--take)
+		mapfile -t COMPREPLY < <(compgen -W 'source target' -- "$cur")
+		return ;;
 	--level)
 		mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur")
 		return ;;
@@ -49,6 +52,10 @@ _etlrun()
 	[[ $verb == copy ]] && return
 	if [[ $verb == rejects && $prev == rejects ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'list replay' -- "$cur")
+		return
+	fi
+	if [[ $verb == conflicts && $prev == conflicts ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'list resolve' -- "$cur")
 		return
 	fi
 	compopt -o filenames

@@ -1126,7 +1126,8 @@ struct etl_target {
 	 * A target whose version is higher than the wanted one is not touched. */
 	int (*version)(struct etl_instance *, struct etl_version *ret, struct etl_error *err);
 	/* Since 1.2. Optional: keep and kept, together. STREAM has the columns number (int64), bytes (bytes) and words (text): a
-	 * piece takes the place of the one with its number, and goes when bytes and words are both NULL. They are staged, as one
+	 * piece takes the place of the one with its number, keeps its words where it has none, and goes when bytes and words are
+	 * both NULL. They are staged, as one
 	 * more split of LOAD (PART says its index; the same again replaces it), and the commit that publishes LOAD
 	 * writes them in its transaction. With ETL_RUN_UNDO revert puts back what was there before. With LOAD, TOKEN and PART
 	 * NULL they are written at once, in a transaction of their own. STREAM stays the host's. */

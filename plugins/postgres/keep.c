@@ -144,7 +144,7 @@ static int take_all(const struct taking *t)
 			take(t, 2, "INSERT INTO " KEPT " AS k (pipeline, kind, name, number, run, bytes, words) SELECT s.pipeline, "
 				"$1, s.name, s.number, coalesce($2, ''), s.bytes, s.words FROM @ AS s WHERE s.bytes IS NOT NULL "
 				"OR s.words IS NOT NULL ON CONFLICT (pipeline, kind, name, number) DO UPDATE SET run = "
-				"coalesce($2, k.run), bytes = excluded.bytes, words = excluded.words");
+				"coalesce($2, k.run), bytes = excluded.bytes, words = coalesce(excluded.words, k.words)");
 }
 
 /* Where the host kept something of this load, of one kind. */

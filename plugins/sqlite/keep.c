@@ -139,7 +139,7 @@ static int take_all(const struct taking *t)
 		    take(t, "INSERT INTO main._etlrun_kept (pipeline, kind, name, number, run, bytes, words) SELECT s.pipeline, ?1, "
 			    "s.name, s.number, coalesce(?2, ''), s.bytes, s.words FROM @ AS s WHERE s.bytes IS NOT NULL OR s.words "
 			    "IS NOT NULL ON CONFLICT DO UPDATE SET run = coalesce(?2, run), bytes = excluded.bytes, words = "
-			    "excluded.words");
+			    "coalesce(excluded.words, words)");
 }
 
 static int publish_kind(struct etl_instance *inst, sqlite3 *db, const char *from, const char *staged,
