@@ -156,6 +156,8 @@ static void print_sql(FILE *out, const char *sql)
 
 static void print_job(FILE *out, const struct pipeline *pipeline, const struct job *job)
 {
+	static const char *const conflicts[] = { "the source's stays", "the target's stays", "the newest stays, or both are parked",
+						 "both are parked" };
 	static const char *const existing[] = {
 		"the run will refuse, for on_existing = \"fail\"",
 		"it will be replaced",
@@ -178,12 +180,17 @@ static void print_job(FILE *out, const struct pipeline *pipeline, const struct j
 	else if (job->existing)
 		fprintf(out, "  -- the target has this table: %s\n",
 			existing[pipeline->on_existing]);
+	if (job->conflicts)
+		fprintf(out, "  -- the hashes of its rows are kept; of a row that both ends changed: %s\n",
+			conflicts[job->rule->conflicts.policy]);
 	for (size_t i = 0; i < job->target->column_count; i++) {
 		const struct etl_column *column = table_column(job->target, i);
 		int64_t at = etl_schema_find(&job->rows, column->name);
 
 		fprintf(out, "  %-24s %-24s", column->name,
 			*column->declared ? column->declared : "(no type)");
+		if (column->flags & ETL_STAYS)
+			fprintf(out, " stays as it is in rows that are there;");
 		if (at >= 0)
 			fprintf(out, " moved as %s",
 				etl_type_name(etl_type_of(job->rows.children[at]), buf,

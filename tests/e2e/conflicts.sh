@@ -47,6 +47,8 @@ changed() {
 # Parked, listed, and settled by the next run.
 parking() {
 	synced park 'conflicts = "park";'
+	run_etlrun plan c.cfg
+	expect_stdout 'the hashes of its rows are kept; of a row that both ends changed: both are parked'
 	changed '2026-01-03 00:00:00'
 	run_sync c.cfg
 	expect_exit 6
