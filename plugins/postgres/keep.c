@@ -63,7 +63,7 @@ static int make_stage(struct etl_instance *inst, const struct etl_token *token, 
 
 	etl_text_add(&sql, "DROP TABLE IF EXISTS ");
 	postgres_add_name(&sql, token->text, table);
-	etl_text_add(&sql, "; CREATE UNLOGGED TABLE ");
+	etl_text_add(&sql, "; CREATE TABLE ");
 	postgres_add_name(&sql, token->text, table);
 	etl_text_add(&sql, " (number bigint NOT NULL, bytes bytea, words text, name text NOT NULL DEFAULT ");
 	etl_text_add_literal(&sql, keep->table);
