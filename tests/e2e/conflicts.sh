@@ -302,6 +302,34 @@ by_cursor_too() {
 	EOF
 }
 
+# What cannot be is said before anything is read.
+refused_words() {
+	sync_pipeline bad.cfg "$1"
+	for verb in check run; do
+		run_etlrun $verb bad.cfg
+		expect_exit 2
+		expect_stderr "$2"
+	done
+}
+not_like_that() {
+	synced words 'conflicts = "park";'
+	refused_words 'conflicts = "newest";' 'write newest = "COLUMN"'
+	refused_words 'conflicts = "newest"; newest = "when";' 'the column of `newest` does not come to the target'
+	refused_words 'tables = ( { name = "item"; columns = ( { name = "id"; conflicts = "target"; } ); } );' 'of the key of "item", by which rows are told apart'
+	refused_words 'tables = ( { name = "item"; columns = ( { name = "price"; conflicts = "park"; } ); } );' 'must be one of source, target'
+	sync_pipeline bad.cfg 'conflicts = "park";'
+	sed 's/mode = "sync"/mode = "merge"/' bad.cfg >merge.cfg
+	run_etlrun check merge.cfg
+	expect_exit 2
+	expect_stderr '`conflicts` belongs to mode = "sync"'
+	run_etlrun conflicts resolve --all bad.cfg
+	expect_exit 2
+	expect_stderr 'Write --take source, or --take target'
+	run_etlrun conflicts settle bad.cfg
+	expect_exit 2
+	expect_stderr 'list, or resolve'
+}
+
 # Killed on its way: rows and what is kept of them are both as before, or both as after, and the next run ends alike.
 killed() {
 	[ "${ETLRUN_FAULT_POINTS:-no}" = yes ] || return 0
@@ -342,5 +370,6 @@ every_conflict() {
 	deleting
 	deciding
 	by_column
+	not_like_that
 	by_cursor_too
 }
