@@ -22,7 +22,7 @@ struct files_decoder {
 	void (*free)(struct files_decoder *self);
 };
 
-#define FILES_MAGIC 4 /* bytes by which a kind of compression is told */
+#define FILES_MAGIC 10 /* bytes by which a kind of compression is told */
 
 /* NULL: no memory. */
 struct files_decoder *files_gzip_new(void);

@@ -127,8 +127,8 @@ int files_input_rewind(struct files_input *input, struct etl_error *err);
 /* From byte OFFSET; of uncompressed files only. */
 int files_input_seek(struct files_input *input, int64_t offset, struct etl_error *err);
 bool files_input_can_seek(const struct files_input *input);
-/* Why a read failed: what is compressed is damaged or ends early. */
-bool files_input_is_damaged(const struct files_input *);
+/* Why a read failed: what is compressed is damaged, ends early or is of another kind. A sentence without its point, or NULL. */
+const char *files_input_damage(const struct files_input *);
 /* Such a read says nothing of it: an error that was said stays, and this one is to be passed over. */
 void files_input_be_quiet(struct files_input *);
 bool files_input_is_compressed(const struct files_input *input);

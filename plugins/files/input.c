@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +22,43 @@ struct files_input {
 	size_t at, size;
 	bool ended; /* the raw end came */
 	bool done;  /* it was checked */
-	bool damaged, quiet;
+	bool quiet;
+	char damage[160]; /* a sentence without its point, or "" */
 };
+
+/* Kinds of compression that are not read here. */
+static const struct {
+	const char *magic;
+	size_t size;
+	const char *name, *command;
+} others[] = {
+	{ "\xfd" "7zXZ", 5, "xz", "xz -d" },
+	{ "BZh", 3, "bzip2", "bzip2 -d" }, /* and a digit, and the first block's */
+	{ "PK\3\4", 4, "zip", "unzip" },
+	{ "\x04\x22\x4d\x18", 4, "lz4", "lz4 -d" },
+};
+
+static bool is_other(const struct files_input *in, size_t i)
+{
+	static const unsigned char block[] = { 0x31, 0x41, 0x59, 0x26, 0x53, 0x59 };
+	bool same = in->size >= others[i].size && memcmp(in->bytes, others[i].magic, others[i].size) == 0;
+
+	return same && (others[i].size != 3 || (in->size >= 4 + sizeof(block) && memcmp(in->bytes + 4, block, sizeof(block)) == 0));
+}
+
+static int damaged(struct files_input *in, struct etl_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int damaged(struct files_input *in, struct etl_error *err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(in->damage, sizeof(in->damage), format, args);
+	va_end(args);
+	if (in->quiet)
+		return ETL_FAILED;
+	return in->files->host->fail(err, ETL_FATAL, NULL, 0, "%s: t%s", in->raw->where, in->damage + 1);
+}
+
 
 static int fill(struct files_input *in, struct etl_error *err)
 {
@@ -95,13 +132,8 @@ static int finish(struct files_input *in, struct etl_error *err)
 	if (in->done)
 		return ETL_OK;
 	in->done = true;
-	in->damaged = in->decoder && !in->decoder->whole(in->decoder);
-	if (in->damaged && in->quiet)
-		return ETL_FAILED;
-	if (in->damaged)
-		return in->files->host->fail(err, ETL_FATAL, NULL, 0,
-					     "%s: the %s file ends in its middle; it was cut short, get it again",
-					     in->raw->where, in->decoder->name);
+	if (in->decoder && !in->decoder->whole(in->decoder))
+		return damaged(in, err, "The %s file ends in its middle; it was cut short, get it again", in->decoder->name);
 	return in->files->backend->unchanged(in->raw, err);
 }
 
@@ -142,13 +174,8 @@ static int read_coded(struct files_input *in, void *to, size_t room, size_t *ret
 		/* Without new bytes too: some may wait in the decoder. */
 		why = in->decoder->run(in->decoder, in->bytes + in->at, in->size - in->at, to, room,
 				       &taken, &made);
-		in->damaged = why;
-		if (why && in->quiet)
-			return ETL_FAILED;
 		if (why)
-			return in->files->host->fail(err, ETL_FATAL, NULL, 0,
-						     "%s: the %s file is damaged (%s); get it again",
-						     in->raw->where, in->decoder->name, why);
+			return damaged(in, err, "The %s file is damaged (%s); get it again", in->decoder->name, why);
 		in->at += taken;
 		if (made > 0)
 			break;
@@ -162,7 +189,13 @@ static int read_coded(struct files_input *in, void *to, size_t room, size_t *ret
 int files_input_read(struct files_input *in, void *to, size_t room, size_t *ret, struct etl_error *err)
 {
 	size_t n = 0;
-	int rc = in->decoder ? read_coded(in, to, room, &n, err) : read_plain(in, to, room, &n, err);
+	int rc;
+
+	for (size_t i = 0; !in->decoder && in->at == 0 && in->size > 0 && i < sizeof(others) / sizeof(*others); i++)
+		if (is_other(in, i))
+			return damaged(in, err, "The file is compressed by %s, which is not read here; decompress it first (%s)",
+				       others[i].name, others[i].command);
+	rc = in->decoder ? read_coded(in, to, room, &n, err) : read_plain(in, to, room, &n, err);
 
 	if (!rc)
 		*ret = n;
@@ -183,9 +216,9 @@ void files_input_be_quiet(struct files_input *in)
 	in->quiet = true;
 }
 
-bool files_input_is_damaged(const struct files_input *in)
+const char *files_input_damage(const struct files_input *in)
 {
-	return in->damaged;
+	return *in->damage ? in->damage : NULL;
 }
 
 bool files_input_is_compressed(const struct files_input *in)

@@ -59,8 +59,9 @@ static int read_whole(struct open_file *f, const struct files_entry *entry, stru
 		rc = files_input_read(input, ret->text + ret->size, CHUNK, &got, f->err);
 		ret->size += rc ? 0 : got;
 	}
-	if (rc && input && f->inst->skip_broken && files_input_is_damaged(input)) {
-		*flaw = (struct json_split_flaw){ .code = "damaged", .reason = "What is compressed is damaged or cut short." };
+	if (rc && input && f->inst->skip_broken && files_input_damage(input)) {
+		*flaw = (struct json_split_flaw){ .code = "damaged" };
+		snprintf(flaw->reason, sizeof(flaw->reason), "%s.", files_input_damage(input));
 		rc = OPEN_FILE_FLAW;
 	} else if (!rc && got > 0) {
 		*flaw = (struct json_split_flaw){ .code = "too_large", .reason = "It is larger than max_row." };

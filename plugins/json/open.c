@@ -118,9 +118,9 @@ static int next(struct open_file *f, struct json_record *record, struct json_spl
 			return OPEN_FILE_FLAW;
 		case JSON_SPLIT_MORE:
 			rc = f->inst->host->canceled(f->inst->host) ? ETL_CANCELED : feed(f);
-			if (rc && f->inst->skip_broken && files_input_is_damaged(f->input)) {
+			if (rc && f->inst->skip_broken && files_input_damage(f->input)) {
 				*flaw = (struct json_split_flaw){ .code = "damaged" };
-				snprintf(flaw->reason, sizeof(flaw->reason), "What is compressed is damaged or cut short.");
+				snprintf(flaw->reason, sizeof(flaw->reason), "%s.", files_input_damage(f->input));
 				return OPEN_FILE_FLAW;
 			}
 			if (rc)
