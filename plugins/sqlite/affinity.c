@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "number.h"
-#include "stage.h"
+#include "pages.h"
 
 static bool says(const char *declared, const char *word)
 {
@@ -33,9 +33,23 @@ enum sqlite_affinity sqlite_affinity(const char *declared, bool strict)
 	return SQLITE_NUMBERS;
 }
 
+enum page_affinity page_affinity(const char *declared)
+{
+	switch (sqlite_affinity(declared, false)) {
+	case SQLITE_NUMBERS:
+		return PAGE_NUMBERS;
+	case SQLITE_REALS:
+		return PAGE_REALS;
+	default:
+		return declared && (says(declared, "CHAR") || says(declared, "CLOB") || says(declared, "TEXT")) ?
+			       PAGE_TEXTS :
+			       PAGE_KEEPS;
+	}
+}
+
 /* Writes into SPELT how the number will read. */
-static const char *bind_number(sqlite3_stmt *stmt, int at, const struct number *number,
-			       enum sqlite_affinity affinity, char spelt[SPELL_MAX])
+static const char *give_number(struct page_value *ret, const struct number *number, enum sqlite_affinity affinity,
+			       char spelt[SPELL_MAX])
 {
 	const char *code;
 	int64_t whole;
@@ -43,19 +57,19 @@ static const char *bind_number(sqlite3_stmt *stmt, int at, const struct number *
 
 	if (affinity == SQLITE_NUMBERS && !etl_number_int64(number, &whole)) {
 		etl_spell_int(spelt, whole);
-		sqlite3_bind_int64(stmt, at, whole);
+		*ret = (struct page_value){ .kind = PAGE_INT, .integer = whole };
 		return NULL;
 	}
 	code = etl_number_double(number, &real);
 	if (code)
 		return code;
 	etl_spell_double(spelt, real);
-	sqlite3_bind_double(stmt, at, real);
+	*ret = (struct page_value){ .kind = PAGE_REAL, .real = real };
 	return NULL;
 }
 
-const char *sqlite_bind_exact(sqlite3_stmt *stmt, int column, const struct etl_column_view *c,
-			      int64_t row, char *scratch, enum sqlite_affinity affinity)
+const char *page_value_exact(const struct etl_column_view *c, int64_t row, char *scratch, enum sqlite_affinity affinity,
+			     struct page_value *ret)
 {
 	struct number number;
 	const char *text = scratch, *code;
@@ -65,15 +79,15 @@ const char *sqlite_bind_exact(sqlite3_stmt *stmt, int column, const struct etl_c
 	if (affinity == SQLITE_KEEPS || etl_is_null(c, row) ||
 	    (c->type.type != ETL_DECIMAL && c->type.type != ETL_NUMERIC &&
 	     c->type.type != ETL_JSON))
-		return sqlite_bind(stmt, column, c, row, scratch);
+		return page_value_of(c, row, scratch, ret);
 	if (c->type.type == ETL_DECIMAL)
 		size = (int64_t)etl_spell_decimal(scratch, etl_decimal_get(etl_get_fixed(c, row)),
 						  c->type.scale);
 	else
 		text = (const char *)etl_get_bytes(c, row, &size);
 	if (!etl_number_parse(&number, text, (size_t)size))
-		return sqlite_bind(stmt, column, c, row, scratch);
-	code = bind_number(stmt, column + 1, &number, affinity, spelt);
+		return page_value_of(c, row, scratch, ret);
+	code = give_number(ret, &number, affinity, spelt);
 	/* A json is its text: 1.0 is not 1. */
 	if (!code && c->type.type == ETL_JSON &&
 	    (strlen(spelt) != (size_t)size || memcmp(spelt, text, (size_t)size) != 0))

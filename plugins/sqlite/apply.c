@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "given.h"
 #include "into.h"
+#include "pages.h"
 #include "references.h"
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
@@ -126,6 +127,10 @@ static int apply_whole(struct etl_instance *inst, const struct etl_load *load,
 	bool there = false;
 	int rc = sqlite_given_is_there(inst, step, &there, err);
 
+	if (rc || there)
+		return rc;
+	if (sorts)
+		rc = page_index_make(inst, load, step->object, step->sql, &there, err);
 	if (rc || there)
 		return rc;
 	rc = sorts ? sqlite_stage_sorts(inst, true, err) : ETL_OK;

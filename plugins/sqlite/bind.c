@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "stage.h"
+#include "pages.h"
 
 #define DAY_US	   INT64_C(86400000000)
 #define UUID_BYTES 16
@@ -113,32 +113,32 @@ static int put_uuid(char *at, const uint8_t *bytes)
 	return n;
 }
 
-static const char *bind_text(sqlite3_stmt *stmt, int at, const void *text, int64_t size)
+/* A NULL pointer would be stored as NULL, an empty text is none. */
+static const char *give_bytes(struct page_value *ret, enum page_kind kind, const void *at, int64_t size)
 {
-	/* A NULL pointer would be stored as NULL, an empty text is none. */
-	int rc = sqlite3_bind_text64(stmt, at, text && size ? text : "", (sqlite3_uint64)size,
-				     SQLITE_STATIC, SQLITE_UTF8);
-
-	return rc == SQLITE_OK ? NULL : rc == SQLITE_TOOBIG ? "too_big" : "no_memory";
-}
-
-static const char *bind_blob(sqlite3_stmt *stmt, int at, const void *bytes, int64_t size)
-{
-	int rc = sqlite3_bind_blob64(stmt, at, bytes && size ? bytes : "", (sqlite3_uint64)size,
-				     SQLITE_STATIC);
-
-	return rc == SQLITE_OK ? NULL : rc == SQLITE_TOOBIG ? "too_big" : "no_memory";
-}
-
-static const char *bind_real(sqlite3_stmt *stmt, int at, double v)
-{
-	if (v != v)
-		return "out_of_range";
-	sqlite3_bind_double(stmt, at, v);
+	ret->kind = kind;
+	ret->bytes = at && size ? at : (const uint8_t *)"";
+	ret->size = (size_t)size;
 	return NULL;
 }
 
-static const char *bind_any(sqlite3_stmt *stmt, int at, const uint8_t *bytes, int64_t size)
+static const char *give_int(struct page_value *ret, int64_t v)
+{
+	ret->kind = PAGE_INT;
+	ret->integer = v;
+	return NULL;
+}
+
+static const char *give_real(struct page_value *ret, double v)
+{
+	if (v != v)
+		return "out_of_range";
+	ret->kind = PAGE_REAL;
+	ret->real = v;
+	return NULL;
+}
+
+static const char *give_any(struct page_value *ret, const uint8_t *bytes, int64_t size)
 {
 	int64_t integer = 0;
 	double real;
@@ -153,23 +153,20 @@ static const char *bind_any(sqlite3_stmt *stmt, int at, const uint8_t *bytes, in
 			return "type";
 		for (i = 8; i >= 1; i--)
 			integer = (int64_t)((uint64_t)integer << 8 | bytes[i]);
-		if (bytes[0] == ETL_ANY_INT) {
-			sqlite3_bind_int64(stmt, at, integer);
-			return NULL;
-		}
+		if (bytes[0] == ETL_ANY_INT)
+			return give_int(ret, integer);
 		memcpy(&real, &integer, 8);
-		return bind_real(stmt, at, real);
+		return give_real(ret, real);
 	case ETL_ANY_TEXT:
-		return bind_text(stmt, at, bytes + 1, size - 1);
+		return give_bytes(ret, PAGE_TEXT, bytes + 1, size - 1);
 	case ETL_ANY_BLOB:
-		return bind_blob(stmt, at, bytes + 1, size - 1);
+		return give_bytes(ret, PAGE_BLOB, bytes + 1, size - 1);
 	default:
 		return "type";
 	}
 }
 
-static const char *bind_formatted(sqlite3_stmt *stmt, int at, const struct etl_column_view *c,
-				  int64_t row, char *scratch)
+static const char *give_formatted(struct page_value *ret, const struct etl_column_view *c, int64_t row, char *scratch)
 {
 	int64_t us;
 	int n;
@@ -195,51 +192,77 @@ static const char *bind_formatted(sqlite3_stmt *stmt, int at, const struct etl_c
 	default:
 		return "type";
 	}
-	return n ? bind_text(stmt, at, scratch, n) : "out_of_range";
+	return n ? give_bytes(ret, PAGE_TEXT, scratch, n) : "out_of_range";
 }
 
-const char *sqlite_bind(sqlite3_stmt *stmt, int column, const struct etl_column_view *c,
-			int64_t row, char *scratch)
+const char *page_value_of(const struct etl_column_view *c, int64_t row, char *scratch, struct page_value *ret)
 {
-	int at = column + 1;
 	const uint8_t *bytes;
 	int64_t size;
 
 	if (etl_is_null(c, row)) {
-		sqlite3_bind_null(stmt, at);
+		ret->kind = PAGE_NULL;
 		return NULL;
 	}
 	switch (c->type.type) {
 	case ETL_BOOL:
-		sqlite3_bind_int(stmt, at, etl_get_bool(c, row));
-		return NULL;
+		return give_int(ret, etl_get_bool(c, row));
 	case ETL_INT16:
-		sqlite3_bind_int(stmt, at, etl_get_int16(c, row));
-		return NULL;
+		return give_int(ret, etl_get_int16(c, row));
 	case ETL_INT32:
-		sqlite3_bind_int(stmt, at, etl_get_int32(c, row));
-		return NULL;
+		return give_int(ret, etl_get_int32(c, row));
 	case ETL_INT64:
-		sqlite3_bind_int64(stmt, at, etl_get_int64(c, row));
-		return NULL;
+		return give_int(ret, etl_get_int64(c, row));
 	case ETL_FLOAT32:
-		return bind_real(stmt, at, (double)etl_get_float32(c, row));
+		return give_real(ret, (double)etl_get_float32(c, row));
 	case ETL_FLOAT64:
-		return bind_real(stmt, at, etl_get_float64(c, row));
+		return give_real(ret, etl_get_float64(c, row));
 	case ETL_NUMERIC:
 	case ETL_TEXT:
 	case ETL_JSON:
 		bytes = etl_get_bytes(c, row, &size);
-		return bind_text(stmt, at, bytes, size);
+		return give_bytes(ret, PAGE_TEXT, bytes, size);
 	case ETL_BYTES:
 		bytes = etl_get_bytes(c, row, &size);
-		return bind_blob(stmt, at, bytes, size);
+		return give_bytes(ret, PAGE_BLOB, bytes, size);
 	case ETL_ANY:
 		bytes = etl_get_bytes(c, row, &size);
-		return bind_any(stmt, at, bytes, size);
+		return give_any(ret, bytes, size);
 	default:
-		return bind_formatted(stmt, at, c, row, scratch);
+		return give_formatted(ret, c, row, scratch);
 	}
+}
+
+const char *sqlite_bind_value(sqlite3_stmt *stmt, int column, const struct page_value *v)
+{
+	int at = column + 1, rc = SQLITE_OK;
+
+	switch (v->kind) {
+	case PAGE_NULL:
+		sqlite3_bind_null(stmt, at);
+		break;
+	case PAGE_INT:
+		sqlite3_bind_int64(stmt, at, v->integer);
+		break;
+	case PAGE_REAL:
+		sqlite3_bind_double(stmt, at, v->real);
+		break;
+	case PAGE_TEXT:
+		rc = sqlite3_bind_text64(stmt, at, (const char *)v->bytes, (sqlite3_uint64)v->size, SQLITE_STATIC,
+					 SQLITE_UTF8);
+		break;
+	case PAGE_BLOB:
+		rc = sqlite3_bind_blob64(stmt, at, v->bytes, (sqlite3_uint64)v->size, SQLITE_STATIC);
+	}
+	return rc == SQLITE_OK ? NULL : rc == SQLITE_TOOBIG ? "too_big" : "no_memory";
+}
+
+const char *sqlite_bind(sqlite3_stmt *stmt, int column, const struct etl_column_view *c, int64_t row, char *scratch)
+{
+	struct page_value v;
+	const char *code = page_value_of(c, row, scratch, &v);
+
+	return code ? code : sqlite_bind_value(stmt, column, &v);
 }
 
 bool sqlite_is_torn(const struct etl_column_view *c, int64_t row)

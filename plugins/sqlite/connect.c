@@ -125,25 +125,47 @@ int32_t sqlite_errno_class(void)
 	return errno == ENOMEM ? ETL_MEMORY : ETL_FATAL;
 }
 
+static int fail_with(struct etl_instance *inst, int extended, int error, const char *words, struct etl_error *err,
+		     const char *format, va_list args)
+{
+	int code = extended & 0xff;
+	char what[WORDS_MAX];
+
+	if (code == SQLITE_INTERRUPT && inst->host->canceled(inst->host))
+		return ETL_CANCELED;
+	vsnprintf(what, sizeof(what), format, args);
+	return inst->host->fail(err, class_of(code), code == SQLITE_FULL || is_full(error) ? DISK_FULL : NULL, extended,
+				"%s: %s: %s%s%s%s%s",
+				inst->path, what, words,
+				error ? " (" : "", error ? strerror(error) : "", error ? ")" : "",
+				advice(inst, code, extended, error));
+}
+
 int sqlite_fail(struct etl_instance *inst, sqlite3 *db, struct etl_error *err, const char *format,
 		...)
 {
 	int last = errno;
 	int extended = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-	int code = extended & 0xff, error = system_error(db, code, last);
-	char what[WORDS_MAX];
 	va_list args;
+	int rc;
 
-	if (code == SQLITE_INTERRUPT && inst->host->canceled(inst->host))
-		return ETL_CANCELED;
 	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
+	rc = fail_with(inst, extended, system_error(db, extended & 0xff, last),
+		       db ? sqlite3_errmsg(db) : "out of memory", err, format, args);
 	va_end(args);
-	return inst->host->fail(err, class_of(code), code == SQLITE_FULL || is_full(error) ? DISK_FULL : NULL, extended,
-				"%s: %s: %s%s%s%s%s",
-				inst->path, what, db ? sqlite3_errmsg(db) : "out of memory",
-				error ? " (" : "", error ? strerror(error) : "", error ? ")" : "",
-				advice(inst, code, extended, error));
+	return rc;
+}
+
+int sqlite_fail_as(struct etl_instance *inst, int code, struct etl_error *err, const char *format, ...)
+{
+	int last = errno, error = is_full(last) || last == EIO || last == EROFS ? last : 0;
+	va_list args;
+	int rc;
+
+	va_start(args, format);
+	rc = fail_with(inst, code, error, sqlite3_errstr(code), err, format, args);
+	va_end(args);
+	return rc;
 }
 
 int sqlite_run(struct etl_instance *inst, sqlite3 *db, const char *sql, struct etl_error *err)

@@ -10,31 +10,11 @@
 
 #include "fault.h"
 #include "into.h"
-#include "screen.h"
+#include "load.h"
 
 #define RANGES_MOST 65536 /* of one split; beyond it the split cannot be replaced */
-#define NAMES_MAX   512	  /* bytes of the column names of a reject */
 
-struct loading {
-	struct etl_instance *inst;
-	const struct etl_load *load;
-	const struct etl_part *split;
-	struct etl_error *err;
-	struct ArrowSchema schema;
-	struct etl_view *view;
-	sqlite3_stmt *insert;
-	char *scratch; /* SQLITE_SCRATCH bytes a column */
-	enum sqlite_affinity *affinities; /* of the columns of the table */
-	bool has_rowid;
-	int64_t alias; /* the column that is the rowid itself; -1: none */
-	bool utf16; /* how the file keeps its texts */
-	struct sqlite_part part;
-	struct sqlite_order order;
-	sqlite3_stmt *kept; /* takes the keys of rows that are refused, for a merge that deletes; or NULL */
-	uint64_t bytes;
-};
-
-static int no_memory(struct loading *l)
+int load_no_memory(struct loading *l)
 {
 	return l->inst->host->fail(l->err, ETL_MEMORY, NULL, 0,
 				   "%s: no memory to load table \"%s\"", l->inst->path,
@@ -48,7 +28,7 @@ static int fail_stream(struct loading *l, struct ArrowArrayStream *stream, int c
 	if (l->inst->host->canceled(l->inst->host))
 		return ETL_CANCELED;
 	if (code == ENOMEM)
-		return no_memory(l);
+		return load_no_memory(l);
 	/* Whoever made the stream has described the failure already; the first description stays. */
 	return l->inst->host->fail(l->err, ETL_FATAL, NULL, code, "%s",
 				   words && *words ? words : "the rows could not be read");
@@ -117,7 +97,7 @@ static int remove_part(struct loading *l, const struct sqlite_part *part)
 	etl_text_add(&sql, "DELETE FROM ");
 	etl_text_add_name(&sql, l->load->table->name, '"');
 	etl_text_addf(&sql, " WHERE %s BETWEEN ?1 AND ?2", rowid);
-	rc = sql.failed ? no_memory(l) :
+	rc = sql.failed ? load_no_memory(l) :
 			  sqlite_prepare(l->inst, l->inst->stage, sql.at, &stmt, l->err);
 	for (i = 0; !rc && i < part->range_count; i++) {
 		sqlite3_bind_int64(stmt, 1, part->ranges[2 * i]);
@@ -154,218 +134,59 @@ static struct sqlite_part *room_for_part(struct loading *l)
 	return part;
 }
 
-/* ---- Rows SQLite refuses ------------------------------------------------------------------------------ */
-
-static const char *code_of(int extended)
-{
-	switch (extended) {
-	case SQLITE_CONSTRAINT_NOTNULL:
-		return "not_null";
-	case SQLITE_CONSTRAINT_UNIQUE:
-	case SQLITE_CONSTRAINT_PRIMARYKEY:
-	case SQLITE_CONSTRAINT_ROWID:
-		return "duplicate";
-	case SQLITE_CONSTRAINT_CHECK:
-		return "check";
-	case SQLITE_CONSTRAINT_DATATYPE:
-	case SQLITE_MISMATCH:
-		return "type";
-	case SQLITE_TOOBIG:
-		return "too_big";
-	/* The statement itself is in order: it was prepared. */
-	case SQLITE_ERROR:
-		return "expression";
-	default:
-		return (extended & 0xff) == SQLITE_CONSTRAINT ? "constraint" : NULL;
-	}
-}
-
-/* "UNIQUE constraint failed: t.a, t.b" -> "a, b"; NULL when the words name no column of this table. */
-static const char *columns_of(const char *words, const char *table, char *buf)
-{
-	size_t length = strlen(table), n = 0;
-	const char *at = words;
-
-	while ((at = strstr(at, table)) != NULL) {
-		const char *end;
-
-		at += length;
-		if (*at != '.' || (at - length > words && at[-1 - (ptrdiff_t)length] != ' '))
-			continue;
-		at++;
-		end = strstr(at, ", ");
-		end = end ? end : at + strlen(at);
-		if (n + (size_t)(end - at) + 3 > NAMES_MAX)
-			break;
-		if (n) {
-			memcpy(buf + n, ", ", 2);
-			n += 2;
-		}
-		memcpy(buf + n, at, (size_t)(end - at));
-		n += (size_t)(end - at);
-		at = end;
-	}
-	buf[n] = '\0';
-	return n ? buf : NULL;
-}
-
-static int64_t find_column(const struct loading *l, const char *name)
-{
-	int64_t i;
-
-	for (i = 0; i < l->schema.n_children; i++) {
-		if (sqlite3_stricmp(l->schema.children[i]->name, name) == 0)
-			return i;
-	}
-	return -1;
-}
-
-/* The row is in the source still, so what it means in the target is not gone. A key that SQLite does not take is
- * in no target. */
-static int keep_key(struct loading *l, int64_t row)
-{
-	const struct etl_load *load = l->load;
-	size_t i;
-	int rc = ETL_OK;
-
-	for (i = 0; l->kept && i < load->key_count; i++) {
-		int64_t at = find_column(l, load->key[i]);
-
-		if (at < 0 || sqlite_bind(l->kept, (int)i, &l->view->columns[at], row,
-					  l->scratch + at * SQLITE_SCRATCH))
-			return ETL_OK;
-	}
-	if (!l->kept)
-		return ETL_OK;
-	if (sqlite3_step(l->kept) != SQLITE_DONE)
-		rc = sqlite_fail(l->inst, l->inst->stage, l->err, "keeping the key of a row of \"%s\"",
-				 load->table->name);
-	sqlite3_reset(l->kept);
-	sqlite3_clear_bindings(l->kept);
-	return rc;
-}
-
-static int reject(struct loading *l, const struct ArrowArray *batch, int64_t row, const char *code,
-		  const char *column, const char *reason)
-{
-	struct etl_reject r = { .code = code,
-				.column = column,
-				.reason = reason,
-				.schema = &l->schema,
-				.batch = batch,
-				.row = row,
-				.ordinal = -1 };
-	int rc = l->inst->host->reject(l->split->context, &r);
-
-	return rc ? rc : keep_key(l, row);
-}
-
-static int reject_step(struct loading *l, const struct ArrowArray *batch, int64_t row)
-{
-	int extended = sqlite3_extended_errcode(l->inst->stage);
-	const char *code = code_of(extended), *words = sqlite3_errmsg(l->inst->stage);
-	char columns[NAMES_MAX];
-	const char *column;
-	char *reason;
-	int rc;
-
-	if (!code)
-		return sqlite_fail(l->inst, l->inst->stage, l->err, "writing a row of \"%s\"",
-				   l->load->table->name);
-	column = extended == SQLITE_CONSTRAINT_CHECK ?
-			 NULL :
-			 columns_of(words, l->load->table->name, columns);
-	if (extended == SQLITE_MISMATCH && l->load->table->primary.column_count == 1)
-		column = l->load->table->primary.columns[0];
-	reason = sqlite3_mprintf("SQLite refuses the row: %s", words);
-	if (!reason)
-		return no_memory(l);
-	rc = reject(l, batch, row, code, column, reason);
-	sqlite3_free(reason);
-	return rc;
-}
-
-static int reject_value(struct loading *l, const struct ArrowArray *batch, int64_t row,
-			int64_t column, const char *code)
-{
-	const struct etl_column_view *c = &l->view->columns[column];
-	struct etl_text reason = { 0 };
-	char type[64];
-	int rc;
-
-	if (strcmp(code, "no_memory") == 0)
-		return no_memory(l);
-	etl_text_addf(&reason, "the %s ", etl_type_name(c->type, type, sizeof(type)));
-	if (strcmp(code, "too_big") == 0)
-		etl_text_add(&reason, "is larger than SQLite takes");
-	else if (strcmp(code, "invalid_utf8") == 0)
-		etl_text_add(
-			&reason,
-			"is a text that is not valid UTF-8, which a UTF-16 database would change");
-	else {
-		etl_text_add_value(&reason, c, row);
-		etl_text_add(&reason, strcmp(code, "too_precise") == 0 ?
-					      " would be changed by SQLite, whose numbers are integers of 64 "
-					      "bits and floats; a column of type text keeps it" :
-					      " cannot be stored by SQLite");
-	}
-	rc = reason.failed ?
-		     no_memory(l) :
-		     reject(l, batch, row, code, l->schema.children[column]->name, reason.at);
-	etl_text_free(&reason);
-	return rc;
-}
-
-/* SQLite would make a number of it, and then maybe refuse the row that has this number. */
-static int reject_unnumbered(struct loading *l, const struct ArrowArray *batch, int64_t row)
-{
-	const char *name = l->schema.children[l->alias]->name;
-	struct etl_text reason = { 0 };
-	int rc;
-
-	etl_text_addf(&reason,
-		      "%s is NULL, of which SQLite would make a number, since it is the INTEGER "
-		      "PRIMARY KEY; with "
-		      "exclude_columns all rows get one",
-		      name);
-	rc = reason.failed ? no_memory(l) : reject(l, batch, row, "not_null", name, reason.at);
-	etl_text_free(&reason);
-	return rc;
-}
-
 /* ---- Rows ------------------------------------------------------------------------------------------------ */
+
+static int note_row(struct loading *l, int64_t rowid)
+{
+	l->part.rows++;
+	if (l->has_rowid && l->part.known && !note_rowid(&l->part, rowid))
+		return load_no_memory(l);
+	return l->order.wanted ? sqlite_order_note(l->inst, l->load, &l->order, rowid, l->err) : ETL_OK;
+}
+
+/* What came so far is in the table from here on, and the transaction of the split is open. */
+static int leave_pages(struct loading *l)
+{
+	int rc = page_load_settle(l->pages, l->err);
+
+	l->through_pages = false;
+	return rc ? rc : sqlite_order_open(l->inst, l->load, &l->order, l->err);
+}
 
 static int insert_row(struct loading *l, const struct ArrowArray *batch, int64_t row)
 {
 	const char *code;
-	int64_t i;
+	int64_t rowid, i;
 	int rc;
 
 	if (l->alias >= 0 && etl_is_null(&l->view->columns[l->alias], row))
-		return reject_unnumbered(l, batch, row);
+		return load_reject_unnumbered(l, batch, row);
 	for (i = 0; i < l->view->count; i++) {
 		code = l->utf16 && sqlite_is_torn(&l->view->columns[i], row) ?
 			       "invalid_utf8" :
-			       sqlite_bind_exact(l->insert, (int)i, &l->view->columns[i], row,
-						 l->scratch + i * SQLITE_SCRATCH,
-						 l->affinities[i]);
+			       page_value_exact(&l->view->columns[i], row, l->scratch + i * SQLITE_SCRATCH,
+						l->affinities[i], &l->values[i]);
 		if (code)
-			return reject_value(l, batch, row, i, code);
+			return load_reject_value(l, batch, row, i, code);
+	}
+	if (l->through_pages) {
+		rc = page_load_row(l->pages, l->values, &rowid, l->err);
+		if (rc != PAGES_PASS)
+			return rc ? rc : note_row(l, rowid);
+		rc = leave_pages(l);
+		if (rc)
+			return rc;
+	}
+	for (i = 0; i < l->view->count; i++) {
+		code = sqlite_bind_value(l->insert, (int)i, &l->values[i]);
+		if (code)
+			return load_reject_value(l, batch, row, i, code);
 	}
 	rc = sqlite3_step(l->insert);
 	if (rc != SQLITE_DONE)
-		rc = reject_step(l, batch, row);
-	else {
-		l->part.rows++;
-		rc = l->has_rowid && l->part.known &&
-				     !note_rowid(&l->part,
-						 sqlite3_last_insert_rowid(l->inst->stage)) ?
-			     no_memory(l) :
-			     ETL_OK;
-		if (!rc && l->order.wanted)
-			rc = sqlite_order_note(l->inst, l->load, &l->order,
-					       sqlite3_last_insert_rowid(l->inst->stage), l->err);
-	}
+		rc = load_reject_step(l, batch, row);
+	else
+		rc = note_row(l, sqlite3_last_insert_rowid(l->inst->stage));
 	sqlite3_reset(l->insert);
 	return rc;
 }
@@ -387,6 +208,30 @@ static int insert_batch(struct loading *l, const struct ArrowArray *batch)
 	return rc;
 }
 
+static int begin_rows(struct loading *l)
+{
+	int rc = sqlite_run(l->inst, l->inst->stage, "BEGIN IMMEDIATE", l->err);
+
+	if (!rc)
+		rc = remove_part(l, l->was);
+	return rc ? rc : sqlite_order_open(l->inst, l->load, &l->order, l->err);
+}
+
+/* As soon as a row comes, or none does. How many come at once must not decide: the file would depend on it. */
+static int begin_split(struct loading *l, bool has_rows)
+{
+	int rc = ETL_OK;
+
+	l->begun = true;
+	if (has_rows && !l->was->rows)
+		rc = page_load_open(l->inst, l->load->table->name, &l->schema, &l->pages, l->err);
+	l->through_pages = l->pages != NULL;
+	if (!rc && !l->pages)
+		rc = begin_rows(l);
+	ETL_FAULT("sqlite.load_begun");
+	return rc;
+}
+
 static int insert_all(struct loading *l, struct ArrowArrayStream *stream)
 {
 	struct ArrowArray batch;
@@ -400,8 +245,10 @@ static int insert_all(struct loading *l, struct ArrowArrayStream *stream)
 		if (rc)
 			return fail_stream(l, stream, rc);
 		if (!batch.release)
-			return ETL_OK;
-		rc = insert_batch(l, &batch);
+			return l->begun ? ETL_OK : begin_split(l, false);
+		rc = l->begun || !batch.length ? ETL_OK : begin_split(l, true);
+		if (!rc)
+			rc = insert_batch(l, &batch);
 		ETL_FAULT("sqlite.load_batch");
 		/* The statement still points into the batch. */
 		sqlite3_clear_bindings(l->insert);
@@ -487,10 +334,11 @@ static int prepare(struct loading *l, struct ArrowArrayStream *stream)
 	l->view = etl_view_new(&l->schema);
 	l->scratch = malloc((size_t)(l->schema.n_children + 1) * SQLITE_SCRATCH);
 	l->affinities = calloc((size_t)(l->schema.n_children + 1), sizeof(*l->affinities));
+	l->values = calloc((size_t)(l->schema.n_children + 1), sizeof(*l->values));
 	sql = insert_sql(l);
-	if (!l->view || !l->scratch || !l->affinities || !sql) {
+	if (!l->view || !l->scratch || !l->values || !l->affinities || !sql) {
 		free(sql);
-		return no_memory(l);
+		return load_no_memory(l);
 	}
 	find_affinities(l);
 	rc = sqlite_number(l->inst, db, "SELECT encoding <> 'UTF-8' FROM pragma_encoding", 0,
@@ -522,7 +370,7 @@ static int prepare_kept(struct loading *l)
 	for (i = 0; i < load->key_count; i++)
 		etl_text_addf(&sql, "%s?%zu", i ? ", " : "", i + 1);
 	etl_text_add(&sql, ")");
-	rc = sql.failed ? no_memory(l) :
+	rc = sql.failed ? load_no_memory(l) :
 			  sqlite_prepare(l->inst, l->inst->stage, sql.at, &l->kept, l->err);
 	etl_text_free(&sql);
 	return rc;
@@ -532,28 +380,21 @@ static int prepare_kept(struct loading *l)
 static int transact(struct loading *l, struct ArrowArrayStream *stream)
 {
 	sqlite3 *db = l->inst->stage;
-	struct sqlite_part *part;
-	int rc = sqlite_run(l->inst, db, "BEGIN IMMEDIATE", l->err);
+	struct sqlite_part *part = l->was = room_for_part(l);
+	int rc = part ? insert_all(l, stream) : load_no_memory(l);
 
-	if (rc)
-		return rc;
-	ETL_FAULT("sqlite.load_begun");
-	part = room_for_part(l);
-	rc = part ? remove_part(l, part) : no_memory(l);
-	if (!rc)
-		rc = sqlite_order_open(l->inst, l->load, &l->order, l->err);
-	if (!rc)
-		rc = insert_all(l, stream);
+	if (!rc && l->through_pages)
+		rc = leave_pages(l);
 	ETL_FAULT("sqlite.load_before_commit");
 	if (!rc)
 		rc = sqlite_run(l->inst, db, "COMMIT", l->err);
 	sqlite_order_close(&l->order);
 	ETL_FAULT("sqlite.load_after_commit");
-	if (rc) {
-		if (!sqlite3_get_autocommit(db))
-			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc && !sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	page_load_close(l->pages, !rc);
+	if (rc)
 		return rc;
-	}
 	free(part->ranges);
 	*part = l->part;
 	l->part.ranges = NULL;
@@ -587,6 +428,7 @@ static int load_split(struct etl_instance *inst, const struct etl_load *load,
 	etl_view_free(l.view);
 	free(l.scratch);
 	free(l.affinities);
+	free(l.values);
 	free(l.part.ranges);
 	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "pages.h"
 #include "screen.h"
 
 /* A foreign key of the table as SQLite counts them, and what a join over it is made of. */
@@ -218,16 +219,15 @@ static int collect_joins(struct checking *c, int64_t *ret)
 	return rc;
 }
 
-static int put_found(struct checking *c, sqlite3_stmt *put, sqlite3_stmt *found)
+static int put_found(struct checking *c, sqlite3_stmt *put, int64_t rowid, int64_t id)
 {
 	struct screen *s = &c->screen;
-	int64_t id = sqlite3_column_int64(found, 3);
 	size_t i = 0;
 	int rc = ETL_OK;
 
 	while (i < c->count && c->keys[i].id != id)
 		i++;
-	sqlite3_bind_int64(put, 1, sqlite3_column_int64(found, 1));
+	sqlite3_bind_int64(put, 1, rowid);
 	sqlite3_bind_int64(put, 2, i < c->count ? (int64_t)c->keys[i].rule : 0);
 	if (sqlite3_step(put) != SQLITE_DONE)
 		rc = sqlite_fail(s->inst, s->inst->stage, s->err, "noting rows of \"%s\"",
@@ -236,26 +236,43 @@ static int put_found(struct checking *c, sqlite3_stmt *put, sqlite3_stmt *found)
 	return rc;
 }
 
+static int open_put(struct checking *c, sqlite3_stmt **ret)
+{
+	struct screen *s = &c->screen;
+	int rc = ETL_OK;
+
+	for (size_t i = 0; !rc && i < c->count; i++)
+		rc = add_rule(c, &c->keys[i]);
+	return rc ? rc :
+		    sqlite_prepare(s->inst, s->inst->stage,
+				   "INSERT OR IGNORE INTO " SCREEN_FOUND "(k0, rule) VALUES (?1, ?2)", ret, s->err);
+}
+
+/* Keeps what was found in the pages. */
+static int collect_orphans(struct checking *c, const struct page_orphans *orphans, int64_t *ret)
+{
+	sqlite3_stmt *put = NULL;
+	int rc = open_put(c, &put);
+
+	for (size_t i = 0; !rc && i < orphans->count; i++)
+		rc = put_found(c, put, orphans->at[i].rowid, orphans->at[i].key);
+	*ret = (int64_t)orphans->count;
+	sqlite3_finalize(put);
+	return rc;
+}
+
 /* Keeps what SQLite's own check finds; FOUND stands on its first row. */
 static int collect_rows(struct checking *c, sqlite3_stmt *found, int64_t *ret)
 {
 	struct screen *s = &c->screen;
 	sqlite3_stmt *put = NULL;
-	int step = SQLITE_ROW, rc = ETL_OK;
-	size_t i;
+	int step = SQLITE_ROW, rc = open_put(c, &put);
 
-	for (i = 0; !rc && i < c->count; i++)
-		rc = add_rule(c, &c->keys[i]);
-	if (!rc)
-		rc = sqlite_prepare(s->inst, s->inst->stage,
-				    "INSERT OR IGNORE INTO " SCREEN_FOUND
-				    "(k0, rule) VALUES (?1, ?2)",
-				    &put, s->err);
 	for (; !rc && step == SQLITE_ROW; step = sqlite3_step(found)) {
 		if (s->inst->host->canceled(s->inst->host))
 			rc = ETL_CANCELED;
 		else
-			rc = put_found(c, put, found);
+			rc = put_found(c, put, sqlite3_column_int64(found, 1), sqlite3_column_int64(found, 3));
 		++*ret;
 		if (rc)
 			break;
@@ -296,9 +313,9 @@ static int follow(struct checking *c, int64_t *ret)
 	return rc;
 }
 
-/* FOUND stands on a row. */
-static int collect(struct checking *c, const struct etl_load *load, struct etl_found_sink *sink,
-		   sqlite3_stmt *found, int64_t *ret)
+/* FOUND stands on a row; NULL: it is ORPHANS that were found. */
+static int collect(struct checking *c, const struct etl_load *load, struct etl_found_sink *sink, sqlite3_stmt *found,
+		   const struct page_orphans *orphans, int64_t *ret)
 {
 	struct etl_instance *inst = c->screen.inst;
 	int rc = screen_open(&c->screen, inst, load, sink, c->screen.err);
@@ -307,7 +324,7 @@ static int collect(struct checking *c, const struct etl_load *load, struct etl_f
 		rc = find_keys(c);
 	if (rc)
 		return rc;
-	rc = c->screen.rowid ? collect_rows(c, found, ret) : collect_joins(c, ret);
+	rc = !found ? collect_orphans(c, orphans, ret) : c->screen.rowid ? collect_rows(c, found, ret) : collect_joins(c, ret);
 	return rc || !sink->take_out || !*ret ? rc : follow(c, ret);
 }
 
@@ -319,20 +336,27 @@ int screen_keys(struct etl_instance *inst, const struct etl_load *load, const st
 					  .sink = sink,
 					  .err = err,
 					  .table = load->table->name } };
+	struct page_orphans orphans = { 0 };
 	sqlite3_stmt *found = NULL;
 	int64_t count = 0;
-	int code = sqlite3_prepare_v2(inst->stage, step->sql, -1, &found, NULL), rc = ETL_OK;
+	bool known = false;
+	int code = SQLITE_DONE, rc = page_orphans_find(inst, load->table->name, &orphans, &known, err);
 
-	if (code == SQLITE_OK)
+	if (!rc && !known)
+		code = sqlite3_prepare_v2(inst->stage, step->sql, -1, &found, NULL);
+	if (found)
 		code = sqlite3_step(found);
-	if (code == SQLITE_ROW)
-		rc = collect(&c, load, sink, found, &count);
+	if (!rc && (code == SQLITE_ROW || orphans.count))
+		rc = collect(&c, load, sink, found, &orphans, &count);
+	else if (rc)
+		;
 	else if (code == SQLITE_ERROR && is_mismatch(inst->stage))
 		rc = emit_mismatch(&c);
 	else if (code != SQLITE_DONE)
 		rc = sqlite_fail(inst, inst->stage, err, "checking the foreign keys of \"%s\"",
 				 load->table->name);
 	sqlite3_finalize(found);
+	free(orphans.at);
 	if (!rc && count)
 		rc = screen_take(&c.screen);
 	screen_close(&c.screen);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "ddl.h"
+#include "pages.h"
 #include "screen.h"
 
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
@@ -151,6 +152,8 @@ int screen_index(struct etl_instance *inst, const struct etl_load *load,
 	bool made = false, found = true;
 	int code, rc = is_made(inst, step->object, &made, err);
 
+	if (!rc && !made)
+		rc = page_index_make(inst, load, step->object, step->sql, &made, err);
 	while (!rc && !made && found) {
 		code = sqlite3_exec(inst->stage, step->sql, NULL, NULL, NULL) % 256;
 		if (code == SQLITE_OK)

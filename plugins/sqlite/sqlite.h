@@ -60,6 +60,8 @@ char *sqlite_uri(const char *path, const char *how);
 /* Says what SQLite said, with the extended code as native number, after FORMAT ("reading table \"x\""). */
 int sqlite_fail(struct etl_instance *, sqlite3 *, struct etl_error *, const char *format, ...)
 	ETL_PRINTF(4, 5);
+/* The same with a code of SQLite's that no connection keeps. */
+int sqlite_fail_as(struct etl_instance *, int code, struct etl_error *, const char *format, ...) ETL_PRINTF(4, 5);
 /* Runs statements that return nothing. */
 int sqlite_run(struct etl_instance *, sqlite3 *, const char *sql, struct etl_error *);
 int sqlite_prepare(struct etl_instance *, sqlite3 *, const char *sql, sqlite3_stmt **ret,

@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "given.h"
 #include "into.h"
+#include "pages.h"
 
 int sqlite_number_of(struct etl_instance *inst, sqlite3 *db, const char *sql, const char *text,
 		     int64_t fallback, int64_t *ret, struct etl_error *err)
@@ -50,6 +51,7 @@ void sqlite_stage_free(struct etl_instance *inst, struct sqlite_stage *stage)
 
 	if (!stage)
 		return;
+	page_ahead_stop(stage);
 	sqlite_old_close(inst, stage);
 	sqlite_let_go(stage);
 	for (i = 0; i < stage->goal_count; i++)

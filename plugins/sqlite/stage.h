@@ -52,6 +52,7 @@ struct sqlite_stage {
 	size_t goal_count;
 	struct sqlite_part *parts;
 	size_t part_count;
+	struct page_ahead *ahead; /* pages-ahead.c's, or NULL */
 };
 
 /* where.c: names of files */
@@ -169,9 +170,6 @@ uint64_t sqlite_batch_bytes(const struct etl_view *);
 /* How a column keeps what reads as a number: as it comes, as an integer or a float, as a float. */
 enum sqlite_affinity { SQLITE_KEEPS, SQLITE_NUMBERS, SQLITE_REALS };
 enum sqlite_affinity sqlite_affinity(const char *declared, bool strict);
-/* As sqlite_bind, but a decimal or json that a column of numbers would change is refused. */
-const char *sqlite_bind_exact(sqlite3_stmt *, int column, const struct etl_column_view *, int64_t row,
-			      char *scratch, enum sqlite_affinity);
 
 /* backup.c */
 /* How many generations this run keeps: keep_old, or five with `backup`. */
