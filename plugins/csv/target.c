@@ -40,6 +40,8 @@ static const char *name_flaw(const char *name)
 			return "has . or .. in it";
 		if (end - at > 255)
 			return "has a part of more than 255 bytes";
+		if (end - at >= 8 && strncmp(end - 8, ".etlrun~", 8) == 0)
+			return "has a part that ends in .etlrun~, which etlrun keeps for files that wait";
 		if (!*end)
 			return NULL;
 	}

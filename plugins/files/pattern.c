@@ -415,9 +415,10 @@ static const char *value_flaw(const char *value)
 	return NULL;
 }
 
-/* Whether a part between slashes came out as one that means another folder. */
+/* Whether a part between slashes came out as one that means another folder, or that no list would show. */
 static const char *name_flaw(const char *name)
 {
+	const size_t aside = strlen(FILES_ASIDE);
 	const char *at = name, *end;
 
 	for (;; at = end + 1) {
@@ -426,6 +427,8 @@ static const char *name_flaw(const char *name)
 			return "a part of the name would be . or .., which is a folder";
 		if (end - at > 255)
 			return "a part of the name would have more than the 255 bytes that a disk takes";
+		if ((size_t)(end - at) >= aside && memcmp(end - aside, FILES_ASIDE, aside) == 0)
+			return "a part of the name would end in " FILES_ASIDE ", which etlrun keeps for files that wait";
 		if (!*end)
 			return NULL;
 	}

@@ -51,6 +51,19 @@ static char *copy_cell(const struct cell *c)
 	return memchr(c->text, '\0', c->size) ? NULL : strndup(c->text, c->size);
 }
 
+/* `except`: rows of such names are passed over when the files are read, so they would not come back. */
+static const char *check_except(struct loading *l, const char *name, const struct placing *p, const char **ret_column)
+{
+	const struct json_table *t = l->load->mapping;
+	const struct cell *c = &l->cells[p - l->load->columns];
+
+	for (size_t i = 0; t && i + 1 < t->except_count; i += 2) {
+		if (strcmp(t->except[i], name) == 0 && json_glob(t->except[i + 1], c->text, c->size))
+			return no_place(l, "has a name that `except` passes over when the files are read", ret_column, p);
+	}
+	return NULL;
+}
+
 /* The names of files that rows have one after the other are mostly the same. */
 static const char *check_file(struct loading *l, const char **ret_column)
 {
@@ -66,6 +79,8 @@ static const char *check_file(struct loading *l, const char **ret_column)
 			code = no_place(l, "is NULL, and the file's name needs it", ret_column, l->load->captures[i]);
 		else if (!texts[i])
 			code = no_place(l, why, ret_column, l->load->captures[i]);
+		else
+			code = check_except(l, d->captures[i], l->load->captures[i], ret_column);
 	}
 	if (!code) {
 		const char *values[JSON_NAMES_MAX];
@@ -96,19 +111,6 @@ static bool same_file(struct loading *l)
 	etl_text_free(&l->last_file);
 	l->last_file = now;
 	return same;
-}
-
-/* `except`: rows of such names are passed over when the files are read, so they would not come back. */
-static const char *check_except(struct loading *l, const char *name, const struct placing *p, const char **ret_column)
-{
-	const struct json_table *t = l->load->mapping;
-	const struct cell *c = &l->cells[p - l->load->columns];
-
-	for (size_t i = 0; t && i + 1 < t->except_count; i += 2) {
-		if (strcmp(t->except[i], name) == 0 && json_glob(t->except[i + 1], c->text, c->size))
-			return no_place(l, "has a name that `except` passes over when the files are read", ret_column, p);
-	}
-	return NULL;
 }
 
 static const char *check_place(struct loading *l, const char **ret_column)
