@@ -74,6 +74,8 @@ static int add_record(struct looking *l, struct json_split *split, struct json_r
 		return ETL_OK;
 	}
 	if (json_tree_read(l->tree, record->text, record->size, &flaw) < 0) {
+		if (strcmp(flaw.code, "no_memory") == 0)
+			return no_memory(l);
 		if (json_split_line_again(split, record))
 			return add_record(l, split, record);
 		uint64_t line, column;

@@ -147,11 +147,11 @@ void into_add_slice(struct etl_text *sql, const struct into *n, enum etl_slice_k
 		etl_text_add(sql, " AND 0");
 	if (*slice->from) {
 		etl_text_add(sql, " AND ");
-		add_bound(sql, n->load, kind, alias, ">=", slice->from);
+		add_bound(sql, n->load, (int)kind, alias, ">=", slice->from);
 	}
 	if (*slice->upto) {
 		etl_text_add(sql, " AND ");
-		add_bound(sql, n->load, kind, alias, "<", slice->upto);
+		add_bound(sql, n->load, (int)kind, alias, "<", slice->upto);
 	}
 }
 
