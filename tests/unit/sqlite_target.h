@@ -146,7 +146,7 @@ static inline void start_run(struct target_run *r, const char *name, int32_t on_
 	r->conf.table = sqlite_LTX_etl_plugin()->options;
 	give(r, "path", r->path, 0);
 	give(r, "busy_timeout", NULL, 50);
-	r->run = (struct etl_run){ .id = id, .pipeline = "test", .mode = ETL_COPY, .on_existing = on_existing };
+	r->run = (struct etl_run){ .id = id, .pipeline = "test", .mode = ETL_COPY, .on_existing = on_existing, .keep_runs = 1000 };
 	r->columns[0] = (struct etl_column){ .name = "id", .declared = "INTEGER", .type = ETL_INT64,
 					     .flags = ETL_NOT_NULL, .identity_last = ETL_UNKNOWN };
 	r->columns[1] = (struct etl_column){ .name = "v", .declared = "", .type = ETL_ANY,
