@@ -335,10 +335,10 @@ static int publish_one(struct taking *t, bool replace)
 	struct files_place place;
 	int rc = files_place_of(t->files, "", t->run, &place, t->err);
 
-	ETL_FAULT("files.before_rename");
+	ETL_FAULT("files.before_only_rename");
 	if (!rc && is_there(place.aside))
 		rc = give_name(t, &place, replace);
-	ETL_FAULT("files.after_rename");
+	ETL_FAULT("files.after_only_rename");
 	if (!rc)
 		rc = sync_later(t, place.path);
 	files_place_free(&place);
