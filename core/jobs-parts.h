@@ -1,5 +1,6 @@
 /*
- * What jobs.c, which makes the jobs of a run, and jobs-describe.c, which asks both ends what is there, share.
+ * What jobs.c, which makes the jobs of a run, jobs-describe.c, which asks both ends what is there, and jobs-derive.c, which
+ * leads them through their transforms, share.
  */
 #ifndef CORE_JOBS_PARTS_H
 #define CORE_JOBS_PARTS_H
@@ -24,5 +25,7 @@ int jobs_describe_shaped(struct making *, struct job *);
 int jobs_ask_where(struct making *, struct job *);
 /* What `from` makes is in the source as much as what it lists; of what the run leaves out nothing but the name is known. */
 int jobs_list_shaped(struct making *);
+/* Leads the source's table through its transforms; *ret is the last shape, which the job owns. */
+int jobs_derive(struct making *, struct job *, const struct etl_table **ret);
 
 #endif
