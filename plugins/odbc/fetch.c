@@ -11,7 +11,6 @@
 #define BLOCK_BYTES  (1 << 20) /* of all buffers */
 #define BLOCK_ROWS   2048
 #define GUESS	     256  /* units or bytes of a value whose length nobody knows */
-#define PIECE	     8192 /* bytes of a long value that are asked for at once */
 #define SMALL_BUFFER 64	  /* bytes: of a value of fixed size, as text too */
 
 /* ---- Opening -------------------------------------------------------------------------------------------- */
@@ -181,43 +180,13 @@ int fetch_next(struct fetch *f, struct etl_error *err)
 
 /* ---- Values ------------------------------------------------------------------------------------------------- */
 
-/* All of a value, piece by piece. */
 static int collect(struct fetch *f, size_t column, struct etl_error *err)
 {
 	struct fetch_column *c = &f->columns[column];
-	size_t end = c->form == FETCH_TEXT ? sizeof(SQLWCHAR) : 0; /* its NUL is no part of it */
-	char piece[PIECE];
-	SQLLEN length = 0, before = SQL_NO_TOTAL;
-	SQLRETURN code;
+	struct odbc_pieces pieces = { f->inst, f->stmt, (int)column + 1, c_type(c->form), false };
 
-	c->whole.length = 0;
-	c->whole_null = false;
-	while ((code = SQLGetData(f->stmt, (SQLUSMALLINT)(column + 1), c_type(c->form), piece, sizeof(piece),
-				  &length)) != SQL_NO_DATA) {
-		size_t size = sizeof(piece) - end;
-
-		if (!SQL_SUCCEEDED(code))
-			return odbc_fail(f->inst, SQL_HANDLE_STMT, f->stmt, err, "column %zu", column + 1);
-		c->whole_null = length == SQL_NULL_DATA;
-		if (c->whole_null)
-			break;
-		/* FreeTDS gives the same piece of a sql_variant for ever. */
-		if (length != SQL_NO_TOTAL && length == before && code != SQL_SUCCESS)
-			return f->inst->host->fail(err, ETL_FATAL, NULL, 0,
-						   "the driver %s does not go on in column %zu of a result; a query can give its "
-						   "value in another type",
-						   f->inst->driver, column + 1);
-		before = length;
-		if (length != SQL_NO_TOTAL && (size_t)length < size)
-			size = (size_t)length;
-		if (c->form == FETCH_INT || c->form == FETCH_REAL)
-			size = 8;
-		etl_text_add_bytes(&c->whole, piece, size);
-		if (code == SQL_SUCCESS)
-			break;
-	}
 	c->whole_row = (int64_t)f->at;
-	return c->whole.failed ? odbc_no_memory(f->inst, err) : ETL_OK;
+	return odbc_collect(&pieces, &c->whole, &c->whole_null, err);
 }
 
 static int stand_on(struct fetch *f, struct etl_error *err)

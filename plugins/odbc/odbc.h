@@ -139,6 +139,16 @@ bool odbc_try_run(struct etl_instance *, const char *sql, struct odbc_said *ret)
 bool odbc_try_execute(struct etl_instance *, const char *sql, SQLHSTMT *ret, struct odbc_said *ret_said);
 /* One more row? 1, 0, or a negative enum etl_status. */
 int odbc_next(struct etl_instance *, SQLHSTMT, struct etl_error *);
+/* Where a value comes from that is asked for alone. */
+struct odbc_pieces {
+	struct etl_instance *inst;
+	SQLHSTMT stmt;
+	int column;	    /* from 1 */
+	SQLSMALLINT type;   /* SQL_C_WCHAR, SQL_C_BINARY, SQL_C_SBIGINT, SQL_C_DOUBLE */
+	bool fitted_is_all; /* a piece that fitted is the last, whatever the code says */
+};
+/* All bytes of the value, instead of what RET has; a piece may end within a character. (pieces.c) */
+int odbc_collect(const struct odbc_pieces *, struct etl_text *ret, bool *ret_null, struct etl_error *);
 /* Column I (from 1) of the row as text, appended; *ret_null may be NULL. */
 int odbc_column(struct etl_instance *, SQLHSTMT, int i, struct etl_text *ret, bool *ret_null,
 		struct etl_error *);

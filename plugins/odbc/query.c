@@ -8,8 +8,7 @@
 
 #include "odbc.h"
 
-#define SHOWN	    160	 /* bytes of a statement in a message */
-#define PIECE_UNITS 1024 /* UTF-16 units of a value that are asked for at once */
+#define SHOWN 160 /* bytes of a statement in a message */
 
 int odbc_statement(struct etl_instance *inst, SQLHSTMT *ret, struct etl_error *err)
 {
@@ -155,39 +154,14 @@ int odbc_next(struct etl_instance *inst, SQLHSTMT stmt, struct etl_error *err)
 	return SQL_SUCCEEDED(code) ? 1 : odbc_fail(inst, SQL_HANDLE_STMT, stmt, err, "the next row");
 }
 
-/* All pieces of a value, as UTF-16: a piece may end within a character. */
-static int collect(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_text *ret,
-		   bool *ret_null, struct etl_error *err)
-{
-	SQLWCHAR piece[PIECE_UNITS];
-	SQLLEN indicator = 0;
-	SQLRETURN code;
-
-	while ((code = SQLGetData(stmt, (SQLUSMALLINT)i, SQL_C_WCHAR, piece, sizeof(piece),
-				  &indicator)) != SQL_NO_DATA) {
-		size_t size = sizeof(piece) - sizeof(*piece);
-
-		if (!SQL_SUCCEEDED(code))
-			return odbc_fail(inst, SQL_HANDLE_STMT, stmt, err, "column %d", i);
-		*ret_null = indicator == SQL_NULL_DATA;
-		if (*ret_null)
-			break;
-		if (indicator >= 0 && (size_t)indicator < size)
-			size = (size_t)indicator;
-		etl_text_add_bytes(ret, piece, size);
-		/* What was left fitted, whatever the code says: FreeTDS gives an sql_variant again and again. */
-		if (code == SQL_SUCCESS || (indicator >= 0 && (size_t)indicator <= sizeof(piece) - sizeof(*piece)))
-			break;
-	}
-	return ret->failed ? odbc_no_memory(inst, err) : ETL_OK;
-}
-
 int odbc_column(struct etl_instance *inst, SQLHSTMT stmt, int i, struct etl_text *ret,
 		bool *ret_null, struct etl_error *err)
 {
+	/* FreeTDS gives an sql_variant again and again, as if more were left. */
+	struct odbc_pieces pieces = { inst, stmt, i, SQL_C_WCHAR, .fitted_is_all = true };
 	struct etl_text wide = { 0 };
 	bool null = false;
-	int rc = collect(inst, stmt, i, &wide, &null, err);
+	int rc = odbc_collect(&pieces, &wide, &null, err);
 
 	if (rc == ETL_OK && wide.at)
 		odbc_narrow(ret, (const SQLWCHAR *)(const void *)wide.at, wide.length / sizeof(SQLWCHAR));
