@@ -182,7 +182,7 @@ built() {
 tested() {
 	built "$@" || return 1
 	rc=0
-	make -C "$1" -j"$((jobs + 1))" ${sweeps+SWEEPS="$sweeps"} ${patient+PATIENT="$patient"} "${tests:-check}" || rc=1
+	make -C "$1" -j"$((jobs + ${waiting:-1}))" ${sweeps+SWEEPS="$sweeps"} ${patient+PATIENT="$patient"} "${tests:-check}" || rc=1
 	say_skipped "$1"
 	return $rc
 }
@@ -197,7 +197,8 @@ plain="CFLAGS=-O0"
 
 # What a release is built with, and every story but the longest and those that the builds with sanitizers tell.
 gcc_tested() {
-	sweeps=$sweeps_each patient= tests=check-rest
+	# Many of them wait more than they work.
+	sweeps=$sweeps_each patient= tests=check-rest waiting=2
 	tested build --enable-werror CFLAGS=-O2
 }
 
