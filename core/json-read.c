@@ -14,9 +14,14 @@ struct json json_start(const char *text, size_t size)
 	return (struct json){ .at = text, .end = text + size };
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 char json_peek(struct json *j)
 {
-	while (j->at < j->end && memchr(" \t\n\r", *j->at, 4))
+	while (j->at < j->end && is_blank(*j->at))
 		j->at++;
 	return j->at < j->end && !j->bad ? *j->at : 0;
 }
@@ -155,7 +160,7 @@ static void skip(struct json *j, int depth)
 	} else if (open != '{' && open != '[') {
 		const char *from = j->at;
 
-		while (j->at < j->end && !memchr(",]} \t\n\r", *j->at, 7))
+		while (j->at < j->end && !is_blank(*j->at) && *j->at != ',' && *j->at != ']' && *j->at != '}')
 			j->at++;
 		j->bad |= j->at == from;
 	} else {

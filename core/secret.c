@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ static struct {
 	pthread_rwlock_t lock;
 	char **at;
 	size_t count, room;
+	bool begins[UCHAR_MAX + 1]; /* a secret, with this byte */
 } secrets = { .lock = PTHREAD_RWLOCK_INITIALIZER };
 
 static void wipe_free(char *text)
@@ -143,6 +145,7 @@ static bool insert(char *text)
 	memmove(secrets.at + i + 1, secrets.at + i, (secrets.count - i) * sizeof(*secrets.at));
 	secrets.at[i] = text;
 	secrets.count++;
+	secrets.begins[(unsigned char)*text] = true;
 	return true;
 }
 
@@ -314,6 +317,8 @@ bool secret_add_uri(const char *uri)
 
 static const char *secret_at(const char *text)
 {
+	if (!secrets.begins[(unsigned char)*text])
+		return NULL;
 	for (size_t i = 0; i < secrets.count; i++)
 		if (*text == *secrets.at[i] &&
 		    strncmp(text, secrets.at[i], strlen(secrets.at[i])) == 0)
@@ -374,5 +379,6 @@ void secret_clear(void)
 	free(secrets.at);
 	secrets.at = NULL;
 	secrets.count = secrets.room = 0;
+	memset(secrets.begins, 0, sizeof(secrets.begins));
 	pthread_rwlock_unlock(&secrets.lock);
 }

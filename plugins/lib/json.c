@@ -14,9 +14,19 @@ struct reader {
 
 static bool value(struct reader *r);
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 static void blanks(struct reader *r)
 {
-	while (r->at < r->end && memchr(" \t\n\r", *r->at, 4))
+	while (r->at < r->end && is_blank(*r->at))
 		r->at++;
 }
 
@@ -69,7 +79,7 @@ static bool escape(struct reader *r)
 		return memchr("\"\\/bfnrt", *r->at++, 8) != NULL;
 	r->at++;
 	for (int i = 0; i < 4; i++, r->at++)
-		if (r->at == r->end || !memchr("0123456789abcdefABCDEF", *r->at, 22))
+		if (r->at == r->end || !is_hex(*r->at))
 			return false;
 	return true;
 }
