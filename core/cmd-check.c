@@ -9,7 +9,7 @@
 #include "drift.h"
 #include "output.h"
 #include "places.h"
-#include "run.h"
+#include "plan-keys.h"
 
 struct print_facts {
 	struct etl_fact_sink sink;
@@ -44,7 +44,15 @@ static void show_validators(const struct pipeline *pipeline, FILE *out)
 	etl_text_free(&text);
 }
 
-static int show(struct run *run, struct etl_error *err)
+/* Those of keys of which the target takes several values for one, which were added last: FIRST and on. */
+static void show_keys(const struct jobs *jobs, size_t first, FILE *out)
+{
+	for (size_t i = first; i < jobs->verdict_count; i++)
+		fprintf(out, "%-8s %-16s %s: %s\n", "run", jobs->verdicts[i].kind, jobs->verdicts[i].object, jobs->verdicts[i].note);
+}
+
+/* KEYS: verdicts before those of plan_keys. */
+static int show(struct run *run, size_t keys, struct etl_error *err)
 {
 	struct output output;
 	int rc = output_open(&output, err), closed;
@@ -60,6 +68,8 @@ static int show(struct run *run, struct etl_error *err)
 	if (rc == 0 && *drift_words(&run->jobs))
 		fprintf(output.file, "%-8s %-16s %s\n", "run", "drift", drift_words(&run->jobs));
 	if (rc == 0)
+		show_keys(&run->jobs, keys, output.file);
+	if (rc == 0)
 		fprintf(output.file, "%-8s %-16s %zu, state in %s\nok\n", "run", "tables",
 			run->jobs.count, run->state_path);
 	closed = output_close(&output, err);
@@ -70,17 +80,21 @@ static int check(const struct cli *cli, struct etl_error *err)
 {
 	struct pipeline *pipeline = NULL;
 	struct run run = { 0 };
+	size_t keys;
 	int rc = cli_pipeline(cli, &pipeline, err);
 
 	if (rc < 0)
 		return rc;
 	rc = run_open(&run, cli, pipeline, err);
+	keys = run.jobs.verdict_count;
+	if (rc == 0)
+		rc = plan_keys(&run, err);
 	if (rc == 0)
 		rc = place_writable("rejects file", pipeline->rejects_file, "rejects_file", err);
 	if (rc == 0)
 		rc = place_writable("state file", run.state_path, "state", err);
 	if (rc == 0)
-		rc = show(&run, err);
+		rc = show(&run, keys, err);
 	run_close(&run);
 	pipeline_free(pipeline);
 	return rc;

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "run.h"
+#include "plan-keys.h"
 
 static int plan(const struct cli *cli, struct etl_error *err)
 {
@@ -15,6 +15,8 @@ static int plan(const struct cli *cli, struct etl_error *err)
 	if (rc < 0)
 		return rc;
 	rc = run_open(&run, cli, pipeline, err);
+	if (rc == 0)
+		rc = plan_keys(&run, err);
 	if (rc == 0)
 		rc = plan_print(pipeline, &run.jobs, &run.plan, err);
 	run_close(&run);

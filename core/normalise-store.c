@@ -241,6 +241,38 @@ static int nothing_kept(struct etl_instance *i, const struct etl_keep *keep, str
 	return ETL_OK;
 }
 
+static int by_bytes(struct etl_instance *i, const struct etl_load *load, const struct etl_column *column, int32_t *ret, char *words,
+		    size_t size, struct etl_error *err)
+{
+	(void)i;
+	(void)load;
+	(void)column;
+	(void)words;
+	(void)size;
+	(void)err;
+	*ret = 0;
+	return ETL_OK;
+}
+
+static int no_form(int32_t compares, const void *value, size_t size, struct etl_form_sink *sink)
+{
+	(void)compares;
+	return sink->emit(sink, value, size);
+}
+
+static int nobody_asked(struct etl_instance *i, const struct etl_load *load, const struct ArrowSchema *schema,
+			const struct ArrowArray *rows, int64_t *ret, int32_t *ret_asked, struct etl_error *err)
+{
+	(void)i;
+	(void)load;
+	(void)schema;
+	(void)rows;
+	(void)ret;
+	(void)err;
+	*ret_asked = 0;
+	return ETL_OK;
+}
+
 static int32_t own_type(const struct etl_column *column)
 {
 	return column->type;
@@ -369,6 +401,14 @@ static int fill_pairs(struct plugin *p, struct etl_error *err)
 		return normalise_missing("target.seal and target.sealed together, or neither", err);
 	if (!t->keep != !t->kept)
 		return normalise_missing("target.keep and target.kept together, or neither", err);
+	p->can_same = t->compares && t->form && t->same;
+	if (!p->can_same && (t->compares || t->form || t->same))
+		return normalise_missing("target.compares, target.form and target.same together, or none of them", err);
+	if (!p->can_same) {
+		t->compares = by_bytes;
+		t->form = no_form;
+		t->same = nobody_asked;
+	}
 	p->can_keep = t->keep;
 	if (!p->can_keep) {
 		t->keep = no_keep;

@@ -119,6 +119,8 @@ static void target_promises(const struct plugin *p, promise_line *line, void *da
 	}
 	if (p->can_version)
 		line("target", "may carry a version, which run --if-needed compares", data);
+	if (p->can_same)
+		line("target", "plan names keys of which it would take several for one", data);
 	if (p->can_repair)
 		line("target", "diff --sql writes the SQL that makes it equal to the source", data);
 }

@@ -25,7 +25,7 @@ struct plugin {
 	bool can_pin, can_split, can_profile, can_profile_split, can_digest, can_staged, can_recall, can_ping,
 		can_takes, can_mark, can_seal, can_revert, can_keep, can_derive, can_check, can_needs, can_inspect, can_wrap,
 		can_watermark, can_digests, can_totals, can_repair,
-		can_propose, can_backup, can_version, can_map;
+		can_propose, can_backup, can_version, can_map, can_same;
 };
 
 /* Where to look, colon-separated, before ETLRUN_PLUGIN_PATH and the compiled-in folder. To be called before

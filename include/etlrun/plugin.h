@@ -1014,6 +1014,11 @@ struct etl_commit {
 	const struct etl_commit_batch *batch;
 };
 
+/* Since 1.2. */
+struct etl_form_sink {
+	int (*emit)(struct etl_form_sink *self, const void *piece, size_t size);
+};
+
 struct etl_state_sink {
 	int (*emit)(struct etl_state_sink *self, const char *run, const char *state);
 };
@@ -1138,6 +1143,24 @@ struct etl_target {
 	 * three, in the order of name and number; or nothing, where none was ever kept. */
 	int (*kept)(struct etl_instance *, const struct etl_keep *keep, struct etl_dataset_sink *sink,
 		    struct etl_error *err);
+	/* Since 1.2. Optional: compares, form and same, together, for `plan` and `check`: whether values of a key that the source
+	 * tells apart are one here, as where a collation ignores case. Asked after `design`, of the columns of keys and unique
+	 * indexes; they change nothing.
+	 *
+	 * compares: how values of COLUMN, one of load->table, are compared in the table that is made, or stays. *RET 0: by their
+	 * bytes, and nothing is read for it. Else a number of the plugin's own, for `form`, and WORDS, which has room for SIZE
+	 * bytes, says by what, for people ("the collation Latin1_General_CI_AS"). */
+	int (*compares)(struct etl_instance *, const struct etl_load *load, const struct etl_column *column, int32_t *ret,
+			char *words, size_t size, struct etl_error *err);
+	/* Pure; by any thread: emits, in pieces, the form of one value (of text and json UTF-8, else the bytes) that is
+	 * compared by COMPARES: some bytes. Values of one form are candidates for `same`; where nobody can be asked they may be
+	 * one, people are told. So what is one here ought to have one form, as far as that can be told without asking. */
+	int (*form)(int32_t compares, const void *value, size_t size, struct etl_form_sink *sink);
+	/* Asks the target itself. ROWS has the column `group` (int64), then those of a key by their names in load->table. RET[i]
+	 * becomes the first row of its group with which row i is one, i when it is the first such, two NULLs being one. *RET_ASKED
+	 * 1: so it is; 0, RET untouched: there is nobody to ask, or no answer, which is no failure. */
+	int (*same)(struct etl_instance *, const struct etl_load *load, const struct ArrowSchema *schema,
+		    const struct ArrowArray *rows, int64_t *ret, int32_t *ret_asked, struct etl_error *err);
 };
 
 enum etl_repair_kind {

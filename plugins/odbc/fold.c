@@ -2,10 +2,11 @@
  * Which names are one where letters are compared as SQL Server's usual collations (Latin1_General_CI_AS and its like) compare
  * them: without their case, a wide letter as a narrow one, Katakana as Hiragana, and some letters as two. Accents count.
  * For who cannot ask the server; what it takes for one beyond that (an accent of its own, characters without weight) it has
- * to be asked for.
+ * to be asked for. Of values the collation is known, so characters without weight and accents are passed over where it does.
  */
 #include "config.h"
 
+#include "fold.h"
 #include "layout.h"
 
 /* Capital letters of Unicode's case folding, of scripts in use: every STEP-th of FIRST .. LAST is the small one at + BY. */
@@ -66,15 +67,35 @@ static const struct {
 	{ 0xfb00, "ff" }, { 0xfb01, "fi" }, { 0xfb02, "fl" },
 };
 
+/* Small letters that differ in an accent. */
+static const char *const accented[] = {
+	"aàáâãäåāăąǎǟǡǻȁȃȧḁạảấầẩẫậắằẳẵặ", "bḃḅḇ", "cçćĉċčḉ", "dďđḋḍḏḑḓ", "eèéêëēĕėęěȅȇȩḕḗḙḛḝẹẻẽếềểễệ", "fḟ",
+	"gĝğġģǧǵḡ", "hĥħḣḥḧḩḫẖ", "iìíîïĩīĭįıǐȉȋḭḯỉị", "jĵǰ", "kķǩḱḳḵ", "lĺļľŀłḷḹḻḽ", "mḿṁṃ", "nñńņňǹṅṇṉṋ",
+	"oòóôõöøōŏőơǒǫǭǿȍȏȫȭȯȱṍṏṑṓọỏốồổỗộớờởỡợ", "pṕṗ", "rŕŗřȑȓṙṛṝṟ", "sśŝşšșṡṣṥṧṩ", "tţťŧțṫṭṯṱẗ",
+	"uùúûüũūŭůűųưǔǖǘǚǜȕȗṳṵṷṹṻụủứừửữự", "vṽṿ", "wŵẁẃẅẇẉẘ", "xẋẍ", "yýÿŷȳẏẙỳỵỷỹ", "zźżžẑẓẕ",
+	"αά", "εέ", "ηή", "ιίϊΐ", "οό", "υύϋΰ", "ωώ", "иѝй", "еѐё", "кќ", "гѓ", "іїї",
+};
+
+/* Characters without weight: controls, marks of direction, joiners. */
+static const struct {
+	uint32_t first, last;
+} weightless[] = {
+	{ 0x00, 0x08 }, { 0x0e, 0x1f }, { 0x7f, 0x84 }, { 0x86, 0x9f }, { 0xad, 0xad }, { 0x200b, 0x200f }, { 0x202a, 0x202e },
+	{ 0x2060, 0x206f }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
+};
+
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define END	 UINT32_MAX /* of a text */
 
 /* ---- One letter ------------------------------------------------------------------------------------------------ */
 
-/* The wide forms of ASCII, and Katakana that Hiragana has. */
+/* The wide forms of ASCII and of a blank, and Katakana that Hiragana has. */
 static uint32_t plain(uint32_t c)
 {
 	if (c >= 0xff01 && c <= 0xff5e)
 		return c - 0xfee0;
+	if (c == 0x3000)
+		return ' ';
 	return c >= 0x30a1 && c <= 0x30f6 ? c - 0x60 : c;
 }
 
@@ -87,14 +108,14 @@ static uint32_t small(uint32_t c)
 }
 
 /* What is no UTF-8 is a letter byte by byte. */
-static uint32_t decode(const unsigned char **at)
+static uint32_t decode(const unsigned char **at, const unsigned char *end)
 {
 	const unsigned char *p = *at;
 	int more = p[0] >= 0xf0 ? 3 : p[0] >= 0xe0 ? 2 : p[0] >= 0xc2 ? 1 : 0;
 	uint32_t c = more == 3 ? p[0] & 7u : more == 2 ? p[0] & 15u : more == 1 ? p[0] & 31u : p[0];
 
 	for (int i = 1; i <= more; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
+		if (p + i >= end || (p[i] & 0xc0) != 0x80) {
 			*at = p + 1;
 			return p[0];
 		}
@@ -104,35 +125,70 @@ static uint32_t decode(const unsigned char **at)
 	return c;
 }
 
-/* ---- A name, letter by letter ---------------------------------------------------------------------------------- */
+/* The letter under its accent; 0: it is one. */
+static uint32_t without_accent(uint32_t c)
+{
+	uint32_t bare = small(c);
+
+	if (c >= 0x300 && c <= 0x36f)
+		return 0;
+	for (size_t i = 0; c >= 0x80 && i < COUNT(accented); i++) {
+		const unsigned char *at = (const unsigned char *)accented[i], *end = at + strlen(accented[i]);
+		uint32_t first = decode(&at, end);
+
+		while (at < end)
+			if (decode(&at, end) == bare)
+				return first;
+	}
+	return c;
+}
+
+static bool has_weight(uint32_t c, unsigned how)
+{
+	if (how & ODBC_FOLD_BMP && c >= 0x10000)
+		return false;
+	for (size_t i = 0; how & ODBC_FOLD_WEIGHTS && i < COUNT(weightless); i++)
+		if (c >= weightless[i].first && c <= weightless[i].last)
+			return false;
+	return true;
+}
+
+/* ---- A text, letter by letter ---------------------------------------------------------------------------------- */
 
 struct folded {
-	const unsigned char *at; /* bytes of UTF-8 */
-	const char *rest;	 /* of a letter that is two, or NULL */
+	const unsigned char *at, *end; /* bytes of UTF-8 */
+	unsigned how;
+	const char *rest; /* of a letter that is two, or NULL */
 };
 
-/* 0: there is no more. */
+/* END: there is no more. */
 static uint32_t next(struct folded *f)
 {
 	uint32_t c;
 
 	if (f->rest && *f->rest)
 		return (unsigned char)*f->rest++;
-	if (!*f->at)
-		return 0;
-	c = plain(decode(&f->at));
+	do {
+		if (f->at == f->end)
+			return END;
+		c = plain(decode(&f->at, f->end));
+		if (f->how & ODBC_FOLD_ACCENTS)
+			c = without_accent(c);
+	} while (!c || !has_weight(c, f->how));
 	for (size_t i = 0; c >= 0x80 && i < COUNT(pairs); i++) {
 		if (pairs[i].letter != c)
 			continue;
 		f->rest = pairs[i].two + 1;
 		return (unsigned char)*pairs[i].two;
 	}
-	return small(c);
+	return f->how & ODBC_FOLD_CASE ? small(c) : c;
 }
 
 static struct folded fold(const char *name)
 {
-	return (struct folded){ (const unsigned char *)name, NULL };
+	const unsigned char *at = (const unsigned char *)name;
+
+	return (struct folded){ at, at + strlen(name), ODBC_FOLD_CASE, NULL };
 }
 
 bool odbc_same_name(const char *a, const char *b)
@@ -144,7 +200,7 @@ bool odbc_same_name(const char *a, const char *b)
 		c = next(&x);
 		if (c != next(&y))
 			return false;
-	} while (c);
+	} while (c != END);
 	return true;
 }
 
@@ -153,7 +209,7 @@ uint32_t odbc_name_hash(const char *name)
 	struct folded f = fold(name);
 	uint32_t h = 0x811c9dc5; /* FNV-1a, 32 bits */
 
-	for (uint32_t c = next(&f); c; c = next(&f))
+	for (uint32_t c = next(&f); c != END; c = next(&f))
 		h = (h ^ c) * 0x01000193;
 	return h;
 }
@@ -163,4 +219,52 @@ bool odbc_is_ascii(const char *name)
 	while (*name && (unsigned char)*name < 0x80)
 		name++;
 	return !*name;
+}
+
+/* ---- A value ----------------------------------------------------------------------------------------------------- */
+
+#define AT_ONCE 64 /* letters */
+
+struct piece {
+	struct etl_form_sink *sink;
+	uint32_t at[AT_ONCE];
+	size_t count;
+};
+
+static int flush(struct piece *p)
+{
+	int rc = p->count ? p->sink->emit(p->sink, p->at, p->count * sizeof(*p->at)) : 0;
+
+	p->count = 0;
+	return rc;
+}
+
+static int put(struct piece *p, uint32_t c)
+{
+	int rc = p->count == AT_ONCE ? flush(p) : 0;
+
+	if (rc == 0)
+		p->at[p->count++] = c;
+	return rc;
+}
+
+int odbc_fold(const void *text, size_t size, unsigned how, struct etl_form_sink *sink)
+{
+	struct folded f = { text, (const unsigned char *)text + size, how, NULL };
+	struct piece p = { .sink = sink };
+	size_t blanks = 0;
+	int rc = 0;
+
+	/* Those at the end do not count. */
+	for (uint32_t c = next(&f); c != END && rc == 0; c = next(&f)) {
+		if (c == ' ') {
+			blanks++;
+			continue;
+		}
+		for (; blanks > 0 && rc == 0; blanks--)
+			rc = put(&p, ' ');
+		if (rc == 0)
+			rc = put(&p, c);
+	}
+	return rc == 0 ? flush(&p) : rc;
 }

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "alike.h"
 #include "azure.h"
 #include "load.h"
 #include "pin.h"
@@ -254,6 +255,9 @@ static const struct etl_target target = {
 	.since = odbc_since,
 	.revert = odbc_revert,
 	.place = odbc_place_of,
+	.compares = odbc_compares,
+	.form = odbc_form,
+	.same = odbc_same,
 	.validators = "( { plugin = \"counts\"; }, { plugin = \"totals\"; }, { plugin = \"checksum\"; sample = \"10%\"; } )",
 };
 
