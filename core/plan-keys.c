@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "log.h"
 #include "maps.h"
 #include "pace.h"
 #include "plan-keys-parts.h"
@@ -295,6 +296,17 @@ static bool may_look(const struct job *job)
 	return job->repeats && !job->map_count && !maps_is_map(job) && !job->replay && !job->failed;
 }
 
+/* A table that would fail alone in the run keeps nobody from seeing the plan. */
+static int look_failed(const struct looking *l, int rc, struct etl_error *err)
+{
+	error_name_table(err, job_source_name(l->job));
+	if (!job_fails_alone(l->run->pipeline, err))
+		return rc;
+	log_error(err);
+	error_clear(err);
+	return 0;
+}
+
 int plan_keys(struct run *run, struct etl_error *err)
 {
 	struct pace *pace = NULL;
@@ -309,7 +321,7 @@ int plan_keys(struct run *run, struct etl_error *err)
 		if (may_look(l.job))
 			rc = look(&l, err);
 		if (rc < 0)
-			error_name_table(err, job_source_name(l.job));
+			rc = look_failed(&l, rc, err);
 		looking_clear(&l);
 	}
 	pace_free(pace);
