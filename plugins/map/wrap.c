@@ -15,24 +15,11 @@
 struct mapping {
 	struct etl_remake remake; /* first: its functions are given it back */
 	struct etl_instance *self;
-	struct etl_context *context;
-	struct etl_error *err;
-	struct ArrowArrayStream in;
-	struct ArrowSchema in_schema, out_schema;
 	struct map_plan plan;
 	struct map_verdict verdict;
-	uint64_t filtered;	  /* of the batch */
 	uint64_t nulls, defaults; /* misfits that became NULL or the default */
 	char *table;
 };
-
-static int no_memory(struct etl_remake *self)
-{
-	const struct mapping *m = (const struct mapping *)(void *)self;
-
-	m->self->host->fail(m->err, ETL_MEMORY, NULL, 0, "no memory to map a batch");
-	return ENOMEM;
-}
 
 /* Made here, not moved. */
 static bool is_made(const struct map_column *column)
@@ -52,7 +39,7 @@ static int reject(struct mapping *m, const struct map_column *column,
 	struct etl_reject what = {
 		.code = code,
 		.column = column->name,
-		.schema = &m->in_schema,
+		.schema = &m->remake.in_schema,
 		.batch = batch,
 		.row = row,
 	};
@@ -62,7 +49,7 @@ static int reject(struct mapping *m, const struct map_column *column,
 	etl_text_add_value(&reason, &m->remake.view->columns[column->from], row);
 	etl_text_addf(&reason, " does not fit %s", column->cast->type_text);
 	what.reason = reason.failed ? "a value does not fit the type of its cast" : reason.at;
-	r = m->self->host->reject(m->context, &what);
+	r = m->self->host->reject(m->remake.context, &what);
 	etl_text_free(&reason);
 	return r;
 }
@@ -82,12 +69,12 @@ static int cast_value(struct mapping *m, const struct map_column *column,
 	if (!code)
 		return 0;
 	if (strcmp(code, "no_memory") == 0)
-		return no_memory(&m->remake);
+		return etl_remake_enomem(&m->remake);
 	if (column->cast->misfit == MISFIT_DEFAULT) {
 		m->defaults++;
 		return etl_convert_text(to, column->cast->fallback,
 					strlen(column->cast->fallback)) ?
-			       no_memory(&m->remake) :
+			       etl_remake_enomem(&m->remake) :
 			       0;
 	}
 	etl_put_null(to);
@@ -107,20 +94,20 @@ static int skip_row(struct mapping *m, struct etl_builder *builder, const struct
 {
 	struct etl_text reason = { 0 };
 	struct etl_reject what = {
-		.code = "verdict", .schema = &m->in_schema, .batch = batch, .row = row
+		.code = "verdict", .schema = &m->remake.in_schema, .batch = batch, .row = row
 	};
 	int r = 0;
 
 	for (int64_t i = 0; i < m->remake.made.n_children; i++)
 		etl_put_null(&builder->columns[i]);
 	if (fate == MAP_LEFT_OUT) {
-		m->filtered++;
+		m->remake.filtered++;
 		return 0;
 	}
 	map_verdict_reason(&m->verdict, m->remake.view, row, &reason);
 	what.reason = reason.at ? reason.at : "";
-	r = reason.failed				 ? no_memory(&m->remake) :
-	    m->self->host->reject(m->context, &what) < 0 ? EINVAL :
+	r = reason.failed				 ? etl_remake_enomem(&m->remake) :
+	    m->self->host->reject(m->remake.context, &what) < 0 ? EINVAL :
 							   0;
 	etl_text_free(&reason);
 	return r;
@@ -145,12 +132,90 @@ static int make_row(struct etl_remake *self, struct etl_builder *builder, const 
 		if (column->from >= 0)
 			r = cast_value(m, column, to, batch, row, ret_keep);
 		else if (etl_convert_text(to, column->value, strlen(column->value)))
-			r = no_memory(&m->remake);
+			r = etl_remake_enomem(&m->remake);
 		if (r != 0)
 			return r;
 		to++;
 	}
 	return 0;
+}
+
+static void mapping_close(struct etl_remake *self)
+{
+	struct mapping *m = (struct mapping *)(void *)self;
+
+	if (m->nulls > 0 || m->defaults > 0)
+		m->self->host->log(
+			m->self->host, ETL_LOG_INFO,
+			"map: table %s: of the values that did not fit their cast %" PRIu64
+			" became NULL and %" PRIu64 " the default",
+			m->table, m->nulls, m->defaults);
+	etl_remake_free(self);
+	map_plan_free(&m->plan);
+	free(m->table);
+	free(m);
+}
+
+/* The columns of the output, and those that are made here. */
+static bool make_schemas(struct mapping *m)
+{
+	struct etl_remake *r = &m->remake;
+	struct etl_column *out = calloc(m->plan.count + 1, sizeof(*out)), *made = calloc(m->plan.count + 1, sizeof(*made));
+	int64_t ordinal = etl_schema_find(&r->in_schema, ETL_ORDINAL_COLUMN);
+	size_t count = m->plan.count, made_count = 0;
+	bool ok;
+
+	r->from = calloc(count + 1, sizeof(*r->from));
+	ok = out && made && r->from;
+	for (size_t i = 0; ok && i < count; i++) {
+		const struct map_column *column = &m->plan.at[i];
+
+		r->from[i] = is_made(column) ? -1 - (int64_t)made_count : column->from;
+		out[i] = etl_remake_column(column->name, is_made(column) ? type_of(column) :
+									   etl_type_of(r->in_schema.children[column->from]));
+		if (is_made(column))
+			made[made_count++] = out[i];
+	}
+	if (ok && ordinal >= 0) {
+		r->from[count] = ordinal;
+		out[count++] = (struct etl_column){ .name = ETL_ORDINAL_COLUMN, .type = ETL_INT64 };
+	}
+	ok = ok && etl_schema_make(&r->out_schema, out, count, sizeof(*out)) &&
+	     etl_schema_make(&r->made, made, made_count, sizeof(*made));
+	free(out);
+	free(made);
+	return ok;
+}
+
+/* The plan over the columns that come; the ordinal is none of them. */
+static int make_plan(struct mapping *m)
+{
+	const char **names = calloc((size_t)m->remake.in_schema.n_children + 1, sizeof(*names));
+	size_t count = 0;
+	int r;
+
+	if (!names)
+		return m->self->host->fail(m->remake.err, ETL_MEMORY, NULL, 0,
+					   "no memory for the columns of map");
+	for (int64_t i = 0; i < m->remake.in_schema.n_children; i++)
+		if (strcmp(m->remake.in_schema.children[i]->name, ETL_ORDINAL_COLUMN) != 0)
+			names[count++] = m->remake.in_schema.children[i]->name;
+	r = map_plan_make(m->self, names, count, false, &m->plan, m->remake.err);
+	m->verdict = map_verdict_find(m->self, names, count);
+	free(names);
+	return r;
+}
+
+static int mapping_open(struct mapping *m, const struct etl_table *table, struct ArrowArrayStream *in)
+{
+	int r = etl_remake_begin(&m->remake, in);
+
+	if (r == ETL_OK)
+		r = make_plan(m);
+	m->table = strdup(table->name);
+	if (r == ETL_OK && (!m->table || !make_schemas(m)))
+		r = etl_remake_no_memory(&m->remake);
+	return r;
 }
 
 /* Whether the rows have to be looked at, one by one. */
@@ -159,201 +224,22 @@ static bool looks_at_rows(const struct mapping *m)
 	return m->remake.made.n_children > 0 || m->verdict.filter >= 0 || m->verdict.reject >= 0;
 }
 
-static void count_filtered(struct mapping *m)
-{
-	if (m->filtered > 0)
-		m->self->host->count(m->context, ETL_COUNT_FILTERED, m->filtered);
-	m->filtered = 0;
-}
-
-static void fill_frame(const struct mapping *m, struct ArrowArray *frame, struct ArrowArray *batch,
-		       struct ArrowArray *made)
-{
-	int64_t ordinal = etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN), next = 0;
-
-	for (size_t i = 0; i < m->plan.count; i++) {
-		if (is_made(&m->plan.at[i]))
-			etl_remake_move(frame->children[i], made, next++);
-		else
-			etl_remake_move(frame->children[i], batch, m->plan.at[i].from);
-	}
-	if (ordinal >= 0)
-		etl_remake_move(frame->children[m->plan.count], batch, ordinal);
-}
-
-/* Takes over BATCH's columns; BATCH itself stays to be released. None of its rows stays: OUT is not filled. */
-static int map_batch(struct mapping *m, struct ArrowArray *batch, struct ArrowArray *out)
-{
-	int64_t *keep = calloc((size_t)batch->length + 1, sizeof(*keep)), kept = batch->length;
-	struct ArrowArray made = { 0 }, frame = { 0 };
-	int r = keep ? 0 : no_memory(&m->remake);
-
-	if (r == 0 && looks_at_rows(m))
-		r = etl_remake_values(&m->remake, batch, &made, keep, &kept);
-	count_filtered(m);
-	if (r == 0 && !etl_remake_frame(&frame, m->out_schema.n_children, batch->length))
-		r = no_memory(&m->remake);
-	if (r == 0) {
-		fill_frame(m, &frame, batch, &made);
-		if (!etl_remake_keep(out, &m->out_schema, &frame, keep, kept))
-			r = no_memory(&m->remake);
-	}
-	if (frame.release)
-		frame.release(&frame);
-	if (made.release)
-		made.release(&made);
-	free(keep);
-	return r;
-}
-
-static int mapping_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
-{
-	struct mapping *m = stream->private_data;
-	int r = 0;
-
-	out->release = NULL;
-	while (r == 0 && !out->release) {
-		struct ArrowArray batch = { .release = NULL };
-
-		r = m->in.get_next(&m->in, &batch);
-		if (r != 0 || !batch.release)
-			return r;
-		r = map_batch(m, &batch, out);
-		batch.release(&batch);
-	}
-	return r;
-}
-
-static int mapping_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
-{
-	struct mapping *m = stream->private_data;
-
-	return etl_schema_copy(out, &m->out_schema) ? 0 : no_memory(&m->remake);
-}
-
-static const char *mapping_last_error(struct ArrowArrayStream *stream)
-{
-	struct mapping *m = stream->private_data;
-
-	return m->in.get_last_error(&m->in);
-}
-
-static void mapping_free(struct mapping *m)
-{
-	struct ArrowSchema *schemas[] = { &m->in_schema, &m->out_schema, &m->remake.made };
-
-	for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++)
-		if (schemas[i]->release)
-			schemas[i]->release(schemas[i]);
-	map_plan_free(&m->plan);
-	etl_view_free(m->remake.view);
-	free(m->table);
-	free(m);
-}
-
-static void mapping_release(struct ArrowArrayStream *stream)
-{
-	struct mapping *m = stream->private_data;
-
-	if (m->nulls > 0 || m->defaults > 0)
-		m->self->host->log(
-			m->self->host, ETL_LOG_INFO,
-			"map: table %s: of the values that did not fit their cast %" PRIu64
-			" became NULL and %" PRIu64 " the default",
-			m->table, m->nulls, m->defaults);
-	m->in.release(&m->in);
-	mapping_free(m);
-	stream->release = NULL;
-}
-
-/* Column descriptions of the output's children, or of those that are made here. */
-static size_t describe(const struct mapping *m, struct etl_column *columns, bool made_only)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < m->plan.count; i++) {
-		const struct map_column *column = &m->plan.at[i];
-		struct etl_type_info type;
-
-		if (made_only && !is_made(column))
-			continue;
-		type = is_made(column) ? type_of(column) :
-					 etl_type_of(m->in_schema.children[column->from]);
-		columns[count++] = etl_remake_column(column->name, type);
-	}
-	if (!made_only && etl_schema_find(&m->in_schema, ETL_ORDINAL_COLUMN) >= 0)
-		columns[count++] = (struct etl_column){ .name = ETL_ORDINAL_COLUMN,
-							.type = ETL_INT64 };
-	return count;
-}
-
-static bool make_schemas(struct mapping *m)
-{
-	struct etl_column *columns = calloc(m->plan.count + 1, sizeof(*columns));
-	size_t count;
-	bool ok = columns != NULL;
-
-	if (ok) {
-		count = describe(m, columns, false);
-		ok = etl_schema_make(&m->out_schema, columns, count, sizeof(*columns));
-	}
-	if (ok) {
-		count = describe(m, columns, true);
-		ok = etl_schema_make(&m->remake.made, columns, count, sizeof(*columns));
-	}
-	free(columns);
-	m->remake.view = ok ? etl_view_new(&m->in_schema) : NULL;
-	return m->remake.view != NULL;
-}
-
-/* The plan over the columns that come; the ordinal is none of them. */
-static int make_plan(struct mapping *m)
-{
-	const char **names = calloc((size_t)m->in_schema.n_children + 1, sizeof(*names));
-	size_t count = 0;
-	int r;
-
-	if (!names)
-		return m->self->host->fail(m->err, ETL_MEMORY, NULL, 0,
-					   "no memory for the columns of map");
-	for (int64_t i = 0; i < m->in_schema.n_children; i++)
-		if (strcmp(m->in_schema.children[i]->name, ETL_ORDINAL_COLUMN) != 0)
-			names[count++] = m->in_schema.children[i]->name;
-	r = map_plan_make(m->self, names, count, false, &m->plan, m->err);
-	m->verdict = map_verdict_find(m->self, names, count);
-	free(names);
-	return r;
-}
-
 int map_wrap(struct etl_instance *self, const struct etl_wrap *wrap, struct ArrowArrayStream *in,
 	     struct ArrowArrayStream *out, struct etl_error *err)
 {
-	struct mapping *m = calloc(1, sizeof(*m));
+	struct mapping *m = etl_remake_new(sizeof(*m), self->host, wrap, err, "no memory to map rows");
 	int r;
 
 	if (!m)
-		return self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to map rows");
-	m->remake.row = make_row;
-	m->remake.no_memory = no_memory;
+		return ETL_FAILED;
 	m->self = self;
-	m->context = wrap->context;
-	m->err = err;
-	m->table = strdup(wrap->in->name);
-	r = in->get_schema(in, &m->in_schema) == 0 ? make_plan(m) : ETL_FAILED;
-	if (r == ETL_OK && (!m->table || !make_schemas(m)))
-		r = self->host->fail(err, ETL_MEMORY, NULL, 0, "no memory to map rows");
-	if (r != ETL_OK) {
-		mapping_free(m);
-		return r;
-	}
-	m->in = *in;
-	in->release = NULL;
-	*out = (struct ArrowArrayStream){
-		.get_schema = mapping_schema,
-		.get_next = mapping_next,
-		.get_last_error = mapping_last_error,
-		.release = mapping_release,
-		.private_data = m,
-	};
-	return ETL_OK;
+	r = mapping_open(m, wrap->in, in);
+	m->remake.row = looks_at_rows(m) ? make_row : NULL;
+	m->remake.close = mapping_close;
+	m->remake.no_memory = "no memory to map a batch";
+	if (r == ETL_OK)
+		etl_remake_stream(&m->remake, in, out);
+	else
+		mapping_close(&m->remake);
+	return r;
 }
