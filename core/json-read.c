@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "../plugins/lib/hex.h"
 #include "json-read.h"
 
 #define DEPTH_MAX 512
@@ -40,21 +41,13 @@ void json_expect(struct json *j, char c)
 		j->bad = true;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' :
-	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-	       c >= 'A' && c <= 'F' ? c - 'A' + 10 :
-				      -1;
-}
-
 /* The four digits behind \u. */
 static uint32_t hex_unit(struct json *j)
 {
 	uint32_t unit = 0;
 
 	for (int i = 0; i < 4; i++) {
-		int digit = j->at < j->end ? hex_digit(*j->at) : -1;
+		int digit = j->at < j->end ? etl_hex_digit(*j->at) : -1;
 
 		j->bad |= digit < 0;
 		if (j->bad)

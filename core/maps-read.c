@@ -10,6 +10,7 @@
 
 #include <etlrun/helpers.h>
 
+#include "../plugins/lib/hex.h"
 #include "../plugins/lib/value.h"
 #include "catalog.h"
 #include "log.h"
@@ -21,20 +22,12 @@
 
 /* ---- Values -------------------------------------------------------------------------------------- */
 
-static int hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_uuid(const uint8_t *text, int64_t size, uint8_t ret[MAP_KEY])
 {
 	size_t n = 0;
 
 	for (int64_t i = 0; i < size; i++) {
-		int digit = hex(text[i]);
+		int digit = etl_hex_digit(text[i]);
 
 		if (text[i] == '-' || text[i] == '{' || text[i] == '}')
 			continue;

@@ -13,6 +13,7 @@
 
 #include <etlrun/helpers.h>
 
+#include "../plugins/lib/hex.h"
 #include "layer.h"
 #include "pipeline-parts.h"
 
@@ -177,15 +178,6 @@ int pipeline_read(const char *path, const struct overlay *over, struct pipeline 
 
 /* ---- Two URIs ---- */
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* A part of a URI, decoded, and so written that interpolation leaves it as it is. For the caller to
  * free. */
 static char *plain_part(const char *at, size_t length, bool encoded)
@@ -196,8 +188,8 @@ static char *plain_part(const char *at, size_t length, bool encoded)
 
 	for (; at < end; at++) {
 		c = *at;
-		if (encoded && c == '%' && end - at > 2 && hex(at[1]) >= 0 && hex(at[2]) >= 0) {
-			c = (char)(hex(at[1]) * 16 + hex(at[2]));
+		if (encoded && c == '%' && end - at > 2 && etl_hex_digit(at[1]) >= 0 && etl_hex_digit(at[2]) >= 0) {
+			c = (char)(etl_hex_digit(at[1]) * 16 + etl_hex_digit(at[2]));
 			at += 2;
 		}
 		if (last == '$' && c == '{')

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "../plugins/lib/hex.h"
 #include "secret.h"
 
 enum { SHORTEST = 4 };
@@ -79,17 +80,6 @@ static char *url_encode(const char *value, const char *digits, bool plus)
 	return ret;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static char *url_decode(const char *text, size_t length, bool plus)
 {
 	char *ret = malloc(length + 1);
@@ -101,8 +91,8 @@ static char *url_decode(const char *text, size_t length, bool plus)
 		int high = -1, low = -1;
 
 		if (text[i] == '%' && i + 2 < length) {
-			high = hex_value(text[i + 1]);
-			low = hex_value(text[i + 2]);
+			high = etl_hex_digit(text[i + 1]);
+			low = etl_hex_digit(text[i + 2]);
 		}
 		if (high >= 0 && low >= 0 && (high | low) != 0) {
 			ret[n++] = (char)(high << 4 | low);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "csv.h"
+#include "hex.h"
 
 #define CANCEL_ROWS 1024
 #define RAW_MAX	    (64 << 10) /* bytes of a line in a reject */
@@ -216,15 +217,6 @@ static int reject_value(struct reading *r, const struct csv_record *record, int6
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------------- */
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Bytes are hexadecimal digits, two each, as target.c writes them. */
 static const char *put_bytes(struct reading *r, struct etl_column_builder *b, const char *text, size_t size)
 {
@@ -241,7 +233,7 @@ static const char *put_bytes(struct reading *r, struct etl_column_builder *b, co
 		r->room = size / 2 + 1;
 	}
 	for (i = 0; i < size; i += 2) {
-		int high = digit(text[i]), low = digit(text[i + 1]);
+		int high = etl_hex_digit(text[i]), low = etl_hex_digit(text[i + 1]);
 
 		if (high < 0 || low < 0)
 			return "not_hexadecimal";

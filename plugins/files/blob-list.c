@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "remote.h"
+#include "uri.h"
 
 #define DEEPEST	  16
 #define NAME_MOST 64 /* bytes of an element's name */
@@ -274,7 +275,7 @@ static void take_name(struct reader *r, struct item *i)
 	i->name = (struct etl_text){ 0 };
 	if (!r->encoded)
 		etl_text_add(&i->name, r->text.at);
-	else if (!http_decode(&i->name, r->text.at, r->text.length))
+	else if (!etl_uri_decode(&i->name, r->text.at, r->text.length))
 		r->wrong = "a name in it is not encoded as it says";
 	i->named = true;
 }

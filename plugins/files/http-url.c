@@ -12,6 +12,7 @@
 #include <etlrun/helpers.h>
 
 #include "http.h"
+#include "uri.h"
 
 static size_t scheme_of(const char *text)
 {
@@ -23,37 +24,6 @@ static size_t scheme_of(const char *text)
 bool http_is_url(const char *text)
 {
 	return scheme_of(text) > 0;
-}
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool http_decode(struct etl_text *to, const char *encoded, size_t size)
-{
-	size_t i;
-
-	etl_text_add(to, "");
-	for (i = 0; i < size; i++) {
-		char c = encoded[i];
-
-		if (c == '%') {
-			int high = i + 2 < size ? hex(encoded[i + 1]) : -1;
-			int low = high < 0 ? -1 : hex(encoded[i + 2]);
-
-			if (low < 0 || high * 16 + low == 0)
-				return false;
-			c = (char)(high * 16 + low);
-			i += 2;
-		}
-		etl_text_add_bytes(to, &c, 1);
-	}
-	return true;
 }
 
 void http_encode(struct etl_text *to, const char *plain, bool slash)
@@ -88,7 +58,7 @@ static const char *take_user(const char *at, size_t size, struct http_url *ret)
 {
 	struct etl_text user = { 0 };
 
-	if (!http_decode(&user, at, size)) {
+	if (!etl_uri_decode(&user, at, size)) {
 		etl_text_free(&user);
 		return "has a % that is not followed by two hexadecimal digits of a character";
 	}
@@ -108,7 +78,7 @@ static const char *check_characters(const char *text)
 		else if (*p == '#')
 			wrong = "has a #, which would begin a fragment; write %23 for a # in the name";
 	}
-	if (!wrong && !http_decode(&decoded, text, path))
+	if (!wrong && !etl_uri_decode(&decoded, text, path))
 		wrong = "has a % that is not followed by two hexadecimal digits of a character";
 	etl_text_free(&decoded);
 	return wrong;

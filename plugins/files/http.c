@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "remote.h"
+#include "uri.h"
 
 /* The last part of the path, decoded: what a pattern is held against. */
 static bool own_name(const struct remote *r, struct etl_text *ret)
 {
 	const char *slash = strrchr(r->url.path, '/');
 
-	return http_decode(ret, slash + 1, strlen(slash + 1)) && !ret->failed;
+	return etl_uri_decode(ret, slash + 1, strlen(slash + 1)) && !ret->failed;
 }
 
 static int fetch(struct remote *r, const struct remote_ask *ask, const char *what, struct http_answer *answer, struct etl_error *err)

@@ -26,8 +26,6 @@ const char *http_url_parse(const char *text, struct http_url *ret);
 void http_url_free(struct http_url *url);
 /* Every byte but letters, digits and -._~ as %XX; "/" stays where SLASH says so. */
 void http_encode(struct etl_text *to, const char *plain, bool slash);
-/* Up to SIZE bytes. False: a % without two digits, or a NUL. */
-bool http_decode(struct etl_text *to, const char *encoded, size_t size);
 /* Is it this machine itself? */
 bool http_is_loopback(const struct http_url *url);
 

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "remote.h"
+#include "uri.h"
 
 static int no_memory(const struct remote *r, struct etl_error *err)
 {
@@ -40,7 +41,7 @@ static char *take_part(const char **at)
 	if (length == 0)
 		return NULL;
 	/* It was decoded before, so it can be. */
-	http_decode(&part, *at, length);
+	etl_uri_decode(&part, *at, length);
 	*at += length;
 	return etl_text_take(&part);
 }
@@ -53,7 +54,7 @@ static char *take_rest(const char *at)
 	at += *at == '/';
 	for (length = strlen(at); length > 0 && at[length - 1] == '/'; length--)
 		;
-	http_decode(&rest, at, length);
+	etl_uri_decode(&rest, at, length);
 	return etl_text_take(&rest);
 }
 

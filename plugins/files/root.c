@@ -12,34 +12,7 @@
 #include <etlrun/helpers.h>
 
 #include "remote.h"
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Decodes %41 up to `?`. False: a % without two digits, or a NUL. */
-static bool decode(const char *at, struct etl_text *ret)
-{
-	for (; *at && *at != '?'; at++) {
-		char c = *at;
-
-		if (c == '%') {
-			int high = hex(at[1]), low = high < 0 ? -1 : hex(at[2]);
-
-			if (low < 0 || high * 16 + low == 0)
-				return false;
-			c = (char)(high * 16 + low);
-			at += 2;
-		}
-		etl_text_add_bytes(ret, &c, 1);
-	}
-	return true;
-}
+#include "uri.h"
 
 /* Of "https://…", and of "SCHEME:https://…", which names the plugin on the command line. NULL: it is no server. */
 static const char *remote_part(const char *scheme, const char *uri)
@@ -68,30 +41,9 @@ static const char *read_uri(const char *scheme, const char *uri, struct etl_text
 	}
 	if (strchr(at, '#'))
 		return "has a #, which would begin a fragment; write %23 for a # in the name";
-	if (!decode(at, ret))
+	if (!etl_uri_decode(ret, at, strcspn(at, "?")))
 		return "has a % that is not followed by two hexadecimal digits of a character";
 	return ret->length == 0 && !ret->failed ? "names no file" : NULL;
-}
-
-/* `copy` sets the options that its URI names; a URI in a file does not, and must not seem to. */
-static int check_query(const struct etl_host *host, const struct etl_conf *conf, const char *plugin,
-		       const char *uri, struct etl_error *err)
-{
-	const char *at = strchr(uri, '?');
-	char key[64];
-
-	for (at = at ? at + 1 : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
-		size_t length = strcspn(at, "=&");
-
-		snprintf(key, sizeof(key), "%.*s",
-			 length < sizeof(key) ? (int)length : (int)sizeof(key) - 1, at);
-		if (length && !host->given(conf, key))
-			return host->fail(err, ETL_USAGE, NULL, 0,
-					  "%s: ?%s in the uri sets nothing in a pipeline file; write %s beside uri, if "
-					  "it is an option (`etlrun plugins %s`)",
-					  plugin, key, key, plugin);
-	}
-	return ETL_OK;
 }
 
 /* Relative to the current folder: what the host has left so comes from the command line. */
@@ -123,7 +75,7 @@ int files_root(const struct etl_host *host, const struct etl_conf *conf, const c
 	if (why)
 		rc = host->fail(err, ETL_USAGE, NULL, 0, "%s: the uri \"%s\" %s", plugin, uri, why);
 	else if (uri)
-		rc = check_query(host, conf, plugin, uri, err);
+		rc = etl_uri_check_query(host, conf, plugin, uri, err);
 	if (!rc) {
 		*ret = text.failed ? NULL : absolute(text.at);
 		if (!*ret)
@@ -167,7 +119,7 @@ static int remote_of(const struct etl_host *host, const struct etl_conf *conf, c
 	if (host->str(conf, "path"))
 		return host->fail(err, ETL_USAGE, NULL, 0,
 				  "%s: path and uri both say where the files are; give one of them", plugin);
-	if (remote_part(plugin, uri) != uri && (rc = check_query(host, conf, plugin, uri, err)) != ETL_OK)
+	if (remote_part(plugin, uri) != uri && (rc = etl_uri_check_query(host, conf, plugin, uri, err)) != ETL_OK)
 		return rc;
 	asked = asked_of(plugin, uri);
 	*ret_root = asked ? shown_root(asked) : NULL;

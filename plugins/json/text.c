@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "hex.h"
 #include "text.h"
 
 enum {
@@ -26,17 +27,6 @@ static bool is_low(uint32_t c)
 	return c >= LOW_FIRST && c <= LOW_LAST;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* One \uXXXX, alone. */
 static bool unit(const char *raw, size_t size, uint32_t *ret)
 {
@@ -46,7 +36,7 @@ static bool unit(const char *raw, size_t size, uint32_t *ret)
 	if (size < UNICODE_SIZE || raw[0] != '\\' || raw[1] != 'u')
 		return false;
 	for (i = 2; i < UNICODE_SIZE; i++) {
-		digit = hex_digit(raw[i]);
+		digit = etl_hex_digit(raw[i]);
 		if (digit < 0)
 			return false;
 		c = c << 4 | (uint32_t)digit;

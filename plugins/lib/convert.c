@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "hex.h"
 #include "json.h"
 #include "moment.h"
 #include "number.h"
@@ -387,14 +388,6 @@ static const char *to_timestamp(struct etl_column_builder *to, const struct valu
 	return m.zoned == instant ? put_moment(to, &m) : "not_a_timestamp";
 }
 
-static int hex_of(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* 32 hex digits, with the four hyphens or none. */
 static bool uuid_of(const uint8_t *text, int64_t size, uint8_t ret[16])
 {
@@ -403,7 +396,7 @@ static bool uuid_of(const uint8_t *text, int64_t size, uint8_t ret[16])
 	if (size != 36 && size != 32)
 		return false;
 	for (int64_t i = 0; i < size; i++) {
-		int hex = hex_of(text[i]);
+		int hex = etl_hex_digit(text[i]);
 
 		if (size == 36 && (i == 8 || i == 13 || i == 18 || i == 23)) {
 			if (text[i] != '-')

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "hex.h"
 #include "reading.h"
 
 int reading_no_memory(struct reading *r)
@@ -71,16 +72,11 @@ static int64_t narrow(struct reading *r, const void *at, int64_t size, bool *ret
 
 /* ---- Values of SQLite ------------------------------------------------------------------------------------ */
 
-static uint8_t hex_of(char c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
 /* Digits into bytes, in their own place. */
 static size_t unhex(char *text, size_t digits)
 {
 	for (size_t i = 0; i + 1 < digits; i += 2)
-		text[i / 2] = (char)(hex_of(text[i]) << 4 | hex_of(text[i + 1]));
+		text[i / 2] = (char)(etl_hex_digit(text[i]) * 16 + etl_hex_digit(text[i + 1]));
 	return digits / 2;
 }
 

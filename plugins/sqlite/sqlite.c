@@ -12,6 +12,7 @@
 
 #include "keep.h"
 #include "sqlite.h"
+#include "uri.h"
 
 #define SCHEME "sqlite:"
 
@@ -97,34 +98,6 @@ static const struct etl_option options[] = {
 
 /* ---- Where the file is -------------------------------------------------------------------------------- */
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Decodes %41 up to `?` or `#`. False: a % without two digits, or a NUL. */
-static bool decode(const char *at, struct etl_text *ret)
-{
-	for (; *at && *at != '?' && *at != '#'; at++) {
-		char c = *at;
-
-		if (c == '%') {
-			int high = hex(at[1]), low = high < 0 ? -1 : hex(at[2]);
-
-			if (low < 0 || high * 16 + low == 0)
-				return false;
-			c = (char)(high * 16 + low);
-			at += 2;
-		}
-		etl_text_add_bytes(ret, &c, 1);
-	}
-	return true;
-}
-
 /* The path in a URI, or NULL with WHY said. "sqlite:a.db", "sqlite:/a.db", "sqlite:///a.db". */
 static char *uri_path(const char *uri, const char **why)
 {
@@ -147,7 +120,7 @@ static char *uri_path(const char *uri, const char **why)
 	}
 	if (!*why && strchr(at, '#'))
 		*why = "has a #, which would begin a fragment; write %23 for a # in the name";
-	if (!*why && !decode(at, &path))
+	if (!*why && !etl_uri_decode(&path, at, strcspn(at, "?")))
 		*why = "has a % that is not followed by two hexadecimal digits of a character";
 	if (!*why && path.length == 0 && !path.failed)
 		*why = "names no file";
@@ -173,28 +146,6 @@ static char *absolute(char *path)
 	return etl_text_take(&text);
 }
 
-/* `copy` sets the options that its URI names; a URI in a file does not, and must not seem to. */
-static int check_query(const struct etl_host *host, const struct etl_conf *conf, const char *uri,
-		       struct etl_error *err)
-{
-	const char *at = strchr(uri, '?');
-	char key[64];
-
-	for (at = at ? at + 1 : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
-		size_t length = strcspn(at, "=&");
-
-		snprintf(key, sizeof(key), "%.*s",
-			 length < sizeof(key) ? (int)length : (int)sizeof(key) - 1, at);
-		if (length && !host->given(conf, key))
-			return host->fail(err, ETL_USAGE, NULL, 0,
-					  "sqlite: ?%s in the uri sets nothing in a pipeline file; "
-					  "write %s beside "
-					  "uri, if it is an option (`etlrun plugins sqlite`)",
-					  key, key);
-	}
-	return ETL_OK;
-}
-
 static int find_path(const struct etl_host *host, const struct etl_conf *conf, char **ret,
 		     struct etl_error *err)
 {
@@ -211,7 +162,7 @@ static int find_path(const struct etl_host *host, const struct etl_conf *conf, c
 	copy = absolute(path ? strdup(path) : uri_path(uri, &why));
 	if (why)
 		return host->fail(err, ETL_USAGE, NULL, 0, "sqlite: the uri \"%s\" %s", uri, why);
-	if (copy && uri && check_query(host, conf, uri, err) != ETL_OK) {
+	if (copy && uri && etl_uri_check_query(host, conf, "sqlite", uri, err) != ETL_OK) {
 		free(copy);
 		return ETL_FAILED;
 	}

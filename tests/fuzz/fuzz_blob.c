@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "../../plugins/files/remote.h"
+#include "../../plugins/lib/uri.h"
 #include "fuzz.h"
 
 static int take(void *data, const struct blob_item *item)
@@ -50,7 +51,7 @@ static void address(const char *text)
 		return;
 	FUZZ_HOLDS(*url.host && *url.path == '/' && !strpbrk(url.origin, "?@") && !strchr(url.path, '?'));
 	http_is_loopback(&url);
-	FUZZ_HOLDS(http_decode(&back, url.path, strlen(url.path)));
+	FUZZ_HOLDS(etl_uri_decode(&back, url.path, strlen(url.path)));
 	etl_text_free(&back);
 	http_url_free(&url);
 }
@@ -73,7 +74,7 @@ static void encoded(const char *text)
 	struct etl_text there = { 0 }, back = { 0 };
 
 	http_encode(&there, text, true);
-	FUZZ_HOLDS(http_decode(&back, there.at, there.length) && strcmp(back.at, text) == 0);
+	FUZZ_HOLDS(etl_uri_decode(&back, there.at, there.length) && strcmp(back.at, text) == 0);
 	etl_text_free(&there);
 	etl_text_free(&back);
 }

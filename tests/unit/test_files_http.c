@@ -10,6 +10,7 @@
 
 #include "fake_host.h"
 #include "plugins/files/remote.h"
+#include "plugins/lib/uri.h"
 
 static struct etl_host host = { FAKE_HOST };
 static struct etl_error err;
@@ -80,7 +81,7 @@ START_TEST(names_are_encoded_and_back)
 	{
 		struct etl_text back = { 0 };
 
-		ck_assert(http_decode(&back, text.at, text.length));
+		ck_assert(etl_uri_decode(&back, text.at, text.length));
 		ck_assert_str_eq(back.at, odd);
 		etl_text_free(&back);
 	}
