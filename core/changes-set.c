@@ -285,7 +285,7 @@ static int find_starts(struct changes_set *s, struct etl_error *err)
 	return rc;
 }
 
-int changes_set_close(struct changes_set *s, struct etl_error *err)
+static int end(struct changes_set *s, struct etl_error *err)
 {
 	int rc = 0;
 
@@ -304,6 +304,17 @@ int changes_set_close(struct changes_set *s, struct etl_error *err)
 	s->met = calloc((size_t)(s->rows / 64) + 1, sizeof(*s->met));
 	s->by = s->plain ? NULL : calloc((size_t)s->rows + 1, sizeof(*s->by));
 	return rc == 0 && (!s->met || (!s->by && !s->plain)) ? error_memory(err) : rc;
+}
+
+int changes_set_close(struct changes_set *s, int rc, struct changes_set **ret, struct etl_error *err)
+{
+	if (rc == 0)
+		rc = end(s, err);
+	if (rc == 0)
+		*ret = s;
+	else
+		changes_set_free(s);
+	return rc;
 }
 
 static bool is_met(const struct changes_set *s, uint64_t row)

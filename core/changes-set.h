@@ -15,8 +15,8 @@ void changes_set_free(struct changes_set *);
 int changes_set_add(struct changes_set *, uint64_t key, uint64_t row, struct etl_error *);
 /* Nobody claims its rows; before the first. */
 void changes_set_plain(struct changes_set *);
-/* No more come. */
-int changes_set_close(struct changes_set *, struct etl_error *);
+/* No more come, and RC says whether all did: 0, and the set is *RET; else it is freed. */
+int changes_set_close(struct changes_set *, int rc, struct changes_set **ret, struct etl_error *);
 
 enum changes_found {
 	CHANGES_NONE,  /* no row has this key */

@@ -10,6 +10,7 @@
 
 #include <etlrun/helpers.h>
 
+#include "../plugins/lib/value.h"
 #include "changes-set.h"
 #include "changes-spelt.h"
 #include "changes.h"
@@ -145,25 +146,6 @@ static bool make_room(struct reading *r, int64_t rows)
 
 /* ---- All rows, as hashes ------------------------------------------------------------------------ */
 
-/* As the store marks it: a flag that is set, or a time that is there. */
-static bool is_marked(const struct etl_column_view *c, int64_t row)
-{
-	if (etl_is_null(c, row))
-		return false;
-	switch (c->type.type) {
-	case ETL_BOOL:
-		return etl_get_bool(c, row);
-	case ETL_INT16:
-		return etl_get_int16(c, row) != 0;
-	case ETL_INT32:
-		return etl_get_int32(c, row) != 0;
-	case ETL_INT64:
-		return etl_get_int64(c, row) != 0;
-	default:
-		return true;
-	}
-}
-
 static int add_batch(struct reading *r, struct etl_view *view, const struct ArrowArray *batch, struct changes_set *set)
 {
 	const struct etl_column_view *mark = r->job->load.delete_column ? &view->columns[view->count - 1] : NULL;
@@ -176,7 +158,8 @@ static int add_batch(struct reading *r, struct etl_view *view, const struct Arro
 	    !changes_add_spelt(r->job, &r->job->rows, &compared, r->hashes + batch->length))
 		return error_memory(r->err);
 	for (int64_t i = 0; i < batch->length && rc == 0; i++)
-		if (!mark || !is_marked(mark, i))
+		/* As the store marks it: a flag that is set, or a time that is there. */
+		if (!mark || !etl_value_is_set(mark, i))
 			rc = changes_set_add(set, r->hashes[i], r->hashes[batch->length + i], r->err);
 	return rc;
 }
@@ -232,7 +215,7 @@ static int give_batch(struct reading *r, struct etl_view *view, const struct Arr
 	if (!make_room(r, batch->length) || !etl_view_set(view, batch) || !canon_batch(r->canon, &compared, r->hashes, NULL))
 		return error_memory(r->err);
 	for (int64_t i = 0; i < batch->length && rc == 0; i++)
-		if (!mark || !is_marked(mark, i))
+		if (!mark || !etl_value_is_set(mark, i))
 			rc = r->each(r->data, r->hashes[i], view, i, r->err);
 	return rc;
 }
@@ -278,7 +261,7 @@ static int count_batch(struct reading *r, struct etl_view *view, const struct Ar
 	if (!etl_view_set(view, batch))
 		return error_memory(r->err);
 	for (int64_t i = 0; i < batch->length; i++)
-		r->unmarked += !is_marked(&view->columns[view->count - 1], i);
+		r->unmarked += !etl_value_is_set(&view->columns[view->count - 1], i);
 	return 0;
 }
 

@@ -71,13 +71,7 @@ static int make_set(const struct flow_setup *f, struct job *job, struct etl_erro
 		rc = changes_read(f, job, set, err);
 	if (rc == 0 && job->conflicts)
 		rc = conflicts_open(f, job, err);
-	if (rc == 0)
-		rc = changes_set_close(set, err);
-	if (rc == 0)
-		job->changes->set = set;
-	else
-		changes_set_free(set);
-	return rc;
+	return changes_set_close(set, rc, &job->changes->set, err);
 }
 
 /* Whoever comes first reads them, and the others wait. */

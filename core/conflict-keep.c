@@ -100,13 +100,7 @@ static int make_set(const struct run *run, const struct conflicts *c, uint32_t k
 			rc = add_pairs(c, set, bytes, note.size, err);
 	}
 	conflict_reading_clear(&reading);
-	if (rc == 0)
-		rc = changes_set_close(set, err);
-	if (rc == 0)
-		*ret = set;
-	else
-		changes_set_free(set);
-	return rc;
+	return changes_set_close(set, rc, ret, err);
 }
 
 /* ---- Staging ----------------------------------------------------------------------------------- */

@@ -198,13 +198,7 @@ static int read_kind(const struct flow_setup *f, struct job *job, const char *ki
 	while (rc == 0 && (rc = kept_next(reader, &piece, err)) > 0)
 		rc = hashes ? add_hashes(job->conflicts, &piece, set, err) : add_parked(&piece, set, err);
 	kept_close(reader);
-	if (rc == 0)
-		rc = changes_set_close(set, err);
-	if (rc == 0)
-		*ret = set;
-	else
-		changes_set_free(set);
-	return rc;
+	return changes_set_close(set, rc, ret, err);
 }
 
 /* On a job that is looked at again what was parked was met already. */

@@ -16,6 +16,7 @@
 
 #include "log.h"
 #include "progress.h"
+#include "report-form.h"
 
 #define BAR_PERIOD_MS  200
 #define LINE_PERIOD_MS 5000
@@ -57,22 +58,6 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void add_grouped(struct etl_text *text, uint64_t n)
-{
-	char buf[32], *at = buf + sizeof(buf) - 1;
-	int digits = 0;
-
-	*at = '\0';
-	do {
-		if (digits > 0 && digits % 3 == 0)
-			*--at = ',';
-		*--at = (char)('0' + n % 10);
-		n /= 10;
-		digits++;
-	} while (n > 0);
-	etl_text_add(text, at);
-}
-
 static uint64_t rows_of(const struct progress_table *table)
 {
 	return atomic_load_explicit(&table->rows, memory_order_relaxed);
@@ -95,10 +80,10 @@ static unsigned percent_of(uint64_t rows, int64_t expected)
 static void add_rows(struct etl_text *text, const char *name, uint64_t rows, int64_t expected)
 {
 	etl_text_addf(text, "%s: ", name);
-	add_grouped(text, rows);
+	report_add_grouped(text, rows);
 	if (expected >= 0) {
 		etl_text_add(text, " of ");
-		add_grouped(text, (uint64_t)expected);
+		report_add_grouped(text, (uint64_t)expected);
 	}
 	etl_text_add(text, rows == 1 && expected < 0 ? " row" : " rows");
 	if (expected >= 0)
@@ -177,7 +162,7 @@ void progress_describe(struct etl_text *text, const struct progress_table *table
 	if (rate < 0.5)
 		return;
 	etl_text_add(text, ", ");
-	add_grouped(text, (uint64_t)(rate + 0.5));
+	report_add_grouped(text, (uint64_t)(rate + 0.5));
 	etl_text_add(text, " rows/s");
 	if (sum.expected >= 0 && sum.rows < (uint64_t)sum.expected) {
 		etl_text_add(text, ", about ");

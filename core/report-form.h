@@ -1,6 +1,6 @@
 /*
  * The forms of a report: each appends itself to a text, which carries `failed` when memory ran out.
- * Between the files report*.c only.
+ * Between the files report*.c, and for who writes as they do.
  */
 #ifndef CORE_REPORT_FORM_H
 #define CORE_REPORT_FORM_H
@@ -25,6 +25,8 @@ const char *report_severity(int32_t severity);
 uint64_t report_rate(uint64_t rows, double seconds);
 /* Seconds with three decimals, whatever the locale. */
 void report_add_seconds(struct etl_text *, double seconds);
+/* 1,234,567. */
+void report_add_grouped(struct etl_text *, uint64_t);
 /* A text with every known secret masked; NULL becomes "". The caller frees; NULL: no memory. */
 char *report_redacted(const char *text);
 

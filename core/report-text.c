@@ -111,7 +111,7 @@ static size_t text_width(const struct etl_text *text)
 	return width;
 }
 
-static void add_grouped(struct etl_text *text, uint64_t n)
+void report_add_grouped(struct etl_text *text, uint64_t n)
 {
 	char buf[32], *at = buf + sizeof(buf) - 1;
 	int digits = 0;
@@ -183,23 +183,23 @@ static void fill_row(struct row *row, const struct report_line *line, const char
 	report_add_seconds(&cells[COLUMN_SECONDS], line->seconds);
 	if (!line->is_table)
 		return;
-	add_grouped(&cells[COLUMN_READ], line->read);
-	add_grouped(&cells[COLUMN_LOADED], line->loaded);
-	add_grouped(&cells[COLUMN_REJECTED], line->rejected);
-	add_grouped(&cells[COLUMN_FILTERED], line->filtered);
+	report_add_grouped(&cells[COLUMN_READ], line->read);
+	report_add_grouped(&cells[COLUMN_LOADED], line->loaded);
+	report_add_grouped(&cells[COLUMN_REJECTED], line->rejected);
+	report_add_grouped(&cells[COLUMN_FILTERED], line->filtered);
 	if (line->merges) {
-		add_grouped(&cells[COLUMN_INSERTED], line->inserted);
-		add_grouped(&cells[COLUMN_UPDATED], line->updated);
-		add_grouped(&cells[COLUMN_UNCHANGED], line->unchanged);
-		add_grouped(&cells[COLUMN_DELETED], line->deleted);
+		report_add_grouped(&cells[COLUMN_INSERTED], line->inserted);
+		report_add_grouped(&cells[COLUMN_UPDATED], line->updated);
+		report_add_grouped(&cells[COLUMN_UNCHANGED], line->unchanged);
+		report_add_grouped(&cells[COLUMN_DELETED], line->deleted);
 	}
 	if (line->in_target == UINT64_MAX)
 		etl_text_add(&cells[COLUMN_IN_TARGET], "?");
 	else
-		add_grouped(&cells[COLUMN_IN_TARGET], line->in_target);
+		report_add_grouped(&cells[COLUMN_IN_TARGET], line->in_target);
 	add_bytes(&cells[COLUMN_BYTES], line->bytes);
 	if (line->seconds > 0.0)
-		add_grouped(&cells[COLUMN_RATE], report_rate(line->loaded, line->seconds));
+		report_add_grouped(&cells[COLUMN_RATE], report_rate(line->loaded, line->seconds));
 	add_verdicts(&cells[COLUMN_VERDICTS], line);
 }
 
@@ -379,7 +379,7 @@ static void add_rejects(struct etl_text *text, const struct report *report)
 		etl_text_addf(text, "%-13s%s:", shown++ ? "" : "rejects", line->name);
 		for (size_t n = 0; n < line->reject_count; n++) {
 			etl_text_add(text, n ? ", " : " ");
-			add_grouped(text, line->rejects[n].rows);
+			report_add_grouped(text, line->rejects[n].rows);
 			etl_text_addf(text, " %s", line->rejects[n].code);
 		}
 		etl_text_add(text, "\n");
@@ -419,7 +419,7 @@ static void add_carried(struct etl_text *text, const struct report *report)
 			etl_text_addf(text, "%s%s", n ? ", " : "", line->carried.at[n].how);
 			if (line->carried.count > 1) {
 				etl_text_add(text, " ");
-				add_grouped(text, line->carried.at[n].rows);
+				report_add_grouped(text, line->carried.at[n].rows);
 			}
 		}
 		for (size_t n = i; n < report->line_count; n++)
@@ -446,7 +446,7 @@ static void add_noted(struct etl_text *text, const struct report *report)
 		add_name(text, line->name);
 		for (size_t n = 0; n < line->noted.count; n++) {
 			etl_text_add(text, n ? ", " : ": ");
-			add_grouped(text, line->noted.at[n].count);
+			report_add_grouped(text, line->noted.at[n].count);
 			etl_text_addf(text, " %s", line->noted.at[n].text);
 		}
 		etl_text_add(text, "\n");
@@ -481,11 +481,11 @@ static void add_done(struct etl_text *text, const struct report *report,
 	uint64_t rows = compared ? total->read : total->loaded;
 
 	etl_text_add(text, "done: ");
-	add_grouped(text, rows);
+	report_add_grouped(text, rows);
 	etl_text_addf(text, " row%s %s", rows == 1 ? "" : "s", compared ? "compared" : "loaded");
 	if (total->rejected > 0) {
 		etl_text_add(text, ", ");
-		add_grouped(text, total->rejected);
+		report_add_grouped(text, total->rejected);
 		etl_text_add(text, " rejected");
 	}
 	if (total->updated + total->unchanged + total->deleted > 0) {
@@ -495,7 +495,7 @@ static void add_done(struct etl_text *text, const struct report *report,
 
 		for (size_t i = 0; i < 4; i++) {
 			etl_text_add(text, i ? ", " : "; ");
-			add_grouped(text, counts[i]);
+			report_add_grouped(text, counts[i]);
 			etl_text_addf(text, " %s", words[i]);
 		}
 	}

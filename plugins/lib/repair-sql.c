@@ -1,6 +1,10 @@
 /* What repairs of every dialect have in common: repair-sql.h. */
 #include "config.h"
 
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -31,6 +35,18 @@ bool etl_repair_is_declared(const struct etl_repairing *r, int64_t column, const
 	const struct etl_column *c = etl_repair_column(r, column);
 
 	return c && c->declared && strncasecmp(c->declared, begins, strlen(begins)) == 0;
+}
+
+void etl_repair_add_factors(struct etl_text *sql, double v, const char *real, const char *point)
+{
+	int exponent, rest;
+	int64_t whole = (int64_t)ldexp(frexp(v, &exponent), DBL_MANT_DIG);
+
+	exponent -= DBL_MANT_DIG;
+	etl_text_addf(sql, "(CAST(%" PRId64 " AS %s)", whole, real);
+	for (rest = abs(exponent); rest > 0; rest -= 32)
+		etl_text_addf(sql, " %c %" PRId64 "%s", exponent > 0 ? '*' : '/', INT64_C(1) << (rest < 32 ? rest : 32), point);
+	etl_text_add(sql, ")");
 }
 
 int etl_repair_refuse(struct etl_repairing *r, const struct etl_view *view, int64_t column, int64_t row, const char *why)

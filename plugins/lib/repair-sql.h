@@ -45,6 +45,8 @@ const struct etl_column *etl_repair_column(const struct etl_repairing *, int64_t
 bool etl_repair_is_declared(const struct etl_repairing *, int64_t column, const char *begins);
 /* " WHERE …" by every column of the row before. */
 int etl_repair_add_whole_row(struct etl_repairing *, const struct etl_repair_words *);
+/* V, which is finite, as M × 2^E by factors that are exact; REAL is the type of such numbers, and POINT makes one of digits. */
+void etl_repair_add_factors(struct etl_text *, double v, const char *real, const char *point);
 /* Fails: the value cannot be written, and WHY. */
 int etl_repair_refuse(struct etl_repairing *, const struct etl_view *, int64_t column, int64_t row, const char *why);
 

@@ -102,6 +102,14 @@ bool etl_value_read(struct value *v, const struct etl_column_view *from, int64_t
 	}
 }
 
+bool etl_value_is_set(const struct etl_column_view *from, int64_t row)
+{
+	struct value v;
+
+	return !etl_is_null(from, row) &&
+	       !(etl_value_read(&v, from, row) && (v.form == FORM_BOOL || v.form == FORM_INT) && v.whole == 0);
+}
+
 size_t etl_value_spell(char *buf, const struct value *v)
 {
 	switch (v->form) {

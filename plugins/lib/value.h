@@ -37,6 +37,8 @@ struct value {
 
 /* False: the column is of no known type, or an `any` is malformed. */
 bool etl_value_read(struct value *, const struct etl_column_view *from, int64_t row);
+/* Neither NULL nor false nor the integer 0. */
+bool etl_value_is_set(const struct etl_column_view *from, int64_t row);
 /* The canonical text of a value that is no text itself, at most SPELL_MAX bytes; 0 for bytes. */
 size_t etl_value_spell(char *buf, const struct value *);
 

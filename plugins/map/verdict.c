@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "map.h"
+#include "value.h"
 
 static int64_t find(const struct etl_instance *self, const char *option, const char *const *names,
 		    size_t count)
@@ -50,36 +51,9 @@ int map_verdict_check(const struct etl_instance *self, const struct etl_table *t
 				name);
 }
 
-/* Neither NULL nor false nor 0. */
-static bool says_so(const struct etl_column_view *c, int64_t row)
-{
-	const uint8_t *at;
-	int64_t size, number = 1;
-
-	if (etl_is_null(c, row))
-		return false;
-	switch (c->type.type) {
-	case ETL_BOOL:
-		return etl_get_bool(c, row);
-	case ETL_INT16:
-		return etl_get_int16(c, row) != 0;
-	case ETL_INT32:
-		return etl_get_int32(c, row) != 0;
-	case ETL_INT64:
-		return etl_get_int64(c, row) != 0;
-	case ETL_ANY:
-		at = etl_get_bytes(c, row, &size);
-		if (size == 1 + (int64_t)sizeof(number) && at[0] == ETL_ANY_INT)
-			memcpy(&number, at + 1, sizeof(number));
-		return number != 0;
-	default:
-		return true;
-	}
-}
-
 enum map_fate map_verdict_of(const struct map_verdict *v, const struct etl_view *view, int64_t row)
 {
-	if (v->filter >= 0 && says_so(&view->columns[v->filter], row))
+	if (v->filter >= 0 && etl_value_is_set(&view->columns[v->filter], row))
 		return MAP_LEFT_OUT;
 	return v->reject >= 0 && !etl_is_null(&view->columns[v->reject], row) ? MAP_REJECTED :
 										MAP_STAYS;

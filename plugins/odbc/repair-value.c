@@ -5,38 +5,17 @@
  */
 #include "config.h"
 
-#include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "repair.h"
+#include "repair-sql.h"
 #include "spell.h"
 
-#define DIGITS	  15 /* that every reader of numbers gets right, with few places */
-#define TWO_TO_32 "4294967296e0"
+#define DIGITS 15 /* that every reader of numbers gets right, with few places */
 
 /* ---- Reals ------------------------------------------------------------------------------------------------------ */
-
-/* M × 2^E by factors that are exact. */
-static void add_factors(struct etl_text *sql, double v)
-{
-	int exponent, rest;
-	int64_t whole = (int64_t)ldexp(frexp(v, &exponent), DBL_MANT_DIG);
-
-	exponent -= DBL_MANT_DIG;
-	etl_text_addf(sql, "(CAST(%" PRId64 " AS float(53))", whole);
-	for (rest = exponent; rest >= 32; rest -= 32)
-		etl_text_add(sql, " * " TWO_TO_32);
-	if (rest > 0)
-		etl_text_addf(sql, " * %" PRId64 "e0", INT64_C(1) << rest);
-	for (rest = -exponent; rest >= 32; rest -= 32)
-		etl_text_add(sql, " / " TWO_TO_32);
-	if (rest > 0)
-		etl_text_addf(sql, " / %" PRId64 "e0", INT64_C(1) << rest);
-	etl_text_add(sql, ")");
-}
 
 static void add_real(struct etl_text *sql, double v)
 {
@@ -46,7 +25,7 @@ static void add_real(struct etl_text *sql, double v)
 	if (v == 0)
 		etl_text_add(sql, signbit(v) ? "(0e0 * -1e0)" : "0e0");
 	else if (strtod(buf, NULL) != v || fabs(v) >= 1e15 || fabs(v) < 1e-7)
-		add_factors(sql, v);
+		etl_repair_add_factors(sql, v, "float(53)", "e0");
 	else
 		etl_text_addf(sql, "%s%s", buf, strchr(buf, 'e') ? "" : "e0");
 }

@@ -5,45 +5,17 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "postgres.h"
+#include "schema-file.h"
 
-#define SCRATCH	 "_etlrun_schema_file"
-#define FILE_MAX (16L << 20) /* bytes of a schema file: far more than anybody writes */
+#define SCRATCH "_etlrun_schema_file"
 
 static int unreadable(struct etl_instance *inst, const char *path, const char *why,
 		      struct etl_error *err)
 {
 	return inst->host->fail(err, ETL_USAGE, NULL, 0, "schema_file %s: %s", path, why);
-}
-
-static int read_file(struct etl_instance *inst, const char *path, char **ret, struct etl_error *err)
-{
-	FILE *file = fopen(path, "rb");
-	char *text = file ? malloc(FILE_MAX + 1) : NULL;
-	size_t size = text ? fread(text, 1, FILE_MAX + 1, file) : 0;
-	const char *why = !file			   ? strerror(errno) :
-			  !text			   ? NULL :
-			  ferror(file)		   ? "it cannot be read" :
-			  size > FILE_MAX	   ? "it has more than 16 MiB" :
-			  memchr(text, '\0', size) ? "it holds a NUL byte" :
-						     NULL;
-	int rc = why   ? unreadable(inst, path, why, err) :
-		 !text ? postgres_no_memory(inst, err) :
-			 ETL_OK;
-
-	if (file)
-		fclose(file);
-	if (rc < 0) {
-		free(text);
-		return rc;
-	}
-	text[size] = '\0';
-	*ret = text;
-	return ETL_OK;
 }
 
 /* The line of a character that the server counts from 1; 0: it did not say. */
@@ -198,7 +170,7 @@ int postgres_given(struct etl_instance *inst, struct etl_table_sink *sink, struc
 {
 	const char *path = inst->conf ? inst->host->str(inst->conf, "schema_file") : NULL;
 	char *text = NULL;
-	int rc = path ? read_file(inst, path, &text, err) : ETL_OK;
+	int rc = path ? etl_schema_file_read(inst->host, path, &text, err) : ETL_OK;
 
 	if (rc == ETL_OK && path) {
 		rc = postgres_run(inst, err, "BEGIN; CREATE SCHEMA " SCRATCH);

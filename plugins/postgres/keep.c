@@ -36,19 +36,6 @@ static int is_there(struct etl_instance *inst, bool *ret, struct etl_error *err)
 	return postgres_flag(inst, err, ret, "SELECT to_regclass('_etlrun.kept_undo') IS NOT NULL", 0, NULL);
 }
 
-static int prepare(struct etl_instance *inst, struct etl_error *err)
-{
-	bool there = false;
-	int rc = is_there(inst, &there, err);
-
-	if (rc < 0 || there)
-		return rc;
-	rc = postgres_run(inst, err, make);
-	if (rc < 0)
-		stage_rollback(inst);
-	return rc;
-}
-
 static void name_of(const struct etl_load *load, const char *kind, char *buf, size_t size)
 {
 	snprintf(buf, size, "_etlrun_keep_%llu_%.16s", (unsigned long long)load->index, kind);
@@ -87,7 +74,7 @@ static int keep_staged(struct etl_instance *inst, const struct etl_load *load, c
 
 	name_of(load, keep->kind, name, sizeof(name));
 	if (rc == ETL_OK)
-		rc = prepare(inst, err);
+		rc = stage_make_own(inst, is_there, make, err);
 	if (rc == ETL_OK)
 		rc = make_stage(inst, token, name, keep, err);
 	pieces.name = name;
@@ -319,7 +306,7 @@ static int keep_now(struct etl_instance *inst, const struct etl_keep *keep, stru
 {
 	const struct taking t = { .inst = inst, .err = err, .from = "pg_temp._etlrun_keep", .kind = keep->kind };
 	struct etl_text sql = { 0 };
-	int rc = prepare(inst, err);
+	int rc = stage_make_own(inst, is_there, make, err);
 
 	etl_text_add(&sql, "BEGIN; CREATE TEMPORARY TABLE _etlrun_keep (number bigint NOT NULL, bytes bytea, words text, name "
 			   "text NOT NULL DEFAULT ");

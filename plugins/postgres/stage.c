@@ -292,6 +292,20 @@ void stage_rollback(struct etl_instance *inst)
 		PQclear(PQexec(inst->db, "ROLLBACK"));
 }
 
+int stage_make_own(struct etl_instance *inst, int (*is_made)(struct etl_instance *, bool *ret, struct etl_error *), const char *make,
+		   struct etl_error *err)
+{
+	bool made = false;
+	int rc = is_made(inst, &made, err);
+
+	if (rc < 0 || made)
+		return rc;
+	rc = postgres_run(inst, err, make);
+	if (rc < 0)
+		stage_rollback(inst);
+	return rc;
+}
+
 int stage_leave(struct etl_instance *inst, int rc, struct etl_error *err)
 {
 	if (rc == ETL_OK)

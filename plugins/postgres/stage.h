@@ -55,6 +55,9 @@ void stage_add_path(struct etl_text *, const char *stage, const char *schema,
 		    const struct etl_table *table);
 /* Ends a transaction that failed, in silence. */
 void stage_rollback(struct etl_instance *);
+/* Runs MAKE, which begins and commits, where what it makes is not there yet. */
+int stage_make_own(struct etl_instance *, int (*is_made)(struct etl_instance *, bool *ret, struct etl_error *), const char *make,
+		   struct etl_error *);
 /* The run is over: its stages are gone, and so are its locks of them. */
 void stage_let_go(struct etl_instance *);
 void stage_free(struct etl_instance *);

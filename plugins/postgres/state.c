@@ -43,15 +43,7 @@ int state_is_whole(struct etl_instance *inst, bool *ret, struct etl_error *err)
 
 int state_prepare(struct etl_instance *inst, struct etl_error *err)
 {
-	bool there = false;
-	int rc = state_is_whole(inst, &there, err);
-
-	if (rc < 0 || there)
-		return rc;
-	rc = postgres_run(inst, err, make);
-	if (rc < 0)
-		stage_rollback(inst);
-	return rc;
+	return stage_make_own(inst, state_is_whole, make, err);
 }
 
 int state_is_published(struct etl_instance *inst, const char *run, bool *ret, struct etl_error *err)

@@ -240,18 +240,23 @@ static int describe_each(struct describing *d, sqlite3_stmt *stmt, struct etl_ta
 
 /* ---- The database, and queries --------------------------------------------------------------------------- */
 
-static int pragma_text(struct describing *d, const char *pragma, struct etl_text *ret)
+/* At the row of the pragma's value, or at none: *RET_FOUND. */
+static int read_pragma(struct describing *d, const char *pragma, sqlite3_stmt **ret, bool *ret_found)
 {
-	sqlite3_stmt *stmt = NULL;
 	char sql[64];
-	bool found = false;
 	int rc;
 
 	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA main.%s", pragma);
-	rc = describe_query(d, sql, NULL, &stmt);
-	if (rc)
-		return rc;
-	rc = describe_step(d, stmt, &found);
+	rc = describe_query(d, sql, NULL, ret);
+	return rc ? rc : describe_step(d, *ret, ret_found);
+}
+
+static int pragma_text(struct describing *d, const char *pragma, struct etl_text *ret)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool found = false;
+	int rc = read_pragma(d, pragma, &stmt, &found);
+
 	if (found) {
 		const char *value = (const char *)sqlite3_column_text(stmt, 0);
 
@@ -446,15 +451,9 @@ int sqlite_describe_database_of(struct etl_instance *inst, sqlite3 *db, struct e
 static int fact(struct describing *d, const char *pragma, struct etl_fact_sink *sink)
 {
 	sqlite3_stmt *stmt = NULL;
-	char sql[64];
 	bool found = false;
-	int rc;
+	int rc = read_pragma(d, pragma, &stmt, &found);
 
-	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA main.%s", pragma);
-	rc = describe_query(d, sql, NULL, &stmt);
-	if (rc)
-		return rc;
-	rc = describe_step(d, stmt, &found);
 	if (found) {
 		const char *value = (const char *)sqlite3_column_text(stmt, 0);
 

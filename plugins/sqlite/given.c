@@ -4,15 +4,13 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "describe.h"
 #include "given.h"
 #include "into.h"
-
-#define FILE_MAX (16L << 20) /* bytes of a schema file: far more than anybody writes */
+#include "schema-file.h"
 
 bool sqlite_given_asked(const struct etl_instance *inst)
 {
@@ -24,40 +22,10 @@ const char *sqlite_given_path(const struct etl_instance *inst)
 	return inst->host->str(inst->conf, "schema_file");
 }
 
-static int refuse(struct etl_instance *inst, const char *why, struct etl_error *err)
-{
-	return inst->host->fail(err, ETL_USAGE, NULL, 0, "schema_file %s: %s",
-				sqlite_given_path(inst), why);
-}
-
 static int no_memory(struct etl_instance *inst, struct etl_error *err)
 {
 	return inst->host->fail(err, ETL_MEMORY, NULL, 0, "schema_file %s: no memory",
 				sqlite_given_path(inst));
-}
-
-static int read_file(struct etl_instance *inst, char **ret, struct etl_error *err)
-{
-	FILE *file = fopen(sqlite_given_path(inst), "rbe");
-	char *text = file ? malloc(FILE_MAX + 1) : NULL;
-	size_t size = text ? fread(text, 1, FILE_MAX + 1, file) : 0;
-	const char *why = !file			   ? strerror(errno) :
-			  !text			   ? NULL :
-			  ferror(file)		   ? "it cannot be read" :
-			  size > FILE_MAX	   ? "it has more than 16 MiB" :
-			  memchr(text, '\0', size) ? "it holds a NUL byte" :
-						     NULL;
-	int rc = why ? refuse(inst, why, err) : !text ? no_memory(inst, err) : ETL_OK;
-
-	if (file)
-		fclose(file);
-	if (rc) {
-		free(text);
-		return rc;
-	}
-	text[size] = '\0';
-	*ret = text;
-	return ETL_OK;
 }
 
 static int open_memory(struct etl_instance *inst, sqlite3 **ret, struct etl_error *err)
@@ -82,7 +50,7 @@ static int open_given(struct etl_instance *inst, struct etl_error *err)
 	struct etl_text settings = { 0 }, places = { 0 };
 	sqlite3 *db = NULL;
 	char *text = NULL;
-	int rc = inst->given ? ETL_OK : read_file(inst, &text, err);
+	int rc = inst->given ? ETL_OK : etl_schema_file_read(inst->host, sqlite_given_path(inst), &text, err);
 
 	if (rc || inst->given)
 		return rc;

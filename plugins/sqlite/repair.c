@@ -6,17 +6,16 @@
  */
 #include "config.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "repair-sql.h"
 #include "stage.h"
 
 #define DIGITS	 15 /* decimal digits that every reader of numbers gets right, … */
 #define TENS	 22 /* … with this many places at most */
-#define TWO_TO_32 "4294967296.0"
 
 /* One statement on its way. */
 struct repair {
@@ -30,26 +29,6 @@ struct repair {
 
 /* ---- Literals -------------------------------------------------------------------------------- */
 
-/* M × 2^E by factors that are exact. */
-static void add_exact_real(struct etl_text *sql, double v)
-{
-	int exponent;
-	int64_t whole = (int64_t)ldexp(frexp(v, &exponent), DBL_MANT_DIG);
-	int rest;
-
-	exponent -= DBL_MANT_DIG;
-	etl_text_addf(sql, "(CAST(%" PRId64 " AS REAL)", whole);
-	for (rest = exponent; rest >= 32; rest -= 32)
-		etl_text_add(sql, " * " TWO_TO_32);
-	if (rest > 0)
-		etl_text_addf(sql, " * %" PRId64 ".0", INT64_C(1) << rest);
-	for (rest = -exponent; rest >= 32; rest -= 32)
-		etl_text_add(sql, " / " TWO_TO_32);
-	if (rest > 0)
-		etl_text_addf(sql, " / %" PRId64 ".0", INT64_C(1) << rest);
-	etl_text_add(sql, ")");
-}
-
 static void add_real(struct etl_text *sql, double v)
 {
 	char buf[40];
@@ -60,7 +39,7 @@ static void add_real(struct etl_text *sql, double v)
 	}
 	snprintf(buf, sizeof(buf), "%.*g", DIGITS, v);
 	if (v != 0 && (strtod(buf, NULL) != v || fabs(v) >= 1e15 || fabs(v) < 1e-7)) {
-		add_exact_real(sql, v);
+		etl_repair_add_factors(sql, v, "REAL", ".0");
 		return;
 	}
 	etl_text_add(sql, buf);

@@ -30,7 +30,7 @@ static struct changes_set *set_of(size_t memory, uint64_t rows)
 	ck_assert_ptr_nonnull(set);
 	for (uint64_t i = 0; i < rows; i++)
 		ck_assert_int_eq(changes_set_add(set, hash_of(i), i, &err), 0);
-	ck_assert_int_eq(changes_set_close(set, &err), 0);
+	ck_assert_int_eq(changes_set_close(set, 0, &set, &err), 0);
 	return set;
 }
 
@@ -129,7 +129,7 @@ START_TEST(crowded_hashes)
 
 	for (uint64_t i = 0; i < 1000; i++)
 		ck_assert_int_eq(changes_set_add(set, i % 2 ? UINT64_MAX : 0, i, &err), 0);
-	ck_assert_int_eq(changes_set_close(set, &err), 0);
+	ck_assert_int_eq(changes_set_close(set, 0, &set, &err), 0);
 	ck_assert_int_eq(meet(set, 0, 998), CHANGES_SAME);
 	ck_assert_int_eq(meet(set, 0, 999), CHANGES_OTHER);
 	ck_assert_uint_eq(changes_set_left(set), 500);
