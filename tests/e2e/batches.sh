@@ -103,15 +103,7 @@ in_batches() {
 	EOF
 
 	# Rows that refer to each other are not cut, and a table that is new in the target comes whole.
-	at_source <<-SQL
-	CREATE TABLE fresh (id INTEGER PRIMARY KEY, name VARCHAR(40));
-	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
-	INSERT INTO fresh VALUES (1, 'a'), (2, 'b'), (3, 'c');
-	INSERT INTO staff VALUES (1, NULL), (3, 1), (2, 3);
-	SQL
-	at_target <<-SQL
-	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
-	SQL
+	fresh_and_staff
 	sync_pipeline fresh.cfg 'delete = "hard"; commit_every = 2; tables = ( { name = "fresh"; }, { name = "staff"; } );'
 	run_sync fresh.cfg
 	expect_exit 0

@@ -18,6 +18,19 @@ run_sync() {
 	run_etlrun --summary sum.csv "$@"
 }
 
+# A table that the run makes, and one whose rows refer to each other.
+fresh_and_staff() {
+	at_source <<-SQL
+	CREATE TABLE fresh (id INTEGER PRIMARY KEY, name VARCHAR(40));
+	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
+	INSERT INTO fresh VALUES (1, 'a'), (2, 'b'), (3, 'c');
+	INSERT INTO staff VALUES (1, NULL), (3, 1), (2, 3);
+	SQL
+	at_target <<-SQL
+	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
+	SQL
+}
+
 the_suite() {
 	at_source <<-SQL
 	CREATE TABLE customer (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, city VARCHAR(40));
@@ -482,15 +495,7 @@ bounded() {
 	expect_sync part 4 0 0 4 0
 
 	# A table that the run makes; and one whose rows refer to each other, which is not cut.
-	at_source <<-SQL
-	CREATE TABLE fresh (id INTEGER PRIMARY KEY, name VARCHAR(40));
-	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
-	INSERT INTO fresh VALUES (1, 'a'), (2, 'b'), (3, 'c');
-	INSERT INTO staff VALUES (1, NULL), (3, 1), (2, 3);
-	SQL
-	at_target <<-SQL
-	CREATE TABLE staff (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES staff);
-	SQL
+	fresh_and_staff
 	sync_pipeline fresh.cfg 'max_rows = 2; tables = ( { name = "fresh"; }, { name = "staff"; } );'
 	run_sync fresh.cfg
 	expect_exit 0

@@ -15,7 +15,7 @@
 #include <zstd.h>
 
 #include "fake_host.h"
-#include "plugins/files/backend.h"
+#include "files_folder.h"
 
 static char warned[512];
 
@@ -31,52 +31,12 @@ static void keep_log(const struct etl_host *self, int32_t level, const char *for
 }
 
 static struct etl_host host = { FAKE_HOST };
-static struct etl_error err;
-static char folder[64];
-static struct files *files;
-static struct files_list list;
 
 static void setup(void)
 {
-	snprintf(folder, sizeof(folder), "/tmp/etlrun-files-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
 	host.log = keep_log;
 	warned[0] = '\0';
-	memset(&err, 0, sizeof(err));
-	ck_assert_int_eq(files_new(&files, &host, folder, &err), ETL_OK);
-	memset(&list, 0, sizeof(list));
-}
-
-static void teardown(void)
-{
-	char command[256];
-
-	files_list_clear(&list);
-	files_free(files);
-	snprintf(command, sizeof(command), "chmod -R u+rwX %s; rm -rf %s", folder, folder);
-	ck_assert_int_eq(system(command), 0);
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-static void put(const char *name, const void *bytes, size_t size)
-{
-	FILE *file = fopen(path_of(name), "w");
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
-	ck_assert_int_eq(fclose(file), 0);
-}
-
-static void put_text(const char *name, const char *text)
-{
-	put(name, text, strlen(text));
+	open_folder(&host);
 }
 
 static void make_folder(const char *name)
@@ -553,7 +513,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, setup, close_folder);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_tree_is_listed_in_one_order);
 	tcase_add_test(tests, a_root_may_be_a_file);

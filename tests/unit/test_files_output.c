@@ -13,50 +13,13 @@
 #include <unistd.h>
 
 #include "fake_host.h"
-#include "plugins/files/backend.h"
+#include "files_folder.h"
 
 static const struct etl_host host = { FAKE_HOST };
-static struct etl_error err;
-static char folder[64];
-static struct files *files;
-static struct files_list list;
 
 static void setup(void)
 {
-	snprintf(folder, sizeof(folder), "/tmp/etlrun-files-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	memset(&err, 0, sizeof(err));
-	ck_assert_int_eq(files_new(&files, &host, folder, &err), ETL_OK);
-	memset(&list, 0, sizeof(list));
-}
-
-static void teardown(void)
-{
-	char command[256];
-
-	files_list_clear(&list);
-	files_free(files);
-	snprintf(command, sizeof(command), "chmod -R u+rwX %s; rm -rf %s", folder, folder);
-	ck_assert_int_eq(system(command), 0);
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[2][512];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
-	return path[turn];
-}
-
-static void put_text(const char *name, const char *text)
-{
-	FILE *file = fopen(path_of(name), "w");
-
-	ck_assert_ptr_nonnull(file);
-	fputs(text, file);
-	ck_assert_int_eq(fclose(file), 0);
+	open_folder(&host);
 }
 
 /* What find says is in the folder, in one line. */
@@ -434,7 +397,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, setup, close_folder);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, nothing_is_seen_before_it_is_published);
 	tcase_add_test(tests, what_is_given_up_leaves_nothing);
