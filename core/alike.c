@@ -260,11 +260,14 @@ static void end_group(struct alike *a, uint64_t hash, uint64_t rows)
 
 int alike_close(struct alike *a, bool *ret, struct etl_error *err)
 {
-	struct changes_walk walk = { .set = a->set };
+	struct changes_walk walk = { .set = NULL };
+	struct changes_set *set = NULL;
 	uint64_t form, value, of = 0, first = 0, rows = 0;
 	bool met, differ = false;
-	int rc = changes_set_close(a->set, err), more = 0;
+	int rc = changes_set_close(a->set, 0, &set, err), more = 0;
 
+	a->set = NULL;
+	walk.set = set;
 	while (rc == 0 && (more = changes_walk_next(&walk, &form, &value, &met, err)) > 0) {
 		if (rows > 0 && form == of) {
 			rows++;
@@ -280,8 +283,7 @@ int alike_close(struct alike *a, bool *ret, struct etl_error *err)
 	}
 	if (differ)
 		end_group(a, of, rows);
-	changes_set_free(a->set);
-	a->set = NULL;
+	changes_set_free(set);
 	*ret = a->groups > 0;
 	return rc < 0 ? rc : more;
 }
