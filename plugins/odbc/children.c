@@ -80,7 +80,6 @@ static void add_not_going(struct etl_text *sql, const struct looking *l)
 static int count(struct looking *l, size_t from, size_t to, int64_t *ret)
 {
 	struct etl_text sql = { 0 };
-	int rc;
 
 	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
 	odbc_add_table(&sql, l->inst, odbc_row_text(&l->keys, from, CHILD_SCHEMA), odbc_row_text(&l->keys, from, CHILD_TABLE));
@@ -89,9 +88,7 @@ static int count(struct looking *l, size_t from, size_t to, int64_t *ret)
 	etl_text_addf(&sql, "(%s))", l->going->condition);
 	if (strcmp(odbc_row_text(&l->keys, from, CHILD_OBJECT), l->object) == 0)
 		add_not_going(&sql, l);
-	rc = sql.failed ? odbc_no_memory(l->inst, l->err) : odbc_number(l->inst, l->err, ret, sql.at);
-	etl_text_free(&sql);
-	return rc;
+	return odbc_number_text(l->inst, l->err, ret, &sql);
 }
 
 static int look(struct looking *l, struct odbc_children *ret)

@@ -15,9 +15,7 @@ static int count_rows(struct etl_instance *inst, const struct etl_dataset *datas
 		return rc;
 	etl_text_add(&sql, inst->dialect == &odbc_tsql ? "SELECT COUNT_BIG(*)" : "SELECT COUNT(*)");
 	odbc_select_add_from(&sql, inst, dataset);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, ret, sql.at);
-	etl_text_free(&sql);
-	return rc;
+	return odbc_number_text(inst, err, ret, &sql);
 }
 
 int odbc_digest(struct etl_instance *inst, const struct etl_dataset *dataset,

@@ -137,9 +137,8 @@ static const char *count_of(const struct odbc_into *t)
 static int ask_number(const struct odbc_into *t, struct etl_text *sql, uint64_t *ret)
 {
 	int64_t number = 0;
-	int rc = sql->failed ? odbc_no_memory(t->inst, t->err) : odbc_number(t->inst, t->err, &number, sql->at);
+	int rc = odbc_number_text(t->inst, t->err, &number, sql);
 
-	etl_text_free(sql);
 	*ret = (uint64_t)number;
 	return rc;
 }

@@ -156,8 +156,7 @@ static int keep_copy(const struct odbc_into *t)
 	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
 	add_undo(&sql, t);
 	etl_text_add(&sql, " WHERE _etlrun_op <> 'i'");
-	rc = sql.failed ? odbc_no_memory(t->inst, t->err) : odbc_number(t->inst, t->err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(t->inst, t->err, &count, &sql);
 	return rc == ETL_OK && count ? odbc_keep_copy(t) : rc;
 }
 

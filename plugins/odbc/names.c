@@ -217,8 +217,7 @@ static int is_made(struct etl_instance *inst, const struct etl_load *load, const
 		etl_text_add(&sql, " AND CONSTRAINT_SCHEMA = ");
 		odbc_add_literal(&sql, inst, schema);
 	}
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &count, &sql);
 	*ret = count > 0;
 	return rc;
 }

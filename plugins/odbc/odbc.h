@@ -154,6 +154,8 @@ int odbc_column(struct etl_instance *, SQLHSTMT, int i, struct etl_text *ret, bo
 		struct etl_error *);
 /* The first value of the first row. */
 int odbc_number(struct etl_instance *, struct etl_error *, int64_t *ret, const char *sql);
+/* Asked as odbc_run_text runs. */
+int odbc_number_text(struct etl_instance *, struct etl_error *, int64_t *ret, struct etl_text *sql);
 
 /* The same as text, appended; NULL is none. */
 int odbc_ask(struct etl_instance *, const char *sql, struct etl_text *ret, struct etl_error *);

@@ -228,3 +228,12 @@ int odbc_number(struct etl_instance *inst, struct etl_error *err, int64_t *ret, 
 	etl_text_free(&text);
 	return rc;
 }
+
+int odbc_number_text(struct etl_instance *inst, struct etl_error *err, int64_t *ret, struct etl_text *sql)
+{
+	char *text = etl_text_take(sql);
+	int rc = text ? odbc_number(inst, err, ret, text) : odbc_no_memory(inst, err);
+
+	free(text);
+	return rc;
+}

@@ -88,8 +88,7 @@ static int hands_on(struct odbc_undo_rows *t, bool *ret)
 		etl_text_addf(&sql, "SELECT COUNT(*) FROM pg_constraint WHERE contype = 'f' AND confupdtype IN ('c', 'n', 'd') AND "
 				    "confrelid = %s", t->object);
 	if (sql.length)
-		rc = sql.failed ? odbc_no_memory(t->r->inst, t->r->err) : odbc_number(t->r->inst, t->r->err, &count, sql.at);
-	etl_text_free(&sql);
+		rc = odbc_number_text(t->r->inst, t->r->err, &count, &sql);
 	*ret = count > 0;
 	return rc;
 }
@@ -173,8 +172,8 @@ static int hold(const struct odbc_undo_rows *parent, const struct odbc_undo_rows
 	}
 	etl_text_add(&where, ")");
 	etl_text_addf(&sql, "SELECT COUNT(*) FROM %s%s", child->undo.at, where.at ? where.at : "");
-	rc = where.failed || sql.failed ? odbc_no_memory(inst, parent->r->err) : odbc_number(inst, parent->r->err, &held, sql.at);
-	etl_text_free(&sql);
+	sql.failed |= where.failed;
+	rc = odbc_number_text(inst, parent->r->err, &held, &sql);
 	if (rc == ETL_OK && held) {
 		etl_text_addf(&sql, "UPDATE %s SET _etlrun_op = 'd'%s", child->undo.at, where.at);
 		rc = odbc_run_back(parent->r, &sql, undo_table(child));

@@ -180,13 +180,10 @@ static int digest_here(struct etl_instance *inst, const struct etl_dataset *at, 
 static int count_rows(struct etl_instance *inst, const struct etl_dataset *at, struct odbc_content *ret, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
-	int rc;
 
 	etl_text_add(&sql, "SELECT COUNT(*)");
 	odbc_select_add_from(&sql, inst, at);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &ret->rows, sql.at);
-	etl_text_free(&sql);
-	return rc;
+	return odbc_number_text(inst, err, &ret->rows, &sql);
 }
 
 /* The names and types of the columns: a table that got one more is another. Sizes are not told alike by every driver. */
@@ -255,7 +252,6 @@ static int count_younger(struct etl_instance *inst, const char *schema, const ch
 			 struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
-	int rc;
 
 	for (const char *p = younger; *p; p++) {
 		if (*p != '$')
@@ -265,9 +261,7 @@ static int count_younger(struct etl_instance *inst, const char *schema, const ch
 		else
 			odbc_add_table(&sql, inst, schema, name);
 	}
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, ret, sql.at);
-	etl_text_free(&sql);
-	return rc;
+	return odbc_number_text(inst, err, ret, &sql);
 }
 
 int odbc_is_same(struct etl_instance *inst, const char *schema, const char *name, const char *where,

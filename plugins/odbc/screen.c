@@ -124,8 +124,7 @@ static int count_rows(struct telling *t, const char *from)
 	int rc;
 
 	etl_text_addf(&sql, "SELECT COUNT(*) FROM %s", from);
-	rc = sql.failed ? odbc_no_memory(t->inst, t->err) : odbc_number(t->inst, t->err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(t->inst, t->err, &count, &sql);
 	if (rc == ETL_OK && count > 0) {
 		struct etl_found found = { .code = code_of(t->step),
 					   .table = t->load->table->name,

@@ -102,8 +102,7 @@ int odbc_is_there(struct etl_instance *inst, const char *schema, const char *nam
 	int rc;
 
 	add_where_is(&sql, inst, schema, name);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &count, &sql);
 	if (rc == ETL_OK)
 		*ret = count > 0;
 	return rc;
@@ -128,8 +127,7 @@ static int note_table(struct etl_instance *inst, const struct etl_load *load, co
 	odbc_add_own(&sql, inst, "_etlrun_stages");
 	add_stage_is(&sql, inst, token->text);
 	etl_text_addf(&sql, " AND load = %llu", (unsigned long long)number);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &count, &sql);
 	if (rc < 0 || count > 0)
 		return rc;
 	etl_text_add(&sql, "INSERT INTO ");

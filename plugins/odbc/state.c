@@ -78,8 +78,7 @@ int odbc_state_is_published(struct etl_instance *inst, const char *run, bool *re
 	odbc_add_own(&sql, inst, "_etlrun_runs");
 	etl_text_add(&sql, " WHERE run = ");
 	odbc_add_literal(&sql, inst, run);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &count, &sql);
 	if (rc == ETL_OK)
 		*ret = count > 0;
 	return rc;

@@ -121,8 +121,7 @@ int odbc_check_mark(struct etl_instance *inst, const char *run, struct etl_error
 	if (!inst->dialect->holds_on)
 		return ETL_OK;
 	add_mark(&sql, inst, "SELECT COUNT(*) FROM ", run);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &count, &sql);
 	if (rc < 0)
 		return rc;
 	if (count != 1)

@@ -39,7 +39,6 @@ static const char *split_mark(const char *mark, char *stage, size_t room)
 static int count_units(struct etl_instance *inst, const char *stage, const char *unit, int64_t *ret, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
-	int rc;
 
 	etl_text_add(&sql, "SELECT COUNT(*) FROM ");
 	odbc_add_own(&sql, inst, "_etlrun_units");
@@ -47,9 +46,7 @@ static int count_units(struct etl_instance *inst, const char *stage, const char 
 	odbc_add_literal(&sql, inst, stage);
 	etl_text_add(&sql, " AND unit = ");
 	odbc_add_literal(&sql, inst, unit);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, ret, sql.at);
-	etl_text_free(&sql);
-	return rc;
+	return odbc_number_text(inst, err, ret, &sql);
 }
 
 int odbc_check_unit(struct etl_instance *inst, struct etl_error *err)
@@ -148,8 +145,7 @@ int odbc_was_taken(struct etl_instance *inst, const struct etl_token *stage, uin
 	etl_text_add(&sql, " WHERE stage = ");
 	odbc_add_literal(&sql, inst, stage->text);
 	etl_text_addf(&sql, " AND unit LIKE 'rows taken from %llu, %%'", (unsigned long long)load);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &count, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &count, &sql);
 	*ret = count > 0;
 	return rc;
 }
@@ -171,8 +167,7 @@ int odbc_since(struct etl_instance *inst, const struct etl_token *token,
 	odbc_add_own(&sql, inst, "_etlrun_stages");
 	etl_text_add(&sql, " WHERE stage = ");
 	odbc_add_literal(&sql, inst, token->text);
-	rc = sql.failed ? odbc_no_memory(inst, err) : odbc_number(inst, err, &there, sql.at);
-	etl_text_free(&sql);
+	rc = odbc_number_text(inst, err, &there, &sql);
 	if (rc < 0 || there == 0 || !unit)
 		return rc;
 	rc = count_units(inst, stage, unit, &done, err);
