@@ -49,12 +49,17 @@ static bool look(struct page_file *f)
 	sqlite3_int64 size = 0;
 	uint32_t page_size;
 
-	if (!f->file || f->file->pMethods->xRead(f->file, head, HEADER, 0) != SQLITE_OK || !knows(head) ||
-	    f->file->pMethods->xFileSize(f->file, &size) != SQLITE_OK)
+	if (!f->file)
+		return false;
+	f->code = f->file->pMethods->xFileSize(f->file, &size);
+	if (f->code == SQLITE_OK && size >= HEADER)
+		f->code = f->file->pMethods->xRead(f->file, head, HEADER, 0);
+	if (f->code != SQLITE_OK || size < HEADER || !knows(head))
 		return false;
 	page_size = page_get16(head + AT_PAGE_SIZE);
 	f->page_size = page_size == 1 ? 65536 : page_size;
 	f->count = page_get32(head + AT_COUNT);
+	f->counter = page_get32(head + AT_COUNTER);
 	return f->page_size >= 512 && (f->page_size & (f->page_size - 1)) == 0 &&
 	       (uint64_t)size >= (uint64_t)f->count * f->page_size;
 }
@@ -120,18 +125,21 @@ static int put_count(sqlite3_file *file, uint32_t count)
 	return file->pMethods->xWrite(file, bytes, 4, AT_COUNT);
 }
 
+/* Whoever changed the file meanwhile may have put pages where these are. */
+static void check_unchanged(struct page_file *f)
+{
+	struct page_file now = { .db = f->db, .file = f->file };
+
+	if (f->code == SQLITE_OK && !(look(&now) && now.count == f->count && now.counter == f->counter))
+		f->code = now.code != SQLITE_OK ? now.code : SQLITE_INTERNAL;
+}
+
 bool page_file_count(struct page_file *f)
 {
 	flush(f);
+	check_unchanged(f);
 	if (f->code == SQLITE_OK)
 		f->code = put_count(f->file, f->written);
-	return f->code == SQLITE_OK;
-}
-
-bool page_file_undo(struct page_file *f)
-{
-	if (!page_count_put(f->db, f->count) && f->code == SQLITE_OK)
-		f->code = SQLITE_IOERR;
 	return f->code == SQLITE_OK;
 }
 

@@ -15,6 +15,25 @@ bool page_allowed(const struct etl_instance *inst)
 	return inst->building && inst->building->replaces && inst->host->flag(inst->conf, "pages");
 }
 
+/* The first read takes back what a transaction that failed left in the file. */
+bool page_take_back(struct etl_instance *inst, struct page_file *f)
+{
+	bool ok = sqlite3_exec(inst->stage, "SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL) == SQLITE_OK &&
+		  page_count_put(inst->stage, f->count);
+
+	inst->building->pages_owed = ok ? 0 : f->count;
+	return ok;
+}
+
+int page_owed(struct etl_instance *inst, struct etl_error *err)
+{
+	struct page_file before = { .count = inst->building->pages_owed };
+
+	if (!before.count || page_take_back(inst, &before))
+		return ETL_OK;
+	return sqlite_fail_as(inst, SQLITE_IOERR, err, "taking back pages that were written in vain");
+}
+
 /* At least so much, so that of tables of no great size the file is the same whatever the limit. */
 #define LOAD_LEAST  (8 << 20)
 #define INDEX_LEAST (16 << 20)
@@ -67,14 +86,41 @@ static bool collect(struct etl_instance *inst, struct page_scan *scan, const str
 
 /* ---- The index ---- */
 
+static int fail_file(struct page_making *m, const char *doing, const char *name)
+{
+	return sqlite_fail_as(m->inst, m->file.code, m->err, "%s index \"%s\"", doing, name);
+}
+
+/* Of a table of few rows SQLite has made it sooner. */
+static int is_small(struct page_making *m, const char *table, const char *name, bool *ret)
+{
+	uint64_t size = 0, limit = 0;
+	int64_t root = 0;
+	bool enough = false;
+	int rc = sqlite_number_of(m->inst, m->inst->stage,
+				  "SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+				  table, 0, &root, m->err);
+
+	if (!rc && root > 0 && root <= UINT32_MAX && page_file_look(&m->file, m->inst->stage) == PAGES_DONE &&
+	    page_scan_size(&m->file, (uint32_t)root, &size))
+		rc = page_few_enough(m->inst, size, &limit, &enough, m->err);
+	else if (m->file.code != SQLITE_OK)
+		rc = fail_file(m, "looking at the rows of", name);
+	*ret = !enough;
+	return rc;
+}
+
 /* Its table as SQLite sees it, and as the schema will say it. *RET_PASS: it is not for us. */
 int page_making_look(struct page_making *m, const char *table, const char *name, const char *sql, bool *ret_pass)
 {
 	int64_t there = 0;
-	int rc = sqlite_number_of(m->inst, m->inst->stage,
-				  "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)", name, 0,
-				  &there, m->err);
+	int rc = is_small(m, table, name, ret_pass);
 
+	if (rc || *ret_pass)
+		return rc;
+	rc = sqlite_number_of(m->inst, m->inst->stage,
+			      "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)", name, 0, &there,
+			      m->err);
 	*ret_pass = there != 0;
 	if (!rc && !there)
 		rc = page_table_look(m->inst, m->inst->stage, table, &m->table, ret_pass, m->err);
@@ -93,6 +139,7 @@ bool page_making_sort(struct page_making *m, size_t memory)
 
 	m->keys = page_keys_new(memory);
 	ok = scan && m->keys && collect(m->inst, scan, &m->made.indexes[0], m->keys) && page_keys_sort(m->keys);
+	m->file.code = scan ? page_scan_code(scan) : SQLITE_OK;
 	page_scan_free(scan);
 	return ok;
 }
@@ -146,29 +193,29 @@ static int name_root(struct page_making *m)
 	return rc;
 }
 
-/* So that SQLite may do it; what is wrong, as a full disk, it says better. */
-static int take_back(struct page_making *m)
-{
-	m->file.code = SQLITE_OK;
-	return page_file_undo(&m->file) ? ETL_OK :
-					  sqlite_fail_as(m->inst, m->file.code, m->err,
-							 "taking back the pages of index \"%s\"", m->made.indexes[0].name);
-}
-
+/* A disk that fails is told: to let SQLite try would leave another file than the one of a run that nothing befell. */
 static int make(struct page_making *m, bool *ret_done)
 {
-	int rc;
+	const char *name = m->made.indexes[0].name;
+	int rc = ETL_OK;
 
 	if (page_file_open(&m->file, m->inst->stage) != PAGES_DONE)
-		return ETL_OK;
-	if (!m->keys && !page_making_sort(m, page_memory(m->inst)))
-		return m->inst->host->canceled(m->inst->host) ? ETL_CANCELED : ETL_OK;
-	if (!write_tree(m))
-		return take_back(m);
+		return m->file.code == SQLITE_OK ? ETL_OK : fail_file(m, "making", name);
+	if (!m->keys && !page_making_sort(m, page_memory(m->inst))) {
+		if (m->inst->host->canceled(m->inst->host))
+			return ETL_CANCELED;
+		return m->file.code == SQLITE_OK ? ETL_OK : fail_file(m, "reading the rows of", name);
+	}
+	if (!write_tree(m)) {
+		if (m->file.code != SQLITE_OK)
+			rc = fail_file(m, "writing", name);
+		page_take_back(m->inst, &m->file);
+		return rc ? rc : page_owed(m->inst, m->err);
+	}
 	ETL_FAULT("sqlite.index_counted");
 	rc = name_root(m);
 	if (rc)
-		take_back(m);
+		page_take_back(m->inst, &m->file);
 	*ret_done = !rc;
 	return rc;
 }
@@ -184,9 +231,10 @@ int page_index_make(struct etl_instance *inst, const struct etl_load *load, cons
 	*ret_done = false;
 	if (!page_allowed(inst) || !sqlite3_get_autocommit(inst->stage))
 		return ETL_OK;
-	/* Pages are read past SQLite, whose cache would only stand beside the keys. */
-	sqlite3_db_release_memory(inst->stage);
 	rc = page_making_look(&m, table, name, sql, &pass);
+	/* Pages are read past SQLite, whose cache would only stand beside the keys. */
+	if (!rc && !pass)
+		sqlite3_db_release_memory(inst->stage);
 	if (!rc && !pass)
 		page_ahead_take(inst, &m);
 	page_ahead_stop(inst->building);

@@ -19,6 +19,9 @@ struct page_load {
 	struct etl_instance *inst;
 	struct page_table table;
 	bool counts; /* AUTOINCREMENT */
+	struct page_few few; /* the rows, until there are enough */
+	uint64_t limit;	     /* how many bytes are enough; 0: not known yet */
+	bool enough, unfit;  /* unfit: enough, and yet no pages */
 	struct page_file file;
 	struct page_tree tree;
 	struct page_keys **keys; /* beside the table's indexes */
@@ -29,7 +32,6 @@ struct page_load {
 	struct page_piece *pieces;
 	int64_t last;
 	uint64_t rows;
-	bool open;
 };
 
 static int no_memory(const struct page_load *l, struct etl_error *err)
@@ -79,20 +81,28 @@ static int judge_words(struct page_load *l, bool *ret_pass, struct etl_error *er
 	return ETL_OK;
 }
 
-/* No rows, nothing that a dropped table takes along, and a counter that begins. */
+static int is_empty(struct page_load *l, bool *ret_pass, struct etl_error *err)
+{
+	int64_t there = 0;
+	char *sql = sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM main.\"%w\")", l->table.name);
+	int rc = sql ? sqlite_number(l->inst, l->inst->stage, sql, 1, &there, err) : no_memory(l, err);
+
+	sqlite3_free(sql);
+	*ret_pass = there != 0;
+	return rc;
+}
+
+/* Nothing that a dropped table takes along, and a counter that begins. */
 static int judge_state(struct page_load *l, bool *ret_pass, struct etl_error *err)
 {
 	sqlite3 *db = l->inst->stage;
 	int64_t there = 0;
-	char *sql = sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM main.\"%w\")", l->table.name);
-	int rc = sql ? sqlite_number(l->inst, db, sql, 1, &there, err) : no_memory(l, err);
+	int rc = sqlite_number_of(
+		l->inst, db,
+		"SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND type NOT IN ('table', "
+		"'index'))",
+		l->table.name, 1, &there, err);
 
-	sqlite3_free(sql);
-	if (!rc && !there)
-		rc = sqlite_number_of(l->inst, db,
-				      "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND "
-				      "type NOT IN ('table', 'index'))",
-				      l->table.name, 1, &there, err);
 	if (!rc && !there)
 		rc = sqlite_number(l->inst, db,
 				   "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL %' OR name LIKE "
@@ -160,15 +170,19 @@ static int open_load(struct page_load *l, const char *name, const struct ArrowSc
 	if (!rc && !*ret_pass)
 		rc = judge_words(l, ret_pass, err);
 	if (!rc && !*ret_pass)
-		rc = judge_state(l, ret_pass, err);
+		rc = is_empty(l, ret_pass, err);
 	if (rc || *ret_pass)
 		return rc;
 	if (!make_room(l))
 		return no_memory(l, err);
-	*ret_pass = !match(l, from) || page_file_open(&l->file, l->inst->stage) != PAGES_DONE;
-	l->open = !*ret_pass;
-	page_tree_begin(&l->tree, &l->file, false);
+	*ret_pass = !match(l, from);
 	return rc;
+}
+
+static void say(const struct page_load *l, bool pages)
+{
+	l->inst->host->log(l->inst->host, ETL_LOG_DEBUG, "table \"%s\": %s", l->table.name,
+			   pages ? "rows are written as pages" : "rows go through SQLite");
 }
 
 int page_load_open(struct etl_instance *inst, const char *table, const struct ArrowSchema *from, struct page_load **ret,
@@ -186,9 +200,8 @@ int page_load_open(struct etl_instance *inst, const char *table, const struct Ar
 		return inst->host->fail(err, ETL_MEMORY, NULL, 0, "%s: no memory", inst->path);
 	l->inst = inst;
 	rc = open_load(l, table, from, &pass, err);
-	if (!rc)
-		inst->host->log(inst->host, ETL_LOG_DEBUG, "table \"%s\": %s", table,
-				pass ? "rows go through SQLite" : "rows are written as pages");
+	if (!rc && pass)
+		inst->host->log(inst->host, ETL_LOG_DEBUG, "table \"%s\": rows go through SQLite", table);
 	if (rc || pass)
 		page_load_close(l, false);
 	else
@@ -264,7 +277,8 @@ static bool put_keys(struct page_load *l, int64_t rowid)
 	return false;
 }
 
-static bool put_row(struct page_load *l, int64_t rowid)
+/* The record is `pieces`, its size is returned. */
+static uint64_t make_record(struct page_load *l)
 {
 	size_t n = l->table.column_count, types = 0, used = 0, head;
 	uint8_t *at = l->head + PAGE_VARINT;
@@ -286,7 +300,7 @@ static bool put_row(struct page_load *l, int64_t rowid)
 	at -= head;
 	page_varint_put(at, types + head);
 	l->pieces[0] = (struct page_piece){ at, types + head };
-	return page_tree_row(&l->tree, rowid, l->pieces, n + 1, size + types + head);
+	return size + types + head;
 }
 
 static int fail_write(struct page_load *l, struct etl_error *err)
@@ -296,15 +310,50 @@ static int fail_write(struct page_load *l, struct etl_error *err)
 		       sqlite_fail_as(l->inst, l->file.code, err, "writing rows of \"%s\"", l->table.name);
 }
 
+/* There are enough rows, if the file and what is in it allow it. */
+static int begin_pages(struct page_load *l, struct etl_error *err)
+{
+	int rc = judge_state(l, &l->unfit, err);
+
+	if (rc || l->unfit)
+		return rc;
+	l->unfit = page_file_open(&l->file, l->inst->stage) != PAGES_DONE;
+	if (l->unfit)
+		return l->file.code == SQLITE_OK ? ETL_OK : fail_write(l, err);
+	page_tree_begin(&l->tree, &l->file, false);
+	l->enough = true;
+	say(l, true);
+	rc = page_few_write(&l->few, &l->tree) ? ETL_OK : fail_write(l, err);
+	page_few_free(&l->few);
+	return rc;
+}
+
+static int put_few(struct page_load *l, int64_t rowid, uint64_t size, struct etl_error *err)
+{
+	bool enough = false;
+	int rc;
+
+	if (!page_few_add(&l->few, rowid, l->pieces, l->table.column_count + 1, size))
+		return no_memory(l, err);
+	rc = page_few_enough(l->inst, l->few.used, &l->limit, &enough, err);
+	return rc || !enough ? rc : begin_pages(l, err);
+}
+
 int page_load_row(struct page_load *l, const struct page_value *values, int64_t *ret_rowid, struct etl_error *err)
 {
-	if (!keep(l, values, ret_rowid) || !put_keys(l, *ret_rowid))
+	uint64_t size;
+	int rc = ETL_OK;
+
+	if (l->unfit || !keep(l, values, ret_rowid) || !put_keys(l, *ret_rowid))
 		return PAGES_PASS;
-	if (!put_row(l, *ret_rowid))
-		return fail_write(l, err);
+	size = make_record(l);
+	if (!l->enough)
+		rc = put_few(l, *ret_rowid, size, err);
+	else if (!page_tree_row(&l->tree, *ret_rowid, l->pieces, l->table.column_count + 1, size))
+		rc = fail_write(l, err);
 	l->last = *ret_rowid;
 	l->rows++;
-	return PAGES_DONE;
+	return rc;
 }
 
 /* ---- The end ---- */
@@ -368,27 +417,36 @@ static int name_roots(struct page_load *l, uint32_t root, const uint32_t *index_
 	return rc;
 }
 
+static int settle_few(struct page_load *l, struct etl_error *err)
+{
+	int rc = sqlite_run(l->inst, l->inst->stage, "BEGIN IMMEDIATE", err);
+
+	say(l, false);
+	if (!rc && l->rows)
+		rc = page_few_insert(&l->few, l->inst, &l->table, err);
+	page_few_free(&l->few);
+	return rc;
+}
+
 int page_load_settle(struct page_load *l, struct etl_error *err)
 {
 	struct etl_instance *inst = l->inst;
-	uint32_t root = 0, *index_roots = NULL;
-	int rc = ETL_OK;
+	uint32_t root = 0, *index_roots;
+	int rc;
 
-	if (l->rows) {
-		index_roots = calloc(l->table.index_count + 1, sizeof(*index_roots));
-		rc = !index_roots			     ? no_memory(l, err) :
-		     !write_trees(l, &root, index_roots) ? fail_write(l, err) :
-							     ETL_OK;
-		ETL_FAULT("sqlite.pages_counted");
-		if (!rc)
-			rc = sqlite_run(inst, inst->stage,
-					"CREATE TABLE IF NOT EXISTS temp.etlrun_schema (n INTEGER PRIMARY KEY, type, name, "
-					"tbl_name, sql); DELETE FROM temp.etlrun_schema",
-					err);
-	}
+	if (!l->enough)
+		return settle_few(l, err);
+	index_roots = calloc(l->table.index_count + 1, sizeof(*index_roots));
+	rc = !index_roots			     ? no_memory(l, err) :
+	     !write_trees(l, &root, index_roots) ? fail_write(l, err) :
+						     ETL_OK;
+	ETL_FAULT("sqlite.pages_counted");
 	if (!rc)
-		rc = sqlite_run(inst, inst->stage, "BEGIN IMMEDIATE", err);
-	if (!rc && l->rows)
+		rc = sqlite_run(inst, inst->stage,
+				"CREATE TABLE IF NOT EXISTS temp.etlrun_schema (n INTEGER PRIMARY KEY, type, name, tbl_name, "
+				"sql); DELETE FROM temp.etlrun_schema; BEGIN IMMEDIATE",
+				err);
+	if (!rc)
 		rc = name_roots(l, root, index_roots, err);
 	free(index_roots);
 	return rc;
@@ -398,16 +456,17 @@ void page_load_close(struct page_load *l, bool committed)
 {
 	if (!l)
 		return;
-	if (l->open && !committed) {
+	if (l->enough && !committed) {
 		if (!sqlite3_get_autocommit(l->inst->stage))
 			sqlite3_exec(l->inst->stage, "ROLLBACK", NULL, NULL, NULL);
 		sqlite3_exec(l->inst->stage, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
-		page_file_undo(&l->file);
+		page_take_back(l->inst, &l->file);
 	}
 	for (size_t i = 0; l->keys && i < l->table.index_count; i++)
 		page_keys_free(l->keys[i]);
 	page_tree_free(&l->tree);
 	page_file_close(&l->file);
+	page_few_free(&l->few);
 	page_table_free(&l->table);
 	free(l->keys);
 	free(l->from);

@@ -99,13 +99,16 @@ static void keep_whole(struct page_value *v)
 	v->integer = whole;
 }
 
-/* A text stays one in a column of numbers when it has what no number has: another character, or a sign within. */
+/* A text stays one in a column of numbers when it has what no number has: another character, or a sign within. Of a number
+ * with a zero byte SQLite has to say what it is. */
 static bool is_no_number(const struct page_value *v)
 {
 	for (size_t i = 0; i < v->size; i++) {
 		uint8_t c = v->bytes[i], before = i ? v->bytes[i - 1] : ' ';
 
-		if (!c || !strchr("0123456789+-.eE \t\n\v\f\r", c))
+		if (!c)
+			return false;
+		if (!strchr("0123456789+-.eE \t\n\v\f\r", c))
 			return true;
 		if ((c == '-' || c == '+') && before >= '0' && before <= '9')
 			return true;

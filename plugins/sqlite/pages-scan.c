@@ -66,14 +66,21 @@ void page_scan_free(struct page_scan *s)
 	free(s);
 }
 
+int page_scan_code(const struct page_scan *s)
+{
+	return s->file.code;
+}
+
 static bool read_at(struct page_scan *s, uint8_t *to, uint32_t page, uint32_t count)
 {
 	uint32_t size = s->file.page_size;
 	off_t offset = (off_t)(page - 1) * size;
 
-	if (s->file.fd >= 0)
-		return pread(s->file.fd, to, (size_t)count * size, offset) == (ssize_t)count * size;
-	return s->file.file->pMethods->xRead(s->file.file, to, (int)(count * size), offset) == SQLITE_OK;
+	if (s->file.fd < 0)
+		s->file.code = s->file.file->pMethods->xRead(s->file.file, to, (int)(count * size), offset);
+	else if (pread(s->file.fd, to, (size_t)count * size, offset) != (ssize_t)count * size)
+		s->file.code = SQLITE_IOERR_READ;
+	return s->file.code == SQLITE_OK;
 }
 
 static bool is_page(const struct page_scan *s, uint32_t page)
@@ -136,29 +143,34 @@ static bool enter(struct page_scan *s, uint32_t page)
 	return true;
 }
 
+/* Into the next child of the page that is the last on the path, or, if it has no more, up from it. */
+static enum page_step next_child(struct page_scan *s)
+{
+	struct interior *in = s->depth ? &s->path[s->depth - 1] : NULL;
+	uint32_t at;
+
+	if (!in)
+		return PAGE_END;
+	if (in->next > in->cells) {
+		s->depth--;
+		return PAGE_ROW;
+	}
+	at = in->next < in->cells ? page_get16(in->page + 12 + 2 * in->next) : 8;
+	if (at < 8 || at + 4 > s->file.page_size)
+		return PAGE_FAILED;
+	in->next++;
+	return enter(s, page_get32(in->page + at)) ? PAGE_ROW : PAGE_FAILED;
+}
+
 /* To the next leaf; PAGE_ROW: it is there. */
 static enum page_step next_leaf(struct page_scan *s)
 {
-	s->leaf = NULL;
-	while (!s->leaf) {
-		struct interior *in = s->depth ? &s->path[s->depth - 1] : NULL;
-		uint32_t at, child;
+	enum page_step step = PAGE_ROW;
 
-		if (!in)
-			return PAGE_END;
-		if (in->next > in->cells) {
-			s->depth--;
-			continue;
-		}
-		at = in->next < in->cells ? page_get16(in->page + 12 + 2 * in->next) : 8;
-		if (at < 8 || at + 4 > s->file.page_size)
-			return PAGE_FAILED;
-		child = page_get32(in->page + at);
-		in->next++;
-		if (!enter(s, child))
-			return PAGE_FAILED;
-	}
-	return PAGE_ROW;
+	s->leaf = NULL;
+	while (step == PAGE_ROW && !s->leaf)
+		step = next_child(s);
+	return step;
 }
 
 /* How much of a record of a table's leaf stands in it. */
@@ -281,4 +293,21 @@ bool page_scan_values(struct page_scan *s, const uint32_t *places, size_t count,
 		place++;
 	}
 	return true;
+}
+
+bool page_scan_size(struct page_file *file, uint32_t root, uint64_t *ret)
+{
+	struct page_scan *s = page_scan_new(file, root);
+	bool ok = s && enter(s, root);
+
+	*ret = s && s->leaf ? file->page_size : 0;
+	if (ok && s->depth) {
+		uint64_t children = (uint64_t)s->path[0].cells + 1;
+
+		ok = next_child(s) == PAGE_ROW;
+		*ret = s->leaf ? children * file->page_size : UINT64_MAX;
+	}
+	file->code = s ? s->file.code : SQLITE_NOMEM;
+	page_scan_free(s);
+	return ok;
 }

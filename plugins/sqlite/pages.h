@@ -100,7 +100,7 @@ struct page_file {
 	sqlite3 *db;
 	sqlite3_file *file;
 	uint32_t page_size;
-	uint32_t count; /* pages by the header, before */
+	uint32_t count, counter; /* pages, and changes, by the header, before */
 	uint32_t next;	/* the page that is appended next */
 	uint32_t written; /* pages that are in the file, those in the buffer not counted */
 	uint8_t *buffer;
@@ -118,18 +118,17 @@ static inline uint32_t page_after(uint32_t page, uint32_t page_size)
 {
 	return page + 1 == page_lock(page_size) ? page + 2 : page + 1;
 }
-/* PAGES_PASS: the file is not of the kind that is known here, or not in a state in which it can be written. */
+/* PAGES_PASS: the file is not of the kind that is known here, or not in a state in which it can be written; or, with
+ * `code`, it cannot be read. */
 int page_file_open(struct page_file *, sqlite3 *);
 /* For reading only: an empty buffer. */
 int page_file_look(struct page_file *, sqlite3 *);
 /* The number it gets, or 0. */
 uint32_t page_append(struct page_file *, const uint8_t *page);
-/* Writes what is in the buffer; then the header counts all pages. False: `code`. */
+/* Writes what is in the buffer; then the header counts all pages, if it is as it was. False: `code`. */
 bool page_file_count(struct page_file *);
-/* The pages are not in the file any more; false: `code`. */
-bool page_file_undo(struct page_file *);
 void page_file_close(struct page_file *);
-/* What the header of DB says, and that it is COUNT from here on, and where the file ends. */
+/* What the header of DB says; and that it is COUNT from here on, which is not more, and where the file ends. */
 bool page_count_get(sqlite3 *, uint32_t *ret);
 bool page_count_put(sqlite3 *, uint32_t count);
 
@@ -176,7 +175,12 @@ enum page_step page_scan_next(struct page_scan *, int64_t *ret_rowid);
 /* The values of the columns at PLACES (ascending; the place in the record), valid until the next row. False: they are not
  * all there. */
 bool page_scan_values(struct page_scan *, const uint32_t *places, size_t count, struct page_value *ret);
+/* After PAGE_FAILED, or values that are not there: SQLite's code, or SQLITE_OK: it could be read, and is not as expected. */
+int page_scan_code(const struct page_scan *);
 void page_scan_free(struct page_scan *);
+/* About how many bytes the rows of a table have, what overflows not counted; UINT64_MAX: many. False: `code`, or it is not as
+ * expected. */
+bool page_scan_size(struct page_file *, uint32_t root, uint64_t *ret);
 
 /* ---- pages-keys.c: the keys of rows, the rows of equal keys together ---- */
 
@@ -266,6 +270,22 @@ void page_columns_close(struct page_columns *);
 /* The key of the row on which the scan stands is begun in KEYS. *RET_NULL: a part of it is NULL. */
 bool page_columns_key(struct page_columns *, struct page_scan *, int64_t rowid, struct page_keys *, bool *ret_null);
 
+/* ---- pages-few.c: rows of which it is not known yet whether there are enough for pages ---- */
+
+struct page_few {
+	uint8_t *bytes;
+	size_t used, room;
+};
+/* Are rows of so many bytes enough? *LIMIT is 0 when it is asked for the first time. */
+int page_few_enough(struct etl_instance *, uint64_t bytes, uint64_t *limit, bool *ret, struct etl_error *);
+/* False: no memory. */
+bool page_few_add(struct page_few *, int64_t rowid, const struct page_piece *, size_t count, uint64_t size);
+/* All of them; false: the tree failed. */
+bool page_few_write(const struct page_few *, struct page_tree *);
+/* The same through SQLite, in a transaction. */
+int page_few_insert(const struct page_few *, struct etl_instance *, const struct page_table *, struct etl_error *);
+void page_few_free(struct page_few *);
+
 /* ---- pages-load.c: the rows of a split, into a table that is empty ---- */
 
 struct page_load;
@@ -296,6 +316,10 @@ int page_orphans_find(struct etl_instance *, const char *table, struct page_orph
 
 /* Does the staging file take pages at all? */
 bool page_allowed(const struct etl_instance *);
+/* No transaction is open: what was appended and is not named goes; what cannot go now, page_owed takes away before
+ * anything else is done with the file. */
+bool page_take_back(struct etl_instance *, struct page_file *);
+int page_owed(struct etl_instance *, struct etl_error *);
 /* Bytes that keys may take: those of all constraints while rows are loaded, and those of an index. */
 size_t page_load_memory(const struct etl_instance *);
 size_t page_memory(const struct etl_instance *);

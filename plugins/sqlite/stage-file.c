@@ -115,6 +115,8 @@ static int configure(struct etl_instance *inst, sqlite3 *db, bool anew, struct e
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, (int *)NULL);
 	/* Triggers of a table that is only emptied must not fire for the rows that come. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)NULL);
+	/* Some builds begin so: pages-schema.c writes the schema. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 0, (int *)NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, INT32_MAX);
 	/* A file that is there keeps its size of pages, also through a VACUUM. */
 	if (anew)

@@ -378,8 +378,9 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 		if (rc)
 			return rc;
 	}
-	if (stage->settled)
-		return ETL_OK;
+	rc = page_owed(inst, err);
+	if (rc || stage->settled)
+		return rc;
 	rc = stage->old && stage->replaces ? sqlite_old_carry(inst, stage, err) : ETL_OK;
 	ETL_FAULT("sqlite.carried_over");
 	if (!rc)

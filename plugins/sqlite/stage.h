@@ -53,6 +53,7 @@ struct sqlite_stage {
 	struct sqlite_part *parts;
 	size_t part_count;
 	struct page_ahead *ahead; /* pages-ahead.c's, or NULL */
+	uint32_t pages_owed;	  /* the file is to have so many; 0: as many as it has */
 };
 
 /* where.c: names of files */
