@@ -115,7 +115,7 @@ static double of_order(uint64_t bits)
 
 static bool is_whole(double d)
 {
-	return d > -9223372036854775808.0 && d < 9223372036854775808.0 && (double)(int64_t)d == d;
+	return d >= -9223372036854775808.0 && d < 9223372036854775808.0 && (double)(int64_t)d == d;
 }
 
 /* An integer and a real that are equal would be one key with two spellings. */
