@@ -17,7 +17,6 @@
 #define HEADER		  100 /* bytes, SQLite's file format */
 #define AT_READ_VERSION	  19
 #define AT_CHANGE_COUNTER 24
-#define AT_PAGE_COUNT	  28
 #define VERSION_WAL	  2
 #define SEALED		  "sealed "
 #define BOOT_FILE	  "/proc/sys/kernel/random/boot_id"
@@ -29,14 +28,13 @@ static uint32_t big_endian(const unsigned char *p)
 }
 
 struct header {
-	uint32_t counter, pages;
+	uint32_t counter;
 	bool wal;
 };
 
 static struct header header_of(const unsigned char *head)
 {
 	return (struct header){ big_endian(head + AT_CHANGE_COUNTER),
-				big_endian(head + AT_PAGE_COUNT),
 				head[AT_READ_VERSION] == VERSION_WAL };
 }
 
@@ -161,8 +159,8 @@ int sqlite_mark(struct etl_instance *inst, const struct etl_token *token, struct
 	if (rc)
 		return rc;
 	find_boot(boot);
-	snprintf(ret->text, sizeof(ret->text), "%s %s %lu %lu", boot, inst->building->basis,
-		 (unsigned long)header.counter, (unsigned long)header.pages);
+	snprintf(ret->text, sizeof(ret->text), "%s %s %lu", boot, inst->building->basis,
+		 (unsigned long)header.counter);
 	return ETL_OK;
 }
 
@@ -197,12 +195,12 @@ int sqlite_since(struct etl_instance *inst, const struct etl_token *token,
 {
 	char boot[BOOT_SIZE], basis[SQLITE_IDENTITY], now[BOOT_SIZE];
 	struct header header;
-	unsigned long counter, pages = 0;
+	unsigned long counter;
 	int rc;
 
 	if (strncmp(since->text, SEALED, strlen(SEALED)) == 0)
 		return since_seal(inst, token->text, since->text, ret, err);
-	if (sscanf(since->text, "%39s %159s %lu %lu", boot, basis, &counter, &pages) < 3)
+	if (sscanf(since->text, "%39s %159s %lu", boot, basis, &counter) != 3)
 		return unknown(inst, ret, "how far it was cannot be read");
 	if (!read_header(inst->building->hold, &header) || header.wal)
 		return unknown(inst, ret, "the run ended while the new file was being finished");
@@ -219,9 +217,6 @@ int sqlite_since(struct etl_instance *inst, const struct etl_token *token,
 	    (header.counter != (uint32_t)counter && header.counter != (uint32_t)counter + 1))
 		return unknown(inst, ret, "it ended in the middle of a piece of work");
 	*ret = header.counter != (uint32_t)counter;
-	/* Pages that were written for it and that nothing names (pages.h) go. */
-	if (!*ret && pages && !page_count_put(inst->stage, (uint32_t)pages) && header.pages != (uint32_t)pages)
-		return unknown(inst, ret, "what it was writing could not be taken away");
 	return ETL_OK;
 }
 

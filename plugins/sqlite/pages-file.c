@@ -149,17 +149,6 @@ void page_file_close(struct page_file *f)
 	*f = (struct page_file){ 0 };
 }
 
-bool page_count_get(sqlite3 *db, uint32_t *ret)
-{
-	uint8_t head[HEADER];
-	sqlite3_file *file = file_of(db);
-
-	if (!file || file->pMethods->xRead(file, head, HEADER, 0) != SQLITE_OK)
-		return false;
-	*ret = page_get32(head + AT_COUNT);
-	return true;
-}
-
 bool page_count_put(sqlite3 *db, uint32_t count)
 {
 	struct page_file f = { .db = db, .file = file_of(db), .fd = -1 };

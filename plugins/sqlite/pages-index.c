@@ -15,25 +15,6 @@ bool page_allowed(const struct etl_instance *inst)
 	return inst->building && inst->building->replaces && inst->host->flag(inst->conf, "pages");
 }
 
-/* The first read takes back what a transaction that failed left in the file. */
-bool page_take_back(struct etl_instance *inst, struct page_file *f)
-{
-	bool ok = sqlite3_exec(inst->stage, "SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL) == SQLITE_OK &&
-		  page_count_put(inst->stage, f->count);
-
-	inst->building->pages_owed = ok ? 0 : f->count;
-	return ok;
-}
-
-int page_owed(struct etl_instance *inst, struct etl_error *err)
-{
-	struct page_file before = { .count = inst->building->pages_owed };
-
-	if (!before.count || page_take_back(inst, &before))
-		return ETL_OK;
-	return sqlite_fail_as(inst, SQLITE_IOERR, err, "taking back pages that were written in vain");
-}
-
 /* At least so much, so that of tables of no great size the file is the same whatever the limit. */
 #define LOAD_LEAST  (8 << 20)
 #define INDEX_LEAST (16 << 20)
@@ -164,7 +145,7 @@ static bool write_tree(struct page_making *m)
 		m->root = page_tree_end(&tree);
 	page_tree_free(&tree);
 	ETL_FAULT("sqlite.index_written");
-	return m->root && page_file_count(&m->file);
+	return m->root && page_note_count(m->inst, &m->file);
 }
 
 static int name_root(struct page_making *m)
@@ -209,13 +190,15 @@ static int make(struct page_making *m, bool *ret_done)
 	if (!write_tree(m)) {
 		if (m->file.code != SQLITE_OK)
 			rc = fail_file(m, "writing", name);
-		page_take_back(m->inst, &m->file);
-		return rc ? rc : page_owed(m->inst, m->err);
+		page_note_take_back(m->inst);
+		return rc ? rc : page_note_settle(m->inst, m->err);
 	}
 	ETL_FAULT("sqlite.index_counted");
 	rc = name_root(m);
 	if (rc)
-		page_take_back(m->inst, &m->file);
+		page_note_take_back(m->inst);
+	else
+		page_note_drop(m->inst);
 	*ret_done = !rc;
 	return rc;
 }

@@ -377,7 +377,7 @@ static bool write_trees(struct page_load *l, uint32_t *ret_root, uint32_t *index
 		ok = index_roots[i] != 0;
 	}
 	ETL_FAULT("sqlite.pages_written");
-	return ok && page_file_count(&l->file);
+	return ok && page_note_count(l->inst, &l->file);
 }
 
 /* The schema's rows of the table, kept in temp while the table, which is empty, is dropped: that gives its old roots to
@@ -460,7 +460,9 @@ void page_load_close(struct page_load *l, bool committed)
 		if (!sqlite3_get_autocommit(l->inst->stage))
 			sqlite3_exec(l->inst->stage, "ROLLBACK", NULL, NULL, NULL);
 		sqlite3_exec(l->inst->stage, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
-		page_take_back(l->inst, &l->file);
+		page_note_take_back(l->inst);
+	} else if (l->enough) {
+		page_note_drop(l->inst);
 	}
 	for (size_t i = 0; l->keys && i < l->table.index_count; i++)
 		page_keys_free(l->keys[i]);

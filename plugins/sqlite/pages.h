@@ -128,9 +128,18 @@ uint32_t page_append(struct page_file *, const uint8_t *page);
 /* Writes what is in the buffer; then the header counts all pages, if it is as it was. False: `code`. */
 bool page_file_count(struct page_file *);
 void page_file_close(struct page_file *);
-/* What the header of DB says; and that it is COUNT from here on, which is not more, and where the file ends. */
-bool page_count_get(sqlite3 *, uint32_t *ret);
+/* The header says COUNT from here on, which is not more, and there the file ends. */
 bool page_count_put(sqlite3 *, uint32_t count);
+
+/* ---- pages-note.c: pages that are written in vain ---- */
+
+/* page_file_count, noted beside the file until page_note_drop: then they are named, and that is committed. */
+bool page_note_count(struct etl_instance *, struct page_file *);
+void page_note_drop(struct etl_instance *);
+/* No transaction is open: what was appended and is not named goes. What cannot go now is owed. */
+void page_note_take_back(struct etl_instance *);
+/* What is owed goes before anything else is done with the file. */
+int page_note_settle(struct etl_instance *, struct etl_error *);
 
 /* ---- pages-tree.c: a b-tree, its entries coming in their order ---- */
 
@@ -316,10 +325,6 @@ int page_orphans_find(struct etl_instance *, const char *table, struct page_orph
 
 /* Does the staging file take pages at all? */
 bool page_allowed(const struct etl_instance *);
-/* No transaction is open: what was appended and is not named goes; what cannot go now, page_owed takes away before
- * anything else is done with the file. */
-bool page_take_back(struct etl_instance *, struct page_file *);
-int page_owed(struct etl_instance *, struct etl_error *);
 /* Bytes that keys may take: those of all constraints while rows are loaded, and those of an index. */
 size_t page_load_memory(const struct etl_instance *);
 size_t page_memory(const struct etl_instance *);

@@ -359,6 +359,7 @@ static int open_taken_up(struct etl_instance *inst, struct sqlite_stage *stage,
 	if (!rc && stage->old && stage->replaces)
 		rc = sqlite_old_must_copy(inst, stage, &copy, err);
 	stage->carried = copy;
+	stage->pages_owed = !rc;
 	return rc;
 }
 
@@ -378,7 +379,7 @@ int sqlite_staging(struct etl_instance *inst, const struct etl_token *token, str
 		if (rc)
 			return rc;
 	}
-	rc = page_owed(inst, err);
+	rc = page_note_settle(inst, err);
 	if (rc || stage->settled)
 		return rc;
 	rc = stage->old && stage->replaces ? sqlite_old_carry(inst, stage, err) : ETL_OK;
@@ -401,7 +402,7 @@ int sqlite_staged(struct etl_instance *inst, const struct etl_load *load,
 	return sink->emit(sink, &dataset);
 }
 
-static const char *const files[] = { "-journal", "-wal", "-shm", "" };
+static const char *const files[] = { "-journal", "-wal", "-shm", "-pages", "" };
 
 void sqlite_stage_drop(struct etl_instance *inst, const char *target, const struct etl_token *token)
 {

@@ -53,7 +53,7 @@ struct sqlite_stage {
 	struct sqlite_part *parts;
 	size_t part_count;
 	struct page_ahead *ahead; /* pages-ahead.c's, or NULL */
-	uint32_t pages_owed;	  /* the file is to have so many; 0: as many as it has */
+	bool pages_owed;	  /* pages-note.c: some may have to go */
 };
 
 /* where.c: names of files */

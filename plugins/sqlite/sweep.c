@@ -13,7 +13,7 @@
 
 #include "stage.h"
 
-static const char *const companions[] = { "-journal", "-wal", "-shm" };
+static const char *const companions[] = { "-journal", "-wal", "-shm", "-pages" };
 
 /* The length of the staging file's own path when PATH is of its journal or WAL; else 0. */
 static size_t companion_of(const char *path)

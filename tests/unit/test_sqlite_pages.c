@@ -387,7 +387,6 @@ START_TEST(what_is_not_counted_is_not_there)
 {
 	struct page_file file;
 	uint8_t page[4096] = { 13 };
-	uint32_t count = 0;
 	sqlite3_int64 size;
 
 	open_db(4096);
@@ -403,9 +402,7 @@ START_TEST(what_is_not_counted_is_not_there)
 	ck_assert(page_count_put(db, file.count));
 	page_file_close(&file);
 	ck_assert_int_eq(number("PRAGMA page_count"), size);
-	ck_assert(page_count_get(db, &count));
-	ck_assert_uint_eq(count, (uint32_t)size);
-	ck_assert(!page_count_put(db, count + 1));
+	ck_assert(!page_count_put(db, (uint32_t)size + 1));
 	run("INSERT INTO t(a) SELECT zeroblob(9000) FROM t");
 	is_whole();
 	close_db();
