@@ -78,9 +78,9 @@ static const struct etl_option options[] = {
 	{ .name = "pages",
 	  .kind = ETL_OPT_FLAG,
 	  .flags = ETL_OPT_TARGET,
-	  .default_text = "false",
-	  .help = "true: a new file's tables and indexes are written as finished pages where that gives what SQLite would write, "
-		  "which takes a fraction of the time; else everything goes through SQLite, row by row." },
+	  .default_text = "true",
+	  .help = "A new file's tables and indexes are written as finished pages where that gives what SQLite would write, "
+		  "which takes a fraction of the time; false: everything goes through SQLite, row by row." },
 	{ .name = "fire_triggers",
 	  .kind = ETL_OPT_FLAG,
 	  .flags = ETL_OPT_TARGET,
