@@ -23,13 +23,11 @@ static const char *misfit(struct json_value *v, struct work *w)
 /* "2024-02-29T23:59:59" of days and microseconds, written over the first letters of TO, as many as it has of them. */
 static void write_moment(char *to, size_t size, int64_t days, int64_t micros)
 {
-	char date[SPELL_MAX], clock[32];
-	int64_t seconds = micros / 1000000;
+	char date[SPELL_MAX], clock[SPELL_MAX];
 
 	etl_spell_date(date, days);
 	memcpy(to, date, size < 10 ? size : 10);
-	snprintf(clock, sizeof(clock), "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
-		 (int)(seconds % 60));
+	etl_spell_time(clock, micros);
 	if (size >= 16)
 		memcpy(to + 11, clock, size >= 19 && to[16] == ':' ? 8 : 5);
 }

@@ -187,6 +187,25 @@ size_t etl_spell_float(char *buf, float v)
 }
 
 /* Civil date from days since 1970, by eras of 400 years that begin in March. */
+static char *put_two(char *to, int v)
+{
+	to[0] = (char)('0' + v / 10);
+	to[1] = (char)('0' + v % 10);
+	return to + 2;
+}
+
+static size_t put_date(char *buf, int year, int month, int day)
+{
+	char *to = put_two(put_two(buf, year / 100), year % 100);
+
+	*to++ = '-';
+	to = put_two(to, month);
+	*to++ = '-';
+	to = put_two(to, day);
+	*to = '\0';
+	return (size_t)(to - buf);
+}
+
 size_t etl_spell_date(char *buf, int64_t days)
 {
 	int64_t z = days + 719468;
@@ -199,16 +218,34 @@ size_t etl_spell_date(char *buf, int64_t days)
 	int64_t year = yoe + era * 400 + (month <= 2);
 	const char *sign = year < 0 ? "-" : year > 9999 ? "+" : "";
 
+	if (year >= 0 && year <= 9999)
+		return put_date(buf, (int)year, month, day);
 	return (size_t)sprintf(buf, "%s%04lld-%02d-%02d", sign,
 			       (long long)(year < 0 ? -year : year), month, day);
+}
+
+static size_t put_clock(char *buf, int seconds)
+{
+	char *to = put_two(buf, seconds / 3600);
+
+	*to++ = ':';
+	to = put_two(to, seconds / 60 % 60);
+	*to++ = ':';
+	to = put_two(to, seconds % 60);
+	*to = '\0';
+	return (size_t)(to - buf);
 }
 
 size_t etl_spell_time(char *buf, int64_t micros)
 {
 	int64_t seconds = micros / 1000000, fraction = micros % 1000000;
-	size_t n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600),
-				   (int)(seconds / 60 % 60), (int)(seconds % 60));
+	size_t n;
 
+	/* A value that is no time of day is not for put_two. */
+	if (micros >= 0 && seconds < 100 * 3600)
+		n = put_clock(buf, (int)seconds);
+	else
+		n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
 	if (fraction == 0)
 		return n;
 	n += (size_t)sprintf(buf + n, ".%06d", (int)fraction);

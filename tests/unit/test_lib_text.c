@@ -2,9 +2,12 @@
 #include "config.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "lib_batch.h"
+#include "plugins/lib/spell.h"
 
 static void expect(struct etl_text *t, const char *wanted)
 {
@@ -110,6 +113,38 @@ START_TEST(values_read_as_a_person_writes_them)
 }
 END_TEST
 
+/* As libc says them, on both sides of the years of four digits. */
+START_TEST(days_and_times_are_spelled)
+{
+	char spelt[SPELL_MAX], wanted[SPELL_MAX];
+
+	for (int64_t day = -720000; day < 2940000; day += 11) {
+		time_t seconds = (time_t)(day * 86400);
+		struct tm tm;
+		int year;
+
+		ck_assert_ptr_nonnull(gmtime_r(&seconds, &tm));
+		year = tm.tm_year + 1900;
+		snprintf(wanted, sizeof(wanted), "%s%04d-%02d-%02d", year < 0 ? "-" : year > 9999 ? "+" : "", abs(year),
+			 tm.tm_mon + 1, tm.tm_mday);
+		ck_assert_uint_eq(etl_spell_date(spelt, day), strlen(wanted));
+		ck_assert_str_eq(spelt, wanted);
+	}
+	for (int second = 0; second < 86400; second += 7) {
+		snprintf(wanted, sizeof(wanted), "%02d:%02d:%02d", second / 3600, second / 60 % 60, second % 60);
+		ck_assert_uint_eq(etl_spell_time(spelt, second * INT64_C(1000000)), 8);
+		ck_assert_str_eq(spelt, wanted);
+	}
+	etl_spell_time(spelt, INT64_C(86399500000));
+	ck_assert_str_eq(spelt, "23:59:59.5");
+	etl_spell_timestamp(spelt, -1, true);
+	ck_assert_str_eq(spelt, "1969-12-31 23:59:59.999999Z");
+	/* What is no time of day is a text all the same. */
+	etl_spell_time(spelt, INT64_MAX);
+	ck_assert_uint_lt(strlen(spelt), SPELL_MAX);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lib text");
@@ -123,6 +158,7 @@ int main(void)
 	tcase_add_test(tests, texts_of_a_pipeline_file_are_escaped);
 	tcase_add_test(tests, utf8_is_told_from_other_bytes);
 	tcase_add_test(tests, values_read_as_a_person_writes_them);
+	tcase_add_test(tests, days_and_times_are_spelled);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
