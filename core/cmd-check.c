@@ -35,13 +35,15 @@ static int ping(struct instance *instance, const char *role, FILE *out, struct e
 					    instance_error(instance, err));
 }
 
-static void show_validators(const struct pipeline *pipeline, FILE *out)
+static int show_validators(const struct pipeline *pipeline, FILE *out, struct etl_error *err)
 {
 	struct etl_text text = { 0 };
+	int rc = plan_validators(pipeline, &text) && text.failed ? error_memory(err) : 0;
 
-	if (plan_validators(pipeline, &text) && text.at)
+	if (text.at)
 		fprintf(out, "%-8s %-16s %s\n", "run", "validators", text.at);
 	etl_text_free(&text);
+	return rc;
 }
 
 /* Those of keys of which the target takes several values for one, which were added last: FIRST and on. */
@@ -64,7 +66,7 @@ static int show(struct run *run, size_t keys, struct etl_error *err)
 	if (rc == 0)
 		rc = ping(run->target, "target", output.file, err);
 	if (rc == 0)
-		show_validators(run->pipeline, output.file);
+		rc = show_validators(run->pipeline, output.file, err);
 	if (rc == 0 && *drift_words(&run->jobs))
 		fprintf(output.file, "%-8s %-16s %s\n", "run", "drift", drift_words(&run->jobs));
 	if (rc == 0)

@@ -255,17 +255,8 @@ bool plan_validators(const struct pipeline *p, struct etl_text *text)
 	return true;
 }
 
-static void print_validators(FILE *out, const struct pipeline *pipeline)
-{
-	struct etl_text text = { 0 };
-
-	if (plan_validators(pipeline, &text) && text.at)
-		fprintf(out, "validators: %s\n\n", text.at);
-	etl_text_free(&text);
-}
-
 static void print_all(FILE *out, const struct pipeline *pipeline, const struct jobs *jobs,
-		      const struct plan *plan)
+		      const struct plan *plan, const char *validators)
 {
 	char words[160];
 
@@ -276,7 +267,8 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 	fprintf(out, "rollback: %s\n\n", words);
 	if (plan_batches(pipeline, words, sizeof(words)))
 		fprintf(out, "published: %s\n\n", words);
-	print_validators(out, pipeline);
+	if (validators)
+		fprintf(out, "validators: %s\n\n", validators);
 	if (*drift_words(jobs))
 		fprintf(out, "drift: %s\n\n", drift_words(jobs));
 	for (size_t i = 0; i < jobs->count; i++)
@@ -320,11 +312,18 @@ static void print_all(FILE *out, const struct pipeline *pipeline, const struct j
 int plan_print(const struct pipeline *pipeline, const struct jobs *jobs, const struct plan *plan,
 	       struct etl_error *err)
 {
+	struct etl_text validators = { 0 };
 	struct output output;
-	int rc = output_open(&output, err);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
-	print_all(output.file, pipeline, jobs, plan);
-	return output_close(&output, err);
+	if (plan_validators(pipeline, &validators) && validators.failed)
+		rc = error_memory(err);
+	if (rc == 0)
+		rc = output_open(&output, err);
+	if (rc == 0) {
+		print_all(output.file, pipeline, jobs, plan, validators.at);
+		rc = output_close(&output, err);
+	}
+	etl_text_free(&validators);
+	return rc;
 }

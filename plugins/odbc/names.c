@@ -90,29 +90,43 @@ static const char *given_name(const struct etl_table *t, enum odbc_constraint ki
 	}
 }
 
-static void add_all(struct etl_text *name, const char *const *columns, size_t count)
+/* WHOLE has room for ODBC_NAME_ROOM; what is longer is cut. */
+static void add(char *whole, const char *piece)
 {
-	for (size_t i = 0; i < count; i++)
-		etl_text_addf(name, "_%s", columns[i]);
+	size_t length = strlen(whole);
+
+	snprintf(whole + length, ODBC_NAME_ROOM - length, "%s", piece);
+}
+
+static void add_all(char *whole, const char *const *columns, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		add(whole, "_");
+		add(whole, columns[i]);
+	}
 }
 
 /* As the tools of the server call them: FK_Album_ArtistId, album_artistid_fkey. */
-static void add_own_name(struct etl_text *name, const struct etl_instance *inst, const struct etl_table *t,
+static void add_own_name(char *whole, const struct etl_instance *inst, const struct etl_table *t,
 			 enum odbc_constraint kind, size_t i)
 {
 	static const char *const before[] = { "PK_", "UQ_", "FK_", "CK_" }, *const behind[] = { "_pkey", "_key",
 											      "_fkey", "_check" };
 	bool words_behind = inst->dialect == &odbc_postgresql;
+	char number[32];
 
-	etl_text_addf(name, "%s%s", words_behind ? "" : before[kind], t->name);
+	add(whole, words_behind ? "" : before[kind]);
+	add(whole, t->name);
 	if (kind == ODBC_UNIQUE)
-		add_all(name, EACH(etl_key, unique, i)->columns, EACH(etl_key, unique, i)->column_count);
+		add_all(whole, EACH(etl_key, unique, i)->columns, EACH(etl_key, unique, i)->column_count);
 	else if (kind == ODBC_FOREIGN)
-		add_all(name, EACH(etl_foreign_key, foreign_key, i)->columns,
+		add_all(whole, EACH(etl_foreign_key, foreign_key, i)->columns,
 			EACH(etl_foreign_key, foreign_key, i)->column_count);
-	else if (kind == ODBC_CHECK)
-		etl_text_addf(name, "_%zu", i + 1);
-	etl_text_add(name, words_behind ? behind[kind] : "");
+	else if (kind == ODBC_CHECK) {
+		snprintf(number, sizeof(number), "_%zu", i + 1);
+		add(whole, number);
+	}
+	add(whole, words_behind ? behind[kind] : "");
 }
 
 const char *odbc_constraint_name(const struct etl_instance *inst, const struct etl_table *t, enum odbc_constraint kind,
@@ -120,17 +134,16 @@ const char *odbc_constraint_name(const struct etl_instance *inst, const struct e
 {
 	const struct odbc_table_layout *layout = odbc_layout_of(inst, t);
 	const char *given = given_name(t, kind, i), *ret;
-	struct etl_text name = { 0 };
-	char whole[ODBC_NAME_ROOM];
+	char whole[ODBC_NAME_ROOM] = "";
 
 	if (layout && layout->names[kind][i]) {
 		snprintf(buf, ODBC_NAME_ROOM, "%s", layout->names[kind][i]);
 		return buf;
 	}
-	if (!given)
-		add_own_name(&name, inst, t, kind, i);
-	snprintf(whole, sizeof(whole), "%s", given ? given : name.at ? name.at : "");
-	etl_text_free(&name);
+	if (given)
+		add(whole, given);
+	else
+		add_own_name(whole, inst, t, kind, i);
 	ret = odbc_short_name(inst, whole, buf);
 	if (ret == whole)
 		memcpy(buf, whole, strlen(whole) + 1);
@@ -189,15 +202,15 @@ const char *odbc_index_name(const struct etl_instance *inst, const struct etl_lo
 typedef void (*rename_adder)(struct etl_text *, const struct etl_instance *, const char *schema, const char *table,
 			     const char *from, const char *to);
 
-static int rename_one(struct etl_instance *inst, const struct etl_load *load, const char *name, rename_adder add,
+static int rename_one(struct etl_instance *inst, const struct etl_load *load, const char *name, rename_adder rename,
 		      struct etl_error *err)
 {
 	char from[ODBC_NAME_ROOM], to[ODBC_NAME_ROOM];
 	struct etl_text sql = { 0 };
 
-	if (!add)
+	if (!rename)
 		return ETL_OK;
-	add(&sql, inst, odbc_place_of(inst, load->table), load->table->name, odbc_key_name(inst, load, name, from),
+	rename(&sql, inst, odbc_place_of(inst, load->table), load->table->name, odbc_key_name(inst, load, name, from),
 	    odbc_short_name(inst, name, to));
 	return odbc_run_text(inst, err, &sql);
 }

@@ -88,7 +88,7 @@ static int column_list(struct profiling *p, const struct etl_dataset *d, struct 
 	if (sqlite3_finalize(stmt) != SQLITE_OK)
 		return sqlite_fail(p->inst, p->db, p->err, "listing the columns of \"%s\"",
 				   d->table);
-	if (ret->length == 0)
+	if (ret->length == 0 && !ret->failed)
 		return p->inst->host->fail(p->err, ETL_FATAL, NULL, 0,
 					   "%s: there is no table \"%s\"", p->inst->path, d->table);
 	return ETL_OK;
