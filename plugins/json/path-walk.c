@@ -49,14 +49,16 @@ uint32_t json_member_find(const struct json_node *nodes, const char *text, uint3
 	return UINT32_MAX;
 }
 
+static int reach_member(struct walk *walk, size_t segment, uint32_t value)
+{
+	return value == UINT32_MAX ? 0 : reach(walk, segment, value);
+}
+
 static int one_member(struct walk *walk, size_t segment, uint32_t node, const char *name, size_t size)
 {
-	uint32_t value;
-
 	if (walk->nodes[node].kind != JSON_OBJECT)
 		return 0;
-	value = json_member_find(walk->nodes, json_tree_text(walk->tree), node, name, size);
-	return value == UINT32_MAX ? 0 : reach(walk, segment, value);
+	return reach_member(walk, segment, json_member_find(walk->nodes, json_tree_text(walk->tree), node, name, size));
 }
 
 /* Each element, or each member that FILTER lets through; NULL: all. */
@@ -90,7 +92,7 @@ static int captured(struct walk *walk, size_t segment, uint32_t node, const stru
 	if (!walk->names)
 		return each(walk, segment, node, NULL);
 	name = walk->names->get(walk->names, selector->name, &size);
-	return name ? one_member(walk, segment, node, name, size) : 0;
+	return name ? reach_member(walk, segment, json_tree_find(walk->tree, node, name, size)) : 0;
 }
 
 static int64_t length_of(const struct json_node *nodes, uint32_t array)

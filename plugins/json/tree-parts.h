@@ -1,4 +1,5 @@
-/* What the files of the tree share: tree.c walks, tree-token.c checks tokens, tree-names.c finds duplicates, tree-flaw.c tells. */
+/* What the files of the tree share: tree.c walks, tree-token.c checks tokens, tree-names.c finds duplicates,
+ * tree-index.c members, tree-flaw.c tells. */
 #ifndef JSON_TREE_PARTS_H
 #define JSON_TREE_PARTS_H
 
@@ -22,6 +23,20 @@ struct json_open {
 	uint64_t seen[4];       /* a bit for the hash of each name */
 };
 
+/* Of one object of the text that was read last: a table of its keys' nodes, by their names (tree-index.c). */
+struct json_index {
+	uint32_t object, mask;
+	uint32_t *slots;        /* 0: none; NULL: this is nobody's */
+	bool escaped;           /* some names have escapes, and are not in it */
+};
+
+/* Objects that stand beside each other are asked in turn. */
+#define JSON_INDEXES 8
+struct json_indexes {
+	struct json_index at[JSON_INDEXES];
+	size_t next;            /* to be given up */
+};
+
 struct json_tree {
 	struct json_limits limits;
 	struct json_marks *marks;
@@ -36,6 +51,7 @@ struct json_tree {
 	size_t member_room;
 	char *names;
 	size_t name_room;
+	struct json_indexes *indexes;
 	struct json_flaw *flaw;
 };
 
@@ -48,6 +64,9 @@ size_t json_token_escapes(const char *text, size_t size);
 int json_tree_members(struct json_tree *tree, uint32_t object);
 /* KEY has the name of a member of OBJECT that is before it; no name has escapes. */
 bool json_tree_is_before(const struct json_tree *tree, uint32_t object, uint32_t key);
+
+/* tree-index.c: another text is read. */
+void json_tree_unindex(struct json_tree *tree);
 
 /* tree-flaw.c: all return -1. */
 int json_flaw_set(struct json_flaw *flaw, const char *code, uint64_t at, const char *format, ...)

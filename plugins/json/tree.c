@@ -34,7 +34,8 @@ struct json_tree *json_tree_new(const struct json_limits *limits)
 		tree->limits.depth = DEPTH_MOST;
 	tree->marks = json_marks_new();
 	tree->open = malloc((tree->limits.depth + 1) * sizeof(*tree->open));
-	if (!tree->marks || !tree->open) {
+	tree->indexes = calloc(1, sizeof(*tree->indexes));
+	if (!tree->marks || !tree->open || !tree->indexes) {
 		json_tree_free(tree);
 		return NULL;
 	}
@@ -46,6 +47,8 @@ void json_tree_free(struct json_tree *tree)
 	if (!tree)
 		return;
 	json_marks_free(tree->marks);
+	json_tree_unindex(tree);
+	free(tree->indexes);
 	free(tree->open);
 	free(tree->nodes);
 	free(tree->members);
@@ -355,6 +358,7 @@ int json_tree_read(struct json_tree *tree, const char *text, size_t size, struct
 	tree->flaw = flaw;
 	tree->count = 0;
 	tree->shortened = false;
+	json_tree_unindex(tree);
 	if (size >= UINT32_MAX)
 		return json_flaw_marks(tree, JSON_MARKS_LARGE);
 	result = json_marks_find(tree->marks, text, size, &marks, &count);

@@ -70,6 +70,8 @@ int json_tree_read(struct json_tree *tree, const char *text, size_t size, struct
 
 const struct json_node *json_tree_nodes(const struct json_tree *tree, size_t *ret_count);
 const char *json_tree_text(const struct json_tree *tree);
+/* The value of that member of OBJECT, or UINT32_MAX; NAME has no escapes. For who asks the same object for many names. */
+uint32_t json_tree_find(const struct json_tree *tree, uint32_t object, const char *name, size_t size);
 /* Members that the policy took out since the tree was made. */
 uint64_t json_tree_dropped(const struct json_tree *tree);
 /* It took some out of the text that was read last, so that the bytes of a node may tell more than the nodes. */

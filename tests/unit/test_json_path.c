@@ -240,6 +240,47 @@ START_TEST(captures)
 }
 END_TEST
 
+/* More objects than tables are kept for, each with enough members for one; some names have escapes, some are missing. */
+static const char *held_number;
+static const char *number(const struct json_names *self, const char *name, size_t *ret_size)
+{
+	(void)self;
+	(void)name;
+	*ret_size = strlen(held_number);
+	return held_number;
+}
+
+START_TEST(captures_among_many_members)
+{
+	static const struct json_names names = { number };
+	static char json[150000];
+	size_t used = 0;
+
+	used += (size_t)sprintf(json, "{");
+	for (int object = 0; object < 12; object++) {
+		used += (size_t)sprintf(json + used, "%s\"o%d\":{", object ? "," : "", object);
+		for (int i = 0; i < 300; i++)
+			used += (size_t)sprintf(json + used, "%s\"%s%d\":%d", i ? "," : "", i % 50 == 7 ? "\\u006b" : "k", i,
+						object * 1000 + i);
+		used += (size_t)sprintf(json + used, "}");
+	}
+	sprintf(json + used, "}");
+	for (int again = 0; again < 2; again++) {
+		document(json);
+		for (int object = 0; object < 12; object++)
+			for (int i = 0; i < 320; i += 3) {
+				char path[40], name[20], wanted[20];
+
+				snprintf(path, sizeof(path), "$.o%d.{which}", object);
+				snprintf(name, sizeof(name), "k%d", i);
+				snprintf(wanted, sizeof(wanted), "%d", object * 1000 + i);
+				held_number = name;
+				expect_with(path, &names, i < 300 ? wanted : "");
+			}
+	}
+}
+END_TEST
+
 START_TEST(the_chain_tells_where_the_walk_was)
 {
 	struct json_path *path = path_of("$.issues.{key}.items[*]");
@@ -415,6 +456,7 @@ int main(void)
 	tcase_add_test(c, filters_compare_by_value);
 	tcase_add_test(c, numbers_are_equal_by_their_digits);
 	tcase_add_test(c, captures);
+	tcase_add_test(c, captures_among_many_members);
 	tcase_add_test(c, the_chain_tells_where_the_walk_was);
 	tcase_add_test(c, paths_are_compared);
 	tcase_add_test(c, refusals_say_where_and_what_would_be_right);
