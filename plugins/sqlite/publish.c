@@ -106,6 +106,8 @@ static int seal(struct etl_instance *inst, struct etl_error *err)
 					"%s: somebody else has the new file open, so its journal "
 					"could not be merged",
 					path);
+	/* After a read that failed SQLite may leave one that is empty. */
+	sqlite_beside_remove(path, "-journal");
 	sqlite_beside_remove(path, "-wal");
 	sqlite_beside_remove(path, "-shm");
 	return sync_file(inst, path, err);
