@@ -118,7 +118,7 @@ START_TEST(days_and_times_are_spelled)
 {
 	char spelt[SPELL_MAX], wanted[SPELL_MAX];
 
-	for (int64_t day = -720000; day < 2940000; day += 11) {
+	for (int64_t day = -720000; day < 2940000; day += 101) {
 		time_t seconds = (time_t)(day * 86400);
 		struct tm tm;
 		int year;
@@ -130,7 +130,7 @@ START_TEST(days_and_times_are_spelled)
 		ck_assert_uint_eq(etl_spell_date(spelt, day), strlen(wanted));
 		ck_assert_str_eq(spelt, wanted);
 	}
-	for (int second = 0; second < 86400; second += 7) {
+	for (int second = 0; second < 86400; second += 61) {
 		snprintf(wanted, sizeof(wanted), "%02d:%02d:%02d", second / 3600, second / 60 % 60, second % 60);
 		ck_assert_uint_eq(etl_spell_time(spelt, second * INT64_C(1000000)), 8);
 		ck_assert_str_eq(spelt, wanted);
