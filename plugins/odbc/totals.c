@@ -128,8 +128,8 @@ static const char *bits_sum(const struct etl_instance *inst)
 	return inst->dialect == &odbc_tsql ?
 		       "CONVERT(nvarchar(41), SUM(CAST(CAST(CAST(CASE WHEN % = 0 THEN CAST(0 AS float(53)) ELSE CAST(% AS float(53)) END AS "
 		       "binary(8)) AS bigint) AS decimal(38,0))))" :
-		       "CAST(SUM(CAST(CAST(pg_catalog.concat('x', pg_catalog.encode(pg_catalog.float8send(CASE WHEN % = 'NaN' THEN 'NaN' WHEN % "
-		       "= 0 THEN 0 ELSE CAST(% AS pg_catalog.float8) END), 'hex')) AS pg_catalog.bit(64)) AS pg_catalog.int8)) AS text)";
+		       "CAST(SUM(CAST(CAST('x' OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.float8send(CASE WHEN % = 'NaN' THEN 'NaN' "
+		       "WHEN % = 0 THEN 0 ELSE CAST(% AS pg_catalog.float8) END), 'hex') AS pg_catalog.bit(64)) AS pg_catalog.int8)) AS text)";
 }
 
 static void add_bits(struct etl_text *sql, const struct etl_instance *inst, const struct asked *a)

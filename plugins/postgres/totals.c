@@ -53,7 +53,7 @@ static const struct asked *texts(uint32_t oid, bool utf8)
 
 /* The bits of a float64 as a number, -0 as 0 and every NaN as one: what `sum` of a real means. */
 #define BITS                                                                                                             \
-	"pg_catalog.concat('x', pg_catalog.encode(pg_catalog.float8send(CASE WHEN % = 'NaN' THEN 'NaN' WHEN % = 0 THEN 0 ELSE " \
+	"('x' OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.float8send(CASE WHEN % = 'NaN' THEN 'NaN' WHEN % = 0 THEN 0 ELSE " \
 	"%::pg_catalog.float8 END), 'hex'))::pg_catalog.bit(64)::pg_catalog.int8"
 
 /* NULL: it cannot be said exactly. */

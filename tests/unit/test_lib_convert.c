@@ -257,6 +257,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, numbers_convert_exactly_or_not);
 	tcase_add_test(tests, numbers_do_not_depend_on_the_locale);
 	tcase_add_test(tests, decimals_keep_every_digit);
