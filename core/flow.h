@@ -55,4 +55,8 @@ int flow_open(const struct flow_setup *, struct job *, struct instance *source,
 	      const struct etl_split *, struct etl_context *, struct ArrowArrayStream *ret,
 	      struct etl_error *);
 
+typedef int flow_look(void *data, const struct ArrowArray *batch, struct etl_error *);
+/* One split in that form, by the pinned instance, batch by batch; LOOK NULL: only what its transforms do on the way. */
+int flow_each_batch(const struct flow_setup *, struct job *, const struct job_split *, flow_look *, void *data, struct etl_error *);
+
 #endif

@@ -66,32 +66,6 @@ bool maps_is_ahead(const struct job *job)
 	return job->map_count && job->maps[0].map->maps->ahead;
 }
 
-static int look_at_split(const struct flow_setup *f, struct job *job, size_t split, struct etl_error *err)
-{
-	struct etl_context context = { .job = job, .split = split, .side = SIDE_SOURCE, .err = err };
-	struct ArrowArrayStream stream = { .release = NULL };
-	int rc = flow_open(f, job, f->source, &job->splits[split].split, &context, &stream, err);
-
-	while (rc == 0) {
-		struct ArrowArray batch = { 0 };
-
-		rc = stream.get_next(&stream, &batch);
-		if (rc && host_canceled())
-			rc = ETL_CANCELED;
-		else if (rc && !err->set)
-			rc = error_set(err, ETL_FATAL, "reading \"%s\": %s", job_source_name(job), strerror(rc));
-		else if (rc)
-			rc = ETL_FAILED;
-		if (rc < 0 || !batch.release)
-			break;
-		batch.release(&batch);
-	}
-	if (stream.release)
-		stream.release(&stream);
-	context_clear(&context);
-	return rc;
-}
-
 /* Rows of a job before it refer to it, or its own. */
 static bool is_open(const struct jobs *jobs, const struct job *owner)
 {
@@ -123,7 +97,7 @@ int maps_look_ahead(const struct flow_setup *f, struct etl_error *err)
 			continue;
 		log_line(ETL_LOG_DEBUG, "table \"%s\": its rows refer to each other, so its keys are read first", job_name(job));
 		for (size_t s = 0; s < job->split_count && rc == 0; s++)
-			rc = look_at_split(f, job, s, err);
+			rc = flow_each_batch(f, job, &job->splits[s], NULL, NULL, err);
 	}
 	maps->ahead = false;
 	return rc;

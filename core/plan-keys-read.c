@@ -4,7 +4,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,37 +158,7 @@ static void narrow_close(struct narrow *n)
 
 /* ---- Reading it ------------------------------------------------------------------------------------------------------------------ */
 
-typedef int take_function(struct looking *, const struct ArrowArray *, struct etl_error *);
-
-static int read_split(struct looking *l, struct narrow *n, const struct flow_setup *flow, const struct job_split *split,
-		      take_function *take, struct etl_error *err)
-{
-	struct etl_context context = { .job = &n->job, .split = split->split.index, .side = SIDE_SOURCE, .err = err };
-	struct ArrowArrayStream stream = { .release = NULL };
-	int rc = flow_open(flow, &n->job, l->run->source, &split->split, &context, &stream, err);
-
-	while (rc == 0) {
-		struct ArrowArray batch = { 0 };
-
-		rc = stream.get_next(&stream, &batch);
-		if (rc && host_canceled())
-			rc = ETL_CANCELED;
-		else if (rc && !err->set)
-			rc = error_set(err, ETL_FATAL, "reading \"%s\": %s", job_source_name(l->job), strerror(rc));
-		else if (rc)
-			rc = ETL_FAILED;
-		if (rc < 0 || !batch.release)
-			break;
-		rc = take(l, &batch, err);
-		batch.release(&batch);
-	}
-	if (stream.release)
-		stream.release(&stream);
-	context_clear(&context);
-	return rc;
-}
-
-static int read_all(struct looking *l, struct narrow *n, take_function *take, struct etl_error *err)
+static int read_all(struct looking *l, struct narrow *n, flow_look *take, struct etl_error *err)
 {
 	struct run *run = l->run;
 	const struct flow_setup flow = { .pipeline = run->pipeline,
@@ -203,12 +172,13 @@ static int read_all(struct looking *l, struct narrow *n, take_function *take, st
 	int rc = 0;
 
 	for (size_t i = 0; i < n->splits.count && rc == 0; i++)
-		rc = read_split(l, n, &flow, &n->splits.at[i], take, err);
+		rc = flow_each_batch(&flow, &n->job, &n->splits.at[i], take, l, err);
 	return rc;
 }
 
-static int take_first(struct looking *l, const struct ArrowArray *batch, struct etl_error *err)
+static int take_first(void *data, const struct ArrowArray *batch, struct etl_error *err)
 {
+	struct looking *l = data;
 	int rc = 0;
 
 	l->read += (uint64_t)batch->length;
@@ -217,8 +187,9 @@ static int take_first(struct looking *l, const struct ArrowArray *batch, struct 
 	return rc;
 }
 
-static int take_again(struct looking *l, const struct ArrowArray *batch, struct etl_error *err)
+static int take_again(void *data, const struct ArrowArray *batch, struct etl_error *err)
 {
+	const struct looking *l = data;
 	int rc = 0;
 
 	for (size_t i = 0; i < l->count && rc == 0; i++)
