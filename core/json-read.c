@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../plugins/lib/hex.h"
+#include "../plugins/lib/json.h"
 #include "json-read.h"
 
 #define DEPTH_MAX 512
@@ -15,14 +16,9 @@ struct json json_start(const char *text, size_t size)
 	return (struct json){ .at = text, .end = text + size };
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 char json_peek(struct json *j)
 {
-	while (j->at < j->end && is_blank(*j->at))
+	while (j->at < j->end && etl_json_is_blank(*j->at))
 		j->at++;
 	return j->at < j->end && !j->bad ? *j->at : 0;
 }
@@ -153,7 +149,7 @@ static void skip(struct json *j, int depth)
 	} else if (open != '{' && open != '[') {
 		const char *from = j->at;
 
-		while (j->at < j->end && !is_blank(*j->at) && *j->at != ',' && *j->at != ']' && *j->at != '}')
+		while (j->at < j->end && !etl_json_is_blank(*j->at) && *j->at != ',' && *j->at != ']' && *j->at != '}')
 			j->at++;
 		j->bad |= j->at == from;
 	} else {

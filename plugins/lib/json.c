@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hex.h"
 #include "json.h"
 
 #define DEPTH_MAX 512
@@ -14,19 +15,9 @@ struct reader {
 
 static bool value(struct reader *r);
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static void blanks(struct reader *r)
 {
-	while (r->at < r->end && is_blank(*r->at))
+	while (r->at < r->end && etl_json_is_blank(*r->at))
 		r->at++;
 }
 
@@ -79,7 +70,7 @@ static bool escape(struct reader *r)
 		return memchr("\"\\/bfnrt", *r->at++, 8) != NULL;
 	r->at++;
 	for (int i = 0; i < 4; i++, r->at++)
-		if (r->at == r->end || !is_hex(*r->at))
+		if (r->at == r->end || etl_hex_digit(*r->at) < 0)
 			return false;
 	return true;
 }

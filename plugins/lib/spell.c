@@ -186,7 +186,7 @@ size_t etl_spell_float(char *buf, float v)
 	return spell_real(buf, (double)v, 6, 9, true);
 }
 
-/* Civil date from days since 1970, by eras of 400 years that begin in March. */
+/* 0 to 99. */
 static char *put_two(char *to, int v)
 {
 	to[0] = (char)('0' + v / 10);
@@ -206,6 +206,7 @@ static size_t put_date(char *buf, int year, int month, int day)
 	return (size_t)(to - buf);
 }
 
+/* Civil date from days since 1970, by eras of 400 years that begin in March. */
 size_t etl_spell_date(char *buf, int64_t days)
 {
 	int64_t z = days + 719468;
@@ -220,8 +221,8 @@ size_t etl_spell_date(char *buf, int64_t days)
 
 	if (year >= 0 && year <= 9999)
 		return put_date(buf, (int)year, month, day);
-	return (size_t)sprintf(buf, "%s%04lld-%02d-%02d", sign,
-			       (long long)(year < 0 ? -year : year), month, day);
+	return (size_t)snprintf(buf, SPELL_MAX, "%s%04lld-%02d-%02d", sign,
+				(long long)(year < 0 ? -year : year), month, day);
 }
 
 static size_t put_clock(char *buf, int seconds)
@@ -245,10 +246,11 @@ size_t etl_spell_time(char *buf, int64_t micros)
 	if (micros >= 0 && seconds < 100 * 3600)
 		n = put_clock(buf, (int)seconds);
 	else
-		n = (size_t)sprintf(buf, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
+		n = (size_t)snprintf(buf, SPELL_MAX, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
+				     (int)(seconds % 60));
 	if (fraction == 0)
 		return n;
-	n += (size_t)sprintf(buf + n, ".%06d", (int)fraction);
+	n += (size_t)snprintf(buf + n, SPELL_MAX - n, ".%06d", (int)fraction);
 	while (buf[n - 1] == '0')
 		buf[--n] = '\0';
 	return n;

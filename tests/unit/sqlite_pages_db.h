@@ -6,6 +6,7 @@
 #define SQLITE_PAGES_DB_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,7 +61,7 @@ static inline void open_db(int page_size)
 {
 	int fd;
 
-	strcpy(path, "/tmp/etlrun-pages-XXXXXX");
+	snprintf(path, sizeof(path), "/tmp/etlrun-pages-XXXXXX");
 	fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	close(fd);

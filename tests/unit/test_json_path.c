@@ -256,15 +256,15 @@ START_TEST(captures_among_many_members)
 	static char json[150000];
 	size_t used = 0;
 
-	used += (size_t)sprintf(json, "{");
+	used += (size_t)snprintf(json, sizeof(json), "{");
 	for (int object = 0; object < 12; object++) {
-		used += (size_t)sprintf(json + used, "%s\"o%d\":{", object ? "," : "", object);
+		used += (size_t)snprintf(json + used, sizeof(json) - used, "%s\"o%d\":{", object ? "," : "", object);
 		for (int i = 0; i < 300; i++)
-			used += (size_t)sprintf(json + used, "%s\"%s%d\":%d", i ? "," : "", i % 50 == 7 ? "\\u006b" : "k", i,
+			used += (size_t)snprintf(json + used, sizeof(json) - used, "%s\"%s%d\":%d", i ? "," : "", i % 50 == 7 ? "\\u006b" : "k", i,
 						object * 1000 + i);
-		used += (size_t)sprintf(json + used, "}");
+		used += (size_t)snprintf(json + used, sizeof(json) - used, "}");
 	}
-	sprintf(json + used, "}");
+	snprintf(json + used, sizeof(json) - used, "}");
 	for (int again = 0; again < 2; again++) {
 		document(json);
 		for (int object = 0; object < 12; object++)
