@@ -115,6 +115,7 @@ static void add_own_name(char *whole, const struct etl_instance *inst, const str
 	bool words_behind = inst->dialect == &odbc_postgresql;
 	char number[32];
 
+	snprintf(number, sizeof(number), "_%zu", i + 1);
 	add(whole, words_behind ? "" : before[kind]);
 	add(whole, t->name);
 	if (kind == ODBC_UNIQUE)
@@ -122,10 +123,8 @@ static void add_own_name(char *whole, const struct etl_instance *inst, const str
 	else if (kind == ODBC_FOREIGN)
 		add_all(whole, EACH(etl_foreign_key, foreign_key, i)->columns,
 			EACH(etl_foreign_key, foreign_key, i)->column_count);
-	else if (kind == ODBC_CHECK) {
-		snprintf(number, sizeof(number), "_%zu", i + 1);
+	else if (kind == ODBC_CHECK)
 		add(whole, number);
-	}
 	add(whole, words_behind ? behind[kind] : "");
 }
 
@@ -202,16 +201,16 @@ const char *odbc_index_name(const struct etl_instance *inst, const struct etl_lo
 typedef void (*rename_adder)(struct etl_text *, const struct etl_instance *, const char *schema, const char *table,
 			     const char *from, const char *to);
 
-static int rename_one(struct etl_instance *inst, const struct etl_load *load, const char *name, rename_adder rename,
+static int rename_one(struct etl_instance *inst, const struct etl_load *load, const char *name, rename_adder add_rename,
 		      struct etl_error *err)
 {
 	char from[ODBC_NAME_ROOM], to[ODBC_NAME_ROOM];
 	struct etl_text sql = { 0 };
 
-	if (!rename)
+	if (!add_rename)
 		return ETL_OK;
-	rename(&sql, inst, odbc_place_of(inst, load->table), load->table->name, odbc_key_name(inst, load, name, from),
-	    odbc_short_name(inst, name, to));
+	add_rename(&sql, inst, odbc_place_of(inst, load->table), load->table->name, odbc_key_name(inst, load, name, from),
+		   odbc_short_name(inst, name, to));
 	return odbc_run_text(inst, err, &sql);
 }
 
