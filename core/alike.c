@@ -519,7 +519,7 @@ int alike_settle(const struct alike *a, const struct ArrowSchema *schema, const 
 	add_up(a, same, rows, ret, pair);
 	free(rows);
 	if (pair[0] == NONE) {
-		/* Of as many as were asked about none is one: the others are of the same kind. */
+		/* None of those that were asked about; of more nothing is said, they are found when they come. */
 		*ret = (struct alike_found){ .rows = 0 };
 		return 0;
 	}
