@@ -16,7 +16,8 @@ struct cli_option {
 	uint32_t takes;	      /* the verbs that take it: enum cli_takes; 0: all */
 	const char *argument; /* NULL: none */
 	const char *help;
-	int (*set)(struct cli *, const char *value, struct etl_error *);
+	int (*set)(struct cli *, const char *value, struct etl_error *); /* NULL: it makes FLAG true */
+	size_t flag; /* of a bool in struct cli */
 };
 
 /* Ends with one that has no name. */

@@ -134,7 +134,10 @@ static int parse_option(struct cli *cli, struct arguments *a, struct etl_error *
 		return error_set(err, ETL_USAGE, "--%s takes no value", option->name);
 	}
 	rc = check_again(a, option, err);
-	return rc < 0 ? rc : option->set(cli, value, err);
+	if (rc < 0 || option->set)
+		return rc < 0 ? rc : option->set(cli, value, err);
+	*(bool *)((char *)cli + option->flag) = true;
+	return 0;
 }
 
 static bool is_word(const char *text, const char *letter, const char *name)
