@@ -13,106 +13,6 @@
 #include "layout.h"
 #include "load.h"
 
-/* ---- The statement of arrays ---------------------------------------------------------------------------------- */
-
-static bool is_word(const char *at, const char *word)
-{
-	size_t length = strlen(word);
-
-	return strncmp(at, word, length) == 0 && (!at[length] || strchr("([", at[length]));
-}
-
-/* PostgreSQL's type without what limits it: a cast to varchar(5) cuts a longer value off without a word, and putting it into such
- * a column does not. */
-static void add_unlimited(struct etl_text *sql, const char *type)
-{
-	size_t word = strcspn(type, "([");
-
-	if (is_word(type, "char") || is_word(type, "character"))
-		etl_text_add(sql, "bpchar");
-	else if (is_word(type, "bit"))
-		etl_text_add(sql, "varbit");
-	else
-		etl_text_add_bytes(sql, type, word);
-	for (const char *at = type + word; *at; at++) {
-		if (*at == '(')
-			at += strcspn(at, ")");
-		if (*at && *at != ')')
-			etl_text_add_bytes(sql, at, 1);
-	}
-}
-
-/* Of a row alone the server knows by the column what a number or a text is meant for; the driver sends them as such. Of several
- * rows it does not. */
-static bool needs_cast(const struct loading *l, const struct bind_column *c, const char *type, bool several)
-{
-	static const struct {
-		int32_t form;
-		const char *word;
-	} plain[] = {
-		{ BIND_INT, "smallint" },      { BIND_INT, "integer" }, { BIND_INT, "bigint" },
-		{ BIND_REAL, "real" },	       { BIND_TEXT, "text" },	{ BIND_REAL, "double precision" },
-		{ BIND_TEXT, "varchar" },      { BIND_BYTES, "bytea" }, { BIND_TEXT, "character varying" },
-	};
-
-	if (l->inst->dialect != &odbc_postgresql)
-		return l->inst->dialect == &odbc_tsql && c->column->type == ETL_INSTANT;
-	for (size_t i = 0; !several && i < sizeof(plain) / sizeof(*plain); i++)
-		if (plain[i].form == c->form && is_word(type, plain[i].word) && !strchr(type, '['))
-			return false;
-	return true;
-}
-
-/* A server that knows what a parameter is meant for by its cast alone reads every text as that type. */
-static void add_parameter(struct loading *l, struct etl_text *sql, size_t i, bool several)
-{
-	const struct etl_instance *inst = l->inst;
-	const struct bind_column *c = &l->bind.columns[i];
-	struct etl_text type = { 0 }, note = { 0 };
-	int32_t verdict = ETL_EXACT;
-
-	odbc_add_type(&type, inst, l->load->table, c->column, &verdict, &note);
-	if (!needs_cast(l, c, type.at ? type.at : "", several)) {
-		etl_text_add(sql, "?");
-	} else {
-		etl_text_add(sql, "CAST(? AS ");
-		if (inst->dialect == &odbc_postgresql)
-			add_unlimited(sql, type.at ? type.at : "text");
-		else
-			etl_text_add(sql, type.at ? type.at : "");
-		etl_text_add(sql, ")");
-	}
-	sql->failed |= type.failed;
-	etl_text_free(&type);
-	etl_text_free(&note);
-}
-
-static void add_row(struct loading *l, struct etl_text *sql, bool several)
-{
-	etl_text_add(sql, "(");
-	for (size_t i = 0; i < l->bind.count; i++) {
-		etl_text_add(sql, i ? ", " : "");
-		add_parameter(l, sql, i, several);
-	}
-	etl_text_add(sql, ")");
-}
-
-static void add_insert(struct loading *l)
-{
-	etl_text_add(&l->head, "INSERT INTO ");
-	odbc_add_staged(&l->head, l->inst, l->load, l->token);
-	etl_text_add(&l->head, " (");
-	for (size_t i = 0; i < l->bind.count; i++) {
-		etl_text_add(&l->head, i ? ", " : "");
-		odbc_add_name(&l->head, l->inst, l->bind.columns[i].column->name);
-	}
-	etl_text_add(&l->head, l->inst->dialect == &odbc_postgresql ? ") OVERRIDING SYSTEM VALUE VALUES" : ") VALUES");
-	add_row(l, &l->row, true);
-	etl_text_addf(&l->sql, "%s ", l->head.at ? l->head.at : "");
-	add_row(l, &l->sql, false);
-	l->sql.failed |= l->head.failed || l->row.failed;
-}
-
 /* ---- Rejects ------------------------------------------------------------------------------------------------------ */
 
 int odbc_loading_reject(struct loading *l, int64_t row, const char *code, const char *column, const char *reason)
@@ -292,9 +192,8 @@ static int load_rows(struct loading *l, struct ArrowArrayStream *stream)
 	struct etl_view *view = etl_view_new(&l->schema);
 	int rc = view ? ETL_OK : odbc_no_memory(l->inst, l->err);
 
-	add_insert(l);
-	if (rc == ETL_OK && l->sql.failed)
-		rc = odbc_no_memory(l->inst, l->err);
+	if (rc == ETL_OK)
+		rc = insert_write(l);
 	if (rc == ETL_OK)
 		rc = ladder_choose(l);
 	if (rc == ETL_OK)

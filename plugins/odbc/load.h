@@ -58,6 +58,9 @@ void loading_disconnect(struct loading *);
  * the server found fault with a row. SAID is told. */
 int loading_start_over(struct loading *, struct odbc_said *, const char *sentence);
 
+/* load-insert.c: HEAD, ROW and SQL of the load */
+int insert_write(struct loading *);
+
 /* load-careful.c: tables whose rows the server refused once */
 bool careful_knows(const struct loading *);
 int careful_note(struct loading *);
