@@ -146,6 +146,8 @@ static int take_back(struct item *item, struct etl_error *err)
 	memset(&item->refused, 0, sizeof(item->refused));
 	totals_free(item->totals);
 	item->totals = NULL;
+	origins_free(item->origins);
+	item->origins = NULL;
 	item->passed = item->bytes = 0;
 	item->taken = item->marked = false;
 	queue_restart(item->queue);

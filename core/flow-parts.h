@@ -23,6 +23,7 @@ struct item {
 	struct digest digest;
 	struct canon *canon; /* the reader's */
 	struct totals *totals; /* or NULL: nobody will ask */
+	struct origins *origins; /* likewise */
 	uint64_t passed, bytes;
 	struct digest refused; /* the rows that the target refused */
 	struct etl_token mark; /* where the target stood before it, where it can say so */

@@ -9,14 +9,16 @@
 #include "flow-parts.h"
 #include "log.h"
 
-static int digest_item(struct item *item, const struct ArrowArray *batch)
+/* What is kept of rows on their way. False: no memory. */
+static bool learn(struct item *item, const struct ArrowArray *batch)
 {
 	const struct etl_needs *needs = &item->job->needs;
 
 	if (item->totals)
 		totals_batch(item->totals, batch);
-	return !item->canon ||
-	       digest_batch(&item->digest, item->canon, batch, needs->ppm, needs->seed);
+	if (item->canon && !digest_batch(&item->digest, item->canon, batch, needs->ppm, needs->seed))
+		return false;
+	return !item->origins || origins_add(item->origins, batch);
 }
 
 /* What a stream's error number says when nobody described it. */
@@ -62,7 +64,7 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 			batch.release(&batch);
 			continue;
 		}
-		if (!digest_item(item, &batch)) {
+		if (!learn(item, &batch)) {
 			batch.release(&batch);
 			return error_memory(err);
 		}
@@ -83,21 +85,25 @@ static int pump(struct item *item, struct ArrowArrayStream *stream, struct etl_e
 	}
 }
 
-/* Digest and totals are of the rows as they come: the columns stand where they stand at the
- * target. */
-static int start_digest(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
+/* All of it is of the rows as they come: the columns stand where they stand at the target. */
+static int start_learning(struct item *item, struct ArrowArrayStream *stream, struct etl_error *err)
 {
 	struct ArrowSchema schema = { 0 };
+	struct job *job = item->job;
 	int rc = stream->get_schema(stream, &schema);
 
 	if (rc)
-		return stream_failed(job_source_name(item->job), stream, rc, err);
-	if (item->job->needs.hash)
-		item->canon = job_canon(item->job, &schema, item->job->needs.hash);
-	if (item->job->adds_up)
+		return stream_failed(job_source_name(job), stream, rc, err);
+	if (job->needs.hash)
+		item->canon = job_canon(job, &schema, job->needs.hash);
+	if (job->adds_up)
 		item->totals = totals_new(&schema);
+	if (job->keeps_origins)
+		item->origins = origins_new(item->source.split, job_canon(job, &schema, ETL_HASH_X1), item->setup->origins_left);
 	schema.release(&schema);
-	return (item->canon || !item->job->needs.hash) && (item->totals || !item->job->adds_up) ? 0 : error_memory(err);
+	return (item->canon || !job->needs.hash) && (item->totals || !job->adds_up) && (item->origins || !job->keeps_origins) ?
+		       0 :
+		       error_memory(err);
 }
 
 static int read_item(struct flow *flow, struct item *item, struct instance *source,
@@ -111,7 +117,7 @@ static int read_item(struct flow *flow, struct item *item, struct instance *sour
 	rc = flow_open(flow->setup, job, source, item->split, &item->source, &stream, err);
 	if (rc < 0)
 		return rc;
-	rc = job->needs.hash || job->adds_up ? start_digest(item, &stream, err) : 0;
+	rc = job->needs.hash || job->adds_up || job->keeps_origins ? start_learning(item, &stream, err) : 0;
 	if (rc == 0)
 		rc = pump(item, &stream, err);
 	stream.release(&stream);

@@ -159,6 +159,16 @@ static void sum_totals(struct item *item)
 	job->total_splits++;
 }
 
+/* With the job's mutex. */
+static void keep_origins(struct item *item)
+{
+	if (!item->origins)
+		return;
+	item->origins->next = item->job->origins;
+	item->job->origins = item->origins;
+	item->origins = NULL;
+}
+
 static void account(struct item *item, const struct etl_stats *stats)
 {
 	struct job *job = item->job;
@@ -181,6 +191,7 @@ static void account(struct item *item, const struct etl_stats *stats)
 	digest_add(&job->digest, &item->digest);
 	digest_subtract(&job->digest, &item->refused);
 	sum_totals(item);
+	keep_origins(item);
 	job->splits_done++;
 	item->last = job->splits_done == job->split_count;
 	job->ended = now();

@@ -105,6 +105,7 @@ static void free_items(struct flow *flow)
 		canon_free(flow->items[i].canon);
 		canon_free(flow->items[i].target.canon);
 		totals_free(flow->items[i].totals);
+		origins_free(flow->items[i].origins);
 	}
 	free(flow->items);
 }

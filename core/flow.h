@@ -32,6 +32,7 @@ struct flow_setup {
 	struct pace *pace;   /* how fast the source is read; NULL: as it can */
 	struct bound *bound; /* mode = "sync": how many rows may change; or NULL */
 	int32_t readers, writers;
+	atomic_llong *origins_left; /* bytes, for what the jobs keep of their rows' origins */
 	bool in_order; /* splits are loaded in their order */
 	bool marks;    /* the target says where it stands before each load */
 	size_t depth; /* of each queue, batches */

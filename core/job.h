@@ -13,6 +13,7 @@
 #include "catalog.h"
 #include "host.h"
 #include "noted.h"
+#include "origins.h"
 #include "pipeline.h"
 #include "progress.h"
 #include "reshape.h"
@@ -101,6 +102,8 @@ struct job {
 	struct totals *totals; /* of TOTAL_SPLITS splits that this process loaded; NULL: of none */
 	size_t total_splits;
 	struct job_ahead ahead;
+	bool keeps_origins; /* rows of it may be refused after they are staged */
+	struct origins *origins; /* … of the splits that this process loaded */
 	uint64_t *refused; /* row hashes of rows the target refused */
 	size_t refused_count, refused_room;
 	struct carried carried; /* by which ways the target took the rows */

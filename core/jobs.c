@@ -417,6 +417,7 @@ static void job_free(struct job *job)
 	free(job->stages);
 	totals_free(job->totals);
 	totals_free(job->ahead.totals);
+	origins_free(job->origins);
 	noted_clear(&job->noted);
 	changes_free(job->changes);
 	job_maps_free(job);

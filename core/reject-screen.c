@@ -1,8 +1,8 @@
 /*
  * Rows that were refused after they were staged. Where such a row came from is not known then: the target keeps
- * no ordinals. So their lines wait in a temporary database, the source is read once more through the same
- * transforms (but in a sync, which remembers where its rows stand), and each row is found by its hash; of equal rows the last
- * ones are those that fell. A row that the target keeps in a form of its own (a jsonb, a padded text) is read back with
+ * no ordinals. So their lines wait in a temporary database, and each row is found by its hash: among those that were kept while
+ * the rows were loaded (origins.h), in a sync where it remembers how its rows stand, and else the source is read once more
+ * through the same transforms; of equal rows the last ones are those that fell. A row that the target keeps in a form of its own (a jsonb, a padded text) is read back with
  * another hash: it is found by its key. All of it is on disk: millions of rows need no memory.
  */
 #include "config.h"
@@ -275,6 +275,52 @@ static int seek_split(struct seeking *s, size_t split)
 	return rc;
 }
 
+/* No row is left whose place is not known by now. */
+static int none_left(struct seeking *s, bool *ret)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = prepare(s->r, "SELECT 1 FROM row WHERE job = ?1 AND hash NOT IN (SELECT hash FROM place)", &stmt, s->err), step;
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, (int64_t)s->job->index);
+	step = sqlite3_step(stmt);
+	*ret = step == SQLITE_DONE;
+	if (step != SQLITE_DONE && step != SQLITE_ROW)
+		rc = fail(s->r, s->err);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* Those that were kept while the rows were loaded. *RET: they had every place. */
+static int look_at_kept(struct seeking *s, bool *ret)
+{
+	size_t splits = 0;
+	int rc = 0;
+
+	for (const struct origins *o = s->job->origins; o; o = o->next)
+		splits += o->whole;
+	if (splits != s->job->split_count)
+		return 0;
+	for (const struct origins *o = s->job->origins; o; o = o->next)
+		for (size_t i = 0; rc == 0 && i < o->count; i++)
+			if (may_be(s, o->at[i].row))
+				rc = look_at_row(s, 0, o->at[i].row, o->split, o->at[i].ordinal);
+	return rc == 0 ? none_left(s, ret) : rc;
+}
+
+static int look_into_source(struct seeking *s)
+{
+	bool all = false;
+	int rc = look_at_kept(s, &all);
+
+	if (rc == 0 && !all)
+		rc = run_sql(s->r, "DELETE FROM place; DELETE FROM near", s->err);
+	for (size_t i = 0; i < s->job->split_count && !all && rc == 0; i++)
+		rc = seek_split(s, i);
+	return rc;
+}
+
 /* Rows that no hash found have the places of rows with their keys; of several the last, as of equal rows. */
 static int place_by_key(struct seeking *s)
 {
@@ -327,8 +373,8 @@ static int seek(struct seeking *s)
 	if (rc == 0 && s->job->changes)
 		rc = changes_each_place(s->job, look_at_place, s, s->err);
 	/* The rows of a transform that does not repeat cannot be made again: their places stay null. */
-	for (size_t i = 0; !s->job->changes && i < s->job->split_count && s->job->repeats && rc == 0; i++)
-		rc = seek_split(s, i);
+	if (rc == 0 && !s->job->changes && s->job->repeats)
+		rc = look_into_source(s);
 	if (rc == 0)
 		rc = place_by_key(s);
 	sqlite3_finalize(s->is_row);

@@ -25,6 +25,7 @@
 
 #define DEEPEST_QUEUE 2
 #define LEAST_BATCH   (64 << 10)
+#define LEAST_ORIGINS (128 << 10) /* bytes; less does not keep those of a table worth the name */
 
 int64_t run_clock(void)
 {
@@ -50,7 +51,7 @@ static void make_id(struct run *run)
 }
 
 /* memory_limit is shared out: half to the queues, a quarter to the target's cache, an eighth to the
- * readers'. */
+ * readers', and of the last eighth a half to the origins of rows. */
 static void make_limits(struct run *run)
 {
 	const struct pipeline *p = run->pipeline;
@@ -63,6 +64,7 @@ static void make_limits(struct run *run)
 	run->limits.batch_bytes = p->batch_bytes;
 	run->limits.max_row = p->max_row;
 	run->limits.memory = p->memory_limit / 4;
+	atomic_store(&run->origins_left, p->memory_limit / 16 < LEAST_ORIGINS ? 0 : p->memory_limit / 16);
 	/* Beside what is in a queue, each side has a batch in its hands. */
 	if (run->limits.batch_bytes > each / 4)
 		run->limits.batch_bytes = each / 4 > LEAST_BATCH ? each / 4 : LEAST_BATCH;

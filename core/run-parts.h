@@ -89,6 +89,7 @@ int run_validate(struct run *, struct etl_error *);
 /* run-screen.c */
 /* Rows that a constraint will not take fail the run, or are rejected. */
 int run_screen(struct run *, struct etl_error *);
+void run_keep_origins(struct run *);
 
 /* run-report.c */
 /* Rows of it are parked, be it since earlier. */

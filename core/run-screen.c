@@ -386,6 +386,18 @@ static int within(const struct run *run, struct etl_error *err)
 	return rejects_within(run->rejects, read, err);
 }
 
+/* Before the rows are loaded. Those of a sync say themselves where they stand in the source. */
+void run_keep_origins(struct run *run)
+{
+	for (size_t i = 0; run->pipeline->reject_rows && i < run->plan.count; i++) {
+		const struct etl_step *step = &run->plan.at[i];
+		struct job *job = run_job_of(run, step);
+
+		if (step->phase == ETL_PHASE_SCREEN && step->sql && job && job->repeats && !job->changes)
+			job->keeps_origins |= !is_key(step) || run->info.foreign_keys != ETL_FK_REPORT;
+	}
+}
+
 /* A merge deletes nothing from a table of which rows are missing, so its rows are parents still. */
 static int count_withheld(struct screen *s)
 {
@@ -422,6 +434,10 @@ int run_screen(struct run *run, struct etl_error *err)
 		rc = within(run, err);
 	if (rc == 0)
 		rc = rejects_place(run->rejects, &run->flow, err);
+	for (size_t i = 0; i < run->jobs.count; i++) {
+		origins_free(run->jobs.at[i]->origins);
+		run->jobs.at[i]->origins = NULL;
+	}
 	free(s.fell);
 	free(s.done);
 	free(s.withheld);

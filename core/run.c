@@ -285,6 +285,8 @@ static int load(struct run *run, struct etl_error *err)
 	run->flow.in_order = run->journal.in_order;
 	run->flow.marks = run->marks || run->journal.state;
 	run->flow.moved = tell_state;
+	run->flow.origins_left = &run->origins_left;
+	run_keep_origins(run);
 	run->flow.journal = &run->journal;
 	run->flow.data = run;
 	rc = maps_look_ahead(&run->flow, err);

@@ -48,6 +48,7 @@ struct run {
 	bool batch_unknown; /* whether the one behind those stands too nobody knows */
 	struct state_batches batches; /* with commit_every: that stand, those before it was resumed too */
 	struct flow_setup flow;
+	atomic_llong origins_left; /* bytes that the origins of rows may still take (origins.h) */
 	atomic_bool telling; /* a worker writes to the state how far the load is; it did so at `told` */
 	int64_t told;
 	struct progress *progress;
