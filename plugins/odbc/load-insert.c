@@ -34,25 +34,26 @@ static void add_unlimited(struct etl_text *sql, const char *type)
 	}
 }
 
-/* Of a row alone the server knows by the column what a number or a text is meant for; the driver sends them as such. Of several
- * rows it does not. */
+/* Of a row alone the server knows by the column what a text is meant for, and a number that is of its type; the driver sends
+ * them as such. Of several rows it does not. A cast that is not needed is a tenth of the time that PostgreSQL takes for a row. */
 static bool needs_cast(const struct loading *l, const struct bind_column *c, const char *type, bool several)
 {
 	static const struct {
 		int32_t form;
 		const char *word;
 	} plain[] = {
-		{ BIND_INT, "smallint" },      { BIND_INT, "integer" }, { BIND_INT, "bigint" },
-		{ BIND_REAL, "real" },	       { BIND_TEXT, "text" },	{ BIND_REAL, "double precision" },
-		{ BIND_TEXT, "varchar" },      { BIND_BYTES, "bytea" }, { BIND_TEXT, "character varying" },
+		{ BIND_INT, "smallint" }, { BIND_INT, "integer" },	    { BIND_INT, "bigint" },
+		{ BIND_REAL, "real" },	  { BIND_REAL, "double precision" }, { BIND_BYTES, "bytea" },
 	};
 
 	if (l->inst->dialect != &odbc_postgresql)
 		return l->inst->dialect == &odbc_tsql && c->column->type == ETL_INSTANT;
-	for (size_t i = 0; !several && i < sizeof(plain) / sizeof(*plain); i++)
+	if (several)
+		return true;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
 		if (plain[i].form == c->form && is_word(type, plain[i].word) && !strchr(type, '['))
 			return false;
-	return true;
+	return c->form != BIND_TEXT;
 }
 
 /* A server that knows what a parameter is meant for by its cast alone reads every text as that type. */
