@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "into.h"
@@ -113,34 +114,45 @@ static void add_equal(struct etl_text *sql, const char *const *columns, size_t c
 	}
 }
 
-/* Rows whose values a row of the target has already; in a merge, one that is not the same and stays. */
+/* WHERE | AND no row of TABLE, of the staging schema, has the merge key of the row that is in the way. */
+static void add_not_in(struct etl_text *sql, const struct etl_load *load, const char *table, bool first)
+{
+	etl_text_add(sql, first ? " WHERE NOT EXISTS (SELECT FROM " : " AND NOT EXISTS (SELECT FROM ");
+	postgres_add_name(sql, NULL, table);
+	etl_text_add(sql, " AS s WHERE ");
+	add_equal(sql, load->key, load->key_count, "s", "t", false);
+	etl_text_add(sql, ")");
+}
+
+/* Rows whose values a row of the target has already; in a merge, one that is not the same and stays. Those in the way are found
+ * before anything else is asked of them (OFFSET 0): few rows that come need no look at every row that is there. */
 static int screen_live(struct design *d, const struct etl_key *key, const char *part)
 {
 	const struct etl_load *load = d->load;
-	bool merges = d->run->mode == ETL_MERGE;
+	bool merges = d->run->mode == ETL_MERGE, deletes = load->deletes == ETL_DELETE_HARD;
 	struct etl_text sql = { 0 };
+	char goes[64];
 
-	etl_text_add(&sql, "SELECT t.ctid FROM ");
+	etl_text_add(&sql, "SELECT t.ctid FROM (SELECT t.ctid");
+	if (merges || deletes) {
+		etl_text_add(&sql, ", ");
+		design_add_columns(&sql, "l", load->key, load->key_count);
+	}
+	etl_text_add(&sql, " FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
-	etl_text_add(&sql, " AS t WHERE EXISTS (SELECT FROM ");
+	etl_text_add(&sql, " AS t JOIN ");
 	postgres_add_name(&sql, postgres_target_schema(d->inst, d->table), d->table->name);
-	etl_text_add(&sql, " AS l WHERE ");
+	etl_text_add(&sql, " AS l ON ");
 	add_equal(&sql, key->columns, key->column_count, "l", "t",
 		  key->flags & ETL_KEY_NULLS_EQUAL);
-	if (merges) {
-		etl_text_add(&sql, " AND NOT EXISTS (SELECT FROM ");
-		postgres_add_name(&sql, NULL, d->table->name);
-		etl_text_add(&sql, " AS s WHERE ");
-		add_equal(&sql, load->key, load->key_count, "s", "l", false);
-		etl_text_add(&sql, ")");
+	etl_text_add(&sql, " OFFSET 0) AS t");
+	if (merges)
+		add_not_in(&sql, load, d->table->name, true);
+	if (deletes) {
+		snprintf(goes, sizeof(goes), INTO_GOES, (unsigned long long)load->index);
+		add_not_in(&sql, load, goes, !merges);
 	}
-	if (load->deletes == ETL_DELETE_HARD) {
-		etl_text_addf(&sql, " AND NOT EXISTS (SELECT FROM \"" INTO_GOES "\" AS s WHERE ",
-			      (unsigned long long)load->index);
-		add_equal(&sql, load->key, load->key_count, "s", "l", false);
-		etl_text_add(&sql, ")");
-	}
-	etl_text_add(&sql, ") ORDER BY t." DESIGN_LOAD_ORDER);
+	etl_text_add(&sql, " ORDER BY t." DESIGN_LOAD_ORDER);
 	return postgres_design_part(d, ETL_PHASE_SCREEN, ETL_EXACT, "unique check", part,
 			   &sql, "the target has a row with these values");
 }
