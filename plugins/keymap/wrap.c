@@ -14,10 +14,19 @@
 
 #define NO_PARENT "no_parent"
 
+#define MEMO_BITS 14
+
+/* What a whole number became. All zeros: nothing is known here. */
+struct memo {
+	int64_t number;
+	uint8_t uuid[KEYMAP_UUID];
+};
+
 /* A column of UUIDs where its values come. */
 struct place {
 	const struct keymap_made *made;
 	const struct etl_column_view **views;
+	struct memo *memo; /* 1 << MEMO_BITS of them: of a reference, many rows have the same; or NULL */
 };
 
 struct mapping {
@@ -112,6 +121,34 @@ static int ask(struct mapping *m, const struct place *p, int64_t row, struct etl
 	return 0;
 }
 
+static bool is_whole(int32_t type)
+{
+	return type == ETL_INT16 || type == ETL_INT32 || type == ETL_INT64;
+}
+
+/* As keymap_make, of a whole number that may have come a while ago. */
+static const char *make_again(const struct place *p, int64_t row, uint8_t ret[KEYMAP_UUID], size_t *ret_bad)
+{
+	static const uint8_t unknown[KEYMAP_UUID] = { 0 };
+	const struct etl_column_view *v = p->views[0];
+	int64_t number = v->type.type == ETL_INT64 ? etl_get_int64(v, row) :
+			 v->type.type == ETL_INT32 ? etl_get_int32(v, row) :
+						     etl_get_int16(v, row);
+	struct memo *memo = &p->memo[(uint64_t)number * UINT64_C(0x9e3779b97f4a7c15) >> (64 - MEMO_BITS)];
+
+	if (memo->number != number || memcmp(memo->uuid, unknown, sizeof(unknown)) == 0) {
+		const char *code = keymap_make(p->made, p->views, row, ret, ret_bad);
+
+		if (code)
+			return code;
+		memo->number = number;
+		memcpy(memo->uuid, ret, sizeof(memo->uuid));
+		return NULL;
+	}
+	memcpy(ret, memo->uuid, sizeof(memo->uuid));
+	return NULL;
+}
+
 static int find_key(struct mapping *m, const struct place *p, int64_t row, struct etl_mapped *ret, const char **ret_code, size_t *ret_bad)
 {
 	*ret_bad = first_null(p, row);
@@ -121,7 +158,7 @@ static int find_key(struct mapping *m, const struct place *p, int64_t row, struc
 	}
 	if (m->self->map)
 		return ask(m, p, row, ret, ret_code, ret_bad);
-	*ret_code = keymap_make(p->made, p->views, row, ret->uuid, ret_bad);
+	*ret_code = p->memo ? make_again(p, row, ret->uuid, ret_bad) : keymap_make(p->made, p->views, row, ret->uuid, ret_bad);
 	return !*ret_code;
 }
 
@@ -158,8 +195,10 @@ static void mapping_close(struct etl_remake *self)
 	struct mapping *m = (struct mapping *)(void *)self;
 
 	etl_remake_free(self);
-	for (size_t i = 0; m->places && i < m->plan.made_count; i++)
+	for (size_t i = 0; m->places && i < m->plan.made_count; i++) {
 		free(m->places[i].views);
+		free(m->places[i].memo);
+	}
 	free(m->places);
 	etl_text_free(&m->text);
 	keymap_plan_free(&m->plan);
@@ -190,6 +229,11 @@ static int place_made(struct mapping *m, const struct etl_table *table, size_t i
 				name);
 		}
 		p->views[k] = &m->remake.view->columns[at];
+	}
+	if (!made->is_key && made->count == 1 && !m->self->map && is_whole(p->views[0]->type.type)) {
+		p->memo = calloc((size_t)1 << MEMO_BITS, sizeof(*p->memo));
+		if (!p->memo)
+			return etl_remake_no_memory(&m->remake);
 	}
 	return ETL_OK;
 }
