@@ -119,34 +119,79 @@ bool etl_stream_open(struct ArrowArrayStream *stream, const struct etl_host *hos
 	return true;
 }
 
-static void take_column(struct etl_column_builder *to, const struct etl_column_view *from,
-			int64_t row, bool *failed)
+/* How many of ROWS, from the first, stand one after the other in FROM; none of them is NULL there. */
+static int64_t run_length(const struct etl_column_view *from, const int64_t *rows, int64_t count)
 {
-	const uint8_t *bytes;
-	int64_t size;
+	int64_t n = 1;
 
-	if (etl_is_null(from, row)) {
-		etl_put_null(to);
-	} else if (from->width > 0) {
-		etl_put_fixed(to, etl_get_fixed(from, row));
-	} else if (from->width < 0) {
-		etl_put_bool(to, etl_get_bool(from, row));
-	} else {
-		bytes = etl_get_bytes(from, row, &size);
-		if (!etl_put_bytes(to, bytes, size))
-			*failed = true;
+	while (n < count && rows[n] == rows[n - 1] + 1 && !etl_is_null(from, rows[n]))
+		n++;
+	return n;
+}
+
+static void take_fixed(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row, int64_t count)
+{
+	memcpy(to->values + to->rows * to->width, etl_get_fixed(from, row), (size_t)(count * to->width));
+	while (count-- > 0)
+		etl_put_valid(to);
+}
+
+/* There is room for their bytes. */
+static void take_bytes(struct etl_column_builder *to, const struct etl_column_view *from, int64_t row, int64_t count)
+{
+	const int32_t *offsets = from->offsets + row + from->offset;
+	int32_t size = offsets[count] - offsets[0], before = (int32_t)to->used - offsets[0];
+
+	if (size > 0)
+		memcpy(to->bytes + to->used, from->bytes + offsets[0], (size_t)size);
+	to->used += size;
+	for (int64_t i = 1; i <= count; i++) {
+		to->offsets[to->rows + 1] = before + offsets[i];
+		etl_put_valid(to);
 	}
+}
+
+/* At once, where doubling would copy them again and again. */
+static bool make_room_for(struct etl_column_builder *to, const struct etl_column_view *from, const int64_t *rows, int64_t count)
+{
+	int64_t bytes = 0, size;
+
+	for (int64_t i = 0; i < count; i++)
+		if (!etl_is_null(from, rows[i])) {
+			etl_get_bytes(from, rows[i], &size);
+			bytes += size;
+		}
+	return bytes <= to->room - to->used || etl_column_grow(to, bytes);
+}
+
+static bool take_column(struct etl_column_builder *to, const struct etl_column_view *from, const int64_t *rows, int64_t count)
+{
+	int64_t n = 1;
+
+	if (from->width == 0 && !make_room_for(to, from, rows, count))
+		return false;
+	for (int64_t i = 0; i < count; i += n) {
+		n = 1;
+		if (etl_is_null(from, rows[i])) {
+			etl_put_null(to);
+		} else if (from->width < 0) {
+			etl_put_bool(to, etl_get_bool(from, rows[i]));
+		} else {
+			n = run_length(from, rows + i, count - i);
+			(from->width > 0 ? take_fixed : take_bytes)(to, from, rows[i], n);
+		}
+	}
+	return true;
 }
 
 static bool take_rows(struct etl_builder *b, const struct etl_view *view, const int64_t *rows,
 		      int64_t count)
 {
-	bool failed = false;
+	bool ok = true;
 
-	for (int64_t c = 0; c < view->count; c++)
-		for (int64_t i = 0; i < count && !failed; i++)
-			take_column(&b->columns[c], &view->columns[c], rows[i], &failed);
-	return !failed;
+	for (int64_t c = 0; ok && c < view->count; c++)
+		ok = take_column(&b->columns[c], &view->columns[c], rows, count);
+	return ok;
 }
 
 bool etl_batch_take(struct ArrowArray *ret, const struct ArrowSchema *schema,
