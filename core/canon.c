@@ -318,25 +318,32 @@ void canon_free(struct canon *c)
 	free(c);
 }
 
+/* The view is on its batch. RET_ROW: or NULL. */
+static bool hash_both(struct canon *c, int64_t row, uint64_t *ret_key, uint64_t *ret_row)
+{
+	bool keyed = c->key_count > 0 && !c->by_row;
+
+	if (!hash_row(c, keyed ? c->key : c->all, keyed ? c->key_count : c->all_count, row, ret_key))
+		return false;
+	if (ret_row && !keyed)
+		*ret_row = *ret_key;
+	return !ret_row || !keyed || hash_row(c, c->all, c->all_count, row, ret_row);
+}
+
+bool canon_row(struct canon *c, const struct ArrowArray *batch, int64_t row, uint64_t *ret_key,
+	       uint64_t *ret_row)
+{
+	return etl_view_set(c->view, batch) && hash_both(c, row, ret_key, ret_row);
+}
+
 bool canon_batch(struct canon *c, const struct ArrowArray *batch, uint64_t *ret_key,
 		 uint64_t *ret_row)
 {
-	bool keyed = c->key_count > 0 && !c->by_row;
-	const int64_t *key = keyed ? c->key : c->all;
-	int64_t key_count = keyed ? c->key_count : c->all_count;
-
 	if (!etl_view_set(c->view, batch))
 		return false;
-	for (int64_t row = 0; row < batch->length; row++) {
-		if (!hash_row(c, key, key_count, row, &ret_key[row]))
+	for (int64_t row = 0; row < batch->length; row++)
+		if (!hash_both(c, row, &ret_key[row], ret_row ? &ret_row[row] : NULL))
 			return false;
-		if (!ret_row)
-			continue;
-		if (!keyed)
-			ret_row[row] = ret_key[row];
-		else if (!hash_row(c, c->all, c->all_count, row, &ret_row[row]))
-			return false;
-	}
 	return true;
 }
 

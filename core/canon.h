@@ -46,6 +46,9 @@ void canon_free(struct canon *);
  * memory. */
 bool canon_batch(struct canon *, const struct ArrowArray *batch, uint64_t *ret_key,
 		 uint64_t *ret_row);
+/* Of one row of it. */
+bool canon_row(struct canon *, const struct ArrowArray *batch, int64_t row, uint64_t *ret_key,
+	       uint64_t *ret_row);
 /* One row's key as a person reads it, "id=3" or "emp=1 ord=2"; for a table without a key, the
  * row. */
 void canon_key_text(struct canon *, const struct ArrowArray *batch, int64_t row, struct etl_text *);
@@ -63,6 +66,8 @@ struct digest {
  * seed). */
 bool digest_batch(struct digest *, struct canon *, const struct ArrowArray *, uint32_t ppm,
 		  uint64_t seed);
+/* One row, by its hashes. */
+void digest_row(struct digest *, uint64_t key_hash, uint64_t row_hash, uint32_t ppm, uint64_t seed);
 void digest_add(struct digest *, const struct digest *);
 void digest_subtract(struct digest *, const struct digest *);
 

@@ -50,6 +50,14 @@ static void add_row(struct etl_digest *to, uint64_t row_hash)
 	to->sum += row_hash;
 }
 
+void digest_row(struct digest *d, uint64_t key_hash, uint64_t row_hash, uint32_t ppm, uint64_t seed)
+{
+	if (!in_sample(key_hash, ppm, seed))
+		return;
+	add_row(&d->total, row_hash);
+	add_row(&d->buckets[key_hash % ETL_BUCKETS], row_hash);
+}
+
 bool digest_batch(struct digest *d, struct canon *c, const struct ArrowArray *batch, uint32_t ppm,
 		  uint64_t seed)
 {
@@ -57,12 +65,8 @@ bool digest_batch(struct digest *d, struct canon *c, const struct ArrowArray *ba
 	uint64_t *rows = keys ? keys + batch->length : NULL;
 	bool ok = keys && canon_batch(c, batch, keys, rows);
 
-	for (int64_t i = 0; ok && i < batch->length; i++) {
-		if (!in_sample(keys[i], ppm, seed))
-			continue;
-		add_row(&d->total, rows[i]);
-		add_row(&d->buckets[keys[i] % ETL_BUCKETS], rows[i]);
-	}
+	for (int64_t i = 0; ok && i < batch->length; i++)
+		digest_row(d, keys[i], rows[i], ppm, seed);
 	free(keys);
 	return ok;
 }

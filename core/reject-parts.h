@@ -35,6 +35,7 @@ struct rejects {
 	bool kept; /* the folder outlives the process */
 	struct spool_file *open;
 	sqlite3 *screened; /* reject-screen.c's, or NULL: nothing was screened */
+	sqlite3_stmt *screened_put; /* … puts one row */
 	struct reject_sum *sums;
 	size_t sum_count;
 };

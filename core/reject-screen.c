@@ -63,8 +63,6 @@ static int open_store(struct rejects *r, struct etl_error *err)
 		r,
 		"BEGIN;"
 		"CREATE TABLE row (n INTEGER PRIMARY KEY, job INTEGER, hash INTEGER, key INTEGER, tail TEXT);"
-		"CREATE INDEX row_hash ON row (job, hash);"
-		"CREATE INDEX row_key ON row (job, key);"
 		"CREATE TABLE place (hash INTEGER, split INTEGER, ordinal INTEGER);"
 		"CREATE TABLE near (key INTEGER, split INTEGER, ordinal INTEGER);"
 		"CREATE TABLE fell (key INTEGER, back INTEGER, hash INTEGER, PRIMARY KEY (key, back)) WITHOUT ROWID;"
@@ -81,22 +79,24 @@ static int open_store(struct rejects *r, struct etl_error *err)
 int screened_add(struct rejects *r, const struct job *job, uint64_t hash, uint64_t key,
 		 const struct etl_text *tail, struct etl_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
+	sqlite3_stmt *put;
 	int rc = open_store(r, err);
 
-	if (rc == 0)
+	if (rc == 0 && !r->screened_put)
 		rc = prepare(r, "INSERT INTO row (job, hash, tail, key) VALUES (?1, ?2, ?3, ?4)",
-			     &stmt, err);
+			     &r->screened_put, err);
 	if (rc < 0)
 		return rc;
-	sqlite3_bind_int64(stmt, 1, (int64_t)job->index);
-	sqlite3_bind_int64(stmt, 2, (int64_t)hash);
-	sqlite3_bind_text64(stmt, 3, tail->at, tail->length, SQLITE_STATIC, SQLITE_UTF8);
+	put = r->screened_put;
+	sqlite3_bind_int64(put, 1, (int64_t)job->index);
+	sqlite3_bind_int64(put, 2, (int64_t)hash);
+	sqlite3_bind_text64(put, 3, tail->at, tail->length, SQLITE_STATIC, SQLITE_UTF8);
 	/* Without a key it is the whole row's hash, which says nothing more. */
 	if (job->key_count)
-		sqlite3_bind_int64(stmt, 4, (int64_t)key);
-	rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : fail(r, err);
-	sqlite3_finalize(stmt);
+		sqlite3_bind_int64(put, 4, (int64_t)key);
+	rc = sqlite3_step(put) == SQLITE_DONE ? 0 : fail(r, err);
+	sqlite3_reset(put);
+	sqlite3_clear_bindings(put);
 	return rc;
 }
 
@@ -127,6 +127,8 @@ int screened_cut(struct rejects *r, int64_t last, struct etl_error *err)
 
 void screened_close(struct rejects *r)
 {
+	sqlite3_finalize(r->screened_put);
+	r->screened_put = NULL;
 	sqlite3_close(r->screened);
 	r->screened = NULL;
 }
@@ -143,6 +145,7 @@ struct seeking {
 	struct canon *canon;
 	uint64_t *keys, *rows;
 	int64_t room;
+	bool any_gone; /* the target refused some as they came */
 	uint8_t *filter; /* FILTER_BITS: a number whose bit is not set is the hash or key of none of the rows */
 	struct etl_error *err;
 };
@@ -196,7 +199,7 @@ static int look_at_row(struct seeking *s, uint64_t key, uint64_t row, uint64_t s
 
 	if (!same && !(may_be(s, key) && has(s->has_key, job, (int64_t)key)))
 		return 0;
-	if (has(s->is_gone, (int64_t)split, ordinal))
+	if (s->any_gone && has(s->is_gone, (int64_t)split, ordinal))
 		return 0;
 	return same ? put(s->r, s->found, (int64_t)row, (int64_t)split, ordinal, s->err) :
 		      put(s->r, s->near, (int64_t)key, (int64_t)split, ordinal, s->err);
@@ -348,6 +351,7 @@ static int place_by_key(struct seeking *s)
 static int seek(struct seeking *s)
 {
 	int rc = run_sql(s->r, "DELETE FROM place; DELETE FROM near; DELETE FROM gone", s->err);
+	int before = sqlite3_total_changes(s->r->screened);
 	sqlite3_stmt *gone = NULL;
 
 	if (rc == 0)
@@ -355,6 +359,7 @@ static int seek(struct seeking *s)
 	if (rc == 0)
 		rc = spool_gone(s->r, s->job, gone, s->err);
 	sqlite3_finalize(gone);
+	s->any_gone = rc == 0 && sqlite3_total_changes(s->r->screened) > before;
 	if (rc == 0)
 		rc = prepare(s->r, "SELECT 1 FROM row WHERE job = ?1 AND hash = ?2", &s->is_row,
 			     s->err);
@@ -390,7 +395,8 @@ static int seek(struct seeking *s)
 
 /* ---- Into the spools ---- */
 
-static int spool_row(struct rejects *r, const struct job *job, sqlite3_stmt *stmt,
+/* STMT: hash, number, split and ordinal. The tails are fetched one by one: to sort them too would write them out once more. */
+static int spool_row(struct rejects *r, const struct job *job, sqlite3_stmt *stmt, sqlite3_stmt *tail,
 		     struct etl_error *err)
 {
 	bool known = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
@@ -400,9 +406,13 @@ static int spool_row(struct rejects *r, const struct job *job, sqlite3_stmt *stm
 	struct etl_text line = { 0 };
 	int rc;
 
+	sqlite3_bind_int64(tail, 1, sqlite3_column_int64(stmt, 1));
+	if (sqlite3_step(tail) != SQLITE_ROW)
+		return fail(r, err);
 	reject_head(r, job, split, ordinal, &line);
-	etl_text_add_bytes(&line, sqlite3_column_text(stmt, 1),
-			   (size_t)sqlite3_column_bytes(stmt, 1));
+	etl_text_add_bytes(&line, sqlite3_column_text(tail, 0),
+			   (size_t)sqlite3_column_bytes(tail, 0));
+	sqlite3_reset(tail);
 	rc = line.failed ? error_memory(err) :
 			   spool_add(r, job->index, split, known ? ordinal : 0, &hash, &line, err);
 	etl_text_free(&line);
@@ -414,33 +424,40 @@ static int spool_row(struct rejects *r, const struct job *job, sqlite3_stmt *stm
 	"DELETE FROM seen; INSERT INTO seen SELECT hash, row_number() OVER (PARTITION BY hash "    \
 	"ORDER BY split DESC, ordinal DESC) AS back, split, ordinal FROM place"
 #define PLACED_SQL                                                                                 \
-	"WITH r AS (SELECT n, hash, tail, row_number() OVER (PARTITION BY hash ORDER BY n DESC) "  \
+	"WITH r AS (SELECT n, hash, row_number() OVER (PARTITION BY hash ORDER BY n DESC) "        \
 	"AS back FROM row WHERE job = ?1)"                                                         \
-	" SELECT r.hash, r.tail, s.split, s.ordinal FROM r LEFT JOIN seen AS s ON s.hash = "       \
+	" SELECT r.hash, r.n, s.split, s.ordinal FROM r LEFT JOIN seen AS s ON s.hash = "          \
 	"r.hash "                                                                                  \
 	"AND s.back = r.back ORDER BY s.split, s.ordinal, r.n"
 
 static int spool_rows(struct rejects *r, const struct job *job, struct etl_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
+	sqlite3_stmt *stmt = NULL, *tail = NULL;
 	int rc = run_sql(r, COUNT_SQL, err), step = SQLITE_DONE;
 
 	if (rc == 0)
 		rc = prepare(r, PLACED_SQL, &stmt, err);
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_int64(stmt, 1, (int64_t)job->index);
+	if (rc == 0)
+		rc = prepare(r, "SELECT tail FROM row WHERE n = ?1", &tail, err);
+	if (rc == 0)
+		sqlite3_bind_int64(stmt, 1, (int64_t)job->index);
 	while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-		rc = spool_row(r, job, stmt, err);
+		rc = spool_row(r, job, stmt, tail, err);
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = fail(r, err);
 	sqlite3_finalize(stmt);
+	sqlite3_finalize(tail);
 	return rc;
 }
 
 int rejects_place(struct rejects *r, const struct flow_setup *flow, struct etl_error *err)
 {
-	int rc = 0;
+	/* When all rows are there an index is made faster than it grows with them. */
+	int rc = r->screened ? run_sql(r,
+				       "CREATE INDEX row_hash ON row (job, hash);"
+				       "CREATE INDEX row_key ON row (job, key)",
+				       err) :
+			       0;
 
 	for (size_t i = 0; r->screened && i < flow->jobs->count && rc == 0; i++) {
 		struct job *job = flow->jobs->at[i];

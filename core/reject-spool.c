@@ -359,7 +359,35 @@ int spool_gone(struct rejects *r, const struct job *job, sqlite3_stmt *put, stru
 
 struct joining {
 	sqlite3_stmt *put;
+	int64_t last; /* of is_next: the ordinal before */
+	FILE *out;    /* of copy_next */
 };
+
+/* One side of the queue alone writes them as they come. */
+static bool is_next(const struct spool_line *line, void *data)
+{
+	struct joining *j = data;
+	bool ok = line->ordinal >= j->last;
+
+	j->last = line->ordinal;
+	return ok;
+}
+
+static bool copy_next(const struct spool_line *line, void *data)
+{
+	return fwrite(line->text, 1, line->length, ((struct joining *)data)->out) == line->length;
+}
+
+/* 1: the lines stood in order, and are in OUT. */
+static int join_sorted(FILE *spool, FILE *out)
+{
+	struct joining joining = { .last = INT64_MIN, .out = out };
+
+	if (!each_line(spool, is_next, &joining))
+		return ferror(spool) ? -1 : 0;
+	rewind(spool);
+	return each_line(spool, copy_next, &joining) ? 1 : -1;
+}
 
 /* Where lines are is sorted by SQLite, which needs no memory for millions of them. */
 static bool put_place(const struct spool_line *line, void *data)
@@ -394,10 +422,14 @@ static bool copy_line(FILE *spool, off_t at, size_t left, FILE *out)
 /* One split's lines, in order of their ordinals. A row may be refused for two reasons: both stay. */
 static bool join_split(sqlite3 *db, FILE *spool, FILE *out)
 {
-	struct joining joining = { NULL };
+	struct joining joining = { .put = NULL };
 	sqlite3_stmt *get = NULL;
+	int sorted = join_sorted(spool, out);
 	bool ok;
 
+	if (sorted != 0)
+		return sorted > 0;
+	rewind(spool);
 	ok = sqlite3_exec(db,
 			  "BEGIN; CREATE TABLE IF NOT EXISTS place(ordinal, at, length); DELETE "
 			  "FROM place",

@@ -258,18 +258,13 @@ static int take_out(struct etl_context *c, const struct etl_reject *reject, uint
 		    uint64_t *ret_key)
 {
 	struct job *job = c->job;
-	struct ArrowArray one = { 0 };
 	struct digest digest = { 0 };
-	int64_t at = reject->row;
-	bool ok = etl_batch_take(&one, reject->schema, reject->batch, &at, 1) &&
-		  canon_batch(c->canon, &one, ret_key, ret_hash);
 
-	if (ok && job->needs.hash)
-		ok = digest_batch(&digest, c->canon, &one, job->needs.ppm, job->needs.seed);
-	if (one.release)
-		one.release(&one);
-	ok = ok && (!job->conflicts || conflicts_refused(job, *ret_key));
-	if (!ok || !job_refuse(job, *ret_hash))
+	if (!canon_row(c->canon, reject->batch, reject->row, ret_key, ret_hash))
+		return error_memory(c->err);
+	if (job->needs.hash)
+		digest_row(&digest, *ret_key, *ret_hash, job->needs.ppm, job->needs.seed);
+	if ((job->conflicts && !conflicts_refused(job, *ret_key)) || !job_refuse(job, *ret_hash))
 		return error_memory(c->err);
 	if (job->needs.hash && c->refused)
 		digest_add(c->refused, &digest);

@@ -316,6 +316,16 @@ static const char *secret_at(const char *text)
 	return NULL;
 }
 
+/* How much of TEXT is before a byte with which a secret may begin. */
+static size_t plain_length(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] && !secrets.begins[(unsigned char)text[n]])
+		n++;
+	return n;
+}
+
 char *secret_redact(const char *text)
 {
 	size_t length = strlen(text), n = 0;
@@ -334,7 +344,11 @@ char *secret_redact(const char *text)
 			n += sizeof(MASK) - 1;
 			text += strlen(found);
 		} else {
-			ret[n++] = *text++;
+			size_t plain = 1 + plain_length(text + 1);
+
+			memcpy(ret + n, text, plain);
+			n += plain;
+			text += plain;
 		}
 	}
 	pthread_rwlock_unlock(&secrets.lock);

@@ -162,14 +162,29 @@ static void add_json_ascii(struct etl_text *t, char c)
 		etl_text_add_bytes(t, &c, 1);
 }
 
+/* How many bytes stand in JSON as they are: ASCII that is neither quoted nor a control. */
+static size_t plain_run(const uint8_t *at, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && at[n] >= 0x20 && at[n] < 0x7f && at[n] != '"' && at[n] != '\\')
+		n++;
+	return n;
+}
+
 void etl_text_add_json(struct etl_text *t, const char *text, size_t size)
 {
 	const uint8_t *bytes = (const uint8_t *)text;
 
 	etl_text_add(t, "\"");
 	for (size_t i = 0; i < size;) {
-		size_t step = utf8_sequence(bytes + i, size - i);
+		size_t plain = plain_run(bytes + i, size - i), step;
 
+		etl_text_add_bytes(t, text + i, plain);
+		i += plain;
+		if (i == size)
+			break;
+		step = utf8_sequence(bytes + i, size - i);
 		if (step == 0)
 			etl_text_add(t, "\xef\xbf\xbd");
 		else if (step == 1)
