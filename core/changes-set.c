@@ -370,6 +370,26 @@ static int look_on(const struct changes_set *s, struct look *look, struct etl_er
 	return rc < 0 ? rc : 1;
 }
 
+void changes_set_expect(const struct changes_set *s, uint64_t key, bool soon)
+{
+	uint64_t bucket = s->shift < 64 ? key >> s->shift : 0, at;
+
+	if (s->fd >= 0 || !s->rows)
+		return;
+	if (!soon) {
+		__builtin_prefetch(&s->starts[bucket]);
+		return;
+	}
+	at = s->starts[bucket];
+	if (at + IN_MEMORY > s->rows)
+		return;
+	/* IN_MEMORY rows, about: two lines of a cache. */
+	__builtin_prefetch(&s->at[at]);
+	__builtin_prefetch(&s->at[at] + IN_MEMORY / 2);
+	if (s->by)
+		__builtin_prefetch((const void *)&s->by[at], 1);
+}
+
 int changes_set_meet(struct changes_set *s, uint64_t key, uint64_t row, uint32_t who, enum changes_found *ret,
 		     struct etl_error *err)
 {

@@ -24,6 +24,8 @@ enum changes_found {
 	CHANGES_SAME,
 	CHANGES_TWICE /* one has, and another than WHO has met it */
 };
+/* KEY will be met, a few others later; SOON: fewer. Without a word before, each waits for memory. */
+void changes_set_expect(const struct changes_set *, uint64_t key, bool soon);
 /* A row that is found by its key has been met from then on. WHO: a number of whoever looks, the same when it looks again; 0:
  * somebody who claims nothing. */
 int changes_set_meet(struct changes_set *, uint64_t key, uint64_t row, uint32_t who, enum changes_found *ret,

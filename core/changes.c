@@ -166,6 +166,16 @@ static int reject_double(struct step *s, const struct ArrowArray *batch, int64_t
 	return context_reject(s->context, &reject);
 }
 
+#define AHEAD 16 /* rows that are on their way from memory while one is looked at */
+
+static void expect(const struct step *s, int64_t row, int64_t rows)
+{
+	if (row + AHEAD < rows)
+		changes_set_expect(s->set, s->hashes[row + AHEAD], false);
+	if (row + AHEAD / 2 < rows)
+		changes_set_expect(s->set, s->hashes[row + AHEAD / 2], true);
+}
+
 /* Which of them the target has. */
 static int meet_all(struct step *s, const struct ArrowArray *batch, int64_t *ret_doubles)
 {
@@ -174,6 +184,7 @@ static int meet_all(struct step *s, const struct ArrowArray *batch, int64_t *ret
 
 	*ret_doubles = 0;
 	for (int64_t i = 0; i < batch->length && rc == 0; i++) {
+		expect(s, i, batch->length);
 		rc = changes_set_meet(s->set, s->hashes[i], s->hashes[batch->length + i], who(s, ordinals[i]), &s->found[i], s->err);
 		s->skipped[i] = s->found[i] == CHANGES_TWICE;
 		s->goes[i] = s->found[i] == CHANGES_NONE || s->found[i] == CHANGES_OTHER;
@@ -377,16 +388,12 @@ static bool meet_row(struct job *job, const struct etl_reject *reject, const int
 {
 	struct etl_error err = ERROR_INIT;
 	struct canon *canon = canon_new(reject->schema, key, job->key_count, ETL_HASH_X1);
-	struct ArrowArray one = { 0 };
 	enum changes_found found;
 	uint64_t hash = 0;
-	bool ok = canon && etl_batch_take(&one, reject->schema, reject->batch, &reject->row, 1) &&
-		  canon_batch(canon, &one, &hash, NULL) &&
+	bool ok = canon && canon_row(canon, reject->batch, reject->row, &hash, NULL) &&
 		  changes_set_meet(job->changes->set, hash, 0, 0, &found, &err) == 0 &&
 		  (!job->conflicts || conflicts_meet(job, hash, &err) == 0);
 
-	if (one.release)
-		one.release(&one);
 	canon_free(canon);
 	error_clear(&err);
 	return ok;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../plugins/lib/hex.h"
-#include "../plugins/lib/json.h"
 #include "json-read.h"
 
 #define DEPTH_MAX 512
@@ -14,27 +13,6 @@
 struct json json_start(const char *text, size_t size)
 {
 	return (struct json){ .at = text, .end = text + size };
-}
-
-char json_peek(struct json *j)
-{
-	while (j->at < j->end && etl_json_is_blank(*j->at))
-		j->at++;
-	return j->at < j->end && !j->bad ? *j->at : 0;
-}
-
-bool json_take(struct json *j, char c)
-{
-	if (json_peek(j) != c)
-		return false;
-	j->at++;
-	return true;
-}
-
-void json_expect(struct json *j, char c)
-{
-	if (!json_take(j, c))
-		j->bad = true;
 }
 
 /* The four digits behind \u. */
@@ -118,6 +96,23 @@ void json_string(struct json *j, struct etl_text *text)
 	json_expect(j, '"');
 	/* An empty string is a string too. */
 	etl_text_add(text, "");
+}
+
+bool json_plain_string(struct json *j, const char **ret_at, size_t *ret_size)
+{
+	const char *from, *at;
+
+	/* One with a control in it is left to json_string, too. */
+	if (json_peek(j) != '"')
+		return false;
+	from = j->at + 1;
+	at = etl_json_plain(from, j->end);
+	if (at == j->end || *at != '"')
+		return false;
+	*ret_at = from;
+	*ret_size = (size_t)(at - from);
+	j->at = at + 1;
+	return true;
 }
 
 void json_member(struct json *j, const char *name)

@@ -7,6 +7,8 @@
 
 #include <etlrun/helpers.h>
 
+#include "../plugins/lib/json.h"
+
 /* A place in a text. `bad` is set once, when what stands there is not what was asked for, and stays. */
 struct json {
 	const char *at, *end;
@@ -16,11 +18,31 @@ struct json {
 
 struct json json_start(const char *text, size_t size);
 /* The next character that is no blank, without taking it; 0 at the end. */
-char json_peek(struct json *);
-/* Takes C, or is bad. */
-void json_expect(struct json *, char c);
+static inline char json_peek(struct json *j)
+{
+	while (j->at < j->end && etl_json_is_blank(*j->at))
+		j->at++;
+	return j->at < j->end && !j->bad ? *j->at : 0;
+}
+
 /* Takes C when it stands there. */
-bool json_take(struct json *, char c);
+static inline bool json_take(struct json *j, char c)
+{
+	if (json_peek(j) != c)
+		return false;
+	j->at++;
+	return true;
+}
+
+/* Takes C, or is bad. */
+static inline void json_expect(struct json *j, char c)
+{
+	j->bad |= !json_take(j, c);
+}
+
+/* Takes a string without escapes, whose characters are then *RET_AT and so many; false, and nothing is taken: it has some, or
+ * there is none. */
+bool json_plain_string(struct json *, const char **ret_at, size_t *ret_size);
 /* Adds a string's characters; NUL and all. */
 void json_string(struct json *, struct etl_text *);
 /* Takes a member's name, which must be this one, and the colon. */

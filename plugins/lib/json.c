@@ -79,15 +79,13 @@ static bool string(struct reader *r)
 {
 	if (!take(r, '"'))
 		return false;
-	while (r->at < r->end) {
-		char c = *r->at++;
-
-		if (c == '"')
+	for (;;) {
+		r->at = etl_json_plain(r->at, r->end);
+		if (take(r, '"'))
 			return true;
-		if ((unsigned char)c < 0x20 || (c == '\\' && !escape(r)))
+		if (!take(r, '\\') || !escape(r))
 			return false;
 	}
-	return false;
 }
 
 static bool member(struct reader *r)
