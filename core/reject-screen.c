@@ -61,7 +61,7 @@ static int open_store(struct rejects *r, struct etl_error *err)
 		return fail(r, err);
 	return run_sql(
 		r,
-		"BEGIN;"
+		"PRAGMA cache_size = -8000; BEGIN;"
 		"CREATE TABLE row (n INTEGER PRIMARY KEY, job INTEGER, hash INTEGER, key INTEGER, tail TEXT);"
 		"CREATE TABLE place (hash INTEGER, split INTEGER, ordinal INTEGER);"
 		"CREATE TABLE near (key INTEGER, split INTEGER, ordinal INTEGER);"

@@ -67,13 +67,27 @@ static int fail_handed_on(struct into *n, const struct into_children *c)
 
 /* ---- Looking for them -------------------------------------------------------------------------------------------- */
 
-static int check_children(struct into *n, const struct into_parents *parents, int whose,
+/* Whether "_etlrun_LIST_N" of the load has rows: to ask who refers to a table takes far longer. */
+static int has_any(struct into *n, const char *list, bool *ret)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "SELECT EXISTS (SELECT FROM pg_temp.\"_etlrun_%s_%llu\")", list,
+		 (unsigned long long)n->part->load->index);
+	return postgres_flag(n->p->inst, n->p->err, ret, sql, 0, NULL);
+}
+
+/* LIST: the one that PARENTS means. */
+static int check_children(struct into *n, const char *list, const struct into_parents *parents, int whose,
 			  int (*refuse)(struct into *, const struct into_children *))
 {
 	struct publishing *p = n->p;
 	struct into_children found = { 0 };
-	int rc = into_find_children(p->inst, n->tables, p->count, parents, whose, &found, p->err);
+	bool any = false;
+	int rc = has_any(n, list, &any);
 
+	if (rc == ETL_OK && any)
+		rc = into_find_children(p->inst, n->tables, p->count, parents, whose, &found, p->err);
 	if (rc == ETL_OK && found.rows)
 		rc = refuse(n, &found);
 	into_children_free(&found);
@@ -100,7 +114,7 @@ int into_check_gone(struct into *n, int whose)
 					      .which = which(n, buf, sizeof(buf), "gone"),
 					      .going = "gone" };
 
-	return check_children(n, &parents, whose, fail_children);
+	return check_children(n, "gone", &parents, whose, fail_children);
 }
 
 /* Of an array: quotes within are escaped there, and not doubled. */
@@ -116,7 +130,7 @@ static void add_element(struct etl_text *array, const char *name)
 	etl_text_add(array, "\"");
 }
 
-static int check_columns(struct into *n, struct etl_text *array, const struct into_parents *like)
+static int check_columns(struct into *n, struct etl_text *array, const char *list, const struct into_parents *like)
 {
 	struct into_parents parents = *like;
 	int rc;
@@ -124,7 +138,7 @@ static int check_columns(struct into *n, struct etl_text *array, const struct in
 	etl_text_add(array, "}");
 	parents.columns = array->at;
 	rc = array->failed ? postgres_no_memory(n->p->inst, n->p->err) :
-			     check_children(n, &parents, INTO_ANYBODYS, fail_handed_on);
+			     check_children(n, list, &parents, INTO_ANYBODYS, fail_handed_on);
 	etl_text_free(array);
 	return rc;
 }
@@ -143,7 +157,7 @@ int into_check_changed(struct into *n)
 	for (size_t i = 0; i < load->table->column_count; i++)
 		if (postgres_into_sets(load, into_column(load->table, i)))
 			add_element(&columns, into_column(load->table, i)->name);
-	return check_columns(n, &columns, &parents);
+	return check_columns(n, &columns, "rows", &parents);
 }
 
 int into_check_out(struct into *n, const struct etl_step *step)
@@ -156,7 +170,7 @@ int into_check_out(struct into *n, const struct etl_step *step)
 	etl_text_add(&columns, "{");
 	/* The object is "table.column". */
 	add_element(&columns, step->object + strlen(n->part->load->table->name) + 1);
-	return check_columns(n, &columns, &parents);
+	return check_columns(n, &columns, "out", &parents);
 }
 
 /* ---- Those that go themselves ------------------------------------------------------------------------------------ */
@@ -197,7 +211,7 @@ int into_call(struct into *n)
 			continue;
 		n->part = &p->parts[i];
 		parents.which = which(n, buf, sizeof(buf), "room");
-		rc = check_children(n, &parents, INTO_ANYBODYS, fail_early);
+		rc = check_children(n, "room", &parents, INTO_ANYBODYS, fail_early);
 	}
 	return rc;
 }

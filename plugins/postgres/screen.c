@@ -253,6 +253,21 @@ static int take_out(struct screen *s, uint64_t wanted)
 	return rc;
 }
 
+/* Of a load that brought nothing, nothing can be found. */
+static int has_rows(struct etl_instance *inst, const struct etl_load *load, const struct etl_token *token, bool *ret,
+		    struct etl_error *err)
+{
+	struct etl_text sql = { 0 };
+	int rc;
+
+	etl_text_add(&sql, "SELECT EXISTS (SELECT FROM ");
+	postgres_add_name(&sql, token->text, load->table->name);
+	etl_text_add(&sql, ")");
+	rc = sql.failed ? postgres_no_memory(inst, err) : postgres_flag(inst, err, ret, sql.at, 0, NULL);
+	etl_text_free(&sql);
+	return rc;
+}
+
 static int apply_once(struct etl_instance *inst, const struct etl_load *load,
 		      const struct etl_token *token, const struct etl_step *step,
 		      struct etl_found_sink *sink, uint64_t *ret, bool *ret_raised, struct etl_error *err)
@@ -287,9 +302,11 @@ int screen_apply(struct etl_instance *inst, const struct etl_load *load,
 		 struct etl_found_sink *sink, uint64_t *ret, struct etl_error *err)
 {
 	uint64_t taken = 0, all = 0;
-	bool raised;
-	int rc;
+	bool raised, any = false;
+	int rc = has_rows(inst, load, token, &any, err);
 
+	if (rc < 0 || !any)
+		return rc;
 	do {
 		taken = 0;
 		rc = apply_once(inst, load, token, step, sink, &taken, &raised, err);
