@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib_batch.h"
@@ -321,6 +322,64 @@ START_TEST(a_batch_keeps_no_room_that_it_does_not_use)
 }
 END_TEST
 
+/* Row I of what taken_rows_are_those_that_were_chosen builds. */
+static const char *name_of(int64_t i, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.*s%d", (int)(i % 5), "abcde", (int)i);
+	return i % 7 == 3 ? NULL : buf;
+}
+
+static void expect_taken(const struct ArrowSchema *schema, const struct ArrowArray *batch, const int64_t *rows, int64_t count)
+{
+	struct etl_view *view = etl_view_new(schema);
+	struct ArrowArray taken;
+	const void *bytes;
+	char buf[32];
+	int64_t size;
+
+	ck_assert(etl_batch_take(&taken, schema, batch, rows, count));
+	ck_assert(etl_view_set(view, &taken));
+	ck_assert_int_eq(view->rows, count);
+	for (int64_t i = 0; i < count; i++) {
+		int64_t row = rows[i] + batch->offset;
+		const char *name = name_of(row, buf, sizeof(buf));
+
+		ck_assert_int_eq(etl_get_int64(&view->columns[0], i), row);
+		ck_assert_int_eq(etl_is_null(&view->columns[1], i), !name);
+		bytes = etl_get_bytes(&view->columns[1], i, &size);
+		ck_assert_int_eq(size, name ? (int64_t)strlen(name) : 0);
+		ck_assert(!name || memcmp(bytes, name, strlen(name)) == 0);
+		ck_assert_int_eq(etl_get_bool(&view->columns[2], i), row % 3 == 1);
+	}
+	taken.release(&taken);
+	etl_view_free(view);
+}
+
+START_TEST(taken_rows_are_those_that_were_chosen)
+{
+	static const int64_t all[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 },
+			     gaps[] = { 1, 2, 4, 5, 6, 9, 10, 11, 12, 19 }, backwards[] = { 9, 8, 8, 3, 10, 11, 10 };
+	struct ArrowSchema schema = three_columns();
+	struct etl_builder *b = etl_builder_new(&schema, 30);
+	struct ArrowArray batch;
+	char buf[32];
+
+	for (int64_t i = 0; i < 30; i++)
+		put_row(b, i, name_of(i, buf, sizeof(buf)), i % 3 == 1);
+	ck_assert(etl_builder_finish(b, &batch));
+	for (batch.offset = 0; batch.offset < 10; batch.offset++) {
+		batch.length = 30 - batch.offset;
+		expect_taken(&schema, &batch, all, 20);
+		expect_taken(&schema, &batch, gaps, 10);
+		expect_taken(&schema, &batch, backwards, 7);
+		expect_taken(&schema, &batch, all + 3, 1);
+	}
+	batch.release(&batch);
+	etl_builder_free(b);
+	schema.release(&schema);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lib builder");
@@ -337,6 +396,7 @@ int main(void)
 	tcase_add_test(tests, a_failing_producer_ends_the_stream_with_an_error);
 	tcase_add_test(tests, a_consumer_gets_every_batch_until_something_fails);
 	tcase_add_test(tests, a_batch_keeps_no_room_that_it_does_not_use);
+	tcase_add_test(tests, taken_rows_are_those_that_were_chosen);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

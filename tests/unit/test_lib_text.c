@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "lib_batch.h"
+#include "plugins/lib/json.h"
 #include "plugins/lib/spell.h"
 
 static void expect(struct etl_text *t, const char *wanted)
@@ -51,6 +52,29 @@ START_TEST(json_strings_are_escaped)
 	etl_text_add_json(&t, "\xc3\xa9|\xc3|\xed\xa0\x80", 8);
 	expect(&t, "\"a\\\"\\\\\\n\\u0001\\u0000z\""
 		   "\"\xc3\xa9|\xef\xbf\xbd|\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+}
+END_TEST
+
+/* Each byte at each place of strings of each length: what is passed over eight at a time is what a look at each would pass. */
+START_TEST(a_string_of_json_ends_where_it_ends)
+{
+	char text[64];
+
+	for (size_t length = 1; length < 30; length++)
+		for (size_t at = 0; at < length; at++)
+			for (int byte = 1; byte < 256; byte++) {
+				bool ends = byte == '"' || byte == '\\' || byte < ' ';
+
+				memset(text, at % 2 ? '\x7f' : '!', length);
+				text[at] = (char)byte;
+				ck_assert_ptr_eq(etl_json_plain(text, text + length), text + (ends ? at : length));
+				memmove(text + 1, text, length);
+				text[0] = text[length + 1] = '"';
+				ck_assert_int_eq(etl_json_valid(text, length + 2), !ends);
+			}
+	ck_assert(etl_json_valid("\"12345678\\\"12345678\\u00e9\"", 26));
+	ck_assert(!etl_json_valid("\"12345678", 9));
+	ck_assert(!etl_json_valid("\"1234567\\", 9));
 }
 END_TEST
 
@@ -155,6 +179,7 @@ int main(void)
 	tcase_add_test(tests, names_and_literals_are_quoted);
 	tcase_add_test(tests, formatted_text_grows);
 	tcase_add_test(tests, json_strings_are_escaped);
+	tcase_add_test(tests, a_string_of_json_ends_where_it_ends);
 	tcase_add_test(tests, texts_of_a_pipeline_file_are_escaped);
 	tcase_add_test(tests, utf8_is_told_from_other_bytes);
 	tcase_add_test(tests, values_read_as_a_person_writes_them);

@@ -324,6 +324,30 @@ START_TEST(strings)
 }
 END_TEST
 
+/* What stands there as it is is what reading it gives; all else is left to reading. */
+START_TEST(plain_strings)
+{
+	static const char *const texts[] = { "\"\"", " \"a\" ", "\"123456789 \xc3\xa9\"", "\"a\\n\"", "\"no end", "12", "", "\"12345678\\" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct json a = json_start(texts[i], strlen(texts[i])), b = a;
+		struct etl_text text = { 0 };
+		const char *at;
+		size_t size;
+		bool plain = json_plain_string(&a, &at, &size);
+
+		ck_assert_int_eq(plain, i < 3);
+		json_string(&b, &text);
+		if (plain) {
+			ck_assert(!b.bad && a.at == b.at && size == text.length && memcmp(at, text.at, size) == 0);
+		} else {
+			ck_assert(!a.bad && json_peek(&a) == (texts[i][0] ? texts[i][0] : 0));
+		}
+		etl_text_free(&text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("replay row");
@@ -340,6 +364,7 @@ int main(void)
 	tcase_add_test(tests, what_is_no_row);
 	tcase_add_test(tests, values_in_values);
 	tcase_add_test(tests, strings);
+	tcase_add_test(tests, plain_strings);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
