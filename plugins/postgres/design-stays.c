@@ -120,35 +120,29 @@ static void add_not_in(struct etl_text *sql, const struct etl_load *load, const 
 	etl_text_add(sql, first ? " WHERE NOT EXISTS (SELECT FROM " : " AND NOT EXISTS (SELECT FROM ");
 	postgres_add_name(sql, NULL, table);
 	etl_text_add(sql, " AS s WHERE ");
-	add_equal(sql, load->key, load->key_count, "s", "t", false);
+	add_equal(sql, load->key, load->key_count, "s", "l", false);
 	etl_text_add(sql, ")");
 }
 
-/* Rows whose values a row of the target has already; in a merge, one that is not the same and stays. Those in the way are found
- * before anything else is asked of them (OFFSET 0): few rows that come need no look at every row that is there. */
+/* Rows whose values a row of the target has already; in a merge, one that is not the same and stays. A join, which leaves the
+ * server the order: WHERE EXISTS would have it look first at every row that is there, however few come. */
 static int screen_live(struct design *d, const struct etl_key *key, const char *part)
 {
 	const struct etl_load *load = d->load;
-	bool merges = d->run->mode == ETL_MERGE, deletes = load->deletes == ETL_DELETE_HARD;
+	bool merges = d->run->mode == ETL_MERGE;
 	struct etl_text sql = { 0 };
 	char goes[64];
 
-	etl_text_add(&sql, "SELECT t.ctid FROM (SELECT t.ctid");
-	if (merges || deletes) {
-		etl_text_add(&sql, ", ");
-		design_add_columns(&sql, "l", load->key, load->key_count);
-	}
-	etl_text_add(&sql, " FROM ");
+	etl_text_add(&sql, "SELECT t.ctid FROM ");
 	postgres_add_name(&sql, NULL, d->table->name);
 	etl_text_add(&sql, " AS t JOIN ");
 	postgres_add_name(&sql, postgres_target_schema(d->inst, d->table), d->table->name);
 	etl_text_add(&sql, " AS l ON ");
 	add_equal(&sql, key->columns, key->column_count, "l", "t",
 		  key->flags & ETL_KEY_NULLS_EQUAL);
-	etl_text_add(&sql, " OFFSET 0) AS t");
 	if (merges)
 		add_not_in(&sql, load, d->table->name, true);
-	if (deletes) {
+	if (load->deletes == ETL_DELETE_HARD) {
 		snprintf(goes, sizeof(goes), INTO_GOES, (unsigned long long)load->index);
 		add_not_in(&sql, load, goes, !merges);
 	}
