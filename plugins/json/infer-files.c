@@ -118,10 +118,10 @@ static void word(char *to, size_t room, const char *text, size_t size)
 	to[n] = '\0';
 }
 
-/* "profiles" before what differs: profile_id; nothing fit before it: part_2. */
+/* "profiles" before what differs: profile_id; nothing fit before it: part_2. Letters that a {name} cannot have become _. */
 static void capture_name(char *to, size_t room, const struct parts *p, size_t i, bool fixed_before)
 {
-	char before[64];
+	char before[51];
 	size_t size;
 
 	if (!fixed_before) {
@@ -129,12 +129,26 @@ static void capture_name(char *to, size_t room, const struct parts *p, size_t i,
 		return;
 	}
 	word(before, sizeof(before), p->at[i - 1], p->size[i - 1]);
+	for (char *at = before; *at; at++)
+		*at = (unsigned char)*at < 0x80 ? *at : '_';
 	size = strlen(before);
 	if (size > 3 && strcmp(before + size - 3, "ies") == 0)
 		strcpy(before + size - 3, "y");
 	else if (size > 1 && before[size - 1] == 's')
 		before[size - 1] = '\0';
-	snprintf(to, room, "%.50s_id", before);
+	snprintf(to, room, "%s_id", before);
+}
+
+/* {profile_id}, or {profile_id_2} where PATTERN has that: of one name twice it would mean only files in which both are the same. */
+static void add_capture(struct etl_text *pattern, const struct parts *p, size_t i, bool fixed_before)
+{
+	char name[64], unique[80];
+
+	capture_name(name, sizeof(name), p, i, fixed_before);
+	snprintf(unique, sizeof(unique), "{%s}", name);
+	for (int n = 2; pattern->at && strstr(pattern->at, unique); n++)
+		snprintf(unique, sizeof(unique), "{%s_%d}", name, n);
+	etl_text_add(pattern, unique);
 }
 
 static void add_escaped(struct etl_text *to, const char *text, size_t size)
@@ -220,8 +234,7 @@ static bool finish(struct grouping *g, struct file_group *group, const bool *dif
 			etl_text_add(&pattern, "{file}");
 			add_escaped(&pattern, end - digits.behind, digits.behind + p.size[i] - stem);
 		} else if (differs[i]) {
-			capture_name(name, sizeof(name), &p, i, fixed);
-			etl_text_addf(&pattern, "{%s}", name);
+			add_capture(&pattern, &p, i, fixed);
 		} else {
 			add_escaped(&pattern, p.at[i], p.size[i]);
 		}
