@@ -72,6 +72,22 @@ static void add_text(XXH3_state_t *state, const struct json_value *v)
 	XXH3_128bits_update(state, v->text, v->size);
 }
 
+/* As a column of that type has it: two texts can be one value. */
+static void add_value(XXH3_state_t *state, const struct json_value *v, const char *type)
+{
+	char uuid[36];
+
+	if (strcmp(type, "bigint") == 0 && v->size == 2 && memcmp(v->text, "-0", 2) == 0) {
+		add_text(state, &(struct json_value){ .text = "0", .size = 1 });
+	} else if (strcmp(type, "uuid") == 0 && v->size == sizeof(uuid)) {
+		for (size_t i = 0; i < sizeof(uuid); i++)
+			uuid[i] = v->text[i] >= 'A' && v->text[i] <= 'F' ? (char)(v->text[i] + ('a' - 'A')) : v->text[i];
+		add_text(state, &(struct json_value){ .text = uuid, .size = sizeof(uuid) });
+	} else {
+		add_text(state, v);
+	}
+}
+
 /* The captures of this row, which come first among the columns. */
 static bool add_captures(XXH3_state_t *state, struct rows *rows, const struct proposal *p)
 {
@@ -103,7 +119,7 @@ static bool try(struct candidate *c, struct rows *rows, const struct proposal *p
 		*stands = false;
 		return true;
 	}
-	add_text(&state, &v);
+	add_value(&state, &v, p->columns[c->column].type);
 	hash = XXH3_128bits_digest(&state);
 	if (!json_seen_add(seen, hash.high64, hash.low64, number, false))
 		return false;
@@ -194,15 +210,24 @@ static bool name_taken(const struct proposal *p, const char *name)
 	return false;
 }
 
-static const char *free_name(struct arena *a, const struct proposal *p, const char *format, const char *one, const char *two)
+/* ONE and TWO together, cut as other names are. */
+static const char *free_name(struct arena *a, const struct proposal *p, const char *one, const char *two)
 {
-	char name[200], unique[220];
+	char unique[JSON_PROPOSED_NAME_MAX + 16];
+	struct etl_text name = { 0 };
+	const char *ret = NULL;
+	size_t size;
 
-	snprintf(name, sizeof(name), format, one, two);
-	snprintf(unique, sizeof(unique), "%s", name);
-	for (int i = 2; name_taken(p, unique); i++)
-		snprintf(unique, sizeof(unique), "%s_%d", name, i);
-	return etl_arena_copy(a, unique);
+	etl_text_addf(&name, "%s_%s", one, two);
+	if (!name.failed) {
+		size = json_proposed_size(name.at);
+		snprintf(unique, sizeof(unique), "%.*s", (int)size, name.at);
+		for (int i = 2; name_taken(p, unique); i++)
+			snprintf(unique, sizeof(unique), "%.*s_%d", (int)size, name.at, i);
+		ret = etl_arena_copy(a, unique);
+	}
+	etl_text_free(&name);
+	return ret;
 }
 
 static bool take_captures(struct arena *a, struct proposal *p)
@@ -216,13 +241,13 @@ static bool take_captures(struct arena *a, struct proposal *p)
 
 static bool take_place(struct arena *a, struct proposal *p)
 {
-	const char *name = free_name(a, p, "_id%s%s", "", "");
+	const char *name = free_name(a, p, "", "id");
 	const char **doubts = etl_arena_push(a, p->doubts, p->doubt_count, sizeof(*doubts));
 
 	if (!name || !doubts)
 		return false;
 	p->doubts = doubts;
-	doubts[p->doubt_count++] = "no column is there in every row and never twice the same: a row is known by its place in its file";
+	doubts[p->doubt_count++] = "no column that is called like a key is there in every row and never twice the same: a row is known by its place in its file";
 	return add_front(a, p, name, "#id", "text") && add_key(a, p, name);
 }
 
@@ -266,16 +291,18 @@ static int key_of_root(struct etl_instance *inst, struct inference *all, struct 
 /* How a child says what a column of its parent says: the parent's own path, from where the parent's rows are. */
 static const char *seen_from_child(struct arena *a, const struct proposal *parent, const char *path)
 {
-	char text[1000];
-	const char *rows = parent->rows ? parent->rows : "$";
+	const char *rows = parent->rows ? parent->rows : "$", *ret;
+	struct etl_text text = { 0 };
 
 	if (*path == '@')
-		snprintf(text, sizeof(text), "%s%s", rows, path + 1);
+		etl_text_addf(&text, "%s%s", rows, path + 1);
 	else if (strcmp(path, "#id") == 0 || strcmp(path, "#index") == 0)
-		snprintf(text, sizeof(text), "%s %s", path, rows);
+		etl_text_addf(&text, "%s %s", path, rows);
 	else
 		return path;
-	return etl_arena_copy(a, text);
+	ret = text.failed ? NULL : etl_arena_copy(a, text.at);
+	etl_text_free(&text);
+	return ret;
 }
 
 static const struct proposed_column *column_of(const struct proposal *p, const char *name)
@@ -290,15 +317,16 @@ static const struct proposed_column *column_of(const struct proposal *p, const c
 static bool refer(struct arena *a, struct proposal *p, const struct proposed_column *theirs)
 {
 	const char **refers = etl_arena_push(a, p->refers, p->refers_count, sizeof(*refers));
-	const char *name = theirs->name;
+	const char *name = theirs->name, *path;
 
 	if (!refers)
 		return false;
 	p->refers = refers;
 	/* What the file's name says is here already. */
 	if (!is_capture(theirs) || !column_of(p, name) || strcmp(column_of(p, name)->path, theirs->path) != 0) {
-		name = free_name(a, p, "%s_%s", p->parent->name, theirs->name);
-		if (!name || !add_front(a, p, name, seen_from_child(a, p->parent, theirs->path), theirs->type))
+		name = free_name(a, p, p->parent->name, theirs->name);
+		path = seen_from_child(a, p->parent, theirs->path);
+		if (!name || !path || !add_front(a, p, name, path, theirs->type))
 			return false;
 	}
 	refers[p->refers_count++] = name;
@@ -327,7 +355,7 @@ static int key_of_child(struct etl_instance *inst, struct inference *all, struct
 	if (done && member) {
 		done = add_key(&all->memory, p, member_column(p));
 	} else if (done) {
-		place = free_name(&all->memory, p, "_index%s%s", "", "");
+		place = free_name(&all->memory, p, "", "index");
 		done = place && add_front(&all->memory, p, place, "#index", "bigint") && add_key(&all->memory, p, place);
 	}
 	return done ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for keys");

@@ -10,7 +10,7 @@
 
 #include "infer.h"
 
-#define NAME_MAX_BYTES 60
+#define LEVELS_MAX 8 /* of tables below each other: each has the keys of all those above it */
 
 struct making {
 	struct inference *inference;
@@ -30,15 +30,18 @@ static struct arena *arena(struct making *m)
 
 static void doubt(struct making *m, struct proposal *p, const char *format, const char *one, const char *two)
 {
-	char text[400];
 	const char **doubts = etl_arena_push(arena(m), p->doubts, p->doubt_count, sizeof(*doubts));
+	struct etl_text text = { 0 };
+	const char *kept;
 
-	snprintf(text, sizeof(text), format, one, two);
-	if (!doubts)
+	etl_text_addf(&text, format, one, two);
+	kept = text.failed ? NULL : etl_arena_copy(arena(m), text.at);
+	m->failed |= !doubts || !kept;
+	etl_text_free(&text);
+	if (!doubts || !kept)
 		return;
 	p->doubts = doubts;
-	doubts[p->doubt_count] = etl_arena_copy(arena(m), text);
-	p->doubt_count += doubts[p->doubt_count] != NULL;
+	doubts[p->doubt_count++] = kept;
 }
 
 static bool has_column(const struct proposal *p, const char *name)
@@ -59,11 +62,18 @@ static bool has_table(const struct inference *all, const char *name)
 	return false;
 }
 
+size_t json_proposed_size(const char *name)
+{
+	size_t size = strlen(name);
+
+	return size < JSON_PROPOSED_NAME_MAX ? size : etl_utf8_valid(name, JSON_PROPOSED_NAME_MAX);
+}
+
 /* A free name: name, name_2, name_3, … */
 static const char *free_name(struct making *m, const struct proposal *columns_of, const char *wanted)
 {
-	char name[NAME_MAX_BYTES + 16];
-	size_t size = strlen(wanted) < NAME_MAX_BYTES ? strlen(wanted) : etl_utf8_valid(wanted, NAME_MAX_BYTES);
+	char name[JSON_PROPOSED_NAME_MAX + 16];
+	size_t size = json_proposed_size(wanted);
 
 	snprintf(name, sizeof(name), "%.*s", (int)size, size ? wanted : "value");
 	for (int i = 2; columns_of ? has_column(columns_of, name) : has_table(m->inference, name); i++)
@@ -190,6 +200,15 @@ struct place {
 	const char *rows;               /* from the top: $.x[*].a.b */
 };
 
+static bool has_room_below(const struct proposal *p)
+{
+	int levels = 1;
+
+	for (; p->parent; p = p->parent)
+		levels++;
+	return levels < LEVELS_MAX;
+}
+
 static void add_members(struct making *m, struct proposal *p, const struct shape *s, struct place at, bool children);
 
 static void add_member(struct making *m, struct proposal *p, const struct shape *s, struct place at, bool children)
@@ -197,6 +216,11 @@ static void add_member(struct making *m, struct proposal *p, const struct shape 
 	struct place here = { joined(m, at.prefix, "_", s->name), step(m, at.path, s->name), step(m, at.rows, s->name) };
 	const char *more = table_step(m, s, here.rows);
 
+	if (more && !has_room_below(p)) {
+		if (!children)
+			doubt(m, p, "%s: rows in rows in rows: here they stay json%s", here.prefix, "");
+		more = NULL;
+	}
 	if (more && children)
 		propose(m, joined(m, p->name, "_", here.prefix), joined(m, here.rows, "", more), s->each, p);
 	else if (!more && json_shape_kind(s) == JSON_OBJECT && !s->is_map && s->member_count > 0)

@@ -32,6 +32,9 @@ struct proposal {
 	uint64_t row_count;             /* how many were seen */
 };
 
+/* Bytes of a name that is proposed, but for what tells it from another one; PostgreSQL has room for three more. */
+#define JSON_PROPOSED_NAME_MAX 60
+
 struct inference {
 	struct arena memory;
 	struct proposal **at;
@@ -76,6 +79,8 @@ struct file_group *json_group_files(struct arena *, const struct files_list *, s
 /* infer-tables.c: the tables of one group, the parent first. TOP is what stands in the files: at the top, of lines in each. False: no memory. */
 bool json_propose_tables(struct inference *, const struct file_group *, const struct shape *top, bool lines,
 			 const char *const *captures, size_t capture_count);
+/* How much of NAME fits, in whole characters. */
+size_t json_proposed_size(const char *name);
 /* infer-keys.c: looks for what no two rows have in common, over all of them. */
 int json_find_keys(struct etl_instance *, struct inference *, struct etl_error *);
 
