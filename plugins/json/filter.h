@@ -52,6 +52,7 @@ struct work {
 	struct json_text_policy *texts;
 	const char *const *nulls;       /* texts that shape.c takes for null */
 	size_t null_count;
+	uint64_t odd_names;     /* members that shape.c passed over: their name cannot be a column's */
 	uint64_t misfits;       /* values that a filter let fall because they do not read as what it asks for */
 };
 

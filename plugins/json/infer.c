@@ -11,14 +11,24 @@
 #include "infer.h"
 #include "rows.h"
 
+/* What a file is. */
+enum file_kind {
+	FILE_NOTHING,                   /* of which no record could be read */
+	FILE_ARRAY,
+	FILE_LINES,
+	FILE_OBJECT,
+	FILE_LINE,                      /* an object on one line: the first of lines where others of its group are lines */
+	FILE_KINDS
+};
+
 struct looking {
 	struct etl_instance *inst;
 	struct etl_error *err;
 	struct inference *inference;
 	struct json_tree *tree;
 	struct work work;
-	struct shape *top;
-	bool lines, array, whole;       /* what the files of the group are */
+	struct shape *tops[FILE_KINDS]; /* of the group's files, by what they are */
+	enum file_kind *kinds;          /* of the files that the group's pattern means; those of others are FILE_KINDS */
 	const char *now;                /* the file that is looked at, for messages */
 	const struct files_list *all;
 	const char **flaws;             /* of the group's files */
@@ -62,8 +72,9 @@ static void tell_flaw(struct looking *l, uint64_t line, uint64_t column, const c
 	l->now = NULL;
 }
 
-static int add_record(struct looking *l, struct json_split *split, struct json_record *record)
+static int add_record(struct looking *l, struct json_split *split, struct json_record *record, struct shape *top)
 {
+	uint64_t odd = l->work.odd_names;
 	struct json_flaw flaw;
 	const char *code = NULL;
 
@@ -77,15 +88,18 @@ static int add_record(struct looking *l, struct json_split *split, struct json_r
 		if (strcmp(flaw.code, "no_memory") == 0)
 			return no_memory(l);
 		if (json_split_line_again(split, record))
-			return add_record(l, split, record);
+			return add_record(l, split, record, top);
 		uint64_t line, column;
 
 		json_record_place(record, flaw.at, &line, &column);
 		tell_flaw(l, line, column, flaw.code, flaw.reason);
 		return ETL_OK;
 	}
-	code = json_shape_add(l->top, &l->inference->memory, l->tree, 0, &l->work);
+	code = json_shape_add(top, &l->inference->memory, l->tree, 0, &l->work);
 	json_pool_reset(&l->work.pool);
+	if (!code && l->work.odd_names > odd)
+		tell_flaw(l, record->line, record->column, "odd_name",
+			  "A member in it has a name that no column can have: \\u0000, or half of a surrogate pair.");
 	return code ? no_memory(l) : ETL_OK;
 }
 
@@ -103,34 +117,40 @@ static bool is_named_lines(const char *name)
 	return ends_in(name, size, ".jsonl") || ends_in(name, size, ".ndjson");
 }
 
+static enum file_kind kind_of(const struct json_split *split, const struct files_entry *entry, const struct json_record *record)
+{
+	int cut = json_split_chosen(split);
+
+	if (cut == JSON_CUT_ELEMENTS)
+		return FILE_ARRAY;
+	if (cut == JSON_CUT_LINES)
+		return FILE_LINES;
+	if (memchr(record->text, '\n', record->size))
+		return FILE_OBJECT;
+	return is_named_lines(entry->name) ? FILE_LINES : FILE_LINE;
+}
+
 /* Records of a file whose top is an array or lines; a single object is one record. */
-static int add_file(struct looking *l, struct open_file *f, const struct files_entry *entry)
+static int add_file(struct looking *l, struct open_file *f, const struct files_entry *entry, enum file_kind *ret)
 {
 	struct json_split_flaw flaw;
 	struct json_record record;
-	int rc = open_file_begin(f, entry, false, &flaw), cut;
-	bool one_line = true;
+	int rc = open_file_begin(f, entry, false, &flaw);
 
 	l->now = files_label(l->inst->files, entry);
+	*ret = FILE_NOTHING;
 	while (!rc) {
 		rc = open_file_next(f, &record, &flaw);
 		if (rc != ETL_FILL_MORE)
 			break;
-		one_line = !memchr(record.text, '\n', record.size);
-		rc = add_record(l, f->split, &record);
+		if (*ret == FILE_NOTHING)
+			*ret = kind_of(f->split, entry, &record);
+		rc = add_record(l, f->split, &record, l->tops[*ret]);
 	}
 	if (rc == OPEN_FILE_FLAW) {
 		tell_flaw(l, flaw.line, flaw.column, flaw.code, flaw.reason);
 		rc = ETL_OK;
 	}
-	if (rc < 0)
-		return rc;
-	cut = json_split_chosen(f->split);
-	if (cut == JSON_CUT_WHOLE && one_line && is_named_lines(entry->name))
-		cut = JSON_CUT_LINES;
-	l->lines |= cut == JSON_CUT_LINES;
-	l->array |= cut == JSON_CUT_ELEMENTS;
-	l->whole |= cut == JSON_CUT_WHOLE;
 	return rc;
 }
 
@@ -143,35 +163,36 @@ static int open_group(struct looking *l, const struct file_group *group, struct 
 }
 
 /* What the file is when all of its records were cut by AUTO: the shape of its top, made of that of its records. */
-static struct shape *top_of(struct looking *l)
+static struct shape *top_of(struct looking *l, enum file_kind kind)
 {
 	struct shape *array;
 
-	if (!l->array)
-		return l->top;
+	if (kind != FILE_ARRAY)
+		return l->tops[kind];
 	array = etl_arena_alloc(&l->inference->memory, sizeof(*array));
 	if (array)
-		*array = (struct shape){ .name = "", .seen = 1, .arrays = 1, .each = l->top };
+		*array = (struct shape){ .name = "", .seen = 1, .arrays = 1, .each = l->tops[kind] };
 	return array;
 }
 
-static bool has_value(const struct files_list *list, const bool *own, size_t capture, const char *value)
+static bool has_value(const struct looking *l, const struct files_list *list, enum file_kind kind, size_t capture, const char *value)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (own[i] && strcmp(list->at[i].captures[capture], value) == 0)
+		if (l->kinds[i] == kind && strcmp(list->at[i].captures[capture], value) == 0)
 			return true;
 	return false;
 }
 
-/* A file of another group that the pattern means too: by a {name} that stands for something in it that it stands for in none of GROUP. */
+/* A file that the pattern means too and that is of another group, or kind: by a {name} that stands for something in it that it
+ * stands for in none of these. */
 static void set_apart(struct looking *l, struct file_group *group, const struct json_table *table, const struct files_list *list,
-		      const bool *own, const struct files_entry *entry)
+		      enum file_kind kind, const struct files_entry *entry)
 {
 	struct arena *a = &l->inference->memory;
 	const char *const *names;
 	size_t count = files_pattern_captures(table->files, &names), i = 0;
 
-	while (i < count && (strpbrk(entry->captures[i], "*?") || has_value(list, own, i, entry->captures[i])))
+	while (i < count && (strpbrk(entry->captures[i], "*?") || has_value(l, list, kind, i, entry->captures[i])))
 		i++;
 	if (i == count) {
 		l->now = files_label(l->inst->files, entry);
@@ -185,60 +206,100 @@ static void set_apart(struct looking *l, struct file_group *group, const struct 
 	keep(a, &group->except, &group->except_count, etl_arena_copy(a, entry->captures[i]));
 }
 
-static int add_own_files(struct looking *l, struct file_group *group, const struct json_table *table, const struct files_list *list,
-			 struct open_file *file)
+/* Both are in the order of their names. */
+static int add_own_files(struct looking *l, const struct file_group *group, const struct files_list *list, struct open_file *file)
 {
-	bool *own = calloc(list->count + 1, sizeof(*own));
 	size_t next = 0;
-	int rc = own ? ETL_OK : no_memory(l);
+	int rc = ETL_OK;
 
-	/* Both are in the order of their names. */
 	for (size_t i = 0; !rc && i < list->count; i++) {
 		while (next < group->file_count && strcmp(l->all->at[group->files[next]].name, list->at[i].name) < 0)
 			next++;
-		own[i] = next < group->file_count && strcmp(l->all->at[group->files[next]].name, list->at[i].name) == 0;
+		l->kinds[i] = FILE_KINDS;
+		if (next < group->file_count && strcmp(l->all->at[group->files[next]].name, list->at[i].name) == 0)
+			rc = add_file(l, file, &list->at[i], &l->kinds[i]);
 	}
-	for (size_t i = 0; !rc && i < list->count; i++) {
-		if (own[i])
-			rc = add_file(l, file, &list->at[i]);
-		else
-			set_apart(l, group, table, list, own, &list->at[i]);
-	}
-	free(own);
 	return rc;
 }
 
-/* What stands in the files of TABLE, in l->top. */
-static int add_files(struct looking *l, struct file_group *group, const struct json_table *table)
+/* What stands in the files of TABLE, in l->tops. */
+static int add_files(struct looking *l, const struct file_group *group, const struct json_table *table, const struct files_list *list)
 {
-	struct files_list list = { 0 };
 	struct open_file file;
-	int rc = files_list(l->inst->files, table->files, &list, l->err);
+	int rc = open_file_init(&file, l->inst, table, l->err);
 
-	if (rc)
-		return rc;
-	rc = open_file_init(&file, l->inst, table, l->err);
 	if (!rc)
-		rc = add_own_files(l, group, table, &list, &file);
+		rc = add_own_files(l, group, list, &file);
 	open_file_free(&file);
-	files_list_clear(&list);
 	return rc;
 }
 
-static int propose_group(struct looking *l, const struct json_table *table, const struct file_group *group)
+static bool has_kind(const struct looking *l, const struct files_list *list, enum file_kind kind)
 {
-	struct shape *top = top_of(l);
+	for (size_t i = 0; i < list->count; i++)
+		if (l->kinds[i] == kind)
+			return true;
+	return false;
+}
+
+static void become(struct looking *l, const struct files_list *list, enum file_kind from, enum file_kind to)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (l->kinds[i] == from)
+			l->kinds[i] = to;
+}
+
+/* An object on one line is what the others are. What could not be read is named where the first are. */
+static void settle_kinds(struct looking *l, const struct files_list *list)
+{
+	enum file_kind as = has_kind(l, list, FILE_LINES) ? FILE_LINES : FILE_OBJECT, first = FILE_NOTHING;
+
+	if (has_kind(l, list, FILE_LINE)) {
+		json_shape_merge(l->tops[FILE_LINE], l->tops[as], &l->inference->memory);
+		l->tops[as] = l->tops[FILE_LINE];
+		become(l, list, FILE_LINE, as);
+	}
+	for (size_t i = 0; i < list->count && first == FILE_NOTHING; i++)
+		if (l->kinds[i] != FILE_KINDS)
+			first = l->kinds[i];
+	become(l, list, FILE_NOTHING, first);
+}
+
+/* The tables of those files of the group that are of one kind. */
+static int propose_kind(struct looking *l, const struct json_table *table, const struct file_group *group, const struct files_list *list,
+			enum file_kind kind)
+{
+	struct shape *top = top_of(l, kind);
+	struct file_group own = *group;
 	const char *const *captures;
 	size_t count = files_pattern_captures(table->files, &captures);
 
 	if (!top)
 		return no_memory(l);
-	if (l->top->seen == 0)
+	if (l->tops[kind]->seen == 0)
 		return ETL_OK;
+	for (size_t i = 0; i < list->count; i++)
+		if (l->kinds[i] != kind)
+			set_apart(l, &own, table, list, kind, &list->at[i]);
 	json_shape_settle(top, &l->inference->memory);
-	return json_propose_tables(l->inference, group, top, l->lines && !l->array && !l->whole, captures, count) ?
-		       ETL_OK :
-		       no_memory(l);
+	return json_propose_tables(l->inference, &own, top, kind == FILE_LINES, captures, count) ? ETL_OK : no_memory(l);
+}
+
+/* Each kind where its first file stands. */
+static int propose_group(struct looking *l, const struct json_table *table, const struct file_group *group, const struct files_list *list)
+{
+	bool done[FILE_KINDS + 1] = { [FILE_KINDS] = true };
+	int rc = ETL_OK;
+
+	settle_kinds(l, list);
+	for (size_t i = 0; !rc && i < list->count; i++) {
+		enum file_kind kind = l->kinds[i];
+
+		if (!done[kind])
+			rc = propose_kind(l, table, group, list, kind);
+		done[kind] = true;
+	}
+	return rc;
 }
 
 /* To the doubts of the group's first table; without one, to what nobody would miss. */
@@ -253,26 +314,37 @@ static void pass_flaws(struct looking *l, size_t tables)
 			keep(&found->memory, &found->unread, &found->unread_count, l->flaws[i]);
 }
 
-static int look_at_group(struct looking *l, struct file_group *group)
+static bool begin_group(struct looking *l)
 {
-	struct json_table *table = NULL;
-	size_t tables = l->inference->count;
-	int rc;
-
-	l->lines = l->array = l->whole = false;
 	l->flaws = NULL;
 	l->flaw_count = 0;
-	l->top = etl_arena_alloc(&l->inference->memory, sizeof(*l->top));
-	if (!l->top)
-		return no_memory(l);
-	l->top->name = "";
-	rc = open_group(l, group, &table);
+	for (int i = 0; i < FILE_KINDS; i++) {
+		l->tops[i] = etl_arena_alloc(&l->inference->memory, sizeof(*l->tops[i]));
+		if (!l->tops[i])
+			return false;
+		l->tops[i]->name = "";
+	}
+	return true;
+}
+
+static int look_at_group(struct looking *l, const struct file_group *group)
+{
+	struct json_table *table = NULL;
+	struct files_list list = { 0 };
+	size_t tables = l->inference->count;
+	int rc = begin_group(l) ? open_group(l, group, &table) : no_memory(l);
+
 	if (!rc)
-		rc = add_files(l, group, table);
+		rc = files_list(l->inst->files, table->files, &list, l->err);
+	l->kinds = calloc(list.count + 1, sizeof(*l->kinds));
 	if (!rc)
-		rc = propose_group(l, table, group);
+		rc = l->kinds ? add_files(l, group, table, &list) : no_memory(l);
+	if (!rc)
+		rc = propose_group(l, table, group, &list);
 	if (!rc)
 		pass_flaws(l, tables);
+	free(l->kinds);
+	files_list_clear(&list);
 	json_table_free(table);
 	return rc || !l->inference->memory.failed ? rc : no_memory(l);
 }
@@ -341,11 +413,16 @@ static int add_rows(struct rows *rows, struct inference *found, struct shape *sh
 
 	rows->work.nulls = rows->table->nulls;
 	rows->work.null_count = rows->table->null_count;
+	rows->work.odd_names = 0;
 	while ((rc = json_rows_next(rows)) == ETL_FILL_MORE) {
 		if (json_shape_add(shape, &found->memory, rows->tree, rows->now.node, &rows->work))
 			return rows->inst->host->fail(rows->err, ETL_MEMORY, NULL, 0, "json: no memory to look at \"%s\"",
 						      rows->table->name);
 	}
+	if (rows->work.odd_names > 0)
+		rows->inst->host->log(rows->inst->host, ETL_LOG_WARN,
+				      "json: table \"%s\": %llu members have names that no column can have: \\u0000, or half of a surrogate pair",
+				      rows->table->name, (unsigned long long)rows->work.odd_names);
 	return rc;
 }
 

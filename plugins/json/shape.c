@@ -62,7 +62,7 @@ static void merge_profile(struct etl_profile *to, const struct etl_profile *from
 		to->max_chars = from->max_chars;
 }
 
-static void merge(struct shape *to, const struct shape *from, struct arena *a)
+void json_shape_merge(struct shape *to, const struct shape *from, struct arena *a)
 {
 	to->seen += from->seen;
 	to->nulls += from->nulls;
@@ -79,13 +79,13 @@ static void merge(struct shape *to, const struct shape *from, struct arena *a)
 	if (from->each && !to->each)
 		to->each = new_shape(a, "", 0);
 	if (from->each && to->each)
-		merge(to->each, from->each, a);
+		json_shape_merge(to->each, from->each, a);
 	for (size_t i = 0; i < from->member_count; i++) {
 		const struct shape *member = from->members[i];
 		struct shape *same = find_member(to, a, member->name, strlen(member->name));
 
 		if (same)
-			merge(same, member, a);
+			json_shape_merge(same, member, a);
 	}
 }
 
@@ -93,7 +93,7 @@ static void make_map(struct shape *s, struct arena *a)
 {
 	s->each = s->each ? s->each : new_shape(a, "", 0);
 	for (size_t i = 0; s->each && i < s->member_count; i++)
-		merge(s->each, s->members[i], a);
+		json_shape_merge(s->each, s->members[i], a);
 	s->member_count = 0;
 	s->is_map = true;
 }
@@ -161,8 +161,10 @@ static const char *add_members(struct shape *s, struct arena *a, const struct js
 
 		if (code && strcmp(code, "no_memory") == 0)
 			return code;
-		if (code)
+		if (code || memchr(name.text, '\0', name.size)) {
+			w->odd_names++;
 			continue;
+		}
 		if (!s->is_map)
 			member = find_member(s, a, name.text, name.size);
 		code = member ? json_shape_add(member, a, tree, i + 1, w) : "no_memory";
@@ -292,6 +294,9 @@ const char *json_shape_type(const struct shape *s)
 	case JSON_NUMBER:
 		return s->whole == s->numbers ? "bigint" : s->exact == s->numbers ? "double precision" : "numeric";
 	case JSON_STRING:
+		/* Of a text that has no value nothing is known. */
+		if ((uint64_t)t->texts != s->texts)
+			return "text";
 		return s->uuids == s->texts	   ? "uuid" :
 		       t->dates == t->texts	   ? "date" :
 		       t->zoned == t->texts	   ? "timestamptz" :

@@ -21,6 +21,7 @@ struct shape {
 
 /* Adds NODE to what is known. ARENA owns all. NULL, or a code. */
 const char *json_shape_add(struct shape *, struct arena *, const struct json_tree *, uint32_t node, struct work *);
+void json_shape_merge(struct shape *to, const struct shape *from, struct arena *);
 /* After all: which objects are maps, everywhere below. */
 void json_shape_settle(struct shape *, struct arena *);
 /* The one kind that its values have, apart from null: an enum json_kind (a number, JSON_TRUE for bools); -1: several; -2: none. */
