@@ -93,6 +93,11 @@ bool json_doubles_more(struct doubles *d)
 	return true;
 }
 
+bool json_doubles_any(const struct doubles *d)
+{
+	return d->room > 0;
+}
+
 bool json_doubles_has(const struct doubles *d, uint64_t row)
 {
 	return row / 8 < d->room && d->bits[row / 8] >> (row % 8) & 1;

@@ -32,6 +32,8 @@ void json_doubles_begin(struct doubles *, size_t limit, bool last);
 bool json_doubles_add(struct doubles *, uint64_t high, uint64_t low, uint64_t row);
 /* After a pass: true when the sequence has to be gone through once more. After the last one the keys are forgotten. */
 bool json_doubles_more(struct doubles *);
+/* Was there a double since it was empty? */
+bool json_doubles_any(const struct doubles *);
 bool json_doubles_has(const struct doubles *, uint64_t row);
 void json_doubles_free(struct doubles *);
 

@@ -13,15 +13,20 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "doubles.h"
 #include "infer.h"
 #include "rows.h"
 
-#define CANDIDATES 4
+#define CANDIDATES 8  /* an even number */
+#define PASSES	   16 /* over all rows, at most */
 
+/* A column, alone or with what the file's name says beside it. */
 struct candidate {
 	size_t column;
-	bool alone, with_captures;      /* still without a double */
-	struct seen seen[2];
+	bool captures;
+	bool stands;            /* still without a double */
+	bool done;              /* all of its keys were looked at */
+	struct doubles doubles;
 };
 
 /* How much a name sounds like a key; 0: not at all. */
@@ -50,15 +55,19 @@ static bool is_capture(const struct proposed_column *c)
 	return c->path[0] == '{';
 }
 
-/* The best sounding ones. A column that only happens to differ in the rows of today is none. */
+/* The best sounding ones, each alone first. A column that only happens to differ in the rows of today is none. */
 static size_t find_candidates(const struct proposal *p, struct candidate *at)
 {
+	bool captures = p->column_count > 0 && is_capture(&p->columns[0]);
 	size_t count = 0;
 
 	for (int score = 100; score > 0; score--) {
 		for (size_t i = 0; i < p->column_count && count < CANDIDATES; i++) {
-			if (may_be_key(&p->columns[i]) && !is_capture(&p->columns[i]) && sound(p->columns[i].name) == score)
-				at[count++] = (struct candidate){ .column = i, .alone = true, .with_captures = true };
+			if (!may_be_key(&p->columns[i]) || is_capture(&p->columns[i]) || sound(p->columns[i].name) != score)
+				continue;
+			at[count++] = (struct candidate){ .column = i, .stands = true };
+			if (captures)
+				at[count++] = (struct candidate){ .column = i, .captures = true, .stands = true };
 		}
 	}
 	return count;
@@ -102,52 +111,73 @@ static bool add_captures(XXH3_state_t *state, struct rows *rows, const struct pr
 }
 
 /* False: no memory. */
-static bool try(struct candidate *c, struct rows *rows, const struct proposal *p, bool captures, uint64_t number,
-		size_t limit)
+static bool try(struct candidate *c, struct rows *rows, const struct proposal *p, uint64_t number)
 {
-	bool *stands = captures ? &c->with_captures : &c->alone;
-	struct seen *seen = &c->seen[captures];
 	XXH3_state_t state;
 	XXH128_hash_t hash;
 	struct json_value v;
 
-	if (!*stands)
+	if (!c->stands || c->done)
 		return true;
 	XXH3_128bits_reset(&state);
 	if (json_row_value(&rows->now, &rows->file.layout->columns[c->column], &rows->work, &v) ||
-	    (v.state != VALUE_TEXT && v.state != VALUE_NUMBER) || (captures && !add_captures(&state, rows, p))) {
-		*stands = false;
+	    (v.state != VALUE_TEXT && v.state != VALUE_NUMBER) || (c->captures && !add_captures(&state, rows, p))) {
+		c->stands = false;
 		return true;
 	}
 	add_value(&state, &v, p->columns[c->column].type);
 	hash = XXH3_128bits_digest(&state);
-	if (!json_seen_add(seen, hash.high64, hash.low64, number, false))
+	if (!json_doubles_add(&c->doubles, hash.high64, hash.low64, number))
 		return false;
-	if (!json_seen_stays(seen, hash.high64, hash.low64, number) || seen->count > limit) {
-		*stands = false;
-		json_seen_free(seen);
-	}
+	c->stands = !json_doubles_any(&c->doubles);
+	if (!c->stands)
+		json_doubles_free(&c->doubles);
 	return true;
+}
+
+/* Those that stand share the memory. */
+static void share_memory(const struct etl_host *host, struct candidate *at, size_t count)
+{
+	size_t stand = 0, limit;
+
+	for (size_t i = 0; i < count; i++)
+		stand += at[i].stands && !at[i].done;
+	limit = (size_t)host->memory / (4 * sizeof(struct seen_slot) * (stand + !stand));
+	for (size_t i = 0; i < count; i++)
+		at[i].doubles.limit = limit + !limit;
 }
 
 static int look(struct etl_instance *inst, const struct proposal *p, struct candidate *at, size_t count, struct rows *rows,
 		struct etl_error *err)
 {
-	size_t limit = (size_t)inst->host->memory / (4 * sizeof(struct seen_slot) * CANDIDATES);
 	uint64_t number = 0;
 	int rc;
 
 	while ((rc = json_rows_next(rows)) == ETL_FILL_MORE) {
-		number++;
+		if (number++ % 1024 == 0)
+			share_memory(inst->host, at, count);
 		for (size_t i = 0; i < count; i++) {
-			if (!try(&at[i], rows, p, false, number, limit) || !try(&at[i], rows, p, true, number, limit))
+			if (!try(&at[i], rows, p, number))
 				return inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to look for keys");
 		}
 	}
 	return rc;
 }
 
-static int try_candidates(struct etl_instance *inst, const struct proposal *p, struct candidate *at, size_t count,
+/* Where memory has no room for all keys at a time the rows are gone through more than once. */
+static bool look_again(struct candidate *at, size_t count)
+{
+	bool again = false;
+
+	for (size_t i = 0; i < count; i++) {
+		at[i].done = at[i].done || !at[i].stands || !json_doubles_more(&at[i].doubles);
+		again |= !at[i].done;
+	}
+	return again;
+}
+
+/* *ret_all: false when there are too many rows to say it of all. */
+static int try_candidates(struct etl_instance *inst, const struct proposal *p, struct candidate *at, size_t count, bool *ret_all,
 			  struct etl_error *err)
 {
 	struct files_list list = { 0 };
@@ -159,12 +189,18 @@ static int try_candidates(struct etl_instance *inst, const struct proposal *p, s
 	if (rc)
 		return rc;
 	inst->skip_broken = true;
+	*ret_all = true;
+	for (size_t i = 0; i < count; i++)
+		json_doubles_begin(&at[i].doubles, 1, false);
 	rc = files_list(inst->files, table->files, &list, err);
-	if (!rc) {
+	for (int pass = 1; !rc; pass++) {
 		rc = json_rows_begin(&rows, inst, table, &list, 0, list.count, NULL, err);
 		if (!rc)
 			rc = look(inst, p, at, count, &rows, err);
 		json_rows_end(&rows);
+		*ret_all = rc || !look_again(at, count);
+		if (*ret_all || pass == PASSES)
+			break;
 	}
 	inst->skip_broken = skips;
 	files_list_clear(&list);
@@ -239,7 +275,7 @@ static bool take_captures(struct arena *a, struct proposal *p)
 	return true;
 }
 
-static bool take_place(struct arena *a, struct proposal *p)
+static bool take_place(struct arena *a, struct proposal *p, bool all)
 {
 	const char *name = free_name(a, p, "", "id");
 	const char **doubts = etl_arena_push(a, p->doubts, p->doubt_count, sizeof(*doubts));
@@ -247,7 +283,8 @@ static bool take_place(struct arena *a, struct proposal *p)
 	if (!name || !doubts)
 		return false;
 	p->doubts = doubts;
-	doubts[p->doubt_count++] = "no column that is called like a key is there in every row and never twice the same: a row is known by its place in its file";
+	doubts[p->doubt_count++] = !all ? "too many rows to see whether a column is a key: memory_limit has room for few of them at a time" :
+					  "no column that is called like a key is there in every row and never twice the same: a row is known by its place in its file";
 	return add_front(a, p, name, "#id", "text") && add_key(a, p, name);
 }
 
@@ -256,35 +293,29 @@ static bool one_row_a_file(const struct proposal *p)
 	return !p->rows && p->shape && strcmp(p->shape, "object") == 0;
 }
 
-static int key_of_root(struct etl_instance *inst, struct inference *all, struct proposal *p, struct etl_error *err)
+static int key_of_root(struct etl_instance *inst, struct inference *found, struct proposal *p, struct etl_error *err)
 {
 	struct candidate at[CANDIDATES];
-	size_t count = find_candidates(p, at), best = SIZE_MAX;
-	bool captures = false, done;
+	size_t count = find_candidates(p, at), best = 0;
+	bool done, all = true;
 	int rc = ETL_OK;
 
 	if (p->column_count > 0 && is_capture(&p->columns[0]) &&
 	    (one_row_a_file(p) || (p->rows && p->rows[strlen(p->rows) - 1] == '}'))) {
-		done = take_captures(&all->memory, p);
+		done = take_captures(&found->memory, p);
 		return done ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for keys");
 	}
 	if (count > 0)
-		rc = try_candidates(inst, p, at, count, err);
-	for (size_t i = 0; !rc && i < count && best == SIZE_MAX; i++) {
-		if (at[i].alone || at[i].with_captures) {
-			best = at[i].column;
-			captures = !at[i].alone;
-		}
-	}
-	for (size_t i = 0; i < count; i++) {
-		json_seen_free(&at[i].seen[0]);
-		json_seen_free(&at[i].seen[1]);
-	}
+		rc = try_candidates(inst, p, at, count, &all, err);
+	for (size_t i = 0; i < count; i++)
+		json_doubles_free(&at[i].doubles);
 	if (rc)
 		return rc;
-	done = best == SIZE_MAX ? take_place(&all->memory, p) :
-				  (!captures || take_captures(&all->memory, p)) &&
-					  add_key(&all->memory, p, p->columns[best].name);
+	while (best < count && !(at[best].stands && at[best].done))
+		best++;
+	done = best == count ? take_place(&found->memory, p, all) :
+			       (!at[best].captures || take_captures(&found->memory, p)) &&
+				       add_key(&found->memory, p, p->columns[at[best].column].name);
 	return done ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for keys");
 }
 
