@@ -117,7 +117,7 @@ static bool is_named_lines(const char *name)
 	return ends_in(name, size, ".jsonl") || ends_in(name, size, ".ndjson");
 }
 
-static enum file_kind kind_of(const struct json_split *split, const struct files_entry *entry, const struct json_record *record)
+static enum file_kind kind_of(const struct json_split *split, const char *name, const struct json_record *record)
 {
 	int cut = json_split_chosen(split);
 
@@ -127,7 +127,7 @@ static enum file_kind kind_of(const struct json_split *split, const struct files
 		return FILE_LINES;
 	if (memchr(record->text, '\n', record->size))
 		return FILE_OBJECT;
-	return is_named_lines(entry->name) ? FILE_LINES : FILE_LINE;
+	return is_named_lines(name) ? FILE_LINES : FILE_LINE;
 }
 
 /* Records of a file whose top is an array or lines; a single object is one record. */
@@ -144,7 +144,7 @@ static int add_file(struct looking *l, struct open_file *f, const struct files_e
 		if (rc != ETL_FILL_MORE)
 			break;
 		if (*ret == FILE_NOTHING)
-			*ret = kind_of(f->split, entry, &record);
+			*ret = kind_of(f->split, files_label(l->inst->files, entry), &record);
 		rc = add_record(l, f->split, &record, l->tops[*ret]);
 	}
 	if (rc == OPEN_FILE_FLAW) {

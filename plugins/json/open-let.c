@@ -143,7 +143,7 @@ static size_t find_entry(const struct open_file *f, const struct json_let *let, 
 static int take_let(struct open_file *f, struct let_value *value, const struct json_tree *tree, struct json_split_flaw *flaw)
 {
 	const struct json_let *let = value->let;
-	struct row row = { .names = &f->names, .file = f->entry->name, .tree = tree };
+	struct row row = { .names = &f->names, .file = f->entry->name, .file_name = json_file_name(f->inst, f->entry), .tree = tree };
 	struct json_value v = { .state = VALUE_ABSENT };
 	const char *code = json_row_take(&row, let->takes, tree ? let->take_count : 0, let->fallback, &f->work, &v);
 

@@ -18,6 +18,11 @@ static int no_memory(struct open_file *f)
 				   f->entry ? f->entry->name : f->table->name);
 }
 
+const char *json_file_name(const struct etl_instance *inst, const struct files_entry *entry)
+{
+	return files_is_standard(inst->files) ? "" : files_label(inst->files, entry);
+}
+
 int open_file_init(struct open_file *f, struct etl_instance *inst, const struct json_table *table, struct etl_error *err)
 {
 	memset(f, 0, sizeof(*f));

@@ -56,6 +56,8 @@ void open_file_free(struct open_file *);
  * record. FILE_BROKEN or a negative status.
  */
 int open_file_begin(struct open_file *, const struct files_entry *entry, bool check, struct json_split_flaw *flaw);
+/* What #file stands for. */
+const char *json_file_name(const struct etl_instance *, const struct files_entry *);
 /* Before the first record again. */
 int open_file_again(struct open_file *);
 /* ETL_FILL_MORE with *record, borrowed until the next call; ETL_FILL_END; FILE_BROKEN is -3: *flaw says why. */

@@ -13,7 +13,8 @@ struct row {
 	size_t chain_length;
 	const struct json_tree *outer;  /* of what is beside the records, or NULL */
 	struct names *names;
-	const char *file;
+	const char *file;               /* below the path, "" where that is the file */
+	const char *file_name;          /* that of a path that is one file, too */
 	uint64_t record, line;          /* of the record: its place from 0, its line from 1 */
 };
 

@@ -219,6 +219,7 @@ static void stand_on_row(struct rows *r)
 			       .outer = r->file.has_outer ? r->file.outer : NULL,
 			       .names = &r->file.names,
 			       .file = r->file.entry->name,
+			       .file_name = json_file_name(r->inst, r->file.entry),
 			       .record = r->record.index,
 			       .line = r->record.line };
 	r->now.node = r->chain_length ? r->now.chain[r->chain_length - 1] : 0;

@@ -218,7 +218,7 @@ static const char *take_raw(const struct row *row, const struct take *t, struct 
 	case START_LINE:
 		return take_number(row->line, w, ret);
 	case START_FILE:
-		*ret = (struct json_value){ .state = VALUE_TEXT, .text = row->file, .size = strlen(row->file) };
+		*ret = (struct json_value){ .state = VALUE_TEXT, .text = row->file_name, .size = strlen(row->file_name) };
 		return NULL;
 	case START_ID:
 		return take_id(row, t->chain, w, ret);
