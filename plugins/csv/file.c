@@ -137,6 +137,15 @@ static int check_names(const struct csv_file *f, const struct csv_record *r, con
 	return ETL_OK;
 }
 
+/* A file whose lines end with CR alone is one line, and would be a table without a row. */
+static bool has_bare_cr(const struct csv_record *r)
+{
+	for (size_t i = 0; i < r->count && i < FIELDS_MOST; i++)
+		if (!r->fields[i].quoted && memchr(r->text + r->fields[i].at, '\r', r->fields[i].size))
+			return true;
+	return false;
+}
+
 static int take_names(struct csv_file *f, const struct csv_record *r, struct arena *memory, const char ***ret,
 		      size_t *ret_count)
 {
@@ -151,6 +160,10 @@ static int take_names(struct csv_file *f, const struct csv_record *r, struct are
 				  files_label(f->inst->files, f->entry), (unsigned long long)r->line);
 	if (r->count > FIELDS_MOST)
 		return bad_header(f, r, "it has more than 32768 fields");
+	if (f->format->header && has_bare_cr(r))
+		return host->fail(f->err, ETL_FATAL, NULL, 0, "%s:%llu: the header has a CR in it that ends no line; where all lines end with CR alone "
+				  "make LF of it (tr '\\r' '\\n')",
+				  files_label(f->inst->files, f->entry), (unsigned long long)r->line);
 	if (given && given != r->count)
 		return host->fail(f->err, ETL_USAGE, NULL, 0, "%s:%llu has %zu fields, and names = [ … ] has %zu",
 				  files_label(f->inst->files, f->entry), (unsigned long long)r->line, r->count, given);
