@@ -174,8 +174,11 @@ static int watch_index(struct looking *l, const struct etl_index *index, struct 
 	columns = etl_arena_alloc(&l->run->jobs.arena, (index->part_count + 1) * sizeof(*columns));
 	if (!columns)
 		return error_memory(err);
-	for (size_t i = 0; i < index->part_count; i++)
+	for (size_t i = 0; i < index->part_count; i++) {
 		columns[i] = ETL_AT(const struct etl_index_part, index->parts, index->part_size, i)->column;
+		if (!columns[i])
+			return 0; /* an expression: its values do not come with the rows */
+	}
 	n.columns = columns;
 	n.partial = index->where_sql && !leaves_out_nulls(index->where_sql);
 	return watch(l, &n, err);
