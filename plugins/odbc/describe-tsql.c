@@ -354,6 +354,17 @@ char *tsql_ask_text(struct tsql_catalog *t, struct etl_text *sql)
 	return ret;
 }
 
+/* It says '0x00ff' of bytes, as a text. */
+static char *bare_bytes(const struct etl_column *c, char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (c->type != ETL_BYTES || length < 4 || strncmp(text, "'0x", 3) != 0 || text[length - 1] != '\'')
+		return text;
+	text[length - 1] = '\0';
+	return text + 1;
+}
+
 static void ask_column(struct tsql_catalog *t, const struct odbc_object *o, size_t i)
 {
 	struct etl_column *c = &o->columns[i];
@@ -361,7 +372,7 @@ static void ask_column(struct tsql_catalog *t, const struct odbc_object *o, size
 
 	if (c->default_sql) {
 		etl_text_addf(&sql, "SELECT definition FROM sys.default_constraints WHERE object_id = %s", c->default_sql);
-		c->default_sql = tsql_ask_text(t, &sql);
+		c->default_sql = bare_bytes(c, tsql_ask_text(t, &sql));
 		if (!c->default_sql)
 			tsql_left(t, o, "default whose text the server does not tell", c->name);
 	} else if (c->flags & ETL_GENERATED) {

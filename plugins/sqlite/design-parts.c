@@ -199,6 +199,24 @@ static const char *foreign_default(const char *sql)
 	return is_literal(sql) ? sql : NULL;
 }
 
+/* 0x00ff, which is bytes in other dialects, and a number in SQLite. */
+static bool is_hex(const char *sql)
+{
+	return sql[0] == '0' && (sql[1] == 'x' || sql[1] == 'X');
+}
+
+/* An odd number of digits has a nought before them, as T-SQL reads it. */
+static bool add_hex(struct design *d, const struct etl_column *c, const char *sql)
+{
+	const char *digits = sql + strlen("0x");
+	size_t count = strspn(digits, "0123456789abcdefABCDEF");
+
+	if (c->type != ETL_BYTES || digits[count])
+		return false;
+	etl_text_addf(&d->sql, " DEFAULT x'%s%s'", count % 2 ? "0" : "", digits);
+	return true;
+}
+
 static int add_default(struct design *d, const struct etl_column *c)
 {
 	const char *sql = d->same ? c->default_sql : foreign_default(c->default_sql);
@@ -209,6 +227,11 @@ static int add_default(struct design *d, const struct etl_column *c)
 	if (length) {
 		etl_text_addf(&d->sql, " DEFAULT %.*s", (int)length, c->default_sql);
 		return ETL_OK;
+	}
+	if (!d->same && is_hex(c->default_sql)) {
+		if (add_hex(d, c, c->default_sql))
+			return ETL_OK;
+		sql = NULL;
 	}
 	if (!sql)
 		return design_part_of(d, ETL_SKIPPED, "default", c->name,
