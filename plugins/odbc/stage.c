@@ -48,9 +48,9 @@ static uint64_t hash(const char *text)
 /* The whole name when it fits, else a hash in the place of the table's. */
 const char *odbc_stage_name(const struct etl_instance *inst, const char *stage, const char *table, char *buf)
 {
-	if (strlen(stage) + 1 + strlen(table) <= (size_t)inst->dialect->name_most)
-		snprintf(buf, ODBC_NAME_ROOM, "%s_%s", stage, table);
-	else
+	int length = snprintf(buf, ODBC_NAME_ROOM, "%s_%s", stage, table);
+
+	if (length >= ODBC_NAME_ROOM || !odbc_fits_name(inst, buf))
 		snprintf(buf, ODBC_NAME_ROOM, "%.45s_%016llx", stage, (unsigned long long)hash(table));
 	return buf;
 }
