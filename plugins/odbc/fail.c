@@ -113,6 +113,18 @@ static int32_t class_of(struct etl_instance *inst, const char *sqlstate, const s
 	return inst->lost && klass == ETL_FATAL ? ETL_RETRY_CONNECTION : klass;
 }
 
+/* Of a connection that was not made, for what the table knows nothing of: where to look first. */
+static const char *advice_of(const struct etl_instance *inst, const char *sqlstate)
+{
+	if (inst->connected)
+		return "";
+	if (strncmp(sqlstate, "IM", 2) == 0 || strcmp(sqlstate, "01000") == 0)
+		return "; `odbcinst -q -d` lists the drivers that are installed, `odbcinst -q -s` the data sources";
+	if (strncmp(sqlstate, "08", 2) == 0)
+		return "; look at the server's name and port, the database and the user, and whether it takes connections from here";
+	return "";
+}
+
 static void listen_by(struct etl_instance *inst, const struct teller *teller, SQLSMALLINT handle_type, SQLHANDLE handle,
 		      struct odbc_said *ret)
 {
@@ -120,6 +132,7 @@ static void listen_by(struct etl_instance *inst, const struct teller *teller, SQ
 
 	*ret = (struct odbc_said){ .advice = "" };
 	meaning = read_records(inst, teller, handle_type, handle, ret);
+	ret->advice = advice_of(inst, ret->sqlstate);
 	ret->canceled = ret->canceled && inst->host->canceled(inst->host);
 	ret->klass = class_of(inst, ret->sqlstate, meaning);
 	if (meaning) {
