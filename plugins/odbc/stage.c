@@ -45,12 +45,13 @@ static uint64_t hash(const char *text)
 	return h;
 }
 
-/* The whole name when it fits, else a hash in the place of the table's. */
+/* The whole name when it fits, else a hash in the place of the table's. SET IDENTITY_INSERT of Babelfish does not find a table with a
+ * blank in its name. */
 const char *odbc_stage_name(const struct etl_instance *inst, const char *stage, const char *table, char *buf)
 {
 	int length = snprintf(buf, ODBC_NAME_ROOM, "%s_%s", stage, table);
 
-	if (length >= ODBC_NAME_ROOM || !odbc_fits_name(inst, buf))
+	if (length >= ODBC_NAME_ROOM || !odbc_fits_name(inst, buf) || (inst->babelfish && strchr(table, ' ')))
 		snprintf(buf, ODBC_NAME_ROOM, "%.45s_%016llx", stage, (unsigned long long)hash(table));
 	return buf;
 }
