@@ -52,6 +52,27 @@ static bool is_default(const struct writing *w, const struct placing *p, const s
 	return is;
 }
 
+static bool is_null(const struct writing *w, const struct placing *p)
+{
+	return !p || cell_of(w, p)->kind == CELL_NULL;
+}
+
+/* Every column that goes into it is NULL, those with `presence` too: nothing says that it was there. */
+static bool is_hollow(const struct writing *w, const struct spot *spot)
+{
+	if (!is_null(w, spot->value) || !is_null(w, spot->guard))
+		return false;
+	for (size_t i = 0; i < spot->splice_count; i++) {
+		if (!is_null(w, spot->splices[i]))
+			return false;
+	}
+	for (size_t i = 0; i < spot->child_count; i++) {
+		if (!is_hollow(w, spot->children[i]))
+			return false;
+	}
+	return true;
+}
+
 static int write_spot(const struct writing *w, const struct spot *spot, bool top, bool only_always);
 
 /* ---- Objects and arrays ----------------------------------------------------------------------------------------------- */
@@ -123,11 +144,19 @@ static void add_children(const struct writing *w, const struct spot *spot, bool 
 	}
 }
 
+/* The row's own object, and a container that has rows in it, are there whatever their columns are; so is what `always` asks for. */
+static bool may_be_null(const struct spot *spot, const struct cell *whole, bool top)
+{
+	return !whole && !top && !spot->always && (!spot->place || spot->place->kind == PLACE_LEAF);
+}
+
 static int write_object(const struct writing *w, const struct spot *spot, const struct cell *whole, bool top)
 {
 	size_t was = w->to->length, count = 0;
 
 	etl_text_add(w->to, "{");
+	if (may_be_null(spot, whole, top) && is_hollow(w, spot))
+		etl_text_add_bytes(w->to, &(const char){ JSON_HOLLOW }, 1);
 	add_children(w, spot, whole != NULL, &count);
 	if (whole)
 		add_members(w, spot, whole, true, &count);

@@ -64,12 +64,29 @@ static const char *skip_value(const char *at, const char *end)
 	return at;
 }
 
+static bool is_hollow(const char *text, size_t size)
+{
+	return size > 2 && *text == '{' && text[1] == JSON_HOLLOW;
+}
+
+void json_text_settle(struct etl_text *to, const char *text, size_t size)
+{
+	const char *at = text, *end = text + size, *mark;
+
+	while ((mark = memchr(at, JSON_HOLLOW, (size_t)(end - at)))) {
+		etl_text_add_bytes(to, at, (size_t)(mark - at) - 1);
+		etl_text_add(to, "null");
+		at = skip_value(mark - 1, end);
+	}
+	etl_text_add_bytes(to, at, (size_t)(end - at));
+}
+
 bool json_members_begin(struct json_members *m, const char *text, size_t size)
 {
 	if (size < 2 || (*text != '{' && *text != '['))
 		return false;
 	m->array = *text == '[';
-	m->at = text + 1;
+	m->at = text + 1 + is_hollow(text, size);
 	m->end = text + size - 1;
 	return true;
 }
@@ -142,6 +159,8 @@ static bool merge_objects(struct etl_text *to, const char *a, size_t a_size, con
 	struct json_members m;
 
 	etl_text_add(to, "{");
+	if (is_hollow(a, a_size) && is_hollow(b, b_size))
+		etl_text_add_bytes(to, &(const char){ JSON_HOLLOW }, 1);
 	json_members_begin(&m, a, a_size);
 	while (json_members_next(&m, &name, &name_size, &value, &value_size)) {
 		size_t was = ret_path->length;
@@ -172,9 +191,9 @@ static bool merge_objects(struct etl_text *to, const char *a, size_t a_size, con
 bool json_text_merge(struct etl_text *to, const char *a, size_t a_size, const char *b, size_t b_size,
 		     struct etl_text *ret_path)
 {
-	if (equal(a, a_size, b, b_size) || is_null(b, b_size))
+	if (equal(a, a_size, b, b_size) || is_null(b, b_size) || (is_hollow(b, b_size) && *a != '{'))
 		etl_text_add_bytes(to, a, a_size);
-	else if (is_null(a, a_size))
+	else if (is_null(a, a_size) || (is_hollow(a, a_size) && *b != '{'))
 		etl_text_add_bytes(to, b, b_size);
 	else if (*a == '{' && *b == '{')
 		return merge_objects(to, a, a_size, b, b_size, ret_path);

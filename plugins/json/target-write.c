@@ -157,13 +157,26 @@ static int open_container(struct writer *w, struct level *l)
 	return l->place->kind == PLACE_LINES ? ETL_OK : put(w, l->place->kind == PLACE_OBJECT ? "{" : "[");
 }
 
+static int settle(struct writer *w)
+{
+	if (!w->body.at || !memchr(w->body.at, JSON_HOLLOW, w->body.length))
+		return ETL_OK;
+	w->other.length = 0;
+	json_text_settle(&w->other, w->body.at, w->body.length);
+	w->body.length = 0;
+	etl_text_add_bytes(&w->body, w->other.at, w->other.length);
+	return w->other.failed || w->body.failed ? no_memory(w) : ETL_OK;
+}
+
 /* The value of the place itself, which may have more in it that follows. */
 static int put_body(struct writer *w, struct level *l)
 {
+	int rc = settle(w);
 	const char *body = w->body.at ? w->body.at : "";
 	size_t size = w->body.length;
-	int rc;
 
+	if (rc)
+		return rc;
 	if (l->place->kind == PLACE_LEAF || (l->place->kind == PLACE_OBJECT ? *body != '{' : *body != '['))
 		return json_sink_put(&w->sink, body, size);
 	rc = open_container(w, l);

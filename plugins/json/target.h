@@ -191,6 +191,12 @@ void json_cell_write(struct etl_text *to, const struct cell *cell);
 
 /* ---- JSON texts without white space (target-text.c) --------------------------------------------------------------- */
 
+/*
+ * Behind the { of an object of which all columns are NULL. It is null in the file, unless another row or table has a value in it, so
+ * its members wait until all was said of the place. No JSON text has this byte in it.
+ */
+#define JSON_HOLLOW '\1'
+
 struct json_members {
 	const char *at, *end;
 	bool array;
@@ -201,6 +207,8 @@ bool json_members_begin(struct json_members *, const char *text, size_t size);
 bool json_members_next(struct json_members *, const char **name, size_t *name_size, const char **value, size_t *value_size);
 /* Without white space between its parts. */
 void json_text_compact(struct etl_text *to, const char *text, size_t size);
+/* Objects that are still hollow become null. */
+void json_text_settle(struct etl_text *to, const char *text, size_t size);
 /* What both say of one value, into TO. False: they differ at *ret_path. */
 bool json_text_merge(struct etl_text *to, const char *a, size_t a_size, const char *b, size_t b_size,
 		     struct etl_text *ret_path);

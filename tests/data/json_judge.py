@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""json_judge.py RULES|all IN OUT: is the tree OUT, which was exported, equal by value to the tree IN in all that the rules name?
+"""json_judge.py RULES|all|but:RULES IN OUT: is the tree OUT, which was exported, equal by value to the tree IN in all that the rules name?
 
 A line of RULES is "FILES PATH", with * for any folder and for any member or element, {a,b} for several members, and a last ** for all
 that is below; or "FILES PATH = JSON": what the export says where the input has nothing or null; or "FILES PATH = .MEMBER": what
@@ -7,6 +7,9 @@ that member beside it says. Every value of the input that a rule names has to be
 of the export has to be the input's at the same path. Null and absent are one here; 5 and 5.0 too, true and 1 are not.
 
 With "all" both trees have to be the same files with the same values, null and absent told apart; of .jsonl each line is a value.
+
+With but:RULES they have to be so in all that no rule names. What a rule names has to be in the input, and nowhere in the export, so
+that the rules are the whole list of what does not come back, and no more than that.
 """
 import fnmatch
 import json
@@ -88,6 +91,9 @@ class Rules:
         return [default for pattern, rule, default in self.rules
                 if fnmatch.fnmatch(file, pattern) and matches(rule, path)]
 
+    def rules_of(self, file):
+        return [rule for pattern, rule, _ in self.rules if fnmatch.fnmatch(file, pattern)]
+
 
 def allowed(defaults, whole, path, value):
     for default in defaults:
@@ -148,8 +154,43 @@ def judge_all(source, export):
     return wrong, count
 
 
+def without(rules, file, value, named, path=()):
+    """The value with nothing in it that a rule names; named gets the rules that found something."""
+    if isinstance(value, list):
+        return [without(rules, file, one, named, path + (i,)) for i, one in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    left = {}
+    for name, one in value.items():
+        found = {rule for rule in map(tuple, rules.rules_of(file)) if matches(rule, path + (name,))}
+        named.update((file, rule) for rule in found)
+        if not found:
+            left[name] = without(rules, file, one, named, path + (name,))
+    return left
+
+
+def judge_but(rules, source, export):
+    wrong, count = [], 0
+    for file in sorted(files(source) | files(export)):
+        there = [os.path.exists(os.path.join(root, file)) for root in (source, export)]
+        if not all(there):
+            wrong.append("%s is only in the %s" % (file, "input" if there[0] else "export"))
+            continue
+        missing, kept = set(), set()
+        before = without(rules, file, load(os.path.join(source, file)), missing)
+        after = without(rules, file, load(os.path.join(export, file)), kept)
+        count += sum(1 for _ in leaves(before))
+        wrong += ["%s %s" % (file, one) for one in differences(before, after)]
+        wrong += ["%s %s is in the export, and a rule says that it is not" % (file, list(rule)) for _, rule in kept]
+        wrong += ["%s %s is not in the input, and a rule says that it is" % (file, list(rule))
+                  for rule in map(tuple, rules.rules_of(file)) if (file, rule) not in missing]
+    return wrong, count
+
+
 def main():
-    if sys.argv[1] == "all":
+    if sys.argv[1].startswith("but:"):
+        wrong, count = judge_but(Rules(sys.argv[1][4:]), sys.argv[2], sys.argv[3])
+    elif sys.argv[1] == "all":
         wrong, count = judge_all(sys.argv[2], sys.argv[3])
     else:
         wrong, count = judge(Rules(sys.argv[1]), sys.argv[2], sys.argv[3])
