@@ -59,7 +59,7 @@ static const char *members(const struct filter *f, struct json_value *v, struct 
 	}
 	nodes = json_tree_nodes(v->tree, &count);
 	text = json_tree_text(v->tree);
-	to = at = json_pool_take(&w->pool, (size_t)nodes[v->node].size + 2);
+	to = at = json_pool_take(&w->pool, json_tree_room(v->tree, v->node));
 	if (!to)
 		return "no_memory";
 	*at++ = '{';
@@ -80,7 +80,7 @@ static const char *members(const struct filter *f, struct json_value *v, struct 
 		at += nodes[i].size;
 		*at++ = '"';
 		*at++ = ':';
-		if (json_tree_is_shortened(v->tree)) {
+		if (json_tree_is_changed(v->tree)) {
 			at += json_tree_spell(v->tree, i + 1, at);
 			continue;
 		}

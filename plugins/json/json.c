@@ -69,6 +69,9 @@ static const struct etl_option options[] = {
 	  .choices = "error|replace", .help = "\\ud800 without its other half is no character: the row is rejected, or U+FFFD stands for it." },
 	{ .name = "nul_characters", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "error",
 	  .choices = "error|replace|keep", .help = "\\u0000 in a text, which few databases take." },
+	{ .name = "nonfinite", .kind = ETL_OPT_CHOICE, .default_text = "error", .choices = "error|null|text",
+	  .help = "NaN, Infinity and -Infinity, for which JSON has no number: the record that is read, or the row that is written, is "
+		  "rejected, or null or their name stands for them." },
 	{ .name = "max_depth", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "512", .min = 1, .max = 4096,
 	  .help = "Arrays and objects in each other; a record with more is rejected." },
 	{ .name = "backup", .kind = ETL_OPT_PATH, .flags = ETL_OPT_SOURCE,
@@ -78,8 +81,6 @@ static const struct etl_option options[] = {
 	  .help = "How many of such folders are kept, the newest." },
 	{ .name = "indent", .kind = ETL_OPT_INT, .flags = ETL_OPT_TARGET, .default_text = "0", .min = 0, .max = 8,
 	  .help = "Spaces for each level; 0: a record on each line. Lines are never set out." },
-	{ .name = "nonfinite", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_TARGET, .default_text = "error", .choices = "error|null|text",
-	  .help = "NaN and the infinities, for which JSON has no number: the row is rejected, or null or their name is written." },
 	{ .name = "files", .kind = ETL_OPT_TEXT, .flags = FROM,
 	  .help = "Which files, below path (default: all): {name} is a part of the name that columns can have, * any characters but /, ** any "
 		  "folders." },
@@ -130,6 +131,13 @@ static int odd_of(const char *word)
 	return strcmp(word, "replace") == 0 ? JSON_ODD_REPLACE : strcmp(word, "keep") == 0 ? JSON_ODD_KEEP : JSON_ODD_REJECT;
 }
 
+static int nonfinite_of(const char *word)
+{
+	return strcmp(word, "null") == 0 ? JSON_NONFINITE_NULL :
+	       strcmp(word, "text") == 0 ? JSON_NONFINITE_TEXT :
+					   JSON_NONFINITE_ERROR;
+}
+
 static void read_policies(struct etl_instance *inst)
 {
 	const struct etl_host *host = inst->host;
@@ -139,6 +147,7 @@ static void read_policies(struct etl_instance *inst)
 	inst->limits.duplicates = strcmp(duplicates, "first") == 0 ? JSON_FIRST :
 				  strcmp(duplicates, "last") == 0  ? JSON_LAST :
 								     JSON_ERROR;
+	inst->limits.nonfinite = inst->nonfinite;
 	inst->texts.surrogates = odd_of(host->str(inst->conf, "lone_surrogates"));
 	inst->texts.nuls = odd_of(host->str(inst->conf, "nul_characters"));
 	inst->max_record = (size_t)host->max_row;
@@ -155,6 +164,7 @@ static int open_instance(const struct etl_host *host, const struct etl_conf *con
 		return host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory for an instance");
 	inst->host = host;
 	inst->conf = conf;
+	inst->nonfinite = nonfinite_of(host->str(conf, "nonfinite"));
 	rc = files_of(host, conf, "json", &inst->files, &inst->path, err);
 	if (!rc && host->role == ETL_ROLE_TARGET)
 		rc = json_target_open(inst, err);

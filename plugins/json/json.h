@@ -38,6 +38,7 @@ struct json_value {
 	bool empty;             /* of VALUE_JSON: no element, no member */
 	bool object;            /* of VALUE_JSON: an object */
 	bool loose;             /* of VALUE_TEXT: it is the pipeline's, and read as whatever its column is */
+	bool nonfinite;         /* of VALUE_TEXT: the name of a number that is none, and read as such where numbers are wanted */
 	const char *text;       /* of the last three; borrowed until the next row */
 	size_t size;
 	const struct json_tree *tree;   /* of VALUE_JSON, of VALUE_TEXT as it came: where it stands; or NULL */
@@ -203,11 +204,11 @@ struct etl_instance {
 	size_t max_record;              /* bytes: max_row of the pipeline */
 	bool skip_broken;
 	struct inference *found;        /* what is in the files, when it was asked for; or NULL */
+	int32_t nonfinite;              /* enum json_nonfinite */
 	/* of a target */
 	struct json_target *target;
 	bool root_is_file;      /* path is the one file that is written */
 	int64_t indent;         /* spaces for each level; 0: nothing is set out */
-	int32_t nonfinite;      /* enum nonfinite */
 };
 
 /* describe.c */

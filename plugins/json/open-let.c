@@ -159,6 +159,7 @@ static int find_let(struct open_file *f, struct let_value *value, struct json_sp
 {
 	const struct json_let *let = value->let;
 	struct json_tree *tree = NULL;
+	struct changes now, none = { { 0 } };
 	int rc = value->listed ? ETL_OK : files_list(f->inst->files, let->file, &value->list, f->err);
 	size_t i;
 
@@ -177,6 +178,10 @@ static int find_let(struct open_file *f, struct let_value *value, struct json_sp
 	if (!rc)
 		rc = take_let(f, value, tree, flaw);
 	value->known = !rc;
+	if (!rc && tree) {
+		now = json_changes_of(tree);
+		json_changes_add(&f->changes, &now, &none);
+	}
 	json_tree_free(tree);
 	return rc;
 }

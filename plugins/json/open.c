@@ -74,6 +74,17 @@ void open_file_free(struct open_file *f)
 	json_pool_free(&f->work.pool);
 }
 
+struct changes json_changes_of(const struct json_tree *tree)
+{
+	return (struct changes){ { [CHANGE_MEMBERS] = json_tree_dropped(tree), [CHANGE_NONFINITE] = json_tree_nonfinite(tree) } };
+}
+
+void json_changes_add(struct changes *to, const struct changes *now, const struct changes *before)
+{
+	for (size_t i = 0; i < CHANGES; i++)
+		to->at[i] += now->at[i] - before->at[i];
+}
+
 /* ---- Bytes into records -------------------------------------------------------------------------------------- */
 
 static int use_layout(struct open_file *f, size_t i)
@@ -191,6 +202,7 @@ static int look_through(struct open_file *f, struct json_split_flaw *flaw)
 
 static int keep_outer(struct open_file *f)
 {
+	struct changes before = json_changes_of(f->outer), now;
 	struct json_flaw flaw;
 	size_t size;
 	const char *text = json_split_outer(f->split, &size);
@@ -205,6 +217,8 @@ static int keep_outer(struct open_file *f)
 	if (json_tree_read(f->outer, f->outer_text, size, &flaw) < 0)
 		return f->inst->host->fail(f->err, ETL_FATAL, NULL, 0, "json: %s: what is beside the records: %s (%s)",
 					   files_label(f->inst->files, f->entry), flaw.reason, flaw.code);
+	now = json_changes_of(f->outer);
+	json_changes_add(&f->changes, &now, &before);
 	f->has_outer = true;
 	return ETL_OK;
 }

@@ -6,6 +6,12 @@
 
 #include "row.h"
 
+/* What a policy made something else of, counted for the report. */
+enum change { CHANGE_MEMBERS, CHANGE_NONFINITE, CHANGES };
+struct changes {
+	uint64_t at[CHANGES];
+};
+
 enum file_state { FILE_READY, FILE_BROKEN /* *flaw says why; nothing of it was given */ };
 
 struct let_value {
@@ -46,6 +52,7 @@ struct open_file {
 	const struct let_value *blamed; /* of FILE_BROKEN: the flaw is in the file that this one looks into; NULL: in its own */
 	struct constant *constants;     /* beside the columns */
 	struct work work;               /* for values that stay as long as the file */
+	struct changes changes;         /* beside the records and in files that lets look into, of all files so far */
 };
 
 /* Room for files of one table, one after the other. */
@@ -58,6 +65,10 @@ void open_file_free(struct open_file *);
 int open_file_begin(struct open_file *, const struct files_entry *entry, bool check, struct json_split_flaw *flaw);
 /* What #file stands for. */
 const char *json_file_name(const struct etl_instance *, const struct files_entry *);
+/* What the policies changed in the texts that TREE has read. */
+struct changes json_changes_of(const struct json_tree *tree);
+/* TO gets what NOW has more than BEFORE. */
+void json_changes_add(struct changes *to, const struct changes *now, const struct changes *before);
 /* Before the first record again. */
 int open_file_again(struct open_file *);
 /* ETL_FILL_MORE with *record, borrowed until the next call; ETL_FILL_END; FILE_BROKEN is -3: *flaw says why. */

@@ -140,11 +140,12 @@ static size_t compact(const struct json_value *v, char *to)
 /* What an array or object is in a column: the policies hold within it too. */
 static const char *tidy(struct json_value *v, struct work *w)
 {
-	char *to = json_pool_take(&w->pool, v->size + 2);
+	bool changed = v->tree && json_tree_is_changed(v->tree);
+	char *to = json_pool_take(&w->pool, changed ? json_tree_room(v->tree, v->node) : v->size);
 
 	if (!to)
 		return "no_memory";
-	if (v->tree && json_tree_is_shortened(v->tree))
+	if (changed)
 		v->size = json_tree_spell(v->tree, v->node, to);
 	else
 		v->size = compact(v, to);
@@ -175,7 +176,7 @@ const char *json_put(struct etl_column_builder *b, struct json_value *v, bool nu
 		return put_bool(b, v);
 	if (type == ETL_TEXT)
 		return put_text(b, v, w);
-	if (v->state == VALUE_JSON || (v->state == VALUE_TEXT && !v->loose && is_number_type(type)))
+	if (v->state == VALUE_JSON || (v->state == VALUE_TEXT && !v->loose && !v->nonfinite && is_number_type(type)))
 		return "type";
 	return v->state == VALUE_NUMBER ? put_number(b, v->text, v->size) :
 					  etl_convert_text(b, v->text, v->size);

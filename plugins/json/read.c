@@ -26,7 +26,8 @@ struct reading {
 	size_t *columns;                /* beside the wanted ones: which of the table */
 	struct rows rows;
 	int64_t limit, given, ordinal;
-	uint64_t replaced, dropped;     /* told already */
+	uint64_t replaced;              /* told already, as is the next */
+	struct changes changed;
 };
 
 static struct reading *of_sink(struct rows_sink *sink)
@@ -113,7 +114,7 @@ static int reject_misfit(struct rows_sink *sink, const char *why)
 	struct etl_text reason = { 0 }, raw = { 0 };
 	size_t count, size;
 	const struct json_node *n = json_tree_nodes(r->rows.tree, &count) + r->rows.now.node;
-	size_t quotes = n->kind == JSON_STRING;
+	size_t quotes = n->kind == JSON_STRING && !(n->flags & JSON_BARE);
 
 	add_place_in(r, &reason, n->at - quotes);
 	etl_text_addf(&reason, ", table \"%s\": %s", r->table->name, why);
@@ -222,10 +223,25 @@ static int put_row(struct reading *r, struct etl_builder *b)
 	return ETL_OK;
 }
 
+static void tell_changes(struct reading *r)
+{
+	static const struct {
+		const char *code, *what;
+	} told[] = {
+		[CHANGE_MEMBERS] = { "duplicate_member", "members of one name in one object of which one counted" },
+		[CHANGE_NONFINITE] = { "not_finite", "NaN or infinities, for which JSON has no number, became null or their name" },
+	};
+	struct changes now = json_rows_changes(&r->rows);
+
+	for (size_t i = 0; i < CHANGES; i++)
+		if (now.at[i] > r->changed.at[i])
+			r->inst->host->noted(r->context, told[i].code, told[i].what, now.at[i] - r->changed.at[i]);
+	r->changed = now;
+}
+
 static void tell_counts(struct reading *r)
 {
 	const struct etl_host *host = r->inst->host;
-	uint64_t dropped = json_tree_dropped(r->rows.tree) - r->rows.dropped_before;
 
 	if (r->rows.skipped)
 		host->count(r->context, ETL_COUNT_FILTERED, r->rows.skipped);
@@ -237,14 +253,11 @@ static void tell_counts(struct reading *r)
 		host->noted(r->context, "not_numeric", "values that a filter could not read became none", r->rows.work.misfits);
 	if (r->inst->texts.replaced > r->replaced)
 		host->noted(r->context, "replaced", "characters replaced by U+FFFD", r->inst->texts.replaced - r->replaced);
-	if (dropped > r->dropped)
-		host->noted(r->context, "duplicate_member", "members of one name in one object of which one counted",
-			    dropped - r->dropped);
 	if (r->rows.file.without_rows)
 		host->noted(r->context, "no_rows", "files have nothing where the rows should be", r->rows.file.without_rows);
 	r->rows.skipped = r->rows.merged = r->rows.work.misfits = r->rows.file.without_rows = 0;
 	r->replaced = r->inst->texts.replaced;
-	r->dropped = dropped;
+	tell_changes(r);
 }
 
 static int fill(struct etl_producer *self, struct etl_builder *b)

@@ -379,6 +379,15 @@ static int file_again(struct rows *r)
 	return open_file_again(&r->file);
 }
 
+struct changes json_rows_changes(const struct rows *r)
+{
+	struct changes changes = json_changes_of(r->tree), none = { { 0 } };
+
+	json_changes_add(&changes, &r->file.changes, &none);
+	json_changes_add(&changes, &none, &r->only_seen);
+	return changes;
+}
+
 /* One pass over what NEXT gives. */
 static int note_keys(struct rows *r, int (*next)(struct rows *))
 {
@@ -399,7 +408,7 @@ static int find_doubles(struct rows *r, int (*next)(struct rows *), int (*again)
 {
 	struct rows_sink *sink = r->sink;
 	uint64_t misfits = r->work.misfits, without_rows = r->file.without_rows, replaced = r->inst->texts.replaced;
-	uint64_t dropped = json_tree_dropped(r->tree);
+	struct changes before = json_rows_changes(r), now;
 	int64_t limit = r->inst->host->memory / (int64_t)(KEYS_SHARE * SEEN_ROOM * sizeof(struct seen_slot));
 	int rc;
 
@@ -415,7 +424,8 @@ static int find_doubles(struct rows *r, int (*next)(struct rows *), int (*again)
 	r->file.work.misfits = 0;
 	r->file.without_rows = without_rows;
 	r->inst->texts.replaced = replaced;
-	r->dropped_before += json_tree_dropped(r->tree) - dropped;
+	now = json_rows_changes(r);
+	json_changes_add(&r->only_seen, &now, &before);
 	return rc;
 }
 
@@ -473,6 +483,8 @@ static int all_again(struct rows *r)
 {
 	r->next = r->first;
 	r->number = 0;
+	for (size_t i = 0; i < r->table->let_count; i++)
+		r->file.lets[i].known = false;
 	return ETL_OK;
 }
 

@@ -37,7 +37,7 @@ struct rows {
 	struct work record_work, work;  /* of the record, of the row */
 	struct doubles doubles;
 	bool looked;                    /* for doubles in all files */
-	uint64_t dropped_before;        /* members that were dropped in passes that only looked */
+	struct changes only_seen;       /* in passes that only looked */
 	uint64_t skipped, merged;       /* rows passed over since they were last asked for: `only`, `except`; duplicates */
 	struct row now;
 };
@@ -49,6 +49,8 @@ int json_rows_next(struct rows *);
 /* The value of a column of the row that it stands on. NULL, or a reject's code. */
 const char *json_rows_value(struct rows *, size_t column, struct json_value *ret);
 void json_rows_end(struct rows *);
+/* What the policies changed in what was given so far. */
+struct changes json_rows_changes(const struct rows *);
 /* In a sink's `broken`: the file that the flaw is in. It is another than the one of which nothing comes when let looks into it. */
 const struct files_entry *json_rows_flawed(const struct rows *);
 /* "LABEL:LINE:COLUMN (byte OFFSET)"; without a line (0) the label. */

@@ -138,6 +138,11 @@ static const char *add_text(struct shape *s, const struct json_tree *tree, uint3
 			return NULL;
 		}
 	}
+	if (!code && v.nonfinite) {
+		s->numbers++;
+		s->exact++;
+		return NULL;
+	}
 	s->texts++;
 	if (code && strcmp(code, "no_memory") == 0)
 		return code;

@@ -10,6 +10,17 @@
 
 #include "row.h"
 
+/* NaN and the like, which the policy takes for a text: a column of reals reads it as what it is. */
+static const char *name_of(struct json_value *ret, const char *raw, size_t size)
+{
+	ret->state = VALUE_TEXT;
+	ret->tree = NULL;
+	ret->nonfinite = true;
+	ret->text = raw;
+	ret->size = size;
+	return NULL;
+}
+
 static const char *text_of(struct json_value *ret, const char *raw, size_t size, bool escaped, struct work *w)
 {
 	ret->state = VALUE_TEXT;
@@ -44,6 +55,8 @@ const char *json_value_of(struct json_value *ret, const struct json_tree *tree, 
 		return NULL;
 	case JSON_STRING:
 	case JSON_KEY:
+		if (n->flags & JSON_BARE)
+			return name_of(ret, raw, n->size);
 		return text_of(ret, raw, n->size, n->flags & JSON_ESCAPED, w);
 	case JSON_NUMBER:
 		ret->state = VALUE_NUMBER;
@@ -91,6 +104,15 @@ static const char *quoted(const struct json_value *v, struct work *w, size_t *re
 	return to;
 }
 
+static const char *spelled(const struct json_value *v, struct work *w, size_t *ret_size)
+{
+	char *to = json_pool_take(&w->pool, json_tree_room(v->tree, v->node));
+
+	if (to)
+		*ret_size = json_tree_spell(v->tree, v->node, to);
+	return to;
+}
+
 const char *json_value_as_json(const struct json_value *v, struct work *w, size_t *ret_size)
 {
 	const char *word = v->state == VALUE_NULL ? "null" : v->truth ? "true" : "false";
@@ -101,6 +123,8 @@ const char *json_value_as_json(const struct json_value *v, struct work *w, size_
 		*ret_size = strlen(word);
 		return word;
 	}
+	if (v->state == VALUE_JSON && v->tree && json_tree_is_changed(v->tree))
+		return spelled(v, w, ret_size);
 	*ret_size = v->size;
 	return v->text;
 }

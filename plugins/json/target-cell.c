@@ -83,11 +83,11 @@ static void add_base64(struct etl_text *t, const uint8_t *bytes, int64_t size)
 
 static const char *no_number(struct cell_maker *m, const char *word, struct cell *ret)
 {
-	if (m->nonfinite == NONFINITE_ERROR)
+	if (m->nonfinite == JSON_NONFINITE_ERROR)
 		return refuse(m, "not_finite",
 			      "JSON has no number for %s; nonfinite = \"null\" or \"text\" writes it as such", word,
 			      strlen(word));
-	*ret = (struct cell){ m->nonfinite == NONFINITE_TEXT ? CELL_TEXT : CELL_NULL, word, strlen(word) };
+	*ret = (struct cell){ m->nonfinite == JSON_NONFINITE_TEXT ? CELL_TEXT : CELL_NULL, word, strlen(word) };
 	if (ret->kind == CELL_NULL)
 		ret->size = 0;
 	return NULL;

@@ -49,13 +49,8 @@ static bool names_a_file(const char *path)
 
 int json_target_open(struct etl_instance *inst, struct etl_error *err)
 {
-	const char *word = inst->host->str(inst->conf, "nonfinite");
-
 	inst->root_is_file = !files_is_standard(inst->files) && names_a_file(inst->path);
 	inst->indent = inst->host->num(inst->conf, "indent");
-	inst->nonfinite = strcmp(word, "null") == 0 ? NONFINITE_NULL :
-			  strcmp(word, "text") == 0 ? NONFINITE_TEXT :
-						      NONFINITE_ERROR;
 	inst->target = calloc(1, sizeof(*inst->target));
 	return inst->target ? ETL_OK : inst->host->fail(err, ETL_MEMORY, NULL, 0, "no memory for a target");
 }

@@ -173,13 +173,10 @@ struct cell {
 	size_t size;
 };
 
-/* What becomes of values that JSON has not. */
-enum nonfinite { NONFINITE_ERROR, NONFINITE_NULL, NONFINITE_TEXT };
-
 struct cell_maker {
 	struct work work;
 	struct etl_text text;
-	int32_t nonfinite;
+	int32_t nonfinite;      /* enum json_nonfinite */
 	char reason[400];       /* of the reject */
 };
 /* Appends the cell of a value to TO. NULL, or a reject's code with maker->reason. */

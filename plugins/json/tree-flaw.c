@@ -71,10 +71,11 @@ static const char *advice(const struct json_tree *tree, size_t at)
 	static const struct {
 		const char *word, *advice;
 	} known[] = {
-		{ "NaN", " JSON has no NaN: null is what it has." },
+		{ "NaN", " JSON has no NaN: null is what it has (nonfinite says what to do)." },
 		{ "nan", " JSON has no NaN: null is what it has." },
+		{ "-Infinity", " JSON has no infinity (nonfinite says what to do)." },
+		{ "Infinity", " JSON has no infinity (nonfinite says what to do)." },
 		{ "-I", " JSON has no infinity." },
-		{ "Infinity", " JSON has no infinity." },
 		{ "//", " JSON has no comments." },
 		{ "/*", " JSON has no comments." },
 		{ "#", " JSON has no comments." },
@@ -109,8 +110,6 @@ int json_flaw_number(const struct json_tree *tree, uint32_t at, size_t size)
 	char buffer[SHOWN + 8];
 	const char *why = "A number has digits, a fraction and an exponent, and nothing else.";
 
-	if (starts(tree, at, "-I"))
-		return json_flaw_token(tree, at, "a value");
 	if (text[size - 1] == '.' || memchr(text, '.', size - 1) != NULL)
 		why = "There is a digit on both sides of a point, and one point.";
 	if (text[0] == '0' || (text[0] == '-' && size > 1 && text[1] == '0'))

@@ -129,7 +129,7 @@ static void take_out(struct json_tree *tree, uint32_t object)
 		end = nodes[from + 1].next;
 		if (nodes[from].reserved == DROPPED) {
 			tree->dropped++;
-			tree->shortened = true;
+			tree->changed = true;
 			from = end;
 		}
 		for (by = from - to; from < end; from++, to++) {

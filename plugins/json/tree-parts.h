@@ -46,7 +46,9 @@ struct json_tree {
 	size_t count, room;
 	struct json_open *open; /* a stack; the first is none */
 	uint64_t dropped;
-	bool shortened;         /* by members of this text */
+	uint64_t nonfinite;
+	bool changed;           /* this text, by members that went or numbers that are none */
+	size_t bare;            /* numbers that are none, in this text */
 	struct json_member *members; /* tree-names.c: used again */
 	size_t member_room;
 	char *names;
@@ -59,6 +61,9 @@ struct json_tree {
 bool json_token_number(const char *text, size_t size, uint8_t *ret_flags);
 /* The first byte of a string that is no good escape, or an unescaped quote; SIZE when all is well. */
 size_t json_token_escapes(const char *text, size_t size);
+
+/* tree-token.c: how many bytes at TEXT are NaN, Infinity or -Infinity; 0: none is there. SIZE is at least 1. */
+size_t json_token_nonfinite(const char *text, size_t size);
 
 /* tree-names.c: the object, whose members are all that is behind it, up to COUNT. 0, or -1 with the flaw. */
 int json_tree_members(struct json_tree *tree, uint32_t object);

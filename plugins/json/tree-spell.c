@@ -1,6 +1,6 @@
 /*
  * A node as JSON again, when it is not as it stands in its file: members that the policy took out are out of the text too, or
- * a store that reads it would choose anew which of two counts.
+ * a store that reads it would choose anew which of two counts; and a number that is none is what the policy makes of it.
  */
 #include "config.h"
 
@@ -38,14 +38,23 @@ static char *add_node(char *to, const struct json_tree *tree, const struct json_
 		return to;
 	case JSON_STRING:
 		return add_quoted(to, tree, n);
+	case JSON_NULL:
+		memcpy(to, "null", 4);
+		return to + 4;
 	default:
 		return add(to, tree, n);
 	}
 }
 
-bool json_tree_is_shortened(const struct json_tree *tree)
+bool json_tree_is_changed(const struct json_tree *tree)
 {
-	return tree->shortened;
+	return tree->changed;
+}
+
+/* The quotes of a string; a name that has none gets two, or is null, which is less. */
+size_t json_tree_room(const struct json_tree *tree, uint32_t node)
+{
+	return tree->nodes[node].size + 2 + 2 * tree->bare;
 }
 
 /* The stack of open brackets is free when the text has been read. */

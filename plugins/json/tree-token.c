@@ -1,6 +1,6 @@
 /*
  * The grammar of numbers and escapes, as RFC 8259 has it. Numbers of any length and exponent are good: what a column can
- * hold is not known here.
+ * hold is not known here. Beside it the three names that other programs write for numbers which are none.
  */
 #include "config.h"
 
@@ -46,6 +46,19 @@ bool json_token_number(const char *text, size_t size, uint8_t *ret_flags)
 	if (at < size && (text[at] == 'e' || text[at] == 'E'))
 		at = exponent(text, at + 1, size);
 	return at == size && ends_in_digit(text, at);
+}
+
+size_t json_token_nonfinite(const char *text, size_t size)
+{
+	static const char *const names[] = { "NaN", "Infinity", "-Infinity" };
+	size_t i, length;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		length = strlen(names[i]);
+		if (length <= size && memcmp(text, names[i], length) == 0)
+			return length;
+	}
+	return 0;
 }
 
 size_t json_token_escapes(const char *text, size_t size)

@@ -158,6 +158,21 @@ static ALWAYS_INLINE bool take_word(struct walk *w, uint32_t at, const char *wor
 	return true;
 }
 
+/* Where a value is needed there is none of JSON. */
+static enum step take_nonfinite(struct walk *w, uint32_t at)
+{
+	uint32_t size = token_end(w, at) - at;
+	bool text = w->tree->limits.nonfinite == JSON_NONFINITE_TEXT;
+
+	if (w->tree->limits.nonfinite == JSON_NONFINITE_ERROR || json_token_nonfinite(w->text + at, size) != size)
+		return flaw_of_token(w->tree, at, "a value");
+	emit(w, text ? JSON_STRING : JSON_NULL, text ? JSON_BARE : 0, at, size);
+	w->tree->nonfinite++;
+	w->tree->bare++;
+	w->tree->changed = true;
+	return AFTER;
+}
+
 static ALWAYS_INLINE enum step after(bool taken)
 {
 	return taken ? AFTER : FAILED;
@@ -232,9 +247,9 @@ static ALWAYS_INLINE enum step take_value(struct walk *w)
 	case 'n':
 		return after(take_word(w, at, "null", 4, JSON_NULL));
 	default:
-		if (c == '-' || (c >= '0' && c <= '9'))
+		if ((c >= '0' && c <= '9') || (c == '-' && w->text[at + 1] != 'I'))
 			return after(take_number(w, at));
-		return flaw_of_token(w->tree, at, "a value");
+		return take_nonfinite(w, at);
 	}
 }
 
@@ -357,7 +372,8 @@ int json_tree_read(struct json_tree *tree, const char *text, size_t size, struct
 	tree->size = size;
 	tree->flaw = flaw;
 	tree->count = 0;
-	tree->shortened = false;
+	tree->changed = false;
+	tree->bare = 0;
 	json_tree_unindex(tree);
 	if (size >= UINT32_MAX)
 		return json_flaw_marks(tree, JSON_MARKS_LARGE);
@@ -383,4 +399,9 @@ const char *json_tree_text(const struct json_tree *tree)
 uint64_t json_tree_dropped(const struct json_tree *tree)
 {
 	return tree->dropped;
+}
+
+uint64_t json_tree_nonfinite(const struct json_tree *tree)
+{
+	return tree->nonfinite;
 }

@@ -27,7 +27,8 @@ enum json_kind {
 
 enum json_node_flags {
 	JSON_ESCAPED = 1 << 0,  /* a string or key with a backslash in it */
-	JSON_FRACTION = 1 << 1  /* a number with a point or an exponent */
+	JSON_FRACTION = 1 << 1, /* a number with a point or an exponent */
+	JSON_BARE = 1 << 2      /* a string that has no quotes: the name of a number that is none, as the policy takes it */
 };
 
 struct json_node {
@@ -48,12 +49,16 @@ struct json_flaw {
 
 enum json_policy { JSON_ERROR, JSON_FIRST, JSON_LAST };
 
+/* NaN, Infinity and -Infinity where a value may stand, as JavaScript and Python write them. */
+enum json_nonfinite { JSON_NONFINITE_ERROR, JSON_NONFINITE_NULL, JSON_NONFINITE_TEXT /* their name, as a string */ };
+
 struct json_tree;               /* the parser and its nodes, used again for each text; one thread at a time */
 
 struct json_limits {
 	uint32_t depth;         /* arrays and objects in each other, 1 .. 4096 */
 	int32_t duplicates;     /* enum json_policy: two members of one name in one object. FIRST and LAST take the others
 	                         * out of the array of nodes and count them */
+	int32_t nonfinite;      /* enum json_nonfinite */
 };
 
 /* NULL: no memory. */
@@ -74,9 +79,12 @@ const char *json_tree_text(const struct json_tree *tree);
 uint32_t json_tree_find(const struct json_tree *tree, uint32_t object, const char *name, size_t size);
 /* Members that the policy took out since the tree was made. */
 uint64_t json_tree_dropped(const struct json_tree *tree);
-/* It took some out of the text that was read last, so that the bytes of a node may tell more than the nodes. */
-bool json_tree_is_shortened(const struct json_tree *tree);
-/* A node as JSON, as the nodes have it, without white space; TO has room for its bytes and two quotes. How many it became. */
+/* Numbers that are none which the policy took since the tree was made. */
+uint64_t json_tree_nonfinite(const struct json_tree *tree);
+/* A policy changed the text that was read last, so that the bytes of a node may tell something else than the nodes. */
+bool json_tree_is_changed(const struct json_tree *tree);
+/* A node as JSON, as the nodes have it, without white space; TO has json_tree_room bytes. How many it became. */
+size_t json_tree_room(const struct json_tree *tree, uint32_t node);
 size_t json_tree_spell(const struct json_tree *tree, uint32_t node, char *to);
 
 #ifdef __cplusplus

@@ -79,7 +79,7 @@ static size_t parse(struct json_split *split, struct json_tree *tree, const char
 int main(int argc, char **argv)
 {
 	const struct json_split_plan plan = { .cut = JSON_CUT_LINES, .max_record = (size_t)64 << 20 };
-	const struct json_limits limits = { 512, JSON_ERROR };
+	const struct json_limits limits = { .depth = 512, .duplicates = JSON_ERROR };
 	struct json_split *split = json_split_new(&plan);
 	struct json_tree *tree = json_tree_new(&limits);
 	double best = 1e9;

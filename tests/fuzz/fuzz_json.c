@@ -19,7 +19,7 @@ static struct json_tree *strict, *lax, *again;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct json_limits limits = { DEPTH, JSON_ERROR };
+	struct json_limits limits = { .depth = DEPTH, .duplicates = JSON_ERROR };
 
 	(void)argc;
 	(void)argv;

@@ -13,7 +13,7 @@ static struct json_tree *tree;
 
 static void document(const char *json)
 {
-	struct json_limits limits = { 100, JSON_ERROR };
+	struct json_limits limits = { .depth = 100, .duplicates = JSON_ERROR };
 	struct json_flaw flaw;
 
 	json_tree_free(tree);

@@ -13,7 +13,7 @@ static struct json_flaw flaw;
 
 static struct json_tree *tree_of(uint32_t depth, int duplicates)
 {
-	struct json_limits limits = { depth, duplicates };
+	struct json_limits limits = { .depth = depth, .duplicates = duplicates };
 	struct json_tree *tree = json_tree_new(&limits);
 
 	ck_assert_ptr_nonnull(tree);
@@ -42,7 +42,10 @@ static void expect_nodes(struct json_tree *tree, const char *json, const char *w
 	nodes = json_tree_nodes(tree, &count);
 	for (i = 0; i < count; i++)
 		used += (size_t)snprintf(got + used, sizeof(got) - used, "%c%s%.*s>%u ", kinds[nodes[i].kind],
-					 nodes[i].flags & JSON_ESCAPED ? "e" : nodes[i].flags & JSON_FRACTION ? "f" : "",
+					 nodes[i].flags & JSON_ESCAPED	? "e" :
+					 nodes[i].flags & JSON_FRACTION ? "f" :
+					 nodes[i].flags & JSON_BARE	? "b" :
+									  "",
 					 (int)nodes[i].size, json_tree_text(tree) + nodes[i].at, nodes[i].next);
 	ck_assert_str_eq(got, wanted);
 }
@@ -115,6 +118,7 @@ START_TEST(what_is_no_json_is_told_with_its_place)
 	expect_flaw("", "empty", 0, "nothing");
 	expect_flaw(" \n\t ", "empty", 0, "nothing");
 	expect_flaw("{\"a\":NaN}", "not_json", 5, "no NaN");
+	expect_flaw("{\"a\":NaN}", "not_json", 5, "nonfinite");
 	expect_flaw("[-Infinity]", "not_json", 1, "no infinity");
 	expect_flaw("[1, // one\n2]", "not_json", 4, "no comments");
 	expect_flaw("{'a':1}", "not_json", 1, "double quotes");
@@ -222,6 +226,65 @@ START_TEST(the_first_or_the_last_of_them_stays)
 }
 END_TEST
 
+/* The text as the nodes spell it. */
+static void expect_spelled(struct json_tree *tree, const char *json, const char *wanted)
+{
+	char *got;
+	size_t size;
+
+	if (read_text(tree, json, strlen(json)) != 0)
+		ck_abort_msg("%s: %s", json, flaw.reason);
+	got = malloc(json_tree_room(tree, 0)); /* no byte more, so that writing past it is seen */
+	ck_assert_ptr_nonnull(got);
+	size = json_tree_spell(tree, 0, got);
+	ck_assert_msg(size == strlen(wanted) && memcmp(got, wanted, size) == 0, "%s: %.*s", json, (int)size, got);
+	free(got);
+}
+
+static struct json_tree *tree_with(int nonfinite)
+{
+	struct json_limits limits = { .depth = 50, .nonfinite = nonfinite };
+	struct json_tree *tree = json_tree_new(&limits);
+
+	ck_assert_ptr_nonnull(tree);
+	return tree;
+}
+
+START_TEST(numbers_that_are_none_are_null_or_their_name)
+{
+	static const char *const json = "[NaN , -Infinity,{\"NaN\":Infinity},\"NaN\",-1]";
+	struct json_tree *tree = tree_with(JSON_NONFINITE_NULL);
+
+	expect_nodes(tree, json, "[[NaN , -Infinity,{\"NaN\":Infinity},\"NaN\",-1]>8 nNaN>2 n-Infinity>3 {{\"NaN\":Infinity}>6 "
+				 ":NaN>5 nInfinity>6 \"NaN>7 N-1>8 ");
+	ck_assert(json_tree_is_changed(tree));
+	expect_spelled(tree, json, "[null,null,{\"NaN\":null},\"NaN\",-1]");
+	ck_assert_uint_eq(json_tree_nonfinite(tree), 6);
+	expect_spelled(tree, "[1]", "[1]");
+	ck_assert(!json_tree_is_changed(tree));
+	json_tree_free(tree);
+	tree = tree_with(JSON_NONFINITE_TEXT);
+	expect_nodes(tree, " NaN", "\"bNaN>1 ");
+	expect_spelled(tree, " NaN", "\"NaN\"");
+	expect_spelled(tree, json, "[\"NaN\",\"-Infinity\",{\"NaN\":\"Infinity\"},\"NaN\",-1]");
+	expect_spelled(tree, "[NaN,NaN,NaN,NaN,NaN]", "[\"NaN\",\"NaN\",\"NaN\",\"NaN\",\"NaN\"]");
+	ck_assert_uint_eq(json_tree_nonfinite(tree), 10);
+	json_tree_free(tree);
+}
+END_TEST
+
+START_TEST(only_the_three_names_where_a_value_is)
+{
+	static const char *const bad[] = { "nan", "NAN", "NaNs", "+Infinity", "-NaN", "inf", "Inf", "-Inf", "-Infinityx", "- Infinity",
+					   "NaN NaN", "{NaN:1}", "[1 NaN]", "[NaN" };
+	struct json_tree *tree = tree_with(JSON_NONFINITE_TEXT);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(read_text(tree, bad[i], strlen(bad[i])) != 0, "%s is taken", bad[i]);
+	json_tree_free(tree);
+}
+END_TEST
+
 /* {"k0":0, … } with the name of member TWICE once more, at the end, unless it is -1. */
 static size_t large_object(char *to, int members, int twice)
 {
@@ -290,6 +353,8 @@ int main(void)
 	tcase_add_test(c, depth_is_bounded_and_is_no_recursion);
 	tcase_add_test(c, a_name_that_is_there_twice_is_refused);
 	tcase_add_test(c, the_first_or_the_last_of_them_stays);
+	tcase_add_test(c, numbers_that_are_none_are_null_or_their_name);
+	tcase_add_test(c, only_the_three_names_where_a_value_is);
 	tcase_add_test(c, many_members_are_compared_too);
 	tcase_add_test(c, a_tree_is_used_again_after_a_flaw);
 	suite_add_tcase(s, c);
