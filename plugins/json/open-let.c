@@ -42,13 +42,14 @@ struct whole {
 /* All of a file, at most max_row bytes of it. */
 static int read_whole(struct open_file *f, const struct files_entry *entry, struct whole *ret, struct json_split_flaw *flaw)
 {
-	size_t limit = f->inst->max_record, got = 1;
-	struct files_input *input = NULL;
-	int rc = files_input_open(f->inst->files, entry, &input, f->err);
+	size_t limit = f->inst->max_record, got = 0;
+	struct json_input *input = NULL;
+	bool last = false;
+	int rc = json_input_open(f->inst, entry, &f->changes, &input, f->err);
 
 	if (!rc && f->inst->skip_broken)
-		files_input_be_quiet(input);
-	while (!rc && got > 0 && ret->size < limit) {
+		json_input_be_quiet(input);
+	while (!rc && !last && ret->size < limit) {
 		char *more = realloc(ret->text, ret->size + CHUNK + JSON_PADDING);
 
 		if (!more) {
@@ -56,18 +57,18 @@ static int read_whole(struct open_file *f, const struct files_entry *entry, stru
 			break;
 		}
 		ret->text = more;
-		rc = files_input_read(input, ret->text + ret->size, CHUNK, &got, f->err);
+		rc = json_input_read(input, ret->text + ret->size, CHUNK, &got, &last, f->err);
 		ret->size += rc ? 0 : got;
 	}
-	if (rc && input && f->inst->skip_broken && files_input_damage(input)) {
+	if (rc && input && f->inst->skip_broken && json_input_damage(input)) {
 		*flaw = (struct json_split_flaw){ .code = "damaged" };
-		snprintf(flaw->reason, sizeof(flaw->reason), "%s.", files_input_damage(input));
+		snprintf(flaw->reason, sizeof(flaw->reason), "%s.", json_input_damage(input));
 		rc = OPEN_FILE_FLAW;
-	} else if (!rc && got > 0) {
+	} else if (!rc && !last) {
 		*flaw = (struct json_split_flaw){ .code = "too_large", .reason = "It is larger than max_row." };
 		rc = OPEN_FILE_FLAW;
 	}
-	files_input_close(input);
+	json_input_close(input);
 	return rc;
 }
 

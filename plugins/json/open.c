@@ -45,7 +45,7 @@ int open_file_init(struct open_file *f, struct etl_instance *inst, const struct 
 
 void open_file_end(struct open_file *f)
 {
-	files_input_close(f->input);
+	json_input_close(f->input);
 	f->input = NULL;
 	free(f->outer_text);
 	f->outer_text = NULL;
@@ -106,16 +106,11 @@ static int use_layout(struct open_file *f, size_t i)
 
 static int feed(struct open_file *f)
 {
-	size_t size = 0, got = 1;
-	int rc = ETL_OK;
+	size_t size = 0;
+	int rc = json_input_read(f->input, f->buffer, CHUNK, &size, &f->fed_last, f->err);
 
-	while (!rc && got > 0 && size < CHUNK) {
-		rc = files_input_read(f->input, f->buffer + size, CHUNK - size, &got, f->err);
-		size += rc ? 0 : got;
-	}
 	if (rc)
 		return rc;
-	f->fed_last = got == 0;
 	json_split_feed(f->split, f->buffer, size, f->fed_last);
 	return ETL_OK;
 }
@@ -134,9 +129,9 @@ static int next(struct open_file *f, struct json_record *record, struct json_spl
 			return OPEN_FILE_FLAW;
 		case JSON_SPLIT_MORE:
 			rc = f->inst->host->canceled(f->inst->host) ? ETL_CANCELED : feed(f);
-			if (rc && f->inst->skip_broken && files_input_damage(f->input)) {
+			if (rc && f->inst->skip_broken && json_input_damage(f->input)) {
 				*flaw = (struct json_split_flaw){ .code = "damaged" };
-				snprintf(flaw->reason, sizeof(flaw->reason), "%s.", files_input_damage(f->input));
+				snprintf(flaw->reason, sizeof(flaw->reason), "%s.", json_input_damage(f->input));
 				return OPEN_FILE_FLAW;
 			}
 			if (rc)
@@ -156,7 +151,7 @@ int open_file_next(struct open_file *f, struct json_record *record, struct json_
 int open_file_again(struct open_file *f)
 {
 	json_split_reset(f->split);
-	return files_input_rewind(f->input, f->err);
+	return json_input_rewind(f->input, f->err);
 }
 
 /* ---- The first look --------------------------------------------------------------------------------------------- */
@@ -229,7 +224,7 @@ static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 	int rc = ETL_OK;
 
 	for (size_t i = 0; i < f->table->layout_count; i++) {
-		rc = i ? files_input_rewind(f->input, f->err) : ETL_OK;
+		rc = i ? json_input_rewind(f->input, f->err) : ETL_OK;
 		if (!rc)
 			rc = use_layout(f, i);
 		if (!rc)
@@ -241,7 +236,7 @@ static int find_layout(struct open_file *f, struct json_split_flaw *flaw)
 	f->without_rows += rc == 0;
 	if (rc >= 0 && f->layout->outer)
 		rc = keep_outer(f);
-	return rc < 0 ? rc : files_input_rewind(f->input, f->err);
+	return rc < 0 ? rc : json_input_rewind(f->input, f->err);
 }
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------------- */
@@ -262,9 +257,9 @@ int open_file_begin(struct open_file *f, const struct files_entry *entry, bool c
 	open_file_end(f);
 	f->entry = entry;
 	f->looked = false;
-	rc = files_input_open(f->inst->files, entry, &f->input, f->err);
+	rc = json_input_open(f->inst, entry, &f->changes, &f->input, f->err);
 	if (!rc && f->inst->skip_broken)
-		files_input_be_quiet(f->input);
+		json_input_be_quiet(f->input);
 	if (!rc && (check || f->table->layout_count > 1 || f->table->layouts[0].outer))
 		rc = find_layout(f, flaw);
 	else if (!rc)
@@ -275,5 +270,7 @@ int open_file_begin(struct open_file *f, const struct files_entry *entry, bool c
 	}
 	if (!rc)
 		json_split_reset(f->split);
+	if (rc == OPEN_FILE_FLAW)
+		json_input_forget(f->input);
 	return rc == OPEN_FILE_FLAW ? FILE_BROKEN : rc ? rc : FILE_READY;
 }

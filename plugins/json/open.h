@@ -4,13 +4,8 @@
 #ifndef JSON_OPEN_H
 #define JSON_OPEN_H
 
+#include "input.h"
 #include "row.h"
-
-/* What a policy made something else of, counted for the report. */
-enum change { CHANGE_MEMBERS, CHANGE_NONFINITE, CHANGES };
-struct changes {
-	uint64_t at[CHANGES];
-};
 
 enum file_state { FILE_READY, FILE_BROKEN /* *flaw says why; nothing of it was given */ };
 
@@ -36,7 +31,7 @@ struct open_file {
 	const struct json_table *table;
 	struct etl_error *err;
 	const struct files_entry *entry;
-	struct files_input *input;
+	struct json_input *input;
 	const struct json_layout *layout;
 	struct json_split **splits;     /* beside the table's layouts, made when first needed */
 	struct json_split *split;
@@ -52,7 +47,7 @@ struct open_file {
 	const struct let_value *blamed; /* of FILE_BROKEN: the flaw is in the file that this one looks into; NULL: in its own */
 	struct constant *constants;     /* beside the columns */
 	struct work work;               /* for values that stay as long as the file */
-	struct changes changes;         /* beside the records and in files that lets look into, of all files so far */
+	struct changes changes;         /* in files, beside the records, in files that lets look into; so far */
 };
 
 /* Room for files of one table, one after the other. */

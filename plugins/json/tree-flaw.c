@@ -90,7 +90,8 @@ static const char *advice(const struct json_tree *tree, size_t at)
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (starts(tree, at, known[i].word))
 			return known[i].advice;
-	return is_mark(tree, at) ? " It is a byte order mark, which may only be the first thing of a file." : "";
+	return is_mark(tree, at) ? " It is a byte order mark, which may only be the first thing of a file (byte_order_marks says"
+				   " what to do)." : "";
 }
 
 int json_flaw_token(const struct json_tree *tree, uint32_t at, const char *wanted)
