@@ -1,5 +1,5 @@
 /*
- * Byte order marks, where the pipeline passes them over: files that were put one behind the other have them before any record, and
+ * UTF-16, where the pipeline has it converted: told by the first bytes of what is decompressed. And byte order marks, where the pipeline passes them over: files that were put one behind the other have them before any record, and
  * between any two tokens. There they become blanks, so that every byte stays in its place; in a string U+FEFF is a character.
  */
 #include "config.h"
@@ -9,14 +9,25 @@
 
 #include "input.h"
 #include "split-scan.h"
+#include "utf16.h"
 
 static const char mark_bytes[] = "\xef\xbb\xbf";
-enum { MARK = 3 };
+enum {
+	MARK = 3,
+	FIRST = 4,                      /* bytes that tell the encoding */
+	RAW = 64 << 10                  /* bytes that are converted at once */
+};
 
 struct json_input {
 	struct etl_instance *inst;
 	struct files_input *in;
 	struct changes *changes, pass;  /* pass: of them, since the first byte */
+	/* of UTF-16 */
+	char first[FIRST];              /* what was read to tell, and is not given yet */
+	size_t first_at, first_size;
+	bool told, converts;
+	struct json_utf16 utf16;
+	char *raw;
 	/* of marks */
 	char held[MARK];                /* the end of what was read, which may be a part of one */
 	size_t held_size;
@@ -30,7 +41,7 @@ static void count(struct json_input *in, enum change change)
 	in->pass.at[change]++;
 }
 
-static int fill(struct json_input *in, char *to, size_t room, size_t *ret, bool *last, struct etl_error *err)
+static int fill_plain(struct json_input *in, char *to, size_t room, size_t *ret, bool *last, struct etl_error *err)
 {
 	size_t size = 0, got = 1;
 	int rc = ETL_OK;
@@ -42,6 +53,83 @@ static int fill(struct json_input *in, char *to, size_t room, size_t *ret, bool 
 	*ret = size;
 	*last = got == 0;
 	return rc;
+}
+
+/* ---- UTF-16 ------------------------------------------------------------------------------------------------------- */
+
+static int no_memory(struct json_input *in, struct etl_error *err)
+{
+	return in->inst->host->fail(err, ETL_MEMORY, NULL, 0, "json: no memory to convert UTF-16");
+}
+
+static int tell_encoding(struct json_input *in, struct etl_error *err)
+{
+	const char *encoding;
+	bool last;
+	int rc = fill_plain(in, in->first, FIRST, &in->first_size, &last, err);
+
+	if (rc)
+		return rc;
+	encoding = json_encoding_of(in->first, in->first_size);
+	in->first_at = 0;
+	in->told = true;
+	in->converts = encoding && strncmp(encoding, "UTF-16", strlen("UTF-16")) == 0;
+	if (!in->converts)
+		return ETL_OK;
+	count(in, CHANGE_UTF16);
+	in->utf16 = (struct json_utf16){ .big = strcmp(encoding, "UTF-16BE") == 0 };
+	if (!in->raw)
+		in->raw = malloc(RAW);
+	return in->raw ? ETL_OK : no_memory(in, err);
+}
+
+/* What was read to tell the encoding comes again. */
+static size_t take_first(struct json_input *in, char *to, size_t room)
+{
+	size_t size = in->first_size - in->first_at;
+
+	size = size < room ? size : room;
+	memcpy(to, in->first + in->first_at, size);
+	in->first_at += size;
+	return size;
+}
+
+static int read_again(struct json_input *in, char *to, size_t room, size_t *ret, bool *last, struct etl_error *err)
+{
+	size_t size = take_first(in, to, room);
+	int rc = fill_plain(in, to + size, room - size, ret, last, err);
+
+	*ret += rc ? 0 : size;
+	return rc;
+}
+
+/* Only as many bytes are read as have room when they are converted. */
+static int convert(struct json_input *in, char *to, size_t room, size_t *ret, bool *last, struct etl_error *err)
+{
+	size_t size = 0, got, most;
+	int rc = ETL_OK;
+
+	*last = false;
+	while (!rc && !*last && room - size > JSON_UTF16_ROOM(1)) {
+		most = (room - size - JSON_UTF16_ROOM(0)) / 3;
+		rc = read_again(in, in->raw, most < RAW ? most : RAW, &got, last, err);
+		if (rc)
+			return rc;
+		size += json_utf16_convert(&in->utf16, in->raw, got, to + size);
+	}
+	if (*last)
+		size += json_utf16_end(&in->utf16, to + size);
+	*ret = size;
+	return rc;
+}
+
+static int fill(struct json_input *in, char *to, size_t room, size_t *ret, bool *last, struct etl_error *err)
+{
+	int rc = in->inst->converts_utf16 && !in->told ? tell_encoding(in, err) : ETL_OK;
+
+	if (rc)
+		return rc;
+	return in->converts ? convert(in, to, room, ret, last, err) : read_again(in, to, room, ret, last, err);
 }
 
 /* ---- Marks -------------------------------------------------------------------------------------------------------- */
@@ -149,6 +237,7 @@ void json_input_close(struct json_input *in)
 	if (!in)
 		return;
 	files_input_close(in->in);
+	free(in->raw);
 	free(in);
 }
 
@@ -167,8 +256,8 @@ void json_input_forget(struct json_input *in)
 int json_input_rewind(struct json_input *in, struct etl_error *err)
 {
 	json_input_forget(in);
-	in->held_size = 0;
-	in->begun = in->in_string = false;
+	in->held_size = in->first_at = in->first_size = 0;
+	in->told = in->converts = in->begun = in->in_string = false;
 	in->scan = (struct json_scan){ 0 };
 	return files_input_rewind(in->in, err);
 }

@@ -7,18 +7,20 @@
 #include "json.h"
 
 /* What a policy made something else of, counted for the report. */
-enum change { CHANGE_MEMBERS, CHANGE_NONFINITE, CHANGE_MARKS, CHANGES };
+enum change { CHANGE_MEMBERS, CHANGE_NONFINITE, CHANGE_MARKS, CHANGE_UTF16, CHANGES };
 struct changes {
 	uint64_t at[CHANGES];
 };
 
 struct json_input;
 
+#define JSON_INPUT_ROOM 64 /* bytes */
+
 /* CHANGES, which lives as long, gets what is changed. */
 int json_input_open(struct etl_instance *, const struct files_entry *, struct changes *changes, struct json_input **ret,
 		    struct etl_error *);
 void json_input_close(struct json_input *);     /* NULL is good */
-/* Fills TO, but for a few bytes of ROOM, which is 64 at least; or gives what is left, with *LAST. */
+/* Fills TO, but for a few bytes of ROOM, which is JSON_INPUT_ROOM at least; or gives what is left, with *LAST. */
 int json_input_read(struct json_input *, char *to, size_t room, size_t *ret, bool *last, struct etl_error *);
 /* At the first byte again. What was changed since the last time counts for nothing. */
 int json_input_rewind(struct json_input *, struct etl_error *);

@@ -75,6 +75,8 @@ static const struct etl_option options[] = {
 	{ .name = "byte_order_marks", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "error", .choices = "error|skip",
 	  .help = "A byte order mark that is not the first thing of its file, as in files that were put one behind the other: what it stands "
 		  "in is no JSON, or it counts as a blank." },
+	{ .name = "utf16", .kind = ETL_OPT_CHOICE, .flags = ETL_OPT_SOURCE, .default_text = "error", .choices = "error|convert",
+	  .help = "A file of UTF-16, told by its first bytes, is refused, or converted while it is read." },
 	{ .name = "max_depth", .kind = ETL_OPT_INT, .flags = ETL_OPT_SOURCE, .default_text = "512", .min = 1, .max = 4096,
 	  .help = "Arrays and objects in each other; a record with more is rejected." },
 	{ .name = "backup", .kind = ETL_OPT_PATH, .flags = ETL_OPT_SOURCE,
@@ -153,6 +155,7 @@ static void read_policies(struct etl_instance *inst)
 	inst->limits.nonfinite = inst->nonfinite;
 	inst->texts.surrogates = odd_of(host->str(inst->conf, "lone_surrogates"));
 	inst->texts.nuls = odd_of(host->str(inst->conf, "nul_characters"));
+	inst->converts_utf16 = strcmp(host->str(inst->conf, "utf16"), "convert") == 0;
 	inst->skip_marks = strcmp(host->str(inst->conf, "byte_order_marks"), "skip") == 0;
 	inst->max_record = (size_t)host->max_row;
 	inst->skip_broken = strcmp(host->str(inst->conf, "on_broken"), "skip") == 0;

@@ -203,6 +203,7 @@ struct etl_instance {
 	struct json_text_policy texts;
 	size_t max_record;              /* bytes: max_row of the pipeline */
 	bool skip_broken;
+	bool converts_utf16;
 	bool skip_marks;                /* byte order marks that are not the first thing of a file */
 	struct inference *found;        /* what is in the files, when it was asked for; or NULL */
 	int32_t nonfinite;              /* enum json_nonfinite */

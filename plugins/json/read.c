@@ -231,6 +231,7 @@ static void tell_changes(struct reading *r)
 		[CHANGE_MEMBERS] = { "duplicate_member", "members of one name in one object of which one counted" },
 		[CHANGE_NONFINITE] = { "not_finite", "NaN or infinities, for which JSON has no number, became null or their name" },
 		[CHANGE_MARKS] = { "byte_order_mark", "byte order marks inside of files passed over" },
+		[CHANGE_UTF16] = { "utf16", "files of UTF-16 were converted" },
 	};
 	struct changes now = json_rows_changes(&r->rows);
 

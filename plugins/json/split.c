@@ -11,6 +11,7 @@
 
 #include "split-parts.h"
 #include "tree.h"
+#include "utf16.h"
 
 enum { FIRST_BYTES = 4, BOM_SIZE = 3 };
 
@@ -164,24 +165,6 @@ static int need_more(struct json_split *split)
 	return JSON_SPLIT_MORE;
 }
 
-/* The first character of JSON is ASCII, so zero bytes tell the width and the order; NULL: UTF-8. */
-static const char *other_encoding(const unsigned char *b, size_t size)
-{
-	if (size < 2)
-		return NULL;
-	if (size >= FIRST_BYTES) {
-		if (b[2] == 0 && b[3] == 0 && ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] != 0 && b[1] == 0)))
-			return "UTF-32LE";
-		if (b[0] == 0 && b[1] == 0 && ((b[2] == 0xFE && b[3] == 0xFF) || (b[2] == 0 && b[3] != 0)))
-			return "UTF-32BE";
-	}
-	if ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] != 0 && b[1] == 0))
-		return "UTF-16LE";
-	if ((b[0] == 0xFE && b[1] == 0xFF) || (b[0] == 0 && b[1] != 0))
-		return "UTF-16BE";
-	return NULL;
-}
-
 static enum json_split_phase phase_of(int32_t cut)
 {
 	switch (cut) {
@@ -202,10 +185,11 @@ static int start(struct json_split *split)
 
 	if (split->size < FIRST_BYTES && !split->last)
 		return need_more(split);
-	encoding = other_encoding((const unsigned char *)split->in, split->size);
+	encoding = json_encoding_of(split->in, split->size);
 	if (encoding)
 		return json_split_fail(split, 0, "utf16", "This is %s. JSON files are UTF-8: convert it first"
-				       " (iconv -f %s -t UTF-8).", encoding, encoding);
+				       " (iconv -f %s -t UTF-8)%s.", encoding, encoding,
+				       strncmp(encoding, "UTF-16", 6) == 0 ? ", or say utf16 = \"convert\"" : "");
 	if (split->size >= BOM_SIZE && memcmp(split->in, "\xef\xbb\xbf", BOM_SIZE) == 0)
 		split->at = split->counted = split->line_start = split->kept = BOM_SIZE;
 	split->on_way = true;

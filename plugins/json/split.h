@@ -65,7 +65,7 @@ void json_split_reset(struct json_split *split);
 
 /*
  * Gives the next bytes of the stream; LAST with the last of them (SIZE may be 0). They are borrowed until json_split_next has
- * said JSON_SPLIT_MORE. A leading byte order mark is passed over; UTF-16 and UTF-32 are told by their first bytes ("utf16").
+ * said JSON_SPLIT_MORE. A leading byte order mark is passed over; UTF-16 and UTF-32 are told by their first bytes (utf16.h) ("utf16").
  */
 void json_split_feed(struct json_split *split, const void *bytes, size_t size, bool last);
 

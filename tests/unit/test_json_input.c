@@ -12,7 +12,7 @@
 #include "files_folder.h"
 #include "plugins/json/input.h"
 
-enum { MOST = 4000, LEAST = 64 };
+enum { MOST = 4000, LEAST = JSON_INPUT_ROOM };
 
 #define MARK "\xef\xbb\xbf"
 
@@ -120,6 +120,80 @@ START_TEST(a_mark_may_come_in_parts)
 }
 END_TEST
 
+/* Units of UTF-16, in both orders, with a mark and without. */
+static void expect_utf16(const uint16_t *units, size_t count, const char *wanted)
+{
+	char bytes[2 * 600], with_mark[MOST];
+	size_t i, size = strlen(wanted);
+
+	for (int big = 0; big < 2; big++) {
+		for (i = 0; i < count; i++) {
+			bytes[2 * i + !big] = (char)(units[i] >> 8);
+			bytes[2 * i + !!big] = (char)(units[i] & 0xFF);
+		}
+		if (units[0] != 0xFEFF) {
+			expect_bytes(bytes, 2 * count, wanted, size, CHANGE_UTF16, 1);
+			continue;
+		}
+		snprintf(with_mark, sizeof(with_mark), MARK "%s", wanted);
+		expect_bytes(bytes, 2 * count, with_mark, size + 3, CHANGE_UTF16, 1);
+	}
+}
+
+#define COUNT(units) (sizeof(units) / sizeof(*(units)))
+
+START_TEST(utf16_is_utf8)
+{
+	static const uint16_t one[] = { '1' }, marked[] = { 0xFEFF, '[', ']' },
+			      all[] = { '"', 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0xD800, 0xDC00, 0xDBFF, 0xDFFF, 0xD83D, 0xDE80, '"' };
+	uint16_t many[600] = { 0xFEFF, '"' };
+	char wanted[3 * 600 + 1] = "\"";
+
+	inst.converts_utf16 = true;
+	expect_utf16(one, COUNT(one), "1");
+	expect_utf16(marked, COUNT(marked), "[]");
+	expect_utf16(all, COUNT(all), "\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80"
+				       "\xf4\x8f\xbf\xbf\xf0\x9f\x9a\x80\"");
+	for (size_t i = 2; i < COUNT(many); i++) {
+		many[i] = 0x20AC;
+		memcpy(wanted + 1 + 3 * (i - 2), "\xe2\x82\xac", 4);
+	}
+	expect_utf16(many, COUNT(many), wanted);
+	expect("[1]", "[1]", CHANGE_UTF16, 0);
+	expect("1", "1", CHANGE_UTF16, 0);
+	expect("", "", CHANGE_UTF16, 0);
+	expect_bytes("1\0\0\0]\0\0\0", 8, "1\0\0\0]\0\0\0", 8, CHANGE_UTF16, 0);
+	inst.converts_utf16 = false;
+	expect_bytes("1\0", 2, "1\0", 2, CHANGE_UTF16, 0);
+}
+END_TEST
+
+START_TEST(half_a_pair_is_the_escape_of_it)
+{
+	static const uint16_t low[] = { '"', 0xDC00, '"' }, high[] = { '"', 0xD800, '"' }, two[] = { '"', 0xD800, 0xDBFF, 0xDC00, 0xDFFF },
+			      behind[] = { '"', '\\', 0xD800, 'x' }, pair[] = { '"', '\\', '\\', 0xDABC, '"' }, last[] = { '"', 0xD800 };
+
+	inst.converts_utf16 = true;
+	expect_utf16(low, COUNT(low), "\"\\udc00\"");
+	expect_utf16(high, COUNT(high), "\"\\ud800\"");
+	expect_utf16(two, COUNT(two), "\"\\ud800\xf4\x8f\xb0\x80\\udfff");
+	/* Behind a backslash it would be u and four digits: there it is no UTF-8. */
+	expect_utf16(behind, COUNT(behind), "\"\\\xed\xa0\x80x");
+	expect_utf16(pair, COUNT(pair), "\"\\\\\\udabc\"");
+	expect_utf16(last, COUNT(last), "\"\\ud800");
+	expect_bytes("[\0]\0\n", 5, "[]\xff", 3, CHANGE_UTF16, 1);
+}
+END_TEST
+
+START_TEST(marks_in_utf16_are_blanks_too)
+{
+	static const uint16_t units[] = { 0xFEFF, '[', 0xFEFF, '"', 0xFEFF, '"', ']' };
+
+	inst.converts_utf16 = inst.skip_marks = true;
+	expect_utf16(units, COUNT(units), "[   \"" MARK "\"]");
+}
+END_TEST
+
 START_TEST(what_is_forgotten_counts_for_nothing)
 {
 	struct json_input *in;
@@ -149,6 +223,9 @@ int main(void)
 	tcase_add_test(c, bytes_are_what_they_are);
 	tcase_add_test(c, marks_between_tokens_are_blanks);
 	tcase_add_test(c, a_mark_may_come_in_parts);
+	tcase_add_test(c, utf16_is_utf8);
+	tcase_add_test(c, half_a_pair_is_the_escape_of_it);
+	tcase_add_test(c, marks_in_utf16_are_blanks_too);
 	tcase_add_test(c, what_is_forgotten_counts_for_nothing);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);

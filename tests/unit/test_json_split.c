@@ -271,9 +271,9 @@ START_TEST(the_first_bytes_tell_the_encoding)
 	expect(JSON_CUT_AUTO, "\xef\xbb\xbf", "empty 3@1:1 There is nothing in it.\n");
 	expect(JSON_CUT_LINES, "1\n\xef\xbb\xbf" "2", "0@1:1 1\n2@2:1 \xef\xbb\xbf" "2\n\n");
 	expect_bytes(JSON_CUT_AUTO, "\xff\xfe{\0}\0", 6, "utf16 0@1:1 This is UTF-16LE. JSON files are UTF-8: convert it first"
-		     " (iconv -f UTF-16LE -t UTF-8).\n");
+		     " (iconv -f UTF-16LE -t UTF-8), or say utf16 = \"convert\".\n");
 	expect_bytes(JSON_CUT_AUTO, "\0{\0}", 4, "utf16 0@1:1 This is UTF-16BE. JSON files are UTF-8: convert it first"
-		     " (iconv -f UTF-16BE -t UTF-8).\n");
+		     " (iconv -f UTF-16BE -t UTF-8), or say utf16 = \"convert\".\n");
 	expect_bytes(JSON_CUT_LINES, "[\0\0\0]\0\0\0", 8, "utf16 0@1:1 This is UTF-32LE. JSON files are UTF-8: convert it first"
 		     " (iconv -f UTF-32LE -t UTF-8).\n");
 	expect_bytes(JSON_CUT_WHOLE, "\0\0\xfe\xff\0\0\0[", 8, "utf16 0@1:1 This is UTF-32BE. JSON files are UTF-8: convert it"
