@@ -15,7 +15,7 @@
 
 enum { DEPTH = 40 };
 
-static struct json_tree *strict, *lax, *again;
+static struct json_tree *strict, *lax, *again, *named;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -27,7 +27,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	limits.duplicates = JSON_LAST;
 	lax = json_tree_new(&limits);
 	again = json_tree_new(&limits);
-	FUZZ_HOLDS(strict && lax && again);
+	limits.nonfinite = JSON_NONFINITE_TEXT;
+	named = json_tree_new(&limits);
+	FUZZ_HOLDS(strict && lax && again && named);
 	return 0;
 }
 
@@ -328,6 +330,29 @@ static void check_flaw(const struct json_flaw *flaw, size_t size)
 	FUZZ_HOLDS(flaw->code && flaw->reason[0] && flaw->at <= size);
 }
 
+/* With names of numbers that are none: all JSON is taken, and what is taken is JSON when it is spelled, and the same again. */
+static void check_named(const char *text, size_t size, bool good)
+{
+	uint64_t names = json_tree_nonfinite(named);
+	struct json_flaw flaw = { 0 };
+	char *spelled;
+	size_t room, n;
+
+	if (json_tree_read(named, text, size, &flaw) != 0) {
+		FUZZ_HOLDS(!good);
+		check_flaw(&flaw, size);
+		return;
+	}
+	names = json_tree_nonfinite(named) - names;
+	FUZZ_HOLDS(good == (names == 0) && (names == 0 || json_tree_is_changed(named)));
+	room = json_tree_room(named, 0);
+	spelled = malloc(room + JSON_PADDING);
+	FUZZ_HOLDS(spelled);
+	n = json_tree_spell(named, 0, spelled);
+	FUZZ_HOLDS(n <= room && is_json(spelled, n));
+	free(spelled);
+}
+
 static void in_tree(const uint8_t *data, size_t size)
 {
 	char *text = padded(data, size);
@@ -349,6 +374,7 @@ static void in_tree(const uint8_t *data, size_t size)
 	} else {
 		check_flaw(&flaw, size);
 	}
+	check_named(text, size, good);
 	free(text);
 }
 
