@@ -1,6 +1,7 @@
 /*
- * UTF-16, where the pipeline has it converted: told by the first bytes of what is decompressed. And byte order marks, where the pipeline passes them over: files that were put one behind the other have them before any record, and
- * between any two tokens. There they become blanks, so that every byte stays in its place; in a string U+FEFF is a character.
+ * UTF-16, where the pipeline has it converted: told by the first bytes of what is decompressed. And byte order marks, where the
+ * pipeline passes them over: files that were put one behind the other have them before any record, and between any two tokens.
+ * There they become blanks, so that every byte stays in its place; in a string U+FEFF is a character.
  */
 #include "config.h"
 

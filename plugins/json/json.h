@@ -1,8 +1,8 @@
 /*
  * The json plugin's own: what a pipeline says of its files (mapping.c), and the instance that goes by it.
  *
- * The way of a row: a file's bytes (plugins/files) are cut into records (split.h), each becomes an array of nodes (tree.h), the
- * path of the rows is followed in it (rows.c), and of each row every column takes its value (take.c) into a batch (put.c).
+ * The way of a row: a file's bytes (plugins/files, input.h) are cut into records (split.h), each becomes an array of nodes (tree.h),
+ * the path of the rows is followed in it (rows.c), and of each row every column takes its value (take.c) into a batch (put.c).
  */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H

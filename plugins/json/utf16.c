@@ -1,3 +1,6 @@
+/*
+ * Unit by unit: the C library's iconv ends at half of a pair, and what is a bad record here would be a bad file.
+ */
 #include "config.h"
 
 #include <stdio.h>
