@@ -7,7 +7,6 @@
 #include "bind.h"
 #include "spell.h"
 
-#define ARRAY_ROWS  1000
 #define SHORT_TEXT  4000 /* UTF-16 units that a driver sends as nvarchar(n) */
 #define SHORT_BYTES 8000
 #define OLD_MOST    23 /* "2025-12-01 00:00:00.000" */
@@ -83,9 +82,9 @@ static const struct etl_column *find_column(const struct etl_table *t, const cha
 int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table *table,
 	      const struct ArrowSchema *schema, struct etl_error *err)
 {
-	*b = (struct bind){ .inst = inst, .count = (size_t)schema->n_children, .most = ARRAY_ROWS, .room = BIND_ROOM };
+	*b = (struct bind){ .inst = inst, .count = (size_t)schema->n_children, .most = BIND_ROWS, .room = BIND_ROOM };
 	b->columns = calloc(b->count + 1, sizeof(*b->columns));
-	b->status = calloc(ARRAY_ROWS, sizeof(*b->status));
+	b->status = calloc(BIND_ROWS, sizeof(*b->status));
 	if (!b->columns || !b->status)
 		return odbc_no_memory(inst, err);
 	for (size_t i = 0; i < b->count; i++) {
@@ -93,7 +92,7 @@ int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table 
 
 		c->column = find_column(table, schema->children[i]->name);
 		c->form = form_of(inst, etl_type_of(schema->children[i]).type);
-		c->lengths = calloc(ARRAY_ROWS, sizeof(*c->lengths));
+		c->lengths = calloc(BIND_ROWS, sizeof(*c->lengths));
 		if (!c->lengths)
 			return odbc_no_memory(inst, err);
 		if (!c->column)

@@ -10,6 +10,7 @@
 #include "rows.h"
 #include "target.h"
 
+#define BIND_ROWS 1000	  /* of an array at most */
 #define BIND_ROOM (4 << 20) /* bytes of the places of an array, when nothing asks for less */
 #define MANY_ROOM (1 << 20) /* of a statement of many rows: psqlODBC makes several times as much of it */
 
