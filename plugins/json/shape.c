@@ -100,8 +100,11 @@ static void make_map(struct shape *s, struct arena *a)
 
 /* ---- One value --------------------------------------------------------------------------------------------------- */
 
+#define DOUBLE_MOST ((int64_t)1 << 53) /* up to there every integer is a double; of those beyond, digits alone tell which it was */
+
 static void add_number(struct shape *s, const char *text, size_t size)
 {
+	bool fraction = memchr(text, '.', size) || memchr(text, 'e', size) || memchr(text, 'E', size);
 	struct number number;
 	int64_t whole;
 	double real;
@@ -109,9 +112,12 @@ static void add_number(struct shape *s, const char *text, size_t size)
 	s->numbers++;
 	if (!etl_number_parse(&number, text, size))
 		return;
-	s->whole += !memchr(text, '.', size) && !memchr(text, 'e', size) && !memchr(text, 'E', size) &&
-		    !etl_number_int64(&number, &whole);
-	s->exact += !etl_number_double(&number, &real);
+	if (fraction) {
+		s->exact += !etl_number_double(&number, &real);
+	} else if (!etl_number_int64(&number, &whole)) {
+		s->whole++;
+		s->exact += whole >= -DOUBLE_MOST && whole <= DOUBLE_MOST;
+	}
 }
 
 static bool is_uuid(const char *text, size_t size)
