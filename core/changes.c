@@ -384,34 +384,51 @@ static bool find_key(const struct job *job, const struct ArrowSchema *schema, in
 	return true;
 }
 
-static bool meet_row(struct job *job, const struct etl_reject *reject, const int64_t *key)
+static bool hash_key(const struct job *job, const struct etl_reject *reject, const int64_t *key, uint64_t *ret)
 {
-	struct etl_error err = ERROR_INIT;
 	struct canon *canon = canon_new(reject->schema, key, job->key_count, ETL_HASH_X1);
-	enum changes_found found;
-	uint64_t hash = 0;
-	bool ok = canon && canon_row(canon, reject->batch, reject->row, &hash, NULL) &&
-		  changes_set_meet(job->changes->set, hash, 0, 0, &found, &err) == 0 &&
-		  (!job->conflicts || conflicts_meet(job, hash, &err) == 0);
+	bool ok = canon && canon_row(canon, reject->batch, reject->row, ret, NULL);
 
 	canon_free(canon);
-	error_clear(&err);
 	return ok;
 }
 
 /* Only behind the last transform a column that is called as the key is it. */
-bool changes_rejected(struct job *job, int64_t step, const struct etl_reject *reject)
+bool changes_key_of(const struct job *job, int64_t step, const struct etl_reject *reject, uint64_t *ret, bool *ret_known)
 {
 	bool formed = step + 1 >= (int64_t)job->transforms.count && step >= 0 && reject->batch && reject->schema;
 	int64_t *key = calloc(job->key_count + 1, sizeof(*key));
 	bool ok = key != NULL;
 
-	if (ok && formed && job->changes->set && find_key(job, reject->schema, key))
-		ok = meet_row(job, reject, key);
-	else
-		atomic_fetch_add(&job->changes->unknown, 1);
+	*ret_known = ok && formed && job->key_count && find_key(job, reject->schema, key);
+	if (*ret_known)
+		ok = hash_key(job, reject, key, ret);
 	free(key);
 	return ok;
+}
+
+static bool meet(struct job *job, uint64_t key)
+{
+	struct etl_error err = ERROR_INIT;
+	enum changes_found found;
+	bool ok = changes_set_meet(job->changes->set, key, 0, 0, &found, &err) == 0 &&
+		  (!job->conflicts || conflicts_meet(job, key, &err) == 0);
+
+	error_clear(&err);
+	return ok;
+}
+
+bool changes_rejected(struct job *job, int64_t step, const struct etl_reject *reject)
+{
+	bool known = false;
+	uint64_t key = 0;
+
+	if (!changes_key_of(job, step, reject, &key, &known))
+		return false;
+	if (known && job->changes->set)
+		return meet(job, key);
+	atomic_fetch_add(&job->changes->unknown, 1);
+	return true;
 }
 
 /* Rows that were rejected before they had a key are in the source still, and nobody knows which they are. */

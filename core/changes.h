@@ -32,6 +32,8 @@ int changes_wrap(const struct flow_setup *, struct job *, const struct etl_split
 /* A row that was rejected by STEP of the chain (of job_stages), or, negative, by the source: it is in the source still, so its
  * fellow in the target does not go. False: no memory. */
 bool changes_rejected(struct job *, int64_t step, const struct etl_reject *);
+/* The hash of the key that a row has which STEP rejected; not *RET_KNOWN: it has none yet. False: no memory. */
+bool changes_key_of(const struct job *, int64_t step, const struct etl_reject *, uint64_t *ret, bool *ret_known);
 /* Where a row that went on stands in the source. */
 struct changes_place {
 	uint64_t key, row; /* hashes */

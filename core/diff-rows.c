@@ -202,6 +202,14 @@ static struct entry *find_partner(struct rows *r, const struct entry *of)
 	return NULL;
 }
 
+/* Its fellow in the source is rejected; or, where rows were before they had a key, may be. */
+static bool stays(struct diff *d, const struct entry *target)
+{
+	if (!d->asks_met)
+		return false;
+	return d->met.unknown || (d->met.count && d->hash != ETL_HASH_X1) || met_keys_has(&d->met, target->key_hash);
+}
+
 static int note(struct rows *r, const struct entry *source, const struct entry *target,
 		struct etl_error *err)
 {
@@ -222,7 +230,7 @@ static int note(struct rows *r, const struct entry *source, const struct entry *
 		found.target = r->target.bytes.at + target->at + target->key_size;
 		found.target_size = target->row_size;
 	}
-	if (!source && d->keeps_others)
+	if (!source && (d->keeps_others || stays(d, target)))
 		return 0;
 	d->added += !target;
 	d->deleted += !source;

@@ -145,13 +145,17 @@ int diff_init(struct diff *d, struct run *run, struct job *job, const struct ref
 	d->job = job;
 	d->hash = ETL_HASH_X1;
 	d->memory = (size_t)run->pipeline->memory_limit / 2;
-	d->keeps_others = run->pipeline->mode != ETL_COPY &&
+	/* A sync knows which rows were rejected, and deletes the others that are gone; a merge deletes nothing then. */
+	d->asks_met = run->pipeline->mode == ETL_SYNC && job->rule->deletes == ETL_DELETE_HARD;
+	d->keeps_others = run->pipeline->mode != ETL_COPY && !d->asks_met &&
 			  (job->rule->deletes != ETL_DELETE_HARD || refused->count > 0);
+	met_keys_init(&d->met);
 	d->verify = (struct verify){ .flow = &run->flow, .refused = refused };
 	d->found = diff_spool_new((size_t)run->pipeline->memory_limit / 8);
 	verify_from_init(&d->from, &d->verify, job);
 	verify_peer_init(&d->into, &d->verify, job);
 	d->into.peer.open = verify_into_open;
+	d->from.context.met = d->asks_met ? &d->met : NULL;
 	return d->found ? verify_find_into(&d->into, err) : error_memory(err);
 }
 
@@ -177,5 +181,6 @@ void diff_clear(struct diff *d)
 	free(d->into.schema);
 	free(d->into.table);
 	diff_spool_free(d->found);
+	met_keys_clear(&d->met);
 	memset(d, 0, sizeof(*d));
 }

@@ -7,6 +7,7 @@
 #define CORE_DIFF_H
 
 #include "diff-spool.h"
+#include "met-keys.h"
 #include "run.h"
 #include "verify-parts.h"
 
@@ -17,6 +18,8 @@ struct diff {
 	struct verify verify;
 	struct side_peer from, into; /* whose rows are read */
 	struct diff_spool *found;
+	struct met_keys met; /* of rows of the source that are rejected, where a run would ask for them */
+	bool asks_met;
 	bool keeps_others; /* rows that only the target has are somebody else's: no difference */
 	int32_t hash;	   /* of keys and rows, enum etl_hash */
 	size_t memory;	   /* bytes that rows may take */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "log.h"
 #include "refused.h"
 
@@ -25,14 +27,46 @@ static int compare_rows(const void *a, const void *b)
 
 bool refused_has(const struct refused *r, size_t job, uint64_t split, int64_t ordinal)
 {
-	struct refused_row row = { job, split, ordinal };
+	struct refused_row row = { .job = job, .split = split, .ordinal = ordinal };
 
 	return r->count && bsearch(&row, r->at, r->count, sizeof(row), compare_rows);
+}
+
+bool refused_any(const struct refused *r, size_t job)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->at[i].job == job)
+			return true;
+	return false;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct refused_row *x = a, *y = b;
+
+	if (x->job != y->job)
+		return x->job < y->job ? -1 : 1;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+bool refused_has_key(const struct refused *r, size_t job, uint64_t key)
+{
+	struct refused_row row = { .job = job, .key = key };
+
+	return r->count && bsearch(&row, r->by_key, r->count, sizeof(row), compare_keys);
+}
+
+uint64_t refused_key_of(const char *text, size_t length)
+{
+	uint64_t hash = XXH3_64bits(text, length);
+
+	return hash ? hash : 1;
 }
 
 void refused_clear(struct refused *r)
 {
 	free(r->at);
+	free(r->by_key);
 	*r = (struct refused){ 0 };
 }
 
@@ -130,15 +164,32 @@ static bool read_line(const struct jobs *jobs, const char *id, const char *line,
 	size_t length = 0;
 	unsigned long long split;
 	long long ordinal;
+	uint64_t key = 0;
+	int behind = 0;
 
 	at = skip_text(line, "{\"run\":", &text, &length);
 	if (!at || length != strlen(id) + 2 || strncmp(text + 1, id, strlen(id)) != 0)
 		return true;
 	at = skip_text(at, ",\"table\":", &text, &length);
-	if (!at || sscanf(at, ",\"split\":%llu,\"ordinal\":%lld", &split, &ordinal) != 2 ||
+	if (!at || sscanf(at, ",\"split\":%llu,\"ordinal\":%lld%n", &split, &ordinal, &behind) != 2 ||
 	    !find_job(jobs, text, length, job))
 		return true;
-	return add_row(ret, (struct refused_row){ *job, split, ordinal });
+	if (skip_text(at + behind, ",\"key\":", &text, &length))
+		key = refused_key_of(text + 1, length - 2);
+	return add_row(ret, (struct refused_row){ *job, split, ordinal, key });
+}
+
+static bool sort(struct refused *r)
+{
+	if (r->count == 0)
+		return true;
+	r->by_key = malloc(r->count * sizeof(*r->by_key));
+	if (!r->by_key)
+		return false;
+	memcpy(r->by_key, r->at, r->count * sizeof(*r->at));
+	qsort(r->at, r->count, sizeof(*r->at), compare_rows);
+	qsort(r->by_key, r->count, sizeof(*r->by_key), compare_keys);
+	return true;
 }
 
 static int read_file(const struct run *run, const char *path, const char *id, struct refused *ret,
@@ -160,9 +211,7 @@ static int read_file(const struct run *run, const char *path, const char *id, st
 		ok = read_line(&run->jobs, id, line, &job, ret);
 	free(line);
 	fclose(file);
-	if (ret->count)
-		qsort(ret->at, ret->count, sizeof(*ret->at), compare_rows);
-	return ok ? 0 : error_memory(err);
+	return ok && sort(ret) ? 0 : error_memory(err);
 }
 
 int refused_read(const struct run *run, struct refused *ret, struct etl_error *err)

@@ -16,6 +16,7 @@
 #include "changes.h"
 #include "conflicts.h"
 #include "maps.h"
+#include "met-keys.h"
 #include "reject-parts.h"
 
 int rejects_open(const struct pipeline *pipeline, const char *run, const char *path,
@@ -331,6 +332,19 @@ static int keep(struct etl_context *c, const struct etl_reject *reject, const st
 	return rc;
 }
 
+static bool note_met(const struct etl_context *c, int64_t step, const struct etl_reject *reject)
+{
+	bool known = false;
+	uint64_t key = 0;
+
+	if (!changes_key_of(c->job, step, reject, &key, &known))
+		return false;
+	if (known)
+		return met_keys_add(c->met, key);
+	met_keys_add_unknown(c->met);
+	return true;
+}
+
 /* STEP: of the chain, or negative. */
 static int reject_at(struct etl_context *c, int64_t step, const struct etl_reject *reject)
 {
@@ -343,6 +357,8 @@ static int reject_at(struct etl_context *c, int64_t step, const struct etl_rejec
 		return error_memory(c->err);
 	c->rejected++;
 	if (!reject->batch && !remember_gone(c, reject->ordinal))
+		return error_memory(c->err);
+	if (c->met && !note_met(c, step, reject))
 		return error_memory(c->err);
 	if (!c->rejects)
 		return 0;

@@ -65,6 +65,8 @@ struct canon;
 
 /* Where the rows of one split of one table are counted and refused, on one side of the queue. Only
  * one thread uses it at a time. */
+struct met_keys;
+
 struct etl_context {
 	struct job *job;
 	uint64_t split;
@@ -81,6 +83,7 @@ struct etl_context {
 	/* Of a context that one step of the chain has: whose it is a part of, and the step's own counts. */
 	struct etl_context *whole;
 	struct stage_count *stage;
+	struct met_keys *met; /* gets the keys of rows that are rejected; or NULL */
 	int64_t *gone; /* ordinals of rows that the source refused before they were in a batch */
 	size_t gone_count, gone_room;
 	/* The target's side: what the rows under way are. */

@@ -11,8 +11,10 @@
 
 #include "batch.h"
 #include "log.h"
+#include "met-keys.h"
 #include "peer.h"
 #include "refused.h"
+#include "reject-parts.h"
 #include "retry.h"
 #include "verify-parts.h"
 
@@ -25,7 +27,11 @@ struct plain {
 	struct ArrowArrayStream in;
 	const struct ArrowSchema *schema;
 	const struct refused *refused; /* rows to leave out, or NULL */
-	size_t job;
+	bool by_key;		       /* … wherever they stand by now */
+	struct met_keys *met;	       /* gets the keys of those; or NULL */
+	struct canon *canon;	       /* of these */
+	struct etl_view *view;
+	const struct job *job;
 	uint64_t split;
 };
 
@@ -36,6 +42,37 @@ static int plain_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out
 	return etl_schema_copy(out, p->schema) ? 0 : ENOMEM;
 }
 
+/* The key as the rejects file has it; 0: the row has none. False: no memory. */
+static bool key_of(const struct plain *p, const struct ArrowArray *batch, int64_t row, uint64_t *ret)
+{
+	struct etl_reject reject = { .schema = p->schema, .batch = batch, .row = row };
+	struct etl_text key = { 0 }, spelt = { 0 };
+	bool ok;
+
+	*ret = 0;
+	reject_key(p->job, &reject, p->view, &key);
+	if (key.length)
+		etl_text_add_json(&spelt, key.at, key.length);
+	ok = !key.failed && !spelt.failed;
+	if (ok && spelt.length)
+		*ret = refused_key_of(spelt.at + 1, spelt.length - 2);
+	etl_text_free(&key);
+	etl_text_free(&spelt);
+	return ok;
+}
+
+static bool is_refused(const struct plain *p, const struct ArrowArray *batch, int64_t row, int64_t ordinal, bool *ret)
+{
+	uint64_t key = 0;
+
+	if (p->by_key && !key_of(p, batch, row, &key))
+		return false;
+	*ret = key ? refused_has_key(p->refused, p->job->index, key) : refused_has(p->refused, p->job->index, p->split, ordinal);
+	if (!*ret || !p->met)
+		return true;
+	return canon_row(p->canon, batch, row, &key, NULL) && met_keys_add(p->met, key);
+}
+
 /* Leaves out what the target refused; *batch has no rows, and is released, when that were all. */
 static bool leave_out(const struct plain *p, const struct ArrowArray *ordinals,
 		      struct ArrowArray *batch)
@@ -43,11 +80,15 @@ static bool leave_out(const struct plain *p, const struct ArrowArray *ordinals,
 	const int64_t *at = batch_int64(ordinals);
 	int64_t *kept = malloc(((size_t)batch->length + 1) * sizeof(*kept)), count = 0;
 	struct ArrowArray rest = { 0 };
-	bool ok = kept != NULL;
+	bool ok = kept && etl_view_set(p->view, batch);
 
-	for (int64_t i = 0; ok && i < batch->length; i++)
-		if (!refused_has(p->refused, p->job, p->split, at[i]))
+	for (int64_t i = 0; ok && i < batch->length; i++) {
+		bool refused = false;
+
+		ok = is_refused(p, batch, i, at[i], &refused);
+		if (!refused)
 			kept[count++] = i;
+	}
 	if (ok && count < batch->length) {
 		ok = count == 0 || etl_batch_take(&rest, p->schema, batch, kept, count);
 		if (ok) {
@@ -98,12 +139,19 @@ static const char *plain_error(struct ArrowArrayStream *stream)
 	return p->in.get_last_error(&p->in);
 }
 
+static void plain_free(struct plain *p)
+{
+	canon_free(p->canon);
+	etl_view_free(p->view);
+	free(p);
+}
+
 static void plain_release(struct ArrowArrayStream *stream)
 {
 	struct plain *p = stream->private_data;
 
 	p->in.release(&p->in);
-	free(p);
+	plain_free(p);
 	stream->release = NULL;
 }
 
@@ -112,6 +160,31 @@ static void plain_release(struct ArrowArrayStream *stream)
 static const struct etl_split everything = { .first = INT64_MIN,
 					     .last = INT64_MAX,
 					     .rows = ETL_UNKNOWN };
+
+/* NULL: no memory. */
+static struct plain *plain_new(const struct side_peer *side, size_t part)
+{
+	const struct refused *refused = side->verify->refused;
+	const struct job *job = side->job;
+	struct plain *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->schema = &job->rows;
+	p->job = job;
+	p->split = part;
+	p->by_key = side->verify->flow->pipeline->mode == ETL_SYNC;
+	p->met = side->context.met;
+	if (!refused || !refused_any(refused, job->index))
+		return p;
+	p->refused = refused;
+	p->view = etl_view_new(p->schema);
+	p->canon = job_canon(job, p->schema, ETL_HASH_X1);
+	if (p->view && p->canon)
+		return p;
+	plain_free(p);
+	return NULL;
+}
 
 static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream *ret,
 		     bool *ret_more, struct etl_error *err)
@@ -135,22 +208,16 @@ static int from_open(struct etl_peer *peer, size_t part, struct ArrowArrayStream
 		side->ranged.range = side->range;
 		flow = &side->ranged;
 	}
-	plain = calloc(1, sizeof(*plain));
+	plain = plain_new(side, part);
 	if (!plain)
 		return error_memory(err);
 	side->context.err = err;
 	side->context.gone_count = 0;
 	rc = flow_open(flow, job, flow->source, split, &side->context, &plain->in, err);
 	if (rc < 0) {
-		free(plain);
+		plain_free(plain);
 		return rc;
 	}
-	plain->schema = &job->rows;
-	plain->job = job->index;
-	plain->split = part;
-	plain->refused = side->verify->refused && side->verify->refused->count ?
-				 side->verify->refused :
-				 NULL;
 	*ret = (struct ArrowArrayStream){ plain_schema, plain_next, plain_error, plain_release,
 					  plain };
 	return 0;
