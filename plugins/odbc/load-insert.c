@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "load.h"
-#include "shape.h"
+#include "select.h"
 
 static bool is_word(const char *at, const char *word)
 {
@@ -93,25 +93,16 @@ static void add_row(struct loading *l, struct etl_text *sql, bool several)
 /* Does the staged table have the columns that come and no others, in their order? */
 static int is_whole(struct loading *l, bool *ret)
 {
-	struct etl_text sql = { 0 };
+	char name[ODBC_NAME_ROOM];
+	struct etl_dataset staged = { .schema = odbc_place_of(l->inst, l->load->table),
+				      .table = odbc_stage_name(l->inst, l->token->text, l->load->table->name, name) };
 	struct odbc_shape shape = { 0 };
-	SQLHSTMT stmt;
-	int rc = odbc_statement(l->inst, &stmt, l->err);
+	int rc = select_shape(l->inst, &staged, &shape, l->err);
 
-	if (rc < 0)
-		return rc;
-	etl_text_add(&sql, "SELECT * FROM ");
-	odbc_add_staged(&sql, l->inst, l->load, l->token);
-	etl_text_add(&sql, " WHERE 1 = 0");
-	rc = sql.failed ? odbc_no_memory(l->inst, l->err) : odbc_execute(l->inst, stmt, sql.at, l->err);
-	if (rc == ETL_OK)
-		rc = odbc_shape_of(l->inst, stmt, &shape, l->err);
 	*ret = rc == ETL_OK && shape.count == l->bind.count;
 	for (size_t i = 0; *ret && i < shape.count; i++)
 		*ret = strcmp(shape.columns[i].name, l->bind.columns[i].column->name) == 0;
 	odbc_shape_free(&shape);
-	odbc_done(l->inst, stmt);
-	etl_text_free(&sql);
 	return rc;
 }
 
