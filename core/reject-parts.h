@@ -59,9 +59,6 @@ void reject_head(const struct rejects *, const struct job *, uint64_t split, int
  * secrets are masked, and then it says so: "masked":true. */
 void reject_tail(const struct etl_context *, const struct etl_reject *, const struct etl_view *,
 		 const char *key, struct etl_text *line);
-/* The row's key as a person reads it, by the columns of the job's key, whatever shape the batch has. */
-void reject_key(const struct job *, const struct etl_reject *, const struct etl_view *,
-		struct etl_text *);
 /* A row without a key is named by its first values: " (the row: a=1, b='x', …)". */
 void reject_values(const struct etl_reject *, const struct etl_view *, struct etl_text *);
 

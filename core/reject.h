@@ -94,6 +94,10 @@ struct etl_context {
 	struct noted noted;	 /* what was changed in them; of a step it is the whole's */
 };
 
+/* The row's key as a person reads it, by the columns of the job's key, whatever shape the batch has. */
+void reject_key(const struct job *, const struct etl_reject *, const struct etl_view *,
+		struct etl_text *);
+
 void context_clear(struct etl_context *);
 /* Nothing was counted yet. */
 void context_restart(struct etl_context *);

@@ -14,7 +14,6 @@
 #include "met-keys.h"
 #include "peer.h"
 #include "refused.h"
-#include "reject-parts.h"
 #include "retry.h"
 #include "verify-parts.h"
 
