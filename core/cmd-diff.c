@@ -42,6 +42,11 @@ static void say_table(const struct diff *d)
 {
 	uint64_t all = d->added + d->deleted + d->changed;
 
+	if (d->unsure)
+		log_line(ETL_LOG_WARN,
+			 "%s: %" PRIu64 " rows of the target did not come, and rows of the source were rejected before their keys were "
+			 "known, so of none it is told that it is gone",
+			 job_name(d->job), d->unsure);
 	if (!all) {
 		log_line(ETL_LOG_INFO,
 			 "%s: equal; %" PRIu64 " row%s%s", job_name(d->job), d->source_rows,

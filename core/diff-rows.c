@@ -205,9 +205,10 @@ static struct entry *find_partner(struct rows *r, const struct entry *of)
 /* Its fellow in the source is rejected; or, where rows were before they had a key, may be. */
 static bool stays(struct diff *d, const struct entry *target)
 {
-	if (!d->asks_met)
-		return false;
-	return d->met.unknown || (d->met.count && d->hash != ETL_HASH_X1) || met_keys_has(&d->met, target->key_hash);
+	bool unsure = d->asks_met && (d->met.unknown || (d->met.count && d->hash != ETL_HASH_X1));
+
+	d->unsure += unsure;
+	return unsure || (d->asks_met && met_keys_has(&d->met, target->key_hash));
 }
 
 static int note(struct rows *r, const struct entry *source, const struct entry *target,

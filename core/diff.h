@@ -24,6 +24,7 @@ struct diff {
 	int32_t hash;	   /* of keys and rows, enum etl_hash */
 	size_t memory;	   /* bytes that rows may take */
 	uint64_t added, deleted, changed;
+	uint64_t unsure; /* rows of the target that did not come, and may stand for one that was rejected before it had a key */
 	uint64_t source_rows, target_rows; /* the most that one pass saw, or the stores counted */
 	bool pushed;			   /* the stores computed the digests */
 };
