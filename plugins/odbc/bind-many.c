@@ -13,10 +13,7 @@ struct many {
 	int64_t most; /* rows */
 	struct many_statement {
 		SQLHSTMT stmt;
-		struct many_place {
-			const char *at;
-			SQLLEN width;
-		} *bound; /* of each column, where its first row was bound; NULL: not yet */
+		struct bind_place *bound; /* of each column */
 	} sizes[SIZES];
 };
 
@@ -105,21 +102,14 @@ static int bind_column(struct bind *b, SQLHSTMT stmt, size_t i, int64_t first, i
 	return ETL_OK;
 }
 
-/* Only where the places are others than the last time; libsqliteodbc also keeps the length that a binary had when it was bound. */
+/* Only where the places are others than the last time. */
 static int bind_places(struct bind *b, struct many_statement *s, int64_t first, int64_t rows, struct etl_error *err)
 {
-	bool anew = b->inst->dialect == &odbc_sqlite;
 	int rc = ETL_OK;
 
-	for (size_t i = 0; rc == ETL_OK && i < b->count; i++) {
-		const struct bind_column *c = &b->columns[i];
-		struct many_place place = { c->values + first * c->width, c->width };
-
-		if (!anew && s->bound[i].at == place.at && s->bound[i].width == place.width)
-			continue;
-		rc = bind_column(b, s->stmt, i, first, rows, err);
-		s->bound[i] = place;
-	}
+	for (size_t i = 0; rc == ETL_OK && i < b->count; i++)
+		if (bind_moved(b, &b->columns[i], first, &s->bound[i]))
+			rc = bind_column(b, s->stmt, i, first, rows, err);
 	return rc;
 }
 
@@ -128,9 +118,7 @@ static int run(struct bind *b, SQLHSTMT stmt, int64_t rows, struct odbc_said *sa
 	SQLLEN count = -1;
 	SQLRETURN code;
 
-	pthread_mutex_lock(&b->inst->lock);
-	b->inst->running = stmt;
-	pthread_mutex_unlock(&b->inst->lock);
+	odbc_running(b->inst, stmt);
 	code = SQLExecute(stmt);
 	if ((!SQL_SUCCEEDED(code) && code != SQL_NO_DATA) || bind_was_cut(SQL_HANDLE_STMT, stmt, code))
 		return bind_said(b, stmt, code, said, err);

@@ -26,7 +26,12 @@ struct bind_column {
 	bool wide;	       /* of one or two bytes a character */
 	iconv_t page, back;
 	int64_t step; /* of a moment in T-SQL, in microseconds; 0: any */
-	SQLLEN width;			 /* bytes of a value's place, of this array */
+	SQLLEN width;	/* bytes of a value's place, of this array */
+	SQLLEN need, next; /* what its rows need, and with the next one */
+	struct bind_place {
+		const char *at;
+		SQLLEN width;
+	} bound; /* where the driver was told that the first value is; all zeros: not yet */
 	char *values;
 	size_t room;
 	SQLLEN *lengths;
@@ -36,7 +41,8 @@ struct many;
 
 struct bind {
 	struct etl_instance *inst;
-	SQLHSTMT stmt;
+	SQLHSTMT stmt;	   /* of arrays */
+	bool prepared;	   /* it is */
 	struct bind_column *columns;
 	size_t count;
 	SQLULEN most;	      /* rows of an array */
@@ -54,8 +60,9 @@ void bind_close(struct bind *);
 /* NULL: the value can go; else the code of its reject, and why in WHY. */
 const char *bind_check(const struct bind *, size_t column, const struct etl_column_view *, int64_t row,
 		       struct etl_text *why);
+/* ---- bind-array.c */
 /*
- * Puts rows ROWS[0 .. count-1] of the batch into arrays and executes SQL with them. ETL_OK: all are in. *RET_REFUSED: the
+ * Puts rows ROWS[0 .. count-1] of the batch into arrays and executes SQL, each time the same, with them. ETL_OK: all are in. *RET_REFUSED: the
  * server found fault with a row, which is told as a reason to try again, one by one; what was sent is to be taken back.
  */
 int bind_execute(struct bind *, const char *sql, const struct etl_view *, const int64_t *rows, int64_t count,
@@ -80,13 +87,15 @@ void bind_page_close(struct bind_column *);
 /* As bind_check. */
 const char *bind_check_page(const struct bind_column *, const uint8_t *text, int64_t size, struct etl_text *why);
 
-/* ---- Of bind.c, for bind-many.c */
+/* ---- Of bind-array.c, for bind-many.c and bulk copy */
+/* Has the driver to be told where the values of the column are, from row FIRST on? PLACE: where it was told that they are. */
+bool bind_moved(const struct bind *, const struct bind_column *, int64_t first, struct bind_place *);
 /* How column I is declared to the driver. */
 SQLSMALLINT bind_c_type(const struct bind_column *);
 SQLSMALLINT bind_sql_type(const struct bind_column *, SQLULEN *ret_size);
-/* What a statement on STMT said that did not go as it should: as run_array. CODE is what it returned. */
 /* CODE is success, and the driver says beside it that it cut a value's end off: what was sent is to be taken back. */
 bool bind_was_cut(SQLSMALLINT handle_type, SQLHANDLE, SQLRETURN code);
+/* What a statement on STMT said that did not go as it should: 0, or negative, as bind_try. CODE is what it returned. */
 int bind_said(struct bind *, SQLHSTMT stmt, SQLRETURN code, struct odbc_said *, struct etl_error *);
 
 /*

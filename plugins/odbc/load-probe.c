@@ -102,15 +102,30 @@ static int ready(struct loading *l)
 	return rc;
 }
 
+/* Rows behind one for which the server takes the transaction back begin another one: they would stay. */
+static int begin(struct loading *l, struct etl_instance *inst)
+{
+	int rc = odbc_begin_work(inst, l->err);
+
+	return rc == ETL_OK && inst->dialect->holds_on ? odbc_run(inst, l->err, inst->dialect->holds_on) : rc;
+}
+
+static int take_back(struct loading *l, struct etl_instance *inst)
+{
+	int rc = odbc_run(inst, l->err, inst->dialect->rollback);
+
+	return rc == ETL_OK && inst->dialect->lets_go ? odbc_run(inst, l->err, inst->dialect->lets_go) : rc;
+}
+
 int probe_try(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count, struct odbc_said *said)
 {
 	int rc = ready(l), back;
 
 	if (rc == ETL_OK)
-		rc = odbc_begin_work(&l->probe->inst, l->err);
+		rc = begin(l, &l->probe->inst);
 	if (rc < 0)
 		return rc;
 	rc = bind_try(&l->probe->bind, l->probe->sql.at, view, rows, count, said, l->err);
-	back = rc < 0 ? ETL_OK : odbc_run(&l->probe->inst, l->err, l->probe->inst.dialect->rollback);
+	back = rc < 0 ? ETL_OK : take_back(l, &l->probe->inst);
 	return back < 0 ? back : rc;
 }

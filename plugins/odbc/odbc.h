@@ -125,6 +125,8 @@ int64_t odbc_narrow_into(char *buf, const SQLWCHAR *wide, size_t units);
 /* A statement handle, ready; it ends with odbc_done. */
 int odbc_statement(struct etl_instance *, SQLHSTMT *ret, struct etl_error *);
 void odbc_done(struct etl_instance *, SQLHSTMT);
+/* It is what `cancel` ends, until it is done or another one runs. */
+void odbc_running(struct etl_instance *, SQLHSTMT);
 /* Executes SQL on STMT. ETL_OK when it had rows or none. */
 int odbc_execute(struct etl_instance *, SQLHSTMT, const char *sql, struct etl_error *);
 /* The same of what the pipeline says: that the server refuses it is the pipeline's fault. WHAT: "the condition of …". */

@@ -21,6 +21,13 @@ int odbc_statement(struct etl_instance *inst, SQLHSTMT *ret, struct etl_error *e
 	return ETL_OK;
 }
 
+void odbc_running(struct etl_instance *inst, SQLHSTMT stmt)
+{
+	pthread_mutex_lock(&inst->lock);
+	inst->running = stmt;
+	pthread_mutex_unlock(&inst->lock);
+}
+
 void odbc_done(struct etl_instance *inst, SQLHSTMT stmt)
 {
 	pthread_mutex_lock(&inst->lock);
@@ -49,9 +56,7 @@ static bool execute(struct etl_instance *inst, SQLHSTMT stmt, const char *sql, S
 
 	if (!wide)
 		return false;
-	pthread_mutex_lock(&inst->lock);
-	inst->running = stmt;
-	pthread_mutex_unlock(&inst->lock);
+	odbc_running(inst, stmt);
 	*ret = SQLExecDirectW(stmt, wide, (SQLINTEGER)units);
 	free(wide);
 	return true;

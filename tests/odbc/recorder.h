@@ -23,7 +23,8 @@
  * (SQLRowCount says N, whatever was done). The first rule that
  * fits and is not used up answers. The record has a line for each thing, after the connection's number:
  *
- *	1 token BYTES TEXT (SQL_COPT_SS_ACCESS_TOKEN, that was set before)  1 connect …  1 sql …  1 loose sql … (it changes something, in no transaction)  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
+ *	1 token BYTES TEXT (SQL_COPT_SS_ACCESS_TOKEN, that was set before)  1 connect …  1 sql …  1 loose sql … (it changes something, in no transaction)  1 prepared SQL (on the server: when
+ *	it is executed first, and, as FreeTDS does it, when a parameter was bound since)  1 failed STATE NUMBER  1 row A|B (sent)  1 kept TABLE A|B (in a transaction that was committed, or
  *	in none: 1 loose TABLE A|B)
  */
 #ifndef TESTS_ODBC_RECORDER_H
@@ -125,6 +126,7 @@ struct stmt {
 	char *sql;
 	struct parameter parameters[MAX_PARAMETERS];
 	size_t parameter_count;
+	bool prepared, moved; /* by SQLPrepare; and a parameter was bound since the server was told of it */
 	SQLULEN paramset, *processed;
 	SQLUSMALLINT *param_status;
 	/* The answer. */

@@ -382,6 +382,7 @@ SQLRETURN SQLExecDirectW(SQLHSTMT h, SQLWCHAR *wide, SQLINTEGER units)
 
 	free(s->sql);
 	s->sql = narrow(wide, units, &half);
+	s->prepared = false;
 	for (char *p = s->sql; *p; p++)
 		if (*p == '\n')
 			*p = ' ';
@@ -395,12 +396,20 @@ SQLRETURN SQLPrepareW(SQLHSTMT h, SQLWCHAR *wide, SQLINTEGER units)
 
 	free(s->sql);
 	s->sql = narrow(wide, units, &half);
+	s->prepared = s->moved = true;
 	return SQL_SUCCESS;
 }
 
 SQLRETURN SQLExecute(SQLHSTMT h)
 {
-	return run(h);
+	struct stmt *s = h;
+
+	if (!s->prepared)
+		return fail(&s->handle, "HY010", 0, "no statement is prepared");
+	if (s->moved)
+		record(s->dbc, "prepared %s", s->sql);
+	s->moved = false;
+	return run(s);
 }
 
 static SQLRETURN catalog(SQLHSTMT h, const char *function, const SQLWCHAR *name, SQLSMALLINT units)
@@ -469,6 +478,7 @@ SQLRETURN SQLBindParameter(SQLHSTMT h, SQLUSMALLINT number, SQLSMALLINT way, SQL
 	s->parameters[number - 1] = (struct parameter){ c_type, sql_type, size, values, width, lengths };
 	if (s->parameter_count < number)
 		s->parameter_count = number;
+	s->moved = true;
 	return SQL_SUCCESS;
 }
 
