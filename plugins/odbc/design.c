@@ -160,7 +160,7 @@ static bool has_own_word(const struct etl_instance *inst, const struct etl_table
 {
 	bool own = table->dialect && strcmp(table->dialect, inst->dialect->name) == 0;
 
-	if (!c->declared || !*c->declared)
+	if (!c->declared || !*c->declared || odbc_is_told_array(c))
 		return false;
 	return own || (c->flags & ETL_RETYPED && (inst->dialect != &odbc_tsql || is_word_of_tsql(c->declared)));
 }

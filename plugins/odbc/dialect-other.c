@@ -109,6 +109,13 @@ static bool is_varchar(struct etl_text *ret, const struct etl_column *c, int64_t
 	return true;
 }
 
+bool odbc_is_told_array(const struct etl_column *c)
+{
+	size_t n = c->declared ? strlen(c->declared) : 0;
+
+	return c->type == ETL_JSON && n > 2 && strcmp(c->declared + n - 2, "[]") == 0;
+}
+
 static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c, const struct odbc_room *room, int32_t *verdict,
 				struct etl_text *note)
 {
@@ -116,6 +123,10 @@ static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c
 
 	if (is_decimal(ret, c, true) || is_varchar(ret, c, 10485760))
 		return;
+	if (odbc_is_told_array(c)) {
+		etl_text_add(note, "an array, which comes as JSON, and stays that; the plugin \"postgres\" as target makes arrays of it");
+		*verdict = ETL_APPROXIMATED;
+	}
 	if (c->type == ETL_JSON && room->key) {
 		etl_text_add(note, "no two values of the type json are equal, and this column is of a key");
 		*verdict = ETL_WIDENED;

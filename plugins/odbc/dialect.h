@@ -70,6 +70,10 @@ struct odbc_dialect {
 
 extern const struct odbc_dialect odbc_tsql, odbc_postgresql, odbc_sqlite, odbc_standard;
 
+/* dialect-other.c */
+/* An array of PostgreSQL that its source tells as JSON, which the server's own type does not take. */
+bool odbc_is_told_array(const struct etl_column *);
+
 /* dialect.c */
 const struct odbc_dialect *odbc_dialect_of(const char *dbms);
 /* By its own name. */
