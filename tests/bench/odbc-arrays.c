@@ -107,12 +107,14 @@ int main(int argc, char **argv)
 	bind();
 	set(SQL_ATTR_PARAM_STATUS_PTR, (SQLULEN)(uintptr_t)status);
 	snprintf(sql, sizeof(sql), "INSERT INTO %s (id, name, v, at) VALUES (?, ?, ?, ?)", argv[2]);
+	must(SQLPrepare(stmt, (SQLCHAR *)sql, SQL_NTS), SQL_HANDLE_STMT, stmt, sql);
 	for (int64_t at = 0; at < rows; at += ARRAY) {
 		int64_t count = rows - at < ARRAY ? rows - at : ARRAY;
 
 		fill(at, count);
 		set(SQL_ATTR_PARAMSET_SIZE, (SQLULEN)count);
-		run(sql);
+		must(SQLExecute(stmt), SQL_HANDLE_STMT, stmt, sql);
+		SQLFreeStmt(stmt, SQL_CLOSE);
 	}
 	must(SQLEndTran(SQL_HANDLE_DBC, db, SQL_COMMIT), SQL_HANDLE_DBC, db, "COMMIT");
 	clock_gettime(CLOCK_MONOTONIC, &to);
