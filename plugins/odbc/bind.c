@@ -78,6 +78,7 @@ int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table 
 	      const struct ArrowSchema *schema, struct etl_error *err)
 {
 	*b = (struct bind){ .inst = inst, .count = (size_t)schema->n_children, .most = BIND_ROWS, .room = BIND_ROOM };
+	b->several = array_several(b);
 	b->columns = calloc(b->count + 1, sizeof(*b->columns));
 	b->status = calloc(BIND_ROWS, sizeof(*b->status));
 	if (!b->columns || !b->status)
@@ -87,7 +88,7 @@ int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table 
 
 		c->column = find_column(table, schema->children[i]->name);
 		c->form = form_of(inst, etl_type_of(schema->children[i]).type);
-		c->lengths = calloc(BIND_ROWS, sizeof(*c->lengths));
+		c->lengths = calloc(BIND_ROWS + BIND_SEVERAL, sizeof(*c->lengths));
 		if (!c->lengths)
 			return odbc_no_memory(inst, err);
 		if (!c->column)
@@ -95,14 +96,26 @@ int bind_open(struct bind *b, struct etl_instance *inst, const struct etl_table 
 						table->name, schema->children[i]->name);
 		find_limits(c, inst, table);
 	}
-	return odbc_statement(inst, &b->stmt, err);
+	return ETL_OK;
+}
+
+void bind_insert(struct bind *b, const char *head, const char *row)
+{
+	b->head = head;
+	b->row = row;
+}
+
+void bind_disconnect(struct bind *b)
+{
+	many_disconnect(b);
+	statement_close(b, &b->of_several);
+	statement_close(b, &b->of_one);
 }
 
 void bind_close(struct bind *b)
 {
+	bind_disconnect(b);
 	many_close(b);
-	if (b->stmt != SQL_NULL_HSTMT)
-		odbc_done(b->inst, b->stmt);
 	for (size_t i = 0; b->columns && i < b->count; i++) {
 		bind_page_close(&b->columns[i]);
 		free(b->columns[i].values);

@@ -144,7 +144,7 @@ static int try_piece(struct loading *l, const struct etl_view *view, const int64
 
 	if (rc < 0)
 		return rc;
-	rc = bind_try(&l->bind, l->sql.at, view, rows, count, said, l->err);
+	rc = bind_try(&l->bind, view, rows, count, said, l->err);
 	if (rc == 0 && l->inst->dialect == &odbc_tsql)
 		rc = note_doomed(l);
 	if ((rc == 0 && odbc_back_to_savepoint(l->inst, l->err) < 0) ||

@@ -129,8 +129,10 @@ int insert_write(struct loading *l)
 	if (!whole)
 		add_names(l);
 	etl_text_add(&l->head, " VALUES");
-	add_row(l, &l->row, true);
-	etl_text_addf(&l->sql, "%s ", l->head.at ? l->head.at : "");
-	add_row(l, &l->sql, false);
-	return l->sql.failed || l->head.failed || l->row.failed ? odbc_no_memory(l->inst, l->err) : ETL_OK;
+	add_row(l, &l->row, false);
+	add_row(l, &l->many_row, true);
+	if (l->head.failed || l->row.failed || l->many_row.failed)
+		return odbc_no_memory(l->inst, l->err);
+	bind_insert(&l->bind, l->head.at, l->row.at);
+	return ETL_OK;
 }

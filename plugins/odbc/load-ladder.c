@@ -239,7 +239,7 @@ static int try_many(struct loading *l)
 				   ETL_OK;
 	if (l->rung != RUNG_ROWS)
 		l->rung = RUNG_MANY;
-	return many_open(&l->bind, l->head.at, l->row.at, l->err);
+	return many_open(&l->bind, l->many_row.at, l->err);
 }
 
 #define PSQLODBC_BATCH_SIZE 65550 /* SQL_ATTR_PGOPT_BATCHSIZE, of the driver's own */

@@ -15,7 +15,7 @@
 struct probe {
 	struct etl_instance inst; /* of the second connection alone; its host, options, layout and database are the load's */
 	struct bind bind;
-	struct etl_text sql;
+	struct etl_text head; /* of its INSERT */
 };
 
 /* Any value may be NULL there, and nothing is a key: those faults leave the transaction standing. */
@@ -47,11 +47,14 @@ static int make_insert(struct loading *l, struct probe *p)
 
 	etl_text_add(&staged, "INSERT INTO ");
 	odbc_add_staged(&staged, l->inst, l->load, l->token);
-	ok = !staged.failed && l->sql.at && strncmp(l->sql.at, staged.at, staged.length) == 0;
+	ok = !staged.failed && strncmp(l->head.at, staged.at, staged.length) == 0;
 	if (ok)
-		etl_text_addf(&p->sql, "INSERT INTO " PROBE "%s", l->sql.at + staged.length);
+		etl_text_addf(&p->head, "INSERT INTO " PROBE "%s", l->head.at + staged.length);
 	etl_text_free(&staged);
-	return ok && !p->sql.failed ? ETL_OK : odbc_no_memory(l->inst, l->err);
+	if (!ok || p->head.failed)
+		return odbc_no_memory(l->inst, l->err);
+	bind_insert(&p->bind, p->head.at, l->row.at);
+	return ETL_OK;
 }
 
 static int open_probe(struct loading *l, struct probe *p)
@@ -83,7 +86,7 @@ void probe_close(struct loading *l)
 	odbc_disconnect(&p->inst);
 	ladder_free(&p->inst);
 	pthread_mutex_destroy(&p->inst.lock);
-	etl_text_free(&p->sql);
+	etl_text_free(&p->head);
 	free(p);
 }
 
@@ -125,7 +128,7 @@ int probe_try(struct loading *l, const struct etl_view *view, const int64_t *row
 		rc = begin(l, &l->probe->inst);
 	if (rc < 0)
 		return rc;
-	rc = bind_try(&l->probe->bind, l->probe->sql.at, view, rows, count, said, l->err);
+	rc = bind_try(&l->probe->bind, view, rows, count, said, l->err);
 	back = rc < 0 ? ETL_OK : take_back(l, &l->probe->inst);
 	return back < 0 ? back : rc;
 }

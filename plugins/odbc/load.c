@@ -62,11 +62,7 @@ void loading_carried(struct loading *l, const char *how, int64_t count)
 
 void loading_disconnect(struct loading *l)
 {
-	SQLHSTMT stmt = l->bind.stmt;
-
-	l->bind.stmt = SQL_NULL_HSTMT;
-	odbc_done(l->inst, stmt);
-	many_close(&l->bind);
+	bind_disconnect(&l->bind);
 	documents_close(l);
 	probe_close(l);
 	odbc_disconnect(l->inst);
@@ -89,7 +85,7 @@ int loading_start_over(struct loading *l, struct odbc_said *said, const char *se
 int loading_send(struct loading *l, const struct etl_view *view, const int64_t *rows, int64_t count)
 {
 	bool refused = false;
-	int rc = count ? bind_execute(&l->bind, l->sql.at, view, rows, count, &refused, l->err) : ETL_OK;
+	int rc = count ? bind_execute(&l->bind, view, rows, count, &refused, l->err) : ETL_OK;
 
 	if (rc == ETL_OK)
 		loading_carried(l, l->bind.many ? "multi-row inserts" : "parameter arrays", count);
@@ -316,7 +312,7 @@ static int load_split(struct etl_instance *inst, const struct etl_load *load, co
 		odbc_disconnect(inst);
 	etl_text_free(&l.head);
 	etl_text_free(&l.row);
-	etl_text_free(&l.sql);
+	etl_text_free(&l.many_row);
 	if (rc == ETL_OK)
 		*ret = l.stats;
 	return rc;

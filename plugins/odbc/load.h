@@ -24,7 +24,7 @@ struct loading {
 	struct etl_error *err;
 	struct ArrowSchema schema;
 	struct bind bind;
-	struct etl_text head, row, sql; /* the INSERT: up to VALUES, one of its rows; and that of arrays */
+	struct etl_text head, row, many_row; /* the INSERT: up to VALUES, its row, and that in a statement of many rows */
 	struct etl_stats stats;
 	const struct ArrowArray *batch;
 	int64_t *rows; /* of the batch, that go */
@@ -58,7 +58,7 @@ void loading_disconnect(struct loading *);
  * the server found fault with a row. SAID is told. */
 int loading_start_over(struct loading *, struct odbc_said *, const char *sentence);
 
-/* load-insert.c: HEAD, ROW and SQL of the load */
+/* load-insert.c: HEAD, ROW and MANY_ROW of the load */
 int insert_write(struct loading *);
 
 /* load-careful.c: tables whose rows the server refused once */

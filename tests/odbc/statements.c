@@ -65,14 +65,15 @@ static SQLULEN tuples_of(const struct stmt *s)
 }
 
 /* Row ROW of an array, or of the statement's own. */
+/* Row ROW of all that the array's statements have, one behind the other. */
 static char *show_row(struct stmt *s, SQLULEN row)
 {
-	SQLULEN tuples = tuples_of(s);
+	SQLULEN tuples = tuples_of(s), set = row / tuples, tuple = row % tuples;
 	size_t columns = s->parameter_count / tuples;
 	char *text = strdup("");
 
 	for (size_t i = 0; i < columns; i++) {
-		char *value = show(s, &s->parameters[(tuples > 1 ? row * columns : 0) + i], tuples > 1 ? 0 : row);
+		char *value = show(s, &s->parameters[tuple * columns + i], set);
 		char *more = join("%s%s%s", text, i ? "|" : "", value);
 
 		free(value);
@@ -245,49 +246,76 @@ static bool refuses(const struct rule *own)
 	return own && (own->fails || !*own->state);
 }
 
-/* A statement of many rows is in with all of them or with none: the rule that refuses one. */
-static struct rule *bad_tuple(struct stmt *s, SQLULEN rows)
+/* The rule that refuses a row of the statement whose first row is FIRST: it is in with all of its rows or with none. */
+static struct rule *bad_tuple(struct stmt *s, SQLULEN first, SQLULEN tuples)
 {
 	struct rule *own = NULL;
 
-	for (SQLULEN row = 0; !own && row < rows; row++) {
+	for (SQLULEN row = first; !refuses(own) && row < first + tuples; row++) {
 		char *text = show_row(s, row);
 
 		own = rule_of_row(text);
 		free(text);
 	}
-	return own;
+	return refuses(own) ? own : NULL;
 }
 
-/* Rows of an array: those that are not bad are in, also where the server took the transaction back at a bad one: each by itself,
- * or in a transaction that begins with it where the session asked for that. */
+static bool is_any_bad(const struct rule *r, SQLULEN first, SQLULEN tuples)
+{
+	bool is = false;
+
+	for (SQLULEN row = first; !is && row < first + tuples; row++)
+		is = is_bad(r, row);
+	return is;
+}
+
+static void take_row(struct stmt *s, const struct rule *r, const char *table, const char *text, bool bad)
+{
+	s->count += !bad;
+	record(s->dbc, "row %s", text);
+	if (bad || !table || (r && r->gone && !r->done))
+		return;
+	s->dbc->transactions += s->dbc->implicit && !s->dbc->transactions;
+	keep(s->dbc, table, text);
+}
+
+/* The rows of one statement of an array, the SETth: what is to be said of it, or NULL. */
+static struct rule *take_set(struct stmt *s, const struct rule *r, const char *table, SQLULEN set, SQLULEN tuples)
+{
+	SQLULEN first = set * tuples;
+	struct rule *refusal = tuples > 1 ? bad_tuple(s, first, tuples) : NULL, *about = refusal;
+	bool bad = (r && r->fails && !r->bad_count) || refusal || is_any_bad(r, first, tuples);
+
+	for (SQLULEN row = first; row < first + tuples; row++) {
+		char *text = show_row(s, row);
+		struct rule *own = tuples > 1 ? NULL : rule_of_row(text);
+
+		about = own ? own : about;
+		bad = bad || refuses(own);
+		take_row(s, r, table, text, bad);
+		free(text);
+	}
+	if (s->param_status)
+		s->param_status[set] = bad ? SQL_PARAM_ERROR : about ? SQL_PARAM_SUCCESS_WITH_INFO : SQL_PARAM_SUCCESS;
+	if (bad && (about ? about : r)->rolled_back)
+		end_transaction(s->dbc, false);
+	return about;
+}
+
+/* Statements of an array: those that are not bad are in, also where the server took the transaction back at a bad one: each by
+ * itself, or in a transaction that begins with it where the session asked for that. */
 static struct rule *take_rows(struct stmt *s, const struct rule *r)
 {
 	struct rule *about = NULL;
-
 	char buf[600];
 	const char *table = table_of(s->sql, buf);
-	SQLULEN tuples = tuples_of(s), rows = tuples > 1 ? tuples : s->paramset;
-	bool single = (r && r->fails && !r->bad_count) || (tuples > 1 && refuses(about = bad_tuple(s, rows)));
+	SQLULEN tuples = tuples_of(s);
 
 	s->count = 0;
-	for (SQLULEN row = 0; s->parameter_count && row < rows; row++) {
-		char *text = show_row(s, row);
-		struct rule *own = tuples > 1 ? NULL : rule_of_row(text);
-		bool bad = single || is_bad(r, row) || refuses(own);
+	for (SQLULEN set = 0; s->parameter_count && set < s->paramset; set++) {
+		struct rule *now = take_set(s, r, table, set, tuples);
 
-		about = own ? own : about;
-		s->count += !bad;
-		record(s->dbc, "row %s", text);
-		if (s->param_status && tuples == 1)
-			s->param_status[row] = bad ? SQL_PARAM_ERROR : own ? SQL_PARAM_SUCCESS_WITH_INFO : SQL_PARAM_SUCCESS;
-		if (bad && (own ? own : about ? about : r)->rolled_back)
-			end_transaction(s->dbc, false);
-		if (!bad && table && !(r && r->gone && !r->done)) {
-			s->dbc->transactions += s->dbc->implicit && !s->dbc->transactions;
-			keep(s->dbc, table, text);
-		}
-		free(text);
+		about = now ? now : about;
 	}
 	if (s->processed)
 		*s->processed = s->paramset;
