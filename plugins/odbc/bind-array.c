@@ -27,24 +27,35 @@ static void begin(struct bind *b, SQLHSTMT stmt, SQLULEN sets)
 	odbc_running(b->inst, stmt);
 }
 
-/* To the end of what the server answers, or FreeTDS sends a word that ends the statement when it is closed. False: of what came
- * behind, something failed. */
-static bool hear_out(SQLHSTMT stmt)
+static bool any_failed(const struct bind *b, SQLULEN sets)
+{
+	for (SQLULEN i = 0; i < sets; i++)
+		if (b->status[i] == SQL_PARAM_ERROR)
+			return true;
+	return false;
+}
+
+/* To the end of what the server answers, or FreeTDS sends a word that ends the statement when it is closed; a driver may tell of
+ * the array's later statements not before. SQL_NO_DATA: it is all heard. */
+static SQLRETURN hear_out(SQLHSTMT stmt)
 {
 	SQLRETURN code = SQL_SUCCESS;
 
-	while (SQL_SUCCEEDED(code))
+	while (SQL_SUCCEEDED(code) && !bind_was_cut(SQL_HANDLE_STMT, stmt, code))
 		code = SQLMoreResults(stmt);
-	return code == SQL_NO_DATA;
+	return code;
 }
 
 /* CODE is what the statement returned. 1: all are in; 0: the server found fault with a row, and SAID what; or negative. */
 static int end(struct bind *b, SQLHSTMT stmt, SQLRETURN code, SQLULEN sets, struct odbc_said *said, struct etl_error *err)
 {
-	if ((SQL_SUCCEEDED(code) || code == SQL_NO_DATA) && all_went(b, sets) && !bind_was_cut(SQL_HANDLE_STMT, stmt, code) &&
-	    hear_out(stmt)) {
-		SQLFreeStmt(stmt, SQL_CLOSE);
-		return 1;
+	if ((SQL_SUCCEEDED(code) || code == SQL_NO_DATA) && !any_failed(b, sets) && !bind_was_cut(SQL_HANDLE_STMT, stmt, code)) {
+		code = hear_out(stmt);
+		if (code == SQL_NO_DATA && all_went(b, sets)) {
+			SQLFreeStmt(stmt, SQL_CLOSE);
+			return 1;
+		}
+		code = code == SQL_NO_DATA ? SQL_SUCCESS : code;
 	}
 	return bind_said(b, stmt, code, said, err);
 }
