@@ -29,17 +29,20 @@ static SQLLEN need_of(const struct bind_column *c, const struct etl_column_view 
 	return c->form == BIND_TEXT ? (SQLLEN)(size * (int64_t)sizeof(SQLWCHAR)) : (SQLLEN)size;
 }
 
-/* A width that is not each time another one: what was declared to the driver is declared still, and the statement stays prepared. */
+/* A width that is not each time another one: what was declared to the driver is declared still, and the statement stays prepared.
+ * What has room in a short type goes as one; of long ones an eighth is air, at most. */
 static SQLLEN even_width(const struct bind_column *c, SQLLEN need)
 {
-	SQLLEN even = 64;
+	SQLLEN even = 64, step;
 
 	if (c->form != BIND_TEXT && c->form != BIND_BYTES)
 		return need;
 	while (even < need)
 		even *= 2;
-	/* What has room in a short type goes as one. */
-	return even > BIND_SHORT_BYTES && need <= BIND_SHORT_BYTES ? BIND_SHORT_BYTES : even;
+	if (even <= BIND_SHORT_BYTES)
+		return even;
+	step = even / 16;
+	return need <= BIND_SHORT_BYTES ? BIND_SHORT_BYTES : (need + step - 1) / step * step;
 }
 
 /* How many of COUNT rows have room in an array, of which every row has the places of the longest; what these are is in NEED. */
@@ -48,7 +51,7 @@ static int64_t find_fit(struct bind *b, const struct etl_view *view, const int64
 	int64_t most = count < (int64_t)b->most ? count : (int64_t)b->most;
 
 	for (size_t i = 0; i < b->count; i++)
-		b->columns[i].need = 0;
+		b->columns[i].need = even_width(&b->columns[i], 0);
 	for (int64_t r = 0; r < most; r++) {
 		SQLLEN row = 0;
 
@@ -67,24 +70,25 @@ static int64_t find_fit(struct bind *b, const struct etl_view *view, const int64
 	return most;
 }
 
-/* As wide as they were, if there is room for it: then ROWS of them, and as many as an array may have. */
+/* As wide as it was, but that a value which has room in a short type goes as one. */
+static SQLLEN kept_width(const struct bind_column *c)
+{
+	if (c->need >= c->width || (c->width > BIND_SHORT_BYTES && c->need <= BIND_SHORT_BYTES))
+		return c->need;
+	return c->width;
+}
+
+/* As wide as they were, if ROWS of them have room so; and places for as many as an array may have. */
 static void set_widths(struct bind *b, int64_t rows)
 {
 	SQLLEN kept = 0, row = 0;
-	bool keep;
 
+	for (size_t i = 0; i < b->count; i++)
+		kept += kept_width(&b->columns[i]);
 	for (size_t i = 0; i < b->count; i++) {
 		struct bind_column *c = &b->columns[i];
 
-		c->need = even_width(c, c->need);
-		kept += c->need > c->width ? c->need : c->width;
-	}
-	keep = kept * rows <= b->room;
-	for (size_t i = 0; i < b->count; i++) {
-		struct bind_column *c = &b->columns[i];
-
-		if (!keep || c->need > c->width)
-			c->width = c->need;
+		c->width = kept * rows <= b->room ? kept_width(c) : c->need;
 		row += c->width;
 	}
 	b->places = row > 0 && b->room / row < (SQLLEN)b->most ? b->room / row : (SQLLEN)b->most;
@@ -92,9 +96,11 @@ static void set_widths(struct bind *b, int64_t rows)
 		b->places = rows;
 }
 
+/* Behind those of statements of several rows, if there are any, the places of those that fill none. */
 static bool make_room(const struct bind *b, struct bind_column *c)
 {
-	size_t room = (size_t)(b->places + b->several) * (size_t)c->width;
+	int64_t rest = b->places >= b->several ? b->several : 0;
+	size_t room = (size_t)(b->places + rest) * (size_t)c->width;
 
 	if (room <= c->room)
 		return true;

@@ -107,9 +107,10 @@ int statement_bind(struct bind *b, struct bind_statement *s, int64_t first, int6
 
 	for (size_t i = 0; rc == ETL_OK && i < b->count; i++) {
 		const struct bind_column *c = &b->columns[i];
-		struct bind_place now = { c->values + first * c->width, c->width, stride }, *was = &s->bound[i];
+		struct bind_place now = { c->values + first * c->width, c->lengths + first, c->width, stride }, *was = &s->bound[i];
 
-		if (!anew && was->at == now.at && was->width == now.width && was->stride == now.stride)
+		if (!anew && was->at == now.at && was->lengths == now.lengths && was->width == now.width &&
+		    was->stride == now.stride)
 			continue;
 		*was = now;
 		rc = bind_column(b, s, i, first, stride, err);

@@ -41,9 +41,10 @@ struct bind_statement {
 	int64_t rows;
 	struct bind_place {
 		const char *at;
+		const SQLLEN *lengths;
 		SQLLEN width;
 		int64_t stride;
-	} *bound; /* of each column, where the driver was told that the values are; all zeros: not yet */
+	} *bound; /* of each column, where the driver was told that the values and their lengths are; all zeros: not yet */
 };
 
 struct many;

@@ -123,14 +123,15 @@ static void add_type_postgresql(struct etl_text *ret, const struct etl_column *c
 
 	if (is_decimal(ret, c, true) || is_varchar(ret, c, 10485760))
 		return;
-	if (odbc_is_told_array(c)) {
-		etl_text_add(note, "an array, which comes as JSON, and stays that; the plugin \"postgres\" as target makes arrays of it");
-		*verdict = ETL_APPROXIMATED;
-	}
 	if (c->type == ETL_JSON && room->key) {
 		etl_text_add(note, "no two values of the type json are equal, and this column is of a key");
 		*verdict = ETL_WIDENED;
 		word = NULL;
+	}
+	if (odbc_is_told_array(c)) {
+		etl_text_addf(note, "%san array, which comes as JSON; the plugin \"postgres\" as target makes arrays of it",
+			      note->length ? "; " : "");
+		*verdict = ETL_APPROXIMATED;
 	}
 	etl_text_add(ret, word ? word : "text");
 }

@@ -6,7 +6,8 @@
  *
  * Keys of the connection string: Script and Record, two files. A script is a list of rules,
  *
- *	on TEXT			the statements with this text in them; "connect"; "SQLTables", …; "row 2|NULL": a row that comes
+ *	on TEXT			the statements with this text in them; "connect"; "SQLTables", …; "row 2|NULL": a row that comes;
+ *				"behind": when a prepared statement is asked for what comes behind its first answer
  *	  after N		leaves the first N out
  *	  times N		is for so many; 0: all; 1 when not said
  *	  error STATE NUMBER WORDS	fails
@@ -127,6 +128,7 @@ struct stmt {
 	struct parameter parameters[MAX_PARAMETERS];
 	size_t parameter_count;
 	bool prepared, moved; /* by SQLPrepare; and a parameter was bound since the server was told of it */
+	bool behind;	      /* it was executed, and SQLMoreResults was not yet asked */
 	SQLULEN paramset, *processed;
 	SQLUSMALLINT *param_status;
 	/* The answer. */

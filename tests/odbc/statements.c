@@ -64,7 +64,6 @@ static SQLULEN tuples_of(const struct stmt *s)
 	return tuples;
 }
 
-/* Row ROW of an array, or of the statement's own. */
 /* Row ROW of all that the array's statements have, one behind the other. */
 static char *show_row(struct stmt *s, SQLULEN row)
 {
@@ -437,6 +436,7 @@ SQLRETURN SQLExecute(SQLHSTMT h)
 	if (s->moved)
 		record(s->dbc, "prepared %s", s->sql);
 	s->moved = false;
+	s->behind = true;
 	return run(s);
 }
 
@@ -575,8 +575,17 @@ SQLRETURN SQLRowCount(SQLHSTMT h, SQLLEN *ret)
 	return SQL_SUCCESS;
 }
 
+/* "on behind": what the server says of a statement when its first answer was taken. */
 SQLRETURN SQLMoreResults(SQLHSTMT h)
 {
-	free_answer(h);
-	return SQL_NO_DATA;
+	struct stmt *s = h;
+	struct rule *r = s->behind ? script_answer("behind") : NULL;
+
+	free_answer(s);
+	clear(&s->handle);
+	s->behind = false;
+	if (!r)
+		return SQL_NO_DATA;
+	record(s->dbc, "failed %s %d", r->state, r->native);
+	return fail(&s->handle, r->state, r->native, r->words);
 }
