@@ -193,7 +193,8 @@ static int has_ended(struct logs *l, bool *ret, struct etl_error *err)
 	bool held = lock_is_held(l->place.lock, &holder);
 	int rc = held ? state_place_look(&l->place, l->place.run, &seen, err) : 0;
 
-	*ret = !held || (seen.any && !state_seen_is_on(&seen, &holder));
+	/* The state says so before the last line is written: only when another process has the lock is that enough. */
+	*ret = !held || (seen.any && holder.pid && seen.pid != holder.pid);
 	state_seen_clear(&seen);
 	return rc;
 }
