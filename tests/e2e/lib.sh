@@ -21,7 +21,11 @@ at_leave=
 leave() {
 	status=$?
 	trap - EXIT
-	[ -z "$background" ] || kill -KILL "$background" 2>/dev/null
+	# What runs in the background still, a story that failed did not come to end.
+	jobs -p >"$folder/.jobs"
+	while read -r pid; do
+		kill -KILL "$pid" && wait "$pid"
+	done <"$folder/.jobs" 2>/dev/null
 	$at_leave
 	cd / || exit 99
 	if [ -n "${KEEP:-}" ]; then
