@@ -35,8 +35,8 @@ static bool any_failed(const struct bind *b, SQLULEN sets)
 	return false;
 }
 
-/* To the end of what the server answers, or FreeTDS sends a word that ends the statement when it is closed; a driver may tell of
- * the array's later statements not before. SQL_NO_DATA: it is all heard. */
+/* To the end of what the server answers: a driver may tell of the array's later statements not before. SQL_NO_DATA: it is all
+ * heard. */
 static SQLRETURN hear_out(SQLHSTMT stmt)
 {
 	SQLRETURN code = SQL_SUCCESS;
