@@ -98,7 +98,7 @@ static int send_sets(struct bind *b, struct bind_statement *s, int64_t rows, int
 	int rc = ETL_OK;
 
 	if (s->stmt == SQL_NULL_HSTMT)
-		rc = statement_prepare(b, s, b->head, b->row, rows, err);
+		rc = statement_prepare(b, s, rows, err);
 	if (rc == ETL_OK)
 		rc = set(b, s->stmt, SQL_ATTR_PARAM_BIND_TYPE, (const void *)SQL_PARAM_BIND_BY_COLUMN, err);
 	if (rc == ETL_OK)

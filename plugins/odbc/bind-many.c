@@ -9,7 +9,6 @@
 #define SIZES 10   /* of statements: 1, 2, 4 … 512 rows */
 
 struct many {
-	const char *row;
 	int64_t most; /* rows */
 	struct bind_statement sizes[SIZES];
 };
@@ -37,7 +36,7 @@ int many_open(struct bind *b, const char *row, struct etl_error *err)
 	b->many = m;
 	if (!m)
 		return odbc_no_memory(b->inst, err);
-	m->row = row;
+	b->row = row;
 	m->most = many_rows(b);
 	b->most = (SQLULEN)m->most;
 	b->several = 1;
@@ -87,7 +86,7 @@ int many_send(struct bind *b, int64_t count, struct odbc_said *said, struct etl_
 		for (rows = 1 << (SIZES - 1); rows > count - first || rows > b->many->most; rows /= 2)
 			s--;
 		if (s->stmt == SQL_NULL_HSTMT)
-			rc = statement_prepare(b, s, b->head, b->many->row, rows, err);
+			rc = statement_prepare(b, s, rows, err);
 		else
 			rc = ETL_OK;
 		if (rc == ETL_OK)

@@ -9,8 +9,7 @@
 
 /* ---- Prepared --------------------------------------------------------------------------------------------------- */
 
-int statement_prepare(struct bind *b, struct bind_statement *s, const char *head, const char *row, int64_t rows,
-		      struct etl_error *err)
+int statement_prepare(struct bind *b, struct bind_statement *s, int64_t rows, struct etl_error *err)
 {
 	struct etl_text sql = { 0 };
 	SQLWCHAR *wide = NULL;
@@ -19,9 +18,9 @@ int statement_prepare(struct bind *b, struct bind_statement *s, const char *head
 
 	if (rc < 0)
 		return rc;
-	etl_text_add(&sql, head);
+	etl_text_add(&sql, b->head);
 	for (int64_t i = 0; i < rows; i++)
-		etl_text_addf(&sql, "%s%s", i ? ", " : " ", row);
+		etl_text_addf(&sql, "%s%s", i ? ", " : " ", b->row);
 	if (!sql.failed)
 		wide = odbc_wide(sql.at, sql.length, &units);
 	s->rows = rows;

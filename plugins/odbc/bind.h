@@ -115,8 +115,7 @@ int64_t bind_place_of_rest(const struct bind *);
 
 /* ---- bind-statement.c */
 /* S is an INSERT of ROWS rows. */
-int statement_prepare(struct bind *, struct bind_statement *s, const char *head, const char *row, int64_t rows,
-		      struct etl_error *);
+int statement_prepare(struct bind *, struct bind_statement *s, int64_t rows, struct etl_error *);
 /* Its first row is at place FIRST, each other STRIDE behind the one before. */
 int statement_bind(struct bind *, struct bind_statement *s, int64_t first, int64_t stride, struct etl_error *);
 void statement_close(struct bind *, struct bind_statement *s);
