@@ -105,14 +105,6 @@ static int ready(struct loading *l)
 	return rc;
 }
 
-/* Rows behind one for which the server takes the transaction back begin another one: they would stay. */
-static int begin(struct loading *l, struct etl_instance *inst)
-{
-	int rc = odbc_begin_work(inst, l->err);
-
-	return rc == ETL_OK && inst->dialect->holds_on ? odbc_run(inst, l->err, inst->dialect->holds_on) : rc;
-}
-
 static int take_back(struct loading *l, struct etl_instance *inst)
 {
 	int rc = odbc_run(inst, l->err, inst->dialect->rollback);
@@ -125,7 +117,7 @@ int probe_try(struct loading *l, const struct etl_view *view, const int64_t *row
 	int rc = ready(l), back;
 
 	if (rc == ETL_OK)
-		rc = begin(l, &l->probe->inst);
+		rc = odbc_begin_held_work(&l->probe->inst, l->err);
 	if (rc < 0)
 		return rc;
 	rc = bind_try(&l->probe->bind, view, rows, count, said, l->err);

@@ -242,15 +242,12 @@ static int set_abort(struct loading *l, bool on)
 	return odbc_run(l->inst, l->err, on ? "SET XACT_ABORT ON" : "SET XACT_ABORT OFF");
 }
 
-/* A server that takes the transaction back at a row goes on with the rows behind it, which a driver may have sent already: those
- * must not stay. And one that takes it back without a word is known by what is no longer there: the name of this piece of work,
+/* A server that takes the transaction back without a word is known by what is no longer there: the name of this piece of work,
  * which is written down first. */
 static int begin_work(struct loading *l)
 {
-	int rc = odbc_begin_work(l->inst, l->err);
+	int rc = odbc_begin_held_work(l->inst, l->err);
 
-	if (rc == ETL_OK && l->inst->dialect->holds_on)
-		rc = odbc_run(l->inst, l->err, l->inst->dialect->holds_on);
 	return rc == ETL_OK ? odbc_note_unit(l->inst, l->err) : rc;
 }
 

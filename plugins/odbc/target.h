@@ -21,6 +21,9 @@
 
 /* ---- transaction.c */
 int odbc_begin_work(struct etl_instance *, struct etl_error *);
+/* The same; and a server that takes the transaction back at a row, and goes on with the rows behind it, which a driver may have sent
+ * already, puts those in another one, which nobody commits. `lets_go` of the dialect ends that. */
+int odbc_begin_held_work(struct etl_instance *, struct etl_error *);
 /* Ends it: with RC 0 it commits, else it takes all back; returns how that ended. */
 int odbc_end_work(struct etl_instance *, int rc, struct etl_error *);
 /* Is the transaction that was begun still there? A server may have taken all back on its own. */

@@ -15,6 +15,13 @@ int odbc_begin_work(struct etl_instance *inst, struct etl_error *err)
 	return rc < 0 ? rc : odbc_run(inst, err, inst->dialect->begin);
 }
 
+int odbc_begin_held_work(struct etl_instance *inst, struct etl_error *err)
+{
+	int rc = odbc_begin_work(inst, err);
+
+	return rc == ETL_OK && inst->dialect->holds_on ? odbc_run(inst, err, inst->dialect->holds_on) : rc;
+}
+
 /* In silence: what failed before is what is told. */
 static void roll_back(struct etl_instance *inst)
 {
